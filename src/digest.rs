@@ -1,0 +1,297 @@
+//! What a server stores in place of a key: [`KeyDigest`].
+
+use core::fmt;
+use core::str::FromStr;
+
+use subtle::ConstantTimeEq;
+
+use crate::key::{ApiKey, LEN};
+
+/// SHA-256 of a key's characters 0..46: what a server stores, 32 bytes.
+///
+/// Nobody finds a key from its digest, so it is no secret. It is compared in constant time all the same.
+///
+/// Text (`Display`, [`FromStr`], serde) is 64 hexadecimal characters: lower case is written, both cases are read.
+///
+/// ```
+/// use ctx_key::{ApiKey, KeyDigest};
+///
+/// let key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9")?;
+/// let stored: [u8; 32] = *key.digest().as_bytes();
+/// assert!(KeyDigest::from_bytes(stored).matches(&key));
+/// # Ok::<(), ctx_key::ParseKeyError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct KeyDigest(pub(crate) [u8; 32]);
+
+impl KeyDigest {
+    /// The digest that these bytes are.
+    ///
+    /// ```
+    /// # use ctx_key::KeyDigest;
+    /// assert_eq!(KeyDigest::from_bytes([7; 32]).as_bytes(), &[7; 32]);
+    /// ```
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, for a database's binary column.
+    ///
+    /// ```
+    /// # use ctx_key::KeyDigest;
+    /// assert_eq!(KeyDigest::from_bytes([7; 32]).as_bytes(), &[7; 32]);
+    /// ```
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether this is the digest of `key`, in constant time.
+    ///
+    /// A server that has a record calls [`KeyRecord::verify`](crate::KeyRecord::verify), which looks at expiry
+    /// and revocation too.
+    ///
+    /// ```
+    /// # use ctx_key::{ApiKey, KeyDigest};
+    /// # let key = ApiKey::generate();
+    /// assert!(key.digest().matches(&key));
+    /// assert!(!KeyDigest::from_bytes([0; 32]).matches(&key));
+    /// ```
+    #[must_use]
+    pub fn matches(&self, key: &ApiKey) -> bool {
+        self == key.digest()
+    }
+
+    /// Hashes a key's characters 0..46, with one call of the compression function.
+    #[inline]
+    pub(crate) fn of(text: &[u8; LEN]) -> Self {
+        let mut block = pad(text);
+        let mut state = INITIAL_STATE;
+        sha2::block_api::compress256(&mut state, core::slice::from_ref(&block));
+        crate::erase(&mut block);
+
+        let mut bytes = [0; 32];
+        for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+            *four = word.to_be_bytes();
+        }
+        Self(bytes)
+    }
+
+    /// The first four bytes, big-endian: what a key's checksum encodes.
+    #[inline]
+    pub(crate) const fn checksum(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// The 64 lower-case hexadecimal characters.
+    pub(crate) fn to_hex(self) -> [u8; 64] {
+        let mut text = [0; 64];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 0xf].map(to_hex_digit);
+        }
+        text
+    }
+}
+
+/// SHA-256's initial hash value (FIPS 180-4 §5.3.3).
+const INITIAL_STATE: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// A SHA-256 block whose message is not there yet: the end mark and the length in bits (FIPS 180-4 §5.1.1).
+///
+/// ```text
+/// 0                                             46   47            62
+/// ├─────────── characters 0..46 ────────────────┤0x80├── zeros ────┤0x0170┤
+/// ```
+const PADDING: [u8; 64] = {
+    let mut block = [0; 64];
+    block[46] = 0x80;
+    [block[62], block[63]] = [0x01, 0x70]; // 46 · 8 bits
+    block
+};
+
+/// Which bits of a block come from the text.
+const MESSAGE: [u8; 48] = {
+    let mut mask = [0xff; 48];
+    [mask[46], mask[47]] = [0; 2];
+    mask
+};
+
+/// The one block that characters 0..46 fill.
+///
+/// Masked rather than copied, so that the compiler writes whole 16-byte pieces: SHA extensions load the
+/// block 16 bytes at a time, and a load that straddles two stores waits until both have left the core.
+#[inline]
+fn pad(text: &[u8; LEN]) -> [u8; 64] {
+    let mut block = PADDING;
+    for ((byte, character), mask) in block.iter_mut().zip(text).zip(MESSAGE) {
+        *byte |= character & mask;
+    }
+    block
+}
+
+/// Constant time in both digests.
+///
+/// Four words folded into one: `subtle` compares slices byte by byte, behind a barrier each.
+impl PartialEq for KeyDigest {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let difference =
+            words(&self.0).zip(words(&other.0)).fold(0, |difference, (a, b)| difference | (a ^ b));
+        difference.ct_eq(&0).into()
+    }
+}
+
+impl Eq for KeyDigest {}
+
+#[inline]
+fn words(bytes: &[u8; 32]) -> impl Iterator<Item = u64> {
+    bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word))
+}
+
+impl fmt::Display for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(crate::ascii(&self.to_hex()))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyDigest({self})")
+    }
+}
+
+/// ```
+/// # use ctx_key::KeyDigest;
+/// let digest: KeyDigest = "07".repeat(32).parse()?;
+/// assert_eq!(digest, KeyDigest::from_bytes([7; 32]));
+/// # Ok::<(), ctx_key::ParseDigestError>(())
+/// ```
+impl FromStr for KeyDigest {
+    type Err = ParseDigestError;
+
+    /// Reads 64 of `[0-9a-fA-F]`.
+    ///
+    /// # Errors
+    ///
+    /// * [`ParseDigestError::Length`]: it is not 64 bytes long.
+    /// * [`ParseDigestError::Character`]: the byte at that index is no hexadecimal digit.
+    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        let text = text.as_bytes();
+        let wrong_length = ParseDigestError::Length { found: text.len() };
+        let text: &[u8; 64] = text.try_into().map_err(|_| wrong_length)?;
+        if let Some(index) = text.iter().position(|byte| !byte.is_ascii_hexdigit()) {
+            return Err(ParseDigestError::Character { index });
+        }
+        let mut bytes = [0; 32];
+        for (byte, &[high, low]) in bytes.iter_mut().zip(text.as_chunks().0) {
+            *byte = from_hex_digit(high) << 4 | from_hex_digit(low);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Reads 32 bytes, as a database returns them.
+///
+/// ```
+/// # use ctx_key::{KeyDigest, ParseDigestError};
+/// let column: &[u8] = &[7; 32];
+/// assert_eq!(KeyDigest::try_from(column), Ok(KeyDigest::from_bytes([7; 32])));
+/// assert_eq!(KeyDigest::try_from(&column[1..]), Err(ParseDigestError::Size { found: 31 }));
+/// ```
+impl TryFrom<&[u8]> for KeyDigest {
+    type Error = ParseDigestError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, ParseDigestError> {
+        match bytes.try_into() {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(_) => Err(ParseDigestError::Size { found: bytes.len() }),
+        }
+    }
+}
+
+/// `0-9a-f`, without a table or a branch: the digest's first bytes are the checksum's.
+fn to_hex_digit(value: u8) -> u8 {
+    value.wrapping_add(b'0').wrapping_add(u8::from(value >= 10).wrapping_mul(b'a' - b'9' - 1))
+}
+
+fn from_hex_digit(digit: u8) -> u8 {
+    (digit & 0xf).wrapping_add(digit >> 6).wrapping_add(digit >> 6 << 3)
+}
+
+/// Why something is no [`KeyDigest`]. It never holds what was read.
+///
+/// ```
+/// use ctx_key::{KeyDigest, ParseDigestError};
+///
+/// assert_eq!("beef".parse::<KeyDigest>(), Err(ParseDigestError::Length { found: 4 }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParseDigestError {
+    /// The text is not 64 bytes long.
+    Length {
+        /// Its length in bytes.
+        found: usize,
+    },
+    /// A byte of the text is not one of `0-9a-fA-F`.
+    Character {
+        /// Index of the first such byte.
+        index: usize,
+    },
+    /// The binary form is not 32 bytes long.
+    Size {
+        /// Its length in bytes.
+        found: usize,
+    },
+}
+
+impl fmt::Display for ParseDigestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { found } => write!(f, "a key digest is 64 hexadecimal digits, not {found} bytes"),
+            Self::Character { index } => {
+                write!(f, "the byte at index {index} of the key digest is not a hexadecimal digit")
+            }
+            Self::Size { found } => write!(f, "a key digest is 32 bytes, not {found}"),
+        }
+    }
+}
+
+impl core::error::Error for ParseDigestError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_digits_of_all_values() {
+        for (value, digit) in (0..).zip("0123456789abcdef".bytes()) {
+            assert_eq!(to_hex_digit(value), digit);
+            assert_eq!(from_hex_digit(digit), value);
+            assert_eq!(from_hex_digit(digit.to_ascii_uppercase()), value);
+        }
+    }
+
+    #[test]
+    fn one_block_is_what_sha256_hashes() {
+        use sha2::{Digest, Sha256};
+        for byte in 0..=u8::MAX {
+            let text = [byte; LEN];
+            assert_eq!(KeyDigest::of(&text).0, <[u8; 32]>::from(Sha256::digest(&text[..46])));
+        }
+    }
+
+    #[test]
+    fn equality_sees_every_bit() {
+        let digest = KeyDigest([0x5a; 32]);
+        assert_eq!(digest, digest);
+        for bit in 0..256 {
+            let mut other = digest;
+            other.0[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(digest, other, "{bit}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+#![cfg_attr(all(feature = "std", feature = "getrandom"), doc = include_str!("../README.md"))]
+#![cfg_attr(not(all(feature = "std", feature = "getrandom")), doc = "MemoryKit API keys.")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// A check of a key must not panic, whatever it reads: no operation that could.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used,
+    )
+)]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+// A key goes through these files in one direction: key, digest, record, grant, denied.
+mod alphabet;
+mod denied;
+mod digest;
+#[cfg(feature = "std")]
+mod env;
+mod grant;
+mod id;
+mod key;
+#[cfg(feature = "getrandom")]
+mod os_rng;
+mod pasted;
+mod record;
+mod scope;
+#[cfg(feature = "serde")]
+mod serde;
+mod time;
+
+pub use denied::{Denied, Reason};
+pub use digest::{KeyDigest, ParseDigestError};
+#[cfg(feature = "std")]
+pub use env::EnvKeyError;
+pub use grant::Grant;
+pub use id::{KeyId, MaskedId, ParseKeyIdError};
+pub use key::{ApiKey, ParseKeyError};
+#[cfg(feature = "getrandom")]
+pub use os_rng::OsRngError;
+pub use record::KeyRecord;
+pub use scope::{ParseScopeError, Scope};
+#[cfg(feature = "std")]
+pub use time::BeforeUnixEpochError;
+pub use time::UnixTime;
+
+/// Zeroes what held a secret. As a slice: `zeroize` writes an array byte by byte, and a slice in one go.
+#[inline]
+fn erase(secret: &mut [u8]) {
+    zeroize::Zeroize::zeroize(secret);
+}
+
+/// Characters that were checked or written by this crate. There is no other case, and `unsafe` is forbidden.
+fn ascii(checked: &[u8]) -> &str {
+    str::from_utf8(checked).unwrap_or_default()
+}

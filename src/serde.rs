@@ -1,0 +1,293 @@
+//! One form for every format: ids and digests as strings, times as integers, scopes as a sequence of names, a
+//! record as a map of its field names.
+//!
+//! Formats and serde's own helpers repeat what they refuse ("invalid type: string \"ctx_…\""), and people paste
+//! whole keys where something else belongs. So nothing here lets such an error through: visitors hand a content
+//! error out as a value, and any error from before a visitor was reached is replaced by what was expected.
+//!
+//! The hints are typed (`deserialize_str`, not `deserialize_any`): formats that do not describe themselves
+//! need that, and so do the JSON readers that work without an allocator.
+
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::str::FromStr;
+
+use serde_core::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_core::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use crate::digest::KeyDigest;
+use crate::id::KeyId;
+use crate::key::ApiKey;
+use crate::record::KeyRecord;
+use crate::scope::{ParseScopeError, Scope, named};
+use crate::time::UnixTime;
+
+impl Serialize for KeyId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for KeyDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(crate::ascii(&self.to_hex()))
+    }
+}
+
+impl Serialize for UnixTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.as_secs())
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut names = serializer.serialize_seq(Some(self.names().count()))?;
+        for name in self.names() {
+            names.serialize_element(name)?;
+        }
+        names.end()
+    }
+}
+
+impl<P: Serialize> Serialize for KeyRecord<P> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(Field::NAMES.len()))?;
+        for (name, field) in Field::NAMES {
+            match field {
+                Field::Id => map.serialize_entry(name, &self.id),
+                Field::Digest => map.serialize_entry(name, &self.digest),
+                Field::Project => map.serialize_entry(name, &self.project),
+                Field::Scopes => map.serialize_entry(name, &self.scopes),
+                Field::NotBefore => map.serialize_entry(name, &self.not_before),
+                Field::ExpiresAt => map.serialize_entry(name, &self.expires_at),
+                Field::RevokedAt => map.serialize_entry(name, &self.revoked_at),
+            }?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ApiKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, "expected an API key, as a string")
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, "expected a key id, as a string")
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyDigest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, "expected a key digest, as a string of hexadecimal digits")
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_u64(Seconds)
+            .map(Self::from_secs)
+            .map_err(|_| D::Error::custom("expected whole seconds since the Unix epoch, as an integer"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reached = Cell::new(false);
+        let scopes = deserializer.deserialize_seq(Names { reached: &reached });
+        scopes.map_err(|error| own(error, &reached, "expected a sequence of scope names"))
+    }
+}
+
+impl<'de, P: Deserialize<'de>> Deserialize<'de> for KeyRecord<P> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reached = Cell::new(false);
+        let record = deserializer.deserialize_map(Fields { reached: &reached, record: PhantomData });
+        record.map_err(|error| own(error, &reached, "expected a key record, as a map"))
+    }
+}
+
+/// Reads what parses from a string.
+fn from_text<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    match deserializer.deserialize_str(Text(PhantomData)) {
+        Ok(parsed) => parsed.map_err(D::Error::custom),
+        Err(_) => Err(D::Error::custom(expected)),
+    }
+}
+
+/// The error, if it arose behind the visitor; what was expected, if the format refused the value before.
+fn own<E: Error>(error: E, reached: &Cell<bool>, expected: &'static str) -> E {
+    if reached.get() { error } else { E::custom(expected) }
+}
+
+struct Text<T>(PhantomData<T>);
+
+impl<T: FromStr> Visitor<'_> for Text<T> {
+    type Value = Result<T, T::Err>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(text.parse())
+    }
+}
+
+struct Seconds;
+
+impl Visitor<'_> for Seconds {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an integer")
+    }
+
+    fn visit_u64<E: Error>(self, secs: u64) -> Result<u64, E> {
+        Ok(secs)
+    }
+
+    /// Formats that know signed integers alone end up here.
+    fn visit_i64<E: Error>(self, secs: i64) -> Result<u64, E> {
+        secs.try_into().map_err(E::custom)
+    }
+}
+
+struct Names<'r> {
+    reached: &'r Cell<bool>,
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = Scope;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Scope, A::Error> {
+        self.reached.set(true);
+        let mut scopes = Scope::empty();
+        while let Some(Name(scope)) = names.next_element()? {
+            scopes |= scope;
+        }
+        Ok(scopes)
+    }
+}
+
+/// Exactly one scope, by its name.
+struct Name(Scope);
+
+impl FromStr for Name {
+    type Err = ParseScopeError;
+
+    fn from_str(name: &str) -> Result<Self, ParseScopeError> {
+        named(name).map(Self).ok_or_else(|| ParseScopeError::unknown(0, name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, "expected the name of a scope, as a string")
+    }
+}
+
+/// The fields of a record.
+#[derive(Clone, Copy)]
+enum Field {
+    Id,
+    Digest,
+    Project,
+    Scopes,
+    NotBefore,
+    ExpiresAt,
+    RevokedAt,
+}
+
+impl Field {
+    const NAMES: [(&'static str, Self); 7] = [
+        ("id", Self::Id),
+        ("digest", Self::Digest),
+        ("project", Self::Project),
+        ("scopes", Self::Scopes),
+        ("not_before", Self::NotBefore),
+        ("expires_at", Self::ExpiresAt),
+        ("revoked_at", Self::RevokedAt),
+    ];
+}
+
+impl FromStr for Field {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let named = Self::NAMES.into_iter().find(|(known, _)| *known == name);
+        named.map(|(_, field)| field).ok_or(
+            "unknown field; a key record has id, digest, project, scopes, not_before, expires_at and revoked_at",
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer, "expected the name of a field, as a string")
+    }
+}
+
+struct Fields<'r, P> {
+    reached: &'r Cell<bool>,
+    record: PhantomData<KeyRecord<P>>,
+}
+
+impl<'de, P: Deserialize<'de>> Visitor<'de> for Fields<'_, P> {
+    type Value = KeyRecord<P>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeyRecord<P>, A::Error> {
+        self.reached.set(true);
+        let (mut id, mut digest, mut project, mut scopes) = (None, None, None, None);
+        let (mut not_before, mut expires_at, mut revoked_at) = (None, None, None);
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Id => fill(&mut id, "id", &mut map)?,
+                Field::Digest => fill(&mut digest, "digest", &mut map)?,
+                Field::Project => fill(&mut project, "project", &mut map)?,
+                Field::Scopes => fill(&mut scopes, "scopes", &mut map)?,
+                Field::NotBefore => fill(&mut not_before, "not_before", &mut map)?,
+                Field::ExpiresAt => fill(&mut expires_at, "expires_at", &mut map)?,
+                Field::RevokedAt => fill(&mut revoked_at, "revoked_at", &mut map)?,
+            }
+        }
+        let missing = A::Error::missing_field;
+        Ok(KeyRecord {
+            id: id.ok_or_else(|| missing("id"))?,
+            digest: digest.ok_or_else(|| missing("digest"))?,
+            project: project.ok_or_else(|| missing("project"))?,
+            scopes: scopes.ok_or_else(|| missing("scopes"))?,
+            not_before: not_before.flatten(),
+            expires_at: expires_at.flatten(),
+            revoked_at: revoked_at.flatten(),
+        })
+    }
+}
+
+fn fill<'de, T, A>(slot: &mut Option<T>, field: &'static str, map: &mut A) -> Result<(), A::Error>
+where
+    T: Deserialize<'de>,
+    A: MapAccess<'de>,
+{
+    match slot.replace(map.next_value()?) {
+        None => Ok(()),
+        Some(_) => Err(A::Error::duplicate_field(field)),
+    }
+}
