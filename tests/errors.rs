@@ -1,0 +1,136 @@
+//! Exact texts: people search for them, and programs log them.
+
+use core::error::Error;
+
+use ctx_key::{ApiKey, Denied, KeyDigest, KeyId, ParseKeyError, Reason, Scope};
+
+#[test]
+fn parse_key_errors() {
+    for (input, text) in [
+        ("", "an API key starts with `ctx_`; copy the whole key, without anything around it"),
+        (
+            "ctx_your_api_key_here",
+            "an API key is 52 bytes long, not 21; it may be a placeholder, or cut off: copy the whole key",
+        ),
+        (
+            "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6-K111f4cz2n9",
+            "the byte at index 40 is not a letter or digit, as all of an API key after `ctx_` are; copy the key again",
+        ),
+        (
+            "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n8",
+            "the checksum of the API key is wrong: a character was changed on the way; copy the key again",
+        ),
+    ] {
+        assert_says(ApiKey::parse(input).unwrap_err(), text);
+    }
+}
+
+#[test]
+fn parse_key_id_errors() {
+    let parse = |text: &str| text.parse::<KeyId>().unwrap_err();
+    assert_says(
+        parse("8aspm4G7VmS"),
+        "a key id is 12 letters and digits, not 11 bytes; it is what follows `ctx_` in the key",
+    );
+    assert_says(parse("8aspm4G7_mSU"), "the byte at index 8 of the key id is not a letter or digit");
+}
+
+#[test]
+fn parse_digest_errors() {
+    let parse = |text: &str| text.parse::<KeyDigest>().unwrap_err();
+    assert_says(parse("00"), "a key digest is 64 hexadecimal digits, not 2 bytes");
+    assert_says(parse(&"0g".repeat(32)), "the byte at index 1 of the key digest is not a hexadecimal digit");
+    assert_says(KeyDigest::try_from(&[0; 31][..]).unwrap_err(), "a key digest is 32 bytes, not 31");
+}
+
+#[test]
+fn parse_scope_errors() {
+    let parse = |text: &str| text.parse::<Scope>().unwrap_err();
+    assert_says(parse("memory:read"), "unknown scope at bytes 0..11; did you mean `memories:read`?");
+    assert_says(
+        parse("users:read admin"),
+        "unknown scope at bytes 11..16; the scopes are: memories:read memories:write chats:read chats:write \
+         users:read users:write",
+    );
+    assert_says(
+        parse("users:read "),
+        "a scope name is missing at byte 11; names stand with one space between, and none around",
+    );
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn env_key_errors() {
+    use ctx_key::{BeforeUnixEpochError, EnvKeyError};
+    assert_says(
+        EnvKeyError::Missing,
+        "MEMORYKIT_API_KEY is not set; create a key in the dashboard under API Keys, and set the variable to it",
+    );
+    assert_says(
+        EnvKeyError::NotUnicode,
+        "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard",
+    );
+    assert_says(
+        EnvKeyError::Invalid(ParseKeyError::Length { found: 21 }),
+        "MEMORYKIT_API_KEY holds no API key: an API key is 52 bytes long, not 21; it may be a placeholder, or \
+         cut off: copy the whole key",
+    );
+    assert_says(BeforeUnixEpochError, "time lies before the Unix epoch (1970-01-01); check the system clock");
+}
+
+/// A stranger reads the same for a key that is unknown, wrong, revoked, expired or not yet valid.
+#[test]
+fn denials() {
+    use common::keys;
+    use ctx_key::{KeyRecord, UnixTime};
+    let [key, other] = &keys(2)[..] else { unreachable!() };
+    let now = UnixTime::from_secs(100);
+    let record = |change: fn(&mut KeyRecord<()>)| {
+        let mut record = KeyRecord::new(key, (), Scope::READ);
+        change(&mut record);
+        record
+    };
+    let denied = |record: KeyRecord<()>, key| record.verify(key, now).unwrap_err();
+
+    let invalid = "the API key is not valid: it is unknown, revoked or outside its validity period";
+    for (denied, label) in [
+        (Denied::unknown_key(), "unknown_key"),
+        (denied(record(|_| ()), other), "digest_mismatch"),
+        (denied(record(|record| record.revoke(UnixTime::MAX)), key), "revoked"),
+        (denied(record(|record| record.retire_at(UnixTime::from_secs(100))), key), "expired"),
+        (denied(record(|record| record.not_before = Some(UnixTime::from_secs(101))), key), "not_yet_valid"),
+    ] {
+        assert_says(denied, invalid);
+        assert_eq!((denied.status(), denied.message(), denied.missing()), (401, invalid, Scope::empty()));
+        assert_eq!(denied.reason().as_str(), label);
+    }
+
+    for (error, label) in [
+        (ParseKeyError::Prefix, "key_prefix"),
+        (ParseKeyError::Length { found: 1 }, "key_length"),
+        (ParseKeyError::Character { index: 4 }, "key_character"),
+        (ParseKeyError::Checksum, "key_checksum"),
+    ] {
+        let denied = Denied::from(error);
+        assert_says(denied, "the API key is not well-formed: copy the whole key, and nothing else");
+        assert_eq!(
+            (denied.status(), denied.missing(), denied.reason()),
+            (401, Scope::empty(), Reason::Key(error))
+        );
+        assert_eq!(denied.reason().as_str(), label);
+    }
+
+    let grant = record(|_| ()).verify(key, now).map(|grant| grant.cloned()).unwrap();
+    let denied = grant.require(Scope::CHATS_READ | Scope::CHATS_WRITE).unwrap_err();
+    assert_says(denied, "the API key lacks a scope that this request requires");
+    assert_eq!((denied.status(), denied.missing()), (403, Scope::CHATS_WRITE));
+    assert_eq!(denied.reason().as_str(), "missing_scope");
+}
+
+mod common;
+
+/// The text, and that it is all there is: no source repeats it, and none gives a reason away.
+fn assert_says(error: impl Error, text: &str) {
+    assert_eq!(error.to_string(), text);
+    assert!(error.source().is_none());
+}

@@ -1,0 +1,129 @@
+//! Shows that ctx-key works with neither `std` nor an allocator. This program has none: if the library or a
+//! dependency of it needed one, nothing would link.
+
+#![no_std]
+#![no_main]
+
+mod runtime;
+
+use core::convert::Infallible;
+
+use ctx_key::{ApiKey, Denied, Grant, KeyRecord, ParseKeyError, Reason, Scope, UnixTime};
+use rand_core::{TryCryptoRng, TryRng};
+
+use runtime::{Report, shows};
+
+/// An input, and what [`ApiKey::parse`] makes of it: a key of this id and digest, or an error.
+type KeyVector = (&'static [u8], Result<(&'static str, [u8; 32]), ParseKeyError>);
+
+static KEY_VECTORS: &[KeyVector] = include!(concat!(env!("OUT_DIR"), "/key_vectors.rs"));
+
+const _: () = assert!(!KEY_VECTORS.is_empty(), "nothing would be checked");
+
+fn key_vectors(report: &mut Report) {
+    for (index, (input, expected)) in KEY_VECTORS.iter().enumerate() {
+        let parsed = ApiKey::parse(input);
+        let is_expected = match (&parsed, expected) {
+            (Ok(key), Ok((id, digest))) => key.id().as_str() == *id && key.digest().as_bytes() == digest,
+            (Err(error), Err(expected)) => error == expected,
+            _ => false,
+        };
+        // of a key, `Debug` shows the id alone
+        report.check(format_args!("key vector {index}, which gives {parsed:?}"), is_expected);
+    }
+}
+
+fn generation(report: &mut Report) {
+    let mut rng = PredictableTestRng(0);
+    let (one, other) = (ApiKey::generate_from_rng(&mut rng), ApiKey::generate_from_rng(&mut rng));
+    report.check("two generated keys differ", one != other);
+    report.check("two generated ids differ", one.id() != other.id());
+    for key in [one, other] {
+        report.check("a generated key parses", ApiKey::parse(key.expose_secret()).as_ref() == Ok(&key));
+        report.check("a masked key shows", shows(key.id().masked(), format_args!("ctx_{}***", key.id())));
+    }
+    let pasted = ApiKey::parse_pasted(" \"ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9\"\r\n");
+    report.check("a pasted key parses", pasted.is_ok_and(|key| key.id().as_str() == "8aspm4G7VmSU"));
+}
+
+fn records(report: &mut Report) {
+    let [before, not_before, now, expires_at] = [999, 1_000, 2_000, 3_000].map(UnixTime::from_secs);
+    let mut rng = PredictableTestRng(1);
+    let (key, other) = (ApiKey::generate_from_rng(&mut rng), ApiKey::generate_from_rng(&mut rng));
+    let mut record = KeyRecord::new(&key, "demo", Scope::READ);
+    (record.not_before, record.expires_at) = (Some(not_before), Some(expires_at));
+
+    let grant = record.verify(&key, now);
+    let names_both = |grant: &Grant<&&str>| grant.key_id() == key.id() && **grant.project() == "demo";
+    report.check("a grant names key and project", grant.as_ref().is_ok_and(names_both));
+    let require = |scopes| grant.as_ref().map_err(|denied| *denied).and_then(|grant| grant.require(scopes));
+    report.check("a granted scope passes", require(Scope::CHATS_READ).is_ok());
+    let denied = require(Scope::CHATS_READ | Scope::CHATS_WRITE).err();
+    report.check("a missing scope is named", denied.is_some_and(|it| it.missing() == Scope::CHATS_WRITE));
+    report.check("a missing scope is forbidden", denied.is_some_and(|it| it.status() == 403));
+    report.check("a requirement of nothing is refused", require(Scope::empty()).is_err());
+
+    report.check("a key works from its first second on", reason(record.verify(&key, not_before)).is_none());
+    report.check("not before", reason(record.verify(&key, before)) == Some(Reason::NotYetValid));
+    report.check("not when it expired", reason(record.verify(&key, expires_at)) == Some(Reason::Expired));
+    report.check("another key never", reason(record.verify(&other, now)) == Some(Reason::DigestMismatch));
+
+    let mut old = record.clone();
+    let end = now.saturating_add(60);
+    let new = old.rotate(&other, now, 60);
+    report.check("a rotated key still works", reason(old.verify(&key, now)).is_none());
+    report.check("not after the overlap", reason(old.verify(&key, end)) == Some(Reason::Expired));
+    report.check("its successor does", new.is_ok_and(|new| reason(new.verify(&other, end)).is_none()));
+
+    record.revoke(now);
+    report.check("a revoked key is refused", reason(record.verify(&key, before)) == Some(Reason::Revoked));
+    let rotated = record.rotate(&other, now, 60).map_err(|denied| denied.reason());
+    report.check("a revoked key has no successor", rotated == Err(Reason::Revoked));
+}
+
+fn reason<P>(verified: Result<Grant<P>, Denied>) -> Option<Reason> {
+    verified.err().map(|denied| denied.reason())
+}
+
+fn scopes(report: &mut Report) {
+    let text = "memories:read chats:write";
+    let granted = Scope::MEMORIES_READ | Scope::CHATS_WRITE;
+    report.check("scopes parse", text.parse() == Ok(granted));
+    report.check("scopes show", shows(granted, text));
+    report.check("a list of scopes parses", Scope::parse_list("chats:write,\nmemories:read") == Ok(granted));
+    let unknown = "chats:read Memories.Read".parse::<Scope>().err();
+    report.check("an unknown scope is located", unknown.is_some_and(|it| it.range() == (11..24)));
+    let meant = unknown.and_then(|it| it.suggestion());
+    report.check("the scope that was meant is suggested", meant == Some(Scope::MEMORIES_READ));
+
+    let half = Scope::CHATS_READ | Scope::CHATS_WRITE;
+    report.check("a scope in the set is granted", granted.grants(Scope::CHATS_WRITE));
+    report.check("two scopes are not, if one is missing", !granted.grants(half));
+    report.check("it is the missing one", granted.missing(half) == Scope::CHATS_READ);
+    report.check("an empty requirement is not granted", !Scope::all().grants(Scope::empty()));
+}
+
+/// SplitMix64, whose outputs anyone can compute: for this test, and never for a key that opens something.
+struct PredictableTestRng(u64);
+
+impl TryRng for PredictableTestRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Ok(mixed ^ (mixed >> 31))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        rand_core::utils::fill_bytes_via_next_word(bytes, || self.try_next_u64())
+    }
+}
+
+/// It is not unpredictable; the library takes no generator that does not say so.
+impl TryCryptoRng for PredictableTestRng {}

@@ -1,0 +1,174 @@
+//! Parsing: exactly the keys, and nothing else.
+
+mod common;
+
+use common::{KEY, keys};
+use ctx_key::{ApiKey, KeyDigest, KeyId, ParseKeyError};
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+
+/// What the specification says, by the oracle crates.
+fn model(text: &[u8]) -> Result<(), ParseKeyError> {
+    if !text.starts_with(b"ctx_") {
+        return Err(ParseKeyError::Prefix);
+    }
+    if text.len() != 52 {
+        return Err(ParseKeyError::Length { found: text.len() });
+    }
+    if let Some(index) = (4..52).find(|&index| !text[index].is_ascii_alphanumeric()) {
+        return Err(ParseKeyError::Character { index });
+    }
+    let digest = Sha256::digest(&text[..46]);
+    let checksum = u32::from_be_bytes(digest[..4].try_into().unwrap());
+    if text[46..] != *format!("{:0>6}", base62::encode(checksum)).as_bytes() {
+        return Err(ParseKeyError::Checksum);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_substitution_of_one_byte_is_refused() {
+    for key in keys(4) {
+        let whole = key.expose_secret().as_bytes();
+        for index in 0..52 {
+            for byte in (0..=u8::MAX).filter(|byte| *byte != whole[index]) {
+                let mut changed = whole.to_owned();
+                changed[index] = byte;
+                let error = ApiKey::parse(&changed).unwrap_err();
+                let expected = match index {
+                    0..4 => ParseKeyError::Prefix,
+                    _ if !byte.is_ascii_alphanumeric() => ParseKeyError::Character { index },
+                    _ => ParseKeyError::Checksum,
+                };
+                assert_eq!(error, expected, "index {index}, byte {byte:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_swap_of_neighbours_is_refused() {
+    for key in keys(100) {
+        let whole = key.expose_secret().as_bytes();
+        for index in 0..51 {
+            let mut swapped = whole.to_owned();
+            swapped.swap(index, index + 1);
+            assert_eq!(ApiKey::parse(&swapped).is_ok(), swapped == whole);
+        }
+    }
+}
+
+/// A checksum has one spelling: a value above 2³² - 1 is not taken modulo 2³².
+#[test]
+fn a_checksum_beyond_32_bits_is_refused() {
+    let (body, checksum) = KEY.split_at(46);
+    let number = base62::decode(checksum).unwrap();
+    for multiple in 1..=13 {
+        let alias = base62::encode(number + (multiple << 32));
+        if alias.len() == 6 {
+            assert_eq!(ApiKey::parse(format!("{body}{alias}")), Err(ParseKeyError::Checksum));
+        }
+    }
+}
+
+#[test]
+fn two_keys_are_equal_if_their_texts_are() {
+    for (a, one) in keys(20).iter().enumerate() {
+        for (b, two) in keys(20).iter().enumerate() {
+            assert_eq!(one == two, a == b);
+            assert_eq!(one.digest().matches(two), a == b);
+        }
+        assert_eq!(one.clone(), *one);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert_eq!(ApiKey::parse(&bytes).map(|_| ()), model(&bytes));
+    }
+
+    #[test]
+    fn any_bytes_behind_the_prefix(bytes in prop::collection::vec(any::<u8>(), 40..56)) {
+        let text = [b"ctx_", &bytes[..]].concat();
+        prop_assert_eq!(ApiKey::parse(&text).map(|_| ()), model(&text));
+    }
+
+    #[test]
+    fn any_text_of_the_right_shape(text in "ctx_[0-9A-Za-z]{42}[0-4][0-9A-Za-z]{5}") {
+        prop_assert_eq!(ApiKey::parse(&text).map(|_| ()), model(text.as_bytes()));
+        let digest = KeyDigest::from_bytes(Sha256::digest(&text[..46]).into());
+        let checksum = u32::from_be_bytes(digest.as_bytes()[..4].try_into().unwrap());
+        let key = ApiKey::parse(format!("{}{:0>6}", &text[..46], base62::encode(checksum)));
+        prop_assert_eq!(key.as_ref().map(ApiKey::digest), Ok(&digest));
+    }
+
+    #[test]
+    fn any_text_pasted(text in ".*") {
+        let _ = ApiKey::parse_pasted(&text);
+    }
+
+    #[test]
+    fn a_key_survives_what_comes_along_when_people_copy(
+        before in "[ \t\r\n\u{a0}\u{feff}\u{200b}\u{3000}]{0,5}",
+        scheme in "(?i:bearer)[ \t\u{2003}]{1,3}|",
+        quote in "[\"'`]?",
+        after in "[ \t\r\n\u{a0}\u{feff}\u{200b}\u{3000}]{0,5}",
+        quote_outside in any::<bool>(),
+    ) {
+        let pasted = if quote_outside {
+            format!("{before}{quote}{scheme}{KEY}{after}{quote}{after}")
+        } else {
+            format!("{before}{scheme}{quote}{before}{KEY}{quote}{after}")
+        };
+        prop_assert_eq!(ApiKey::parse_pasted(&pasted), ApiKey::parse(KEY));
+    }
+
+    #[test]
+    fn keys_make_the_round_trip(seed in any::<u8>()) {
+        let key = ApiKey::generate_from_rng(&mut common::rng(seed));
+        let again = ApiKey::parse(key.expose_secret()).unwrap();
+        prop_assert_eq!(again.expose_secret(), key.expose_secret());
+        prop_assert_eq!(again.digest(), key.digest());
+        prop_assert_eq!(again.id(), key.id());
+        prop_assert_eq!(key.id().to_string(), &key.expose_secret()[4..16]);
+    }
+
+    #[test]
+    fn ids_make_the_round_trip(text in "[0-9A-Za-z]{12}") {
+        let id: KeyId = text.parse().unwrap();
+        prop_assert_eq!(id.to_string(), &text[..]);
+        prop_assert_eq!(KeyId::try_from(text.as_bytes()), Ok(id));
+        prop_assert_eq!(id.masked().to_string(), format!("ctx_{text}***"));
+    }
+
+    #[test]
+    fn any_bytes_as_an_id(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+        let is_id = bytes.len() == 12 && bytes.iter().all(u8::is_ascii_alphanumeric);
+        prop_assert_eq!(KeyId::try_from(&bytes[..]).is_ok(), is_id);
+    }
+
+    #[test]
+    fn digests_make_the_round_trip(bytes in any::<[u8; 32]>()) {
+        let digest = KeyDigest::from_bytes(bytes);
+        prop_assert_eq!(digest.to_string(), bytes.map(|byte| format!("{byte:02x}")).concat());
+        prop_assert_eq!(digest.to_string().parse(), Ok(digest));
+        prop_assert_eq!(digest.to_string().to_uppercase().parse(), Ok(digest));
+        prop_assert_eq!(KeyDigest::try_from(&bytes[..]), Ok(digest));
+        prop_assert_eq!(digest.as_bytes(), &bytes);
+    }
+
+    #[test]
+    fn any_text_as_a_digest(text in "[0-9a-fA-Fg]{63,65}|.{0,70}") {
+        let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        prop_assert_eq!(text.parse::<KeyDigest>().is_ok(), is_digest);
+    }
+}
+
+/// Padding and width apply to what is shown in tables.
+#[test]
+fn public_texts_align() {
+    let key = ApiKey::parse(KEY).unwrap();
+    assert_eq!(format!("{:>14}|", key.id()), "  8aspm4G7VmSU|");
+    assert_eq!(format!("{:<66}|", key.digest()), format!("{}  |", key.digest()));
+}

@@ -1,0 +1,145 @@
+//! No error, `Debug` or `Display` holds a piece of a secret, whatever a key is put into.
+
+mod common;
+
+use core::fmt::{Debug, Display};
+
+use common::{KEY, keys};
+use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
+
+/// Four characters in a row, anywhere in characters 16..52, are a piece.
+fn assert_silent(key: &str, said: &str) {
+    for piece in key.as_bytes()[16..].windows(4) {
+        let piece = str::from_utf8(piece).unwrap();
+        assert!(!said.contains(piece), "{piece:?} of {key} in {said:?}");
+    }
+}
+
+fn assert_error_silent<T>(key: &str, result: Result<T, impl Debug + Display>) {
+    if let Err(error) = result {
+        assert_silent(key, &format!("{error} {error:?} {error:#?}"));
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_key() {
+    for key in keys(50) {
+        let text = key.expose_secret().to_owned();
+        assert_silent(&text, &format!("{key:?} {key:#?} {:?} {}", key.id(), key.id().masked()));
+        let mut record = KeyRecord::new(&key, "project", Scope::READ);
+        assert_silent(&text, &format!("{record:?} {record:#?} {:?}", key.digest()));
+        let grant = record.verify(&key, UnixTime::MAX).unwrap();
+        assert_silent(&text, &format!("{grant:?}"));
+        let denied = grant.require(Scope::WRITE).unwrap_err();
+        assert_silent(&text, &format!("{denied} {denied:?}"));
+        record.revoke(UnixTime::MAX);
+        let denied = record.verify(&key, UnixTime::MAX).unwrap_err();
+        assert_silent(&text, &format!("{denied} {denied:?}"));
+    }
+}
+
+/// A key as it is, cut off, with a changed character, wrapped, and with something in it.
+fn variants(key: &str) -> Vec<String> {
+    let mut all =
+        vec![key.to_owned(), key.repeat(2), key.to_lowercase(), format!("\"{key}"), format!("x{key}")];
+    for index in 4..52 {
+        all.push(key[..index].to_owned());
+        all.push(key[index..].to_owned());
+        all.push(format!("{} {}", &key[..index], &key[index..]));
+        all.push(format!("{}\u{e9}{}", &key[..index], &key[index + 1..]));
+    }
+    // as long as an id or a digest is
+    all.extend((4..40).map(|index| key[index..index + 12].to_owned()));
+    all.push(format!("{key}{}", &key[..12]));
+    all
+}
+
+#[test]
+fn errors_of_whatever_reads_a_key() {
+    for input in variants(KEY) {
+        assert_error_silent(KEY, ApiKey::parse(&input));
+        assert_error_silent(KEY, ApiKey::parse(&input).map_err(ctx_key::Denied::from));
+        assert_error_silent(KEY, ApiKey::parse_pasted(&input));
+        assert_error_silent(KEY, input.parse::<KeyId>());
+        assert_error_silent(KEY, KeyId::try_from(input.as_bytes()));
+        assert_error_silent(KEY, input.parse::<KeyDigest>());
+        assert_error_silent(KEY, KeyDigest::try_from(input.as_bytes()));
+        assert_error_silent(KEY, input.parse::<Scope>());
+        assert_error_silent(KEY, Scope::parse_list(&input));
+    }
+}
+
+/// A key where anything else belongs: formats and serde itself repeat what they refuse.
+#[cfg(feature = "serde")]
+#[test]
+fn errors_of_serde() {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    fn read<T: DeserializeOwned>(json: &Value) {
+        assert_error_silent(KEY, serde_json::from_value::<T>(json.clone()));
+        assert_error_silent(KEY, serde_json::from_str::<T>(&json.to_string()));
+        assert_error_silent(KEY, serde_json::from_reader::<_, T>(json.to_string().as_bytes()));
+        if let Value::String(text) = json {
+            let mut buffer = [0; 256];
+            let bytes = postcard::to_slice(text, &mut buffer).unwrap();
+            assert_error_silent(KEY, postcard::from_bytes::<T>(bytes));
+        }
+    }
+
+    let record = serde_json::to_value(KeyRecord::new(&keys(1)[0], 1, Scope::READ)).unwrap();
+    for input in variants(KEY) {
+        let mut jsons = vec![
+            json!(input),
+            json!([input]),
+            json!(["chats:read", input]),
+            json!({ &input: 1 }),
+            json!({ "id": input }),
+            json!({ "key": [{ "nested": input }] }),
+        ];
+        for field in ["id", "digest", "project", "scopes", "not_before", "expires_at", "revoked_at", &input] {
+            for value in [json!(input), json!([input]), json!({ &input: input })] {
+                let mut record = record.clone();
+                record[field] = value;
+                jsons.push(record);
+            }
+        }
+        for json in &jsons {
+            read::<ApiKey>(json);
+            read::<KeyId>(json);
+            read::<KeyDigest>(json);
+            read::<Scope>(json);
+            read::<UnixTime>(json);
+            // the project's own errors are the caller's: one that takes anything has none
+            read::<KeyRecord<serde::de::IgnoredAny>>(json);
+            read::<Vec<KeyRecord<serde::de::IgnoredAny>>>(&json!([json]));
+        }
+    }
+}
+
+/// Numbers and other values that are no text are not repeated either.
+#[cfg(feature = "serde")]
+#[test]
+fn serde_errors_repeat_no_value() {
+    use serde::de::DeserializeOwned;
+    use serde_json::json;
+
+    fn said<T: DeserializeOwned>(json: &serde_json::Value) -> String {
+        let value = serde_json::from_value::<T>(json.clone()).err().map(|error| error.to_string());
+        let text =
+            serde_json::from_slice::<T>(json.to_string().as_bytes()).err().map(|error| error.to_string());
+        format!("{value:?} {text:?}")
+    }
+
+    for json in [json!(4_711_071), json!(-4_711_071), json!(4_711_071.5), json!([4_711_071])] {
+        for said in [
+            said::<ApiKey>(&json),
+            said::<KeyId>(&json),
+            said::<KeyDigest>(&json),
+            said::<Scope>(&json),
+            said::<KeyRecord<()>>(&json),
+        ] {
+            assert!(!said.contains("4711071") && said.contains("expected"), "{said}");
+        }
+    }
+}

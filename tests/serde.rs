@@ -1,0 +1,180 @@
+//! One form in every format: JSON, JSON without an allocator, and a binary format that doesn't describe itself.
+#![cfg(feature = "serde")]
+
+mod common;
+
+use common::{KEY, keys};
+use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
+use proptest::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// Writes and reads in each format, and returns the JSON.
+fn round_trip<T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug>(value: &T) -> Value {
+    let text = serde_json::to_string(value).unwrap();
+    assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value);
+    assert_eq!(&serde_json::from_reader::<_, T>(text.as_bytes()).unwrap(), value);
+    let json = serde_json::to_value(value).unwrap();
+    assert_eq!(&serde_json::from_value::<T>(json.clone()).unwrap(), value);
+
+    let mut buffer = [0; 2048];
+    let length = serde_json_core::to_slice(value, &mut buffer).unwrap();
+    assert_eq!(str::from_utf8(&buffer[..length]).unwrap(), text);
+    assert_eq!(&serde_json_core::from_slice::<T>(&buffer[..length]).unwrap().0, value);
+
+    let bytes = postcard::to_slice(value, &mut buffer).unwrap();
+    assert_eq!(&postcard::from_bytes::<T>(bytes).unwrap(), value);
+    json
+}
+
+fn error<T: DeserializeOwned>(json: Value) -> String {
+    let from_text = serde_json::from_str::<T>(&json.to_string()).map(|_| ()).unwrap_err().to_string();
+    let from_value = serde_json::from_value::<T>(json).map(|_| ()).unwrap_err().to_string();
+    assert!(from_text.starts_with(&from_value), "{from_text}: {from_value}");
+    from_value
+}
+
+fn record() -> KeyRecord<u64> {
+    let mut record =
+        KeyRecord::new(&ApiKey::parse(KEY).unwrap(), 17, Scope::MEMORIES_READ | Scope::USERS_WRITE);
+    record.expires_at = Some(UnixTime::MAX);
+    record
+}
+
+fn record_json() -> Value {
+    json!({
+        "id": "8aspm4G7VmSU",
+        "digest": ApiKey::parse(KEY).unwrap().digest().to_string(),
+        "project": 17,
+        "scopes": ["memories:read", "users:write"],
+        "not_before": null,
+        "expires_at": 18_446_744_073_709_551_615_u64,
+        "revoked_at": null,
+    })
+}
+
+#[test]
+fn a_record_is_a_map_of_its_field_names() {
+    assert_eq!(round_trip(&record()), record_json());
+}
+
+#[test]
+fn absent_times_may_be_left_out() {
+    let mut json = record_json();
+    let map = json.as_object_mut().unwrap();
+    map.remove("not_before");
+    map.remove("revoked_at");
+    assert_eq!(serde_json::from_value::<KeyRecord<u64>>(json).unwrap(), record());
+}
+
+#[test]
+fn a_record_is_nothing_else() {
+    let changed = |change: fn(&mut serde_json::Map<String, Value>)| {
+        let mut json = record_json();
+        change(json.as_object_mut().unwrap());
+        error::<KeyRecord<u64>>(json)
+    };
+    let fields = "a key record has id, digest, project, scopes, not_before, expires_at and revoked_at";
+    assert_eq!(changed(|map| drop(map.insert("note".into(), json!(1)))), format!("unknown field; {fields}"));
+    for field in ["id", "digest", "project", "scopes"] {
+        let mut json = record_json();
+        json.as_object_mut().unwrap().remove(field);
+        assert_eq!(error::<KeyRecord<u64>>(json), format!("missing field `{field}`"));
+    }
+    let expected = "expected whole seconds since the Unix epoch, as an integer";
+    for time in [json!(-1), json!(1.5), json!("1"), json!([1])] {
+        let mut json = record_json();
+        json["expires_at"] = time;
+        assert_eq!(error::<KeyRecord<u64>>(json), expected);
+    }
+    for other in [json!(null), json!(1), json!("text"), json!([1]), json!(true)] {
+        assert_eq!(error::<KeyRecord<u64>>(other), "expected a key record, as a map");
+    }
+    let twice = record_json().to_string().replacen('{', "{\"id\":\"8aspm4G7VmSU\",", 1);
+    let error = serde_json::from_str::<KeyRecord<u64>>(&twice).unwrap_err().to_string();
+    assert!(error.starts_with("duplicate field `id`"), "{error}");
+}
+
+#[test]
+fn scopes_are_a_sequence_of_names() {
+    assert_eq!(round_trip(&Scope::empty()), json!([]));
+    assert_eq!(round_trip(&Scope::READ), json!(["memories:read", "chats:read", "users:read"]));
+    let any_order = json!(["users:read", "memories:read", "users:read"]);
+    assert_eq!(serde_json::from_value::<Scope>(any_order).unwrap(), Scope::USERS_READ | Scope::MEMORIES_READ);
+    let unknown = Scope::from_bits_retain(0x8000_0041);
+    assert_eq!(serde_json::to_value(unknown).unwrap(), json!(["memories:read"]));
+}
+
+#[test]
+fn scopes_are_nothing_else() {
+    let expected = "expected a sequence of scope names";
+    for other in [json!("memories:read"), json!(""), json!("0x3f"), json!(63), json!(null), json!({})] {
+        assert_eq!(error::<Scope>(other), expected);
+    }
+    for name in [
+        "0x3f",
+        "MEMORIES_READ",
+        "MEMORIES_READ | CHATS_READ",
+        "memories:read chats:read",
+        "memories:read ",
+        "memories:re\u{430}d",
+        "memories\u{ff1a}read",
+        "Memories:read",
+        "*",
+    ] {
+        let error = error::<Scope>(json!(["chats:read", name]));
+        assert!(error.starts_with("unknown scope at bytes 0.."), "{error}");
+    }
+    assert_eq!(
+        error::<Scope>(json!(["memory:read"])),
+        "unknown scope at bytes 0..11; did you mean `memories:read`?"
+    );
+    assert_eq!(error::<Scope>(json!([1])), "expected the name of a scope, as a string");
+    assert_eq!(error::<Scope>(json!([["chats:read"]])), "expected the name of a scope, as a string");
+    assert!(error::<Scope>(json!([""])).starts_with("a scope name is missing"));
+}
+
+#[test]
+fn a_key_is_read_and_never_written() {
+    let key = ApiKey::parse(KEY).unwrap();
+    assert_eq!(serde_json::from_value::<ApiKey>(json!(KEY)).unwrap(), key);
+    assert_eq!(serde_json_core::from_str::<ApiKey>(&format!("\"{KEY}\"")).unwrap().0, key);
+    let mut buffer = [0; 64];
+    assert_eq!(postcard::from_bytes::<ApiKey>(postcard::to_slice(KEY, &mut buffer).unwrap()).unwrap(), key);
+    let error = error::<ApiKey>(json!(format!(" {KEY}")));
+    assert_eq!(error, "an API key starts with `ctx_`; copy the whole key, without anything around it");
+}
+
+proptest! {
+    #[test]
+    fn records_make_the_round_trip(
+        bits in 0..64u32,
+        project in ".{0,40}",
+        times in [(); 3].map(|()| prop::option::of(any::<u64>())),
+    ) {
+        let mut record = KeyRecord::new(&keys(1)[0], project, Scope::from_bits(bits).unwrap());
+        let [not_before, expires_at, revoked_at] = times.map(|time| time.map(UnixTime::from_secs));
+        (record.not_before, record.expires_at, record.revoked_at) = (not_before, expires_at, revoked_at);
+        let text = serde_json::to_string(&record).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<KeyRecord<String>>(&text).unwrap(), &record);
+        let mut buffer = [0; 1024];
+        let bytes = postcard::to_slice(&record, &mut buffer).unwrap();
+        prop_assert_eq!(&postcard::from_bytes::<KeyRecord<String>>(bytes).unwrap(), &record);
+    }
+
+    #[test]
+    fn the_parts_make_the_round_trip(id in "[0-9A-Za-z]{12}", digest in any::<[u8; 32]>(), secs in any::<u64>(), bits in 0..64u32) {
+        let (digest, time) = (KeyDigest::from_bytes(digest), UnixTime::from_secs(secs));
+        prop_assert_eq!(round_trip(&id.parse::<KeyId>().unwrap()), json!(id));
+        prop_assert_eq!(round_trip(&digest), json!(digest.to_string()));
+        prop_assert_eq!(round_trip(&time), json!(secs));
+        round_trip(&Scope::from_bits(bits).unwrap());
+    }
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+        let _ = serde_json::from_slice::<KeyRecord<String>>(&bytes);
+        let _ = postcard::from_bytes::<KeyRecord<String>>(&bytes);
+        let _ = postcard::from_bytes::<(ApiKey, KeyId, KeyDigest, Scope, UnixTime)>(&bytes);
+    }
+}

@@ -1,0 +1,71 @@
+//! Properties of the public types that a change could lose unseen.
+
+use core::error::Error;
+use core::fmt::Debug;
+use core::panic::{RefUnwindSafe, UnwindSafe};
+
+use ctx_key::{
+    ApiKey, Denied, Grant, KeyDigest, KeyId, KeyRecord, MaskedId, ParseDigestError, ParseKeyError,
+    ParseKeyIdError, ParseScopeError, Reason, Scope, UnixTime,
+};
+
+/// Auto traits, and the size in bytes on a 64-bit target.
+macro_rules! pin {
+    ($($ty:ty: $size:literal)*) => {
+        #[test]
+        fn auto_traits() {
+            fn has<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Debug + Clone + 'static>() {}
+            $(has::<$ty>();)*
+        }
+
+        #[cfg(target_pointer_width = "64")]
+        #[test]
+        fn sizes() {
+            $(assert_eq!(size_of::<$ty>(), $size, stringify!($ty));)*
+        }
+    };
+}
+
+pin! {
+    ApiKey: 84
+    Result<ApiKey, ParseKeyError>: 88
+    KeyId: 12
+    MaskedId: 12
+    KeyDigest: 32
+    Scope: 4
+    UnixTime: 8
+    KeyRecord<u64>: 104
+    Grant<&'static u64>: 40
+    Denied: 16
+    Reason: 16
+    Result<(), Denied>: 16
+    ParseKeyError: 16
+    ParseKeyIdError: 16
+    ParseDigestError: 16
+    ParseScopeError: 24
+}
+
+#[test]
+fn errors_have_what_errors_have() {
+    fn has<E: Error + Debug + Clone + PartialEq + Eq + Send + Sync + 'static>() {}
+    has::<Denied>();
+    has::<ParseKeyError>();
+    has::<ParseKeyIdError>();
+    has::<ParseDigestError>();
+    has::<ParseScopeError>();
+    #[cfg(feature = "std")]
+    has::<ctx_key::EnvKeyError>();
+    #[cfg(feature = "std")]
+    has::<ctx_key::BeforeUnixEpochError>();
+    #[cfg(feature = "getrandom")]
+    has::<ctx_key::OsRngError>();
+}
+
+#[test]
+fn small_types_are_copied() {
+    fn has<T: Copy>() {}
+    has::<(ParseKeyError, Reason, Denied)>();
+    has::<(KeyId, MaskedId, KeyDigest, Scope, UnixTime)>();
+    fn ordered<T: Ord + core::hash::Hash>() {}
+    ordered::<(KeyId, UnixTime)>();
+}
