@@ -1,0 +1,211 @@
+//! The life of an API key: issued, shown once, stored as a digest, presented, refused, rotated.
+//!
+//! ```text
+//! cargo run --example quickstart            the whole life, with a real database
+//! cargo run --example quickstart -- KEY     what is wrong with this key?
+//! ```
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use ctx_key::{ApiKey, Denied, Grant, KeyId, KeyRecord, Reason, Scope, UnixTime};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+/// The README gives the same for PostgreSQL. The primary key's collation is SQLite's default, BINARY.
+const TABLE: &str = "\
+CREATE TABLE api_keys (
+    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 12),
+    digest     BLOB    NOT NULL CHECK (length(digest) = 32),
+    project    TEXT    NOT NULL,
+    scopes     INTEGER NOT NULL,
+    not_before INTEGER,
+    expires_at INTEGER,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+";
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    if let Some(key) = std::env::args().nth(1) {
+        return Ok(examine(&key));
+    }
+    let path = std::env::temp_dir().join(format!("ctx-key-quickstart-{}.sqlite", std::process::id()));
+    let told = life_of_a_key(&path);
+    std::fs::remove_file(&path)?;
+    told.map(|()| ExitCode::SUCCESS)
+}
+
+fn life_of_a_key(path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut db = Connection::open(path)?;
+    db.execute_batch(TABLE)?;
+    let now = UnixTime::now();
+
+    let scopes = Scope::parse_list("memories:read, chats:read, chats:write")?;
+    println!("1. A key for the project `demo`, with {scopes}, valid for 90 days\n");
+    let key = ApiKey::generate();
+    let mut record = KeyRecord::new(&key, "demo".to_owned(), scopes);
+    record.expires_at = Some(now.saturating_add(90 * DAY));
+    insert(&db, &record)?;
+    println!("   shown once      {}", key.expose_secret());
+    println!("   shown later     {}", key.id().masked());
+    println!("   stored          {}", path.display());
+    println!("     id            {}", record.id);
+    println!("     digest        {}", record.digest);
+    println!("     scopes        {}\n", record.scopes.bits());
+
+    println!("2. Requests with that key\n");
+    let text = key.expose_secret();
+    tell(&db, "memories:read", text, now, Scope::MEMORIES_READ)?;
+    tell(&db, "chats:write", text, now, Scope::CHATS_WRITE)?;
+    tell(&db, "memories:write", text, now, Scope::MEMORIES_WRITE)?;
+
+    println!("\n3. What else is refused\n");
+    let typo = if text.ends_with('0') { '1' } else { '0' };
+    tell(&db, "a typo", &format!("{}{typo}", &text[..51]), now, Scope::CHATS_READ)?;
+    tell(&db, "cut off", &text[..40], now, Scope::CHATS_READ)?;
+    tell(&db, "a placeholder", "ctx_your_api_key_here", now, Scope::CHATS_READ)?;
+    tell(&db, "a wrong key", ApiKey::generate().expose_secret(), now, Scope::CHATS_READ)?;
+    tell(&db, "90 days later", text, now.saturating_add(90 * DAY), Scope::CHATS_READ)?;
+
+    println!("\n4. Rotation, with an hour in which both keys work\n");
+    let new_key = ApiKey::generate();
+    let new_text = new_key.expose_secret();
+    let mut old = find(&db, key.id())?.ok_or("the record is gone")?;
+    let new = old.rotate(&new_key, now, HOUR)?;
+    let transaction = db.transaction()?;
+    insert(&transaction, &new)?;
+    update(&transaction, &old)?;
+    transaction.commit()?;
+    println!("   shown once      {new_text}\n");
+    let in_an_hour = now.saturating_add(HOUR);
+    tell(&db, "old key now", text, now, Scope::CHATS_READ)?;
+    tell(&db, "new key now", new_text, now, Scope::CHATS_READ)?;
+    tell(&db, "old key later", text, in_an_hour, Scope::CHATS_READ)?;
+    tell(&db, "new key later", new_text, in_an_hour, Scope::CHATS_READ)?;
+
+    println!("\n5. Revocation, at once and for good\n");
+    let mut new = find(&db, new_key.id())?.ok_or("the record is gone")?;
+    new.revoke(now);
+    update(&db, &new)?;
+    tell(&db, "new key now", new_text, now, Scope::CHATS_READ)?;
+    tell(&db, "by a slow clock", new_text, UnixTime::from_secs(0), Scope::CHATS_READ)?;
+    Ok(())
+}
+
+/// Checks as a server does, and says what the client and what the log is told.
+fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope) -> rusqlite::Result<()> {
+    let denied = match check(db, text, now, required) {
+        Ok(grant) => {
+            println!("   {what:15} granted to {} of project `{}`", grant.key_id().masked(), grant.project());
+            return Ok(());
+        }
+        Err(Refused::Denied(denied)) => denied,
+        Err(Refused::Store(error)) => return Err(error),
+    };
+    println!("   {what:15} {} {denied}", denied.status());
+    match denied.reason() {
+        // before anything is sent, an SDK says it exactly
+        Reason::Key(error) => println!("{:22} SDK: {error}", ""),
+        Reason::MissingScope { missing, .. } => println!("{:22} log: missing_scope {missing}", ""),
+        reason => println!("{:22} log: {}", "", reason.as_str()),
+    }
+    Ok(())
+}
+
+/// What a server does on each request.
+fn check(db: &Connection, presented: &str, now: UnixTime, required: Scope) -> Result<Grant<String>, Refused> {
+    let key = ApiKey::parse(presented).map_err(Denied::from)?;
+    let record = find(db, key.id())?.ok_or(Denied::unknown_key())?;
+    let grant = record.verify(&key, now)?;
+    grant.require(required)?;
+    Ok(grant.cloned())
+}
+
+/// A request is refused, or the service is broken: 401 or 403, or 500.
+enum Refused {
+    Denied(Denied),
+    Store(rusqlite::Error),
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Inserts, and never replaces: should the id be taken, generate another key.
+fn insert(db: &Connection, record: &KeyRecord<String>) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            record.id.as_str(),
+            record.digest.as_bytes(),
+            record.project,
+            record.scopes.bits(),
+            record.not_before.map(column),
+            record.expires_at.map(column),
+            record.revoked_at.map(column),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Stores what retiring, revoking and rotating change.
+fn update(db: &Connection, record: &KeyRecord<String>) -> rusqlite::Result<()> {
+    db.execute(
+        "UPDATE api_keys SET expires_at = ?2, revoked_at = ?3 WHERE id = ?1",
+        params![record.id.as_str(), record.expires_at.map(column), record.revoked_at.map(column)],
+    )?;
+    Ok(())
+}
+
+fn find(db: &Connection, id: KeyId) -> rusqlite::Result<Option<KeyRecord<String>>> {
+    db.prepare("SELECT * FROM api_keys WHERE id = ?1")?.query_row([id.as_str()], record).optional()
+}
+
+/// A row that this service can't read is an error of the service, not of whoever presents the key.
+fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord<String>> {
+    fn unreadable<E: Error + Send + Sync + 'static>(column: usize) -> impl Fn(E) -> rusqlite::Error {
+        move |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Null, Box::new(error))
+    }
+    let time = |column| -> rusqlite::Result<Option<UnixTime>> {
+        let secs = row.get::<_, Option<i64>>(column)?.map(u64::try_from).transpose();
+        Ok(secs.map_err(unreadable(column))?.map(UnixTime::from_secs))
+    };
+    let id = row.get_ref(0)?.as_str()?.parse().map_err(unreadable(0))?;
+    let digest = row.get_ref(1)?.as_blob()?.try_into().map_err(unreadable(1))?;
+    let bits = row.get(3)?;
+    let scopes = Scope::from_bits(bits).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, bits.into()))?;
+    let mut record = KeyRecord::from_parts(id, digest, row.get(2)?, scopes);
+    (record.not_before, record.expires_at, record.revoked_at) = (time(4)?, time(5)?, time(6)?);
+    Ok(record)
+}
+
+fn column(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn examine(text: &str) -> ExitCode {
+    eprintln!("Note: other users see the arguments of a command, and the shell's history keeps them.");
+    match ApiKey::parse_pasted(text) {
+        Ok(key) => {
+            println!("{} is well-formed: its checksum is right.", key.id().masked());
+            println!("Whether it is valid is for the server to say.");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("This is no API key: {error}.");
+            ExitCode::FAILURE
+        }
+    }
+}

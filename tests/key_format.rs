@@ -1,0 +1,192 @@
+//! `docs/key-format.md` is true: its programs agree with the vectors, and its figures with the crate.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::Command;
+
+use ctx_key::ApiKey;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const DOCUMENT: &str = include_str!("../docs/key-format.md");
+const VECTORS: &str = include_str!("vectors/keys.json");
+
+const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const EXAMPLE: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
+
+/// Follows the document's Python: says how many cases agree, or exits at the first that does not.
+const PYTHON_DRIVER: &str = r#"
+import json
+import sys
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    cases = json.load(file)
+agreed = 0
+for case in cases:
+    key = case["input"].encode("latin-1")
+    try:
+        key_id, digest = parse(key)
+        result = {"id": key_id, "digest": digest}
+        assert checksum(bytes.fromhex(digest)) == key[46:]
+    except InvalidKey as error:
+        result = [error.kind, error.detail]
+    if result != (case["ok"] if "ok" in case else [case["error"], case["detail"]]):
+        sys.exit(f"{result} from {case}")
+    agreed += 1
+print(agreed, "cases agree")
+"#;
+
+/// Follows the document's JavaScript, and does the same.
+const JAVASCRIPT_DRIVER: &str = r#"
+import { deepStrictEqual } from "node:assert";
+import { readFileSync } from "node:fs";
+
+let agreed = 0;
+for (const test of JSON.parse(readFileSync(process.argv[2], "utf8"))) {
+  const key = Uint8Array.from(test.input, (character) => character.charCodeAt(0));
+  let result;
+  try {
+    result = parse(key);
+    deepStrictEqual(checksum(Buffer.from(result.digest, "hex")), Buffer.from(key.subarray(46)));
+  } catch (error) {
+    if (!(error instanceof InvalidKey)) throw error;
+    result = [error.kind, error.detail];
+  }
+  deepStrictEqual(result, test.ok ?? [test.error, test.detail], JSON.stringify([result, test]));
+  agreed += 1;
+}
+console.log(agreed, "cases agree");
+"#;
+
+#[test]
+fn python_agrees_with_the_vectors() {
+    agrees_with_the_vectors("python", "python3", "key.py", PYTHON_DRIVER);
+}
+
+#[test]
+fn javascript_agrees_with_the_vectors() {
+    agrees_with_the_vectors("javascript", "node", "key.mjs", JAVASCRIPT_DRIVER);
+}
+
+fn agrees_with_the_vectors(language: &str, interpreter: &str, file: &str, driver: &str) {
+    let directory = Directory::new(language);
+    let (program, vectors) = (directory.0.join(file), directory.0.join("keys.json"));
+    fs::write(&program, block(language) + driver).unwrap();
+    fs::write(&vectors, VECTORS).unwrap();
+
+    let output = match Command::new(interpreter).arg(&program).arg(&vectors).output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return skip(interpreter),
+        output => output.unwrap(),
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{language}: {stderr}");
+
+    let cases: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(stdout.trim_end(), format!("{} cases agree", cases.len()), "{language}: {stderr}");
+}
+
+/// Past the harness, which captures `eprintln!`: a skipped test is to be seen.
+fn skip(interpreter: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{interpreter} is not installed");
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED tests/key_format.rs: {interpreter} is not installed").unwrap();
+}
+
+/// A new directory, removed on drop.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(language: &str) -> Self {
+        let name = format!("ctx-key-format-{}-{language}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The text of the only fenced block in `language`.
+fn block(language: &str) -> String {
+    let fence = format!("```{language}");
+    assert_eq!(DOCUMENT.lines().filter(|line| *line == fence).count(), 1, "{fence}");
+    let after = DOCUMENT.lines().skip_while(|line| *line != fence).skip(1);
+    after.take_while(|line| *line != "```").flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Asserts that the document says `text`, wherever its lines break.
+#[track_caller]
+fn has(text: &str) {
+    assert!(spaced(DOCUMENT.split_whitespace()).contains(text), "not in the document: {text}");
+}
+
+#[test]
+fn the_worked_example_is_true() {
+    let (hashed, checksum) = EXAMPLE.split_at(46);
+    let digest = Sha256::digest(hashed);
+    let first: [u8; 4] = digest[..4].try_into().unwrap();
+    let number = u32::from_be_bytes(first);
+    let values: Vec<u32> = (0..6).rev().map(|place| number / 62u32.pow(place) % 62).collect();
+    let digits: String = values.iter().map(|value| &ALPHABET[*value as usize..][..1]).collect();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+
+    let key = ApiKey::parse(EXAMPLE).unwrap();
+    assert_eq!(key.digest().as_bytes()[..], digest[..]);
+    assert_eq!(checksum, digits);
+    assert_eq!(checksum, format!("{:0>6}", base62::encode(number)));
+
+    has(&format!("| key | `{EXAMPLE}` |"));
+    has(&format!("| id | `{}` |", key.id()));
+    has(&format!("| secret | `{}` |", &EXAMPLE[16..46]));
+    has(&format!("| the 46 characters to hash | `{hashed}` |"));
+    has(&format!("| `D` = digest | `{hex}` |"));
+    has(&format!("| the first four bytes of `D` | `{}` |", spaced(first.map(|byte| format!("{byte:02x}")))));
+    has(&format!("| as a number | `{number}` |"));
+    has(&format!("| values of its base-62 digits | `{}` |", spaced(&values)));
+    has(&format!("| checksum | `{checksum}` |"));
+
+    let [a, b, c, d, e, f] = values[..] else { panic!("six digits") };
+    has(&format!("The number is {a}·62⁵ + {b}·62⁴ + {c}·62³ + {d}·62² + {e}·62 + {f}."));
+    has(&format!("`{}***`", &EXAMPLE[..16]));
+}
+
+fn spaced<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_figures_are_true() {
+    has(&format!("in the order of their values: ```text {ALPHABET} ```"));
+    has(&format!("A 32-bit number is at most 2³² − 1, which is `{}`.", base62::encode(u32::MAX)));
+
+    assert_eq!(5 * 62u64.pow(5), 4_580_664_160);
+    has("5 · 62⁵ = 4,580,664,160");
+    assert_eq!((62u64.pow(6) - 1, 64 - 62u64.pow(6).leading_zeros()), (56_800_235_583, 36));
+    has("62⁶ − 1 = 56,800,235,583");
+
+    // 62⁶ / 2⁶⁴ < 2⁻²⁸ holds for six values of a word, and not for seven.
+    assert!(62u64.pow(6) < 1 << 36 && 62u64.pow(7) > 1 << 36);
+
+    let mut word = 0x0123_4567_89ab_cdef_u64;
+    let values = [(); 6].map(|()| {
+        let product = u128::from(word) * 62;
+        word = product as u64;
+        (product >> 64) as usize
+    });
+    let digits: String = values.iter().map(|value| &ALPHABET[*value..][..1]).collect();
+    has(&format!(
+        "the word `0x0123456789abcdef` yields the values `{}`, which are the digits `{digits}`",
+        spaced(values)
+    ));
+}
+
+#[test]
+fn the_regular_expression_is_the_shape() {
+    assert_eq!(block("regex"), "ctx_[0-9A-Za-z]{42}[0-4][0-9A-Za-z]{5}\n");
+}
