@@ -58,6 +58,7 @@ impl KeyDigest {
     /// assert!(key.digest().matches(&key));
     /// assert!(!KeyDigest::from_bytes([0; 32]).matches(&key));
     /// ```
+    #[inline]
     #[must_use]
     pub fn matches(&self, key: &ApiKey) -> bool {
         self == key.digest()

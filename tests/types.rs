@@ -27,8 +27,8 @@ macro_rules! pin {
 }
 
 pin! {
-    ApiKey: 84
-    Result<ApiKey, ParseKeyError>: 88
+    ApiKey: 88
+    Result<ApiKey, ParseKeyError>: 96
     KeyId: 12
     MaskedId: 12
     KeyDigest: 32
