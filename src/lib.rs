@@ -1,3 +1,6 @@
+// Of two definitions of a link the first counts: here the page, in the README the file.
+//! [key-format]: crate::key_format
+//!
 #![cfg_attr(all(feature = "std", feature = "getrandom"), doc = include_str!("../README.md"))]
 #![cfg_attr(not(all(feature = "std", feature = "getrandom")), doc = "MemoryKit API keys.")]
 #![no_std]
@@ -52,6 +55,10 @@ pub use scope::{ParseScopeError, Scope};
 #[cfg(feature = "std")]
 pub use time::BeforeUnixEpochError;
 pub use time::UnixTime;
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/key-format.md")]
+pub mod key_format {}
 
 /// Zeroes what held a secret. As a slice: `zeroize` writes an array byte by byte, and a slice in one go.
 #[inline]

@@ -5,7 +5,7 @@ use core::fmt;
 
 /// A moment, in whole seconds since the Unix epoch (1970-01-01T00:00:00Z, leap seconds not counted).
 ///
-/// The library reads no clock but in [`UnixTime::now`]: whoever calls says what time it is.
+/// The library reads no clock but in `UnixTime::now`: whoever calls says what time it is.
 ///
 /// In a database, store it as a signed 64-bit integer, later moments as the largest:
 /// `i64::try_from(time.as_secs()).unwrap_or(i64::MAX)`.
