@@ -3,7 +3,8 @@
 //!
 //! Formats and serde's own helpers repeat what they refuse ("invalid type: string \"ctx_…\""), and people paste
 //! whole keys where something else belongs. So nothing here lets such an error through: visitors hand a content
-//! error out as a value, and any error from before a visitor was reached is replaced by what was expected.
+//! error out as a value, and any error from before a visitor was reached is replaced by what was expected. So is
+//! the error of a project, a type that is not ours.
 //!
 //! The hints are typed (`deserialize_str`, not `deserialize_any`): formats that do not describe themselves
 //! need that, and so do the JSON readers that work without an allocator.
@@ -259,13 +260,17 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for Fields<'_, P> {
         let (mut not_before, mut expires_at, mut revoked_at) = (None, None, None);
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Id => fill(&mut id, "id", &mut map)?,
-                Field::Digest => fill(&mut digest, "digest", &mut map)?,
-                Field::Project => fill(&mut project, "project", &mut map)?,
-                Field::Scopes => fill(&mut scopes, "scopes", &mut map)?,
-                Field::NotBefore => fill(&mut not_before, "not_before", &mut map)?,
-                Field::ExpiresAt => fill(&mut expires_at, "expires_at", &mut map)?,
-                Field::RevokedAt => fill(&mut revoked_at, "revoked_at", &mut map)?,
+                Field::Id => fill(&mut id, "id", map.next_value())?,
+                Field::Digest => fill(&mut digest, "digest", map.next_value())?,
+                Field::Project => {
+                    let unreadable = "the field `project` is not what this service reads";
+                    let value = map.next_value().map_err(|_| A::Error::custom(unreadable));
+                    fill(&mut project, "project", value)?;
+                }
+                Field::Scopes => fill(&mut scopes, "scopes", map.next_value())?,
+                Field::NotBefore => fill(&mut not_before, "not_before", map.next_value())?,
+                Field::ExpiresAt => fill(&mut expires_at, "expires_at", map.next_value())?,
+                Field::RevokedAt => fill(&mut revoked_at, "revoked_at", map.next_value())?,
             }
         }
         let missing = A::Error::missing_field;
@@ -281,13 +286,9 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for Fields<'_, P> {
     }
 }
 
-fn fill<'de, T, A>(slot: &mut Option<T>, field: &'static str, map: &mut A) -> Result<(), A::Error>
-where
-    T: Deserialize<'de>,
-    A: MapAccess<'de>,
-{
-    match slot.replace(map.next_value()?) {
+fn fill<T, E: Error>(slot: &mut Option<T>, field: &'static str, value: Result<T, E>) -> Result<(), E> {
+    match slot.replace(value?) {
         None => Ok(()),
-        Some(_) => Err(A::Error::duplicate_field(field)),
+        Some(_) => Err(E::duplicate_field(field)),
     }
 }

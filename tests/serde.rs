@@ -87,12 +87,18 @@ fn a_record_is_nothing_else() {
         json["expires_at"] = time;
         assert_eq!(error::<KeyRecord<u64>>(json), expected);
     }
+    let mut json = record_json();
+    json["project"] = json!("text");
+    assert_eq!(error::<KeyRecord<u64>>(json), "the field `project` is not what this service reads");
     for other in [json!(null), json!(1), json!("text"), json!([1]), json!(true)] {
         assert_eq!(error::<KeyRecord<u64>>(other), "expected a key record, as a map");
     }
-    let twice = record_json().to_string().replacen('{', "{\"id\":\"8aspm4G7VmSU\",", 1);
-    let error = serde_json::from_str::<KeyRecord<u64>>(&twice).unwrap_err().to_string();
-    assert!(error.starts_with("duplicate field `id`"), "{error}");
+    let json = record_json();
+    for (name, value) in json.as_object().unwrap() {
+        let twice = json.to_string().replacen('{', &format!("{{\"{name}\":{value},"), 1);
+        let error = serde_json::from_str::<KeyRecord<u64>>(&twice).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("duplicate field `{name}`")), "{error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,214 @@
+//! `KeyRecord`: what becomes of one, step by step, against a model in 128 bits; and reading one from JSON.
+
+#![no_main]
+
+use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Reason, Scope, UnixTime};
+use ctx_key_fuzz::{assert_secret, expand, key, key_out_of_reach};
+use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, json};
+
+#[derive(Arbitrary, Debug)]
+enum Input<'a> {
+    Life { scopes: u32, not_before: Option<Time>, expires_at: Option<Time>, steps: Vec<Step> },
+    Json(&'a str),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    Verify { with_own_key: bool, now: Time },
+    RetireAt(Time),
+    Revoke(Time),
+    Rotate { now: Time, overlap: Time, follow_new: bool },
+    RoundTrip,
+}
+
+/// A number of seconds: within 32 of 0 (and so of 2⁶⁴), 2³¹, 2³² or 2⁶³. Of arbitrary ones, no two would meet.
+#[derive(Clone, Copy, Debug)]
+struct Time(u64);
+
+impl<'a> Arbitrary<'a> for Time {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let byte: u8 = input.arbitrary()?;
+        let center: u64 = [0, 1 << 31, 1 << 32, 1 << 63][usize::from(byte / 64)];
+        Ok(Self(center.wrapping_add(u64::from(byte % 64)).wrapping_sub(32)))
+    }
+}
+
+impl Time {
+    fn time(self) -> UnixTime {
+        UnixTime::from_secs(self.0)
+    }
+}
+
+fuzz_target!(|input: Input| match input {
+    Input::Life { scopes, not_before, expires_at, steps } => {
+        let mut record = KeyRecord::new(&nth_key(0), "demo".to_owned(), Scope::from_bits_retain(scopes));
+        record.not_before = not_before.map(Time::time);
+        record.expires_at = expires_at.map(Time::time);
+        let mut model = Model {
+            key: 0,
+            scopes: scopes & 0b11_1111,
+            not_before: not_before.map(|time| time.0.into()),
+            expires_at: expires_at.map(|time| time.0.into()),
+            revoked_at: None,
+        };
+        for step in steps {
+            take(step, &mut record, &mut model);
+            model.check(&record);
+        }
+    }
+    Input::Json(text) => read(text),
+});
+
+fn nth_key(n: u8) -> ApiKey {
+    key(&[n]).parse().unwrap()
+}
+
+/// A record: what it should hold.
+#[derive(Clone)]
+struct Model {
+    key: u8,
+    scopes: u32,
+    not_before: Option<u128>,
+    expires_at: Option<u128>,
+    revoked_at: Option<u128>,
+}
+
+impl Model {
+    fn reason(&self, own_key: bool, now: u128) -> Option<Reason> {
+        match self {
+            _ if !own_key => Some(Reason::DigestMismatch),
+            Self { revoked_at: Some(_), .. } => Some(Reason::Revoked),
+            Self { expires_at: Some(end), .. } if now >= *end => Some(Reason::Expired),
+            Self { not_before: Some(start), .. } if now < *start => Some(Reason::NotYetValid),
+            _ => None,
+        }
+    }
+
+    fn retire_at(&mut self, time: u128) {
+        let time = time.min(u64::MAX.into());
+        self.expires_at = self.expires_at.into_iter().chain([time]).min();
+    }
+
+    fn check(&self, record: &KeyRecord<String>) {
+        let secs = |time: Option<UnixTime>| time.map(|time| time.as_secs().into());
+        let key = nth_key(self.key);
+        assert_eq!((record.id, record.digest), (key.id(), *key.digest()));
+        assert_eq!(record.project, "demo");
+        assert_eq!(record.scopes.bits() & 0b11_1111, self.scopes);
+        assert_eq!(secs(record.not_before), self.not_before);
+        assert_eq!(secs(record.expires_at), self.expires_at);
+        assert_eq!(secs(record.revoked_at), self.revoked_at);
+    }
+}
+
+fn take(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
+    match step {
+        Step::Verify { with_own_key, now } => {
+            let key = nth_key(if with_own_key { model.key } else { model.key + 1 });
+            let result = record.verify(&key, now.time());
+            let denied = result.as_ref().err().map(|denied| denied.reason());
+            assert_eq!(denied, model.reason(with_own_key, now.0.into()));
+            if let Ok(grant) = result {
+                assert_eq!(grant.key_id(), key.id());
+                assert_eq!(*grant.project(), "demo");
+                assert_eq!(grant.scopes().bits(), model.scopes);
+                assert_eq!(grant.expires_at(), record.expires_at);
+            }
+        }
+        Step::RetireAt(time) => {
+            record.retire_at(time.time());
+            model.retire_at(time.0.into());
+        }
+        Step::Revoke(time) => {
+            record.revoke(time.time());
+            model.revoked_at = model.revoked_at.into_iter().chain([time.0.into()]).min();
+        }
+        Step::Rotate { now, overlap, follow_new } => {
+            let new_model = Model { key: (model.key + 1) % 60, ..model.clone() };
+            let result = record.rotate(&nth_key(new_model.key), now.time(), overlap.0);
+            let expected = model.reason(true, now.0.into());
+            let expected = expected.filter(|reason| *reason != Reason::NotYetValid);
+            assert_eq!(result.as_ref().err().map(|denied| denied.reason()), expected);
+            if let Ok(new) = result {
+                model.retire_at(u128::from(now.0) + u128::from(overlap.0));
+                model.check(record);
+                new_model.check(&new);
+                if follow_new {
+                    (*record, *model) = (new, new_model);
+                }
+            }
+        }
+        Step::RoundTrip => {
+            let text = serde_json::to_string(record).unwrap();
+            let scopes = Scope::from_bits(model.scopes).expect("no unknown bits");
+            let names: Vec<_> = scopes.into_iter().filter_map(Scope::name).collect();
+            let written = json!({
+                "id": record.id.as_str(),
+                "digest": record.digest.to_string(),
+                "project": "demo",
+                "scopes": names,
+                "not_before": record.not_before.map(UnixTime::as_secs),
+                "expires_at": record.expires_at.map(UnixTime::as_secs),
+                "revoked_at": record.revoked_at.map(UnixTime::as_secs),
+            });
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), written);
+            *record = serde_json::from_str(&text).unwrap();
+            assert_eq!(record.scopes, scopes);
+        }
+    }
+}
+
+fn read(text: &str) {
+    // JSON has no use for these characters outside of strings, so they can stand for what a record holds.
+    let secret = key_out_of_reach(text.as_bytes());
+    let key: ApiKey = secret.parse().unwrap();
+    let (id, digest) = (key.id().to_string(), key.digest().to_string());
+    let pieces = [('#', &*secret), ('@', &*id), ('%', &*digest)];
+    let text = expand(text, &pieces);
+
+    quiet(serde_json::from_str::<ApiKey>(&text), &secret);
+    quiet(serde_json::from_str::<KeyId>(&text), &secret);
+    quiet(serde_json::from_str::<KeyDigest>(&text), &secret);
+    quiet(serde_json::from_str::<Scope>(&text), &secret);
+    quiet(serde_json::from_str::<UnixTime>(&text), &secret);
+    quiet(serde_json::from_str::<KeyRecord<u64>>(&text), &secret);
+    let record = quiet(serde_json::from_str::<KeyRecord<String>>(&text), &secret);
+
+    let Ok(json) = serde_json::from_str::<Value>(&text) else {
+        return assert_eq!(record, None);
+    };
+    let expected = record_in(&json);
+    // A `Value` keeps the last of several fields of one name, which read from the text itself are an error.
+    assert!(record.is_none() || record == expected);
+    assert_eq!(quiet(serde_json::from_str(&json.to_string()), &secret), expected);
+    assert_eq!(quiet(serde_json::from_value(json), &secret), expected);
+}
+
+/// What was read. An error must not repeat the key.
+fn quiet<T>(result: serde_json::Result<T>, key: &str) -> Option<T> {
+    result.map_err(|error| assert_secret(key, &format!("{error} {error:?}"))).ok()
+}
+
+fn record_in(json: &Value) -> Option<KeyRecord<String>> {
+    const FIELDS: [&str; 7] = ["id", "digest", "project", "scopes", "not_before", "expires_at", "revoked_at"];
+    let fields = json.as_object()?;
+    if fields.keys().any(|name| !FIELDS.contains(&&**name)) {
+        return None;
+    }
+    let text = |field| fields.get(field)?.as_str();
+    let time = |field| match fields.get(field) {
+        None | Some(Value::Null) => Some(None),
+        Some(secs) => Some(Some(UnixTime::from_secs(secs.as_u64()?))),
+    };
+    let scope = |name: &Value| Scope::all().into_iter().find(|scope| scope.name() == name.as_str());
+    let scopes: Option<Scope> = fields.get("scopes")?.as_array()?.iter().map(scope).collect();
+
+    let (id, digest) = (text("id")?.parse().ok()?, text("digest")?.parse().ok()?);
+    let mut record = KeyRecord::from_parts(id, digest, text("project")?.to_owned(), scopes?);
+    record.not_before = time("not_before")?;
+    record.expires_at = time("expires_at")?;
+    record.revoked_at = time("revoked_at")?;
+    Some(record)
+}
