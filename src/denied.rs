@@ -2,12 +2,13 @@
 
 use core::fmt;
 
+use crate::challenge::Challenge;
 use crate::key::ParseKeyError;
 use crate::scope::Scope;
 
 /// A request was refused. What to answer, and the exact [`Reason`] for logs and metrics.
 ///
-/// One small `Copy` type from the key's text to the scope check, so that `?` carries it. `Display` is the
+/// One small `Copy` type from the header to the scope check, so that `?` carries it. `Display` is the
 /// public [`message`](Self::message), the same for a key that is unknown, wrong, revoked, expired or not yet
 /// valid: a stranger learns nothing from it. The reason is in [`reason`](Self::reason) and `Debug` alone.
 ///
@@ -52,7 +53,8 @@ impl Denied {
         self.0
     }
 
-    /// The status code of the answer (RFC 9110 §15.5): 401 for no valid key, 403 for a key without the scope.
+    /// The status code of the answer (RFC 9110 §15.5): 400 for a malformed header, 401 for no valid key, 403 for a
+    /// key without the scope.
     ///
     /// ```
     /// # use ctx_key::Denied;
@@ -61,6 +63,7 @@ impl Denied {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self.0 {
+            Reason::MalformedHeader => 400,
             Reason::MissingScope { .. } => 403,
             _ => 401,
         }
@@ -76,6 +79,8 @@ impl Denied {
     #[must_use]
     pub const fn message(&self) -> &'static str {
         match self.0 {
+            Reason::MissingCredentials => "an API key is required: send it as `Authorization: Bearer <key>`",
+            Reason::MalformedHeader => "the Authorization header is malformed: send one, as `Bearer <key>`",
             Reason::Key(_) => "the API key is not well-formed: copy the whole key, and nothing else",
             Reason::MissingScope { .. } => "the API key lacks a scope that this request requires",
             Reason::UnknownKey
@@ -107,6 +112,18 @@ impl Denied {
             _ => Scope::empty(),
         }
     }
+
+    /// What the answer says in its `WWW-Authenticate` header, which 401 requires (RFC 9110 §15.5.2).
+    ///
+    /// ```
+    /// # use ctx_key::Denied;
+    /// let challenge = Denied::unknown_key().challenge("MemoryKit");
+    /// assert_eq!(challenge.to_string(), r#"Bearer realm="MemoryKit", error="invalid_token""#);
+    /// ```
+    #[must_use]
+    pub const fn challenge<'r>(&self, realm: &'r str) -> Challenge<'r> {
+        Challenge { reason: self.0, realm }
+    }
 }
 
 impl From<ParseKeyError> for Denied {
@@ -137,6 +154,10 @@ impl core::error::Error for Denied {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
+    /// The request has no `Authorization` header, an empty one, or one of another scheme.
+    MissingCredentials,
+    /// The request has several `Authorization` headers, or one that is no scheme and one token.
+    MalformedHeader,
     /// What was presented is no key.
     Key(ParseKeyError),
     /// No record has the key's id.
@@ -169,6 +190,8 @@ impl Reason {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::MissingCredentials => "missing_credentials",
+            Self::MalformedHeader => "malformed_header",
             Self::Key(ParseKeyError::Prefix) => "key_prefix",
             Self::Key(ParseKeyError::Length { .. }) => "key_length",
             Self::Key(ParseKeyError::Character { .. }) => "key_character",
@@ -179,6 +202,21 @@ impl Reason {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::MissingScope { .. } => "missing_scope",
+        }
+    }
+
+    /// The `error` of RFC 6750 §3.1. A request without credentials gets none.
+    pub(crate) const fn error_code(&self) -> Option<&'static str> {
+        match self {
+            Self::MissingCredentials => None,
+            Self::MalformedHeader => Some("invalid_request"),
+            Self::MissingScope { .. } => Some("insufficient_scope"),
+            Self::Key(_)
+            | Self::UnknownKey
+            | Self::DigestMismatch
+            | Self::Revoked
+            | Self::Expired
+            | Self::NotYetValid => Some("invalid_token"),
         }
     }
 }

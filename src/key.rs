@@ -288,11 +288,18 @@ impl ApiKey {
     }
 }
 
+impl ApiKey {
+    #[inline]
+    fn erase(&mut self) {
+        crate::erase(&mut self.text);
+        crate::erase(&mut self.digest.0);
+    }
+}
+
 impl Drop for ApiKey {
     #[inline]
     fn drop(&mut self) {
-        crate::erase(&mut self.text);
-        crate::erase(&mut self.digest.0);
+        self.erase();
     }
 }
 
@@ -386,3 +393,15 @@ impl fmt::Display for ParseKeyError {
 }
 
 impl core::error::Error for ParseKeyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn erasing_leaves_nothing() {
+        let mut key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9").unwrap();
+        key.erase();
+        assert_eq!((key.text, key.digest.0), ([0; LEN], [0; 32]));
+    }
+}

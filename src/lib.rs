@@ -23,13 +23,17 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
-// A key goes through these files in one direction: key, digest, record, grant, denied.
+// A key goes through these files in one direction: bearer, key, digest, record, grant, denied.
 mod alphabet;
+pub mod bearer;
+mod challenge;
 mod denied;
 mod digest;
 #[cfg(feature = "std")]
 mod env;
 mod grant;
+#[cfg(feature = "http")]
+mod http;
 mod id;
 mod key;
 #[cfg(feature = "getrandom")]
@@ -41,6 +45,7 @@ mod scope;
 mod serde;
 mod time;
 
+pub use challenge::Challenge;
 pub use denied::{Denied, Reason};
 pub use digest::{KeyDigest, ParseDigestError};
 #[cfg(feature = "std")]

@@ -31,10 +31,14 @@ fn written(value: impl core::fmt::Display) -> Fixed {
     buffer
 }
 
+fn record(key: &ApiKey) -> KeyRecord<u64> {
+    KeyRecord::new(key, 17, Scope::READ)
+}
+
 #[test]
 fn checks_do_not_allocate() {
     let key = ApiKey::parse(KEY).unwrap();
-    let record = KeyRecord::new(&key, 17_u64, Scope::READ);
+    let record = record(&key);
     assert_free("text to grant", || {
         let key = ApiKey::parse(KEY)?;
         let grant = record.verify(&key, UnixTime::MAX)?;
@@ -42,6 +46,15 @@ fn checks_do_not_allocate() {
     });
     for wrong in ["", "ctx", "ctx_", &KEY[..51], &KEY.replace('G', "-"), &KEY.replace('G', "H")] {
         assert_free(wrong, || ApiKey::parse(wrong).map_err(Denied::from));
+    }
+    let header = format!("Bearer {KEY}");
+    assert_free("header to grant", || {
+        let key = ctx_key::bearer::parse([&header])?;
+        let grant = record.verify(&key, UnixTime::MAX)?;
+        grant.require(Scope::CHATS_READ).map(|()| grant.key_id())
+    });
+    for wrong in ["", "Basic x", "Bearer", "Bearer a b", "Bearer a"] {
+        assert_free(wrong, || ctx_key::bearer::parse([wrong]));
     }
     let other = KeyRecord::from_parts(key.id(), KeyDigest::from_bytes([0; 32]), 17_u64, Scope::READ);
     assert_free("wrong key", || other.verify(&key, UnixTime::MAX).map(|grant| grant.scopes()));
@@ -60,6 +73,8 @@ fn texts_do_not_allocate() {
     assert_free("digest written", || written(key.digest()));
     let digest = key.digest().to_string();
     assert_free("digest parsed", || digest.parse::<KeyDigest>());
+    let denied = record(&key).verify(&key, UnixTime::MAX).unwrap().require(Scope::WRITE).unwrap_err();
+    assert_free("challenge written", || written(denied.challenge("a \"realm\"")));
     assert_free("error written", || written(ApiKey::parse("ctx_").unwrap_err()));
 }
 
@@ -67,7 +82,7 @@ fn texts_do_not_allocate() {
 #[test]
 fn serde_does_not_allocate() {
     let key = ApiKey::parse(KEY).unwrap();
-    let record = KeyRecord::new(&key, 17_u64, Scope::READ);
+    let record = record(&key);
     let json = serde_json::to_vec(&record).unwrap();
     assert_free("written", || {
         let mut buffer = [0; 512];

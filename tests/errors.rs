@@ -105,6 +105,26 @@ fn denials() {
         assert_eq!(denied.reason().as_str(), label);
     }
 
+    for (values, status, label, text) in [
+        (
+            &[][..],
+            401,
+            "missing_credentials",
+            "an API key is required: send it as `Authorization: Bearer <key>`",
+        ),
+        (
+            &["Bearer a", "Bearer b"],
+            400,
+            "malformed_header",
+            "the Authorization header is malformed: send one, as `Bearer <key>`",
+        ),
+    ] {
+        let denied = ctx_key::bearer::parse(values).unwrap_err();
+        assert_says(denied, text);
+        assert_eq!((denied.status(), denied.missing()), (status, Scope::empty()));
+        assert_eq!(denied.reason().as_str(), label);
+    }
+
     for (error, label) in [
         (ParseKeyError::Prefix, "key_prefix"),
         (ParseKeyError::Length { found: 1 }, "key_length"),

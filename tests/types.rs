@@ -5,7 +5,7 @@ use core::fmt::Debug;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use ctx_key::{
-    ApiKey, Denied, Grant, KeyDigest, KeyId, KeyRecord, MaskedId, ParseDigestError, ParseKeyError,
+    ApiKey, Challenge, Denied, Grant, KeyDigest, KeyId, KeyRecord, MaskedId, ParseDigestError, ParseKeyError,
     ParseKeyIdError, ParseScopeError, Reason, Scope, UnixTime,
 };
 
@@ -37,6 +37,7 @@ pin! {
     KeyRecord<u64>: 104
     Grant<&'static u64>: 40
     Denied: 16
+    Challenge<'static>: 32
     Reason: 16
     Result<(), Denied>: 16
     ParseKeyError: 16

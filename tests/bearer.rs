@@ -1,0 +1,175 @@
+//! From the `Authorization` header to a key, or to the right answer.
+
+mod common;
+
+use common::{KEY, keys, vectors};
+use ctx_key::{ApiKey, Denied, ParseKeyError, Reason, bearer};
+use proptest::prelude::*;
+
+#[test]
+fn headers_parse_as_written() {
+    let cases = vectors("bearer");
+    for case in &cases {
+        let values: Vec<Vec<u8>> = case["values"].as_array().unwrap().iter().map(bytes).collect();
+        let found = bearer::parse(&values);
+        let status = found.as_ref().map_or_else(Denied::status, |_| 200);
+        assert_eq!(status, case["status"], "{case}");
+        match found {
+            Ok(key) => assert_eq!(key.id().as_str(), case["id"], "{case}"),
+            Err(denied) => {
+                let error = case["error"].as_str().map(|error| format!(", error=\"{error}\""));
+                let expected = format!("Bearer realm=\"r\"{}", error.unwrap_or_default());
+                assert_eq!(denied.challenge("r").to_string(), expected, "{case}");
+            }
+        }
+    }
+    assert_eq!(cases.len(), 156);
+}
+
+fn bytes(value: &serde_json::Value) -> Vec<u8> {
+    value.as_str().unwrap().chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
+}
+
+/// The table of the documentation, in its order.
+fn model(values: &[Vec<u8>]) -> Result<ApiKey, Reason> {
+    let white_space = |byte: &u8| [b' ', b'\t'].contains(byte);
+    let trimmed = match values {
+        [] => return Err(Reason::MissingCredentials),
+        [value] => {
+            let start = value.iter().position(|byte| !white_space(byte)).unwrap_or(value.len());
+            let end = value.iter().rposition(|byte| !white_space(byte)).map_or(start, |last| last + 1);
+            &value[start..end]
+        }
+        _ => return Err(Reason::MalformedHeader),
+    };
+    let ends_scheme = |byte: &u8| white_space(byte) || *byte == b',';
+    let (scheme, rest) = trimmed.split_at(trimmed.iter().position(ends_scheme).unwrap_or(trimmed.len()));
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(Reason::MissingCredentials);
+    }
+    let token = &rest[rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len())..];
+    let is_one = !token.is_empty() && token.len() < rest.len() && !token.iter().any(ends_scheme);
+    if trimmed.len() > 8192 || !is_one {
+        return Err(Reason::MalformedHeader);
+    }
+    ApiKey::parse(token).map_err(Reason::Key)
+}
+
+fn assert_as_modelled(values: &[Vec<u8>]) {
+    assert_eq!(bearer::parse(values).map_err(|denied| denied.reason()), model(values));
+}
+
+#[test]
+fn the_longest_value() {
+    for (before, spaces, after) in
+        [(0, 8134, 0), (0, 8135, 0), (9000, 8134, 9000), (3, 8135, 3), (0, 1, 8192)]
+    {
+        let value = [&" ".repeat(before), "Bearer", &" ".repeat(spaces), KEY, &"\t".repeat(after)].concat();
+        let is_key = bearer::parse([&value]).is_ok();
+        assert_eq!(is_key, spaces <= 8134, "{before} {spaces} {after}");
+        assert_as_modelled(&[value.into_bytes()]);
+    }
+    for length in [8185, 8186, 100_000] {
+        assert_as_modelled(&[[b"Bearer ", &vec![b'x'; length][..]].concat()]);
+        assert_as_modelled(&[[b"Bearer ", KEY.as_bytes(), &vec![b'x'; length][..]].concat()]);
+    }
+}
+
+/// Every way to change, insert or take out one byte of a good value.
+#[test]
+fn one_byte_off() {
+    let good = format!("Bearer {KEY}").into_bytes();
+    for index in 0..=good.len() {
+        for byte in 0..=u8::MAX {
+            let mut inserted = good.clone();
+            inserted.insert(index, byte);
+            assert_as_modelled(&[inserted]);
+            if index < good.len() {
+                let mut changed = good.clone();
+                changed[index] = byte;
+                assert_as_modelled(&[changed]);
+            }
+        }
+        if index < good.len() {
+            let mut shorter = good.clone();
+            shorter.remove(index);
+            assert_as_modelled(&[shorter]);
+        }
+    }
+}
+
+/// The key of a value is not one from elsewhere: each comes back as it was sent.
+#[test]
+fn every_key_is_read() {
+    for key in keys(100) {
+        assert_eq!(bearer::parse([format!("bearer  {}\t", key.expose_secret())]), Ok(key));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_values(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..3)) {
+        assert_as_modelled(&values);
+    }
+
+    #[test]
+    fn any_value_made_of_the_right_parts(
+        parts in prop::collection::vec(prop::sample::select(&[
+            "Bearer", "bearer", "BEARER", "Basic", " ", " ", "  ", "\t", ",", KEY, "ctx_", "x", "\"", "\r\n", "\u{b}", "\u{e9}",
+        ][..]), 0..7),
+    ) {
+        assert_as_modelled(&[parts.concat().into_bytes()]);
+    }
+}
+
+#[test]
+fn any_kind_of_values() {
+    assert!(bearer::parse([format!("Bearer {KEY}")].iter()).is_ok());
+    assert!(bearer::parse(Some(format!("Bearer {KEY}").as_bytes())).is_ok());
+    assert!(bearer::parse(None::<&str>).is_err());
+    let wrong = bearer::parse(["Bearer ctx_"]).unwrap_err();
+    assert_eq!(wrong.reason(), Reason::Key(ParseKeyError::Length { found: 4 }));
+}
+
+#[cfg(feature = "http")]
+mod headers {
+    use super::*;
+    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+    #[test]
+    fn all_values_of_a_map_are_read() {
+        for case in vectors("bearer") {
+            let values: Vec<Vec<u8>> = case["values"].as_array().unwrap().iter().map(bytes).collect();
+            let mut map = HeaderMap::new();
+            let sent = values.iter().all(|value| {
+                HeaderValue::from_bytes(value).is_ok_and(|value| {
+                    map.append(AUTHORIZATION, value);
+                    true
+                })
+            });
+            if sent {
+                assert_eq!(bearer::parse_headers(&map), bearer::parse(&values), "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_sent_in_a_sensitive_value() {
+        for key in keys(20) {
+            let value = key.to_header_value();
+            assert!(value.is_sensitive());
+            assert_eq!(format!("{value:?}"), "Sensitive");
+            assert_eq!(value, format!("Bearer {}", key.expose_secret()));
+            assert_eq!(bearer::parse([value]), Ok(key));
+        }
+    }
+
+    #[test]
+    fn every_realm_gives_the_challenge() {
+        for realm in ["", "MemoryKit", "a \"b\" \\", "\r\nSet-Cookie: a=b", "\u{0}\u{7f}\u{80}é漢\u{1f511}"]
+        {
+            let denied = Denied::unknown_key();
+            assert_eq!(denied.to_header_value(realm), denied.challenge(realm).to_string());
+        }
+    }
+}
