@@ -9,7 +9,7 @@ use std::hint::black_box;
 use chacha20::ChaCha8Rng;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use ctx_key::{ApiKey, Denied, KeyRecord, Scope, UnixTime};
+use ctx_key::{ApiKey, Denied, KeyRecord, Scope, UnixTime, bearer};
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,12 @@ fn check(c: &mut Criterion) {
         grant.require(Scope::MEMORIES_READ)?;
         Ok(**grant.project())
     };
+    let check_header = |value: &str, now| -> Result<u64, Denied> {
+        let key = bearer::parse([value])?;
+        let grant = record.verify(&key, now)?;
+        grant.require(Scope::MEMORIES_READ)?;
+        Ok(**grant.project())
+    };
     let mut group = group(c, "check");
     for (name, text) in [
         ("granted", KEY.to_owned()),
@@ -42,6 +48,15 @@ fn check(c: &mut Criterion) {
         let now = UnixTime::now();
         assert_eq!(check(&text, now).is_ok(), name == "granted");
         group.bench_function(name, |b| b.iter(|| check(black_box(&text), black_box(now))));
+    }
+    for (name, value) in [
+        ("header", format!("Bearer {KEY}")),
+        ("header_malformed", format!("Bearer {KEY},")),
+        ("header_checksum", format!("Bearer {}", KEY.replacen("n9", "n8", 1))),
+    ] {
+        let now = UnixTime::now();
+        assert_eq!(check_header(&value, now).is_ok(), name == "header");
+        group.bench_function(name, |b| b.iter(|| check_header(black_box(&value), black_box(now))));
     }
 }
 

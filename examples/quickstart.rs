@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ctx_key::{ApiKey, Denied, Grant, KeyId, KeyRecord, Reason, Scope, UnixTime};
+use ctx_key::{ApiKey, Denied, Grant, KeyId, KeyRecord, Reason, Scope, UnixTime, bearer};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -98,7 +98,7 @@ fn life_of_a_key(path: &Path) -> Result<(), Box<dyn Error>> {
 
 /// Checks as a server does, and says what the client and what the log is told.
 fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope) -> rusqlite::Result<()> {
-    let denied = match check(db, text, now, required) {
+    let denied = match check(db, &[&format!("Bearer {text}")], now, required) {
         Ok(grant) => {
             println!("   {what:15} granted to {} of project `{}`", grant.key_id().masked(), grant.project());
             return Ok(());
@@ -107,18 +107,24 @@ fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope)
         Err(Refused::Store(error)) => return Err(error),
     };
     println!("   {what:15} {} {denied}", denied.status());
+    println!("{:18} WWW-Authenticate: {}", "", denied.challenge("MemoryKit"));
     match denied.reason() {
         // before anything is sent, an SDK says it exactly
-        Reason::Key(error) => println!("{:22} SDK: {error}", ""),
-        Reason::MissingScope { missing, .. } => println!("{:22} log: missing_scope {missing}", ""),
-        reason => println!("{:22} log: {}", "", reason.as_str()),
+        Reason::Key(error) => println!("{:18} SDK: {error}", ""),
+        Reason::MissingScope { missing, .. } => println!("{:18} log: missing_scope {missing}", ""),
+        reason => println!("{:18} log: {}", "", reason.as_str()),
     }
     Ok(())
 }
 
-/// What a server does on each request.
-fn check(db: &Connection, presented: &str, now: UnixTime, required: Scope) -> Result<Grant<String>, Refused> {
-    let key = ApiKey::parse(presented).map_err(Denied::from)?;
+/// What a server does on each request, with all values of its `Authorization` header.
+fn check(
+    db: &Connection,
+    authorization: &[&str],
+    now: UnixTime,
+    required: Scope,
+) -> Result<Grant<String>, Refused> {
+    let key = bearer::parse(authorization)?;
     let record = find(db, key.id())?.ok_or(Denied::unknown_key())?;
     let grant = record.verify(&key, now)?;
     grant.require(required)?;

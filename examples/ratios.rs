@@ -8,12 +8,15 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 /// Group, path, what it is, and the ratio that it must not exceed.
-const ROWS: [(&str, &str, &str, Option<f64>); 9] = [
+const ROWS: [(&str, &str, &str, Option<f64>); 12] = [
     ("check", "granted", "key text to verified grant with scope, drop included", Some(1.10)),
+    ("check", "header", "`Bearer …` header to the same", Some(1.20)),
     ("check", "prefix", "wrong prefix", Some(0.10)),
     ("check", "length", "wrong length", Some(0.10)),
     ("check", "character", "wrong character, the last one", Some(0.10)),
     ("check", "checksum", "right shape, wrong checksum", Some(1.05)),
+    ("check", "header_checksum", "header with that", None),
+    ("check", "header_malformed", "header with a key and a comma", None),
     ("generation", "from_rng", "generation from ChaCha8", Some(1.20)),
     ("scope", "parse_six", "six scopes parsed", None),
     ("scope", "format_six", "six scopes written", None),

@@ -12,7 +12,7 @@
 //! | a key | – | the key |
 
 use crate::denied::{Denied, Reason};
-use crate::key::{ApiKey, LEN};
+use crate::key::{ApiKey, LEN, ParseKeyError};
 
 /// How long a value may be, white space around it aside.
 const MAX_LEN: usize = 8192;
@@ -75,56 +75,59 @@ pub fn parse_headers(headers: &http::HeaderMap) -> Result<ApiKey, Denied> {
     parse(headers.get_all(http::header::AUTHORIZATION))
 }
 
-/// Reads from the front, so that no branch depends on a character of a key before the key is parsed: finding
-/// the end of the token first would look at its last ones.
-#[inline]
+/// Reads from the front, so that no branch depends on a character of a key before the key is parsed: to find
+/// the end of the token first would be to look at its last ones.
 fn from_value(value: &[u8]) -> Result<ApiKey, Denied> {
     let value = trim_start(value, is_white_space);
     let Some(behind_scheme) = without_scheme(value) else {
         return Err(Denied::new(Reason::MissingCredentials));
     };
     let token = trim_start(behind_scheme, is_space);
-    let (candidate, end) = token.split_at_checked(LEN).unwrap_or((token, &[]));
-    let parsed = ApiKey::parse(candidate);
     let is_separate = token.len() < behind_scheme.len();
-    let is_short = value.len().saturating_sub(end.len()) <= MAX_LEN;
-    if parsed.is_ok() && is_separate && is_short && end.iter().all(|&byte| is_white_space(byte)) {
-        return parsed.map_err(Denied::from);
-    }
-    refuse(value, token, is_separate, parsed)
-}
-
-/// Which refusal it is. A token of another length than the candidate's is not hashed.
-#[cold]
-fn refuse(
-    value: &[u8],
-    token: &[u8],
-    is_separate: bool,
-    candidate: Result<ApiKey, crate::ParseKeyError>,
-) -> Result<ApiKey, Denied> {
-    let is_long = trim_end(value).len() > MAX_LEN;
-    let token = trim_end(token);
-    if is_long || !is_separate || token.is_empty() || token.iter().any(|&byte| ends_scheme(byte)) {
+    let is_short = value.len() <= MAX_LEN || trim_end(value).len() <= MAX_LEN;
+    if !is_separate || !is_short {
         return Err(Denied::new(Reason::MalformedHeader));
     }
-    let parsed = if token.len() == LEN { candidate } else { ApiKey::parse(token) };
-    parsed.map_err(Denied::from)
+    let token = match token.split_at_checked(LEN) {
+        Some((candidate, end)) if end.iter().all(|&byte| is_white_space(byte)) => candidate,
+        _ => trim_end(token),
+    };
+    ApiKey::parse_or(token, |error| refuse(token, error))
 }
 
-/// What stands behind the scheme, if that is `Bearer`.
+/// Whether what is no key is one token at all. It can still have white space at its end.
+#[inline(never)]
+fn refuse(token: &[u8], error: ParseKeyError) -> Denied {
+    let trimmed = trim_end(token);
+    // all of them: the loop vectorizes, and takes the same time wherever it finds one
+    let separators = trimmed.iter().fold(0, |found, &byte| found | u8::from(ends_scheme(byte)));
+    if trimmed.is_empty() || separators != 0 {
+        return Denied::new(Reason::MalformedHeader);
+    }
+    match trimmed.len() {
+        length if length == token.len() => error.into(),
+        // too short to be hashed
+        _ => ApiKey::parse(trimmed).err().unwrap_or(error).into(),
+    }
+}
+
+/// What stands behind the scheme, if that is `Bearer`. Nearly all write it so: one compare finds that out.
 #[inline]
 fn without_scheme(value: &[u8]) -> Option<&[u8]> {
+    if value.starts_with(b"Bearer ") {
+        return value.get("Bearer".len()..);
+    }
     let (scheme, rest) = value.split_first_chunk::<6>()?;
     let ends = rest.first().is_none_or(|&byte| ends_scheme(byte));
     (scheme.eq_ignore_ascii_case(b"Bearer") && ends).then_some(rest)
 }
 
 const fn ends_scheme(byte: u8) -> bool {
-    is_white_space(byte) || byte == b','
+    is_white_space(byte) | (byte == b',')
 }
 
 const fn is_white_space(byte: u8) -> bool {
-    is_space(byte) || byte == b'\t'
+    is_space(byte) | (byte == b'\t')
 }
 
 const fn is_space(byte: u8) -> bool {
@@ -132,7 +135,7 @@ const fn is_space(byte: u8) -> bool {
 }
 
 #[inline]
-fn trim_start(mut text: &[u8], is_trimmed: fn(u8) -> bool) -> &[u8] {
+fn trim_start(mut text: &[u8], is_trimmed: impl Fn(u8) -> bool) -> &[u8] {
     while let [first, rest @ ..] = text
         && is_trimmed(*first)
     {

@@ -22,6 +22,7 @@ use rand_core::{CryptoRng, TryCryptoRng};
 use subtle::ConstantTimeEq;
 
 use crate::alphabet::{decode, encode, first_foreign, places, to_digit};
+use crate::denied::Denied;
 use crate::digest::KeyDigest;
 use crate::id::KeyId;
 use crate::pasted::repair;
@@ -96,24 +97,15 @@ impl ApiKey {
         Self::from_text(text.as_ref())
     }
 
-    #[inline]
     fn from_text(text: &[u8]) -> Result<Self, ParseKeyError> {
-        if !text.starts_with(PREFIX) {
-            return Err(ParseKeyError::Prefix);
-        }
-        let Ok(text) = <&[u8; LEN]>::try_from(text) else {
-            return Err(ParseKeyError::Length { found: text.len() });
-        };
-        let [_, _, _, _, digits @ ..] = text;
-        if let Some(index) = first_foreign(digits) {
-            let index = index.saturating_add(PREFIX.len());
-            return Err(ParseKeyError::Character { index });
-        }
-        let digest = KeyDigest::of(text);
-        let [.., a, b, c, d, e, f] = *text;
-        if !bool::from(decode([a, b, c, d, e, f]).ct_eq(&digest.checksum().into())) {
-            return Err(ParseKeyError::Checksum);
-        }
+        let (text, digest) = check(text)?;
+        Ok(Self { text: *text, digest })
+    }
+
+    /// [`parse`](Self::parse) with the error of a check, compiled for it: the key is written to where it stays.
+    #[inline]
+    pub(crate) fn parse_or(text: &[u8], deny: impl FnOnce(ParseKeyError) -> Denied) -> Result<Self, Denied> {
+        let (text, digest) = check(text).map_err(deny)?;
         Ok(Self { text: *text, digest })
     }
 
@@ -286,6 +278,28 @@ impl ApiKey {
     pub fn expose_secret(&self) -> &str {
         crate::ascii(&self.text)
     }
+}
+
+/// The text as a key's, and its digest. Not the key: that is made where it stays, and leaves no copies behind.
+#[inline]
+fn check(text: &[u8]) -> Result<(&[u8; LEN], KeyDigest), ParseKeyError> {
+    if !text.starts_with(PREFIX) {
+        return Err(ParseKeyError::Prefix);
+    }
+    let Ok(text) = <&[u8; LEN]>::try_from(text) else {
+        return Err(ParseKeyError::Length { found: text.len() });
+    };
+    let [_, _, _, _, digits @ ..] = text;
+    if let Some(index) = first_foreign(digits) {
+        let index = index.saturating_add(PREFIX.len());
+        return Err(ParseKeyError::Character { index });
+    }
+    let digest = KeyDigest::of(text);
+    let [.., a, b, c, d, e, f] = *text;
+    if !bool::from(decode([a, b, c, d, e, f]).ct_eq(&digest.checksum().into())) {
+        return Err(ParseKeyError::Checksum);
+    }
+    Ok((text, digest))
 }
 
 impl ApiKey {

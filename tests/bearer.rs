@@ -2,9 +2,12 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
 use common::{KEY, keys, vectors};
-use ctx_key::{ApiKey, Denied, ParseKeyError, Reason, bearer};
+use ctx_key::{ApiKey, Denied, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer};
 use proptest::prelude::*;
+use rand_core::Rng;
+use sha2::{Digest, Sha256};
 
 #[test]
 fn headers_parse_as_written() {
@@ -120,6 +123,47 @@ proptest! {
     ) {
         assert_as_modelled(&[parts.concat().into_bytes()]);
     }
+}
+
+/// What someone sends who does not have the key: none of it is granted anything, and none panics.
+#[test]
+fn a_million_hostile_requests() {
+    let key = &keys(1)[0];
+    let record = KeyRecord::new(key, (), Scope::all());
+    let secret = key.expose_secret().as_bytes();
+    let mut rng = common::rng(9);
+    let mut mismatches = [0; 5];
+    for round in 0..1_000_000_u32 {
+        let mut token = secret.to_vec();
+        let below = |rng: &mut ChaCha20Rng, bound: usize| rng.next_u32() as usize % bound;
+        match round % 5 {
+            // characters changed
+            0 => {
+                for _ in 0..=below(&mut rng, 4) {
+                    let index = below(&mut rng, 52);
+                    token[index] = secret[index].wrapping_add(1 + below(&mut rng, 255) as u8);
+                }
+            }
+            // cut off, or longer
+            1 => token.truncate(below(&mut rng, 52)),
+            2 => token.extend((0..=below(&mut rng, 20)).map(|_| b'0')),
+            // nothing but bytes
+            3 => rng.fill_bytes(&mut token),
+            // the right id and checksum, with another secret
+            _ => {
+                token[16..46]
+                    .copy_from_slice(&ApiKey::generate_from_rng(&mut rng).expose_secret().as_bytes()[16..46]);
+                let digest = Sha256::digest(&token[..46]);
+                let checksum = u32::from_be_bytes(digest[..4].try_into().unwrap());
+                token[46..].copy_from_slice(format!("{:0>6}", base62::encode(checksum)).as_bytes());
+            }
+        }
+        let value = [b"Bearer ", &token[..]].concat();
+        let denied = bearer::parse([value]).and_then(|key| record.verify(&key, UnixTime::MAX).map(drop));
+        let denied = denied.expect_err("no key, no grant");
+        mismatches[round as usize % 5] += u32::from(denied.reason() == Reason::DigestMismatch);
+    }
+    assert_eq!(mismatches, [0, 0, 0, 0, 200_000], "the last kind gets as far as the digest, and no further");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod runtime;
 
 use core::convert::Infallible;
 
-use ctx_key::{ApiKey, Denied, Grant, KeyRecord, ParseKeyError, Reason, Scope, UnixTime};
+use ctx_key::{ApiKey, Denied, Grant, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer};
 use rand_core::{TryCryptoRng, TryRng};
 
 use runtime::{Report, shows};
@@ -46,6 +46,19 @@ fn generation(report: &mut Report) {
     report.check("a pasted key parses", pasted.is_ok_and(|key| key.id().as_str() == "8aspm4G7VmSU"));
 }
 
+fn headers(report: &mut Report) {
+    let key = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
+    let mut value = [0; 59];
+    value[..7].copy_from_slice(b"bearer ");
+    value[7..].copy_from_slice(key.as_bytes());
+    report.check("a header's key parses", bearer::parse([value]) == ApiKey::parse(key).map_err(Denied::from));
+    report.check("two headers don't", reason(bearer::parse([value; 2])) == Some(Reason::MalformedHeader));
+    let denied = bearer::parse(["Basic x"]).err();
+    let challenge = "Bearer realm=\"a \\\"realm\\\"?\"";
+    report
+        .check("a challenge shows", denied.is_some_and(|it| shows(it.challenge("a \"realm\"\n"), challenge)));
+}
+
 fn records(report: &mut Report) {
     let [before, not_before, now, expires_at] = [999, 1_000, 2_000, 3_000].map(UnixTime::from_secs);
     let mut rng = PredictableTestRng(1);
@@ -81,7 +94,7 @@ fn records(report: &mut Report) {
     report.check("a revoked key has no successor", rotated == Err(Reason::Revoked));
 }
 
-fn reason<P>(verified: Result<Grant<P>, Denied>) -> Option<Reason> {
+fn reason<T>(verified: Result<T, Denied>) -> Option<Reason> {
     verified.err().map(|denied| denied.reason())
 }
 
