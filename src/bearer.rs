@@ -82,10 +82,9 @@ fn from_value(value: &[u8]) -> Result<ApiKey, Denied> {
     let Some(behind_scheme) = without_scheme(value) else {
         return Err(Denied::new(Reason::MissingCredentials));
     };
+    // if it is a tab or a comma that ends the scheme, it stays, and no token has one
     let token = trim_start(behind_scheme, is_space);
-    let is_separate = token.len() < behind_scheme.len();
-    let is_short = value.len() <= MAX_LEN || trim_end(value).len() <= MAX_LEN;
-    if !is_separate || !is_short {
+    if value.len() > MAX_LEN && trim_end(value).len() > MAX_LEN {
         return Err(Denied::new(Reason::MalformedHeader));
     }
     let token = match token.split_at_checked(LEN) {
@@ -104,11 +103,11 @@ fn refuse(token: &[u8], error: ParseKeyError) -> Denied {
     if trimmed.is_empty() || separators != 0 {
         return Denied::new(Reason::MalformedHeader);
     }
-    match trimmed.len() {
-        length if length == token.len() => error.into(),
-        // too short to be hashed
-        _ => ApiKey::parse(trimmed).err().unwrap_or(error).into(),
+    if trimmed.len() == token.len() {
+        return error.into();
     }
+    // too short to be hashed
+    ApiKey::parse(trimmed).err().unwrap_or(error).into()
 }
 
 /// What stands behind the scheme, if that is `Bearer`. Nearly all write it so: one compare finds that out.
