@@ -23,7 +23,12 @@ pub struct ErrorBody {
 
 impl ErrorBody {
     /// What a handler found to be wrong with a request.
-    pub const fn new(status: StatusCode, kind: &'static str, code: &'static str, message: &'static str) -> Self {
+    pub const fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: &'static str,
+        message: &'static str,
+    ) -> Self {
         Self { status, kind, code, message, challenge: None }
     }
 }

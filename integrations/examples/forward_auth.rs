@@ -1,0 +1,200 @@
+//! How does a proxy check keys for what stands behind it? It asks this endpoint about each request.
+//!
+//! ```text
+//! cargo run -p ctx-key-integrations --example forward_auth      then nginx, with integrations/nginx.conf
+//! ```
+//!
+//! | proxy | asks | and says what the request is in |
+//! |---|---|---|
+//! | nginx, `auth_request` | `/nginx/check`, `/nginx/refuse` | `X-Original-Method`, `X-Original-URI` (set in the configuration) |
+//! | Traefik, ForwardAuth | `/traefik` | `X-Forwarded-Method`, `X-Forwarded-Uri` (leave `trustForwardHeader` off) |
+//! | Envoy, ext_authz over HTTP | `path_prefix: /envoy` | the method, and the path behind the prefix |
+//!
+//! Each proxy has a path of its own, because a proxy replaces its own headers alone: where Traefik asks, an
+//! `X-Original-URI` is the client's word.
+//!
+//! A granted request is answered with 204, `x-ctx-key-id` and `x-ctx-project`. The proxy must let these replace
+//! the client's headers of the same names: nginx's `proxy_set_header`, Traefik's `authResponseHeaders`, Envoy's
+//! `allowed_upstream_headers`.
+
+use std::io;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use ctx_key::{Denied, Grant, Scope, UnixTime, bearer};
+use ctx_key_integrations::{ErrorBody, Store};
+use tokio::net::TcpListener;
+
+const KEY_ID: &str = "x-ctx-key-id";
+const PROJECT: &str = "x-ctx-project";
+
+/// A project that can't be written into a header as it is, or a key that became valid between two questions. Both
+/// are no fault of the client's.
+const FAULT: ErrorBody = ErrorBody::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "api_error",
+    "unavailable",
+    "the request could not be checked: try again later",
+);
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let store = Store::default();
+    let reader = store.issue("demo", Scope::READ);
+    let writer = store.issue("demo", Scope::READ | Scope::WRITE);
+    println!("reads            {}", reader.expose_secret());
+    println!("reads and writes {}", writer.expose_secret());
+    println!("forward_auth on 127.0.0.1:9001, a platform that tells what reaches it on 127.0.0.1:9002");
+
+    let platform = TcpListener::bind("127.0.0.1:9002").await?;
+    tokio::spawn(axum::serve(platform, Router::new().fallback(tell)).into_future());
+    axum::serve(TcpListener::bind("127.0.0.1:9001").await?, app(store)).await
+}
+
+/// What proxies ask.
+pub fn app(store: Store) -> Router {
+    Router::new()
+        .route("/nginx/check", any(nginx_check))
+        .route("/nginx/refuse", any(nginx_refuse))
+        .route("/traefik", any(traefik))
+        .route("/envoy/{*path}", any(envoy))
+        .with_state(store)
+}
+
+/// Stands in for the platform.
+pub async fn tell(request: Request) -> String {
+    format!("{} {}\n{:#?}\n", request.method(), request.uri(), request.headers())
+}
+
+/// Whether nginx may pass a request on. It gets 403 for every other answer, and then asks for that one.
+async fn nginx_check(State(store): State<Store>, headers: HeaderMap) -> Response {
+    match check(&store, &headers, nginx_scope(&headers)) {
+        Ok(grant) => granted(&grant),
+        Err(_) => StatusCode::FORBIDDEN.into_response(),
+    }
+}
+
+/// What nginx answers in place of the platform: never success, for the platform has done nothing.
+async fn nginx_refuse(State(store): State<Store>, headers: HeaderMap) -> ErrorBody {
+    check(&store, &headers, nginx_scope(&headers)).map_or_else(ErrorBody::from, |_| FAULT)
+}
+
+fn nginx_scope(headers: &HeaderMap) -> Scope {
+    forwarded_scope(headers, "x-original-method", "x-original-uri")
+}
+
+async fn traefik(State(store): State<Store>, headers: HeaderMap) -> Response {
+    answer(&store, &headers, forwarded_scope(&headers, "x-forwarded-method", "x-forwarded-uri"))
+}
+
+async fn envoy(State(store): State<Store>, request: Request) -> Response {
+    let path = request.uri().path().strip_prefix("/envoy").unwrap_or_default();
+    answer(&store, request.headers(), required_scope(request.method().as_str(), path))
+}
+
+fn answer(store: &Store, headers: &HeaderMap, required: Scope) -> Response {
+    match check(store, headers, required) {
+        Ok(grant) => granted(&grant),
+        Err(denied) => ErrorBody::from(denied).into_response(),
+    }
+}
+
+fn check(store: &Store, headers: &HeaderMap, required: Scope) -> Result<Grant<String>, Denied> {
+    let key = bearer::parse_headers(headers)?;
+    let record = store.find(key.id()).ok_or(Denied::unknown_key())?;
+    let grant = record.verify(&key, UnixTime::now())?;
+    grant.require(required)?;
+    Ok(grant.cloned())
+}
+
+fn granted(grant: &Grant<String>) -> Response {
+    let (key_id, project) = (grant.key_id(), grant.project().as_str());
+    // Spaces at the ends are lost on the way, and a line break would begin another header.
+    if project.is_empty() || !project.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return FAULT.into_response();
+    }
+    (StatusCode::NO_CONTENT, [(KEY_ID, key_id.as_str()), (PROJECT, project)].map(owned)).into_response()
+}
+
+fn owned((name, value): (&'static str, &str)) -> (&'static str, String) {
+    (name, value.to_owned())
+}
+
+/// What the request that a proxy describes in two headers requires: nothing if there is not exactly one of each.
+fn forwarded_scope(headers: &HeaderMap, method: &str, target: &str) -> Scope {
+    match (single(headers, method), single(headers, target)) {
+        (Some(method), Some(target)) => required_scope(method, target),
+        _ => Scope::empty(),
+    }
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// What a request to the platform requires. What is not in the table requires nothing, and no key is granted that.
+///
+/// HEAD is read as GET, as the platform does.
+pub fn required_scope(method: &str, target: &str) -> Scope {
+    let (path, _query) = target.split_once('?').unwrap_or((target, ""));
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    if !path.starts_with('/') || !segments.iter().all(|segment| is_canonical(segment)) {
+        return Scope::empty();
+    }
+    match (method, segments.as_slice()) {
+        ("GET" | "HEAD", ["v1", "memories"] | ["v1", "memories", _]) => Scope::MEMORIES_READ,
+        ("POST", ["v1", "memories"]) => Scope::MEMORIES_WRITE,
+        ("PUT" | "DELETE", ["v1", "memories", _]) => Scope::MEMORIES_WRITE,
+        ("GET" | "HEAD", ["v1", "users", _] | ["v1", "users", _, "events"]) => Scope::USERS_READ,
+        ("POST", ["v1", "users"] | ["v1", "users", _, "events"]) => Scope::USERS_WRITE,
+        ("PUT" | "DELETE", ["v1", "users", _]) => Scope::USERS_WRITE,
+        ("DELETE", ["v1", "users", _, "events", _]) => Scope::USERS_WRITE,
+        ("GET" | "HEAD", ["v1", "chats"] | ["v1", "chats", _, "messages"]) => Scope::CHATS_READ,
+        ("POST", ["v1", "chats"] | ["v1", "chats", _, "messages"]) => Scope::CHATS_WRITE,
+        ("DELETE", ["v1", "chats", _]) => Scope::CHATS_WRITE,
+        _ => Scope::empty(),
+    }
+}
+
+/// Whether every server reads this segment of a path as the same text: proxies and servers differ in when they
+/// decode, in what they merge, and in what they take for a separator.
+fn is_canonical(segment: &str) -> bool {
+    let mut bytes = segment.bytes();
+    let mut text = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let read = if byte == b'%' { encoded(bytes.next(), bytes.next()) } else { plain(byte) };
+        let Some(byte) = read else { return false };
+        text.push(byte);
+    }
+    !matches!(text.as_slice(), b"" | b"." | b"..") && str::from_utf8(&text).is_ok()
+}
+
+/// A byte that stands for itself (RFC 3986 §3.3), without `;`, behind which some servers see a parameter.
+fn plain(byte: u8) -> Option<u8> {
+    (is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)).then_some(byte)
+}
+
+/// A byte in percent-encoding: only one that needs it, in capitals (RFC 3986 §6.2.2), and that no server behind could
+/// take for a separator or decode twice.
+fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+    let byte = hex(high?)? << 4 | hex(low?)?;
+    let is_risky = is_unreserved(byte) || byte.is_ascii_control() || b"/\\?#%;".contains(&byte);
+    (!is_risky).then_some(byte)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}

@@ -1,0 +1,152 @@
+//! How does an SDK use its key? It reads it, says at once what is wrong with it, and sends it to one place only.
+//!
+//! ```text
+//! MEMORYKIT_API_KEY=ctx_… cargo run -p ctx-key-integrations --example sdk_client [BASE_URL]
+//! ```
+//!
+//! | exit code | |
+//! |---|---|
+//! | 0 | the server took the key |
+//! | 1 | no usable key: nothing was sent |
+//! | 2 | refused, or not delivered |
+//!
+//! Nothing that the server wrote is printed as it is: a server that repeats the request would repeat the key.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ctx_key::{ApiKey, Scope};
+use ureq::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Body, Error};
+
+/// Of the server, without `/v1`.
+const BASE_URL: &str = "http://127.0.0.1:8080";
+
+fn main() -> ExitCode {
+    let argument = std::env::args_os().nth(1).and_then(|argument| argument.into_string().ok());
+    let base_url = argument.or_else(|| std::env::var("MEMORYKIT_BASE_URL").ok());
+    match run(base_url.as_deref().unwrap_or(BASE_URL)) {
+        Ok(told) => {
+            println!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("{}", failure.message);
+            ExitCode::from(failure.exit_code)
+        }
+    }
+}
+
+/// What went wrong, as the user reads it.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit_code: u8,
+    pub message: String,
+}
+
+impl Failure {
+    fn not_sent(message: impl ToString) -> Self {
+        Self { exit_code: 1, message: message.to_string() }
+    }
+
+    fn not_served(message: impl ToString) -> Self {
+        Self { exit_code: 2, message: message.to_string() }
+    }
+}
+
+/// Lists the memories, once: a refused key is not sent again.
+pub fn run(base_url: &str) -> Result<String, Failure> {
+    let key = ApiKey::from_env().map_err(Failure::not_sent)?;
+    let request = agent().get(memories(base_url)?).header(AUTHORIZATION, key.to_header_value());
+    let response = request.call().map_err(undelivered)?;
+    if response.status().is_success() {
+        return Ok(format!("the server took the key {}", key.id().masked()));
+    }
+    let advice = advice(&key, &response);
+    Err(Failure::not_served(format!("{advice}{}", request_id(response.headers()))))
+}
+
+/// No redirects: the key would go to whatever address the answer names. No proxy from the environment, which
+/// could read a key that is sent without TLS.
+fn agent() -> Agent {
+    let config = Agent::config_builder().max_redirects(0).proxy(None).http_status_as_error(false);
+    config.timeout_global(Some(Duration::from_secs(10))).build().into()
+}
+
+/// Without TLS a key must not leave the machine. `https` needs the feature `rustls` of ureq.
+fn memories(base_url: &str) -> Result<Uri, Failure> {
+    let uri: Option<Uri> = format!("{}/v1/memories", base_url.trim_end_matches('/')).parse().ok();
+    let is_safe = |uri: &Uri| match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => true,
+        (Some("http"), Some(host)) => matches!(host, "127.0.0.1" | "[::1]" | "localhost"),
+        _ => false,
+    };
+    let wrong = "the base URL is not an https address: over http the key is sent to this machine only";
+    uri.filter(is_safe).ok_or_else(|| Failure::not_served(wrong))
+}
+
+fn undelivered(error: Error) -> Failure {
+    Failure::not_served(match error {
+        Error::Io(error) => format!("the server could not be reached: {}", error.kind()),
+        Error::Timeout(_) => "the server did not answer in time".to_owned(),
+        _ => "the request failed on the way: check the base URL".to_owned(),
+    })
+}
+
+/// What to do about an answer.
+fn advice(key: &ApiKey, response: &Response<Body>) -> String {
+    let key = key.id().masked();
+    let challenge = challenge(response.headers());
+    match response.status().as_u16() {
+        300..=399 => "the server redirects, and the key is not sent there: check the base URL".to_owned(),
+        400 => {
+            "the server cannot read the request: a proxy or this program is at fault, not the key".to_owned()
+        }
+        401 if challenge.as_ref().is_some_and(|challenge| challenge.error.is_none()) => {
+            "the server saw no key: something on the way removes the Authorization header".to_owned()
+        }
+        401 => format!(
+            "the server refused the key {key}: create a new one in the dashboard under API Keys, and set \
+             MEMORYKIT_API_KEY to it"
+        ),
+        403 => format!("the key {key} may not do this: {}", lacking(challenge)),
+        429 | 500.. => "the service cannot answer at present: try again later".to_owned(),
+        status => format!("the server answered {status}"),
+    }
+}
+
+fn lacking(challenge: Option<Challenge>) -> String {
+    let Some(scope) = challenge.and_then(|challenge| challenge.scope) else {
+        return "no scope allows it".to_owned();
+    };
+    match scope.parse::<Scope>() {
+        Ok(scope) => format!("it needs {scope}; create a key with that in the dashboard under API Keys"),
+        Err(_) => "it needs a scope that this program does not know; update the program".to_owned(),
+    }
+}
+
+/// What a server says about the key that it wants (RFC 6750 §3).
+struct Challenge {
+    error: Option<String>,
+    scope: Option<String>,
+}
+
+fn challenge(headers: &HeaderMap) -> Option<Challenge> {
+    let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let mut challenges = values.filter_map(|value| http_auth::parse_challenges(value).ok()).flatten();
+    let bearer = challenges.find(|challenge| challenge.scheme.eq_ignore_ascii_case("Bearer"))?;
+    let parameter = |name: &str| {
+        let found = bearer.params.iter().find(|parameter| parameter.0.eq_ignore_ascii_case(name));
+        found.map(|parameter| parameter.1.to_unescaped())
+    };
+    Some(Challenge { error: parameter("error"), scope: parameter("scope") })
+}
+
+/// For the support, if it is `req_` and hexadecimal digits: anything else could be the key.
+fn request_id(headers: &HeaderMap) -> String {
+    let value = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let digits = value.and_then(|value| value.strip_prefix("req_")).unwrap_or_default();
+    let is_id = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if is_id { format!(" (request req_{digits})") } else { String::new() }
+}

@@ -1,0 +1,22 @@
+//! What the tests on the wire share: a server, a client that sends any bytes, and the rows.
+#![allow(dead_code, unused_imports, reason = "every test file compiles this module, and none uses all of it")]
+
+mod rows;
+mod socket;
+
+pub(crate) use rows::{ROWS, Row, World};
+pub(crate) use socket::{Answer, Server, head};
+
+use serde_json::Value;
+
+/// The cases of a file among the library's vectors.
+pub(crate) fn vectors(name: &str) -> Vec<Value> {
+    let path = format!("{}/../tests/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// One byte for each character: how these tests, and the vectors, write bytes that are no UTF-8.
+pub(crate) fn latin_1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
+}

@@ -1,0 +1,341 @@
+//! The sdk_client example, as a process with an environment of its own.
+
+#[allow(dead_code, reason = "main is the example's own")]
+#[path = "../examples/sdk_client.rs"]
+mod sdk_client;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use ctx_key::{ApiKey, Denied, Scope, UnixTime, bearer};
+use ctx_key_integrations::{ErrorBody, Store};
+use tokio::runtime::Runtime;
+
+/// Only in the process that a test starts: where the example is to send its request.
+const CHILD: &str = "SDK_CLIENT_TEST_BASE_URL";
+
+#[test]
+fn a_wrong_key_is_explained_and_nothing_is_sent() {
+    let server = Server::start();
+    let key = server.store.issue("demo", Scope::READ);
+    let text = key.expose_secret();
+    let typo = format!("{}{}{}", &text[..20], if &text[20..21] == "a" { "b" } else { "a" }, &text[21..]);
+    let hole = format!("{}-{}", &text[..30], &text[31..]);
+    let (empty, blank) = (String::new(), " \n\t".to_owned());
+    for (value, said) in [
+        (None, "MEMORYKIT_API_KEY is not set; create a key in the dashboard"),
+        (Some(empty), "MEMORYKIT_API_KEY is not set; create a key in the dashboard"),
+        (Some(blank), "MEMORYKIT_API_KEY is not set; create a key in the dashboard"),
+        (
+            Some("ctx_your_api_key_here".to_owned()),
+            "an API key is 52 bytes long, not 21; it may be a placeholder",
+        ),
+        (Some("YOUR_API_KEY".to_owned()), "an API key starts with `ctx_`"),
+        (
+            Some(text[..51].to_owned()),
+            "an API key is 52 bytes long, not 51; it may be a placeholder, or cut off",
+        ),
+        (Some(text.repeat(2)), "an API key is 52 bytes long, not 104"),
+        (Some(hole), "the byte at index 30 is not a letter or digit"),
+        (Some(typo), "the checksum of the API key is wrong: a character was changed on the way"),
+    ] {
+        let told = start(&server.base_url, value.as_deref().map(OsStr::new));
+        assert_eq!(told.exit_code, 1, "{told:?}");
+        assert!(told.err.contains(said), "{told:?}");
+        told.assert_holds_no(&key);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_is_no_text_is_explained_and_nothing_is_sent() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let server = Server::start();
+    let key = server.store.issue("demo", Scope::READ);
+    let value = OsString::from_vec([key.expose_secret().as_bytes(), b"\xff"].concat());
+    let told = start(&server.base_url, Some(&value));
+    assert_eq!(told.exit_code, 1);
+    assert!(told.err.contains("MEMORYKIT_API_KEY is not Unicode text; set it to a key"), "{told:?}");
+    told.assert_holds_no(&key);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_key_is_sent_once_however_it_was_pasted() {
+    let server = Server::start();
+    let key = server.store.issue("demo", Scope::READ);
+    let text = key.expose_secret();
+    for value in
+        [text.to_owned(), format!("\"{text}\"\n"), format!("Bearer {text}"), format!("\u{feff}{text}\r\n")]
+    {
+        let before = server.connections();
+        let told = start(&server.base_url, Some(OsStr::new(&value)));
+        assert_eq!((told.exit_code, server.connections() - before), (0, 1), "{told:?}");
+        assert!(told.out.contains(&format!("the server took the key {}", key.id().masked())), "{told:?}");
+        told.assert_holds_no(&key);
+    }
+}
+
+#[test]
+fn a_refused_key_is_not_sent_again() {
+    let server = Server::start();
+    let (unknown, revoked) = (ApiKey::generate(), server.store.issue("demo", Scope::READ));
+    let mut record = server.store.find(revoked.id()).unwrap();
+    record.revoke(UnixTime::now());
+    server.store.put(record);
+    for (sent, key) in [unknown, revoked].iter().enumerate() {
+        let told = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!((told.exit_code, server.connections()), (2, sent + 1));
+        assert!(
+            told.err.contains(&format!("refused the key {}: create a new one", key.id().masked())),
+            "{told:?}"
+        );
+        assert!(told.err.contains("(request req_"), "{told:?}");
+        told.assert_holds_no(key);
+    }
+}
+
+#[test]
+fn a_key_without_the_scope_is_told_which_one() {
+    let server = Server::start();
+    let key = server.store.issue("demo", Scope::CHATS_READ);
+    let told = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
+    assert_eq!((told.exit_code, server.connections()), (2, 1));
+    let said = format!("the key {} may not do this: it needs memories:read; create a key", key.id().masked());
+    assert!(told.err.contains(&said), "{told:?}");
+    told.assert_holds_no(&key);
+}
+
+#[test]
+fn each_answer_has_its_advice() {
+    let key = ApiKey::generate();
+    let refused = "the server refused the key";
+    for (answer, said) in [
+        ("400 Bad Request\r\nWWW-Authenticate: Bearer error=\"invalid_request\"", "not the key"),
+        ("401 Unauthorized", refused),
+        ("401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"invalid_token\"", refused),
+        ("401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"MemoryKit\"", "the server saw no key"),
+        (
+            "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\", Bearer realm=\"y\"",
+            "the server saw no key",
+        ),
+        ("403 Forbidden", "no scope allows it"),
+        ("403 Forbidden\r\nWWW-Authenticate: Bearer realm=\"MemoryKit\"", "no scope allows it"),
+        (
+            "403 Forbidden\r\nWWW-Authenticate: bearer realm=\"a\\\", scope=\\\"b\", SCOPE=\"chats:write chats:read\"",
+            "it needs chats:read chats:write;",
+        ),
+        (
+            "403 Forbidden\r\nWWW-Authenticate: Bearer scope=\"teams:read\"",
+            "does not know; update the program",
+        ),
+        ("404 Not Found", "the server answered 404"),
+        ("429 Too Many Requests", "try again later"),
+        ("500 Internal Server Error", "try again later"),
+        ("503 Service Unavailable\r\nRetry-After: 0", "try again later"),
+        ("nonsense", "the request failed on the way"),
+    ] {
+        let (base_url, connections) = answering(answer);
+        let told = start(&base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!((told.exit_code, connections.load(Ordering::SeqCst)), (2, 1), "{answer}");
+        assert!(told.err.contains(said), "{answer}: {told:?}");
+        told.assert_holds_no(&key);
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let key = ApiKey::generate();
+    for status in [301, 302, 303, 307, 308] {
+        let (elsewhere, followed) = answering("200 OK");
+        let (base_url, sent) = answering(&format!("{status} Elsewhere\r\nLocation: {elsewhere}/v1/memories"));
+        let told = start(&base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!((told.exit_code, sent.load(Ordering::SeqCst)), (2, 1));
+        assert!(told.err.contains("the server redirects, and the key is not sent there"), "{told:?}");
+        assert_eq!(followed.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[test]
+fn a_server_that_repeats_the_key_does_not_get_it_printed() {
+    let key = ApiKey::generate();
+    let text = key.expose_secret();
+    for status in
+        ["200 OK", "400 Bad Request", "401 Unauthorized", "403 Forbidden", "500 Internal Server Error"]
+    {
+        let (base_url, _) = answering(&format!(
+            "{status}\r\nX-Request-Id: req_{}\r\nWWW-Authenticate: Bearer realm=\"{text}\", error=\"{text}\", \
+             error_description=\"{text}\", scope=\"{text}\"\r\nX-Echo: {text}",
+            &text[16..48]
+        ));
+        start(&base_url, Some(OsStr::new(text))).assert_holds_no(&key);
+    }
+}
+
+#[test]
+fn a_key_is_not_sent_over_the_network_without_tls() {
+    let key = ApiKey::generate();
+    for base_url in [
+        "http://memorykit.example",
+        "http://127.0.0.1.memorykit.example",
+        "http://127.0.0.1@memorykit.example",
+        "http://localhost:80@memorykit.example",
+        "http://memorykit.example#@127.0.0.1",
+        "http://192.0.2.1",
+        "ftp://127.0.0.1",
+        "127.0.0.1:8080",
+        "",
+        key.expose_secret(),
+    ] {
+        let told = start(base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!(told.exit_code, 2);
+        assert!(told.err.contains("over http the key is sent to this machine only"), "{base_url}: {told:?}");
+        told.assert_holds_no(&key);
+    }
+}
+
+#[test]
+fn no_server_is_no_fault_of_the_key() {
+    let key = ApiKey::generate();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let told = start(&format!("http://127.0.0.1:{port}"), Some(OsStr::new(key.expose_secret())));
+    assert_eq!(told.exit_code, 2);
+    assert!(told.err.contains("the server could not be reached: connection refused"), "{told:?}");
+}
+
+/// Is the example when another test starts it, for then it has that test's environment, and nothing otherwise. An
+/// example's own program is not there when this test alone is built.
+#[test]
+fn child() {
+    let Ok(base_url) = std::env::var(CHILD) else { return };
+    std::process::exit(match sdk_client::run(&base_url) {
+        Ok(told) => {
+            println!("{told}");
+            0
+        }
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{}", failure.message);
+            failure.exit_code.into()
+        }
+    });
+}
+
+fn start(base_url: &str, key: Option<&OsStr>) -> Told {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["child", "--exact", "--nocapture"]).env(CHILD, base_url).env_remove("MEMORYKIT_API_KEY");
+    // A proxy that would answer in place of the server, if it were used.
+    command
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .env_remove("NO_PROXY");
+    if let Some(key) = key {
+        command.env("MEMORYKIT_API_KEY", key);
+    }
+    let output = command.output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    Told { exit_code: output.status.code().unwrap(), out, err }
+}
+
+#[derive(Debug)]
+struct Told {
+    exit_code: i32,
+    out: String,
+    err: String,
+}
+
+impl Told {
+    /// No six characters in a row of what is secret.
+    fn assert_holds_no(&self, key: &ApiKey) {
+        let secret = &key.expose_secret()[16..];
+        let is_told =
+            |from: usize| [&self.out, &self.err].iter().any(|text| text.contains(&secret[from..from + 6]));
+        assert!(!(0..=secret.len() - 6).any(is_told), "a piece of the key is printed");
+    }
+}
+
+/// The route that the example asks, behind the store, with a count of the connections.
+struct Server {
+    store: Store,
+    base_url: String,
+    connections: Arc<AtomicUsize>,
+    _runtime: Runtime,
+}
+
+impl Server {
+    fn start() -> Self {
+        let (store, connections, runtime) = (Store::default(), Arc::default(), Runtime::new().unwrap());
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().route("/v1/memories", get(memories)).with_state(store.clone());
+        let counted = Counted { listener, connections: Arc::clone(&connections) };
+        runtime.spawn(axum::serve(counted, app).into_future());
+        Self { store, base_url, connections, _runtime: runtime }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+struct Counted {
+    listener: tokio::net::TcpListener,
+    connections: Arc<AtomicUsize>,
+}
+
+impl axum::serve::Listener for Counted {
+    type Io = tokio::net::TcpStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let accepted = axum::serve::Listener::accept(&mut self.listener).await;
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        accepted
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+async fn memories(State(store): State<Store>, request: Request) -> Response {
+    match check(&store, &request) {
+        Ok(()) => (StatusCode::OK, "{\"data\":[],\"has_more\":false}").into_response(),
+        Err(denied) => ErrorBody::from(denied).into_response(),
+    }
+}
+
+fn check(store: &Store, request: &Request) -> Result<(), Denied> {
+    let key = bearer::parse_headers(request.headers())?;
+    let record = store.find(key.id()).ok_or(Denied::unknown_key())?;
+    record.verify(&key, UnixTime::now())?.require(Scope::MEMORIES_READ)
+}
+
+/// A server that gives each request the same answer, and the count of its requests.
+fn answering(answer: &str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (base_url, requests)
+}
