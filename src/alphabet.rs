@@ -32,7 +32,7 @@ pub(crate) fn first_foreign<const N: usize>(text: &[u8; N]) -> Option<usize> {
 const NONE: u8 = 0xff;
 
 /// Whether `byte` is one of `0-9A-Za-z`.
-const fn is_digit(byte: u8) -> bool {
+pub(crate) const fn is_digit(byte: u8) -> bool {
     (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 26)
 }
 

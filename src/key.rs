@@ -31,7 +31,7 @@ use crate::pasted::repair;
 pub(crate) const LEN: usize = 52;
 
 /// What every key starts with.
-const PREFIX: &[u8; 4] = b"ctx_";
+pub(crate) const PREFIX: &[u8; 4] = b"ctx_";
 
 /// The text to which a new key's values are added.
 const ZERO: &[u8; LEN] = b"ctx_000000000000000000000000000000000000000000000000";

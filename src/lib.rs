@@ -20,6 +20,8 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
@@ -40,6 +42,7 @@ mod key;
 mod os_rng;
 mod pasted;
 mod record;
+pub mod scan;
 mod scope;
 #[cfg(feature = "serde")]
 mod serde;
