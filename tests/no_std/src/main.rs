@@ -8,7 +8,7 @@ mod runtime;
 
 use core::convert::Infallible;
 
-use ctx_key::{ApiKey, Denied, Grant, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer};
+use ctx_key::{ApiKey, Denied, Grant, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer, scan};
 use rand_core::{TryCryptoRng, TryRng};
 
 use runtime::{Report, shows};
@@ -57,6 +57,13 @@ fn headers(report: &mut Report) {
     let challenge = "Bearer realm=\"a \\\"realm\\\"?\"";
     report
         .check("a challenge shows", denied.is_some_and(|it| shows(it.challenge("a \"realm\"\n"), challenge)));
+}
+
+fn finds(report: &mut Report) {
+    let text = b"a%3Dctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9, ctx_your_api_key_here";
+    let mut finds = scan::find_iter(text);
+    report.check("a key is found", finds.next().is_some_and(|it| it.range() == (4..56)));
+    report.check("and nothing else", finds.next().is_none());
 }
 
 fn records(report: &mut Report) {

@@ -16,7 +16,8 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let vectors = Report::of(&[crate::key_vectors]);
-    let others = Report::of(&[crate::generation, crate::headers, crate::records, crate::scopes]);
+    let others =
+        Report::of(&[crate::generation, crate::headers, crate::finds, crate::records, crate::scopes]);
     if vectors.failed + others.failed > 0 {
         return 1;
     }
