@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 /// Group, path, what it is, and the ratio that it must not exceed.
-const ROWS: [(&str, &str, &str, Option<f64>); 12] = [
+const ROWS: [(&str, &str, &str, Option<f64>); 13] = [
     ("check", "granted", "key text to verified grant with scope, drop included", Some(1.10)),
     ("check", "header", "`Bearer …` header to the same", Some(1.20)),
     ("check", "prefix", "wrong prefix", Some(0.10)),
@@ -21,6 +21,17 @@ const ROWS: [(&str, &str, &str, Option<f64>); 12] = [
     ("scope", "parse_six", "six scopes parsed", None),
     ("scope", "format_six", "six scopes written", None),
     ("scope", "check", "scopes checked", None),
+    ("scan", "find_iter", "source code scanned, beside `memmem` alone", Some(1.11)),
+];
+
+/// Groups of `benches/scan.rs`, and what their texts are.
+const TEXTS: [(&str, &str); 6] = [
+    ("scan", "source code"),
+    ("scan_prefixes", "`ctx_` over and over"),
+    ("scan_near_keys", "keys with a wrong checksum"),
+    ("scan_near_characters", "keys with a wrong character"),
+    ("scan_one_run", "`ctx_` and one run"),
+    ("scan_keys", "keys"),
 ];
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -37,11 +48,24 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     println!(
-        "\nFloor: one `Sha256::digest` of 46 bytes ({:.1} ns); for generation, filling 64 bytes from the generator \
+        "\nFloor, but for the last row: one `Sha256::digest` of 46 bytes ({:.1} ns); for generation, filling 64 bytes from the generator \
          and that ({:.1} ns).",
         median("check", "floor")?,
         median("generation", "floor")?,
     );
+    println!("\n| 1 MiB of | found, GB/s | redacted, GB/s | through the writer, GB/s |\n|---|---|---|---|");
+    for (group, what) in TEXTS {
+        print!("| {what} ");
+        for path in ["find_iter", "redact", "writer"] {
+            let throughput = f64::from(1 << 20) / median(group, path)?;
+            print!("| {throughput:.1} ");
+            if throughput < 0.2 {
+                eprintln!("{what}, {path}: {throughput:.3} GB/s is less than 0.2");
+                code = ExitCode::FAILURE;
+            }
+        }
+        println!("|");
+    }
     Ok(code)
 }
 
