@@ -205,6 +205,15 @@ fn borrowed_if_there_is_nothing_to_hide() {
     assert!(matches!(scan::redact_str(KEY), Cow::Owned(_)));
 }
 
+/// The writer searches long texts piece by piece.
+#[test]
+fn keys_across_pieces_of_a_long_text() {
+    for before in (65_536 - 60..65_536 + 10).chain(131_072 - 60..131_072 + 10) {
+        let text = [&vec![b'x'; before][..], KEY.as_bytes(), &[b' '; 70_000]].concat();
+        assert!(written(&text, &[]) == *scan::redact(&text), "{before}");
+    }
+}
+
 /// A sink that can be looked at while the writer has it.
 #[derive(Clone, Default)]
 struct Shared(Rc<RefCell<Vec<u8>>>);

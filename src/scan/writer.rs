@@ -11,6 +11,9 @@ use super::{HIDDEN_FROM, MASK, SHOWN};
 use crate::alphabet::is_digit;
 use crate::key::PREFIX;
 
+/// How much is searched at once: a sink that takes a byte at a time must not make it the whole text each time.
+const WINDOW: usize = 1 << 16;
+
 /// A writer that passes everything on, with keys hidden as [`redact`](super::redact) hides them.
 ///
 /// The bytes are the same however the text is cut into writes, and wherever [`flush`](Write::flush) is called: that
@@ -92,7 +95,7 @@ impl<W: Write> RedactingWriter<W> {
             self.decided = decided;
             match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => drop(self.decided.drain(..written.min(self.decided.len()))),
+                Ok(written) => drop(self.decided.drain(..written)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -106,7 +109,7 @@ impl<W: Write> RedactingWriter<W> {
         self.panicked = true;
         let written = sink.write(bytes);
         self.panicked = false;
-        written
+        written.map(|written| written.min(bytes.len()))
     }
 
     fn take(&mut self, byte: u8) {
@@ -186,7 +189,8 @@ impl<W: Write> Write for RedactingWriter<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.drain()?;
         if self.held.is_empty() && self.hiding.is_none() {
-            let clear = text.get(..clear_len(text)).unwrap_or_default();
+            let window = text.get(..WINDOW).unwrap_or(text);
+            let clear = window.get(..clear_len(window)).unwrap_or_default();
             if !clear.is_empty() {
                 return self.pass(clear);
             }
