@@ -3,7 +3,7 @@
 //! [`find_iter`] finds whole keys. The checksum decides, not what stands beside: `…%3Dctx_…` is a leak too, and of
 //! random text of the right shape one in 4.6 billion passes. Nothing is allocated.
 //!
-//! [`redact`] and [`RedactingWriter`] hide more than that, as a key with a changed character or a lost tail still
+//! `redact` and `RedactingWriter` hide more than that, as a key with a changed character or a lost tail still
 //! leaks: of each `ctx_` with a run of 30 or more base-62 digits behind it, the first 12 of the run stay, which
 //! are the id, and `***` stands for the rest. With fewer than 30 digits, 77 bits or more are unknown. A key that is
 //! broken by another byte, a line break say, is not recognised: redact before text is wrapped, escaped or coloured.
