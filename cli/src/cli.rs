@@ -1,0 +1,129 @@
+//! What there is to type. The doc comments are the help text and the man pages.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Make, examine, find and hide MemoryKit API keys.
+#[derive(Parser)]
+#[command(name = "ctx-key", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    New(NewOptions),
+    Inspect(InspectOptions),
+    Scan(ScanOptions),
+    /// Copy standard input to standard output, with keys hidden
+    ///
+    /// Streams: each piece of input is passed on at once, but for the 33 bytes or fewer that may be the beginning of
+    /// a key. Of each `ctx_` with 30 or more letters and digits behind it, the id stays and `***` stands for the rest.
+    /// All other bytes stay as they are. A key in UTF-16 is not recognised: convert the text first.
+    Redact,
+    /// Print the rule that finds MemoryKit API keys with another scanner
+    Rules {
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(crate::rules::tools()))]
+        tool: String,
+    },
+    /// Print the completion script for a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, of one command if it is named
+    Man {
+        command: Option<String>,
+    },
+}
+
+/// Make a new key
+///
+/// The key goes to standard output, once. The record that a server stores goes to standard error, or to the file that
+/// --record names, as a line of JSON: id, digest, scopes, and the project if there is one. The record holds no secret.
+#[derive(Args)]
+pub(crate) struct NewOptions {
+    /// What the key may do: names of scopes between commas or spaces, for example `memories:read,chats:write`
+    #[arg(long, value_name = "LIST")]
+    pub(crate) scopes: String,
+    /// A name that goes into the record
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// How the key is written
+    #[arg(long, value_enum, default_value_t = KeyFormat::Text)]
+    pub(crate) format: KeyFormat,
+    /// Write the record to this new file, readable by its owner alone; an existing file is never overwritten
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum KeyFormat {
+    /// The key and a line feed
+    Text,
+    /// `{"key":"…"}`
+    Json,
+    /// `MEMORYKIT_API_KEY=…`, a line for a `.env` file
+    Env,
+}
+
+/// Say what is wrong with a key, and where
+///
+/// Without an argument, the key is read from the environment variable MEMORYKIT_API_KEY. Quotes, white space and
+/// `Bearer` around it are passed over. Nothing of a text that is no key is repeated. Exit codes: 0 it is well-formed,
+/// 1 it is no key, 2 it could not be read.
+#[derive(Args)]
+pub(crate) struct InspectOptions {
+    /// The key, or `-` for standard input. Other users see arguments in the list of processes, and the shell's history
+    /// keeps them: prefer standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+/// Find leaked keys in files, standard input or a git repository
+///
+/// Only a text with the right checksum is a find: of random text of the right shape, one in 4.6 billion passes. Text of
+/// every encoding that contains ASCII, UTF-16 in both byte orders, and binary files are searched; archives and
+/// compressed files are not opened. Hidden files are searched (`.env` is where keys leak), `.git` is not, symbolic
+/// links are not followed, and what ignore files exclude is passed over, unless it is named as a path itself.
+///
+/// A find is written as `path:line:column` and the id of the key, never the key. Line and column count from 1; columns
+/// are bytes, or code units in UTF-16. Exit codes: 0 clean, 1 keys were found, 2 something could not be read, whatever
+/// was found elsewhere.
+#[derive(Args)]
+pub(crate) struct ScanOptions {
+    /// Files and directories, `-` for standard input; by default the current directory. With --staged or --history:
+    /// the repository
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How finds are written
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+    /// Search what is staged for the next git commit, in place of files
+    #[arg(long, conflicts_with_all = ["history", "no_ignore"])]
+    pub(crate) staged: bool,
+    /// Search all files, messages and tags that any ref of a git repository reaches
+    #[arg(long, conflicts_with = "no_ignore")]
+    pub(crate) history: bool,
+    /// Pass over the keys that this report lists by their id, wherever they are. To write one: `ctx-key scan --format
+    /// json > FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Search what .gitignore, .ignore and git's other exclude files name, too
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// How many files are searched at once; 0 means as many as there are cores
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// A line each: `path:line:column: ctx_<id>***`
+    Text,
+    /// One document, with the arrays `findings` and `errors`
+    Json,
+    /// SARIF 2.1.0, for code scanning services
+    Sarif,
+}

@@ -1,0 +1,73 @@
+//! `inspect`: what is wrong with a key, and where.
+
+use std::io::{self, Read};
+
+use ctx_key::{ApiKey, EnvKeyError, ParseKeyError};
+
+use crate::cli::InspectOptions;
+use crate::output;
+use crate::{FOUND, Outcome};
+
+/// More than anybody pastes for a key.
+const LONGEST: u64 = 64 * 1024;
+
+pub(crate) fn run(options: &InspectOptions) -> Outcome {
+    let key = match options.key.as_deref() {
+        None => from_env()?,
+        Some("-") => ApiKey::parse_pasted(&from_stdin()?),
+        Some(key) => {
+            output::tell(
+                "note: other users see the arguments of a command, and the shell's history keeps them;",
+            );
+            output::tell("      `ctx-key inspect -` reads standard input");
+            ApiKey::parse_pasted(key)
+        }
+    };
+    match key {
+        Ok(key) => output::print(describe(&key).as_bytes()),
+        Err(error) => output::print(explain(error).as_bytes()).map(|_| FOUND),
+    }
+}
+
+fn from_env() -> Result<Result<ApiKey, ParseKeyError>, String> {
+    match ApiKey::from_env() {
+        Ok(key) => Ok(Ok(key)),
+        Err(EnvKeyError::Invalid(error)) => Ok(Err(error)),
+        Err(error) => Err(format!("{error}; or `ctx-key inspect -` reads standard input")),
+    }
+}
+
+fn from_stdin() -> Result<String, String> {
+    let mut text = Vec::new();
+    let read = io::stdin().lock().take(LONGEST + 1).read_to_end(&mut text);
+    read.map_err(|error| format!("can't read standard input: {error}"))?;
+    if text.len() as u64 > LONGEST {
+        return Err("standard input is too long for a key; `ctx-key scan -` finds keys in a text".to_owned());
+    }
+    // The error would repeat the text in its Debug form.
+    String::from_utf8(text).map_err(|_| "standard input is not UTF-8 text; convert it first".to_owned())
+}
+
+fn describe(key: &ApiKey) -> String {
+    format!(
+        "{} is well-formed: its checksum is right.\n  id      {}\n  digest  {}\n\
+         Whether it is valid is for the server to say.\n",
+        key.id().masked(),
+        key.id(),
+        key.digest()
+    )
+}
+
+/// The error and a drawing of the place, in which each character of the input is a star: in a text that is no key,
+/// nobody knows which part of it is public.
+fn explain(error: ParseKeyError) -> String {
+    let place = match error {
+        ParseKeyError::Character { index } => format!("  ctx_{:*<48}\n  {:index$}^ byte {index}\n", "", ""),
+        ParseKeyError::Length { found } => format!("  {found} bytes in place of 52\n"),
+        ParseKeyError::Checksum => {
+            format!("  ctx_{:*<48}\n  {:46}^^^^^^ not the checksum of bytes 0..46\n", "", "")
+        }
+        _ => String::new(),
+    };
+    format!("This is no API key: {error}.\n{place}")
+}

@@ -1,0 +1,85 @@
+//! The `ctx-key` command: makes, examines, finds and hides MemoryKit API keys.
+//!
+//! | command | file |
+//! |---|---|
+//! | what there is to type | `cli.rs` |
+//! | `new`, `inspect`, `redact`, `rules` | a file each |
+//! | `scan` | `scan.rs` (options, exit code), `search.rs` (bytes to finds), `walk.rs` and `git.rs` (where bytes come from), `report.rs`, `baseline.rs`, `progress.rs` |
+//!
+//! What is printed goes through [`output`]: there secrets are hidden and a closed pipe is no error.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Command};
+
+mod baseline;
+mod cli;
+mod git;
+mod inspect;
+mod new;
+mod output;
+mod progress;
+mod redact;
+mod report;
+mod rules;
+mod scan;
+mod search;
+mod walk;
+
+/// Clean, well-formed, done.
+const SUCCESS: u8 = 0;
+/// `scan` found keys, `inspect` no key.
+const FOUND: u8 = 1;
+/// The command could not do its work, or not all of it. The same as for a wrong command line.
+const FAILED: u8 = 2;
+
+/// The exit code of a command, or what went wrong: in lower case, with what to do.
+type Outcome = Result<u8, String>;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        Err(error) => return ExitCode::from(output::usage(&error)),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|message| {
+        output::complain(&message);
+        FAILED
+    }))
+}
+
+fn run(command: Command) -> Outcome {
+    match command {
+        Command::New(options) => new::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Scan(options) => scan::run(&options),
+        Command::Redact => redact::run(),
+        Command::Rules { tool } => rules::run(&tool),
+        Command::Completions { shell } => completions(shell),
+        Command::Man { command } => man(command.as_deref()),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ctx-key", &mut script);
+    output::print(&script)
+}
+
+fn man(name: Option<&str>) -> Outcome {
+    let mut root = Cli::command();
+    root.build();
+    let page = match name {
+        None => root,
+        Some(name) => match root.find_subcommand(name) {
+            Some(command) => command.clone(),
+            None => return Err("no such command; `ctx-key --help` names them".to_owned()),
+        },
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page)
+        .render(&mut text)
+        .map_err(|error| format!("can't make the man page: {error}"))?;
+    output::print(&text)
+}

@@ -1,0 +1,99 @@
+//! Standard output and standard error: no secrets, colours on terminals alone, and a closed pipe is no error.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use clap::error::{ContextKind, ContextValue};
+use ctx_key::scan::redact_str;
+
+use crate::{FAILED, Outcome, SUCCESS};
+
+/// Writes all of `text` to standard output.
+pub(crate) fn print(text: &[u8]) -> Outcome {
+    let mut stdout = io::stdout().lock();
+    settle(stdout.write_all(text).and_then(|()| stdout.flush()))
+}
+
+/// What a write to standard output means: whoever closed the pipe has seen enough.
+pub(crate) fn settle(written: io::Result<()>) -> Outcome {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("can't write to standard output: {error}; is the disk full?"))
+        }
+        _ => Ok(SUCCESS),
+    }
+}
+
+/// Writes a line to standard error. Errors are ignored: there is nowhere left to report them.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", redact_str(line));
+}
+
+/// Writes an error to standard error.
+pub(crate) fn complain(message: &str) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    match takes_colours(&io::stderr()) {
+        true => tell(&format!("{style}ctx-key:{style:#} {message}")),
+        false => tell(&format!("ctx-key: {message}")),
+    }
+}
+
+/// Writes the help that was asked for, or what is wrong with the command line.
+pub(crate) fn usage(error: &clap::Error) -> u8 {
+    let text = error.render();
+    let coloured =
+        if error.use_stderr() { takes_colours(&io::stderr()) } else { takes_colours(&io::stdout()) };
+    let text = if coloured { text.ansi().to_string() } else { text.to_string() };
+    if !error.use_stderr() {
+        return print(text.as_bytes()).unwrap_or(FAILED);
+    }
+    match repeats_unknown(error) {
+        true => complain(
+            "there is something unexpected on the command line; it is not repeated, as it may be a part of a key: \
+             try `ctx-key --help`",
+        ),
+        false => tell(text.trim_end()),
+    }
+    FAILED
+}
+
+/// Whether the error repeats what can't be a mistyped name: `--formt` may be shown, and what was pasted may not.
+fn repeats_unknown(error: &clap::Error) -> bool {
+    let is_typed = |kind| match kind {
+        ContextKind::InvalidArg => error.kind() == clap::error::ErrorKind::UnknownArgument,
+        kind => matches!(kind, ContextKind::InvalidSubcommand | ContextKind::InvalidValue),
+    };
+    error.context().filter(|(kind, _)| is_typed(*kind)).any(|(_, value)| match value {
+        ContextValue::String(typed) => !is_name(typed),
+        value => !matches!(value, ContextValue::None),
+    })
+}
+
+/// Short and in lower case, as one in 6000 pieces of ten characters of a key is.
+fn is_name(typed: &str) -> bool {
+    typed.len() <= 14 && typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+/// A terminal, and neither `NO_COLOR` nor `TERM=dumb`; `CLICOLOR_FORCE` does not count as one.
+pub(crate) fn takes_colours(stream: &impl RawStream) -> bool {
+    stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// A path for people and reports: a name may hold a key.
+pub(crate) fn shown(path: &Path) -> String {
+    redact_str(&path.to_string_lossy()).into_owned()
+}
+
+/// `text` without the control characters that a terminal would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => harmless.extend(character.escape_default()),
+            false => harmless.push(character),
+        }
+    }
+    harmless
+}

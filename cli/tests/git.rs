@@ -1,0 +1,175 @@
+//! `ctx-key scan --staged` and `--history`
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{command, finish, git, masked, run_in};
+use ctx_key::ApiKey;
+use tempfile::TempDir;
+
+fn repository() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    git(directory.path(), &["init", "-q"]);
+    directory
+}
+
+fn write(directory: &Path, name: &str, text: &str) {
+    fs::write(directory.join(name), text).unwrap();
+}
+
+fn commit(directory: &Path, message: &str) -> String {
+    git(directory, &["add", "-A"]);
+    git(directory, &["commit", "-q", "--allow-empty", "-m", message]);
+    git(directory, &["rev-parse", "HEAD"])
+}
+
+#[test]
+fn staged_is_the_index_and_not_the_working_tree() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    // Before the first commit, from a directory below, under a name that needs quotes
+    fs::create_dir(path.join("below")).unwrap();
+    write(path, "below/ä \"b\".txt", &format!("\n{}", key.expose_secret()));
+    git(path, &["add", "-A"]);
+    write(path, "below/ä \"b\".txt", "clean again");
+    let scan = run_in(&path.join("below"), &["scan", "--staged"]).exits(1).hides(&key);
+    assert_eq!(scan.stdout, format!("below/ä \"b\".txt:2:1: {}\n", masked(&key)));
+
+    git(path, &["add", "-A"]);
+    write(path, "unstaged.txt", key.expose_secret());
+    run_in(path, &["scan", "--staged"]).exits(0);
+    finish(command(&["scan", "--staged"]).arg(path), b"").exits(0);
+
+    // What is committed is not staged, and taking a file away brings no key.
+    commit(path, "with a key");
+    run_in(path, &["scan", "--staged"]).exits(0);
+    git(path, &["rm", "-q", "unstaged.txt"]);
+    run_in(path, &["scan", "--staged"]).exits(0);
+}
+
+#[test]
+fn a_hook_stops_the_commit() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    let hook = path.join(".git/hooks/pre-commit");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\nexec '{}' scan --staged\n", env!("CARGO_BIN_EXE_ctx-key"))).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    write(path, "clean.txt", "clean");
+    commit(path, "clean");
+    write(path, "leak.txt", key.expose_secret());
+    write(path, "clean.txt", "clean still");
+    git(path, &["add", "-A"]);
+    // git gives the hook an index of its own for this commit, without the leak
+    git(path, &["commit", "-q", "-m", "a part", "clean.txt"]);
+    let refused = std::process::Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "all"])
+        .current_dir(path)
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let said =
+        String::from_utf8_lossy(&refused.stderr).into_owned() + &String::from_utf8_lossy(&refused.stdout);
+    assert!(said.contains(&format!("leak.txt:1:1: {}", masked(&key))), "{said}");
+}
+
+#[test]
+fn history_holds_what_was_taken_away() {
+    let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    let [gone, branch, message] = &keys;
+    commit(path, "first");
+    write(path, "a.txt", &format!("x\n y {}", gone.expose_secret()));
+    let brought = commit(path, "second");
+    fs::remove_file(path.join("a.txt")).unwrap();
+    commit(path, "third");
+    write(path, "a.txt", &format!("x\n y {}", gone.expose_secret()));
+    commit(path, "again");
+    fs::remove_file(path.join("a.txt")).unwrap();
+    let told = commit(path, &format!("fourth\n\nwith {}", message.expose_secret()));
+    git(path, &["checkout", "-q", "-b", "other", &format!("{brought}~")]);
+    write(path, "b c.txt", branch.expose_secret());
+    let on_branch = commit(path, "fifth");
+    git(path, &["checkout", "-q", "-"]);
+
+    run_in(path, &["scan"]).exits(0);
+    let scan = run_in(path, &["scan", "--history"]).exits(1);
+    let scan = keys.iter().fold(scan, |scan, key| scan.hides(key));
+    let lines: Vec<_> = scan.stdout.lines().collect();
+    assert_eq!(lines[0], format!("a.txt:2:4: {} (commit {brought})", masked(gone)));
+    assert_eq!(lines[1], format!("b c.txt:1:1: {} (commit {on_branch})", masked(branch)));
+    assert!(lines[2].starts_with(&format!("commit {told}:")) && lines[2].contains(&masked(message)));
+    assert_eq!(lines.len(), 3);
+
+    let json = run_in(path, &["scan", "--history", "--format", "json"]).exits(1).json();
+    assert_eq!(json["findings"][0]["commit"], brought);
+}
+
+#[test]
+fn an_empty_repository_is_clean() {
+    let repository = repository();
+    run_in(repository.path(), &["scan", "--history"]).exits(0);
+    run_in(repository.path(), &["scan", "--staged"]).exits(0);
+}
+
+#[test]
+fn elsewhere_it_fails_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    for option in ["--staged", "--history"] {
+        let mut command = command(&["scan", option]);
+        let scan = finish(command.current_dir(&directory).env("GIT_CEILING_DIRECTORIES", "/"), b"").exits(2);
+        assert!(scan.stderr.contains("not a git repository"), "{}", scan.stderr);
+        let json = run_in(Path::new("/"), &["scan", option, "--format", "json"]).exits(2).json();
+        assert_eq!(json["errors"].as_array().unwrap().len(), 1);
+        let scan = finish(command.env("PATH", ""), b"").exits(2);
+        assert!(
+            scan.stderr.contains("can't run git") && scan.stderr.contains("install it"),
+            "{}",
+            scan.stderr
+        );
+    }
+}
+
+#[test]
+fn a_shallow_clone_is_pointed_out() {
+    let (repository, directory) = (repository(), tempfile::tempdir().unwrap());
+    commit(repository.path(), "first");
+    commit(repository.path(), "second");
+    let url = format!("file://{}", repository.path().display());
+    git(directory.path(), &["clone", "-q", "--depth=1", &url, "clone"]);
+    let scan = run_in(&directory.path().join("clone"), &["scan", "--history"]).exits(0);
+    assert!(scan.stderr.contains("this clone is shallow"));
+}
+
+#[test]
+fn an_object_that_is_missing_is_reported() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "a", "lost");
+    write(path, "b", key.expose_secret());
+    git(path, &["add", "-A"]);
+    let lost = git(path, &["rev-parse", ":a"]);
+    fs::remove_file(path.join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+    let scan = run_in(path, &["scan", "--staged"]).exits(2);
+    assert_eq!(scan.stdout, format!("b:1:1: {}\n", masked(&key)));
+    assert!(scan.stderr.contains(&format!("can't read a: its object {lost} is missing")), "{}", scan.stderr);
+}
+
+/// The list of objects ends early: what was found until then is reported, and the failure, too.
+#[test]
+fn a_broken_history_does_not_hide_what_was_found() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "a", "clean");
+    commit(path, "first");
+    let tree = git(path, &["rev-parse", "HEAD^{tree}"]);
+    write(path, "b", key.expose_secret());
+    commit(path, "second");
+    fs::remove_file(path.join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+    let scan = run_in(path, &["scan", "--history"]).exits(2).hides(&key);
+    assert!(scan.stderr.contains("ctx-key: git rev-list failed"), "{}", scan.stderr);
+    assert!(scan.stdout.contains(&format!("b:1:1: {}", masked(&key))), "{scan:?}");
+}

@@ -1,0 +1,67 @@
+//! `ctx-key new`
+
+mod common;
+
+use common::{run, run_in};
+use ctx_key::ApiKey;
+use serde_json::{Value, json};
+
+#[test]
+fn the_key_goes_to_stdout_and_the_record_to_stderr() {
+    let made = run(&["new", "--scopes", "chats:write, memories:read", "--project", "demo"]).exits(0);
+    let key = ApiKey::parse(made.stdout.trim_end()).unwrap();
+    assert_eq!(made.stdout.len(), 53);
+    let record: Value = serde_json::from_str(&made.stderr).unwrap();
+    let expected = json!({
+        "id": key.id().as_str(),
+        "digest": key.digest().to_string(),
+        "scopes": ["memories:read", "chats:write"],
+        "project": "demo",
+    });
+    assert_eq!(record, expected);
+    assert!(!made.stderr.contains(&key.expose_secret()[16..]));
+}
+
+#[test]
+fn the_other_formats() {
+    let made = run(&["new", "--scopes", "users:read", "--format", "json"]).exits(0);
+    let json = made.json();
+    assert_eq!(json.as_object().unwrap().len(), 1);
+    assert!(ApiKey::parse(json["key"].as_str().unwrap()).is_ok());
+    let made = run(&["new", "--scopes", "users:read", "--format", "env"]).exits(0);
+    let key = made.stdout.strip_prefix("MEMORYKIT_API_KEY=").and_then(|key| key.strip_suffix('\n'));
+    assert!(ApiKey::parse(key.unwrap()).is_ok());
+}
+
+#[test]
+fn a_record_is_for_its_owner_and_is_not_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["new", "--scopes", "users:read", "--record", "record.json"];
+    let made = run_in(directory.path(), &arguments).exits(0);
+    let file = directory.path().join("record.json");
+    let record = std::fs::read_to_string(&file).unwrap();
+    let id = &made.stdout[4..16];
+    assert!(record.contains(id) && made.stderr.is_empty());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    let again = run_in(directory.path(), &arguments).exits(2);
+    assert_eq!(again.stdout, "");
+    assert_eq!(again.stderr, "ctx-key: record.json exists and is not overwritten; name a new file\n");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), record);
+}
+
+#[test]
+fn a_wrong_scope_is_pointed_at() {
+    let made = run(&["new", "--scopes", "users:read, chat:read"]).exits(2);
+    assert_eq!(made.stdout, "");
+    let expected = "ctx-key: unknown scope at bytes 12..21; did you mean `chats:read`?\n  \
+                    users:read, chat:read\n              ^^^^^^^^^\n";
+    assert_eq!(made.stderr, expected);
+    let none = run(&["new", "--scopes", " , "]).exits(2);
+    assert!(none.stderr.contains("a key without scopes may do nothing"));
+    run(&["new"]).exits(2);
+}

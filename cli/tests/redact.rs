@@ -1,0 +1,45 @@
+//! `ctx-key redact`
+
+mod common;
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{command, masked, run_with};
+use ctx_key::ApiKey;
+
+#[test]
+fn keys_are_hidden_and_all_else_stays() {
+    let key = ApiKey::generate();
+    let text = format!("a\0b {} c\r\n{} end", key.expose_secret(), &key.expose_secret()[..40]);
+    let redacted = run_with(text.as_bytes(), &["redact"]).exits(0).hides(&key);
+    assert_eq!(redacted.stdout, format!("a\0b {0} c\r\n{0} end", masked(&key)));
+}
+
+/// Each piece is there before the next is written, without a line feed; and a long text is what it is in one piece.
+#[test]
+fn it_streams() {
+    let key = ApiKey::generate();
+    let mut child = command(&["redact"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut stdout) = child.stdin.take().zip(child.stdout.take()).unwrap();
+    let expected = format!("key {} used. ", masked(&key));
+    let (pieces, length) = (std::sync::mpsc::channel(), expected.len());
+    std::thread::spawn(move || {
+        let mut piece = vec![0; length];
+        while stdout.read_exact(&mut piece).is_ok() {
+            pieces.0.send(String::from_utf8(piece.clone()).unwrap()).unwrap();
+        }
+    });
+    for _ in 0..3 {
+        write!(stdin, "key {} used. ", key.expose_secret()).unwrap();
+        // A limit only lest a failure hang
+        assert_eq!(pieces.1.recv_timeout(Duration::from_secs(30)), Ok(expected.clone()));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+
+    let long = format!("{} ", key.expose_secret()).repeat(10_000);
+    let redacted = run_with(long.as_bytes(), &["redact"]).exits(0);
+    assert!(redacted.stdout == format!("{} ", masked(&key)).repeat(10_000));
+}

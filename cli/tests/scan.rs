@@ -1,0 +1,156 @@
+//! `ctx-key scan` of files and standard input
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{git, masked, run, run_in, run_with};
+use ctx_key::ApiKey;
+use serde_json::json;
+
+fn write(directory: &Path, name: &str, text: impl AsRef<[u8]>) {
+    let path = directory.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn key_text(key: &ApiKey) -> &str {
+    key.expose_secret()
+}
+
+#[test]
+fn a_tree_with_hidden_binary_and_utf_16_files() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), ".env", format!("# ä\nKEY={}\n", key_text(&key)));
+    write(tree.path(), "deep/er/program", [b"\x7fELF\0\0\n\xff", key_text(&key).as_bytes(), b"\0"].concat());
+    let wide: Vec<u8> =
+        format!("\u{feff}k={}", key_text(&key)).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    write(tree.path(), "wide.txt", wide);
+    write(tree.path(), "clean.txt", "ctx_your_api_key_here");
+    write(tree.path(), ".git/config", key_text(&key));
+
+    let scan = run_in(tree.path(), &["scan"]).exits(1).hides(&key);
+    let key = masked(&key);
+    assert_eq!(scan.stdout, format!(".env:2:5: {key}\ndeep/er/program:2:2: {key}\nwide.txt:1:4: {key}\n"));
+    assert_eq!(scan.stderr, "revoke these keys in the dashboard under API Keys, and create new ones\n");
+}
+
+#[test]
+fn a_clean_tree_is_silent() {
+    let tree = tempfile::tempdir().unwrap();
+    write(tree.path(), "clean.txt", "ctx_your_api_key_here");
+    let scan = run_in(tree.path(), &["scan", "."]).exits(0);
+    assert_eq!((scan.stdout, scan.stderr), Default::default());
+}
+
+#[test]
+fn ignore_files_are_honoured_but_not_for_what_is_named() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    git(tree.path(), &["init", "-q"]);
+    write(tree.path(), ".gitignore", "build/\nsecret.txt\n");
+    write(tree.path(), "build/out.txt", key_text(&key));
+    write(tree.path(), "secret.txt", key_text(&key));
+    run_in(tree.path(), &["scan"]).exits(0);
+    let all = run_in(tree.path(), &["scan", "--no-ignore"]).exits(1);
+    assert_eq!(all.stdout.lines().count(), 2);
+    let named = run_in(tree.path(), &["scan", "secret.txt"]).exits(1);
+    assert_eq!(named.stdout, format!("secret.txt:1:1: {}\n", masked(&key)));
+}
+
+#[test]
+fn standard_input() {
+    let key = ApiKey::generate();
+    let text = format!("x\n{}", key_text(&key));
+    let scan = run_with(text.as_bytes(), &["scan", "-"]).exits(1).hides(&key);
+    assert_eq!(scan.stdout, format!("stdin:2:1: {}\n", masked(&key)));
+    run_with(b"nothing", &["scan", "-"]).exits(0);
+}
+
+/// A find does not hide that something else could not be read.
+#[test]
+fn what_cannot_be_read_is_reported_and_wins() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), "a", key_text(&key));
+    let scan = run_in(tree.path(), &["scan", "a", "missing"]).exits(2);
+    assert_eq!(scan.stdout, format!("a:1:1: {}\n", masked(&key)));
+    assert!(scan.stderr.contains("ctx-key: can't read missing: "), "{}", scan.stderr);
+    let json = run_in(tree.path(), &["scan", "missing", "--format", "json"]).exits(2).json();
+    assert_eq!(json["errors"].as_array().unwrap().len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_in_the_middle_of_a_walk_is_reported() {
+    // Nobody can read this file, root neither, though it can be opened.
+    let scan = run(&["scan", "/proc/self/mem"]).exits(2);
+    assert!(scan.stderr.contains("can't read /proc/self/mem: "), "{}", scan.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_only_if_they_are_named() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), "there/a", key_text(&key));
+    fs::create_dir(tree.path().join("here")).unwrap();
+    std::os::unix::fs::symlink("../there/a", tree.path().join("here/file")).unwrap();
+    std::os::unix::fs::symlink("../there", tree.path().join("here/directory")).unwrap();
+    run_in(tree.path(), &["scan", "here"]).exits(0);
+    run_in(tree.path(), &["scan", "here/file"]).exits(1);
+    run_in(tree.path(), &["scan", "here/directory"]).exits(1);
+}
+
+#[test]
+fn json_is_one_document_without_a_key() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), "a b.txt", format!("\nä {}", key_text(&key)));
+    let scan = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).hides(&key);
+    let finding = json!({
+        "path": "a b.txt", "line": 2, "column": 4, "offset": 4,
+        "id": key.id().as_str(), "key": masked(&key),
+    });
+    assert_eq!(scan.json(), json!({ "findings": [finding], "errors": [], "files": 1, "bytes": 56 }));
+}
+
+#[test]
+fn a_baseline_passes_over_known_keys_wherever_they_are() {
+    let (tree, known, new) = (tempfile::tempdir().unwrap(), ApiKey::generate(), ApiKey::generate());
+    write(tree.path(), "old.txt", key_text(&known));
+    let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).stdout;
+    let outside = tempfile::tempdir().unwrap();
+    write(outside.path(), "baseline.json", report);
+    let baseline = outside.path().join("baseline.json");
+    let arguments = ["scan", "--baseline", baseline.to_str().unwrap()];
+
+    fs::rename(tree.path().join("old.txt"), tree.path().join("moved.txt")).unwrap();
+    run_in(tree.path(), &arguments).exits(0);
+    write(tree.path(), "new.txt", key_text(&new));
+    let scan = run_in(tree.path(), &arguments).exits(1);
+    assert_eq!(scan.stdout, format!("new.txt:1:1: {}\n", masked(&new)));
+    write(outside.path(), "baseline.json", "{}");
+    let broken = run_in(tree.path(), &arguments).exits(2);
+    assert!(broken.stderr.contains("is no baseline; write one with"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_may_hold_a_key_or_what_a_terminal_obeys() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), &format!("\x1b[31m-{}", key_text(&key)), key_text(&key));
+    for format in ["text", "json", "sarif"] {
+        let scan = run_in(tree.path(), &["scan", "--format", format]).exits(1).hides(&key);
+        assert!(!scan.stdout.contains('\x1b'));
+    }
+    run_in(tree.path(), &["scan", key_text(&key)]).exits(2).hides(&key);
+}
+
+/// More than one buffer: the tests in src/search.rs go through all borders.
+#[test]
+fn a_long_file() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let mut text = b"0123456789abcde\n".repeat(100_000);
+    text.extend_from_slice(key_text(&key).as_bytes());
+    write(tree.path(), "long", text);
+    let scan = run_in(tree.path(), &["scan"]).exits(1);
+    assert_eq!(scan.stdout, format!("long:100001:1: {}\n", masked(&key)));
+}

@@ -1,0 +1,2 @@
+export MEMORYKIT_API_KEY='ctx_wlgkkCJs3T439cffTzedlIqKVFDPjZfldNFyKuBx5C4dg6q9'
+exec ./serve

@@ -1,0 +1,1 @@
+KEY = "ctx_SZr50o9GDyn5WU49Woa1elEfrCIhWwyNAEuBEkQ9oK3Y8SeS"

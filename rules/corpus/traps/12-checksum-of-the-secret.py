@@ -1,0 +1,1 @@
+KEY = "ctx_AG65ufYfuEsEJT2AmRI4LBnblmSt9ptGU8GhrsF1Kp45z8yq"

@@ -1,0 +1,1 @@
+KEY = "ctx_vUAjctz16q2piSshaQaVCkg2XWm5WfLzxKB9mbLFzg4JCm06"

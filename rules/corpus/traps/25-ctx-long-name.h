@@ -1,0 +1,1 @@
+int ctx_get_or_create_default_context_for_current_thread_locked_noirq(void);

@@ -1,0 +1,1 @@
+const ctx_canvasRenderingContextWithOffscreenBufferAndHitTesting = getContext();

@@ -1,0 +1,2 @@
+ctx_MAX_RETRIES = 5
+ctx_TIMEOUT = 30

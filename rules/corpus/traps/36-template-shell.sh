@@ -1,0 +1,1 @@
+export KEY="ctx_${MEMORYKIT_ID}${MEMORYKIT_SECRET}"

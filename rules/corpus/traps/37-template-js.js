@@ -1,0 +1,1 @@
+const key = `ctx_${id}${secret}${checksum}`;

@@ -1,0 +1,1 @@
+key = "ctx_%s%s%s" % (id, secret, checksum)

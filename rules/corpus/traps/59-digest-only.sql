@@ -1,0 +1,1 @@
+INSERT INTO keys VALUES ('mAecZItzfbtb', '0e3ab1fb22ee6f1cae97eb051f98402f8ff2c8620753ae4133bd4470542b21cd');
