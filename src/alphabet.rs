@@ -1,7 +1,8 @@
 //! The 62 digits of ids, secrets and checksums: `0-9A-Za-z`, in the order of their values.
 //!
 //! Everything here may see a secret, so nothing here branches on a digit, indexes with one, or divides by or
-//! into one. `bool` becomes a number by `u8::from`, and selections are sums of such numbers.
+//! into one. `bool` becomes a number by `u8::from`, and selections are sums of such numbers. What the compiler makes
+//! of that, `tests/constant_time` checks.
 
 /// How many digits the alphabet has.
 const RADIX: u8 = 62;
@@ -25,6 +26,7 @@ pub(crate) fn first_foreign<const N: usize>(text: &[u8; N]) -> Option<usize> {
         let foreign = index | u8::from(is_digit(byte)).wrapping_neg();
         first = first.min(foreign);
     }
+    let first = crate::declassify(first);
     (first != NONE).then_some(usize::from(first))
 }
 
@@ -42,14 +44,6 @@ pub(crate) fn to_digit(value: u8) -> u8 {
         .wrapping_add(b'0')
         .wrapping_add(u8::from(value >= 10).wrapping_mul(UPPER_GAP))
         .wrapping_add(u8::from(value >= 36).wrapping_mul(LOWER_GAP))
-}
-
-/// The value of a digit. Of any other byte, some number: callers check with [`first_foreign`].
-fn from_digit(digit: u8) -> u8 {
-    digit
-        .wrapping_sub(b'0')
-        .wrapping_sub(u8::from(digit >= b'A').wrapping_mul(UPPER_GAP))
-        .wrapping_sub(u8::from(digit >= b'a').wrapping_mul(LOWER_GAP))
 }
 
 /// The first six base-62 places of the fraction `fraction / 2⁶⁴`, as values below 62: the first one in the
@@ -80,13 +74,30 @@ pub(crate) fn encode(number: u32) -> [u8; GROUP] {
 /// [`to_digit`] on eight values at once. Six bytes are too few for the compiler to vectorize: one by one,
 /// they made the whole generation a tenth slower.
 fn to_digits(values: u64) -> u64 {
-    let each = |byte| u64::from_ne_bytes([byte; 8]);
-    // one in each byte whose value is not below the limit: the sum sets its highest bit, and carries no further
-    let reaches = |limit: u8| (values.wrapping_add(each(0x80_u8.wrapping_sub(limit))) >> 7) & each(1);
     values
         .wrapping_add(each(b'0'))
-        .wrapping_add(reaches(10).wrapping_mul(UPPER_GAP.into()))
-        .wrapping_add(reaches(36).wrapping_mul(LOWER_GAP.into()))
+        .wrapping_add(reaching(values, 10).wrapping_mul(UPPER_GAP.into()))
+        .wrapping_add(reaching(values, 36).wrapping_mul(LOWER_GAP.into()))
+}
+
+/// The values of eight digits. Of other bytes, some number: callers check with [`first_foreign`].
+///
+/// One by one, by comparisons, they were two branches each at opt-level "s" and "z".
+fn from_digits(digits: u64) -> u64 {
+    digits
+        .wrapping_sub(each(b'0'))
+        .wrapping_sub(reaching(digits, b'A').wrapping_mul(UPPER_GAP.into()))
+        .wrapping_sub(reaching(digits, b'a').wrapping_mul(LOWER_GAP.into()))
+}
+
+/// One in each byte that is not below the limit, all of them below 0x80: the sum sets its highest bit, and carries no
+/// further.
+fn reaching(bytes: u64, limit: u8) -> u64 {
+    (bytes.wrapping_add(each(0x80_u8.wrapping_sub(limit))) >> 7) & each(1)
+}
+
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
 /// A fraction whose first six places are those of `number`.
@@ -103,9 +114,11 @@ fn fraction(number: u32) -> u64 {
 
 /// The number that six digits stand for; it can exceed a `u32`.
 pub(crate) fn decode(digits: [u8; GROUP]) -> u64 {
-    digits.into_iter().fold(0, |number: u64, digit| {
-        number.wrapping_mul(u64::from(RADIX)).wrapping_add(u64::from(from_digit(digit)))
-    })
+    let [a, b, c, d, e, f] = digits;
+    let [values @ .., _, _] = from_digits(u64::from_le_bytes([a, b, c, d, e, f, b'0', b'0'])).to_le_bytes();
+    values
+        .into_iter()
+        .fold(0, |number: u64, value| number.wrapping_mul(u64::from(RADIX)).wrapping_add(u64::from(value)))
 }
 
 #[cfg(test)]
@@ -118,11 +131,11 @@ mod tests {
     fn digits_of_all_values() {
         for (value, &digit) in (0..).zip(MODEL) {
             assert_eq!(to_digit(value), digit);
-            assert_eq!(from_digit(digit), value);
             for byte in 0..8 {
-                let others = u64::from_ne_bytes([61; 8]) & !(0xff << (8 * byte));
-                let digits = to_digits(others | u64::from(value) << (8 * byte)).to_le_bytes();
-                assert!((0..8).all(|index| digits[index] == if index == byte { digit } else { b'z' }));
+                let (mut values, mut digits) = ([61; 8], [b'z'; 8]);
+                (values[byte], digits[byte]) = (value, digit);
+                assert_eq!(to_digits(u64::from_le_bytes(values)).to_le_bytes(), digits);
+                assert_eq!(from_digits(u64::from_le_bytes(digits)).to_le_bytes(), values);
             }
         }
     }

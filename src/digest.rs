@@ -141,7 +141,7 @@ impl PartialEq for KeyDigest {
     fn eq(&self, other: &Self) -> bool {
         let difference =
             words(&self.0).zip(words(&other.0)).fold(0, |difference, (a, b)| difference | (a ^ b));
-        difference.ct_eq(&0).into()
+        crate::declassify(difference.ct_eq(&0).unwrap_u8()) != 0
     }
 }
 
@@ -213,7 +213,7 @@ impl TryFrom<&[u8]> for KeyDigest {
     }
 }
 
-/// `0-9a-f`, without a table or a branch: the digest's first bytes are the checksum's.
+/// `0-9a-f`, without a table: the digest's first bytes are the checksum's.
 fn to_hex_digit(value: u8) -> u8 {
     value.wrapping_add(b'0').wrapping_add(u8::from(value >= 10).wrapping_mul(b'a' - b'9' - 1))
 }

@@ -218,8 +218,8 @@ fn suggest(typed: &str) -> Option<Scope> {
     }
     let distance = |(scope, name, _): &(Scope, &str, &str)| (distance::<LONGEST>(typed, name), *scope);
     let nearest = TABLE.iter().map(distance).min_by_key(|(distance, _)| *distance)?;
-    let is_alone = TABLE.iter().map(distance).filter(|(distance, _)| *distance == nearest.0).count() == 1;
-    (nearest.0 <= NEAR && is_alone).then_some(nearest.1)
+    let mut others = TABLE.iter().map(distance).filter(|(distance, _)| *distance == nearest.0).skip(1);
+    (nearest.0 <= NEAR && others.next().is_none()).then_some(nearest.1)
 }
 
 /// Levenshtein's distance in bytes, letter case aside, to a name of at most `N` bytes.
@@ -253,12 +253,12 @@ impl fmt::Display for Scope {
 /// Names, and bits that no scope has in hexadecimal: `Scope(users:read, 0x40)`.
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scope({self}")?;
         let unknown = self.difference(self.known());
-        if !unknown.is_empty() {
-            write!(f, ", {:#x}", unknown.bits())?;
+        match (self.known().is_empty(), unknown.is_empty()) {
+            (_, true) => write!(f, "Scope({self})"),
+            (true, false) => write!(f, "Scope({:#x})", unknown.bits()),
+            (false, false) => write!(f, "Scope({self}, {:#x})", unknown.bits()),
         }
-        f.write_str(")")
     }
 }
 

@@ -1,0 +1,38 @@
+//! What memcheck takes for secret: bytes that it believes to be undefined. They keep their values.
+
+use std::ptr::from_mut;
+
+unsafe extern "C" {
+    fn mark_undefined(start: *mut u8, len: usize);
+    fn mark_defined(start: *mut u8, len: usize);
+    fn get_undefined_bits(start: *const u8, bits: *mut u8, len: usize) -> u32;
+    safe fn count_reports() -> usize;
+}
+
+/// How often memcheck has reported a branch or an address until now.
+pub fn reports() -> usize {
+    count_reports()
+}
+
+/// From now on memcheck reports what branches on these bytes, or on what was computed from them.
+pub fn make_secret(bytes: &mut [u8]) {
+    // SAFETY: memcheck changes what it knows of these bytes, and no byte of the program.
+    unsafe { mark_undefined(bytes.as_mut_ptr(), bytes.len()) }
+}
+
+/// Ends that, where a case has what it wanted and looks at it.
+pub fn make_public<T>(mut value: T) -> T {
+    // SAFETY: as above; the range is that of the value.
+    unsafe { mark_defined(from_mut(&mut value).cast(), size_of::<T>()) }
+    value
+}
+
+/// Whether each of these bytes has a bit that memcheck takes for secret.
+pub fn is_secret(bytes: &[u8]) -> bool {
+    const DONE: u32 = 1;
+    let mut bits = vec![0; bytes.len()];
+    // SAFETY: `bits` is as long as `bytes`.
+    let answer = unsafe { get_undefined_bits(bytes.as_ptr(), bits.as_mut_ptr(), bytes.len()) };
+    assert_eq!(answer, DONE, "this program runs under valgrind");
+    bits.iter().all(|&bits| bits != 0)
+}
