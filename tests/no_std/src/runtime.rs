@@ -1,20 +1,24 @@
-//! What `std` would bring: an entry point, an end for panics, and the two output streams.
+//! What `std` would bring: an entry point, an end for panics, and what tells a check's result.
 
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_char, c_int};
 use core::fmt::{self, Display, Write};
 use core::panic::PanicInfo;
 
-// SAFETY: these are the signatures of C11 §7.22.4.1 and POSIX; `abort` takes nothing that could be wrong.
-#[link(name = "c")]
+use crate::stream::{OUTPUT, Stream};
+
+// SAFETY: this is the signature of C11 §7.22.4.1; `abort` takes nothing that could be wrong.
 unsafe extern "C" {
     safe fn abort() -> !;
-    fn write(descriptor: c_int, bytes: *const c_void, len: usize) -> isize;
 }
+
+const ERRORS: c_int = 2;
 
 /// What the start-up code of libc calls.
 // SAFETY: nothing else in this program has the name `main`, and this is the signature that C gives it.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
+    #[cfg(planted = "allocation")]
+    allocate();
     let vectors = Report::of(&[crate::key_vectors]);
     let others =
         Report::of(&[crate::generation, crate::headers, crate::finds, crate::records, crate::scopes]);
@@ -24,6 +28,16 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let (vectors, checks) = (vectors.passed, others.passed);
     let told = writeln!(Stream(OUTPUT), "no_std: {vectors} key vectors and {checks} checks passed");
     c_int::from(told.is_err())
+}
+
+/// A fault that the list of symbols has to show.
+#[cfg(planted = "allocation")]
+fn allocate() {
+    // SAFETY: this is the signature of C11 §7.22.3.4; any size is allowed.
+    unsafe extern "C" {
+        safe fn malloc(size: usize) -> *mut core::ffi::c_void;
+    }
+    core::hint::black_box(malloc(1));
 }
 
 #[panic_handler]
@@ -79,25 +93,6 @@ impl Write for Text {
         let end = self.len + text.len();
         self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
         self.len = end;
-        Ok(())
-    }
-}
-
-/// An open file, by its descriptor.
-struct Stream(c_int);
-
-const OUTPUT: c_int = 1;
-const ERRORS: c_int = 2;
-
-impl Write for Stream {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            // SAFETY: the bytes are borrowed, as many as said, and `write` does not keep them.
-            let written = unsafe { write(self.0, rest.as_ptr().cast(), rest.len()) };
-            let written = usize::try_from(written).map_err(|_| fmt::Error)?;
-            rest = rest.get(written..).ok_or(fmt::Error)?;
-        }
         Ok(())
     }
 }

@@ -1,0 +1,325 @@
+//! Shows that nothing panics, whatever it reads. The panic handler calls a function that nobody defines: if the
+//! optimizer leaves a single way to panic, in the library, in what it depends on or in `core`, nothing links.
+//!
+//! Called is every function that the library has without features, with two exceptions. The search of `scan`,
+//! `memchr`, has checks of its own that are left. So has `Debug` of `str` in `core`, and with it that of `Challenge`.
+//!
+//! What is read comes from the standard input, one text for everything, and all results are written: the
+//! optimizer knows nothing of the one, and can leave out none of the others. `check` demands that each function of
+//! the library's source is in the program.
+
+#![no_std]
+#![no_main]
+
+mod random;
+mod stream;
+
+use core::error::Error;
+use core::ffi::{c_char, c_int, c_void};
+use core::fmt::{self, Debug, Write};
+use core::hash::{Hash, Hasher};
+use core::hint::black_box;
+use core::panic::PanicInfo;
+
+use ctx_key::{
+    ApiKey, Challenge, Denied, Grant, KeyDigest, KeyId, KeyRecord, ParseKeyError, Reason, Scope, UnixTime,
+    bearer,
+};
+use rand_core::{TryCryptoRng, TryRng};
+
+use random::PredictableTestRng;
+use stream::{OUTPUT, Stream};
+
+// SAFETY: the first is the signature of POSIX. The second has no definition: no program that can call it exists.
+unsafe extern "C" {
+    fn read(descriptor: c_int, bytes: *mut c_void, len: usize) -> isize;
+    safe fn a_panic_is_left() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    a_panic_is_left()
+}
+
+/// What the start-up code of libc calls.
+// SAFETY: nothing else in this program has the name `main`, and this is the signature that C gives it.
+#[unsafe(no_mangle)]
+extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
+    let mut buffer = [0; 16_384];
+    // SAFETY: the buffer is borrowed mutably, as long as said, and `read` does not keep it.
+    let len = unsafe { read(0, buffer.as_mut_ptr().cast(), buffer.len()) };
+    let input = usize::try_from(len).ok().and_then(|len| buffer.get(..len)).unwrap_or_default();
+    // behind it, neither the text nor a bound of its length is known
+    let Ok(text) = str::from_utf8(black_box(input)) else { return 1 };
+    c_int::from(call_everything(text).is_err())
+}
+
+/// Writes what was called, and its result.
+macro_rules! show {
+    ($($call:expr),+ $(,)?) => {
+        $(writeln!(Stream(OUTPUT), "{}: {:?}", stringify!($call), $call)?;)+
+    };
+}
+
+fn call_everything(text: &str) -> fmt::Result {
+    let bytes = text.as_bytes();
+    let mut times = bytes.as_chunks().0.iter().map(|bytes| UnixTime::from_secs(u64::from_le_bytes(*bytes)));
+    let mut time = || times.next().unwrap_or(black_box(UnixTime::MAX));
+
+    let mut predictable = PredictableTestRng(time().as_secs());
+    let keys = [
+        ApiKey::parse(text),
+        ApiKey::parse(bytes),
+        text.parse(),
+        text.try_into(),
+        bytes.try_into(),
+        ApiKey::parse_pasted(text),
+        Ok(ApiKey::generate_from_rng(&mut predictable)),
+    ];
+    for key in &keys {
+        show!(key, key.as_ref().map(|key| Text(key.expose_secret())));
+    }
+    show!(ApiKey::try_generate_from_rng(&mut Input(bytes)));
+    for header in [bearer::parse([""; 0]), bearer::parse([text]), bearer::parse([text, text])] {
+        show!(header);
+        answers(header.map_or_else(|denied| denied, |_| Denied::unknown_key()), text)?;
+    }
+
+    ids(text)?;
+    if cfg!(not(planted = "forgotten")) {
+        digests(text)?;
+    }
+    scopes(text)?;
+    #[cfg(planted = "index")]
+    show!(bytes[51]);
+    #[cfg(planted = "unwrap")]
+    show!(text.parse::<KeyId>().unwrap());
+    #[cfg(planted = "division")]
+    show!(1 / bytes.len());
+    for key in keys {
+        match key {
+            Ok(key) => records(&key, text, [time(), time(), time()])?,
+            Err(error) => key_errors(error, text)?,
+        }
+    }
+    Ok(())
+}
+
+fn key_errors(error: ParseKeyError, text: &str) -> fmt::Result {
+    says(&error)?;
+    answers(Denied::from(error), text)
+}
+
+/// What an error is called for. As an object, so that nothing of it is left out.
+fn says(error: &dyn Error) -> fmt::Result {
+    writeln!(Stream(OUTPUT), "{error} {error:?} {error:#?} {error:>99} {}", error.source().is_some())
+}
+
+fn answers(denied: Denied, realm: &str) -> fmt::Result {
+    says(&denied)?;
+    let challenge: Challenge<'_> = denied.challenge(realm);
+    let (reason, other) = (denied.reason(), black_box(Reason::Expired));
+    show!(denied.status(), Text(denied.message()), denied.missing(), denied == Denied::unknown_key());
+    show!(reason, Text(reason.as_str()), reason == other, Text(other.as_str()));
+    show!(challenge == Denied::unknown_key().challenge(realm));
+    writeln!(Stream(OUTPUT), "{challenge}")
+}
+
+fn ids(text: &str) -> fmt::Result {
+    let bytes = text.as_bytes();
+    for id in [text.parse(), bytes.try_into(), first(bytes).map_or(text.parse(), KeyId::from_bytes)] {
+        match id {
+            Ok(id) => id_parts(id)?,
+            Err(error) => says(&error)?,
+        }
+    }
+    Ok(())
+}
+
+fn id_parts(id: KeyId) -> fmt::Result {
+    let other = black_box(id);
+    show!(id, Text(id.as_str()), id == other, id.cmp(&other), id.partial_cmp(&other), hash(&id));
+    show!(id.masked(), id.masked() == other.masked(), hash(&id.masked()));
+    writeln!(Stream(OUTPUT), "{id} {id:>20.30} {id:-^9.7} {}", id.masked())
+}
+
+fn digests(text: &str) -> fmt::Result {
+    let bytes = text.as_bytes();
+    for digest in [
+        text.parse(),
+        bytes.try_into(),
+        Ok(first(bytes).map_or(KeyDigest::from_bytes([7; 32]), KeyDigest::from_bytes)),
+    ] {
+        match digest {
+            Ok(digest) => {
+                show!(digest, digest.as_bytes(), digest == black_box(digest));
+                writeln!(Stream(OUTPUT), "{digest} {digest:>70.80} {digest:-^9.7}")?;
+            }
+            Err(error) => says(&error)?,
+        }
+    }
+    Ok(())
+}
+
+fn records(key: &ApiKey, text: &str, [one, other, now]: [UnixTime; 3]) -> fmt::Result {
+    let (digest, another) = (key.digest(), KeyDigest::from_bytes(first(text.as_bytes()).unwrap_or_default()));
+    let copy = key.clone();
+    show!(key, *key == copy, key.id(), digest, digest.matches(&copy), another.matches(&copy));
+    id_parts(key.id())?;
+
+    let scopes = Scope::from_bits_retain(number(text));
+    let mut stored = KeyRecord::from_parts(key.id(), another, Text(text), scopes);
+    let mut record = KeyRecord::new(key, Text(text), scopes);
+    (record.not_before, stored.expires_at) = (Some(one), Some(other));
+    show!(stored, record == stored, record == record.clone());
+    for record in [&mut stored, &mut record] {
+        grants(record.verify(key, now), now)?;
+        show!(record.rotate(key, now, one.as_secs()));
+        record.retire_at(other);
+        grants(record.verify(key, one), now)?;
+        record.revoke(now);
+        record.revoke(one);
+        grants(record.verify(key, other), now)?;
+        show!(record, record.rotate(key, now, one.as_secs()));
+    }
+    show!(one, one < other, one.cmp(&other), one == other, one.as_secs(), hash(&one));
+    show!(one.saturating_add(other.as_secs()), one.max(UnixTime::MAX));
+    Ok(())
+}
+
+fn grants(verified: Result<Grant<&Text<'_>>, Denied>, now: UnixTime) -> fmt::Result {
+    let grant = match verified {
+        Ok(grant) => grant.clone().cloned(),
+        Err(denied) => return says(&denied),
+    };
+    show!(grant, grant.key_id(), grant.project(), grant.scopes(), grant.expires_at());
+    let required = Scope::from_bits_retain(now.as_secs().count_ones());
+    show!(grant.require(required), grant.require(Scope::empty()));
+    match grant.require(required) {
+        Ok(()) => Ok(()),
+        Err(denied) => answers(denied, grant.project().0),
+    }
+}
+
+fn scopes(text: &str) -> fmt::Result {
+    let bits = number(text);
+    let any = Scope::from_bits_retain(bits);
+    for scopes in [text.parse(), Scope::parse_list(text), Ok(any)] {
+        match scopes {
+            Ok(scopes) => scope_parts(scopes, any)?,
+            Err(error) => {
+                show!(error.range(), error.suggestion(), error == black_box(error));
+                says(&error)?;
+            }
+        }
+    }
+    show!(Scope::from_bits(bits), Scope::from_bits_truncate(bits), Scope::from_name(text));
+    for scope in Scope::all() {
+        show!(scope.name().map(Text), scope.description().map(Text));
+    }
+    Ok(())
+}
+
+fn scope_parts(scopes: Scope, other: Scope) -> fmt::Result {
+    writeln!(Stream(OUTPUT), "{scopes} {scopes:b} {scopes:o} {scopes:x} {scopes:X} {scopes:#010x}")?;
+    show!(
+        scopes,
+        scopes.name().map(Text),
+        scopes.description().map(Text),
+        scopes.grants(other),
+        scopes.missing(other)
+    );
+    show!(scopes.bits(), scopes.is_empty(), scopes.is_all(), hash(&scopes), scopes == other);
+    show!(scopes.intersects(other), scopes.contains(other), scopes.union(other), scopes.intersection(other));
+    show!(scopes.difference(other), scopes.symmetric_difference(other), scopes.complement());
+    show!(scopes | other, scopes & other, scopes - other, scopes ^ other, !scopes);
+    let mut changed = scopes;
+    changed |= other;
+    changed ^= Scope::READ;
+    changed &= !other;
+    changed -= Scope::WRITE;
+    changed.insert(other);
+    changed.remove(scopes);
+    changed.toggle(other);
+    changed.set(scopes, other.is_empty());
+    changed.extend(other);
+    show!(changed, scopes.iter().collect::<Scope>());
+    for (name, scope) in scopes.iter_names() {
+        show!(Text(name), scope);
+    }
+    Ok(())
+}
+
+/// Text that shows as it is: `Debug` of `str` has checks that the optimizer leaves.
+#[derive(Clone, PartialEq)]
+struct Text<'t>(&'t str);
+
+impl Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// The input's first bytes as a number.
+fn number(text: &str) -> u32 {
+    first(text.as_bytes()).map_or(black_box(0), u32::from_le_bytes)
+}
+
+fn first<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.first_chunk().copied()
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut sum = Sum(0);
+    value.hash(&mut sum);
+    sum.finish()
+}
+
+/// A hasher, as `core` has none.
+struct Sum(u64);
+
+impl Hasher for Sum {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |sum, byte| sum.rotate_left(8) ^ u64::from(*byte));
+    }
+}
+
+/// A generator that gives what was read, and fails at its end.
+struct Input<'i>(&'i [u8]);
+
+#[derive(Debug)]
+struct AtItsEnd;
+
+impl fmt::Display for AtItsEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the input is at its end")
+    }
+}
+
+impl Error for AtItsEnd {}
+
+impl TryRng for Input<'_> {
+    type Error = AtItsEnd;
+
+    fn try_next_u32(&mut self) -> Result<u32, AtItsEnd> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, AtItsEnd> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), AtItsEnd> {
+        let (given, rest) = self.0.split_at_checked(bytes.len()).ok_or(AtItsEnd)?;
+        self.0 = rest;
+        bytes.iter_mut().zip(given).for_each(|(byte, given)| *byte = *given);
+        Ok(())
+    }
+}
+
+/// It says so without being one; the library takes no generator that does not.
+impl TryCryptoRng for Input<'_> {}
