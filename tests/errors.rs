@@ -78,6 +78,40 @@ fn env_key_errors() {
     assert_says(BeforeUnixEpochError, "time lies before the Unix epoch (1970-01-01); check the system clock");
 }
 
+/// A writer that is full, at whatever character, is an error.
+#[test]
+fn a_full_writer_is_reported() {
+    use core::fmt::{Display, Error, Write};
+
+    struct Full(usize);
+    impl Write for Full {
+        fn write_str(&mut self, text: &str) -> Result<(), Error> {
+            self.0 = self.0.checked_sub(text.len()).ok_or(Error)?;
+            Ok(())
+        }
+    }
+
+    fn assert_reported(value: impl Display) {
+        let text = value.to_string();
+        for room in 0..text.len() {
+            assert!(write!(Full(room), "{value}").is_err(), "{room} bytes for {text:?}");
+        }
+        assert!(write!(Full(text.len()), "{value}").is_ok(), "{text:?}");
+    }
+
+    let key = &common::keys(1)[0];
+    let record = ctx_key::KeyRecord::new(key, (), Scope::READ);
+    let grant = record.verify(key, ctx_key::UnixTime::MAX).unwrap();
+    let denied = grant.require(Scope::WRITE).unwrap_err();
+    let challenge = denied.challenge("a \"realm\" \u{e9}");
+    let scope = Scope::from_bits_retain(1 << 20 | 5);
+    let error = "users:read admin".parse::<Scope>().unwrap_err();
+    assert_reported(challenge);
+    assert_reported(scope);
+    assert_reported(format_args!("{scope:?}"));
+    assert_reported(error);
+}
+
 /// A stranger reads the same for a key that is unknown, wrong, revoked, expired or not yet valid.
 #[test]
 fn denials() {

@@ -170,6 +170,15 @@ fn finished(mut writer: RedactingWriter<Faulty>) -> Faulty {
     writer.finish().unwrap()
 }
 
+#[test]
+fn finish_reports_what_the_sink_refuses() {
+    for (fault, kind) in [(1, io::ErrorKind::Other), (2, io::ErrorKind::WriteZero)] {
+        let mut writer = RedactingWriter::new(Faulty { taken: Vec::new(), faults: vec![fault] });
+        writer.write_all(b"ctx_8aspm4G7VmSU").unwrap();
+        assert_eq!(writer.finish().err().map(|error| error.kind()), Some(kind));
+    }
+}
+
 /// Takes a part, is interrupted, fails, or takes nothing, as told.
 struct Faulty {
     taken: Vec<u8>,
@@ -203,6 +212,30 @@ fn borrowed_if_there_is_nothing_to_hide() {
         assert!(matches!(scan::redact_str(text), Cow::Borrowed(_)), "{text}");
     }
     assert!(matches!(scan::redact_str(KEY), Cow::Owned(_)));
+}
+
+/// An interruption is no refusal.
+#[test]
+fn finish_goes_on_after_an_interruption() {
+    let mut writer = RedactingWriter::new(Faulty { taken: Vec::new(), faults: vec![0] });
+    writer.write_all(b"ctx_8aspm4G7VmSU").unwrap();
+    assert_eq!(writer.finish().unwrap().taken, b"ctx_8aspm4G7VmSU");
+}
+
+/// Text that no key can begin in is not taken byte by byte, and neither is what is held.
+#[test]
+fn a_write_takes_what_it_can() {
+    let mut writer = RedactingWriter::new(io::sink());
+    assert_eq!(writer.write(&[b'x'; 70_000]).unwrap(), 65_536);
+    assert_eq!(writer.write(b"ctx_8asp").unwrap(), 8);
+}
+
+#[test]
+fn what_is_shown_of_a_find() {
+    let text = format!("={KEY}");
+    let mut finds = scan::find_iter(text.as_bytes());
+    assert_eq!(format!("{finds:?}"), "Finds { .. }");
+    assert_eq!(format!("{:?}", finds.next()), "Some(Match(1..53, ctx_8aspm4G7VmSU***))");
 }
 
 /// The writer searches long texts piece by piece.

@@ -125,10 +125,20 @@ fn errors_say_where_and_what_was_meant() {
     check("memories:admin", "memories:admin", None);
     check("read", "read", None);
     check("*", "*", None);
+    check("memories:write_ab", "memories:write_ab", Some(Scope::MEMORIES_WRITE));
+    check("memories:write_abc", "memories:write_abc", None);
     check("memories:read:write:delete", "memories:read:write:delete", None);
     // as near to one as to the other
     check("users:ead users:xx", "users:ead", Some(Scope::USERS_READ));
     check("xsers:xrxxe", "xsers:xrxxe", None);
+}
+
+#[test]
+fn bits_of_no_scope_are_shown_as_bits() {
+    assert_eq!(format!("{:?}", Scope::READ), "Scope(memories:read chats:read users:read)");
+    assert_eq!(format!("{:?}", Scope::from_bits_retain(1 << 20 | 1)), "Scope(memories:read, 0x100000)");
+    assert_eq!(format!("{:?}", Scope::from_bits_retain(1 << 20)), "Scope(0x100000)");
+    assert_eq!(format!("{:?}", Scope::empty()), "Scope()");
 }
 
 #[test]

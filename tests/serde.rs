@@ -140,6 +140,16 @@ fn scopes_are_nothing_else() {
     assert!(error::<Scope>(json!([""])).starts_with("a scope name is missing"));
 }
 
+/// A buffer that is full, at whatever byte, is an error.
+#[test]
+fn a_full_buffer_is_reported() {
+    let mut buffer = [0; 512];
+    let length = serde_json_core::to_slice(&record(), &mut buffer).unwrap();
+    for room in 0..length {
+        assert!(serde_json_core::to_slice(&record(), &mut buffer[..room]).is_err(), "{room}");
+    }
+}
+
 #[test]
 fn a_key_is_read_and_never_written() {
     let key = ApiKey::parse(KEY).unwrap();

@@ -1,0 +1,465 @@
+//! A dropped key leaves no piece of its secret or its digest in the memory that held it, however it was made, wherever
+//! it lay and whatever ended it; and neither do the block that was hashed, the random bytes and the copy of the
+//! environment. The process looks at itself through Linux' `/proc/self/mem`.
+//!
+//! Not seen: registers, swap, core dumps; what `sha2` keeps while it hashes, as words of another byte order; and the
+//! copies that moves leave, as `?` and `unwrap` on the returned `Result` do. The tests of the stack therefore use a key
+//! where it was returned.
+
+mod common;
+
+use std::cell::Cell;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::mem::ManuallyDrop;
+#[cfg(feature = "std")]
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Once;
+
+use common::{KEY, rng};
+use ctx_key::{ApiKey, ParseKeyError, bearer, scan};
+use rand_core::{Infallible, TryCryptoRng, TryRng};
+
+/// How many bytes in a row are a piece.
+const PIECE: usize = 8;
+
+/// A key whose last character is wrong.
+const REFUSED: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n8";
+
+/// What a key holds: characters 16..52, the digest, and how many pieces they are cut into.
+const SECRET_PIECES: usize = 36 - PIECE + 1;
+const DIGEST_PIECES: usize = 32 - PIECE + 1;
+
+/// Every piece of some bytes, inverted: what searches a whole process must not be what is found there.
+struct Pieces(Vec<u64>);
+
+impl Pieces {
+    fn of(bytes: &[u8]) -> Self {
+        Self(bytes.windows(PIECE).map(|piece| !number(piece)).collect())
+    }
+
+    fn of_key(key: &ApiKey) -> Self {
+        let mut pieces = Self::of(&key.expose_secret().as_bytes()[16..]);
+        pieces.0.extend(Self::of(key.digest().as_bytes()).0);
+        pieces
+    }
+
+    fn count_in(&self, memory: &[u8]) -> usize {
+        memory.windows(PIECE).filter(|piece| self.0.contains(&!number(piece))).count()
+    }
+}
+
+fn number(piece: &[u8]) -> u64 {
+    u64::from_ne_bytes(piece.try_into().unwrap())
+}
+
+/// This process's memory, as a file: the package forbids the `unsafe` that other ways need.
+struct Memory(File);
+
+impl Memory {
+    /// Or one line that it can't be read, written past the harness, which shows nothing of a test that passes.
+    fn open() -> Option<Self> {
+        static SKIPPED: Once = Once::new();
+        let memory = File::open("/proc/self/mem").ok().map(Self);
+        assert!(memory.is_some() || std::env::var_os("CI").is_none(), "there is no /proc/self/mem");
+        if memory.is_none() {
+            SKIPPED.call_once(|| {
+                let _ = writeln!(std::io::stderr(), "SKIPPED tests/erasure.rs: there is no /proc/self/mem");
+            });
+        }
+        memory
+    }
+
+    /// Not inlined: in a frame of its own, what is read can't lie where it is read from.
+    #[inline(never)]
+    fn read(&self, address: usize, into: &mut [u8]) {
+        (&self.0).seek(SeekFrom::Start(address as u64)).unwrap();
+        (&self.0).read_exact(into).unwrap();
+    }
+
+    #[inline(never)]
+    fn place(&self, address: usize) -> Place {
+        let mut place = [0; size_of::<ApiKey>()];
+        self.read(address, &mut place);
+        place
+    }
+}
+
+/// As many bytes as a key takes.
+type Place = [u8; size_of::<ApiKey>()];
+
+fn address<T>(value: &T) -> usize {
+    std::ptr::from_ref(black_box(value)).expose_provenance()
+}
+
+// ---- the place of a key
+
+/// Fields are dropped in their order: the witness sees the place of what it stands behind while that place is still
+/// there, if on the stack, or has just been given back, if on the heap.
+struct Watched<'a, T> {
+    held: T,
+    witness: Witness<'a>,
+}
+
+struct Witness<'a> {
+    memory: &'a Memory,
+    address: usize,
+    after: &'a Cell<Place>,
+}
+
+impl Drop for Witness<'_> {
+    fn drop(&mut self) {
+        self.after.set(self.memory.place(self.address));
+    }
+}
+
+/// What ends the life of a key.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    OfScope,
+    QuestionMark,
+    Unwinding,
+}
+
+const ENDS: [End; 3] = [End::OfScope, End::QuestionMark, End::Unwinding];
+
+/// How many pieces are at the address in `held`, while that lives and after `end`.
+fn before_and_after<T>(
+    memory: &Memory,
+    pieces: &Pieces,
+    held: T,
+    address_in: fn(&T) -> usize,
+    end: End,
+) -> (usize, usize) {
+    let (before, after) = (Cell::new([0; _]), Cell::new([0; _]));
+    let life = || -> Result<(), ParseKeyError> {
+        let mut watched = Watched { held, witness: Witness { memory, address: 0, after: &after } };
+        watched.witness.address = address_in(&watched.held);
+        before.set(memory.place(watched.witness.address));
+        match end {
+            End::OfScope => {}
+            End::QuestionMark => drop(ApiKey::parse("")?),
+            End::Unwinding => resume_unwind(Box::new(())),
+        }
+        black_box(&watched.held);
+        Ok(())
+    };
+    let ended = catch_unwind(AssertUnwindSafe(life));
+    match end {
+        End::OfScope => assert!(matches!(ended, Ok(Ok(())))),
+        End::QuestionMark => assert!(matches!(ended, Ok(Err(ParseKeyError::Prefix)))),
+        End::Unwinding => assert!(ended.is_err()),
+    }
+    (pieces.count_in(&before.get()), pieces.count_in(&after.get()))
+}
+
+/// A name, and what makes a key.
+type Way = (&'static str, fn() -> ApiKey);
+
+/// Every way to a key but the environment.
+#[rustfmt::skip] // a line for each
+const WAYS: &[Way] = &[
+    ("parse", || ApiKey::parse(KEY).unwrap()),
+    ("FromStr", || KEY.parse().unwrap()),
+    ("TryFrom", || ApiKey::try_from(KEY).unwrap()),
+    ("parse_pasted", || ApiKey::parse_pasted(&format!(" 'Bearer {KEY}'\n")).unwrap()),
+    ("bearer::parse", || bearer::parse([format!("Bearer {KEY}")]).unwrap()),
+    ("clone", || ApiKey::parse(KEY).unwrap().clone()),
+    ("scan", || scan::find_iter(KEY.as_bytes()).next().unwrap().key()),
+    ("generate_from_rng", || ApiKey::generate_from_rng(&mut rng(1))),
+    ("try_generate_from_rng", || ApiKey::try_generate_from_rng(&mut rng(1)).unwrap()),
+    #[cfg(feature = "getrandom")]
+    ("generate", ApiKey::generate),
+    #[cfg(feature = "getrandom")]
+    ("try_generate", || ApiKey::try_generate().unwrap()),
+    #[cfg(feature = "http")]
+    ("parse_headers", || {
+        let value = ApiKey::parse(KEY).unwrap().to_header_value();
+        bearer::parse_headers(&http::HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])).unwrap()
+    }),
+    #[cfg(feature = "serde")]
+    ("serde, borrowed", || serde_json::from_str(&format!("\"{KEY}\"")).unwrap()),
+    #[cfg(feature = "serde")]
+    ("serde, owned", || serde_json::from_value(KEY.into()).unwrap()),
+];
+
+#[test]
+fn the_place_of_a_dropped_key_holds_nothing() {
+    let Some(memory) = Memory::open() else { return };
+    for (way, make) in WAYS {
+        for end in ENDS {
+            let assert_erased = |container, (before, after)| {
+                assert_eq!(before, SECRET_PIECES + DIGEST_PIECES, "{way} {container} {end:?}: before");
+                assert_eq!(after, 0, "{way} {container} {end:?}: after");
+            };
+            let key = make();
+            let pieces = Pieces::of_key(&key);
+            assert_erased("alone", before_and_after(&memory, &pieces, key, address, end));
+
+            let key = Box::new(make());
+            let pieces = Pieces::of_key(&key);
+            let found = before_and_after(&memory, &pieces, key, |key| address(&**key), end);
+            assert_erased("in a box", found);
+
+            let keys = vec![make(), make()];
+            let pieces = Pieces::of_key(&keys[1]);
+            let found = before_and_after(&memory, &pieces, keys, |keys| address(&keys[1]), end);
+            assert_erased("in a vector", found);
+
+            let key = Some(make());
+            let pieces = Pieces::of_key(key.as_ref().unwrap());
+            let found = before_and_after(&memory, &pieces, key, |key| address(key.as_ref().unwrap()), end);
+            assert_erased("in an option", found);
+        }
+    }
+}
+
+/// What is not erased is found in the same way: plain bytes, a key that is never dropped, text on the heap.
+#[test]
+fn the_place_of_what_is_not_erased_is_seen() {
+    let Some(memory) = Memory::open() else { return };
+    let key = ApiKey::parse(KEY).unwrap();
+    let pieces = Pieces::of_key(&key);
+    for end in ENDS {
+        let bytes: [u8; 52] = KEY.as_bytes().try_into().unwrap();
+        // fewer than are read: pieces of something else may follow
+        let (before, after) = before_and_after(&memory, &pieces, bytes, address, end);
+        assert!(before >= SECRET_PIECES && after >= SECRET_PIECES, "{end:?}");
+
+        let found = before_and_after(&memory, &pieces, ManuallyDrop::new(key.clone()), address, end);
+        let all = SECRET_PIECES + DIGEST_PIECES;
+        assert_eq!(found, (all, all), "{end:?}");
+
+        // longer than a key, as that many bytes are read; the allocator keeps its own in the first sixteen
+        let text = format!("{KEY:<100}");
+        let found = before_and_after(&memory, &pieces, text, |text| text.as_ptr().expose_provenance(), end);
+        assert_eq!(found, (SECRET_PIECES, SECRET_PIECES), "{end:?}");
+    }
+}
+
+// ---- the stack
+
+/// How much of the stack is left to what looks, and how much behind it is looked at.
+const ROOM: usize = 16 << 10;
+const DEPTH: usize = 48 << 10;
+
+/// Overwrites what earlier calls left.
+#[inline(never)]
+fn scrub() {
+    black_box([0_u8; ROOM + DEPTH]);
+}
+
+/// Calls `act` so far down that its frames outlast the calls which look at them.
+#[inline(never)]
+fn far_below(act: impl FnOnce()) {
+    let room = black_box([0_u8; ROOM]);
+    in_its_own_frame(act);
+    black_box(&room);
+}
+
+/// Inlined, what `act` has on the stack could lie above the room.
+#[inline(never)]
+fn in_its_own_frame(act: impl FnOnce()) {
+    act();
+}
+
+/// How many pieces `act` leaves on the stack.
+fn left_on_stack(memory: &Memory, pieces: &Pieces, act: impl FnOnce()) -> usize {
+    let mut stack = vec![0; ROOM + DEPTH];
+    let top = address(&black_box(0_u64));
+    scrub();
+    far_below(act);
+    memory.read(top - stack.len(), &mut stack);
+    pieces.count_in(&stack)
+}
+
+/// 56 bytes that no key has. Not inlined: the library's buffer has to be in memory.
+struct Fixed;
+
+static RANDOM: [u8; 56] = *b"0f7Aq!kd93jz@#nvmqpwoeiruty1029384756alskdjfhgZMXNCBV_+=";
+
+impl TryRng for Fixed {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(0)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+    #[inline(never)]
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.copy_from_slice(black_box(&RANDOM));
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Fixed {}
+
+/// Nothing of the key where it was returned, nor of the block that was hashed, which parsing erases before.
+#[test]
+fn parsing_leaves_nothing_on_the_stack() {
+    let Some(memory) = Memory::open() else { return };
+    let pieces = Pieces::of(&KEY.as_bytes()[16..]);
+    let assert_clean = |name, act: fn()| {
+        assert_eq!(left_on_stack(&memory, &pieces, act), 0, "{name}");
+    };
+    assert_clean("parse", || _ = black_box(&ApiKey::parse(black_box(KEY))));
+    assert_clean("parse_pasted", || _ = black_box(&ApiKey::parse_pasted(black_box(KEY))));
+    assert_clean("FromStr", || _ = black_box(&black_box(KEY).parse::<ApiKey>()));
+    assert_clean("refused", || _ = black_box(&ApiKey::parse(black_box(REFUSED))));
+    assert_clean("refused, pasted", || _ = black_box(&ApiKey::parse_pasted(black_box(REFUSED))));
+}
+
+#[test]
+fn generating_leaves_no_random_bytes_on_the_stack() {
+    let Some(memory) = Memory::open() else { return };
+    let pieces = Pieces::of(&RANDOM);
+    let left = left_on_stack(&memory, &pieces, || _ = black_box(&ApiKey::generate_from_rng(&mut Fixed)));
+    assert_eq!(left, 0);
+}
+
+/// The same search finds what is not erased.
+#[test]
+fn what_is_left_on_the_stack_is_seen() {
+    let Some(memory) = Memory::open() else { return };
+    let pieces = Pieces::of(&KEY.as_bytes()[16..]);
+    let bytes = || {
+        let bytes: [u8; 52] = black_box(KEY).as_bytes().try_into().unwrap();
+        black_box(&bytes);
+    };
+    assert!(left_on_stack(&memory, &pieces, bytes) >= SECRET_PIECES);
+    let key = || _ = black_box(&ManuallyDrop::new(ApiKey::parse(black_box(KEY))));
+    assert!(left_on_stack(&memory, &pieces, key) >= SECRET_PIECES);
+    let random = || {
+        let mut bytes = [0; 56];
+        let _ = Fixed.try_fill_bytes(&mut bytes);
+        black_box(&bytes);
+    };
+    assert!(left_on_stack(&memory, &Pieces::of(&RANDOM), random) > RANDOM.len() - PIECE);
+}
+
+// ---- what is refused
+
+/// The value that says no holds nothing of what it was made from.
+#[test]
+fn a_refused_key_is_not_in_the_error() {
+    let Some(memory) = Memory::open() else { return };
+    let pieces = Pieces::of(&REFUSED.as_bytes()[16..]);
+    let assert_silent = |name, look: fn(&Memory, &Pieces) -> usize| {
+        let mut found = 0;
+        scrub();
+        far_below(|| found = look(&memory, &pieces));
+        assert_eq!(found, 0, "{name}");
+    };
+    assert_silent("parse", |memory, pieces| count_in(memory, pieces, &ApiKey::parse(REFUSED)));
+    assert_silent("parse_pasted", |memory, pieces| count_in(memory, pieces, &ApiKey::parse_pasted(REFUSED)));
+    assert_silent("bearer::parse", |memory, pieces| {
+        count_in(memory, pieces, &bearer::parse([format!("Bearer {REFUSED}")]))
+    });
+    #[cfg(feature = "serde")]
+    assert_silent("serde", |memory, pieces| {
+        let error = serde_json::from_str::<ApiKey>(&format!("\"{REFUSED}\"")).unwrap_err();
+        count_in(memory, pieces, &error)
+    });
+
+    let key = ApiKey::parse(KEY);
+    assert!(count_in(&memory, &pieces, &key) >= SECRET_PIECES - PIECE, "a key that was not refused is seen");
+}
+
+/// How many pieces are in the memory of `value` itself.
+#[inline(never)]
+fn count_in<T>(memory: &Memory, pieces: &Pieces, value: &T) -> usize {
+    let mut bytes = vec![0; size_of::<T>()];
+    memory.read(address(value), &mut bytes);
+    pieces.count_in(&bytes)
+}
+
+// ---- the environment
+
+/// All that this process can write to, but for the environment that it was started with: that is not the library's to
+/// erase. It lies within the mapping of the first stack.
+#[cfg(feature = "std")]
+fn writable_memory(without_environment: bool) -> Vec<Range<usize>> {
+    let statistics = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // fields 50 and 51 of proc(5); the third is the first behind the name
+    let (_, fields) = statistics.rsplit_once(')').unwrap();
+    let mut environment = fields.split_whitespace().skip(50 - 3).map(|field| field.parse().unwrap());
+    let (from, to): (usize, usize) = (environment.next().unwrap(), environment.next().unwrap());
+    assert!(from < to, "the kernel shows where the environment is");
+
+    let mappings = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let mut parts = Vec::new();
+    for line in mappings.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|number| usize::from_str_radix(number, 16).unwrap());
+        match rest.starts_with("rw") {
+            true if without_environment => {
+                parts.extend([start..from.clamp(start, end), to.clamp(start, end)..end]);
+            }
+            true => parts.push(start..end),
+            false => {}
+        }
+    }
+    parts
+}
+
+/// Runs in a process of its own, with the key in its environment, and says how many pieces of it are in its memory
+/// when the case is over. All that allocates is done before, lest it covers what the case leaves; the stack is
+/// overwritten after, as moves leave copies there.
+#[cfg(feature = "std")]
+#[test]
+fn child() {
+    let Ok(case) = std::env::var("ERASURE_CASE") else { return };
+    let memory = Memory::open().unwrap();
+    let pieces = Pieces::of(&KEY.as_bytes()[16..51]);
+    let parts = writable_memory(case != "environment");
+    // mapped after the parts were listed: it is none of them
+    let mut buffer = vec![0; parts.iter().map(Range::len).max().unwrap()];
+    let mut kept = Box::new(None);
+
+    far_below(|| match &*case {
+        "dropped" => drop(black_box(ApiKey::from_env().unwrap())),
+        "refused" => drop(black_box(ApiKey::from_env().unwrap_err())),
+        "kept" => *kept = ApiKey::from_env().ok(),
+        "not erased" => drop(black_box(std::env::var("MEMORYKIT_API_KEY").unwrap())),
+        _ => {}
+    });
+    scrub();
+
+    let mut found = 0;
+    for part in parts {
+        let bytes = &mut buffer[..part.len()];
+        memory.read(part.start, bytes);
+        found += pieces.count_in(bytes);
+    }
+    println!("<{found}>");
+    drop(black_box(kept));
+}
+
+#[cfg(feature = "std")]
+fn found_by_child(case: &str, value: &str) -> usize {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]);
+    let output = command.env("ERASURE_CASE", case).env("MEMORYKIT_API_KEY", value).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (_, found) = said.split_once('<').unwrap_or_else(|| panic!("{case}: {said}"));
+    found.split_once('>').unwrap().0.parse().unwrap()
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_key_from_the_environment_stays_there_alone() {
+    if Memory::open().is_none() {
+        return;
+    }
+    assert_eq!(found_by_child("dropped", KEY), 0);
+    assert_eq!(found_by_child("refused", REFUSED), 0);
+    // and what is there is found
+    for case in ["environment", "kept", "not erased"] {
+        assert!(found_by_child(case, KEY) > 0, "{case}");
+    }
+}
