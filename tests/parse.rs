@@ -165,6 +165,17 @@ proptest! {
     }
 }
 
+/// Also if two words of one differ from those of the other in the same way.
+#[test]
+fn two_digests_are_equal_if_all_their_bytes_are() {
+    let digest = KeyDigest::from_bytes([0; 32]);
+    for (one, two) in (0..32).flat_map(|one| (0..one).map(move |two| (one, two))) {
+        let mut bytes = [0; 32];
+        (bytes[one], bytes[two]) = (1, 1);
+        assert_ne!(digest, KeyDigest::from_bytes(bytes), "{one} and {two}");
+    }
+}
+
 /// Padding and width apply to what is shown in tables.
 #[test]
 fn public_texts_align() {

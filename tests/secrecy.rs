@@ -26,7 +26,10 @@ fn what_is_shown_of_a_key() {
     for key in keys(50) {
         let text = key.expose_secret().to_owned();
         assert_silent(&text, &format!("{key:?} {key:#?} {:?} {}", key.id(), key.id().masked()));
-        assert_eq!(format!("{:?}", key.id().masked()), key.id().masked().to_string());
+        let masked = key.id().masked();
+        assert_eq!(format!("{key:?} {masked:?}"), format!("ApiKey({masked}) {masked}"));
+        let (id, digest) = (key.id(), key.digest());
+        assert_eq!(format!("{id:?} {digest:?}"), format!("KeyId({id}) KeyDigest({digest})"));
         let mut record = KeyRecord::new(&key, "project", Scope::READ);
         assert_silent(&text, &format!("{record:?} {record:#?} {:?}", key.digest()));
         let grant = record.verify(&key, UnixTime::MAX).unwrap();
