@@ -1,0 +1,102 @@
+//! The paths, each with its floor: what nothing that does the same could be below.
+
+use std::fmt::Write;
+use std::hint::black_box;
+
+use ctx_key::{ApiKey, Denied, KeyRecord, Scope, UnixTime, bearer, scan};
+use memchr::memmem;
+use sha2::{Digest, Sha256};
+
+use crate::counter::Counter;
+use crate::text::TEXT;
+
+const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+/// What takes a path: by its name (as `benches` call it), the name of its floor, and how it goes.
+pub type Take<'t> = &'t mut dyn FnMut(&str, &str, &mut dyn FnMut());
+
+/// Takes each path. A floor is its own.
+pub fn each(take: Take<'_>) {
+    check(take);
+    generation(take);
+    scope(take);
+    scan(take);
+}
+
+/// One hash of what a key's digest is the hash of.
+const HASH: &str = "check/floor";
+
+fn check(take: Take<'_>) {
+    let text = KEY.as_bytes();
+    take(HASH, HASH, &mut || _ = black_box(Sha256::digest(black_box(&text[..46]))));
+
+    let record = KeyRecord::new(&ApiKey::parse(KEY).expect("a key"), 17_u64, Scope::READ);
+    for (name, text) in [
+        ("check/granted", KEY.to_owned()),
+        ("check/prefix", KEY.replacen("ctx_", "sk__", 1)),
+        ("check/length", KEY[..51].to_owned()),
+        ("check/character", KEY.replacen("n9", "n-", 1)),
+        ("check/checksum", KEY.replacen("n9", "n8", 1)),
+    ] {
+        assert_eq!(check_text(&record, &text).is_ok(), name == "check/granted");
+        take(name, HASH, &mut || _ = black_box(check_text(black_box(&record), black_box(&text))));
+    }
+    for (name, value) in [
+        ("check/header", format!("Bearer {KEY}")),
+        ("check/header_malformed", format!("Bearer {KEY},")),
+        ("check/header_checksum", format!("Bearer {}", KEY.replacen("n9", "n8", 1))),
+    ] {
+        assert_eq!(check_header(&record, &value).is_ok(), name == "check/header");
+        take(name, HASH, &mut || _ = black_box(check_header(black_box(&record), black_box(&value))));
+    }
+}
+
+fn check_text(record: &KeyRecord<u64>, text: &str) -> Result<u64, Denied> {
+    let key = ApiKey::parse(text)?;
+    // The slow line that `check` plants, and has to find: one more copy of the key, which is erased, too.
+    #[cfg(planted)]
+    let key = key.clone();
+    grant(record, &key)
+}
+
+fn check_header(record: &KeyRecord<u64>, value: &str) -> Result<u64, Denied> {
+    grant(record, &bearer::parse([value])?)
+}
+
+#[inline]
+fn grant(record: &KeyRecord<u64>, key: &ApiKey) -> Result<u64, Denied> {
+    let grant = record.verify(key, NOW)?;
+    grant.require(Scope::MEMORIES_READ)?;
+    Ok(**grant.project())
+}
+
+fn generation(take: Take<'_>) {
+    let mut counter = Counter(0);
+    take("generation/from_rng", HASH, &mut || {
+        _ = black_box(ApiKey::generate_from_rng(black_box(&mut counter)));
+    });
+}
+
+fn scope(take: Take<'_>) {
+    let all = Scope::all().to_string();
+    take("scope/parse_six", HASH, &mut || _ = black_box(black_box(&all[..]).parse::<Scope>()));
+    let mut text = String::with_capacity(128);
+    take("scope/format_six", HASH, &mut || {
+        text.clear();
+        _ = write!(text, "{}", black_box(Scope::all()));
+    });
+    let required = Scope::CHATS_READ | Scope::USERS_READ;
+    take("scope/check", HASH, &mut || _ = black_box(black_box(Scope::READ).grants(black_box(required))));
+}
+
+/// A bare search for the prefix in the same text.
+const SEARCH: &str = "scan/floor";
+
+fn scan(take: Take<'_>) {
+    let text = TEXT.as_ref();
+    assert_eq!(scan::find_iter(text).count(), 0);
+    take(SEARCH, SEARCH, &mut || _ = black_box(memmem::find_iter(black_box(text), b"ctx_").count()));
+    take("scan/find_iter", SEARCH, &mut || _ = black_box(scan::find_iter(black_box(text)).count()));
+    take("scan/redact", SEARCH, &mut || _ = black_box(scan::redact(black_box(text)).len()));
+}

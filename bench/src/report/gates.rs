@@ -1,0 +1,22 @@
+//! The instruction counts that CI holds every change to.
+
+use std::error::Error;
+
+use super::{Report, read_file, table};
+
+/// What `bench/instructions/check` compares with: compiler and machine, the names of the columns, and a path a line.
+const KEPT: &str = "bench/instructions/recorded";
+
+pub(super) fn add(report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let kept = read_file(KEPT)?;
+    let mut lines = kept.lines();
+    let compiler = lines.next().ok_or("no compiler in the recorded counts")?;
+    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let head = cells(lines.next().ok_or("no names of columns in the recorded counts")?);
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let table = table(&head, lines.map(cells));
+    report
+        .blocks
+        .insert("instructions", format!("{table}\n{compiler}: `bench/instructions/check --record`\n"));
+    Ok(())
+}
