@@ -5,26 +5,11 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use ctx_key_bench::peers::{
-    ApiKeysSimplified, AxumExtra, ByHand, CtxKey, CtxKeyHeader, JwtEdDsa, JwtHs256, Peer, PrefixedApiKeyPeer,
-};
+use ctx_key_bench::each_peer;
+use ctx_key_bench::peers::Peer;
 use sha2::{Digest, Sha256};
 
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
-
-/// Calls a function with each peer as its type.
-macro_rules! each_peer {
-    ($function:ident, $($argument:expr),*) => {
-        $function::<CtxKey>($($argument),*);
-        $function::<CtxKeyHeader>($($argument),*);
-        $function::<ByHand>($($argument),*);
-        $function::<AxumExtra>($($argument),*);
-        $function::<PrefixedApiKeyPeer>($($argument),*);
-        $function::<ApiKeysSimplified>($($argument),*);
-        $function::<JwtHs256>($($argument),*);
-        $function::<JwtEdDsa>($($argument),*);
-    };
-}
 
 fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = c.benchmark_group(format!("peers_{name}"));

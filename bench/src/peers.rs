@@ -14,6 +14,21 @@ use sha2::{Digest, Sha256};
 
 const PROJECT: u64 = 17;
 
+/// Calls a function with each peer as its type, in the order of the report.
+#[macro_export]
+macro_rules! each_peer {
+    ($function:ident, $($argument:expr),*) => {
+        $function::<$crate::peers::CtxKey>($($argument),*);
+        $function::<$crate::peers::CtxKeyHeader>($($argument),*);
+        $function::<$crate::peers::ByHand>($($argument),*);
+        $function::<$crate::peers::AxumExtra>($($argument),*);
+        $function::<$crate::peers::PrefixedApiKeyPeer>($($argument),*);
+        $function::<$crate::peers::ApiKeysSimplified>($($argument),*);
+        $function::<$crate::peers::JwtHs256>($($argument),*);
+        $function::<$crate::peers::JwtEdDsa>($($argument),*);
+    };
+}
+
 /// A way to check credentials, with one credential that it issued.
 pub trait Peer: Sized {
     /// As the report calls it.
@@ -129,7 +144,7 @@ impl ByHand {
 
     fn check_text(&self, text: &str) -> Option<u64> {
         let is_known = text.starts_with("sk_") && Self::hash(text) == self.stored;
-        (is_known && self.scopes.iter().any(|scope| scope == "memories:read")).then_some(PROJECT)
+        granted(is_known, &self.scopes)
     }
 }
 
@@ -160,6 +175,11 @@ impl Peer for ByHand {
 
 fn scopes() -> Vec<String> {
     ["memories:read", "chats:read", "users:read"].map(str::to_owned).into()
+}
+
+/// The project, of a credential that is valid and has the scope.
+fn granted(is_valid: bool, scopes: &[String]) -> Option<u64> {
+    (is_valid && scopes.iter().any(|scope| scope == "memories:read")).then_some(PROJECT)
 }
 
 /// The same, behind axum-extra's reading of the header.
@@ -219,7 +239,7 @@ impl Peer for PrefixedApiKeyPeer {
     fn check(&self, text: &String) -> Option<u64> {
         let key = PrefixedApiKey::from_string(text).ok()?;
         let is_known = self.controller.check_hash(&key, &self.stored);
-        (is_known && self.scopes.iter().any(|scope| scope == "memories:read")).then_some(PROJECT)
+        granted(is_known, &self.scopes)
     }
 
     fn issue(&self) -> (String, usize) {
@@ -253,7 +273,7 @@ impl Peer for ApiKeysSimplified {
 
     fn check(&self, key: &SecureString) -> Option<u64> {
         let is_valid = matches!(self.manager.verify(key, &self.stored), Ok(KeyStatus::Valid));
-        (is_valid && self.scopes.iter().any(|scope| scope == "memories:read")).then_some(PROJECT)
+        granted(is_valid, &self.scopes)
     }
 
     fn issue(&self) -> (String, usize) {
@@ -300,15 +320,20 @@ impl Jwt {
 /// jsonwebtoken with a secret that both sides share.
 pub struct JwtHs256(Jwt);
 
+impl JwtHs256 {
+    fn with_secret(secret: [u8; 32]) -> (Jwt, String) {
+        let (signs, verifies) = (EncodingKey::from_secret(&secret), DecodingKey::from_secret(&secret));
+        Jwt::new(Algorithm::HS256, signs, verifies)
+    }
+}
+
 impl Peer for JwtHs256 {
     const NAME: &'static str = "jsonwebtoken 11, HS256";
     const SLUG: &'static str = "jwt-hs256";
     type Presented = String;
 
     fn new() -> (Self, String) {
-        let secret = [7; 32];
-        let (signs, verifies) = (EncodingKey::from_secret(&secret), DecodingKey::from_secret(&secret));
-        let (peer, token) = Jwt::new(Algorithm::HS256, signs, verifies);
+        let (peer, token) = Self::with_secret([7; 32]);
         (Self(peer), token)
     }
 
@@ -325,9 +350,7 @@ impl Peer for JwtHs256 {
     }
 
     fn other(_text: &str) -> String {
-        let secret = [8; 32];
-        let (signs, verifies) = (EncodingKey::from_secret(&secret), DecodingKey::from_secret(&secret));
-        Jwt::new(Algorithm::HS256, signs, verifies).1
+        Self::with_secret([8; 32]).1
     }
 }
 

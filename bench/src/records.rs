@@ -5,7 +5,7 @@ use ctx_key::{ApiKey, KeyRecord, Scope};
 use rand_core::{Rng, SeedableRng};
 
 /// How many of the keys are presented.
-pub const SAMPLE: usize = 20_000;
+const SAMPLE: usize = 20_000;
 
 /// Records of `count` keys, and the texts of [`SAMPLE`] of them, or of all, in no order.
 pub fn records(count: usize) -> (Vec<KeyRecord<u64>>, Vec<String>) {

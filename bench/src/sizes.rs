@@ -2,26 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::peers::{
-    ApiKeysSimplified, AxumExtra, ByHand, CtxKey, CtxKeyHeader, JwtEdDsa, JwtHs256, Peer, PrefixedApiKeyPeer,
-};
+use crate::each_peer;
+use crate::peers::Peer;
 
 /// Bytes of a credential and of what is stored, for each peer in the order of the report.
 pub fn measure() -> Value {
-    Value::Array(vec![
-        row::<CtxKey>(),
-        row::<CtxKeyHeader>(),
-        row::<ByHand>(),
-        row::<AxumExtra>(),
-        row::<PrefixedApiKeyPeer>(),
-        row::<ApiKeysSimplified>(),
-        row::<JwtHs256>(),
-        row::<JwtEdDsa>(),
-    ])
+    let mut rows = Vec::new();
+    each_peer!(add, &mut rows);
+    Value::Array(rows)
 }
 
-fn row<P: Peer>() -> Value {
+fn add<P: Peer>(rows: &mut Vec<Value>) {
     let (text, stored) = P::new().0.issue();
     println!("{}: {} bytes, {stored} stored", P::NAME, text.len());
-    json!({ "name": P::NAME, "slug": P::SLUG, "bytes": text.len(), "stored": stored })
+    rows.push(json!({ "name": P::NAME, "slug": P::SLUG, "bytes": text.len(), "stored": stored }));
 }

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use crate::records::records;
 
 /// How many records the threads share.
-pub const RECORDS: usize = 100_000;
+const RECORDS: usize = 100_000;
 
 type Store = HashMap<KeyId, KeyRecord<u64>>;
 
 /// Key text to grant, look-up included.
-pub fn check(store: &Store, text: &str) -> Result<u64, Denied> {
+fn check(store: &Store, text: &str) -> Result<u64, Denied> {
     let key = ApiKey::parse(text)?;
     let record = store.get(&key.id()).ok_or(Denied::unknown_key())?;
     let grant = record.verify(&key, UnixTime::from_secs(1_800_000_000))?;
