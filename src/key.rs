@@ -6,7 +6,7 @@
 //! * Prefix and length are two compares. The 48 digits are checked in three 16-byte pieces, without a branch
 //!   until the minimum of all indices is known: 4 ns.
 //! * The block to hash is three loads, one mask and four 16-byte stores, each the size of the hash's loads, so
-//!   that the stores are forwarded. `Sha256::digest` copies through its buffer and costs half as much again
+//!   that the stores are forwarded. `Sha256::digest` copies through its buffer and takes more than twice as long
 //!   as `compress256` on the padded block: that is why a whole check takes less than its "floor".
 //! * The six given digits become a number by multiplications that don't wait for the hash; encoding the
 //!   hash's four bytes to compare text would come after it.
