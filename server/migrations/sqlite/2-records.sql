@@ -1,0 +1,73 @@
+CREATE TABLE memories (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    project    TEXT    NOT NULL REFERENCES projects (id),
+    title      TEXT,
+    content    TEXT    NOT NULL,
+    type       TEXT,
+    tags       TEXT    NOT NULL,
+    metadata   TEXT    NOT NULL,
+    "user"     TEXT,
+    language   TEXT,
+    format     TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX memories_of_project ON memories (project, seq);
+
+CREATE VIRTUAL TABLE memories_text USING fts5 (title, content, content='memories', content_rowid='seq');
+CREATE TRIGGER memories_inserted AFTER INSERT ON memories BEGIN
+    INSERT INTO memories_text (rowid, title, content) VALUES (new.seq, new.title, new.content);
+END;
+CREATE TRIGGER memories_deleted AFTER DELETE ON memories BEGIN
+    INSERT INTO memories_text (memories_text, rowid, title, content) VALUES ('delete', old.seq, old.title, old.content);
+END;
+CREATE TRIGGER memories_updated AFTER UPDATE ON memories BEGIN
+    INSERT INTO memories_text (memories_text, rowid, title, content) VALUES ('delete', old.seq, old.title, old.content);
+    INSERT INTO memories_text (rowid, title, content) VALUES (new.seq, new.title, new.content);
+END;
+
+CREATE TABLE users (
+    project    TEXT    NOT NULL REFERENCES projects (id),
+    id         TEXT    NOT NULL,
+    email      TEXT,
+    name       TEXT,
+    metadata   TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (project, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    project    TEXT    NOT NULL,
+    "user"     TEXT    NOT NULL,
+    type       TEXT    NOT NULL,
+    data       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    FOREIGN KEY (project, "user") REFERENCES users (project, id) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX events_of_user ON events (project, "user", seq);
+
+CREATE TABLE chats (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    project    TEXT    NOT NULL REFERENCES projects (id),
+    "user"     TEXT,
+    title      TEXT,
+    metadata   TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX chats_of_project ON chats (project, seq);
+
+CREATE TABLE messages (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    chat       TEXT    NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    role       TEXT    NOT NULL,
+    content    TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX messages_of_chat ON messages (chat, seq);

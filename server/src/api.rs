@@ -1,0 +1,32 @@
+//! The API that keys open. Every handler says in its signature which scope it needs.
+
+mod chats;
+mod key;
+mod memories;
+mod page;
+mod users;
+
+use axum::Router;
+
+use crate::error::ApiError;
+use crate::granted::AnyKey;
+use crate::state::AppState;
+
+/// What lies below `/v1`. Whoever has no valid key is not told what there is.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .merge(key::routes())
+        .merge(memories::routes())
+        .merge(users::routes())
+        .merge(chats::routes())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn not_found(_: AnyKey) -> ApiError {
+    ApiError::not_found("there is nothing at this path")
+}
+
+async fn method_not_allowed(_: AnyKey) -> ApiError {
+    ApiError::method_not_allowed()
+}

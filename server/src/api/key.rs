@@ -1,0 +1,39 @@
+//! What a key can do about itself: tell what it is good for, and end.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use ctx_key::UnixTime;
+use serde_json::{Value, json};
+
+use crate::clock::{iso_seconds, seconds};
+use crate::error::ApiError;
+use crate::granted::AnyKey;
+use crate::key_store;
+use crate::state::AppState;
+
+pub(super) fn routes() -> Router<AppState> {
+    Router::new().route("/key", get(show)).route("/key/revoke", post(revoke))
+}
+
+async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
+    let scopes: Vec<String> = grant.scopes().iter().map(|scope| scope.to_string()).collect();
+    axum::Json(json!({
+        "id": grant.key_id().as_str(),
+        "project_id": grant.project().project,
+        "scopes": scopes,
+        "expires_at": grant.expires_at().map(|at| iso_seconds(seconds(at))),
+    }))
+}
+
+/// Whoever found a leaked key may end it.
+async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
+    let (id, company) = (grant.key_id(), grant.project().company.clone());
+    let revoked = state
+        .database
+        .write(move |connection| key_store::revoke(connection, &company, "the key itself", id))
+        .await;
+    state.verifier.invalidate(id);
+    let at = revoked?.record.revoked_at.unwrap_or_else(UnixTime::now);
+    Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))
+}

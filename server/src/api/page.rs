@@ -1,0 +1,1 @@
+//! Lists, piece by piece.

@@ -1,0 +1,89 @@
+//! The connections: bounded in number, age and patience, and ended in peace.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tower::Service;
+use tracing::{debug, info, warn};
+
+/// How many there are at once; the next ones wait.
+const MOST: usize = 4096;
+
+/// From the first byte of a request, or the end of the one before, to the end of its head.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// After so long a connection is closed, behind the request that it is at.
+const AGE: Duration = Duration::from_secs(600);
+
+/// How long what was begun may take when the server stops.
+const END: Duration = Duration::from_secs(10);
+
+/// Answers requests until `stop` is over, and then those that were begun.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    let turns = Arc::new(Semaphore::new(MOST));
+    let graceful = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let turn = turns.clone().acquire_owned();
+        let accepted = async { (turn.await, listener.accept().await) };
+        let (turn, accepted) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let (router, watcher) = (router.clone(), graceful.watcher());
+                tokio::spawn(async move {
+                    talk(stream, address, router, watcher).await;
+                    drop(turn);
+                });
+            }
+            Err(error) => {
+                // too many open files, say
+                warn!(%error, "no connection can be accepted");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    info!("stops: answers what was begun");
+    if timeout(END, graceful.shutdown()).await.is_err() {
+        warn!("some requests took too long, and are cut off");
+    }
+}
+
+async fn talk(stream: TcpStream, address: SocketAddr, router: Router, watcher: Watcher) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone();
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(address));
+            let response = Service::<Request>::call(&mut router, request).await;
+            Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(32 * 1024)
+        .max_headers(64)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Ok(Err(error)) = timeout(AGE, watcher.watch(connection)).await {
+        debug!(%error, "a connection ended early");
+    }
+}

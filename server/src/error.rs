@@ -1,0 +1,180 @@
+//! How the API says no: [`ApiError`].
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ctx_key::{Denied, Reason};
+use serde_json::json;
+use tracing::error;
+
+use crate::database::DatabaseError;
+use crate::key_store::KeyError;
+use crate::request_id;
+use crate::verifier::VerifyError;
+
+/// What the challenge calls the protected space (RFC 9110 §11.5).
+const REALM: &str = "MemoryKit";
+
+/// The platform's body, `{"error":{"type","code","message"},"request_id"}`, and what headers belong to it.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    kind: &'static str,
+    code: &'static str,
+    message: Cow<'static, str>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
+}
+
+impl ApiError {
+    const fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: &'static str,
+        message: Cow<'static, str>,
+    ) -> Self {
+        Self { status, kind, code, message, header: None }
+    }
+
+    /// The request can't be understood, or asks for what can't be: 400, as the official clients expect it, and not 422.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_request", message.into())
+    }
+
+    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found_error", "not_found", message.into())
+    }
+
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict_error", "conflict", message.into())
+    }
+
+    pub fn method_not_allowed() -> Self {
+        let message = Cow::Borrowed("the path has no such method");
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "invalid_request_error", "method_not_allowed", message)
+    }
+
+    pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Self::new(status, "invalid_request_error", "too_large", message.into())
+    }
+
+    /// A browser asks, on behalf of another site's page.
+    pub fn browser() -> Self {
+        let message = "API keys don't belong in browsers, where every visitor can read them: send this request from \
+                       your server";
+        Self::new(StatusCode::FORBIDDEN, "permission_error", "browser_request", message.into())
+    }
+
+    /// An account's token is required, and an API key is none.
+    pub fn unauthenticated(message: &'static str) -> Self {
+        let challenge =
+            HeaderValue::from_static(r#"Bearer realm="MemoryKit accounts", error="invalid_token""#);
+        Self {
+            header: Some(Box::new((WWW_AUTHENTICATE, challenge))),
+            ..Self::new(StatusCode::UNAUTHORIZED, "authentication_error", "invalid_token", message.into())
+        }
+    }
+
+    pub fn too_many(seconds: u64) -> Self {
+        let message = format!("too many attempts: try again in {seconds} s");
+        Self {
+            header: Some(Box::new((RETRY_AFTER, seconds.into()))),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_error",
+                "too_many_requests",
+                message.into(),
+            )
+        }
+    }
+
+    /// Nothing was changed, or it is not known; to be tried again.
+    pub fn unavailable() -> Self {
+        let message = Cow::Borrowed("the service is not available at the moment: try again");
+        Self {
+            header: Some(Box::new((RETRY_AFTER, 2.into()))),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", "unavailable", message)
+        }
+    }
+
+    pub fn timeout() -> Self {
+        let message = Cow::Borrowed("the request took too long to arrive");
+        Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "timeout", message)
+    }
+
+    /// A defect of the server.
+    pub fn internal() -> Self {
+        let message = Cow::Borrowed("something went wrong here: tell us the request_id");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "internal", message)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// A stranger is told the status and the public message. The code says no more than the challenge does.
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        let (kind, code) = match denied.reason() {
+            Reason::MissingCredentials => ("authentication_error", "missing_credentials"),
+            Reason::MalformedHeader => ("invalid_request_error", "invalid_request"),
+            Reason::MissingScope { .. } => ("permission_error", "insufficient_scope"),
+            _ => ("authentication_error", "invalid_token"),
+        };
+        let message = match denied.reason() {
+            Reason::MissingScope { missing, .. } => format!("{}: {missing}", denied.message()).into(),
+            _ => denied.message().into(),
+        };
+        let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        let header = Some(Box::new((WWW_AUTHENTICATE, denied.to_header_value(REALM))));
+        Self { header, ..Self::new(status, kind, code, message) }
+    }
+}
+
+impl From<DatabaseError> for ApiError {
+    fn from(failure: DatabaseError) -> Self {
+        error!(%failure, "the database did not do its work");
+        Self::unavailable()
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Denied(denied) => denied.into(),
+            VerifyError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Database(error) => error.into(),
+            KeyError::NotFound => Self::not_found("there is no such project or key"),
+            KeyError::FormUsed => Self::conflict("this form was sent before, and has made its key"),
+            KeyError::NotActive => Self::conflict("the key is revoked or has expired: make a new one"),
+            KeyError::TooMany => Self::conflict("there are as many keys as there may be: delete some first"),
+            KeyError::NameTaken => Self::conflict("there is a project of this name"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let error = json!({ "type": self.kind, "code": self.code, "message": self.message });
+        let body = Json(json!({ "error": error, "request_id": request_id::current() }));
+        let mut response = (self.status, body).into_response();
+        response.headers_mut().extend(self.header.map(|header| *header));
+        response
+    }
+}

@@ -1,0 +1,68 @@
+//! What handlers read from a request, refused with 400 and a sentence.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::{StatusCode, request::Parts};
+use ctx_key::scan::redact_str;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::routes::LARGEST_BODY;
+use crate::state::AppState;
+
+/// A body of JSON, whatever its type is said to be.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            let error = error.to_string();
+            ApiError::invalid(format!(
+                "the body is not the JSON that is expected here: {}",
+                redact_str(&error)
+            ))
+        })
+    }
+}
+
+fn unread(rejection: &BytesRejection) -> ApiError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        ApiError::too_large(format!("the body has more than {LARGEST_BODY} bytes"))
+    } else {
+        ApiError::timeout()
+    }
+}
+
+/// The parameters behind the `?`.
+pub struct Parameters<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        Query::try_from_uri(&parts.uri).map(|Query(parameters)| Self(parameters)).map_err(|rejection| {
+            let rejection = rejection.body_text();
+            ApiError::invalid(format!(
+                "the parameters are not those that are expected here: {}",
+                redact_str(&rejection)
+            ))
+        })
+    }
+}
+
+/// A part of the path, percent-decoded.
+pub struct Segment<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let path = axum::extract::Path::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(path)| Self(path))
+            .map_err(|_| ApiError::not_found("there is nothing at this path"))
+    }
+}

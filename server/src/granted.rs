@@ -1,0 +1,78 @@
+//! What a handler of the API takes, so that its signature says which scope it needs.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, Method, request::Parts};
+use ctx_key::{Grant, Scope, bearer};
+use tracing::info;
+
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::verifier::{Owner, VerifyError};
+
+pub const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
+pub const MEMORIES_WRITE: u32 = Scope::MEMORIES_WRITE.bits();
+pub const CHATS_READ: u32 = Scope::CHATS_READ.bits();
+pub const CHATS_WRITE: u32 = Scope::CHATS_WRITE.bits();
+pub const USERS_READ: u32 = Scope::USERS_READ.bits();
+pub const USERS_WRITE: u32 = Scope::USERS_WRITE.bits();
+
+/// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
+pub struct Granted<const SCOPES: u32>(pub Grant<Owner>);
+
+impl<const SCOPES: u32> Granted<SCOPES> {
+    pub fn project(&self) -> &str {
+        &self.0.project().project
+    }
+}
+
+impl<const SCOPES: u32> FromRequestParts<AppState> for Granted<SCOPES> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        // bits that are no scope, and none at all, don't compile
+        let required = const {
+            let scopes = Scope::from_bits(SCOPES).expect("bits of scopes");
+            assert!(!scopes.is_empty());
+            scopes
+        };
+        admit(parts, state, required).await.map(Self)
+    }
+}
+
+/// The grant of any valid key.
+pub struct AnyKey(pub Grant<Owner>);
+
+impl FromRequestParts<AppState> for AnyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        admit(parts, state, Scope::empty()).await.map(Self)
+    }
+}
+
+/// Logs and counts the reason's label, and logs the key's id: neither is secret.
+async fn admit(parts: &Parts, state: &AppState, required: Scope) -> Result<Grant<Owner>, ApiError> {
+    if is_from_browser(&parts.method, &parts.headers) {
+        return Err(ApiError::browser());
+    }
+    let key = bearer::parse_headers(&parts.headers).inspect_err(|denied| {
+        state.metrics.verified(Err(denied));
+        info!(reason = denied.reason().as_str(), "refused");
+    })?;
+    let verified = state.verifier.verify(&key, required).await;
+    match &verified {
+        Ok(_) => state.metrics.verified(Ok(())),
+        Err(VerifyError::Denied(denied)) => {
+            state.metrics.verified(Err(denied));
+            info!(reason = denied.reason().as_str(), key = %key.id(), "refused");
+        }
+        Err(VerifyError::Database(_)) => state.metrics.not_verified(),
+    }
+    Ok(verified?)
+}
+
+/// A page's script sends `Origin` with every request to another site, and with what changes things.
+fn is_from_browser(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS || headers.contains_key(ORIGIN)
+}

@@ -1,0 +1,25 @@
+//! A reference server for MemoryKit API keys. What is to be copied from is how it uses [`ctx_key`]: [`granted`] and
+//! [`verifier`] on each request, [`key_store`] for the life of a key.
+
+pub mod account;
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod connections;
+pub mod credential;
+pub mod dashboard;
+pub mod database;
+pub mod error;
+pub mod extract;
+pub mod granted;
+pub mod key_store;
+pub mod listener;
+pub mod management;
+pub mod metrics;
+pub mod migration;
+pub mod request_id;
+pub mod routes;
+pub mod server;
+pub mod sign_in_limit;
+pub mod state;
+pub mod verifier;

@@ -1,0 +1,71 @@
+//! The schema, forward only: each step is done once, in the transaction that notes it.
+
+use crate::database::{Connection, Database, DatabaseError};
+
+/// The steps for SQLite and for PostgreSQL. One that was released is never changed; the next is added behind it.
+const STEPS: [(&str, &str); 2] = [
+    (include_str!("../migrations/sqlite/1-keys.sql"), include_str!("../migrations/postgres/1-keys.sql")),
+    (
+        include_str!("../migrations/sqlite/2-records.sql"),
+        include_str!("../migrations/postgres/2-records.sql"),
+    ),
+];
+
+/// The newest version of the schema.
+pub const LATEST: usize = STEPS.len();
+
+/// Why the schema can't be brought up to date.
+#[derive(Debug)]
+pub enum MigrationError {
+    Database(DatabaseError),
+    /// A later version of the server made it.
+    Newer(i64),
+}
+
+impl From<DatabaseError> for MigrationError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl std::fmt::Display for MigrationError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Database(error) => write!(f, "the database can't be prepared: {error}"),
+            Self::Newer(version) => write!(
+                f,
+                "the database has version {version}, and this server knows {LATEST} at most: start the server that \
+                 made it, or a later one"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for MigrationError {}
+
+/// Brings the schema to a version, or leaves a later one alone if it is known.
+pub async fn migrate(database: &Database, to: usize) -> Result<(), MigrationError> {
+    database.write(move |connection| migrate_to(connection, to)).await
+}
+
+fn migrate_to(connection: &mut Connection, to: usize) -> Result<(), MigrationError> {
+    if connection.is_postgres() {
+        // one process at a time, until the end of the transaction
+        connection.query("SELECT pg_advisory_xact_lock(4127063)::text", &[])?;
+    }
+    connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")?;
+    let row = connection.query_one("SELECT max(version) FROM schema_version", &[])?;
+    let version: i64 = match row {
+        Some(mut row) => row.get::<Option<i64>>(0)?.unwrap_or(0),
+        None => 0,
+    };
+    let done = usize::try_from(version).map_err(|_| MigrationError::Newer(version))?;
+    if done > LATEST {
+        return Err(MigrationError::Newer(version));
+    }
+    for (step, (sqlite, postgres)) in (1_i64..).zip(STEPS).take(to).skip(done) {
+        connection.execute_batch(if connection.is_postgres() { postgres } else { sqlite })?;
+        connection.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()])?;
+    }
+    Ok(())
+}

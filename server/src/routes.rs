@@ -1,0 +1,98 @@
+//! All routes, and what stands around each.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use tracing::{Instrument, error, info, info_span};
+
+use crate::database::DatabaseError;
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::{api, dashboard, management, request_id};
+
+/// The largest body, in bytes.
+pub const LARGEST_BODY: usize = 1 << 20;
+
+/// How long a body may stop on its way.
+const BODY: Duration = Duration::from_secs(10);
+
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(30);
+
+pub fn routes(state: AppState) -> Router {
+    Router::new()
+        .nest("/v1", api::routes())
+        .nest("/api/v1", management::routes())
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .route("/openapi.json", get(openapi))
+        .merge(dashboard::routes())
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY))
+        .layer(middleware::from_fn(give_up))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            HeaderName::from_static("x-content-type-options"),
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(middleware::from_fn_with_state(state.clone(), observe))
+        .layer(middleware::from_fn(request_id::assign))
+        .with_state(state)
+}
+
+/// Says whether requests can be answered: the database is there.
+async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError> {
+    state
+        .database
+        .read(|connection| connection.query("SELECT max(version) FROM schema_version", &[]).map(drop))
+        .await
+        .map_err(|error: DatabaseError| ApiError::from(error))?;
+    Ok("ok\n")
+}
+
+async fn metrics(State(state): State<AppState>) -> Response {
+    let version = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, version)], state.metrics.encode()).into_response()
+}
+
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
+}
+
+async fn give_up(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::timeout().into_response(),
+    }
+}
+
+/// A panic's message stays in the log of the process.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    error!("a handler panicked");
+    ApiError::internal().into_response()
+}
+
+/// One log line and one count for each request: the route, and not the path, which could be anything.
+async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let method = match request.method().as_str() {
+        method @ ("GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH") => method.to_owned(),
+        _ => "other".to_owned(),
+    };
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = info_span!("request", id = request_id::current());
+    let response = next.run(request).instrument(span.clone()).await;
+    let (status, after) = (response.status().as_u16(), begin.elapsed());
+    state.metrics.responded(&method, &route, status, after);
+    span.in_scope(|| info!(method, route, status, microseconds = after.as_micros(), "answered"));
+    response
+}

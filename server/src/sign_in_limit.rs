@@ -1,0 +1,44 @@
+//! How often somebody may try a password.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
+
+/// From how many keys on those that are full again are forgotten.
+const MANY: usize = 10_000;
+
+/// Five a minute for an account, twenty for an address; who waits may go on.
+pub struct SignInLimit {
+    accounts: DefaultKeyedRateLimiter<String>,
+    addresses: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Default for SignInLimit {
+    fn default() -> Self {
+        Self {
+            accounts: RateLimiter::keyed(Quota::per_minute(FIVE)),
+            addresses: RateLimiter::keyed(Quota::per_minute(TWENTY)),
+        }
+    }
+}
+
+impl SignInLimit {
+    /// Counts an attempt, or says after how many seconds there may be one.
+    pub fn check(&self, email: &str, address: IpAddr) -> Result<(), u64> {
+        if self.accounts.len() + self.addresses.len() > MANY {
+            self.accounts.retain_recent();
+            self.addresses.retain_recent();
+        }
+        let now = DefaultClock::default().now();
+        let by_address =
+            self.addresses.check_key(&address).map_err(|not_until| not_until.wait_time_from(now));
+        let account = email.trim().to_lowercase();
+        let by_account = self.accounts.check_key(&account).map_err(|not_until| not_until.wait_time_from(now));
+        by_address.and(by_account).map_err(|wait| wait.as_secs() + 1)
+    }
+}

@@ -1,0 +1,185 @@
+//! A server of its own for each test: the program, on SQLite in a temporary folder, or, where `CTX_KEY_TEST_POSTGRES`
+//! names a PostgreSQL server as `postgres://user@host:port`, on a new database there.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::Agent;
+use ureq::http::Response;
+
+pub const EMAIL: &str = "ada@example.com";
+pub const PASSWORD: &str = "a long enough password";
+
+/// Where a server's data is, for several servers one after the other, or at once.
+pub struct Data {
+    pub folder: TempDir,
+    pub database_url: Option<String>,
+}
+
+impl Data {
+    pub fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let database_url = std::env::var("CTX_KEY_TEST_POSTGRES").ok().map(|server| {
+            let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+            let mut client = postgres::Client::connect(&format!("{server}/postgres"), postgres::NoTls)
+                .expect("PostgreSQL");
+            client.batch_execute(&format!("CREATE DATABASE {name}")).expect("a new database");
+            format!("{server}/{name}")
+        });
+        Self { folder, database_url }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.database_url.is_some()
+    }
+}
+
+/// A running server. It is killed when it is dropped.
+pub struct Server {
+    pub process: Child,
+    pub url: String,
+    pub set_up_link: Option<String>,
+    pub agent: Agent,
+}
+
+impl Server {
+    pub fn start(data: &Data) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    pub fn start_with(data: &Data, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).args(arguments);
+        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
+        if let Some(url) = &data.database_url {
+            command.env("DATABASE_URL", url);
+        }
+        let mut process =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let url = lines.next().expect("its URL").expect("its URL");
+        let mut server = Self { process, url, set_up_link: None, agent: agent() };
+        if server.get("/healthz", None).status() == 200 && !server.has_accounts(data) {
+            server.set_up_link = lines.nth(1).map(|line| line.expect("a link"));
+        }
+        // so that its pipe never fills
+        thread::spawn(move || lines.for_each(drop));
+        server
+    }
+
+    fn has_accounts(&self, data: &Data) -> bool {
+        data.folder.path().join("has-accounts").exists()
+    }
+
+    /// Makes the first account.
+    pub fn set_up(&self, data: &Data) {
+        let link = self.set_up_link.as_ref().expect("a first start");
+        let secret = link.split("link=").nth(1).expect("a secret in it");
+        let form = [("link", secret), ("email", EMAIL), ("password", PASSWORD), ("company", "Example, Inc.")];
+        let response = self.agent.post(format!("{}/set-up", self.url)).send_form(form).expect("an answer");
+        assert!(response.status().is_redirection() || response.status().is_success(), "{response:?}");
+        std::fs::write(data.folder.path().join("has-accounts"), "").expect("a mark");
+    }
+
+    /// An access token of the account, and the id of its company.
+    pub fn log_in(&self) -> (String, String) {
+        let body = json!({ "email": EMAIL, "password": PASSWORD });
+        let (status, answer) = self.send("POST", "/api/v1/auth/login", None, Some(&body));
+        assert_eq!(status, 200, "{answer}");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        (text(&answer["access_token"]), text(&answer["companies"][0]["id"]))
+    }
+
+    /// A new project, and a key for it with these scopes.
+    pub fn key(&self, token: &str, company: &str, scopes: &[&str]) -> (String, String) {
+        let name = format!("project {}", uuid::Uuid::new_v4().simple());
+        let path = format!("/api/v1/companies/{company}/projects");
+        let (status, project) = self.send("POST", &path, Some(token), Some(&json!({ "name": name })));
+        assert_eq!(status, 201, "{project}");
+        let project = project["id"].as_str().expect("an id").to_owned();
+        let key = self.key_in(token, company, &project, scopes);
+        (project, key)
+    }
+
+    pub fn key_in(&self, token: &str, company: &str, project: &str, scopes: &[&str]) -> String {
+        let body = json!({ "project_id": project, "name": "a key", "scopes": scopes });
+        let path = format!("/api/v1/companies/{company}/api-keys");
+        let (status, key) = self.send("POST", &path, Some(token), Some(&body));
+        assert_eq!(status, 201, "{key}");
+        key["api_key"].as_str().expect("a key").to_owned()
+    }
+
+    /// Sends a request, and reads JSON, or null where there is no body.
+    pub fn send(&self, method: &str, path: &str, bearer: Option<&str>, body: Option<&Value>) -> (u16, Value) {
+        let mut response = self.request(method, path, bearer, body);
+        let text = response.body_mut().read_to_string().expect("a body");
+        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+        (response.status().as_u16(), value)
+    }
+
+    pub fn get(&self, path: &str, bearer: Option<&str>) -> Response<ureq::Body> {
+        self.request("GET", path, bearer, None)
+    }
+
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        bearer: Option<&str>,
+        body: Option<&Value>,
+    ) -> Response<ureq::Body> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if let Some(bearer) = bearer {
+            request = request.header("authorization", format!("Bearer {bearer}"));
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json");
+            let request = request.body(body.to_string()).expect("a request");
+            return self.agent.run(request).expect("an answer");
+        }
+        self.agent.run(request.body(()).expect("a request")).expect("an answer")
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub fn stop(mut self) {
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+        assert!(self.process.wait().expect("its end").success());
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("its end");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A client that follows nothing, and takes every status for an answer.
+pub fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}
+
+/// What is left of a stream.
+pub fn rest(mut stream: impl Read) -> String {
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    text
+}

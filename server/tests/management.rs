@@ -1,0 +1,122 @@
+//! The API with which the platform's command makes keys.
+
+mod common;
+
+use common::{Data, EMAIL, PASSWORD, Server};
+use serde_json::{Value, json};
+
+struct Fixture {
+    server: Server,
+    token: String,
+    company: String,
+    project: String,
+    _data: Data,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let data = Data::new();
+        let server = Server::start(&data);
+        server.set_up(&data);
+        let (token, company) = server.log_in();
+        let (project, _) = server.key(&token, &company, &["memories:read"]);
+        Self { server, token, company, project, _data: data }
+    }
+
+    fn path(&self) -> String {
+        format!("/api/v1/companies/{}/api-keys", self.company)
+    }
+
+    fn create(&self, scopes: &Value) -> (u16, Value) {
+        let body = json!({ "project_id": self.project, "name": "Production API Key", "scopes": scopes });
+        self.server.send("POST", &self.path(), Some(&self.token), Some(&body))
+    }
+}
+
+#[test]
+fn a_key_is_made_listed_used_and_revoked() {
+    let fixture = Fixture::new();
+    let (status, made) = fixture.create(&json!(["memories:read", "chats:write"]));
+    assert_eq!(status, 201);
+    let key = made["api_key"].as_str().unwrap();
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(ctx_key::ApiKey::parse(key).unwrap().id().as_str(), id);
+
+    let (status, list) = fixture.server.send("GET", &fixture.path(), Some(&fixture.token), None);
+    assert_eq!(status, 200);
+    let listed = list.as_array().unwrap().iter().find(|listed| listed["id"] == id).unwrap();
+    assert_eq!(listed["scopes"], json!(["memories:read", "chats:write"]));
+    assert_eq!(listed["company_id"], fixture.company);
+    assert_eq!((&listed["is_active"], &listed["expires_at"]), (&json!(true), &Value::Null));
+    assert!(!list.to_string().contains(&key[16..]), "a list shows no secret");
+
+    let (status, shown) = fixture.server.send("GET", "/v1/key", Some(key), None);
+    assert_eq!(status, 200);
+    assert_eq!((&shown["id"], &shown["project_id"]), (&json!(id), &json!(fixture.project)));
+
+    let path = format!("{}/{id}", fixture.path());
+    let (status, body) = fixture.server.send("DELETE", &path, Some(&fixture.token), None);
+    assert_eq!((status, body), (204, Value::Null));
+    assert_eq!(fixture.server.send("GET", "/v1/key", Some(key), None).0, 401);
+    let (_, list) = fixture.server.send("GET", &fixture.path(), Some(&fixture.token), None);
+    let listed = list.as_array().unwrap().iter().find(|listed| listed["id"] == id).unwrap();
+    assert_eq!(listed["is_active"], json!(false));
+}
+
+#[test]
+fn a_key_ends_itself() {
+    let fixture = Fixture::new();
+    let (_, made) = fixture.create(&json!(["memories:read"]));
+    let key = made["api_key"].as_str().unwrap();
+    let (status, body) = fixture.server.send("POST", "/v1/key/revoke", Some(key), None);
+    assert_eq!((status, &body["id"]), (200, &made["id"]));
+    assert_eq!(fixture.server.send("POST", "/v1/key/revoke", Some(key), None).0, 401);
+}
+
+#[test]
+fn scopes_that_are_none_are_refused_with_those_that_are() {
+    let fixture = Fixture::new();
+    for scopes in [json!(["read", "write"]), json!([]), json!(["memories:reed"]), json!([""])] {
+        let (status, body) = fixture.create(&scopes);
+        assert_eq!(status, 400, "{scopes}");
+        let message = body["error"]["message"].as_str().unwrap();
+        for scope in ctx_key::Scope::all() {
+            assert!(message.contains(&scope.to_string()), "{message}");
+        }
+    }
+}
+
+#[test]
+fn an_api_key_opens_nothing_here_and_a_token_nothing_there() {
+    let fixture = Fixture::new();
+    let (_, made) = fixture.create(&json!(["memories:read"]));
+    let key = made["api_key"].as_str().unwrap();
+    assert_eq!(fixture.server.send("GET", &fixture.path(), Some(key), None).0, 401);
+    assert_eq!(fixture.server.send("GET", &fixture.path(), None, None).0, 401);
+    assert_eq!(fixture.server.send("GET", "/v1/key", Some(&fixture.token), None).0, 401);
+    let path = format!("/api/v1/companies/org_{:032}/api-keys", 0);
+    assert_eq!(fixture.server.send("GET", &path, Some(&fixture.token), None).0, 404);
+}
+
+#[test]
+fn a_refresh_token_is_good_once() {
+    let fixture = Fixture::new();
+    let log_in = json!({ "email": EMAIL, "password": PASSWORD });
+    let (_, tokens) = fixture.server.send("POST", "/api/v1/auth/login", None, Some(&log_in));
+    let refresh = json!({ "refresh_token": tokens["refresh_token"] });
+    let (status, fresh) = fixture.server.send("POST", "/api/v1/auth/refresh", None, Some(&refresh));
+    assert_eq!((status, &fresh["token_type"]), (200, &json!("Bearer")));
+    let access = fresh["access_token"].as_str();
+    assert_eq!(fixture.server.send("GET", &fixture.path(), access, None).0, 200);
+    assert_eq!(fixture.server.send("POST", "/api/v1/auth/refresh", None, Some(&refresh)).0, 401);
+}
+
+#[test]
+fn passwords_can_not_be_tried_without_end() {
+    let fixture = Fixture::new();
+    let guess = json!({ "email": EMAIL, "password": "not the password at all" });
+    let statuses: Vec<u16> =
+        (0..8).map(|_| fixture.server.send("POST", "/api/v1/auth/login", None, Some(&guess)).0).collect();
+    assert!(statuses[..3].iter().all(|&status| status == 401), "{statuses:?}");
+    assert_eq!(statuses[7], 429, "{statuses:?}");
+}
