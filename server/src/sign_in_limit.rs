@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
 
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
@@ -14,15 +15,15 @@ const MANY: usize = 10_000;
 
 /// Five a minute for an account, twenty for an address; who waits may go on.
 pub struct SignInLimit {
-    accounts: DefaultKeyedRateLimiter<String>,
-    addresses: DefaultKeyedRateLimiter<IpAddr>,
+    accounts: RateLimiter<String, HashMapStateStore<String>, DefaultClock>,
+    addresses: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
 }
 
 impl Default for SignInLimit {
     fn default() -> Self {
         Self {
-            accounts: RateLimiter::keyed(Quota::per_minute(FIVE)),
-            addresses: RateLimiter::keyed(Quota::per_minute(TWENTY)),
+            accounts: RateLimiter::hashmap(Quota::per_minute(FIVE)),
+            addresses: RateLimiter::hashmap(Quota::per_minute(TWENTY)),
         }
     }
 }
