@@ -1,7 +1,7 @@
 //! From the key of a request to a grant, with the records at hand that were asked for lately.
 //!
 //! A record in the cache can't outlive a revocation. On SQLite this process alone writes, and drops a record from
-//! the cache when it has changed it. On PostgreSQL every process hears of every change, and [`Lease`] says until when what
+//! the cache when it has changed it. On PostgreSQL every process hears of every change, and a lease says until when what
 //! was heard is all there was: behind that, each request reads the database, until the listener listens again.
 
 use std::collections::HashMap;
