@@ -1,9 +1,11 @@
 //! The API that keys open. Every handler says in its signature which scope it needs.
 
 mod chats;
+mod fields;
 mod key;
 mod memories;
 mod page;
+mod search;
 mod users;
 
 use axum::Router;
@@ -23,7 +25,7 @@ pub fn routes() -> Router<AppState> {
         .method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn not_found(_: AnyKey) -> ApiError {
+pub async fn not_found(_: AnyKey) -> ApiError {
     ApiError::not_found("there is nothing at this path")
 }
 

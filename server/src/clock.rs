@@ -15,23 +15,9 @@ pub fn from_seconds(seconds: i64) -> UnixTime {
     UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Milliseconds since 1970, now.
-pub fn milliseconds() -> i64 {
-    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
-/// ISO 8601 with a zone, of seconds.
+/// ISO 8601 with a zone.
 pub fn iso_seconds(seconds: i64) -> String {
-    iso(i128::from(seconds) * 1_000_000_000)
-}
-
-/// ISO 8601 with a zone, of milliseconds.
-pub fn iso_milliseconds(milliseconds: i64) -> String {
-    iso(i128::from(milliseconds) * 1_000_000)
-}
-
-fn iso(nanoseconds: i128) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok();
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
 }
 

@@ -19,6 +19,13 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        // for serde, a list of its fields would do too
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::invalid("the body is not a JSON object"));
+        }
+        if has_nul(&bytes) {
+            return Err(ApiError::invalid("the body has a NUL character, which can't be stored"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let error = error.to_string();
             ApiError::invalid(format!(
@@ -27,6 +34,20 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             ))
         })
     }
+}
+
+/// PostgreSQL stores no NUL. In JSON it is always written as an escape.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+        rest = &rest[at..];
+        if rest.starts_with(b"\\u0000") {
+            return true;
+        }
+        // the next one may be an escaped backslash
+        rest = rest.get(2..).unwrap_or_default();
+    }
+    false
 }
 
 fn unread(rejection: &BytesRejection) -> ApiError {
@@ -44,6 +65,9 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(ApiError::invalid("a parameter has a NUL character, which can't be stored"));
+        }
         Query::try_from_uri(&parts.uri).map(|Query(parameters)| Self(parameters)).map_err(|rejection| {
             let rejection = rejection.body_text();
             ApiError::invalid(format!(
@@ -61,6 +85,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        // nothing has such an id, and PostgreSQL refuses to look for it
+        if parts.uri.path().contains("%00") {
+            return Err(ApiError::not_found("there is nothing at this path"));
+        }
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         path.map(|axum::extract::Path(path)| Self(path))
             .map_err(|_| ApiError::not_found("there is nothing at this path"))

@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -30,6 +30,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub fn routes(state: AppState) -> Router {
     Router::new()
         .nest("/v1", api::routes())
+        // a nest leaves this one out
+        .route("/v1/", any(api::not_found))
         .nest("/api/v1", management::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))

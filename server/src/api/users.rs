@@ -1,9 +1,272 @@
-//! users.
+//! The users of a project, and what happened to them.
 
 use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
+use ctx_key::UnixTime;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
+use super::fields::{self, ID, TITLE, WORD, check, check_some};
+use super::page::{Page, USUAL};
+use super::{chats, memories};
+use crate::account::new_id;
+use crate::clock::{iso_seconds, seconds};
+use crate::database::{Connection, DatabaseError, Row};
+use crate::error::ApiError;
+use crate::extract::{Json, Parameters, Segment};
+use crate::granted::{Granted, USERS_READ, USERS_WRITE};
 use crate::state::AppState;
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
+        .route("/users", post(upsert))
+        .route("/users/{id}", get(show).put(change).delete(remove))
+        .route("/users/{id}/events", post(create_event).get(events))
+        .route("/users/{id}/events/{event}", delete(remove_event))
+}
+
+fn no_user() -> ApiError {
+    ApiError::not_found("there is no such user")
+}
+
+fn shown(row: &mut Row) -> Result<Value, DatabaseError> {
+    Ok(json!({
+        "id": row.get::<String>(0)?,
+        "email": row.get::<Option<String>>(1)?,
+        "name": row.get::<Option<String>>(2)?,
+        "metadata": fields::stored(&row.get::<String>(3)?)?,
+        "created_at": iso_seconds(row.get(4)?),
+        "updated_at": iso_seconds(row.get(5)?),
+    }))
+}
+
+/// What is to be changed of a user: null empties a field.
+#[derive(Deserialize)]
+struct Change {
+    #[serde(default, deserialize_with = "fields::named")]
+    email: Option<Option<String>>,
+    #[serde(default, deserialize_with = "fields::named")]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "fields::named")]
+    metadata: Option<Option<Map<String, Value>>>,
+}
+
+impl Change {
+    /// Changes a user of the project, if it has this one.
+    fn run(self, connection: &mut Connection, project: &str, id: &str) -> Result<Option<Value>, ApiError> {
+        check_some("email", self.email.as_ref().and_then(Option::as_deref), &TITLE)?;
+        check_some("name", self.name.as_ref().and_then(Option::as_deref), &TITLE)?;
+        let metadata = self.metadata.map(|object| fields::object("metadata", object.unwrap_or_default()));
+        let row = connection.query_one(
+            "UPDATE users SET email = CASE WHEN $3 = 1 THEN $4 ELSE email END, \
+             name = CASE WHEN $5 = 1 THEN $6 ELSE name END, metadata = coalesce($7, metadata), updated_at = $8 \
+             WHERE project = $1 AND id = $2 RETURNING id, email, name, metadata, created_at, updated_at",
+            &[
+                project.into(),
+                id.into(),
+                self.email.is_some().into(),
+                self.email.flatten().into(),
+                self.name.is_some().into(),
+                self.name.flatten().into(),
+                metadata.transpose()?.into(),
+                seconds(UnixTime::now()).into(),
+            ],
+        )?;
+        Ok(row.map(|mut row| shown(&mut row)).transpose()?)
+    }
+}
+
+#[derive(Deserialize)]
+struct Upsert {
+    id: String,
+    // no flattened `Change`: serde would copy what it doesn't know
+    #[serde(default, deserialize_with = "fields::named")]
+    email: Option<Option<String>>,
+    #[serde(default, deserialize_with = "fields::named")]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "fields::named")]
+    metadata: Option<Option<Map<String, Value>>>,
+}
+
+/// Makes a user, or changes the fields that are named of the one who has the id.
+async fn upsert(
+    granted: Granted<USERS_WRITE>,
+    State(state): State<AppState>,
+    Json(body): Json<Upsert>,
+) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
+    check("id", &body.id, &ID)?;
+    let project = granted.project().to_owned();
+    let Upsert { id, email, name, metadata } = body;
+    let change = Change { email, name, metadata };
+    state
+        .database
+        .write(move |connection| {
+            let inserted = connection.execute(
+                "INSERT INTO users (project, id, metadata, created_at, updated_at) VALUES ($1, $2, '{}', $3, $3) \
+                 ON CONFLICT DO NOTHING",
+                &[(&project).into(), (&id).into(), seconds(UnixTime::now()).into()],
+            )?;
+            let user = change.run(connection, &project, &id)?.ok_or_else(no_user)?;
+            let status = if inserted == 0 { StatusCode::OK } else { StatusCode::CREATED };
+            Ok((status, axum::Json(user)))
+        })
+        .await
+}
+
+async fn show(
+    granted: Granted<USERS_READ>,
+    State(state): State<AppState>,
+    Segment(id): Segment<String>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let sql =
+        "SELECT id, email, name, metadata, created_at, updated_at FROM users WHERE project = $1 AND id = $2";
+    let values = [granted.project().into(), id.into()];
+    state
+        .database
+        .read(move |connection| {
+            let mut row = connection.query_one(sql, &values)?.ok_or_else(no_user)?;
+            Ok(axum::Json(shown(&mut row)?))
+        })
+        .await
+}
+
+async fn change(
+    granted: Granted<USERS_WRITE>,
+    State(state): State<AppState>,
+    Segment(id): Segment<String>,
+    Json(change): Json<Change>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let project = granted.project().to_owned();
+    state
+        .database
+        .write(move |connection| change.run(connection, &project, &id)?.map(axum::Json).ok_or_else(no_user))
+        .await
+}
+
+#[derive(Deserialize)]
+struct Remove {
+    #[serde(default)]
+    cascade: bool,
+}
+
+/// Removes a user with all events, and, if `cascade` is true, with the memories and chats that name the user. Otherwise
+/// those stay, and still name the id: it may be another system's, and become a user again.
+async fn remove(
+    granted: Granted<USERS_WRITE>,
+    State(state): State<AppState>,
+    Segment(id): Segment<String>,
+    Parameters(parameters): Parameters<Remove>,
+) -> Result<StatusCode, ApiError> {
+    let project = granted.project().to_owned();
+    state
+        .database
+        .write(move |connection| {
+            let sql = "DELETE FROM users WHERE project = $1 AND id = $2";
+            if connection.execute(sql, &[(&project).into(), (&id).into()])? == 0 {
+                return Err(no_user());
+            }
+            if parameters.cascade {
+                memories::remove_of_user(connection, &project, &id)?;
+                chats::remove_of_user(connection, &project, &id)?;
+            }
+            Ok(StatusCode::NO_CONTENT)
+        })
+        .await
+}
+
+fn shown_event(row: &mut Row) -> Result<Value, DatabaseError> {
+    Ok(json!({
+        "id": row.get::<String>(1)?,
+        "user_id": row.get::<String>(2)?,
+        "type": row.get::<String>(3)?,
+        "data": fields::stored(&row.get::<String>(4)?)?,
+        "created_at": iso_seconds(row.get(5)?),
+    }))
+}
+
+fn require_user(connection: &mut Connection, project: &str, id: &str) -> Result<(), ApiError> {
+    let sql = "SELECT id FROM users WHERE project = $1 AND id = $2";
+    connection.query_one(sql, &[project.into(), id.into()])?.map(drop).ok_or_else(no_user)
+}
+
+#[derive(Deserialize)]
+struct CreateEvent {
+    r#type: String,
+    data: Option<Map<String, Value>>,
+}
+
+async fn create_event(
+    granted: Granted<USERS_WRITE>,
+    State(state): State<AppState>,
+    Segment(user): Segment<String>,
+    Json(body): Json<CreateEvent>,
+) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
+    check("type", &body.r#type, &WORD)?;
+    let data = fields::object("data", body.data.unwrap_or_default())?;
+    let project = granted.project().to_owned();
+    state
+        .database
+        .write(move |connection| {
+            require_user(connection, &project, &user)?;
+            let row = connection.query_one(
+                "INSERT INTO events (id, project, \"user\", type, data, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+                 RETURNING seq, id, \"user\", type, data, created_at",
+                &[
+                    new_id("evt").into(),
+                    project.into(),
+                    user.into(),
+                    body.r#type.into(),
+                    data.into(),
+                    seconds(UnixTime::now()).into(),
+                ],
+            )?;
+            let event = shown_event(&mut row.ok_or_else(DatabaseError::unexpected)?)?;
+            Ok((StatusCode::CREATED, axum::Json(event)))
+        })
+        .await
+}
+
+#[derive(Deserialize)]
+struct Events {
+    limit: Option<i64>,
+    cursor: Option<String>,
+    r#type: Option<String>,
+}
+
+async fn events(
+    granted: Granted<USERS_READ>,
+    State(state): State<AppState>,
+    Segment(user): Segment<String>,
+    Parameters(events): Parameters<Events>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let page = Page::new("events", events.limit.unwrap_or(USUAL), events.cursor.as_deref())?;
+    let project = granted.project().to_owned();
+    state
+        .database
+        .read(move |connection| {
+            require_user(connection, &project, &user)?;
+            let rows = connection.query(
+                "SELECT seq, id, \"user\", type, data, created_at FROM events WHERE project = $1 AND \"user\" = $2 \
+                 AND seq < $3 AND (type = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5",
+                &[project.into(), user.into(), page.before().into(), events.r#type.into(), page.rows().into()],
+            )?;
+            Ok(page.list(rows, shown_event)?.into())
+        })
+        .await
+}
+
+async fn remove_event(
+    granted: Granted<USERS_WRITE>,
+    State(state): State<AppState>,
+    Segment((user, event)): Segment<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let values = [granted.project().into(), user.into(), event.into()];
+    let sql = "DELETE FROM events WHERE project = $1 AND \"user\" = $2 AND id = $3";
+    match state.database.write(move |connection| connection.execute(sql, &values)).await {
+        Ok(0) => Err(ApiError::not_found("there is no such event")),
+        Ok(_) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(DatabaseError::into(error)),
+    }
 }
