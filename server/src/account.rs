@@ -58,7 +58,7 @@ pub fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
     Ok(connection.query_one("SELECT id FROM accounts LIMIT 1", &[])?.is_none())
 }
 
-/// Makes the account that a set-up link is for, with its company and a first project.
+/// Makes the account that a set-up link is for, with its company.
 pub async fn set_up(
     database: &Database,
     link: String,
@@ -66,6 +66,12 @@ pub async fn set_up(
     password: String,
     company: String,
 ) -> Result<Account, SetUpError> {
+    // a stranger without a link doesn't get a password hashed, which takes long
+    let text = link.clone();
+    let known = database
+        .read(move |connection| credential::find(connection, Kind::SetUp, &text, UnixTime::now()))
+        .await?;
+    known.ok_or(SetUpError::Link)?;
     let password = hash(password).await;
     let email = normalized(&email);
     database
@@ -180,9 +186,9 @@ fn hash_now(password: &str) -> String {
     hash.expect("the password is not too long, and the system has randomness").to_string()
 }
 
-/// Addresses that differ in case alone are one person's.
+/// Addresses that differ in case alone are one person's. PostgreSQL takes no U+0000, and no address has one.
 fn normalized(email: &str) -> String {
-    email.trim().to_lowercase()
+    email.trim().to_lowercase().replace('\0', "\u{fffd}")
 }
 
 /// `acc_5f2c…`: nobody can guess it.

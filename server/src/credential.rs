@@ -19,6 +19,8 @@ pub enum Kind {
     Access,
     /// What a program gets its next access token with, once.
     Refresh,
+    /// A form that was sent: it is not taken again as long as its session could be open.
+    Form,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::Session => "session",
             Self::Access => "access",
             Self::Refresh => "refresh",
+            Self::Form => "form",
         }
     }
 
@@ -35,7 +38,7 @@ impl Kind {
     pub const fn lifetime(self) -> u64 {
         match self {
             Self::SetUp => 24 * 3600,
-            Self::Session => 12 * 3600,
+            Self::Session | Self::Form => 12 * 3600,
             Self::Access => 3600,
             Self::Refresh => 30 * 24 * 3600,
         }
@@ -61,13 +64,30 @@ pub fn issue(
     now: UnixTime,
 ) -> Result<String, DatabaseError> {
     let text = random();
+    insert(connection, kind, &text, account, now)?;
+    Ok(text)
+}
+
+/// Notes that a form was sent. `false` if it was sent before.
+pub fn spend_form(connection: &mut Connection, text: &str, now: UnixTime) -> Result<bool, DatabaseError> {
+    insert(connection, Kind::Form, text, None, now)
+}
+
+/// Whether the text is a new one.
+fn insert(
+    connection: &mut Connection,
+    kind: Kind,
+    text: &str,
+    account: Option<&str>,
+    now: UnixTime,
+) -> Result<bool, DatabaseError> {
     let expires_at = now.saturating_add(kind.lifetime());
     connection.execute("DELETE FROM credentials WHERE expires_at <= $1", &[seconds(now).into()])?;
-    connection.execute(
-        "INSERT INTO credentials (digest, kind, account, expires_at) VALUES ($1, $2, $3, $4)",
-        &[digest(&text).into(), kind.name().into(), account.into(), seconds(expires_at).into()],
+    let inserted = connection.execute(
+        "INSERT INTO credentials (digest, kind, account, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        &[digest(text).into(), kind.name().into(), account.into(), seconds(expires_at).into()],
     )?;
-    Ok(text)
+    Ok(inserted == 1)
 }
 
 /// The account of a credential that is known and has not expired; `None` in it for a set-up link.

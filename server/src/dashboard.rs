@@ -1,31 +1,67 @@
 //! The dashboard: pages for people, who sign in.
 
-use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
-use axum::{Form, Router};
-use serde::Deserialize;
+mod assets;
+mod audit;
+mod change;
+mod create;
+mod form;
+mod keys;
+mod page;
+mod session;
+mod set_up;
+mod sign_in;
 
-use crate::account;
-use crate::error::ApiError;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_FRAME_OPTIONS,
+};
+use axum::middleware::{self, Next};
+use axum::response::{Redirect, Response};
+use axum::routing::{get, post};
+
 use crate::state::AppState;
+use page::Refusal;
 
-pub fn routes() -> Router<AppState> {
-    Router::new().route("/set-up", post(set_up))
+/// Nothing but what is served from here, and no script or style within a page.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'",
+);
+
+pub fn routes(state: AppState) -> Router<AppState> {
+    Router::new()
+        .route("/", get(async || Redirect::to("/keys")))
+        .route("/set-up", get(set_up::show).post(set_up::set_up))
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/keys", get(keys::list).post(create::create))
+        .route("/keys/new", get(create::show))
+        .route("/keys/{id}/rotate", get(change::ask_rotate).post(change::rotate))
+        .route("/keys/{id}/revoke", get(change::ask_revoke).post(change::revoke))
+        .route("/keys/{id}/delete", get(change::ask_delete).post(change::delete))
+        .route("/audit", get(audit::show))
+        .route("/assets/{name}", get(assets::serve))
+        .fallback(async || Refusal::no_page())
+        .method_not_allowed_fallback(async || Refusal::method_not_allowed())
+        .layer(DefaultBodyLimit::max(form::LARGEST))
+        .layer(middleware::from_fn_with_state(state, protect))
 }
 
-#[derive(Deserialize)]
-struct SetUp {
-    link: String,
-    email: String,
-    password: String,
-    company: String,
+async fn protect(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    harden(response.headers_mut(), state.is_secure);
+    response
 }
 
-/// The link is secret and good for once: no other token is needed.
-async fn set_up(State(state): State<AppState>, Form(form): Form<SetUp>) -> Response {
-    match account::set_up(&state.database, form.link, form.email, form.password, form.company).await {
-        Ok(_) => Redirect::to("/sign-in").into_response(),
-        Err(error) => ApiError::invalid(format!("{error:?}")).into_response(),
+fn harden(headers: &mut HeaderMap, is_secure: bool) {
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    // the set-up link is a secret
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if is_secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }

@@ -232,7 +232,17 @@ pub fn find(connection: &mut Connection, company: &str, id: KeyId) -> Result<Lis
     Ok(listed(row.ok_or(KeyError::NotFound)?)?)
 }
 
-/// The same, and nobody else changes it until the end of the transaction.
+/// A company's key that a form made.
+pub fn find_by_form(
+    connection: &mut Connection,
+    company: &str,
+    form: &str,
+) -> Result<Option<ListedKey>, DatabaseError> {
+    let sql = select!("WHERE p.company = $1 AND k.form = $2");
+    connection.query_one(sql, &[company.into(), form.into()])?.map(listed).transpose()
+}
+
+/// The same as [`find`], and nobody else changes it until the end of the transaction.
 fn find_for_change(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, KeyError> {
     if connection.is_postgres() {
         connection.query("SELECT id FROM api_keys WHERE id = $1 FOR UPDATE", &[id.as_str().into()])?;

@@ -36,7 +36,7 @@ pub fn routes(state: AppState) -> Router {
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi))
-        .merge(dashboard::routes())
+        .merge(dashboard::routes(state.clone()))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(RequestBodyTimeoutLayer::new(BODY))
         .layer(middleware::from_fn(give_up))

@@ -1,0 +1,42 @@
+//! The style sheet, the script and the icon. Pages name them with a version, so browsers keep them for good.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::page::Refusal;
+
+const STYLE: &str = include_str!("../../assets/style.css");
+const SCRIPT: &str = include_str!("../../assets/dashboard.js");
+const ICON: &str = include_str!("../../assets/favicon.svg");
+
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let digest = Sha256::new().chain_update(STYLE).chain_update(SCRIPT).chain_update(ICON).finalize();
+    hex::encode(&digest[..8])
+});
+
+/// Another one whenever an asset changes.
+pub(super) fn version() -> &'static str {
+    &VERSION
+}
+
+pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let (kind, content) = match name.as_str() {
+        "style.css" => ("text/css; charset=utf-8", STYLE),
+        "dashboard.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "favicon.svg" => ("image/svg+xml", ICON),
+        _ => return Refusal::no_page().into_response(),
+    };
+    let tag = format!("\"{}\"", version());
+    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let kept = [(CACHE_CONTROL, "public, max-age=31536000, immutable"), (ETAG, &tag)];
+    if is_known {
+        (StatusCode::NOT_MODIFIED, kept).into_response()
+    } else {
+        (kept, [(CONTENT_TYPE, kind)], content).into_response()
+    }
+}

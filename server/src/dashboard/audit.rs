@@ -1,0 +1,42 @@
+//! Who did what to which key.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::assets;
+use super::keys::{Frame, Moment};
+use super::page::{Refusal, page};
+use super::session::SignedIn;
+use crate::key_store;
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    at: Moment,
+    actor: String,
+    action: String,
+    key: Option<String>,
+    detail: String,
+}
+
+pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
+    let company = signed_in.account.company.id.clone();
+    let lines = state.database.read(move |connection| key_store::audit_log(connection, &company)).await?;
+    let lines = lines.into_iter().map(|line| Line {
+        at: Moment::new(line.at),
+        actor: line.actor,
+        action: line.action,
+        key: line.key,
+        detail: line.detail,
+    });
+    let template = AuditPage { frame: Frame::new(&signed_in, "/audit"), lines: lines.collect() };
+    Ok(page(StatusCode::OK, &template))
+}

@@ -1,0 +1,189 @@
+//! Rotate, revoke and delete: a dialog asks before each.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use ctx_key::{ApiKey, KeyId, UnixTime};
+
+use super::assets;
+use super::create::{Replaced, sent_before, show_once, spend};
+use super::form::Form;
+use super::keys::{Frame, Moment, ShownKey, shown_keys};
+use super::page::{Refusal, page};
+use super::session::SignedIn;
+use crate::clock::seconds;
+use crate::credential;
+use crate::database::Connection;
+use crate::key_store::{self, KeyError, ListedKey};
+use crate::state::AppState;
+
+/// For how many seconds the old key may stay good.
+const OVERLAPS: [(&str, &str); 4] =
+    [("0", "Now"), ("3600", "After 1 hour"), ("86400", "After 24 hours"), ("604800", "After 7 days")];
+
+#[derive(Template)]
+#[template(path = "rotate.html")]
+struct RotatePage {
+    frame: Frame,
+    keys: Vec<ShownKey>,
+    key: ShownKey,
+    form: String,
+}
+
+impl RotatePage {
+    /// A day: time to deploy the new key.
+    fn is_usual(overlap: &str) -> bool {
+        overlap == "86400"
+    }
+}
+
+#[derive(Template)]
+#[template(path = "revoke.html")]
+struct RevokePage {
+    frame: Frame,
+    keys: Vec<ShownKey>,
+    key: ShownKey,
+}
+
+#[derive(Template)]
+#[template(path = "delete.html")]
+struct DeletePage {
+    frame: Frame,
+    keys: Vec<ShownKey>,
+    key: ShownKey,
+}
+
+pub(super) async fn ask_rotate(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let key = shown_key(&state, &signed_in, &id).await?;
+    let keys = shown_keys(&state, &signed_in).await?;
+    let form = credential::random();
+    Ok(page(StatusCode::OK, &RotatePage { frame: Frame::new(&signed_in, "/keys"), keys, key, form }))
+}
+
+pub(super) async fn ask_revoke(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let key = shown_key(&state, &signed_in, &id).await?;
+    let keys = shown_keys(&state, &signed_in).await?;
+    Ok(page(StatusCode::OK, &RevokePage { frame: Frame::new(&signed_in, "/keys"), keys, key }))
+}
+
+pub(super) async fn ask_delete(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let key = shown_key(&state, &signed_in, &id).await?;
+    let keys = shown_keys(&state, &signed_in).await?;
+    Ok(page(StatusCode::OK, &DeletePage { frame: Frame::new(&signed_in, "/keys"), keys, key }))
+}
+
+async fn shown_key(state: &AppState, signed_in: &SignedIn, id: &str) -> Result<ShownKey, Refusal> {
+    let id = key_id(id)?;
+    let company = signed_in.account.company.id.clone();
+    let key = state.database.read(move |connection| key_store::find(connection, &company, id)).await?;
+    Ok(ShownKey::new(&key, UnixTime::now()))
+}
+
+/// What is no id is answered as an id that no key has.
+fn key_id(text: &str) -> Result<KeyId, Refusal> {
+    text.parse().map_err(|_| Refusal::no_page())
+}
+
+pub(super) async fn rotate(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Refusal> {
+    form.check_token(&signed_in.session)?;
+    let id = key_id(&id)?;
+    let overlap = overlap(form.text("overlap"))?;
+    let token = form.one_time_token()?.to_owned();
+    let (company, email) = (signed_in.account.company.id.clone(), signed_in.account.email.clone());
+    let text = token.clone();
+    let rotated = state
+        .database
+        .write(move |connection| replace(connection, &company, &email, id, overlap, &text))
+        .await;
+    state.verifier.invalidate(id);
+    match rotated {
+        Ok((key, new, old)) => {
+            state.verifier.invalidate(key.id());
+            Ok(show_once(&state, &signed_in, &key, &new, Some(replaced(&old))))
+        }
+        Err(KeyError::FormUsed) => sent_before(&state, &signed_in, token).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn overlap(choice: &str) -> Result<u64, Refusal> {
+    let found = OVERLAPS.iter().find(|(value, _)| *value == choice);
+    let overlap = found.and_then(|(value, _)| value.parse().ok());
+    overlap.ok_or_else(|| Refusal::unreadable("Choose when the old key shall end."))
+}
+
+/// The new key, and what became of the old one.
+fn replace(
+    connection: &mut Connection,
+    company: &str,
+    actor: &str,
+    id: KeyId,
+    overlap: u64,
+    form: &str,
+) -> Result<(ApiKey, ListedKey, ListedKey), KeyError> {
+    // another company's key is not told from one that isn't there, whatever the form
+    key_store::find(connection, company, id)?;
+    spend(connection, form)?;
+    let (key, new) = key_store::rotate(connection, company, actor, id, overlap, form)?;
+    let old = key_store::find(connection, company, id)?;
+    Ok((key, new, old))
+}
+
+fn replaced(old: &ListedKey) -> Replaced {
+    let until = old.record.expires_at.filter(|at| *at > UnixTime::now());
+    Replaced { masked: old.record.id.masked().to_string(), until: until.map(|at| Moment::new(seconds(at))) }
+}
+
+pub(super) async fn revoke(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Redirect, Refusal> {
+    form.check_token(&signed_in.session)?;
+    let id = key_id(&id)?;
+    let account = signed_in.account;
+    let revoked = state
+        .database
+        .write(move |connection| key_store::revoke(connection, &account.company.id, &account.email, id))
+        .await;
+    state.verifier.invalidate(id);
+    revoked?;
+    Ok(Redirect::to("/keys"))
+}
+
+pub(super) async fn delete(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Refusal> {
+    form.check_token(&signed_in.session)?;
+    let id = key_id(&id)?;
+    let account = signed_in.account;
+    let deleted = state
+        .database
+        .write(move |connection| key_store::delete(connection, &account.company.id, &account.email, id))
+        .await;
+    state.verifier.invalidate(id);
+    deleted?;
+    Ok(Redirect::to("/keys").into_response())
+}
