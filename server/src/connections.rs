@@ -13,9 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use tracing::{debug, info, warn};
@@ -29,13 +28,16 @@ const HEAD: Duration = Duration::from_secs(10);
 /// After so long a connection is closed, behind the request that it is at.
 const AGE: Duration = Duration::from_secs(600);
 
+/// How long that one may take, until its answer was received.
+const LAST: Duration = Duration::from_secs(60);
+
 /// How long what was begun may take when the server stops.
 const END: Duration = Duration::from_secs(10);
 
 /// Answers requests until `stop` is over, and then those that were begun.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let turns = Arc::new(Semaphore::new(MOST));
-    let graceful = GracefulShutdown::new();
+    let (end, ended) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
         let turn = turns.clone().acquire_owned();
@@ -46,9 +48,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         match accepted {
             Ok((stream, address)) => {
-                let (router, watcher) = (router.clone(), graceful.watcher());
+                let (router, ended) = (router.clone(), ended.clone());
                 tokio::spawn(async move {
-                    talk(stream, address, router, watcher).await;
+                    talk(stream, address, router, ended).await;
                     drop(turn);
                 });
             }
@@ -59,14 +61,16 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             }
         }
     }
-    drop(listener);
+    drop((listener, ended));
     info!("stops: answers what was begun");
-    if timeout(END, graceful.shutdown()).await.is_err() {
+    // each connection has a receiver, as long as it lasts
+    end.send_replace(());
+    if timeout(END, end.closed()).await.is_err() {
         warn!("some requests took too long, and are cut off");
     }
 }
 
-async fn talk(stream: TcpStream, address: SocketAddr, router: Router, watcher: Watcher) {
+async fn talk(stream: TcpStream, address: SocketAddr, router: Router, mut ended: watch::Receiver<()>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
@@ -83,7 +87,15 @@ async fn talk(stream: TcpStream, address: SocketAddr, router: Router, watcher: W
         .max_buf_size(32 * 1024)
         .max_headers(64)
         .serve_connection(TokioIo::new(stream), service);
-    if let Ok(Err(error)) = timeout(AGE, watcher.watch(connection)).await {
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = &mut connection => Ok(result),
+        _ = timeout(AGE, ended.changed()) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(LAST, connection).await
+        }
+    };
+    if let Ok(Err(error)) = result {
         debug!(%error, "a connection ended early");
     }
 }

@@ -7,19 +7,25 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use ctx_key::KeyId;
 use postgres::NoTls;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use r2d2::{ManageConnection, Pool};
+use r2d2::{ManageConnection, Pool, PooledConnection};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// How long a request waits for a connection, or for another's lock.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long whoever asked waits for work that has begun. It ends on its own thread, done or not.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// How many connections are open at most.
 const CONNECTIONS: u32 = 8;
@@ -36,11 +42,31 @@ pub enum Location {
 /// A pool of connections. A clone shares it.
 #[derive(Clone)]
 pub struct Database {
-    pool: Pool<Location>,
+    pool: Arc<Connections>,
     turns: Arc<Semaphore>,
     /// SQLite has one writer at a time: whoever waits for it here waits without a thread.
     writer: Option<Arc<Mutex<()>>>,
+    on_change: Arc<OnceLock<OnChange>>,
 }
+
+/// The pool until it is closed, on a thread of its own: connections to PostgreSQL can't be closed where futures run.
+struct Connections(Option<Pool<Location>>);
+
+impl Connections {
+    fn get(&self) -> Result<PooledConnection<Location>, DatabaseError> {
+        let pool = self.0.as_ref().ok_or_else(DatabaseError::vanished)?;
+        pool.get().map_err(|_| DatabaseError::vanished())
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        let pool = self.0.take();
+        let _ = thread::spawn(|| drop(pool)).join();
+    }
+}
+
+type OnChange = Box<dyn Fn(KeyId) + Send + Sync>;
 
 impl Database {
     /// Opens the pool. Connections are made when they are needed.
@@ -49,11 +75,25 @@ impl Database {
         let pool = Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))
+            // the next first connection to an SQLite file needs room on the disk
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connection_timeout(PATIENCE)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(location);
         let permits = usize::try_from(CONNECTIONS).unwrap_or(1);
-        Self { pool, turns: Arc::new(Semaphore::new(permits)), writer }
+        Self {
+            pool: Arc::new(Connections(Some(pool))),
+            turns: Arc::new(Semaphore::new(permits)),
+            writer,
+            on_change: Arc::default(),
+        }
+    }
+
+    /// Calls `told` for each key that a transaction changed, behind its commit and before anybody hears of it: also if
+    /// whoever asked for it has gone by then. What is set first stays.
+    pub fn on_change(&self, told: impl Fn(KeyId) + Send + Sync + 'static) {
+        self.on_change.get_or_init(|| Box::new(told));
     }
 
     /// Whether it is PostgreSQL, which other processes may change too.
@@ -66,9 +106,18 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        let _turn = timeout(PATIENCE, self.turns.acquire()).await.map_err(|_| DatabaseError::busy())?;
-        let pool = self.pool.clone();
-        run(move || work(&mut *pool.get().map_err(|_| DatabaseError::vanished())?)).await
+        // both go along: whoever asked may give up before the work ends
+        let (turn, pool) = (self.turns.clone().acquire_owned(), self.pool.clone());
+        let turn = timeout(PATIENCE, turn).await.map_err(|_| DatabaseError::busy())?;
+        let task = spawn_blocking(move || {
+            let _turn = turn;
+            work(&mut *pool.get()?)
+        });
+        match timeout(LONGEST, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(failure)) => std::panic::resume_unwind(failure.into_panic()),
+            Err(_) => Err(DatabaseError::busy().into()),
+        }
     }
 
     /// Works in a transaction, which is undone if the work fails.
@@ -76,19 +125,22 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        let _writer = match &self.writer {
-            Some(writer) => Some(timeout(PATIENCE, writer.lock()).await.map_err(|_| DatabaseError::busy())?),
+        let writer = match self.writer.clone() {
+            Some(writer) => {
+                Some(timeout(PATIENCE, writer.lock_owned()).await.map_err(|_| DatabaseError::busy())?)
+            }
             None => None,
         };
-        self.read(move |connection| connection.transaction(work)).await
-    }
-}
-
-/// A panic of the work goes on in the caller.
-async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+        let on_change = self.on_change.clone();
+        self.read(move |connection| {
+            let _writer = writer;
+            let result = connection.transaction(work);
+            // also behind a failure: a commit may have been done and its answer lost
+            let changed = connection.changed.drain(..);
+            changed.for_each(|id| on_change.get().into_iter().for_each(|told| told(id)));
+            result
+        })
+        .await
     }
 }
 
@@ -99,6 +151,8 @@ pub struct Connection {
     is_open: bool,
     /// A statement of this transaction failed.
     has_failed: bool,
+    /// The keys that this transaction changed.
+    changed: Vec<KeyId>,
 }
 
 enum Kind {
@@ -110,6 +164,11 @@ impl Connection {
     /// Whether it is PostgreSQL: for the few statements that have to differ.
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres(..))
+    }
+
+    /// Notes that this transaction makes, changes or removes a key.
+    pub fn changes(&mut self, id: KeyId) {
+        self.changed.push(id);
     }
 
     /// All rows of a statement.
@@ -151,6 +210,11 @@ impl Connection {
         result
     }
 
+    /// SQLite itself undoes a transaction for which the disk is full.
+    fn is_undone(&self) -> bool {
+        matches!(&self.kind, Kind::Sqlite(client) if client.is_autocommit())
+    }
+
     fn transaction<T, E: From<DatabaseError>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -158,15 +222,14 @@ impl Connection {
         // as a writer from the start: a reader that becomes one may be refused
         self.execute_batch(if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
         (self.is_open, self.has_failed) = (true, false);
-        let result = work(self);
-        if result.is_ok() && !self.has_failed {
-            self.execute_batch("COMMIT")?;
-            self.is_open = false;
-            return result;
-        }
-        // if this fails, the pool closes the connection, and that undoes it too
-        self.is_open = self.execute_batch("ROLLBACK").is_err();
-        result.and_then(|_| Err(DatabaseError::busy().into()))
+        let result = match work(self) {
+            Ok(_) if self.has_failed => Err(DatabaseError::busy().into()),
+            Ok(value) => self.execute_batch("COMMIT").map(|()| value).map_err(E::from),
+            Err(error) => Err(error),
+        };
+        // if it can't be undone, the pool closes the connection, and that undoes it too
+        self.is_open = result.is_err() && !self.is_undone() && self.execute_batch("ROLLBACK").is_err();
+        result
     }
 }
 
@@ -252,7 +315,7 @@ impl ManageConnection for Location {
             Self::Sqlite(path) => Kind::Sqlite(connect_sqlite(path)?),
             Self::Postgres(url) => Kind::Postgres(Box::new(connect_postgres(url)?), HashMap::new()),
         };
-        Ok(Connection { kind, is_open: false, has_failed: false })
+        Ok(Connection { kind, is_open: false, has_failed: false, changed: Vec::new() })
     }
 
     fn is_valid(&self, connection: &mut Connection) -> Result<(), DatabaseError> {
@@ -282,7 +345,10 @@ fn connect_sqlite(path: &PathBuf) -> rusqlite::Result<rusqlite::Connection> {
 /// A connection that gives up instead of waiting without end.
 pub fn connect_postgres(url: &str) -> Result<postgres::Client, postgres::Error> {
     let mut config: postgres::Config = url.parse()?;
-    config.application_name("ctx-key-server").connect_timeout(PATIENCE).tcp_user_timeout(PATIENCE).options(
+    config.application_name("ctx-key-server").connect_timeout(PATIENCE).tcp_user_timeout(PATIENCE);
+    // a machine that is gone is noticed while its answer is awaited
+    config.keepalives_idle(PATIENCE).keepalives_interval(PATIENCE);
+    config.options(
         "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000",
     );
     config.connect(NoTls)

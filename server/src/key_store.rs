@@ -119,6 +119,7 @@ pub fn create(
 /// Never an upsert: an id that is taken, one in 10²¹, is an error.
 fn insert(connection: &mut Connection, key: &ListedKey, form: Option<&str>) -> Result<(), KeyError> {
     let record = &key.record;
+    connection.changes(record.id);
     let inserted = connection.execute(
         "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, revoked_at, name, created_at, \
          updated_at, form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (form) DO NOTHING",
@@ -189,6 +190,7 @@ pub fn revoke(
 
 fn store_validity(connection: &mut Connection, key: &ListedKey, now: UnixTime) -> Result<(), DatabaseError> {
     let record = &key.record;
+    connection.changes(record.id);
     connection.execute(
         "UPDATE api_keys SET expires_at = $2, revoked_at = $3, updated_at = $4 WHERE id = $1",
         &[
@@ -204,6 +206,7 @@ fn store_validity(connection: &mut Connection, key: &ListedKey, now: UnixTime) -
 /// Removes a key with all that is known of it, but what the audit log says.
 pub fn delete(connection: &mut Connection, company: &str, actor: &str, id: KeyId) -> Result<(), KeyError> {
     let key = find_for_change(connection, company, id)?;
+    connection.changes(id);
     connection.execute("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()])?;
     Ok(log(connection, company, actor, "deleted", Some(id), &key.name)?)
 }

@@ -38,7 +38,8 @@ pub fn start(url: String, verifier: &Arc<Verifier>, stop: Arc<AtomicBool>) {
 
 fn listen(url: &str, verifier: &Weak<Verifier>, stop: &AtomicBool) -> Result<(), postgres::Error> {
     let mut client = connect_postgres(url)?;
-    client.batch_execute("LISTEN api_keys")?;
+    // a name of its own, for whoever looks at the connections of the database
+    client.batch_execute("SET application_name = 'ctx-key-listener'; LISTEN api_keys")?;
     if let Some(verifier) = verifier.upgrade() {
         verifier.invalidate_all();
     }

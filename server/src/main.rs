@@ -56,7 +56,10 @@ async fn print_invitation(config: &Config) -> Result<(), Box<dyn Error>> {
 /// To standard error; a key that got into a line in spite of everything does not get out of it.
 fn log(as_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| RedactingWriter::new(io::stderr()));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| RedactingWriter::new(io::stderr()))
+        // it would be told where the lines can't go either, with a panic
+        .log_internal_errors(false);
     if as_json { lines.json().init() } else { lines.init() }
 }

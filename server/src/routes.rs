@@ -24,11 +24,11 @@ pub const LARGEST_BODY: usize = 1 << 20;
 /// How long a body may stop on its way.
 const BODY: Duration = Duration::from_secs(10);
 
-/// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long a request may take, from the end of its head to the begin of its answer; its body is part of that.
+const ANSWER: Duration = Duration::from_secs(20);
 
 pub fn routes(state: AppState) -> Router {
-    Router::new()
+    let routes = Router::new()
         .nest("/v1", api::routes())
         // a nest leaves this one out
         .route("/v1/", any(api::not_found))
@@ -36,7 +36,13 @@ pub fn routes(state: AppState) -> Router {
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi))
-        .merge(dashboard::routes(state.clone()))
+        .merge(dashboard::routes(state.clone()));
+    surround(routes, state)
+}
+
+/// What stands around each route: limits, headers, a log line, an id.
+pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
+    routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(RequestBodyTimeoutLayer::new(BODY))
         .layer(middleware::from_fn(give_up))

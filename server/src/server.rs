@@ -50,6 +50,8 @@ impl Server {
         };
         let metrics = Metrics::new();
         let verifier = Arc::new(Verifier::new(database.clone(), metrics.clone()));
+        let told = Arc::downgrade(&verifier);
+        database.on_change(move |id| told.upgrade().iter().for_each(|verifier| verifier.invalidate(id)));
         let stop = Arc::new(AtomicBool::new(false));
         if let Some(url) = &config.database_url {
             listener::start(url.clone(), &verifier, stop.clone());

@@ -4,7 +4,7 @@
 //! the cache when it has changed it. On PostgreSQL every process hears of every change, and a lease says until when what
 //! was heard is all there was: behind that, each request reads the database, until the listener listens again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +24,9 @@ const UNKNOWN: usize = 10_000;
 
 /// How long an id stays unknown without being looked up again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+
+/// How many uses are written down in one transaction.
+const PIECE: usize = 500;
 
 /// How long after the listener's last sign of life the cache is believed.
 pub const LEASE: Duration = Duration::from_millis(500);
@@ -47,7 +50,7 @@ pub struct Verifier {
     records: Cache<KeyId, Arc<Cached>>,
     unknown: Cache<KeyId, Instant>,
     lease: Option<Lease>,
-    uses: Mutex<HashMap<KeyId, UnixTime>>,
+    uses: Mutex<BTreeMap<KeyId, UnixTime>>,
     metrics: Arc<Metrics>,
 }
 
@@ -124,7 +127,7 @@ impl Verifier {
         self.lease.as_ref().is_none_or(Lease::is_valid)
     }
 
-    /// Forgets a record, also one that is being read. Whoever changes a key calls this after the commit.
+    /// Forgets a record, also one that is being read. Called after each commit that changed it.
     pub fn invalidate(&self, id: KeyId) {
         self.records.remove(&id);
         self.unknown.remove(&id);
@@ -151,20 +154,31 @@ impl Verifier {
         }
     }
 
-    /// Writes down the uses since the last call.
+    /// Writes down the uses since the last call. What can't be written is kept for the next.
     pub async fn store_uses(&self) -> Result<(), DatabaseError> {
-        let uses: Vec<_> = self.uses().drain().collect();
-        // in pieces, so that other writers get their turn; and in order, so that two processes can't wait for each other
-        let mut uses = uses;
-        uses.sort_unstable_by_key(|(id, _)| *id);
-        for piece in uses.chunks(500) {
-            let piece = piece.to_vec();
-            self.database.write(move |connection| key_store::store_uses(connection, &piece)).await?;
+        // in pieces, so that other writers get their turn, and whoever stops this loses one at most
+        let pieces = self.uses().len().div_ceil(PIECE);
+        for _ in 0..pieces {
+            let piece = self.take_uses();
+            let written = piece.clone();
+            let result =
+                self.database.write(move |connection| key_store::store_uses(connection, &written)).await;
+            if result.is_err() {
+                let mut uses = self.uses();
+                piece.into_iter().for_each(|(id, at)| _ = uses.entry(id).or_insert(at));
+                return result;
+            }
         }
         Ok(())
     }
 
-    fn uses(&self) -> std::sync::MutexGuard<'_, HashMap<KeyId, UnixTime>> {
+    /// In the order of the ids, so that two processes can't wait for each other's rows.
+    fn take_uses(&self) -> Vec<(KeyId, UnixTime)> {
+        let mut uses = self.uses();
+        (0..PIECE).map_while(|_| uses.pop_first()).collect()
+    }
+
+    fn uses(&self) -> std::sync::MutexGuard<'_, BTreeMap<KeyId, UnixTime>> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 
 /// The longest content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four times as
 /// large, if it is made of many short words.
-const LONGEST_CONTENT: usize = 200_000;
+const LONGEST_CONTENT: usize = 100_000;
 
 const MOST_TAGS: usize = 50;
 

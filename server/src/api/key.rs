@@ -32,8 +32,7 @@ async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<
     let revoked = state
         .database
         .write(move |connection| key_store::revoke(connection, &company, "the key itself", id))
-        .await;
-    state.verifier.invalidate(id);
-    let at = revoked?.record.revoked_at.unwrap_or_else(UnixTime::now);
+        .await?;
+    let at = revoked.record.revoked_at.unwrap_or_else(UnixTime::now);
     Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))
 }

@@ -113,12 +113,8 @@ pub(super) async fn rotate(
         .database
         .write(move |connection| replace(connection, &company, &email, id, overlap, &text))
         .await;
-    state.verifier.invalidate(id);
     match rotated {
-        Ok((key, new, old)) => {
-            state.verifier.invalidate(key.id());
-            Ok(show_once(&state, &signed_in, &key, &new, Some(replaced(&old))))
-        }
+        Ok((key, new, old)) => Ok(show_once(&state, &signed_in, &key, &new, Some(replaced(&old)))),
         Err(KeyError::FormUsed) => sent_before(&state, &signed_in, token).await,
         Err(error) => Err(error.into()),
     }
@@ -161,12 +157,10 @@ pub(super) async fn revoke(
     form.check_token(&signed_in.session)?;
     let id = key_id(&id)?;
     let account = signed_in.account;
-    let revoked = state
+    state
         .database
         .write(move |connection| key_store::revoke(connection, &account.company.id, &account.email, id))
-        .await;
-    state.verifier.invalidate(id);
-    revoked?;
+        .await?;
     Ok(Redirect::to("/keys"))
 }
 
@@ -179,11 +173,9 @@ pub(super) async fn delete(
     form.check_token(&signed_in.session)?;
     let id = key_id(&id)?;
     let account = signed_in.account;
-    let deleted = state
+    state
         .database
         .write(move |connection| key_store::delete(connection, &account.company.id, &account.email, id))
-        .await;
-    state.verifier.invalidate(id);
-    deleted?;
+        .await?;
     Ok(Redirect::to("/keys").into_response())
 }

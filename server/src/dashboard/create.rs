@@ -152,10 +152,7 @@ pub(super) async fn create(
     let made =
         state.database.write(move |connection| make(connection, &company, &email, &project_name, new)).await;
     match made {
-        Ok((key, listed)) => {
-            state.verifier.invalidate(key.id());
-            Ok(show_once(&state, &signed_in, &key, &listed, None))
-        }
+        Ok((key, listed)) => Ok(show_once(&state, &signed_in, &key, &listed, None)),
         Err(KeyError::FormUsed) => sent_before(&state, &signed_in, typed.form).await,
         Err(KeyError::NameTaken) => {
             let mistake = Mistakes::one("project_name", "There is a project of this name. Choose it above.");

@@ -1,0 +1,46 @@
+//! `GET /v1/key` with all that stands around it in the server, but without the guard: what the guard costs is the
+//! difference. For server/load.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use ctx_key_server::connections::serve;
+use ctx_key_server::database::{Database, Location};
+use ctx_key_server::metrics::Metrics;
+use ctx_key_server::routes::surround;
+use ctx_key_server::state::AppState;
+use ctx_key_server::verifier::Verifier;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).ok_or("usage: unguarded ADDRESS:PORT")?;
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).init();
+    let (database, metrics) = (Database::open(Location::Sqlite("never-opened".into())), Metrics::new());
+    let state = AppState {
+        verifier: Arc::new(Verifier::new(database.clone(), metrics.clone())),
+        database,
+        metrics,
+        sign_ins: Arc::default(),
+        is_secure: false,
+        public_url: "".into(),
+    };
+    let routes = Router::new().route("/v1/key", get(show));
+    serve(TcpListener::bind(address).await?, surround(routes, state), std::future::pending()).await;
+    Ok(())
+}
+
+/// As many bytes as the guarded route answers.
+async fn show() -> axum::Json<Value> {
+    let scopes = ["memories:read".to_owned()];
+    axum::Json(json!({
+        "id": "8aspm4G7VmSU",
+        "project_id": "proj_00000000000000000000000000000000",
+        "scopes": scopes,
+        "expires_at": None::<String>,
+    }))
+}

@@ -1,0 +1,406 @@
+//! What a crash, a full disk, a lock or a lost database does to keys: nothing that was answered is lost, and nothing is granted
+//! that can't be known.
+
+mod common;
+mod trouble;
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Data, Server, agent};
+use ctx_key::Scope;
+use ctx_key_server::credential::random;
+use ctx_key_server::database::{Connection, Database, Location};
+use ctx_key_server::key_store::{self, NewKey};
+use serde_json::{Value, json};
+use trouble::{Fixture, Proxy, database_file, execute, id, number, postgres, sqlite, status, wait};
+
+/// How long a refusal may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn rounds() -> usize {
+    std::env::var("CTX_KEY_TEST_ROUNDS").map_or(20, |rounds| rounds.parse().expect("a number of rounds"))
+}
+
+/// What clients were told before the server was killed.
+#[derive(Default)]
+struct Told {
+    made: Mutex<Vec<String>>,
+    revoked: Mutex<Vec<String>>,
+}
+
+#[test]
+fn nothing_that_was_answered_is_lost_when_the_server_is_killed() {
+    let mut fixture = Fixture::new();
+    let (mut living, mut work) = (Vec::new(), 0);
+    for round in 0..rounds() {
+        let told = Told::default();
+        let patience = Duration::from_millis(40 + (round as u64 * 37) % 200);
+        work_until_killed(&mut fixture, &living, &told, patience);
+        let rotated = rotate_until_killed(&fixture, patience);
+        assert_clean(&fixture.data);
+
+        fixture.server = Server::start(&fixture.data);
+        let revoked = told.revoked.into_inner().unwrap();
+        for key in revoked.iter().chain(rotated.iter().map(|(old, _)| old)) {
+            assert_eq!(status(&fixture.server, key), 401, "round {round}: a key that was ended is granted");
+        }
+        let made = told.made.into_inner().unwrap();
+        for key in &made {
+            assert_eq!(status(&fixture.server, key), 200, "round {round}: a key that was shown is missing");
+        }
+        work += [revoked.len(), rotated.len(), made.len()].iter().min().unwrap();
+        if let Some((_, last)) = rotated.last() {
+            let sql = format!("SELECT expires_at FROM api_keys WHERE id = '{}'", id(last));
+            let is_rotated_in_turn = number(&fixture.data, &sql).is_some();
+            let expected = if is_rotated_in_turn { 401 } else { 200 };
+            assert_eq!(status(&fixture.server, last), expected, "round {round}: a successor is missing");
+        }
+        // a company may have a thousand keys
+        living = made.into_iter().take(60).collect();
+        forget_all_but(&fixture.data, &living);
+    }
+    assert!(work > 0, "too little was done to be lost");
+}
+
+fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, patience: Duration) {
+    let (url, token) = (fixture.server.url.clone(), fixture.token.clone());
+    let (path, project) = (fixture.keys_path(), fixture.project.clone());
+    let send = |method: &str, path: &str, body: &str| -> Option<(u16, Value)> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{url}{path}"))
+            .header("authorization", format!("Bearer {token}"));
+        let mut response = agent().run(request.body(body.to_owned()).unwrap()).ok()?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().ok()?;
+        Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    };
+    let create = || {
+        let body = json!({ "project_id": project, "name": "a key", "scopes": ["memories:read"] }).to_string();
+        while let Some((status, made)) = send("POST", &path, &body) {
+            if status == 201 {
+                told.made.lock().unwrap().push(made["api_key"].as_str().unwrap().to_owned());
+            } else {
+                assert!(matches!(status, 409 | 503), "{status} {made}");
+            }
+        }
+    };
+    let revoke = |keys: &[String]| {
+        for key in keys {
+            match send("DELETE", &format!("{path}/{}", id(key)), "") {
+                Some((204, _)) => told.revoked.lock().unwrap().push(key.clone()),
+                Some((status, body)) => assert_eq!(status, 503, "{body}"),
+                None => break,
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(create);
+        scope.spawn(create);
+        let (first, second) = living.split_at(living.len() / 2);
+        scope.spawn(|| revoke(first));
+        scope.spawn(|| revoke(second));
+        thread::sleep(patience);
+        fixture.server.kill();
+    });
+}
+
+/// Rotates keys in a process of its own, and says which pairs it had told of when it was killed.
+fn rotate_until_killed(fixture: &Fixture, patience: Duration) -> Vec<(String, String)> {
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "rotates_until_it_is_killed", "--ignored", "--nocapture"])
+        .env("TEST_DATABASE", database_of(&fixture.data))
+        .env("TEST_COMPANY", &fixture.company)
+        .env("TEST_PROJECT", &fixture.project)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let mut text = String::new();
+    // it takes its time to begin
+    while !text.ends_with("BEGINS\n") {
+        assert_ne!(output.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    thread::sleep(patience);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    text.clear();
+    let _ = output.read_to_string(&mut text);
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let pairs = whole.filter_map(|line| line.trim().strip_prefix("ROTATED ")?.split_once(' '));
+    pairs.map(|(old, new)| (old.to_owned(), new.to_owned())).collect()
+}
+
+fn database_of(data: &Data) -> String {
+    data.database_url.clone().unwrap_or_else(|| database_file(data).to_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+#[ignore = "a part of another test, in a process that it kills"]
+async fn rotates_until_it_is_killed() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let (location, company) = (variable("TEST_DATABASE"), variable("TEST_COMPANY"));
+    let is_postgres = location.starts_with("postgres:");
+    let location = if is_postgres { Location::Postgres(location) } else { Location::Sqlite(location.into()) };
+    let database = Database::open(location);
+    let new = NewKey {
+        name: "a key".into(),
+        project: variable("TEST_PROJECT"),
+        scopes: Scope::MEMORIES_READ,
+        expires_at: None,
+        form: None,
+    };
+    let owner = company.clone();
+    let made = database.write(move |connection| key_store::create(connection, &owner, "a test", &new)).await;
+    let (mut key, _) = made.unwrap();
+    println!("\nBEGINS");
+    for _ in 0..500 {
+        let (owner, old) = (company.clone(), key.id());
+        let rotate = move |connection: &mut Connection| {
+            key_store::rotate(connection, &owner, "a test", old, 0, &random())
+        };
+        let rotated = database.write(rotate).await;
+        let (next, _) = rotated.unwrap();
+        println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());
+        key = next;
+    }
+    thread::sleep(Duration::from_secs(60));
+}
+
+/// The database is whole, and each key is whole with its line of the audit log.
+fn assert_clean(data: &Data) {
+    if !data.is_postgres() {
+        let check = "PRAGMA integrity_check";
+        let answer: String = sqlite(data).query_row(check, [], |row| row.get(0)).unwrap();
+        assert_eq!(answer, "ok");
+    }
+    let log = "FROM audit_log l WHERE l.key = k.id AND l.action";
+    let of_log = "FROM api_keys k WHERE k.id = l.key";
+    let half = [
+        format!(
+            "SELECT count(*) FROM api_keys k WHERE form IS NULL AND NOT EXISTS (SELECT 1 {log} = 'created')"
+        ),
+        format!(
+            "SELECT count(*) FROM audit_log l WHERE action = 'created' AND NOT EXISTS (SELECT 1 {of_log})"
+        ),
+        format!(
+            "SELECT count(*) FROM api_keys k WHERE (revoked_at IS NULL) = EXISTS (SELECT 1 {log} = 'revoked')"
+        ),
+        format!(
+            "SELECT count(*) FROM api_keys k WHERE (expires_at IS NULL) = EXISTS (SELECT 1 {log} = 'rotated')"
+        ),
+    ];
+    for sql in half {
+        assert_eq!(number(data, &sql), Some(0), "{sql}");
+    }
+    let successors = number(data, "SELECT count(*) FROM api_keys WHERE form IS NOT NULL");
+    assert_eq!(successors, number(data, "SELECT count(*) FROM audit_log WHERE action = 'rotated'"));
+}
+
+fn forget_all_but(data: &Data, living: &[String]) {
+    let ids: HashSet<String> = living.iter().map(|key| format!("'{}'", id(key))).collect();
+    let ids = if ids.is_empty() { "''".into() } else { ids.into_iter().collect::<Vec<_>>().join(", ") };
+    execute(
+        data,
+        &format!(
+            "DELETE FROM audit_log WHERE key IS NOT NULL AND key NOT IN ({ids}); \
+             DELETE FROM api_keys WHERE id NOT IN ({ids})"
+        ),
+    );
+}
+
+#[test]
+fn a_folder_has_one_server() {
+    let data = Data { database_url: None, ..Data::new() };
+    let server = Server::start(&data);
+    let mut second = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+    second.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
+    let output = second.output().unwrap();
+    assert!(!output.status.success());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("another server uses the folder"), "{message}");
+    assert!(message.contains("--database-url"), "{message}");
+    assert_eq!(server.get("/healthz", None).status(), 200);
+    server.stop();
+    Server::start(&data).stop();
+}
+
+/// 503 within the limit, with `Retry-After` and no word of the cause.
+fn assert_unavailable(server: &Server, method: &str, path: &str, bearer: &str, body: Option<&Value>) {
+    let begin = Instant::now();
+    let mut response = server.request(method, path, Some(bearer), body);
+    let text = response.body_mut().read_to_string().unwrap();
+    assert_eq!(response.status(), 503, "{text}");
+    assert!(response.headers().contains_key("retry-after"));
+    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
+    let lower = text.to_lowercase();
+    for word in ["sql", "disk", "full", "lock", "connection", "53100", "api_keys", "ctx_"] {
+        assert!(!lower.contains(word), "{text}");
+    }
+}
+
+fn assert_nothing_can_be_made(fixture: &Fixture) {
+    let body = json!({ "project_id": fixture.project, "name": "a key", "scopes": ["memories:read"] });
+    assert_unavailable(&fixture.server, "POST", &fixture.keys_path(), &fixture.token, Some(&body));
+}
+
+fn keys(data: &Data) -> i64 {
+    number(data, "SELECT count(*) FROM api_keys").unwrap()
+}
+
+#[test]
+fn a_full_disk_stops_what_is_written_and_nothing_else() {
+    let mut fixture = Fixture::new();
+    let (cached, other) = (fixture.key(), fixture.key());
+    let is_postgres = fixture.data.is_postgres();
+    let log = fixture.data.folder.path().join("log");
+    if is_postgres {
+        execute(
+            &fixture.data,
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$; \
+             CREATE TRIGGER full_disk BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        );
+    } else {
+        // whatever passes the limit of a file's size is an error, where the signal for it is ignored
+        fixture.server.kill();
+        fixture.server = start_without_signal(&fixture.data, &log);
+        assert_eq!(status(&fixture.server, &cached), 200);
+        limit_files(&fixture.server.process, "4096");
+    }
+    let before = keys(&fixture.data);
+    assert_nothing_can_be_made(&fixture);
+    assert_eq!(status(&fixture.server, &cached), 200);
+    assert_eq!(status(&fixture.server, &other), 200);
+    assert_nothing_can_be_made(&fixture);
+    if is_postgres {
+        execute(&fixture.data, "DROP TRIGGER full_disk ON api_keys");
+    } else {
+        limit_files(&fixture.server.process, "unlimited");
+    }
+    assert_eq!(status(&fixture.server, &fixture.key()), 200);
+    assert_eq!(keys(&fixture.data), before + 1, "a key was half made");
+    assert_clean(&fixture.data);
+}
+
+/// The program with the signal SIGXFSZ ignored, and a log that is longer than the limit to come.
+fn start_without_signal(data: &Data, log: &Path) -> Server {
+    File::create(log).unwrap().write_all(&[b'\n'; 8192]).unwrap();
+    let log = OpenOptions::new().append(true).open(log).unwrap();
+    let mut process = Command::new("env")
+        .args([
+            "--ignore-signal=XFSZ",
+            env!("CARGO_BIN_EXE_ctx-key-server"),
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+        ])
+        .arg(data.folder.path())
+        .env_remove("DATABASE_URL")
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    Server { process, url: url.trim().to_owned(), set_up_link: None, agent: agent() }
+}
+
+fn limit_files(process: &Child, limit: &str) {
+    // the soft limit alone: who isn't root can't raise the other one again
+    let arguments = [format!("--fsize={limit}:"), "--pid".into(), process.id().to_string()];
+    assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
+}
+
+#[test]
+fn a_locked_database_is_an_answer_and_no_grant() {
+    let fixture = Fixture::new();
+    let (cached, other) = (fixture.key(), fixture.key());
+    wait(Duration::from_secs(5), || status(&fixture.server, &cached) == 200);
+    let locked = || {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_nothing_can_be_made(&fixture));
+            }
+            scope.spawn(|| {
+                let path = format!("{}/{}", fixture.keys_path(), id(&other));
+                assert_unavailable(&fixture.server, "DELETE", &path, &fixture.token, None);
+            });
+            assert_eq!(status(&fixture.server, &cached), 200, "the cache needs no lock");
+        });
+    };
+    if fixture.data.is_postgres() {
+        let mut client = postgres(&fixture.data);
+        let mut transaction = client.transaction().unwrap();
+        transaction.batch_execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE").unwrap();
+        locked();
+        assert_unavailable(&fixture.server, "GET", "/v1/key", &other, None);
+    } else {
+        let client = sqlite(&fixture.data);
+        client.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        locked();
+        assert_eq!(status(&fixture.server, &other), 200, "readers wait for no writer");
+    }
+    wait(LIMIT, || status(&fixture.server, &other) == 200);
+    assert_eq!(fixture.revoke(&other), 204);
+    assert_eq!(status(&fixture.server, &other), 401);
+    assert_eq!(status(&fixture.server, &fixture.key()), 200);
+}
+
+#[test]
+fn a_lost_database_is_an_answer_and_no_grant() {
+    let Some(fixture) = Fixture::on_postgres("a_lost_database_is_an_answer_and_no_grant") else { return };
+    let (proxy, data) = Proxy::before(&fixture.data);
+    let other = Server::start(&data);
+    let (known, unknown) = (fixture.key(), fixture.key());
+    assert_eq!(status(&other, &known), 200);
+    proxy.close(true);
+    assert_unavailable(&other, "GET", "/v1/key", &unknown, None);
+    thread::sleep(Duration::from_secs(1));
+    assert_unavailable(&other, "GET", "/v1/key", &known, None);
+    assert_unavailable(&other, "GET", "/healthz", "", None);
+    proxy.close(false);
+    wait(LIMIT, || status(&other, &unknown) == 200);
+    assert_eq!(other.get("/healthz", None).status(), 200);
+    assert_eq!(fixture.revoke(&known), 204);
+    wait(Duration::from_secs(1), || status(&other, &known) == 401);
+}
+
+#[test]
+fn what_was_begun_is_finished_at_the_end() {
+    let Fixture { mut server, token, company, data, .. } = Fixture::new();
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let body = json!({ "name": "made at the end" }).to_string();
+    let (first, second) = body.split_at(8);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(
+        stream,
+        "POST /api/v1/companies/{company}/projects HTTP/1.1\r\nhost: {address}\r\n\
+         authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{first}",
+        body.len()
+    )
+    .unwrap();
+    let idle = TcpStream::connect(&address).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    let begin = Instant::now();
+    let process = server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    wait(Duration::from_secs(2), || TcpStream::connect(&address).is_err());
+    thread::sleep(Duration::from_millis(500));
+    stream.write_all(second.as_bytes()).unwrap();
+    let answer = common::rest(&stream);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert_eq!(server.process.wait().unwrap().code(), Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
+    drop(idle);
+    assert_eq!(number(&data, "SELECT count(*) FROM projects WHERE name = 'made at the end'"), Some(1));
+}

@@ -1,0 +1,233 @@
+//! What tests of trouble share: a first account, SQL past the server, and a way to PostgreSQL that can be disturbed.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ctx_key::{ApiKey, KeyRecord, Scope};
+use tempfile::TempDir;
+
+use crate::common::{Data, Server};
+
+/// A server with an account, signed in.
+pub struct Fixture {
+    pub server: Server,
+    pub token: String,
+    pub company: String,
+    pub project: String,
+    pub data: Data,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let data = Data::new();
+        let server = Server::start(&data);
+        server.set_up(&data);
+        let (token, company) = server.log_in();
+        let (project, _) = server.key(&token, &company, &["memories:read"]);
+        Self { server, token, company, project, data }
+    }
+
+    /// For tests of what PostgreSQL alone can do.
+    pub fn on_postgres(test: &str) -> Option<Self> {
+        if std::env::var_os("CTX_KEY_TEST_POSTGRES").is_none() {
+            skip(test);
+            return None;
+        }
+        Some(Self::new())
+    }
+
+    pub fn key(&self) -> String {
+        self.server.key_in(&self.token, &self.company, &self.project, &["memories:read"])
+    }
+
+    pub fn keys_path(&self) -> String {
+        format!("/api/v1/companies/{}/api-keys", self.company)
+    }
+
+    pub fn revoke(&self, key: &str) -> u16 {
+        let path = format!("{}/{}", self.keys_path(), id(key));
+        self.server.send("DELETE", &path, Some(&self.token), None).0
+    }
+}
+
+/// Says past the capture of the test harness that a test did nothing.
+pub fn skip(test: &str) {
+    assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "CTX_KEY_TEST_POSTGRES is not set");
+    let _ = writeln!(io::stderr(), "SKIPPED {test}: CTX_KEY_TEST_POSTGRES is not set");
+}
+
+/// The status that a key gets.
+pub fn status(server: &Server, key: &str) -> u16 {
+    server.get("/v1/key", Some(key)).status().as_u16()
+}
+
+pub fn id(key: &str) -> String {
+    ApiKey::parse(key).expect("a key").id().as_str().to_owned()
+}
+
+/// How long it took until something was true, at most `limit`.
+pub fn wait(limit: Duration, mut is_true: impl FnMut() -> bool) -> Duration {
+    let begin = Instant::now();
+    while !is_true() {
+        assert!(begin.elapsed() < limit, "not within {limit:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+    begin.elapsed()
+}
+
+/// A counter of `/metrics`.
+pub fn count(server: &Server, name: &str) -> u64 {
+    let mut response = server.get("/metrics", None);
+    let text = response.body_mut().read_to_string().expect("a text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.expect("the counter").parse().expect("a number")
+}
+
+/// Resident memory of a process, in bytes.
+pub fn memory(server: &Server) -> u64 {
+    let path = format!("/proc/{}/status", server.process.id());
+    let status = std::fs::read_to_string(path).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
+pub fn database_file(data: &Data) -> PathBuf {
+    data.folder.path().join("ctx-key.sqlite")
+}
+
+/// Another data folder of the same PostgreSQL database, for a second server.
+pub fn second(url: String) -> Data {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("has-accounts"), "").expect("a mark");
+    Data { folder, database_url: Some(url) }
+}
+
+pub fn sqlite(data: &Data) -> rusqlite::Connection {
+    let client = rusqlite::Connection::open(database_file(data)).expect("the database");
+    client.busy_timeout(Duration::from_secs(10)).expect("a time limit");
+    client
+}
+
+pub fn postgres(data: &Data) -> postgres::Client {
+    let url = data.database_url.as_ref().expect("PostgreSQL");
+    postgres::Client::connect(url, postgres::NoTls).expect("PostgreSQL")
+}
+
+/// Statements, past the server.
+pub fn execute(data: &Data, sql: &str) {
+    if data.is_postgres() {
+        postgres(data).batch_execute(sql).expect("a statement");
+    } else {
+        sqlite(data).execute_batch(sql).expect("a statement");
+    }
+}
+
+/// A number of 64 bits, past the server.
+pub fn number(data: &Data, sql: &str) -> Option<i64> {
+    if data.is_postgres() {
+        postgres(data).query_one(sql, &[]).expect("a row").get(0)
+    } else {
+        sqlite(data).query_row(sql, [], |row| row.get(0)).expect("a row")
+    }
+}
+
+/// Stores a key that no server made.
+pub fn insert(data: &Data, project: &str, key: &ApiKey) {
+    let record = KeyRecord::new(key, project, Scope::MEMORIES_READ);
+    let digest = hex::encode(record.digest.as_bytes());
+    let digest = if data.is_postgres() { format!(r"'\x{digest}'") } else { format!("x'{digest}'") };
+    execute(
+        data,
+        &format!(
+            "INSERT INTO api_keys (id, digest, project, scopes, name, created_at, updated_at) \
+             VALUES ('{}', {digest}, '{project}', {}, 'by hand', 0, 0)",
+            record.id,
+            record.scopes.bits()
+        ),
+    );
+}
+
+/// Forwards connections to a server, until it is told otherwise.
+pub struct Proxy {
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_paused: AtomicBool,
+    is_closed: AtomicBool,
+    streams: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    pub fn start(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let shared = Arc::<Shared>::default();
+        let theirs = shared.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if !theirs.is_closed.load(Ordering::SeqCst) {
+                    forward(&theirs, client, TcpStream::connect(&target).expect("the target"));
+                }
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// Between a second server and the database of the first.
+    pub fn before(data: &Data) -> (Self, Data) {
+        let url = data.database_url.as_ref().expect("PostgreSQL");
+        let (start, rest) = url.split_once('@').expect("user@host");
+        let (address, name) = rest.split_once('/').expect("host:port/name");
+        let proxy = Self::start(address.to_owned());
+        let url = format!("{start}@127.0.0.1:{}/{name}", proxy.port);
+        (proxy, second(url))
+    }
+
+    /// Holds back what the target says, or no more.
+    pub fn pause(&self, is_paused: bool) {
+        self.shared.is_paused.store(is_paused, Ordering::SeqCst);
+    }
+
+    /// Ends all connections and takes no more, or takes them again.
+    pub fn close(&self, is_closed: bool) {
+        self.shared.is_closed.store(is_closed, Ordering::SeqCst);
+        for stream in self.shared.streams.lock().expect("no panic").drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn forward(shared: &Arc<Shared>, client: TcpStream, target: TcpStream) {
+    let copy = |stream: &TcpStream| stream.try_clone().expect("a stream");
+    shared.streams.lock().expect("no panic").extend([copy(&client), copy(&target)]);
+    let (from, to) = (copy(&client), copy(&target));
+    thread::spawn(move || pass(from, to, || ()));
+    let shared = shared.clone();
+    thread::spawn(move || {
+        pass(target, client, || {
+            while shared.is_paused.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+    });
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, before_each: impl Fn()) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        before_each();
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
