@@ -1,6 +1,11 @@
 // What the pages do better with a script; they work without it.
 "use strict";
 
+// What a browser kept for Back may be over: the session too.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
 const find = (selector) => document.querySelector(selector);
 
 // A real modal: the focus stays in it, and Escape closes it.
@@ -34,9 +39,6 @@ for (const form of document.forms) {
   form.addEventListener("submit", (event) => {
     if (sent) event.preventDefault();
     sent = true;
-  });
-  addEventListener("pageshow", () => {
-    sent = false;
   });
 }
 

@@ -11,12 +11,16 @@ use tokio::sync::Semaphore;
 use crate::clock::seconds;
 use crate::credential::{self, Kind};
 use crate::database::{Connection, Database, DatabaseError, Row};
+use crate::key_store::{self, KeyError};
 
 /// The shortest password that is taken, in characters; NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor.
 pub const SHORTEST_PASSWORD: usize = 15;
 
 /// The longest, in bytes: hashing takes time for each.
 pub const LONGEST_PASSWORD: usize = 1024;
+
+/// What a company begins with.
+const FIRST_PROJECT: &str = "Development";
 
 /// Each takes 19 MiB and 20 ms of a core; more wait.
 static HASHES: Semaphore = Semaphore::const_new(2);
@@ -58,7 +62,7 @@ pub fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
     Ok(connection.query_one("SELECT id FROM accounts LIMIT 1", &[])?.is_none())
 }
 
-/// Makes the account that a set-up link is for, with its company.
+/// Makes the account that a set-up link is for, with its company and a first project.
 pub async fn set_up(
     database: &Database,
     link: String,
@@ -84,6 +88,7 @@ pub async fn set_up(
                 company: Company { id: new_id("org"), slug: slug(&company), name: company },
             };
             insert(connection, &account, password, now)?;
+            first_project(connection, &account)?;
             Ok(account)
         })
         .await
@@ -115,6 +120,15 @@ fn insert(
         ],
     )?;
     Ok(())
+}
+
+fn first_project(connection: &mut Connection, account: &Account) -> Result<(), DatabaseError> {
+    match key_store::create_project(connection, &account.company.id, &account.email, FIRST_PROJECT) {
+        Ok(_) => Ok(()),
+        Err(KeyError::Database(error)) => Err(error),
+        // a new company has no project of this name
+        Err(_) => Err(DatabaseError::unexpected()),
+    }
 }
 
 /// The account with this address and password. An unknown address takes as long as a wrong password.

@@ -2,13 +2,10 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-
-use super::page::Refusal;
 
 const STYLE: &str = include_str!("../../assets/style.css");
 const SCRIPT: &str = include_str!("../../assets/dashboard.js");
@@ -24,13 +21,19 @@ pub(super) fn version() -> &'static str {
     &VERSION
 }
 
-pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let (kind, content) = match name.as_str() {
-        "style.css" => ("text/css; charset=utf-8", STYLE),
-        "dashboard.js" => ("text/javascript; charset=utf-8", SCRIPT),
-        "favicon.svg" => ("image/svg+xml", ICON),
-        _ => return Refusal::no_page().into_response(),
-    };
+pub(super) async fn style(headers: HeaderMap) -> Response {
+    serve(&headers, "text/css; charset=utf-8", STYLE)
+}
+
+pub(super) async fn script(headers: HeaderMap) -> Response {
+    serve(&headers, "text/javascript; charset=utf-8", SCRIPT)
+}
+
+pub(super) async fn icon(headers: HeaderMap) -> Response {
+    serve(&headers, "image/svg+xml", ICON)
+}
+
+fn serve(headers: &HeaderMap, kind: &'static str, content: &'static str) -> Response {
     let tag = format!("\"{}\"", version());
     let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let kept = [(CACHE_CONTROL, "public, max-age=31536000, immutable"), (ETAG, &tag)];

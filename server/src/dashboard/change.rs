@@ -1,8 +1,9 @@
 //! Rotate, revoke and delete: a dialog asks before each.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use ctx_key::{ApiKey, KeyId, UnixTime};
 
@@ -57,9 +58,9 @@ struct DeletePage {
 pub(super) async fn ask_rotate(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    KeyOfPath(id): KeyOfPath,
 ) -> Result<Response, Refusal> {
-    let key = shown_key(&state, &signed_in, &id).await?;
+    let key = shown_key(&state, &signed_in, id).await?;
     let keys = shown_keys(&state, &signed_in).await?;
     let form = credential::random();
     Ok(page(StatusCode::OK, &RotatePage { frame: Frame::new(&signed_in, "/keys"), keys, key, form }))
@@ -68,9 +69,9 @@ pub(super) async fn ask_rotate(
 pub(super) async fn ask_revoke(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    KeyOfPath(id): KeyOfPath,
 ) -> Result<Response, Refusal> {
-    let key = shown_key(&state, &signed_in, &id).await?;
+    let key = shown_key(&state, &signed_in, id).await?;
     let keys = shown_keys(&state, &signed_in).await?;
     Ok(page(StatusCode::OK, &RevokePage { frame: Frame::new(&signed_in, "/keys"), keys, key }))
 }
@@ -78,33 +79,39 @@ pub(super) async fn ask_revoke(
 pub(super) async fn ask_delete(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    KeyOfPath(id): KeyOfPath,
 ) -> Result<Response, Refusal> {
-    let key = shown_key(&state, &signed_in, &id).await?;
+    let key = shown_key(&state, &signed_in, id).await?;
     let keys = shown_keys(&state, &signed_in).await?;
     Ok(page(StatusCode::OK, &DeletePage { frame: Frame::new(&signed_in, "/keys"), keys, key }))
 }
 
-async fn shown_key(state: &AppState, signed_in: &SignedIn, id: &str) -> Result<ShownKey, Refusal> {
-    let id = key_id(id)?;
+async fn shown_key(state: &AppState, signed_in: &SignedIn, id: KeyId) -> Result<ShownKey, Refusal> {
     let company = signed_in.account.company.id.clone();
     let key = state.database.read(move |connection| key_store::find(connection, &company, id)).await?;
     Ok(ShownKey::new(&key, UnixTime::now()))
 }
 
-/// What is no id is answered as an id that no key has.
-fn key_id(text: &str) -> Result<KeyId, Refusal> {
-    text.parse().map_err(|_| Refusal::no_page())
+/// The id in the path. What is none is answered as an id that no key has.
+pub(super) struct KeyOfPath(KeyId);
+
+impl FromRequestParts<AppState> for KeyOfPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Refusal> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let id = path.ok().and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(Refusal::no_page)
+    }
 }
 
 pub(super) async fn rotate(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    KeyOfPath(id): KeyOfPath,
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let id = key_id(&id)?;
     let overlap = overlap(form.text("overlap"))?;
     let token = form.one_time_token()?.to_owned();
     let (company, email) = (signed_in.account.company.id.clone(), signed_in.account.email.clone());
@@ -151,11 +158,10 @@ fn replaced(old: &ListedKey) -> Replaced {
 pub(super) async fn revoke(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    KeyOfPath(id): KeyOfPath,
     form: Form,
 ) -> Result<Redirect, Refusal> {
     form.check_token(&signed_in.session)?;
-    let id = key_id(&id)?;
     let account = signed_in.account;
     state
         .database
@@ -167,11 +173,10 @@ pub(super) async fn revoke(
 pub(super) async fn delete(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    KeyOfPath(id): KeyOfPath,
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let id = key_id(&id)?;
     let account = signed_in.account;
     state
         .database

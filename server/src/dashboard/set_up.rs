@@ -1,6 +1,7 @@
 //! The first page of an account: a one-time link leads to it.
 
 use askama::Template;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
@@ -33,14 +34,14 @@ impl SetUpPage<'_> {
 
 #[derive(Deserialize)]
 pub(super) struct Link {
-    #[serde(default)]
     link: String,
 }
 
 pub(super) async fn show(
     State(state): State<AppState>,
-    Query(Link { link }): Query<Link>,
+    query: Result<Query<Link>, QueryRejection>,
 ) -> Result<Response, Refusal> {
+    let link = query.map_err(|_| Refusal::no_link())?.0.link;
     let text = link.clone();
     let known = move |connection: &mut _| credential::find(connection, Kind::SetUp, &text, UnixTime::now());
     state.database.read::<_, DatabaseError>(known).await?.ok_or_else(Refusal::no_link)?;
