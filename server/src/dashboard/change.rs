@@ -142,8 +142,6 @@ fn replace(
     overlap: u64,
     form: &str,
 ) -> Result<(ApiKey, ListedKey, ListedKey), KeyError> {
-    // another company's key is not told from one that isn't there, whatever the form
-    key_store::find(connection, company, id)?;
     spend(connection, form)?;
     let (key, new) = key_store::rotate(connection, company, actor, id, overlap, form)?;
     let old = key_store::find(connection, company, id)?;

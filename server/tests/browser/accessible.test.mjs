@@ -1,0 +1,111 @@
+// axe-core finds nothing on any page: light and dark, wide and narrow; and nothing moves for whom that is too much.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+import { startDashboard } from "./fixture.mjs";
+import { choose, createButton, createKey, fillForm, shownKey, signIn } from "./person.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const dashboard = await startDashboard();
+
+const WIDE = { width: 1280, height: 800 };
+// a window of 1280 pixels at 400 %: WCAG 2.2, 1.4.10
+const NARROW = { width: 320, height: 640 };
+
+/** Looks at the page as it stands: one that is shown once can't be loaded again. */
+async function examine(page) {
+  for (const viewport of [WIDE, NARROW]) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const where = `${page.url()}, ${colorScheme}, ${viewport.width} pixels wide`;
+      assert.deepEqual(await violations(page), [], where);
+      const { scrolled, moving } = await page.evaluate(() => ({
+        scrolled: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        moving: document.getAnimations().length,
+      }));
+      assert.ok(scrolled <= 0, `${where}: ${scrolled} pixels to scroll sideways`);
+      assert.equal(moving, 0, `${where}: something moves`);
+    }
+  }
+  await page.setViewportSize(WIDE);
+}
+
+/** The policy forbids scripts in the page; what the debugger evaluates is not subject to it. */
+async function violations(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    // without fetching stylesheets, which the policy refuses
+    axe.run(document, { preload: false, rules: { "target-size": { enabled: true } } }),
+  );
+  return violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => node.html) }));
+}
+
+test("axe-core finds what is wrong", () =>
+  dashboard.asStranger(async (page) => {
+    await page.setContent('<!doctype html><html lang="en"><title>t</title><main><h1>h</h1><input></main>');
+    assert.deepEqual(
+      (await violations(page)).map(({ id }) => id),
+      ["label"],
+    );
+  }));
+
+test("the pages of a stranger", () =>
+  dashboard.asStranger(async (page) => {
+    for (const path of ["/sign-in", `/set-up?link=${"0".repeat(64)}`, "/set-up"]) {
+      await page.goto(path);
+      await examine(page);
+    }
+    await page.goto("/sign-in");
+    await signIn(page, "another long password");
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+  }));
+
+test("the list, empty and full, and the audit log", () =>
+  dashboard.asOwner(async (page) => {
+    await page.goto("/keys");
+    await examine(page);
+    await createKey(page, { name: "A name which is as long as somebody gives a key who is in no hurry" });
+    await createKey(page, { name: "B".repeat(100), newProject: "P".repeat(100) });
+    await createKey(page, { name: "to be revoked", expires: "30" });
+    const dialog = await choose(page, "to be revoked", "Revoke");
+    await dialog.getByRole("button", { name: "Revoke" }).click();
+    await page.waitForURL("**/keys");
+    await examine(page);
+    await page.goto("/audit");
+    await examine(page);
+    await page.goto("/keys/000000000000/rotate");
+    await examine(page);
+  }));
+
+test("the form, its errors, the new key, and the form sent twice", () =>
+  dashboard.asOwner(async (page) => {
+    const dialog = await fillForm(page, { scopes: [] });
+    await examine(page);
+    await createButton(dialog).click();
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+    await fillForm(page, { name: "shown" });
+    const token = await dialog.locator("[name=form]").inputValue();
+    await createButton(dialog).click();
+    await shownKey(page);
+    await examine(page);
+    await fillForm(page, { name: "shown" });
+    await dialog.locator("[name=form]").evaluate((field, value) => (field.value = value), token);
+    await createButton(dialog).click();
+    await page.getByRole("heading", { name: "This form was already sent" }).waitFor();
+    await examine(page);
+  }));
+
+test("the questions before a key is changed", () =>
+  dashboard.asOwner(async (page) => {
+    await createKey(page, { name: "in question" });
+    for (const action of ["Rotate", "Revoke", "Delete"]) {
+      await choose(page, "in question", action);
+      await examine(page);
+    }
+  }));

@@ -1,0 +1,59 @@
+// From the printed link to the first page, out, and in again.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { startDashboard } from "./fixture.mjs";
+import { goBack, signIn } from "./person.mjs";
+
+// its set-up is the printed link's first use
+const dashboard = await startDashboard();
+
+const heading = (page) => page.getByRole("heading", { level: 1, name: "API Keys" });
+
+test("the list is empty after the set-up, and says what to do", () =>
+  dashboard.asOwner(async (page) => {
+    await page.goto("/keys");
+    await heading(page).waitFor();
+    await page.getByText("no API keys").waitFor();
+    await page.getByRole("link", { name: "Create API Key" }).first().click();
+    await page.getByRole("dialog", { name: "Create API Key" }).waitFor();
+  }));
+
+test("the link of the set-up is good for once", () =>
+  dashboard.asStranger(async (page) => {
+    await page.goto(dashboard.setUpLink);
+    await page.getByRole("heading", { name: "This set-up link is not valid" }).waitFor();
+    await page.goto("/keys");
+    await page.waitForURL("**/sign-in");
+  }));
+
+test("a wrong password is refused, the right one opens the list", () =>
+  dashboard.asStranger(async (page) => {
+    await page.goto("/keys");
+    await page.waitForURL("**/sign-in");
+    await signIn(page, "another long password");
+    await page.getByRole("alert").waitFor();
+    assert.equal(await page.getByLabel("Password").inputValue(), "");
+    await signIn(page);
+    await page.waitForURL("**/keys");
+    await heading(page).waitFor();
+  }));
+
+test("who signs out is out, also by way of Back", () =>
+  dashboard.asStranger(async (page, context) => {
+    await page.goto("/sign-in");
+    await signIn(page);
+    await page.waitForURL("**/keys");
+    const [session] = (await context.cookies()).filter((cookie) => cookie.httpOnly);
+    assert.equal(session.sameSite, "Lax");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL("**/sign-in");
+    await goBack(page);
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    assert.equal(await heading(page).count(), 0);
+    // the server has ended the session: the cookie opens nothing any more
+    await context.addCookies([session]);
+    await page.goto("/keys");
+    await page.waitForURL("**/sign-in");
+  }));

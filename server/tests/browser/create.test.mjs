@@ -1,0 +1,226 @@
+// A key is made once, shown once, and copied exactly.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+
+import { startDashboard } from "./fixture.mjs";
+import {
+  KEY,
+  countKeys,
+  createButton,
+  createKey,
+  fillForm,
+  goBack,
+  newProjectField,
+  openedDialog,
+  projectField,
+  rowOf,
+  scopeBox,
+  shownKey,
+} from "./person.mjs";
+
+const dashboard = await startDashboard();
+
+/** Goes on by Tab until the focus is there; whatever else is passed. */
+async function tabTo(page, locator) {
+  for (let presses = 0; presses < 40; presses += 1) {
+    if (await locator.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail(`Tab does not lead to ${locator}`);
+}
+
+/** What has the focus: an element of the dialog, the page's body while it is in the browser's own controls, or another. */
+function focus(page) {
+  return page.evaluate(() => {
+    const element = document.activeElement;
+    if (element.closest("[role=dialog], dialog")) return element.name || element.textContent;
+    return element === document.body ? "body" : "outside";
+  });
+}
+
+test("a key is made with the keyboard alone", () =>
+  dashboard.asOwner(async (page) => {
+    await page.goto("/keys");
+    await tabTo(page, page.getByRole("link", { name: "Create API Key" }).first());
+    await page.keyboard.press("Enter");
+    const dialog = await openedDialog(page, "**/keys/new");
+    await tabTo(page, dialog.getByLabel("Name", { exact: true }));
+    await page.keyboard.type("Production - Web App");
+    await tabTo(page, projectField(dialog));
+    await page.keyboard.type("New project");
+    await tabTo(page, newProjectField(dialog));
+    await page.keyboard.type("Production");
+    for (const scope of ["memories:read", "chats:write"]) {
+      await tabTo(page, scopeBox(dialog, scope));
+      await page.keyboard.press("Space");
+    }
+    await tabTo(page, createButton(dialog));
+    await page.keyboard.press("Enter");
+    const key = await shownKey(page);
+    assert.match(key, KEY);
+    const { status, body } = await dashboard.present(key);
+    assert.equal(status, 200);
+    assert.deepEqual(body.scopes, ["memories:read", "chats:write"]);
+    await page.goto("/keys");
+    await rowOf(page, "Production - Web App").getByText("Production", { exact: true }).waitFor();
+  }));
+
+test("the focus begins in the dialog, stays in it, and Escape closes it", () =>
+  dashboard.asOwner(async (page) => {
+    await page.goto("/keys");
+    await page.getByRole("link", { name: "Create API Key" }).first().click();
+    await openedDialog(page, "**/keys/new");
+    const first = await focus(page);
+    assert.ok(!["body", "outside"].includes(first), `the focus begins at ${first}`);
+    for (const step of ["Tab", "Shift+Tab"]) {
+      const seen = [];
+      for (let presses = 0; presses < 40; presses += 1) {
+        await page.keyboard.press(step);
+        seen.push(await focus(page));
+      }
+      assert.ok(!seen.includes("outside"), `${step} leaves the dialog: ${seen}`);
+      assert.ok(seen.indexOf("Create") !== seen.lastIndexOf("Create"), `${step} does not go round: ${seen}`);
+    }
+    await page.keyboard.press("Escape");
+    await page.waitForURL("**/keys");
+    assert.equal(await page.getByRole("dialog").count(), 0);
+  }));
+
+test("Cancel leads back to the list", () =>
+  dashboard.asOwner(async (page) => {
+    const dialog = await fillForm(page, { name: "never made" });
+    await dialog.getByRole("link", { name: "Cancel" }).click();
+    await page.waitForURL("**/keys");
+    assert.equal(await rowOf(page, "never made").count(), 0);
+  }));
+
+test("no scope is checked at first; without one the form says so and keeps what was typed", () =>
+  dashboard.asOwner(async (page) => {
+    const before = await countKeys(page);
+    const dialog = await fillForm(page, { name: "no scopes", newProject: "Staging", scopes: [], expires: "90" });
+    assert.equal(await dialog.getByRole("checkbox").count(), 6);
+    assert.equal(await dialog.getByRole("checkbox", { checked: true }).count(), 0);
+    await createButton(dialog).click();
+    await page.getByRole("alert").getByText("scope").first().waitFor();
+    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "no scopes");
+    assert.equal(await projectField(dialog).inputValue(), "new");
+    assert.equal(await newProjectField(dialog).inputValue(), "Staging");
+    assert.equal(await dialog.getByLabel("Expires").inputValue(), "90");
+    await scopeBox(dialog, "users:read").check();
+    await createButton(dialog).click();
+    assert.match(await shownKey(page), KEY);
+    assert.equal(await countKeys(page), before + 1);
+    await rowOf(page, "no scopes").getByText("Staging").waitFor();
+  }));
+
+test("a project is made with a key, and can be chosen from then on", () =>
+  dashboard.asOwner(async (page) => {
+    await createKey(page, { name: "in a new project", newProject: "Research" });
+    await createKey(page, { name: "in the same project", project: "Research" });
+    await countKeys(page);
+    for (const name of ["in a new project", "in the same project"]) {
+      await rowOf(page, name).getByText("Research", { exact: true }).waitFor();
+    }
+  }));
+
+test("what is copied is the key, exactly", () =>
+  dashboard.asOwner(
+    async (page) => {
+      const key = await createKey(page, { name: "copied" });
+      assert.match(key, new RegExp(`^${KEY.source}$`));
+      await page.evaluate(() => navigator.clipboard.writeText("what was there before"));
+      await page.getByRole("button", { name: "Copy" }).click();
+      await page.getByRole("status").getByText("Copied").waitFor();
+      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
+    },
+    { permissions: ["clipboard-read", "clipboard-write"] },
+  ));
+
+test("the line for .env holds the key, and the command opens the API with it", () =>
+  dashboard.asOwner(async (page) => {
+    const key = await createKey(page, { name: "tried", scopes: ["users:read"] });
+    const line = (await page.getByRole("region", { name: ".env" }).innerText()).trimEnd();
+    assert.equal(line, `MEMORYKIT_API_KEY=${key}`);
+    const command = await page.getByRole("region", { name: "Command" }).innerText();
+    assert.ok(!command.includes(key), "the key would stand in the history of the shell");
+    const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] };
+    const output = execFileSync("sh", ["-euc", `export ${line}\n${command}`], options);
+    assert.equal(JSON.parse(output).id, key.slice(4, 16));
+  }));
+
+test("where the clipboard is refused, the key is selected, to be copied by hand", () =>
+  dashboard.asOwner(async (page) => {
+    await page.addInitScript(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
+    });
+    const key = await createKey(page, { name: "copied by hand" });
+    await page.getByRole("button", { name: "Copy" }).click();
+    await page.waitForFunction(() => document.activeElement.id === "new-key");
+    assert.equal(await page.evaluate(() => getSelection().toString()), key);
+  }));
+
+test("a reload makes no second key, and shows the first no more", () =>
+  dashboard.asOwner(async (page) => {
+    const before = await countKeys(page);
+    const key = await createKey(page, { name: "reloaded" });
+    await page.reload();
+    assert.ok(!(await page.content()).includes(key));
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    assert.equal(await countKeys(page), before + 1);
+    assert.ok(!(await page.content()).includes(key));
+  }));
+
+test("Back does not bring the key back", () =>
+  dashboard.asOwner(async (page) => {
+    const key = await createKey(page, { name: "left" });
+    await page.getByRole("link", { name: "Done" }).click();
+    await rowOf(page, "left").waitFor();
+    for (let pages = 0; pages < 2; pages += 1) {
+      await goBack(page);
+      await page.getByRole("heading").first().waitFor();
+      assert.ok(!(await page.content()).includes(key), page.url());
+    }
+    await page.goto("/keys");
+    assert.equal(await rowOf(page, "left").count(), 1);
+  }));
+
+test("the same form in two tabs makes one key, and says which", () =>
+  dashboard.asOwner(async (page, context) => {
+    const before = await countKeys(page);
+    const dialog = await fillForm(page, { name: "sent twice" });
+    const other = await context.newPage();
+    const copy = await fillForm(other, { name: "sent twice" });
+    const token = await dialog.locator("[name=form]").inputValue();
+    await copy.locator("[name=form]").evaluate((field, value) => (field.value = value), token);
+    await createButton(dialog).click();
+    const key = await shownKey(page);
+    await createButton(copy).click();
+    await other.getByRole("heading", { name: "This form was already sent" }).waitFor();
+    await other.getByText(`${key.slice(0, 16)}***`).waitFor();
+    assert.ok(!(await other.content()).includes(key));
+    assert.equal(await countKeys(page), before + 1);
+  }));
+
+test("a double click on Create sends one form, and shows its key", () =>
+  dashboard.asOwner(async (page) => {
+    const before = await countKeys(page);
+    const dialog = await fillForm(page, { name: "double click" });
+    let sent = 0;
+    await page.route("**/keys", async (route) => {
+      sent += 1;
+      // so that the second click comes before the answer
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await route.continue().catch(() => {});
+    });
+    const { x, y } = await createButton(dialog).boundingBox();
+    await page.mouse.click(x + 5, y + 5);
+    await page.waitForTimeout(100);
+    await page.mouse.click(x + 5, y + 5);
+    const key = await shownKey(page);
+    assert.equal(sent, 1);
+    await page.unrouteAll();
+    assert.equal((await dashboard.present(key)).status, 200);
+    assert.equal(await countKeys(page), before + 1);
+  }));

@@ -1,0 +1,89 @@
+// What every test file begins with: a server whose first account is made, a browser, and pages that may not complain.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { after } from "node:test";
+import { chromium } from "playwright-core";
+
+import { setUp } from "./person.mjs";
+import { startServer } from "./server.mjs";
+
+/** Each test file has one of these; it is stopped when the file's tests are over. */
+export async function startDashboard() {
+  const server = await startServer();
+  const browser = await startBrowser();
+  const dashboard = new Dashboard(server, browser);
+  after(() => dashboard.stop());
+  await dashboard.asStranger(async (page, context) => {
+    await setUp(page, server.setUpLink);
+    dashboard.session = await context.storageState();
+  });
+  return dashboard;
+}
+
+function startBrowser() {
+  const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim();
+  return chromium.launch({
+    executablePath,
+    // Chromium refuses to run as root with its sandbox
+    chromiumSandbox: process.getuid() !== 0,
+    // people's browsers have this cache, and a page in it could come back with a key
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
+}
+
+class Dashboard {
+  constructor(server, browser) {
+    this.server = server;
+    this.browser = browser;
+    this.url = server.url;
+    this.setUpLink = server.setUpLink;
+  }
+
+  async stop() {
+    await this.browser.close();
+    await this.server.stop();
+  }
+
+  /** Does `work` with a new page of somebody who is signed in. */
+  asOwner(work, options = {}) {
+    return this.asStranger(work, { storageState: this.session, ...options });
+  }
+
+  /** The same with a page that has no cookies. */
+  async asStranger(work, { mayComplain = false, ...options } = {}) {
+    const context = await this.browser.newContext({ baseURL: this.url, ...options });
+    context.setDefaultTimeout(10_000);
+    const complaints = listen(context);
+    try {
+      await work(await context.newPage(), context);
+      if (!mayComplain) assert.deepEqual(complaints(), [], "the browser complained");
+    } finally {
+      await context.close();
+    }
+  }
+
+  /** What the API answers to a program with this key. */
+  async present(key) {
+    const response = await fetch(`${this.url}/v1/key`, { headers: { authorization: `Bearer ${key}` } });
+    return { status: response.status, body: await response.json() };
+  }
+}
+
+/** Collects the errors and warnings of a context's pages, among them what the content security policy has refused. */
+function listen(context) {
+  const complaints = [];
+  const refusedPages = new Set();
+  context.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) {
+      complaints.push({ text: message.text(), url: message.location().url });
+    }
+  });
+  context.on("weberror", (error) => complaints.push({ text: String(error.error()) }));
+  context.on("response", (response) => {
+    if (response.status() >= 400 && response.request().isNavigationRequest()) refusedPages.add(response.url());
+  });
+  // a page with an error's status is an answer, and not a failure
+  const isAnswer = ({ text, url }) => text.startsWith("Failed to load resource") && refusedPages.has(url);
+  return () => complaints.filter((complaint) => !isAnswer(complaint));
+}
