@@ -10,27 +10,32 @@ use ctx_key_server::connections::serve;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::metrics::Metrics;
 use ctx_key_server::routes::surround;
-use ctx_key_server::state::AppState;
+use ctx_key_server::sign_in_limit::SignInLimit;
+use ctx_key_server::state::Shared;
 use ctx_key_server::verifier::Verifier;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).ok_or("usage: unguarded ADDRESS:PORT")?;
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).init();
     let (database, metrics) = (Database::open(Location::Sqlite("never-opened".into())), Metrics::new());
-    let state = AppState {
+    let shared = Shared {
         verifier: Arc::new(Verifier::new(database.clone(), metrics.clone())),
         database,
         metrics,
-        sign_ins: Arc::default(),
+        sign_ins: SignInLimit::default(),
         is_secure: false,
-        public_url: "".into(),
+        public_url: String::new(),
     };
-    let routes = Router::new().route("/v1/key", get(show));
-    serve(TcpListener::bind(address).await?, surround(routes, state), std::future::pending()).await;
+    // as deep as the guarded one
+    let routes = Router::new().nest("/v1", Router::new().route("/key", get(show)));
+    serve(TcpListener::bind(address).await?, surround(routes, shared.into()), std::future::pending()).await;
     Ok(())
 }
 

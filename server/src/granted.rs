@@ -1,5 +1,7 @@
 //! What a handler of the API takes, so that its signature says which scope it needs.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Method, request::Parts};
@@ -18,7 +20,7 @@ pub const USERS_READ: u32 = Scope::USERS_READ.bits();
 pub const USERS_WRITE: u32 = Scope::USERS_WRITE.bits();
 
 /// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
-pub struct Granted<const SCOPES: u32>(pub Grant<Owner>);
+pub struct Granted<const SCOPES: u32>(pub Grant<Arc<Owner>>);
 
 impl<const SCOPES: u32> Granted<SCOPES> {
     pub fn project(&self) -> &str {
@@ -41,7 +43,7 @@ impl<const SCOPES: u32> FromRequestParts<AppState> for Granted<SCOPES> {
 }
 
 /// The grant of any valid key.
-pub struct AnyKey(pub Grant<Owner>);
+pub struct AnyKey(pub Grant<Arc<Owner>>);
 
 impl FromRequestParts<AppState> for AnyKey {
     type Rejection = ApiError;
@@ -52,7 +54,7 @@ impl FromRequestParts<AppState> for AnyKey {
 }
 
 /// Logs and counts the reason's label, and logs the key's id: neither is secret.
-async fn admit(parts: &Parts, state: &AppState, required: Scope) -> Result<Grant<Owner>, ApiError> {
+async fn admit(parts: &Parts, state: &AppState, required: Scope) -> Result<Grant<Arc<Owner>>, ApiError> {
     if is_from_browser(&parts.method, &parts.headers) {
         return Err(ApiError::browser());
     }

@@ -21,7 +21,8 @@ use crate::listener;
 use crate::metrics::Metrics;
 use crate::migration::{LATEST, migrate};
 use crate::routes::routes;
-use crate::state::AppState;
+use crate::sign_in_limit::SignInLimit;
+use crate::state::{AppState, Shared};
 use crate::verifier::Verifier;
 
 /// How often the uses of keys are written down.
@@ -56,15 +57,15 @@ impl Server {
         if let Some(url) = &config.database_url {
             listener::start(url.clone(), &verifier, stop.clone());
         }
-        let state = AppState {
+        let shared = Shared {
             database,
             verifier,
             metrics,
-            sign_ins: Arc::default(),
+            sign_ins: SignInLimit::default(),
             is_secure: public_url.starts_with("https://"),
-            public_url: public_url.into(),
+            public_url,
         };
-        Ok(Self { listener, state, stop, _lock: lock })
+        Ok(Self { listener, state: shared.into(), stop, _lock: lock })
     }
 
     pub fn address(&self) -> Result<SocketAddr, std::io::Error> {

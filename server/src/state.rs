@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::database::Database;
@@ -7,15 +8,32 @@ use crate::metrics::Metrics;
 use crate::sign_in_limit::SignInLimit;
 use crate::verifier::Verifier;
 
-/// A clone shares all of it.
+/// A clone shares all of it. There are a dozen for each request, so that one count is kept and not eight.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// The parts of [`AppState`].
+pub struct Shared {
     pub database: Database,
     pub verifier: Arc<Verifier>,
     pub metrics: Arc<Metrics>,
-    pub sign_ins: Arc<SignInLimit>,
+    pub sign_ins: SignInLimit,
     /// Whether cookies are for HTTPS alone.
     pub is_secure: bool,
     /// Under which address this server is reached, for what the dashboard shows.
-    pub public_url: Arc<str>,
+    pub public_url: String,
+}
+
+impl From<Shared> for AppState {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
