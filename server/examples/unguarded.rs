@@ -9,7 +9,7 @@ use axum::routing::get;
 use ctx_key_server::connections::serve;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::metrics::Metrics;
-use ctx_key_server::routes::surround;
+use ctx_key_server::routes::{in_json, surround};
 use ctx_key_server::sign_in_limit::SignInLimit;
 use ctx_key_server::state::Shared;
 use ctx_key_server::verifier::Verifier;
@@ -31,11 +31,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         metrics,
         sign_ins: SignInLimit::default(),
         is_secure: false,
+        is_behind_proxy: false,
         public_url: String::new(),
     };
     // as deep as the guarded one
     let routes = Router::new().nest("/v1", Router::new().route("/key", get(show)));
-    serve(TcpListener::bind(address).await?, surround(routes, shared.into()), std::future::pending()).await;
+    serve(
+        TcpListener::bind(address).await?,
+        surround(in_json(routes), shared.into()),
+        std::future::pending(),
+    )
+    .await;
     Ok(())
 }
 

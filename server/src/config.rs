@@ -25,6 +25,10 @@ pub struct Config {
     #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 
+    /// A proxy stands in front, and says in X-Forwarded-For who asks, for the limit of sign-ins
+    #[arg(long, env = "CTX_KEY_BEHIND_PROXY")]
+    pub behind_proxy: bool,
+
     /// Log as lines of JSON
     #[arg(long, env = "CTX_KEY_LOG_JSON")]
     pub log_json: bool,

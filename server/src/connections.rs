@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +19,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use tracing::{debug, info, warn};
+
+mod rest;
 
 /// How many there are at once; the next ones wait.
 const MOST: usize = 4096;
@@ -75,10 +78,14 @@ async fn talk(stream: TcpStream, address: SocketAddr, router: Router, mut ended:
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         async move {
-            let mut request = request.map(Body::new);
+            let (mut request, rest) = rest::keep(request);
             request.extensions_mut().insert(ConnectInfo(address));
-            let response = Service::<Request>::call(&mut router, request).await;
-            Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
+            let mut response =
+                Service::<Request>::call(&mut router, request).await.unwrap_or_else(|never| match never {});
+            if !rest.read_to_end().await {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()

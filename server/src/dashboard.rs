@@ -21,6 +21,7 @@ use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
+use crate::routes::end_all;
 use crate::state::AppState;
 use page::Refusal;
 
@@ -31,7 +32,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 pub fn routes(state: AppState) -> Router<AppState> {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(async || Redirect::to("/keys")))
         .route("/set-up", get(set_up::show).post(set_up::set_up))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
@@ -47,8 +48,8 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/assets/favicon.svg", get(assets::icon))
         .fallback(async || Refusal::no_page())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
-        .layer(DefaultBodyLimit::max(form::LARGEST))
-        .layer(middleware::from_fn_with_state(state, protect))
+        .layer(DefaultBodyLimit::max(form::LARGEST));
+    end_all(pages, Refusal::timeout, Refusal::internal).layer(middleware::from_fn_with_state(state, protect))
 }
 
 async fn protect(State(state): State<AppState>, request: Request, next: Next) -> Response {

@@ -1,9 +1,11 @@
 //! What handlers read from a request, refused with 400 and a sentence.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::{StatusCode, request::Parts};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
+use axum::http::{HeaderMap, StatusCode, request::Parts};
 use ctx_key::scan::redact_str;
 use serde::de::DeserializeOwned;
 
@@ -93,4 +95,23 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
         path.map(|axum::extract::Path(path)| Self(path))
             .map_err(|_| ApiError::not_found("there is nothing at this path"))
     }
+}
+
+/// Who asks: whom the connection is with, or whom the proxy in front names.
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequestParts<AppState> for ClientAddress {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let named = state.is_behind_proxy.then(|| forwarded(&parts.headers)).flatten();
+        let connected = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        named.or_else(connected).map(Self).ok_or_else(ApiError::internal)
+    }
+}
+
+/// The last address of `X-Forwarded-For`, which the proxy itself has added: the others are what it was told.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next()?.trim().parse().ok()
 }

@@ -1,9 +1,7 @@
 //! The API with which a program makes keys for an account. An API key opens none of it.
 
-use std::net::SocketAddr;
-
 use axum::Router;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{StatusCode, request::Parts};
 use axum::routing::{delete, get, post};
@@ -16,7 +14,7 @@ use crate::clock::{iso_seconds, seconds};
 use crate::credential::{self, Kind};
 use crate::database::{Connection, DatabaseError};
 use crate::error::ApiError;
-use crate::extract::{Json, Segment};
+use crate::extract::{ClientAddress, Json, Segment};
 use crate::key_store::{self, LONGEST_NAME, ListedKey, NewKey, State as KeyState};
 use crate::state::AppState;
 
@@ -81,10 +79,10 @@ struct LogIn {
 
 async fn log_in(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     Json(body): Json<LogIn>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    state.sign_ins.check(&body.email, address.ip()).map_err(ApiError::too_many)?;
+    state.sign_ins.check(&body.email, address).map_err(ApiError::too_many)?;
     let account = account::sign_in(&state.database, &body.email, body.password).await?;
     let account = account.ok_or(ApiError::unauthenticated("the e-mail address or the password is wrong"))?;
     let id = account.id.clone();

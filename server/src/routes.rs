@@ -1,5 +1,6 @@
 //! All routes, and what stands around each.
 
+use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -28,16 +29,41 @@ const BODY: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(20);
 
 pub fn routes(state: AppState) -> Router {
-    let routes = Router::new()
+    let for_programs = Router::new()
         .nest("/v1", api::routes())
         // a nest leaves this one out
         .route("/v1/", any(api::not_found))
         .nest("/api/v1", management::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
-        .route("/openapi.json", get(openapi))
-        .merge(dashboard::routes(state.clone()));
-    surround(routes, state)
+        .route("/openapi.json", get(openapi));
+    let for_people = dashboard::routes(state.clone());
+    surround(in_json(for_programs).merge(for_people), state)
+}
+
+/// Routes for programs, which are told in JSON also of what no handler says.
+pub fn in_json(routes: Router<AppState>) -> Router<AppState> {
+    end_all(routes, ApiError::timeout, ApiError::internal)
+}
+
+/// Ends handlers that take too long or panic, with an answer all the same.
+pub fn end_all<T: IntoResponse + 'static>(
+    routes: Router<AppState>,
+    timeout: fn() -> T,
+    internal: fn() -> T,
+) -> Router<AppState> {
+    let give_up = move |request: Request, next: Next| async move {
+        match tokio::time::timeout(ANSWER, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => timeout().into_response(),
+        }
+    };
+    // a panic's message stays in the log of the process
+    let panicked = move |_: Box<dyn Any + Send>| {
+        error!("a handler panicked");
+        internal().into_response()
+    };
+    routes.layer(middleware::from_fn(give_up)).layer(CatchPanicLayer::custom(panicked))
 }
 
 /// What stands around each route: limits, headers, a log line, an id.
@@ -45,8 +71,6 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(RequestBodyTimeoutLayer::new(BODY))
-        .layer(middleware::from_fn(give_up))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(SetResponseHeaderLayer::if_not_present(
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),
@@ -74,19 +98,6 @@ async fn metrics(State(state): State<AppState>) -> Response {
 
 async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
-}
-
-async fn give_up(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(ANSWER, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::timeout().into_response(),
-    }
-}
-
-/// A panic's message stays in the log of the process.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    error!("a handler panicked");
-    ApiError::internal().into_response()
 }
 
 /// One log line and one count for each request: the route, and not the path, which could be anything.

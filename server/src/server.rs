@@ -63,6 +63,7 @@ impl Server {
             metrics,
             sign_ins: SignInLimit::default(),
             is_secure: public_url.starts_with("https://"),
+            is_behind_proxy: config.behind_proxy,
             public_url,
         };
         Ok(Self { listener, state: shared.into(), stop, _lock: lock })

@@ -1,11 +1,12 @@
 //! How often somebody may try a password.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use sha2::{Digest, Sha256};
 
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
@@ -15,7 +16,8 @@ const MANY: usize = 10_000;
 
 /// Five a minute for an account, twenty for an address; who waits may go on.
 pub struct SignInLimit {
-    accounts: RateLimiter<String, HashMapStateStore<String>, DefaultClock>,
+    /// By the SHA-256 of the e-mail address, which could be of any length.
+    accounts: RateLimiter<[u8; 32], HashMapStateStore<[u8; 32]>, DefaultClock>,
     addresses: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
 }
 
@@ -37,9 +39,17 @@ impl SignInLimit {
         }
         let now = DefaultClock::default().now();
         let by_address =
-            self.addresses.check_key(&address).map_err(|not_until| not_until.wait_time_from(now));
-        let account = email.trim().to_lowercase();
+            self.addresses.check_key(&network(address)).map_err(|not_until| not_until.wait_time_from(now));
+        let account = Sha256::digest(email.trim().to_lowercase()).into();
         let by_account = self.accounts.check_key(&account).map_err(|not_until| not_until.wait_time_from(now));
         by_address.and(by_account).map_err(|wait| wait.as_secs() + 1)
+    }
+}
+
+/// Whoever has an IPv6 address has 2⁶⁴ of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
+        address => address,
     }
 }

@@ -20,6 +20,8 @@ pub struct Shared {
     pub sign_ins: SignInLimit,
     /// Whether cookies are for HTTPS alone.
     pub is_secure: bool,
+    /// Whether a proxy says who asks.
+    pub is_behind_proxy: bool,
     /// Under which address this server is reached, for what the dashboard shows.
     pub public_url: String,
 }

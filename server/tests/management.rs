@@ -120,3 +120,32 @@ fn passwords_can_not_be_tried_without_end() {
     assert!(statuses[..3].iter().all(|&status| status == 401), "{statuses:?}");
     assert_eq!(statuses[7], 429, "{statuses:?}");
 }
+
+/// Another account each time, so that the address alone is counted.
+fn guess(server: &Server, number: u32, forwarded: &str) -> u16 {
+    let body = json!({ "email": format!("{number}@example.com"), "password": "not the password at all" });
+    let request = server.agent.post(format!("{}/api/v1/auth/login", server.url));
+    request.header("x-forwarded-for", forwarded).send_json(body).unwrap().status().as_u16()
+}
+
+#[test]
+fn attempts_are_counted_by_the_address_that_the_proxy_names() {
+    let data = Data::new();
+    let server = Server::start_with(&data, &["--behind-proxy"]);
+    let statuses: Vec<u16> =
+        (0..30).map(|number| guess(&server, number, &format!("192.0.2.{number}"))).collect();
+    assert_eq!(statuses, [401; 30], "each is somebody else");
+    // what stands before the last one, the client has written; the last half of an IPv6 address it may choose
+    let of_one = |number: u32| format!("192.0.2.{number}, 2001:db8::{number:x}");
+    let statuses: Vec<u16> = (40..70).map(|number| guess(&server, number, &of_one(number))).collect();
+    assert_eq!((statuses[0], statuses[29]), (401, 429), "{statuses:?}");
+}
+
+#[test]
+fn without_a_proxy_nobody_names_his_address() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let statuses: Vec<u16> =
+        (0..30).map(|number| guess(&server, number, &format!("192.0.2.{number}"))).collect();
+    assert_eq!((statuses[0], statuses[29]), (401, 429), "{statuses:?}");
+}

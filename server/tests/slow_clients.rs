@@ -11,6 +11,8 @@ use common::{Data, Server};
 
 const LOG_IN: &str = "POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\n";
 
+const CLOSE: &str = "connection: close\r\n";
+
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(24))).unwrap();
@@ -36,10 +38,10 @@ fn assert_cut_after_ten_seconds(server: &Server, text: &str) {
 }
 
 /// Sends a byte each half second, and is ended all the same.
-fn assert_a_trickle_ends(server: &Server) {
+fn assert_a_trickle_ends(server: &Server, path: &str, answered_with: &str) {
     let mut stream = connect(server);
     let begin = Instant::now();
-    write!(stream, "{LOG_IN}content-length: 100000\r\n\r\n").unwrap();
+    write!(stream, "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n").unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let mut buffer = [0; 4096];
     loop {
@@ -48,7 +50,7 @@ fn assert_a_trickle_ends(server: &Server) {
             Ok(0) => break,
             Ok(length) => {
                 let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
-                assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+                assert!(answer.starts_with("HTTP/1.1 408") && answer.contains(answered_with), "{answer}");
                 break;
             }
             Err(_) if !is_sent => break,
@@ -66,7 +68,8 @@ fn whoever_is_slow_is_ended() {
         scope.spawn(|| assert_cut_after_ten_seconds(&server, ""));
         scope.spawn(|| assert_cut_after_ten_seconds(&server, "GET /v1/key HTTP/1.1\r\nhost: loc"));
         scope.spawn(|| assert_cut_after_ten_seconds(&server, &begun));
-        scope.spawn(|| assert_a_trickle_ends(&server));
+        scope.spawn(|| assert_a_trickle_ends(&server, "/api/v1/auth/login", "application/json"));
+        scope.spawn(|| assert_a_trickle_ends(&server, "/sign-in", "text/html"));
     });
     assert_eq!(server.get("/healthz", None).status(), 200);
 }
@@ -97,8 +100,11 @@ fn what_is_too_large_is_refused() {
     let get = "GET /v1/key HTTP/1.1\r\nhost: localhost\r\n";
     let headers = |number| (0..number).map(|index| format!("x-{index}: 1\r\n")).collect::<String>();
     for (text, status) in [
-        (format!("{LOG_IN}content-length: 1048577\r\n\r\n{}", " ".repeat(1_048_577)), "413"),
-        (format!("{LOG_IN}transfer-encoding: chunked\r\n\r\n110000\r\n{}", " ".repeat(0x11_0000)), "413"),
+        (format!("{LOG_IN}{CLOSE}content-length: 1048577\r\n\r\n{}", " ".repeat(1_048_577)), "413"),
+        (
+            format!("{LOG_IN}{CLOSE}transfer-encoding: chunked\r\n\r\n110000\r\n{}", " ".repeat(0x11_0000)),
+            "413",
+        ),
         (format!("{get}x: {}\r\n\r\n", "x".repeat(100 * 1024)), "431"),
         (format!("{get}{}\r\n", headers(64)), "431"),
         (format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(100 * 1024)), "431"),
@@ -110,4 +116,41 @@ fn what_is_too_large_is_refused() {
     let largest =
         format!("{LOG_IN}connection: close\r\ncontent-length: 1048576\r\n\r\n{}", " ".repeat(1 << 20));
     assert!(end_of(&server, &largest).0.starts_with("HTTP/1.1 400"), "the largest body is read");
+}
+
+/// The head of an answer, and as much of its body as came with it.
+fn answer(stream: &mut TcpStream) -> String {
+    let mut buffer = [0; 4096];
+    let length = stream.read(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+#[test]
+fn a_body_that_nobody_reads_does_not_end_the_connection() {
+    const WRITE: &str = "POST /v1/memories HTTP/1.1\r\nhost: localhost\r\n";
+    let data = Data::new();
+    let server = Server::start(&data);
+    let mut stream = connect(&server);
+    for length in [1, 100, 100_000] {
+        // the answer is known before the body comes
+        write!(stream, "{WRITE}content-length: {length}\r\n\r\n").unwrap();
+        thread::sleep(Duration::from_millis(50));
+        stream.write_all(" ".repeat(length).as_bytes()).unwrap();
+        let answer = answer(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("connection:"), "{answer}");
+    }
+    write!(stream, "{WRITE}transfer-encoding: chunked\r\n\r\n").unwrap();
+    thread::sleep(Duration::from_millis(50));
+    stream.write_all(b"2\r\n{}\r\n0\r\n\r\n").unwrap();
+    assert!(answer(&mut stream).starts_with("HTTP/1.1 401"));
+    write!(stream, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    assert!(answer(&mut stream).starts_with("HTTP/1.1 200"));
+    drop(stream);
+
+    // nobody waits for long for one that doesn't come, or asks for one that is held back
+    for header in ["", "expect: 100-continue\r\n"] {
+        let (answer, after) = end_of(&server, &format!("{WRITE}{header}content-length: 100\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.contains(CLOSE), "{answer}");
+        assert!(after < Duration::from_secs(8), "{after:?}");
+    }
 }

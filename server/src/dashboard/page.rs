@@ -9,6 +9,7 @@ use tracing::error;
 use super::assets;
 use crate::database::DatabaseError;
 use crate::key_store::KeyError;
+use crate::request_id;
 
 /// A template as an answer.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
@@ -105,6 +106,17 @@ impl Refusal {
         );
         let message = format!("No second key was made. {made}");
         Self::new(StatusCode::CONFLICT, "This form was already sent", message)
+    }
+
+    pub(super) fn timeout() -> Self {
+        let message = "It took too long. Look whether it was done, and try again if it was not.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "Not finished", message)
+    }
+
+    /// A defect of the server.
+    pub(super) fn internal() -> Self {
+        let message = format!("Something went wrong here. Tell us the number {}.", request_id::current());
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Not possible", message)
     }
 
     fn unavailable() -> Self {

@@ -1,9 +1,7 @@
 //! Signing in and out.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
@@ -15,6 +13,7 @@ use super::session::{self, Cookie, SignedIn};
 use super::set_up;
 use crate::account;
 use crate::credential;
+use crate::extract::ClientAddress;
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -38,7 +37,7 @@ pub(super) async fn show(State(state): State<AppState>, headers: HeaderMap) -> R
 
 pub(super) async fn sign_in(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Refusal> {
@@ -49,7 +48,7 @@ pub(super) async fn sign_in(
         let form_token = credential::form_token(&secret);
         page(status, &SignInPage { form_token, email, mistakes: Mistakes::one("email", message) })
     };
-    if let Err(seconds) = state.sign_ins.check(email, address.ip()) {
+    if let Err(seconds) = state.sign_ins.check(email, address) {
         let message = format!("Too many attempts. Try again in {seconds} seconds.");
         let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, message);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -172,9 +172,6 @@ pub fn agent() -> Agent {
         .http_status_as_error(false)
         .max_redirects(0)
         .allow_non_standard_methods(true)
-        // the server may close a connection whose request it refused before the body had come, while the next request
-        // is on its way
-        .max_idle_connections(0)
         .timeout_global(Some(Duration::from_secs(30)))
         .build()
         .into()

@@ -1,0 +1,103 @@
+//! What is left of a request's body when it has been answered.
+//!
+//! hyper closes a connection whose request was not read to its end, and a client that is still sending may lose the
+//! answer by that. So the rest is read, within limits; behind those the answer says that the connection ends (RFC 9112 §9.6).
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::EXPECT;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use tokio::time::timeout;
+
+use crate::routes::LARGEST_BODY;
+
+/// How much is read for nothing, in bytes.
+const LARGEST: usize = 2 * LARGEST_BODY;
+
+/// How long.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// The body of a request, if it has one.
+pub(super) struct Rest(Option<Shared>);
+
+/// What the handlers are given of it.
+struct Given(Shared);
+
+#[derive(Clone)]
+struct Shared {
+    body: Arc<Mutex<Incoming>>,
+    /// The client waits for `100 Continue` (RFC 9110 §10.1.1): reading would ask for what nobody wants.
+    is_held_back: bool,
+}
+
+/// Gives the request away, and keeps what will be left of it.
+pub(super) fn keep(request: hyper::Request<Incoming>) -> (Request, Rest) {
+    if request.body().is_end_stream() {
+        return (request.map(Body::new), Rest(None));
+    }
+    let is_held_back = request.headers().contains_key(EXPECT);
+    let (head, body) = request.into_parts();
+    let shared = Shared { body: Arc::new(Mutex::new(body)), is_held_back };
+    (Request::from_parts(head, Body::new(Given(shared.clone()))), Rest(Some(shared)))
+}
+
+impl Rest {
+    /// Reads what is left. `false` if the connection can't go on.
+    pub(super) async fn read_to_end(self) -> bool {
+        match self.0 {
+            None => true,
+            Some(shared) if shared.body().is_end_stream() => true,
+            Some(shared) if shared.is_held_back => false,
+            Some(shared) => timeout(LONGEST, shared.read()).await.unwrap_or(false),
+        }
+    }
+}
+
+impl Shared {
+    fn body(&self) -> MutexGuard<'_, Incoming> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_frame(&self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        Pin::new(&mut *self.body()).poll_frame(context)
+    }
+
+    /// Whether the end was reached.
+    async fn read(&self) -> bool {
+        let mut left = LARGEST;
+        while let Some(frame) = poll_fn(|context| self.poll_frame(context)).await {
+            let length = frame.ok().and_then(|frame| frame.data_ref().map(Bytes::len)).unwrap_or(usize::MAX);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl hyper::body::Body for Given {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.0.poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.body().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.body().size_hint()
+    }
+}
