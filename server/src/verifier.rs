@@ -25,6 +25,9 @@ const UNKNOWN: usize = 10_000;
 /// How long an id stays unknown without being looked up again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
+/// How many seconds behind a use of a key the next is noted: people are shown minutes.
+const USE: u64 = 60;
+
 /// How many uses are written down in one transaction.
 const PIECE: usize = 500;
 
@@ -40,7 +43,7 @@ pub struct Owner {
 
 struct Cached {
     record: KeyRecord<Arc<Owner>>,
-    /// When a use of it was noted last, in minutes.
+    /// When a use of it was noted last, in seconds.
     noted: AtomicU64,
 }
 
@@ -156,10 +159,9 @@ impl Verifier {
     }
 
     fn note_use(&self, cached: &Cached, now: UnixTime) {
-        // once a minute for each key, which is what is shown; a plain load first, as many threads may be here
-        let minute = now.as_secs() / 60;
-        if cached.noted.load(Ordering::Relaxed) != minute {
-            cached.noted.store(minute, Ordering::Relaxed);
+        // a plain load first, as many threads may be here
+        if now.as_secs().saturating_sub(cached.noted.load(Ordering::Relaxed)) >= USE {
+            cached.noted.store(now.as_secs(), Ordering::Relaxed);
             self.uses().insert(cached.record.id, now);
         }
     }
