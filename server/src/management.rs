@@ -204,10 +204,10 @@ fn expose(key: &ApiKey) -> Value {
     key.expose_secret().into()
 }
 
-/// A name that a person can tell from others.
+/// A name that a person can tell from others. What is refused is `openapi.json`'s pattern, which is of the text as it was sent.
 pub fn name(text: &str) -> Result<String, ApiError> {
     let name = text.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+    if name.is_empty() || text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control) {
         return Err(ApiError::invalid(format!(
             "a name of 1 to {LONGEST_NAME} characters is required, on one line"
         )));

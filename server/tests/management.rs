@@ -87,6 +87,26 @@ fn scopes_that_are_none_are_refused_with_those_that_are() {
 }
 
 #[test]
+fn a_name_is_a_line_in_any_script() {
+    let fixture = Fixture::new();
+    let path = format!("/api/v1/companies/{}/projects", fixture.company);
+    let make =
+        |name: &str| fixture.server.send("POST", &path, Some(&fixture.token), Some(&json!({ "name": name })));
+    let longest = "ß".repeat(100);
+    for (name, kept) in
+        [("Büro – 東京", "Büro – 東京"), ("\u{3000} staging ", "staging"), (&longest, &longest)]
+    {
+        let (status, made) = make(name);
+        assert_eq!((status, &made["name"]), (201, &json!(kept)), "{name:?}");
+    }
+    for name in ["", " \u{a0}\u{3000}", "a\nb", "\tstaging", "staging\n", "a\u{9c}b", &format!("{longest} ")]
+    {
+        let (status, error) = make(name);
+        assert_eq!(status, 400, "{name:?}: {error}");
+    }
+}
+
+#[test]
 fn an_api_key_opens_nothing_here_and_a_token_nothing_there() {
     let fixture = Fixture::new();
     let (_, made) = fixture.create(&json!(["memories:read"]));
