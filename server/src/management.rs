@@ -204,7 +204,7 @@ fn expose(key: &ApiKey) -> Value {
     key.expose_secret().into()
 }
 
-/// A name that a person can tell from others. What is refused is `openapi.json`'s pattern, which is of the text as it was sent.
+/// A name that a person can tell from others. `openapi.json` says the same as a pattern, of the text as it was sent.
 pub fn name(text: &str) -> Result<String, ApiError> {
     let name = text.trim();
     if name.is_empty() || text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control) {
