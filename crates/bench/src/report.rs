@@ -21,7 +21,7 @@ use crate::results::{Results, target};
 use crate::svg::Caption;
 use estimates::Estimates;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const PAGES: [&str; 2] = ["README.md", "docs/performance.md"];
 
 /// What goes into the pages and beside them.

@@ -12,7 +12,7 @@ const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 /// Bytes a second for each kind of text and each length, to 1 GiB.
 pub fn measure() -> Value {
     let source =
-        scan::redact_str(concat!(include_str!("../../src/key.rs"), include_str!("../../src/scope.rs")));
+        scan::redact_str(concat!(include_str!("../../../src/key.rs"), include_str!("../../../src/scope.rs")));
     let wrong_checksum = KEY.replacen("n9", "n8", 1);
     let kinds = [
         ("source code", &*source),

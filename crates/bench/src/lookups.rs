@@ -232,7 +232,7 @@ fn record(
 
 /// The table definition that README gives for a database.
 fn table(database: &str) -> Result<String, Box<dyn Error>> {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let begin = readme.find(&format!("In {database}:\n")).ok_or("no such database in README")?;
     let code = readme[begin..].split("```sql\n").nth(1).ok_or("no table in README")?;
     Ok(code.split("```").next().unwrap_or_default().to_owned())

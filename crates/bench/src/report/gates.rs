@@ -5,7 +5,7 @@ use std::error::Error;
 use super::{Report, read_file, table};
 
 /// What `bench/instructions/check` compares with: compiler and machine, the names of the columns, and a path a line.
-const KEPT: &str = "bench/instructions/recorded";
+const KEPT: &str = "crates/bench/instructions/recorded";
 
 pub(super) fn add(report: &mut Report) -> Result<(), Box<dyn Error>> {
     let kept = read_file(KEPT)?;

@@ -105,7 +105,7 @@ fn rules_of_other_scanners() {
         ("secretlint", "index.js"),
         ("semgrep", "memorykit.yaml"),
     ] {
-        let path = format!("{}/../rules/{tool}/{file}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/rules/{tool}/{file}", env!("CARGO_MANIFEST_DIR"));
         assert_eq!(run(&["rules", tool]).exits(0).stdout, std::fs::read_to_string(path).unwrap(), "{tool}");
     }
     run(&["rules", "grep"]).exits(2);

@@ -1,0 +1,69 @@
+//! Checks that take longer than `.ci/run` may, or want a machine at rest. Each is run by hand, and its dated result is written
+//! into docs/results.md.
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use xshell::{Shell, cmd};
+
+use crate::process::{self, timed};
+use crate::results;
+use crate::steps::{bench, fuzz, mutants, schemathesis, soak};
+
+/// A long check. It returns what its result says.
+#[derive(Debug)]
+pub struct Step {
+    pub name: &'static str,
+    pub about: &'static str,
+    run: fn(&Shell, &[String]) -> Result<String>,
+}
+
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "fuzz",
+        about: "[CPU-SECONDS]: a campaign of all fuzz targets, two CPU-hours by default",
+        run: fuzz::campaign,
+    },
+    Step {
+        name: "mutants",
+        about: "every change that cargo-mutants makes must fail a test: an hour or two",
+        run: mutants::run,
+    },
+    Step {
+        name: "schemathesis",
+        about: "ten times as many requests as in `ci`: four minutes",
+        run: schemathesis::many,
+    },
+    Step {
+        name: "scale",
+        about: "look-ups in up to ten million records: ten minutes, at rest",
+        run: bench::scale,
+    },
+    Step {
+        name: "soak",
+        about: "[MINUTES [ROUNDS]]: the server under load, and killed: about an hour",
+        run: soak::run,
+    },
+    Step {
+        name: "timing",
+        about: "whether measured times depend on a secret: half a minute, at rest",
+        run: timing,
+    },
+];
+
+pub fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STEPS.iter().map(|step| step.name))
+}
+
+/// Runs a step, and writes down its result.
+pub fn run(sh: &Shell, name: &str, arguments: &[String]) -> Result<()> {
+    let step = STEPS.iter().find(|step| step.name == name).context("no step of that name")?;
+    let result = timed(name, || (step.run)(sh, arguments))?;
+    print!("{result}");
+    let words = [&["cargo xtask assure".to_owned(), name.to_owned()], arguments].concat();
+    results::write(sh, &words.join(" "), &result)
+}
+
+fn timing(sh: &Shell, _: &[String]) -> Result<String> {
+    let manifest = "tests/constant_time/Cargo.toml";
+    process::read(cmd!(sh, "cargo run --quiet --release --locked --manifest-path {manifest} --bin timing"))
+}

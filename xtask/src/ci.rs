@@ -1,0 +1,91 @@
+//! The steps that must pass on every change: `.ci/run` calls all of them.
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use xshell::{Shell, cmd};
+
+use crate::process::timed;
+use crate::steps::{
+    browser, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std, schemathesis,
+};
+use crate::{postgres, tools};
+
+/// A step of the checks on every change.
+#[derive(Debug)]
+pub struct Step {
+    pub name: &'static str,
+    pub about: &'static str,
+    run: fn(&Shell) -> Result<()>,
+}
+
+/// All steps, in the order in which they run.
+pub const STEPS: &[Step] = &[
+    Step { name: "tools", about: "install what the tests need", run: test_tools },
+    Step { name: "lints", about: "format and clippy, in every workspace", run: library::lints },
+    Step { name: "docs", about: "documentation builds without a warning", run: library::docs },
+    Step {
+        name: "features",
+        about: "clippy with every set of features of the library",
+        run: library::features,
+    },
+    Step {
+        name: "constant_time",
+        about: "no branch or address depends on a secret (memcheck)",
+        run: constant_time::run,
+    },
+    Step {
+        name: "no_std",
+        about: "no std, no allocator, no panic, little stack, no unsafe",
+        run: no_std::run,
+    },
+    Step {
+        name: "instructions",
+        about: "instruction counts of the hot paths (callgrind)",
+        run: instructions::check,
+    },
+    Step { name: "machines", about: "s390x, i686 and aarch64, emulated", run: machines::run },
+    Step {
+        name: "contract",
+        about: "public API, archive, lowest versions, MSRV, licences",
+        run: contract::run,
+    },
+    Step { name: "coverage", about: "every line of the library runs in its tests", run: coverage::run },
+    Step { name: "builds", about: "examples and benchmarks build", run: library::builds },
+    Step { name: "quickstart", about: "README's first command in a fresh clone", run: library::quickstart },
+    Step { name: "fuzz", about: "every seed, and a quarter of a minute for each target", run: fuzz::replay },
+    Step { name: "rules", about: "detector rules in the real scanners", run: rules },
+    Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
+    Step { name: "server on PostgreSQL", about: "the server's tests on PostgreSQL", run: server_on_postgres },
+    Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
+    Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
+    Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
+];
+
+pub fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STEPS.iter().map(|step| step.name))
+}
+
+/// Runs the named steps, or all of them.
+pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
+    // the steps and what they call skip nothing that can be had
+    sh.set_var("CI", "true");
+    sh.set_var("CARGO_TERM_COLOR", "never");
+    let all = || STEPS.iter().collect::<Vec<_>>();
+    let named = |name: &String| STEPS.iter().find(|step| step.name == name).context("no step of that name");
+    let steps = if names.is_empty() { all() } else { names.iter().map(named).collect::<Result<_>>()? };
+    timed("all", || steps.iter().try_for_each(|step| timed(step.name, || (step.run)(sh))))
+}
+
+fn test_tools(sh: &Shell) -> Result<()> {
+    use tools::{CC, CURL, CXX, GIT, NGINX, NODE, NPM, PYTHON, VALGRIND};
+    tools::install(sh, &[&CC, &CXX, &CURL, &GIT, &NGINX, &NODE, &NPM, &PYTHON, &VALGRIND])
+}
+
+fn rules(sh: &Shell) -> Result<()> {
+    tools::install(sh, &[&tools::PYTHON, &tools::NODE, &tools::NPM])?;
+    Ok(cmd!(sh, "rules/check").run()?)
+}
+
+fn server_on_postgres(sh: &Shell) -> Result<()> {
+    postgres::with(sh, |_| Ok(cmd!(sh, "cargo test --locked -p ctx-key-server").run()?))
+}

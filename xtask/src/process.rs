@@ -1,0 +1,54 @@
+//! Commands whose outcome is a check, and the lines that name them.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use xshell::{Cmd, Shell, cmd};
+
+/// Runs a step between a line with its name and one with the seconds that it took.
+pub fn timed<T>(name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("=== {name}");
+    let start = Instant::now();
+    match run() {
+        Ok(value) => {
+            println!("=== {name}: {} s", start.elapsed().as_secs());
+            Ok(value)
+        }
+        Err(error) => {
+            println!("=== {name}: FAILED");
+            Err(error.context(format!("step {name}")))
+        }
+    }
+}
+
+/// Runs a check on a planted fault: it must fail, and its output must contain `sign`.
+pub fn assert_caught(fault: &str, sign: &str, check: Cmd<'_>) -> Result<()> {
+    let command = check.to_string();
+    let output = check.quiet().ignore_status().output()?;
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if output.status.success() {
+        bail!("not caught: {fault}: {command}");
+    }
+    if !text.contains(sign) {
+        bail!("failed, but without \"{sign}\": {fault}: {command}\n{text}");
+    }
+    println!("    caught: {fault}");
+    Ok(())
+}
+
+/// Runs a command and returns its standard output. The output and the errors are shown only if it fails.
+pub fn read(command: Cmd<'_>) -> Result<String> {
+    let name = command.to_string();
+    let output = command.quiet().ignore_status().output()?;
+    let text = String::from_utf8(output.stdout).with_context(|| format!("{name} does not print UTF-8"))?;
+    if !output.status.success() {
+        bail!("{name}: {}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(text)
+}
+
+/// Returns the name of this machine's target, for example `x86_64-unknown-linux-gnu`.
+pub fn host(sh: &Shell) -> Result<String> {
+    Ok(cmd!(sh, "rustc --print host-tuple").quiet().read()?)
+}

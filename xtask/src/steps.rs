@@ -1,0 +1,16 @@
+//! The checks, one file each. A check fails if its promise is broken, and plants faults that it must catch.
+
+pub mod bench;
+pub mod browser;
+pub mod constant_time;
+pub mod contract;
+pub mod coverage;
+pub mod fuzz;
+pub mod instructions;
+pub mod library;
+pub mod load;
+pub mod machines;
+pub mod mutants;
+pub mod no_std;
+pub mod schemathesis;
+pub mod soak;

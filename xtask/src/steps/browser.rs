@@ -1,0 +1,15 @@
+use anyhow::{Result, bail};
+use xshell::Shell;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {}
+
+pub fn run(_: &Shell, _: &Arguments) -> Result<()> {
+    bail!("not moved")
+}
+pub fn on_sqlite(_: &Shell) -> Result<()> {
+    bail!("not moved")
+}
+pub fn on_postgres(_: &Shell) -> Result<()> {
+    bail!("not moved")
+}

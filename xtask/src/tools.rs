@@ -1,0 +1,188 @@
+//! One installer for everything that a check needs beyond a Rust toolchain.
+//!
+//! Tools come from Debian's packages and from crates.io, through `apt-get` and `cargo install`. Packages of PyPI and npm
+//! are installed by the checks that use them, into a folder of their own.
+
+use std::cell::Cell;
+
+use anyhow::{Context, Result, bail};
+use xshell::{Shell, cmd};
+
+/// A tool, how to see whether it is here, and where it comes from.
+#[derive(Debug)]
+pub struct Tool {
+    pub name: &'static str,
+    probe: Probe,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Probe {
+    /// A command on the search path.
+    Command(&'static str),
+    /// A file whose name matches this shell pattern.
+    File(&'static str),
+    /// A command that must succeed, with its arguments.
+    Succeeds(&'static [&'static str]),
+    /// A command that must print exactly this, with its arguments.
+    Prints(&'static [&'static str], &'static str),
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Packages of Debian.
+    Debian(&'static [&'static str]),
+    /// A package of crates.io, its version, and whether a debug build is enough.
+    Crates { name: &'static str, version: &'static str, debug: bool },
+}
+
+use Probe::{Command, File, Prints, Succeeds};
+use Source::{Crates, Debian};
+
+pub const CC: Tool = Tool { name: "C compiler", probe: Command("cc"), source: Debian(&["gcc", "libc6-dev"]) };
+pub const CXX: Tool = Tool { name: "C++ compiler", probe: Command("c++"), source: Debian(&["g++"]) };
+pub const NM: Tool = Tool { name: "nm", probe: Command("nm"), source: Debian(&["binutils"]) };
+pub const CURL: Tool = Tool { name: "curl", probe: Command("curl"), source: Debian(&["curl"]) };
+pub const GIT: Tool = Tool { name: "git", probe: Command("git"), source: Debian(&["git"]) };
+pub const NODE: Tool = Tool { name: "Node.js", probe: Command("node"), source: Debian(&["nodejs"]) };
+pub const NPM: Tool = Tool { name: "npm", probe: Command("npm"), source: Debian(&["npm"]) };
+pub const NGINX: Tool = Tool { name: "nginx", probe: Command("nginx"), source: Debian(&["nginx-light"]) };
+pub const CHROMIUM: Tool =
+    Tool { name: "Chromium", probe: Command("chromium"), source: Debian(&["chromium"]) };
+pub const VALGRIND: Tool =
+    Tool { name: "valgrind", probe: Command("valgrind"), source: Debian(&["valgrind"]) };
+pub const WRK: Tool = Tool { name: "wrk", probe: Command("wrk"), source: Debian(&["wrk"]) };
+/// Debian's Python comes without the module that makes virtual environments.
+pub const PYTHON: Tool = Tool {
+    name: "Python with venv",
+    probe: Succeeds(&["python3", "-c", "import ensurepip, venv"]),
+    source: Debian(&["python3", "python3-venv"]),
+};
+pub const POSTGRES: Tool = Tool {
+    name: "PostgreSQL",
+    probe: File("/usr/lib/postgresql/*/bin/initdb"),
+    source: Debian(&["postgresql"]),
+};
+pub const PSQL: Tool = Tool { name: "psql", probe: Command("psql"), source: Debian(&["postgresql-client"]) };
+pub const PGBOUNCER: Tool =
+    Tool { name: "PgBouncer", probe: File("/usr/sbin/pgbouncer"), source: Debian(&["pgbouncer"]) };
+pub const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    probe: Prints(&["cargo", "fuzz", "--version"], "cargo-fuzz 0.13.2"),
+    source: Crates { name: "cargo-fuzz", version: "0.13.2", debug: false },
+};
+/// A debug build takes half the time, and each run of it half a second.
+pub const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    probe: Prints(&["cargo", "deny", "--version"], "cargo-deny 0.20.2"),
+    source: Crates { name: "cargo-deny", version: "0.20.2", debug: true },
+};
+pub const CARGO_MUTANTS: Tool = Tool {
+    name: "cargo-mutants",
+    probe: Prints(&["cargo", "mutants", "--version"], "cargo-mutants 27.1.0"),
+    source: Crates { name: "cargo-mutants", version: "27.1.0", debug: false },
+};
+
+/// Every tool with a fixed name. The checks `coverage` and `machines` need packages whose names depend on the compiler.
+pub const ALL: &[&Tool] = &[
+    &CC,
+    &CXX,
+    &NM,
+    &CURL,
+    &GIT,
+    &NODE,
+    &NPM,
+    &NGINX,
+    &CHROMIUM,
+    &VALGRIND,
+    &WRK,
+    &PYTHON,
+    &POSTGRES,
+    &PSQL,
+    &PGBOUNCER,
+    &CARGO_FUZZ,
+    &CARGO_DENY,
+    &CARGO_MUTANTS,
+];
+
+/// Installs those of the tools that are missing.
+pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
+    let mut packages = Vec::new();
+    for tool in tools.iter().filter(|tool| !tool.is_here(sh)) {
+        match tool.source {
+            Debian(names) => packages.extend(names),
+            Crates { name, version, debug } => {
+                println!("installing {name} {version}");
+                let debug = debug.then_some("--debug");
+                // into the folder of installed programs, and not where a check builds
+                cmd!(sh, "cargo install {name} --locked --quiet --version {version} {debug...}")
+                    .env_remove("CARGO_TARGET_DIR")
+                    .env_remove("RUSTFLAGS")
+                    .run()
+                    .with_context(|| {
+                        format!("{} cannot be had: crates.io does not give {name} {version}", tool.name)
+                    })?;
+            }
+        }
+    }
+    debian(sh, &packages)
+}
+
+/// Installs packages of Debian that are missing.
+pub fn debian(sh: &Shell, packages: &[&str]) -> Result<()> {
+    thread_local!(static UPDATED: Cell<bool> = const { Cell::new(false) });
+    let missing: Vec<_> = packages.iter().filter(|package| !is_installed(sh, package)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.iter().map(|name| **name).collect::<Vec<_>>().join(" ");
+    if cmd!(sh, "id -u").quiet().read()? != "0" {
+        bail!("missing: {names}. Install it as root: apt-get install {names}");
+    }
+    println!("installing {names}");
+    if !UPDATED.replace(true) {
+        cmd!(sh, "apt-get update -qq").quiet().run().context("apt-get update failed")?;
+    }
+    cmd!(sh, "apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends {missing...}")
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .quiet()
+        .ignore_stdout()
+        .run()
+        .with_context(|| format!("Debian's packages do not give: {names}"))
+}
+
+fn is_installed(sh: &Shell, package: &str) -> bool {
+    let format = "${Status}";
+    let status =
+        cmd!(sh, "dpkg-query -W -f {format} {package}").quiet().ignore_stderr().ignore_status().read();
+    status.is_ok_and(|status| status == "install ok installed")
+}
+
+impl Tool {
+    fn is_here(&self, sh: &Shell) -> bool {
+        match &self.probe {
+            Command(name) => on_path(name),
+            File(pattern) => cmd!(sh, "sh -c")
+                .arg(format!("ls {pattern}"))
+                .quiet()
+                .ignore_stdout()
+                .ignore_stderr()
+                .run()
+                .is_ok(),
+            Succeeds([program, rest @ ..]) => {
+                cmd!(sh, "{program} {rest...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+            }
+            Prints([program, rest @ ..], text) => cmd!(sh, "{program} {rest...}")
+                .quiet()
+                .ignore_stderr()
+                .read()
+                .is_ok_and(|printed| printed.trim() == *text),
+            Succeeds([]) | Prints([], _) => false,
+        }
+    }
+}
+
+fn on_path(name: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+}
