@@ -1,6 +1,6 @@
 """MemoryKit API keys, a plugin for detect-secrets 1.5. It drops what the checksum refutes: docs/key-format.md §4.
 
-    detect-secrets scan --all-files --plugin rules/detect-secrets/memorykit_api_key.py \\
+    detect-secrets scan --all-files --plugin crates/cli/rules/detect-secrets/memorykit_api_key.py \\
         --disable-filter detect_secrets.filters.heuristic.is_indirect_reference
 
 A find is live until it is revoked: revoke it by its id, characters 4..16 of the key. The filter, were it on, would
