@@ -20,7 +20,7 @@ pub struct Step {
 pub const STEPS: &[Step] = &[
     Step {
         name: "fuzz",
-        about: "[CPU-SECONDS]: a campaign of all fuzz targets, two CPU-hours by default",
+        about: "[SECONDS]: a campaign of all fuzz targets, two hours of one core by default",
         run: fuzz::campaign,
     },
     Step {

@@ -1,11 +1,12 @@
 //! Every check and report of this repository, each as a subcommand: `cargo xtask --help`.
 //!
-//! `process`, `tree`, `tools` and `results` are the ground; `postgres` and `faults` stand on it; `steps` holds the checks;
+//! `process`, `tree`, `tools`, `results` and `exceptions` are the ground; `postgres` and `faults` stand on it; `steps` holds the checks;
 //! `ci`, `assure` and `check` call them.
 
 mod assure;
 mod check;
 mod ci;
+mod exceptions;
 mod faults;
 mod postgres;
 mod process;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, Shell, cmd};
 
 /// Runs a step between a line with its name and one with the seconds that it took.
@@ -45,6 +45,16 @@ pub fn read(command: Cmd<'_>) -> Result<String> {
     if !output.status.success() {
         bail!("{name}: {}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
+    Ok(text)
+}
+
+/// Runs a command and returns all that it prints. Nothing is shown unless it fails.
+pub fn transcript(command: Cmd<'_>) -> Result<String> {
+    let name = command.to_string();
+    let output = command.quiet().ignore_status().output()?;
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    ensure!(output.status.success(), "{name}: {}\n{text}", output.status);
     Ok(text)
 }
 
