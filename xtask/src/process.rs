@@ -37,6 +37,17 @@ pub fn assert_caught(fault: &str, sign: &str, check: Cmd<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Takes the outcome of a check on a planted fault: it must be an error, and its text must contain `sign`.
+pub fn assert_refused(fault: &str, sign: &str, outcome: Result<()>) -> Result<()> {
+    let Err(error) = outcome else { bail!("not caught: {fault}") };
+    let text = format!("{error:#}");
+    if !text.contains(sign) {
+        bail!("failed, but without \"{sign}\": {fault}: {text}");
+    }
+    println!("    caught: {fault}");
+    Ok(())
+}
+
 /// Runs a command and returns its standard output. The output and the errors are shown only if it fails.
 pub fn read(command: Cmd<'_>) -> Result<String> {
     let name = command.to_string();

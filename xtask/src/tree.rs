@@ -60,6 +60,18 @@ impl Copy {
         write_if_changed(&self.folder.join(file), text.as_bytes())
     }
 
+    /// Rewrites each file that lies directly in `folder`, by a function of its name and its text.
+    pub fn rewrite(&self, folder: &str, edit: impl Fn(&str, &str) -> String) -> Result<()> {
+        for entry in fs::read_dir(self.folder.join(folder))? {
+            let path = entry?.path();
+            if let Some(name) = path.is_file().then(|| path.file_name()?.to_str()).flatten() {
+                let file = format!("{folder}/{name}");
+                self.write(&file, &edit(name, &self.read(&file)?))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Replaces the one occurrence of `old` in a file. It is an error if there is none, or more than one.
     pub fn plant(&self, file: &str, old: &str, new: &str) -> Result<()> {
         let text = self.read(file)?;

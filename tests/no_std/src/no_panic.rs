@@ -5,8 +5,8 @@
 //! `memchr`, has checks of its own that are left. So has `Debug` of `str` in `core`, and with it that of `Challenge`.
 //!
 //! What is read comes from the standard input, one text for everything, and all results are written: the
-//! optimizer knows nothing of the one, and can leave out none of the others. `check` demands that each function of
-//! the library's source is in the program.
+//! optimizer knows nothing of the one, and can leave out none of the others. `cargo xtask ci no_std` demands that each
+//! function of the library's source is in the program.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! Takes each hot path of the library, and its floor, where callgrind counts: see `check`, which reads the counts.
+//! Runs each hot path of the library, and its floor, where callgrind counts. `cargo xtask instructions` reads the counts.
 //!
 //! Prints a line for each path in the order in which they are counted: its name and its floor's.
 

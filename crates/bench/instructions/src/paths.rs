@@ -54,7 +54,7 @@ fn check(take: Take<'_>) {
 
 fn check_text(record: &KeyRecord<u64>, text: &str) -> Result<u64, Denied> {
     let key = ApiKey::parse(text)?;
-    // The slow line that `check` plants, and has to find: one more copy of the key, which is erased, too.
+    // The slow line that `cargo xtask instructions` plants, and must find: one more copy of the key, which is erased, too.
     #[cfg(planted)]
     let key = key.clone();
     grant(record, &key)

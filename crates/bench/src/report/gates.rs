@@ -4,7 +4,8 @@ use std::error::Error;
 
 use super::{Report, read_file, table};
 
-/// What `bench/instructions/check` compares with: compiler and machine, the names of the columns, and a path a line.
+/// The counts that `cargo xtask instructions` compares with: a line for the compiler and machine, one with the names of the
+/// columns, and one for each path.
 const KEPT: &str = "crates/bench/instructions/recorded";
 
 pub(super) fn add(report: &mut Report) -> Result<(), Box<dyn Error>> {
@@ -17,6 +18,6 @@ pub(super) fn add(report: &mut Report) -> Result<(), Box<dyn Error>> {
     let table = table(&head, lines.map(cells));
     report
         .blocks
-        .insert("instructions", format!("{table}\n{compiler}: `bench/instructions/check --record`\n"));
+        .insert("instructions", format!("{table}\n{compiler}: `cargo xtask instructions --record`\n"));
     Ok(())
 }
