@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::results;
 use crate::steps::{bench, fuzz, mutants, schemathesis, soak};
+use crate::{faults, results};
 
 /// A long check. It returns what its result says.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub const STEPS: &[Step] = &[
         about: "every change that cargo-mutants makes must fail a test: an hour or two",
         run: mutants::run,
     },
+    Step { name: "faults", about: "[LIST]...: planted faults, each must be caught", run: faults::assure },
     Step {
         name: "schemathesis",
         about: "ten times as many requests as in `ci`: four minutes",

@@ -1,9 +1,155 @@
-use anyhow::{Result, bail};
+//! Plants faults in a copy of the repository: a check has to catch each of them.
+//!
+//! A list of faults is `xtask/faults/NAME.toml`. It belongs to one package:
+//!
+//! ```toml
+//! package = "ctx-key"
+//! # Arguments of `cargo test` that build the tests. Each executable is a check, named after its target; the unit tests
+//! # of a library are the check `lib`.
+//! tests = "--all-features --lib --tests"
+//! # Tests to leave out: those that take long and catch nothing alone.
+//! skip = ["every_number_has_its_fraction"]
+//!
+//! # Checks that are commands, run in the copy.
+//! [commands]
+//! doc = "cargo test --locked --package ctx-key --doc --all-features"
+//!
+//! # Plain replacements in the copy, of every occurrence, that keep the behaviour: they make room for a fault where
+//! # there can be no switch, as in a `const fn`, a constant or a derive.
+//! [[rewrite]]
+//! file = "src/scope.rs"
+//! old = "pub const fn grants"
+//! new = "pub fn grants"
+//!
+//! [[fault]]
+//! name = "a key is valid at the second of its expiry" # unique in the list
+//! file = "src/record.rs"                              # in the package's folder
+//! old = "expires_at <= now"                           # whole expression or statements, found exactly once in the file
+//! new = "expires_at < now"
+//! # optional
+//! after = "fn require_unended"                        # found once; `old` is its first occurrence after this text
+//! checks = ["records"]                                # instead of all checks
+//! equivalent = "…"                                    # argument why no test can notice: then none may catch it
+//! ```
+//!
+//! Rewrites come first, so `old` and `after` are text of the rewritten file. Unit tests at its end do not count.
+//!
+//! All faults of a list are compiled together, into one copy of the repository, each as
+//! `if crate::planted::on(…) { new } else { old }`. Statements end with `;` or `}`. A variable or a temporary ends with its
+//! block: of a `let`, write the value; of a borrow, write the expression that uses it. The `old` of a fault may be that of
+//! another one, or lie inside it.
+
+mod checks;
+mod list;
+mod source;
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
 use xshell::Shell;
 
-#[derive(Debug, clap::Args)]
-pub struct Arguments {}
+use crate::faults::checks::{Catch, Checks};
+use crate::faults::list::{Fault, List};
+use crate::tree::{self, Copy};
 
-pub fn run(_: &Shell, _: &Arguments) -> Result<()> {
-    bail!("not moved")
+#[derive(Debug, Default, clap::Args)]
+pub struct Arguments {
+    /// Lists of xtask/faults, without `.toml`; all of them by default
+    lists: Vec<String>,
+    /// Plant this fault alone; can be repeated
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Run this check alone; can be repeated
+    #[arg(long, value_name = "NAME")]
+    check: Vec<String>,
+    /// Print every check that catches a fault, not only the first
+    #[arg(long)]
+    all: bool,
+}
+
+pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
+    for list in lists(arguments)? {
+        run_list(sh, &list, arguments)?;
+    }
+    Ok(())
+}
+
+/// Runs the named lists, or all of them. Returns what caught each fault.
+pub fn assure(sh: &Shell, lists_by_name: &[String]) -> Result<String> {
+    let arguments = Arguments { lists: lists_by_name.to_vec(), ..Arguments::default() };
+    let tables = lists(&arguments)?.into_iter().map(|list| run_list(sh, &list, &arguments));
+    Ok(tables.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+fn lists(arguments: &Arguments) -> Result<Vec<List>> {
+    let names = if arguments.lists.is_empty() { list::names()? } else { arguments.lists.clone() };
+    names.iter().map(|name| List::read(name)).collect()
+}
+
+/// Plants the faults of a list, one at a time. Returns a table of them.
+///
+/// It is an error if a fault survives, unless the list argues why. Then it is an error if the fault is caught.
+fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
+    let start = Instant::now();
+    let faults = list.chosen(&arguments.only)?;
+    let package = list.package(sh)?;
+    let copy = Copy::with(sh, tree::target().join("faults/copy"), &source::planted(list, &package)?)?;
+    let mut checks = Checks::build(list, copy.folder())?;
+    let named = list.faults.iter().flat_map(|fault| &fault.checks).chain(&arguments.check);
+    named.into_iter().try_for_each(|name| checks.require(name))?;
+    checks.pass_without_fault()?;
+
+    let verdicts = checks::in_parallel(&faults, |&(number, fault)| {
+        let chosen = |check: &str| {
+            let is_in = |names: &[String]| names.is_empty() || names.iter().any(|name| name == check);
+            is_in(&arguments.check) && is_in(&fault.checks)
+        };
+        let verdict = Verdict { fault, catches: checks.catches(number, chosen, arguments.all)? };
+        println!("{}", verdict.line());
+        Ok(verdict)
+    })?;
+
+    let caught = verdicts.iter().filter(|verdict| verdict.is_caught()).count();
+    let (package, count, seconds) = (&list.package, verdicts.len(), start.elapsed().as_secs());
+    println!("{package}: {caught} of {count} faults caught, in {seconds} s");
+    let wrong = verdicts.iter().filter(|verdict| !verdict.is_expected()).count();
+    ensure!(wrong == 0, "{wrong} faults survived, or were caught although argued");
+    let rows: String = verdicts.iter().map(Verdict::row).collect();
+    Ok(format!("{package}: {caught} of {count} faults caught.\n\n| fault | caught by |\n|---|---|\n{rows}"))
+}
+
+/// A fault, and what caught it.
+#[derive(Debug)]
+struct Verdict<'a> {
+    fault: &'a Fault,
+    catches: Vec<Catch>,
+}
+
+impl Verdict<'_> {
+    fn is_caught(&self) -> bool {
+        !self.catches.is_empty()
+    }
+
+    fn is_expected(&self) -> bool {
+        self.is_caught() == self.fault.equivalent.is_none()
+    }
+
+    fn line(&self) -> String {
+        let name = &self.fault.name;
+        let catches: Vec<_> = self.catches.iter().map(Catch::to_string).collect();
+        match (&self.fault.equivalent, self.is_caught()) {
+            (None, true) => format!("caught    {name:<60} by {}", catches.join(", ")),
+            (None, false) => format!("SURVIVED  {name}"),
+            (Some(reason), false) => format!("argued    {name}: {reason}"),
+            (Some(_), true) => format!("CAUGHT    {name:<60} by {}, although argued", catches.join(", ")),
+        }
+    }
+
+    fn row(&self) -> String {
+        let caught_by = match &self.fault.equivalent {
+            Some(reason) => format!("none: {reason}"),
+            None => self.catches.iter().map(Catch::place).collect::<Vec<_>>().join(", "),
+        };
+        format!("| {} | {caught_by} |\n", self.fault.name)
+    }
 }

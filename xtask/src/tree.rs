@@ -1,6 +1,6 @@
 //! The files of the repository, and copies of them that a check may change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,10 +39,17 @@ pub struct Copy {
 impl Copy {
     /// Copies the repository to `folder`, and removes from it what the repository does not have.
     pub fn new(sh: &Shell, folder: impl Into<PathBuf>) -> Result<Self> {
+        Self::with(sh, folder, &BTreeMap::new())
+    }
+
+    /// As [`new`](Self::new), but the files that `texts` names have that text.
+    pub fn with(sh: &Shell, folder: impl Into<PathBuf>, texts: &BTreeMap<PathBuf, String>) -> Result<Self> {
         let (root, folder) = (root(), folder.into());
         let files = files(sh)?;
         for file in &files {
-            write_if_changed(&folder.join(file), &fs::read(root.join(file))?)?;
+            let content =
+                texts.get(file).map_or_else(|| fs::read(root.join(file)), |text| Ok(text.clone().into()))?;
+            write_if_changed(&folder.join(file), &content)?;
         }
         remove_others(&folder, &folder, &files)?;
         Ok(Self { folder })
