@@ -35,8 +35,9 @@
 //! Rewrites come first, so `old` and `after` are text of the rewritten file. Unit tests at its end do not count.
 //!
 //! All faults of a list are compiled together, into one copy of the repository, each as
-//! `if crate::planted::on(…) { new } else { old }`. Statements end with `;` or `}`; a `let` would end with its block, so
-//! write its value. The `old` of a fault may be that of another one, or lie inside it.
+//! `if crate::planted::on(…) { new } else { old }`. Statements end with `;` or `}`. A variable or a temporary ends with its
+//! block: of a `let`, write the value; of a borrow, write the expression that uses it. The `old` of a fault may be that of
+//! another one, or lie inside it.
 
 mod checks;
 mod list;
