@@ -1,6 +1,6 @@
 //! The paths that every request takes, each beside the floor that nothing could be below.
 //!
-//! Ratios, not nanoseconds, are what the README promises: `bench/run` makes its tables of them. Each group measures its
+//! Ratios, not nanoseconds, are what the README promises: `cargo xtask bench` makes its tables of them. Each group measures its
 //! floor itself, next to the path, as machines change their speed in between.
 
 use std::fmt::Write;

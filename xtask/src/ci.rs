@@ -55,6 +55,11 @@ pub const STEPS: &[Step] = &[
     Step { name: "fuzz", about: "every seed, and a quarter of a minute for each target", run: fuzz::replay },
     Step { name: "rules", about: "detector rules in the real scanners", run: rules },
     Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
+    Step {
+        name: "postgres",
+        about: "the throw-away PostgreSQL and PgBouncer are as tests need them",
+        run: postgres::check,
+    },
     Step { name: "server on PostgreSQL", about: "the server's tests on PostgreSQL", run: server_on_postgres },
     Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
     Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },

@@ -1,5 +1,9 @@
 //! Commands whose outcome is a check, and the lines that name them.
 
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -72,4 +76,29 @@ pub fn transcript(command: Cmd<'_>) -> Result<String> {
 /// Returns the name of this machine's target, for example `x86_64-unknown-linux-gnu`.
 pub fn host(sh: &Shell) -> Result<String> {
     Ok(cmd!(sh, "rustc --print host-tuple").quiet().read()?)
+}
+
+/// Returns a port of the loopback that is free. Another process may take it before it is used.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// A process beside this one. It is killed when it is dropped, and when this program ends in any other way.
+#[derive(Debug)]
+pub struct Background(pub Child);
+
+impl Background {
+    /// Starts a program whose output goes to `output`, errors to the same place as this program's.
+    pub fn start(sh: &Shell, program: &Path, arguments: &[&OsStr], output: impl Into<Stdio>) -> Result<Self> {
+        let command = cmd!(sh, "setpriv --pdeathsig KILL {program} {arguments...}");
+        let child = Command::from(command).stdin(Stdio::null()).stdout(output).spawn();
+        Ok(Self(child.with_context(|| format!("cannot start {}", program.display()))?))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -178,8 +178,8 @@ impl Store for PostgreSql {
     const NAME: &'static str = "PostgreSQL";
 
     fn of(records: Vec<KeyRecord<u64>>) -> Result<Self, Box<dyn Error>> {
-        let url =
-            std::env::var("DATABASE_URL").map_err(|_| "DATABASE_URL names no database: use bench/run")?;
+        let url = std::env::var("DATABASE_URL")
+            .map_err(|_| "DATABASE_URL names no database: use cargo xtask bench")?;
         let mut client = Client::connect(&url, NoTls)?;
         client.batch_execute("DROP TABLE IF EXISTS api_keys")?;
         client.batch_execute(&table("PostgreSQL")?)?;

@@ -1,4 +1,4 @@
-//! Measures, and keeps the figures for the report: `bench/run` calls all of it in order.
+//! Measures, and keeps the figures for the report: `cargo xtask bench` calls all of it in order.
 
 use std::error::Error;
 use std::process::ExitCode;

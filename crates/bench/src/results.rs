@@ -44,7 +44,7 @@ impl Results {
     pub fn read(name: &str) -> Result<Self, Box<dyn Error>> {
         let file = file(name);
         let text = fs::read_to_string(&file)
-            .map_err(|error| format!("{}: {error}; measure first: bench/run", file.display()))?;
+            .map_err(|error| format!("{}: {error}; measure first: cargo xtask bench", file.display()))?;
         Ok(serde_json::from_str(&text)?)
     }
 }

@@ -1,5 +1,5 @@
 //! `GET /v1/key` with all that stands around it in the server, but without the guard: what the guard costs is the
-//! difference. For server/load.
+//! difference. For `cargo xtask load`.
 
 use std::error::Error;
 use std::sync::Arc;

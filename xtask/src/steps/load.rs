@@ -1,9 +1,212 @@
-use anyhow::{Result, bail};
-use xshell::Shell;
+//! The cost of a route's guard: `GET /v1/key` with 100,000 keys at random, all of them in the cache, beside the same route in
+//! the same surroundings without it, by turns.
+//!
+//! wrk runs on the same cores as the server, so the figures are a lower bound, and the ratio says more than they do.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+use crate::process::{self, Background};
+use crate::{tools, tree};
+
+const KEYS: usize = 100_000;
+/// MiB that the server's memory may grow by.
+const MAX_GROWTH: u64 = 16;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Seconds of each turn at either server
+    #[arg(default_value_t = 5)]
+    seconds: u32,
+    /// Turns at each server
+    #[arg(default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    turns: u32,
+}
 
-pub fn run(_: &Shell, _: &Arguments) -> Result<()> {
-    bail!("not moved")
+pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
+    measure(sh, arguments.seconds, arguments.turns).map(drop)
+}
+
+/// Prints and returns a table. It is an error if an answer is not 200, or if the memory of the server grows.
+pub fn measure(sh: &Shell, seconds: u32, turns: u32) -> Result<String> {
+    tools::install(sh, &[&tools::WRK])?;
+    cmd!(sh, "cargo build --release --locked -p ctx-key-server --bin ctx-key-server")
+        .args(["--example", "unguarded", "--example", "store_keys"])
+        .run()?;
+    let folder = tempfile::tempdir()?;
+    let (data, key_file) = (folder.path().join("data"), folder.path().join("keys"));
+    let address = || process::free_port().map(|port| format!("127.0.0.1:{port}"));
+    let (first, second) = (address()?, address()?);
+    let arguments = ["--listen".as_ref(), first.as_ref(), "--data".as_ref(), data.as_os_str()];
+    let guarded = Server::start(sh, &first, "ctx-key-server", &arguments)?;
+    let unguarded = Server::start(sh, &second, "examples/unguarded", &[second.as_ref()])?;
+    let keys = store_keys(sh, &data.join("ctx-key.sqlite"))?;
+    sh.write_file(&key_file, &keys)?;
+    println!("filling the cache");
+    fill_cache(&guarded.address, &keys)?;
+
+    let servers = [("guarded", &guarded), ("unguarded", &unguarded)];
+    for (_, server) in servers {
+        server.load(sh, &key_file, 2)?;
+    }
+    let before = guarded.memory()?;
+    let mut report = Report::default();
+    report.line(format!(
+        "{:10} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "", "a second", "50 %", "90 %", "99 %", "99.9 %"
+    ));
+    let mut rates = [Vec::new(), Vec::new()];
+    for _ in 0..turns {
+        for ((name, server), rates) in servers.iter().zip(&mut rates) {
+            let turn = server.load(sh, &key_file, seconds)?;
+            report.line(format!("{name:10} {turn}"));
+            ensure!(turn.failures == 0, "{} requests failed", turn.failures);
+            rates.push(turn.rate);
+        }
+    }
+    let after = guarded.memory()?;
+    let [guarded, unguarded] = rates.map(median);
+    report.line(format!("guarded / unguarded: {:.3}, of the medians", guarded / unguarded));
+    report.line(format!("memory: {before} MiB before, {after} MiB after"));
+    ensure!(after <= before + MAX_GROWTH, "the memory grows");
+    Ok(report.0)
+}
+
+/// Lines that are printed when they come, and kept.
+#[derive(Default)]
+struct Report(String);
+
+impl Report {
+    fn line(&mut self, line: String) {
+        println!("{line}");
+        self.0 += &line;
+        self.0.push('\n');
+    }
+}
+
+struct Server {
+    process: Background,
+    address: String,
+}
+
+impl Server {
+    /// Starts a program of the release build, and waits until it accepts connections.
+    fn start(sh: &Shell, address: &str, program: &str, arguments: &[&OsStr]) -> Result<Self> {
+        let _log = sh.push_env("RUST_LOG", sh.var("RUST_LOG").unwrap_or_else(|_| "warn".into()));
+        let program = tree::target().join("release").join(program);
+        let process = Background::start(sh, &program, arguments, Stdio::null())?;
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(start.elapsed() < Duration::from_secs(10), "{} does not start", program.display());
+            sleep(Duration::from_millis(100));
+        }
+        Ok(Self { process, address: address.to_owned() })
+    }
+
+    fn load(&self, sh: &Shell, keys: &Path, seconds: u32) -> Result<Turn> {
+        let (url, seconds) = (format!("http://{}", self.address), seconds.to_string());
+        let script = "xtask/src/steps/load.lua";
+        let wrk = cmd!(
+            sh,
+            "wrk --threads 1 --connections 32 --duration {seconds}s --latency --script {script} {url} -- {keys}"
+        );
+        parse(&process::read(wrk)?).context("wrk prints no result")
+    }
+
+    /// Returns the MiB of the server that are in memory.
+    fn memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).context("no VmRSS")?;
+        Ok(line.split_whitespace().nth(1).context("no number")?.parse::<u64>()? / 1024)
+    }
+}
+
+/// A turn at one server.
+#[derive(Debug, PartialEq)]
+struct Turn {
+    /// Requests a second.
+    rate: f64,
+    /// Milliseconds that 50, 90, 99 and 99.9 % of the requests do not exceed.
+    latencies: [f64; 4],
+    failures: u64,
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:9.0}", self.rate)?;
+        self.latencies.iter().try_for_each(|time| write!(formatter, " {time:5.2} ms"))
+    }
+}
+
+/// Reads the line that load.lua prints.
+fn parse(printed: &str) -> Option<Turn> {
+    let line = printed.lines().find_map(|line| line.strip_prefix("RESULT "))?;
+    let words: Vec<_> = line.split(' ').collect();
+    let [rate, latencies @ .., failures] = &words[..] else { return None };
+    let latencies: Result<Vec<f64>, _> = latencies.iter().map(|time| time.parse()).collect();
+    Some(Turn {
+        rate: rate.parse().ok()?,
+        latencies: latencies.ok()?.try_into().ok()?,
+        failures: failures.parse().ok()?,
+    })
+}
+
+/// Returns the middle one, or the lower one of the two in the middle.
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[(rates.len() - 1) / 2]
+}
+
+/// Stores new keys in the server's database, and returns them, one a line.
+fn store_keys(sh: &Shell, database: &Path) -> Result<String> {
+    let (program, number) = (tree::target().join("release/examples/store_keys"), KEYS.to_string());
+    process::read(cmd!(sh, "{program} {database} {number}"))
+}
+
+/// Sends a request with each key, a hundred at a time.
+fn fill_cache(address: &str, keys: &str) -> Result<()> {
+    const OK: &str = "HTTP/1.1 200 OK";
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let keys: Vec<_> = keys.lines().collect();
+    for keys in keys.chunks(100) {
+        let request = |key| format!("GET /v1/key HTTP/1.1\r\nhost: l\r\nauthorization: Bearer {key}\r\n\r\n");
+        stream.write_all(keys.iter().map(request).collect::<String>().as_bytes())?;
+        let (mut answers, mut buffer) = (String::new(), [0; 1 << 16]);
+        while answers.matches(OK).count() < keys.len() || !answers.ends_with('}') {
+            let length = stream.read(&mut buffer).with_context(|| format!("not all are 200: {answers}"))?;
+            ensure!(length > 0, "the server has closed the connection: {answers}");
+            answers += std::str::from_utf8(&buffer[..length])?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_result_is_read() {
+        let turn = Turn { rate: 84249.0, latencies: [0.35, 0.39, 2.87, 4.43], failures: 2 };
+        assert_eq!(parse("Requests/sec: 1\nRESULT 84249 0.35 0.39 2.87 4.43 2\n"), Some(turn));
+        assert_eq!(parse("RESULT 84249 0.35 0.39 2.87 2\n"), None);
+        assert_eq!(parse("Requests/sec: 1\n"), None);
+    }
+
+    #[test]
+    fn the_median_is_one_of_the_rates() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 3.0, 1.0, 2.0]), 2.0);
+    }
 }

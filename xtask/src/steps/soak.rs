@@ -1,6 +1,28 @@
-use anyhow::{Result, bail};
-use xshell::Shell;
+//! The server under load for minutes, with memory that may not grow, and hundreds of killed servers on each database.
 
-pub fn run(_: &Shell, _: &[String]) -> Result<String> {
-    bail!("not moved")
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use super::load;
+use crate::postgres;
+
+/// Arguments: minutes at each of the two servers that the load compares, and how many servers are killed.
+pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
+    let number = |index, default| arguments.get(index).map_or(Ok(default), |text: &String| text.parse());
+    let minutes = number(0, 10).context("minutes are a number")?;
+    let rounds = number(1, 300).context("rounds are a number")?;
+    let load = load::measure(sh, 60, minutes)?;
+    let _rounds = sh.push_env("CTX_KEY_TEST_ROUNDS", rounds.to_string());
+    let kill = || {
+        let start = Instant::now();
+        cmd!(sh, "cargo test --locked -p ctx-key-server --test faults killed").run()?;
+        Ok::<_, anyhow::Error>(start.elapsed().as_secs())
+    };
+    let (sqlite, postgres) = (kill()?, postgres::with(sh, |_| kill())?);
+    Ok(format!(
+        "```text\n{load}```\n\n{rounds} killed servers on SQLite in {sqlite} s, and {rounds} on PostgreSQL in {postgres} s: no \
+         key that was shown was missing, and no revoked one was accepted.\n"
+    ))
 }

@@ -51,7 +51,7 @@ impl Estimates {
     fn estimates(&self, group: &str, path: &str) -> Result<Value, Box<dyn Error>> {
         let file = self.file(group, path);
         let text = fs::read_to_string(&file)
-            .map_err(|error| format!("{}: {error}; measure first: bench/run", file.display()))?;
+            .map_err(|error| format!("{}: {error}; measure first: cargo xtask bench", file.display()))?;
         Ok(serde_json::from_str(&text)?)
     }
 

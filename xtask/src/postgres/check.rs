@@ -1,0 +1,110 @@
+//! The step that checks the servers themselves: the tests rely on how they are set up.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Shell, cmd};
+
+use super::{MAX_CLIENTS, POOL_SIZE, this_program, url, with};
+
+/// Sessions that are open at the same time.
+const SESSIONS: usize = 4 * POOL_SIZE;
+
+pub fn run(sh: &Shell) -> Result<()> {
+    with(sh, |server| {
+        let pooler = url(server.addresses.pooler_port.context("no pooler")?);
+        check_settings(sh, &pooler)?;
+        check_backends(sh, &format!("{pooler}/postgres"))
+    })?;
+    check_end()
+}
+
+fn check_settings(sh: &Shell, pooler: &str) -> Result<()> {
+    let settings = cmd!(sh, "psql --no-psqlrc --tuples-only --no-align --command").arg("SHOW CONFIG");
+    let settings = settings.arg(format!("{pooler}/pgbouncer")).quiet().read()?;
+    let expected = [
+        ("pool_mode", "transaction".to_owned()),
+        ("default_pool_size", POOL_SIZE.to_string()),
+        ("max_client_conn", MAX_CLIENTS.to_string()),
+    ];
+    for (name, value) in expected {
+        let start = format!("{name}|{value}|");
+        ensure!(settings.lines().any(|line| line.starts_with(&start)), "{name} is not {value}:\n{settings}");
+    }
+    Ok(())
+}
+
+/// Sends two statements in each of many sessions, all of them open until the last answer. In session mode, a session beyond
+/// the pool's size would never be answered.
+fn check_backends(sh: &Shell, database: &str) -> Result<()> {
+    let mut sessions = (0..SESSIONS).map(|_| Session::open(sh, database)).collect::<Result<Vec<_>>>()?;
+    let mut backends = BTreeSet::new();
+    for _ in 0..2 {
+        sessions.iter_mut().try_for_each(Session::ask)?;
+        for session in &mut sessions {
+            backends.insert(session.answer()?);
+        }
+    }
+    let count = backends.len();
+    ensure!((2..=POOL_SIZE).contains(&count), "{SESSIONS} sessions share {count} server connections");
+    println!("{SESSIONS} sessions share {count} server connections");
+    Ok(())
+}
+
+/// A session of psql.
+struct Session {
+    psql: Child,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Session {
+    fn open(sh: &Shell, database: &str) -> Result<Self> {
+        let psql = cmd!(sh, "psql --no-psqlrc --quiet --tuples-only --no-align {database}");
+        let mut psql = Command::from(psql).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let answers = BufReader::new(psql.stdout.take().context("no pipe")?).lines();
+        Ok(Self { psql, answers })
+    }
+
+    fn ask(&mut self) -> Result<()> {
+        let input = self.psql.stdin.as_mut().context("no pipe")?;
+        // long enough for the statements of all sessions to meet
+        writeln!(input, "SELECT pg_backend_pid() FROM pg_sleep(0.1);").context("psql has ended")
+    }
+
+    fn answer(&mut self) -> Result<u32> {
+        Ok(self.answers.next().context("psql has ended")??.parse()?)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // waiting closes the standard input first, which ends psql
+        let _ = self.psql.wait();
+    }
+}
+
+/// Kills this program while its servers run: they must end too.
+fn check_end() -> Result<()> {
+    let mut program = this_program().arg("--pooled").stdout(Stdio::piped()).spawn()?;
+    let lines = BufReader::new(program.stdout.take().context("no pipe")?).lines().take(2);
+    let lines = lines.collect::<Result<Vec<_>, _>>();
+    program.kill()?;
+    program.wait()?;
+    let addresses: Vec<_> =
+        lines?.iter().filter_map(|line| Some(line.split_once('@')?.1.to_owned())).collect();
+    ensure!(addresses.len() == 2, "two servers do not start");
+    let runs = || addresses.iter().any(|address| TcpStream::connect(address).is_ok());
+    for _ in 0..100 {
+        if !runs() {
+            println!("the servers end when this program is killed");
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100));
+    }
+    bail!("a server outlives this program: {}", addresses.join(", "))
+}
