@@ -15,7 +15,7 @@ use crate::process::transcript;
 use crate::tree;
 
 const DEFAULT_SECONDS: u64 = 7200;
-/// Most seconds of a run without a break. A stopped campaign loses no more than that.
+/// Maximum seconds of a run. A stopped campaign loses no more than that.
 const SLICE: u64 = 120;
 /// Extension of inputs that a campaign found, in the corpus.
 const FOUND: &str = "found";
@@ -35,8 +35,8 @@ struct Slice {
 pub fn campaign(sh: &Shell, arguments: &[String]) -> Result<String> {
     let seconds = match arguments {
         [] => DEFAULT_SECONDS,
-        [seconds] => seconds.parse().context("seconds are a whole number")?,
-        _ => bail!("a campaign takes one argument, its seconds"),
+        [seconds] => seconds.parse().with_context(|| format!("not a number of seconds: {seconds}"))?,
+        _ => bail!("too many arguments: a campaign takes its seconds alone"),
     };
     let targets = build(sh)?;
     let share = seconds.div_ceil(targets.len().max(1) as u64);
@@ -84,8 +84,9 @@ fn run_share(sh: &Shell, target: &str, share: u64) -> Result<()> {
         if left == 0 {
             return Ok(());
         }
-        let printed = transcript(run(sh, target, &grown, left.min(SLICE)))
-            .with_context(|| format!("{target}: see \"From a finding to a test\" in fuzz/README.md"))?;
+        let printed = transcript(run(sh, target, &grown, left.min(SLICE))).with_context(|| {
+            format!("{target}: a finding; see \"From a finding to a test\" in fuzz/README.md")
+        })?;
         slices.push(parse(&printed).with_context(|| format!("{target}: no figures in\n{printed}"))?);
         sh.write_file(slices_file(target), serde_json::to_string_pretty(&slices)?)?;
     }
