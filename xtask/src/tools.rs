@@ -4,6 +4,7 @@
 //! are installed by the checks that use them, into a folder of their own.
 
 use std::cell::Cell;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
@@ -20,8 +21,10 @@ pub struct Tool {
 enum Probe {
     /// A command on the search path.
     Command(&'static str),
-    /// A file whose name matches this shell pattern.
+    /// A file.
     File(&'static str),
+    /// A package of Debian.
+    Package(&'static str),
     /// A command that must succeed, with its arguments.
     Succeeds(&'static [&'static str]),
     /// A command that must print exactly this, with its arguments.
@@ -36,7 +39,7 @@ enum Source {
     Crates { name: &'static str, version: &'static str, debug: bool },
 }
 
-use Probe::{Command, File, Prints, Succeeds};
+use Probe::{Command, File, Package, Prints, Succeeds};
 use Source::{Crates, Debian};
 
 pub const CC: Tool = Tool { name: "C compiler", probe: Command("cc"), source: Debian(&["gcc", "libc6-dev"]) };
@@ -58,11 +61,8 @@ pub const PYTHON: Tool = Tool {
     probe: Succeeds(&["python3", "-c", "import ensurepip, venv"]),
     source: Debian(&["python3", "python3-venv"]),
 };
-pub const POSTGRES: Tool = Tool {
-    name: "PostgreSQL",
-    probe: File("/usr/lib/postgresql/*/bin/initdb"),
-    source: Debian(&["postgresql"]),
-};
+pub const POSTGRES: Tool =
+    Tool { name: "PostgreSQL", probe: Package("postgresql"), source: Debian(&["postgresql"]) };
 pub const PSQL: Tool = Tool { name: "psql", probe: Command("psql"), source: Debian(&["postgresql-client"]) };
 pub const PGBOUNCER: Tool =
     Tool { name: "PgBouncer", probe: File("/usr/sbin/pgbouncer"), source: Debian(&["pgbouncer"]) };
@@ -162,13 +162,8 @@ impl Tool {
     fn is_here(&self, sh: &Shell) -> bool {
         match &self.probe {
             Command(name) => on_path(name),
-            File(pattern) => cmd!(sh, "sh -c")
-                .arg(format!("ls {pattern}"))
-                .quiet()
-                .ignore_stdout()
-                .ignore_stderr()
-                .run()
-                .is_ok(),
+            File(path) => Path::new(path).is_file(),
+            Package(name) => is_installed(sh, name),
             Succeeds([program, rest @ ..]) => {
                 cmd!(sh, "{program} {rest...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
             }

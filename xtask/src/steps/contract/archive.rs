@@ -1,4 +1,4 @@
-//! The library's archive, as it would be published.
+//! The archives of the library and of the command, as they would be published.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use crate::process::{assert_caught, transcript};
 
 const YANKED: &str = "is yanked";
 
-/// Checks that the archive builds and passes its own tests, and that no version in Cargo.lock is yanked.
+/// Checks that both archives build, that the library's passes its own tests, and that no version in Cargo.lock is yanked.
 pub fn package(sh: &Shell) -> Result<()> {
-    let package = || cmd!(sh, "cargo package -p ctx-key --locked --allow-dirty");
+    let package = || cmd!(sh, "cargo package -p ctx-key -p ctx-key-cli --locked --allow-dirty");
     let printed = transcript(package())?;
     ensure!(!printed.contains(YANKED), "{printed}");
     {
