@@ -25,6 +25,7 @@ CREATE TABLE api_keys (
     scopes     INTEGER NOT NULL,
     not_before INTEGER,
     expires_at INTEGER,
+    retires_at INTEGER,
     revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 ";
@@ -96,7 +97,7 @@ fn life_of_a_key(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Checks as a server does, and says what the client and what the log is told.
+/// Checks as a server does, and prints what the client reads and what the log says.
 fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope) -> rusqlite::Result<()> {
     let denied = match check(db, &[&format!("Bearer {text}")], now, required) {
         Ok(grant) => {
@@ -117,7 +118,7 @@ fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope)
     Ok(())
 }
 
-/// What a server does on each request, with all values of its `Authorization` header.
+/// Checks a request as a server does, with all values of its `Authorization` header.
 fn check(
     db: &Connection,
     authorization: &[&str],
@@ -149,10 +150,10 @@ impl From<rusqlite::Error> for Refused {
     }
 }
 
-/// Inserts, and never replaces: should the id be taken, generate another key.
+/// Inserts a record and never replaces one. If the id is taken, generate another key.
 fn insert(db: &Connection, record: &KeyRecord<String>) -> rusqlite::Result<()> {
     db.execute(
-        "INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             record.id.as_str(),
             record.digest.as_bytes(),
@@ -160,17 +161,18 @@ fn insert(db: &Connection, record: &KeyRecord<String>) -> rusqlite::Result<()> {
             record.scopes.bits(),
             record.not_before.map(column),
             record.expires_at.map(column),
+            record.retires_at.map(column),
             record.revoked_at.map(column),
         ],
     )?;
     Ok(())
 }
 
-/// Stores what retiring, revoking and rotating change.
+/// Stores the fields that rotation and revocation change.
 fn update(db: &Connection, record: &KeyRecord<String>) -> rusqlite::Result<()> {
     db.execute(
-        "UPDATE api_keys SET expires_at = ?2, revoked_at = ?3 WHERE id = ?1",
-        params![record.id.as_str(), record.expires_at.map(column), record.revoked_at.map(column)],
+        "UPDATE api_keys SET retires_at = ?2, revoked_at = ?3 WHERE id = ?1",
+        params![record.id.as_str(), record.retires_at.map(column), record.revoked_at.map(column)],
     )?;
     Ok(())
 }
@@ -179,7 +181,8 @@ fn find(db: &Connection, id: KeyId) -> rusqlite::Result<Option<KeyRecord<String>
     db.prepare("SELECT * FROM api_keys WHERE id = ?1")?.query_row([id.as_str()], record).optional()
 }
 
-/// A row that this service can't read is an error of the service, not of whoever presents the key.
+/// Reads a row. One that this service cannot read is an error of the service and not of the client. A negative time is
+/// such an error: read as absent, it would make a key that never expires.
 fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord<String>> {
     fn unreadable<E: Error + Send + Sync + 'static>(column: usize) -> impl Fn(E) -> rusqlite::Error {
         move |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Null, Box::new(error))
@@ -193,7 +196,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord<String>> {
     let bits = row.get(3)?;
     let scopes = Scope::from_bits(bits).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, bits.into()))?;
     let mut record = KeyRecord::from_parts(id, digest, row.get(2)?, scopes);
-    (record.not_before, record.expires_at, record.revoked_at) = (time(4)?, time(5)?, time(6)?);
+    (record.not_before, record.expires_at) = (time(4)?, time(5)?);
+    (record.retires_at, record.revoked_at) = (time(6)?, time(7)?);
     Ok(record)
 }
 
@@ -206,11 +210,11 @@ fn examine(text: &str) -> ExitCode {
     match ApiKey::parse_pasted(text) {
         Ok(key) => {
             println!("{} is well-formed: its checksum is right.", key.id().masked());
-            println!("Whether it is valid is for the server to say.");
+            println!("Only the server knows whether it is valid.");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            println!("This is no API key: {error}.");
+            println!("This is not an API key: {error}.");
             ExitCode::FAILURE
         }
     }

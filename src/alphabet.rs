@@ -1,44 +1,56 @@
 //! The 62 digits of ids, secrets and checksums: `0-9A-Za-z`, in the order of their values.
 //!
-//! Everything here may see a secret, so nothing here branches on a digit, indexes with one, or divides by or
-//! into one. `bool` becomes a number by `u8::from`, and selections are sums of such numbers. What the compiler makes
-//! of that, `tests/constant_time` checks.
+//! Every function here may receive a secret. None branches on a digit, uses one as an index, or uses one in a
+//! division. `u8::from` turns a `bool` into a number, and a selection is a sum of such numbers. `tests/constant_time`
+//! checks the machine code.
 
-/// How many digits the alphabet has.
+use crate::layout::CHECKSUM_LEN;
+use crate::secret::declassify;
+
+/// Number of digits in the alphabet.
 const RADIX: u8 = 62;
 
-/// How many characters lie between `9` and `A`, and between `Z` and `a`.
+/// Number of values of two digits.
+const PAIR: u64 = 62 * 62;
+
+/// Number of characters between `9` and `A`, and between `Z` and `a`.
 const UPPER_GAP: u8 = b'A' - b'9' - 1;
 const LOWER_GAP: u8 = b'a' - b'Z' - 1;
 
-/// How many digits one 64-bit fraction yields, and how many a `u32` needs.
-pub(crate) const GROUP: usize = 6;
+/// Number of digits taken from one 64-bit fraction. A checksum also has six digits, because a `u32` needs six.
+pub(crate) const GROUP: usize = CHECKSUM_LEN;
 
-/// Index of the first byte that is no digit.
+/// Returns the index of the first byte that is not a digit.
 ///
-/// The loop yields the index without a branch on any byte, and vectorizes (three compares and a minimum on
-/// 16 bytes at a time): the scan of 48 bytes costs the same whether it finds something or not. Only the
-/// result is branched on.
-pub(crate) fn first_foreign<const N: usize>(text: &[u8; N]) -> Option<usize> {
-    const { assert!(N < 0xff, "indices have to fit beside the sentinel") };
+/// The loop computes the index without a branch on any byte, and the compiler vectorises it (three compares and a
+/// minimum on 16 bytes at a time), so 48 bytes take the same time whether one of them is invalid or not. The
+/// function branches only on the result.
+pub(crate) fn first_invalid<const N: usize>(text: &[u8; N]) -> Option<usize> {
+    const { assert!(N < 0xff, "every index is below the sentinel") };
     let mut first = NONE;
     for (index, &byte) in (0u8..).zip(text) {
-        let foreign = index | u8::from(is_digit(byte)).wrapping_neg();
-        first = first.min(foreign);
+        let index_if_invalid = index | u8::from(is_digit(byte)).wrapping_neg();
+        first = first.min(index_if_invalid);
     }
-    let first = crate::declassify(first);
+    let first = declassify(first);
     (first != NONE).then_some(usize::from(first))
 }
 
-/// What [`first_foreign`] holds while every byte is a digit: the value that `index | 0xff` has.
+/// Value of [`first_invalid`]'s minimum while every byte is a digit: `index | 0xff`.
 const NONE: u8 = 0xff;
 
-/// Whether `byte` is one of `0-9A-Za-z`.
+/// Returns whether `byte` is one of `0-9A-Za-z`.
 pub(crate) const fn is_digit(byte: u8) -> bool {
     (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 26)
 }
 
-/// The digit of a value below 62.
+/// Returns `checked` as text. The caller has checked or written these bytes, and all of them are ASCII.
+pub(crate) fn ascii(checked: &[u8]) -> &str {
+    // The default is never used. `unsafe` would avoid it, but is forbidden.
+    str::from_utf8(checked).unwrap_or_default()
+}
+
+/// Returns the digit of a value below 62.
 pub(crate) fn to_digit(value: u8) -> u8 {
     value
         .wrapping_add(b'0')
@@ -46,64 +58,66 @@ pub(crate) fn to_digit(value: u8) -> u8 {
         .wrapping_add(u8::from(value >= 36).wrapping_mul(LOWER_GAP))
 }
 
-/// The first six base-62 places of the fraction `fraction / 2⁶⁴`, as values below 62: the first one in the
-/// lowest byte, zeros in the upper two.
+/// Returns the first six base-62 digits of the fraction `fraction / 2⁶⁴`, as values below 62. The first digit is in
+/// the lowest byte, and the upper two bytes are zero.
 ///
-/// Multiplying by 62 moves one place into the upper half. Of a uniform fraction, no place's probabilities
-/// differ from 1/62 by more than 62⁶ / 2⁶⁴ < 2⁻²⁸ of it: there are ⌊2⁶⁴ / 62⁶⌋ or one more fractions for
-/// each of the 62⁶ results.
+/// Each multiplication by 62 moves one digit into the upper half of the product. Each of the 62⁶ results comes from
+/// ⌊2⁶⁴ / 62⁶⌋ fractions or from one more. So if the fraction is uniform, the probability of a digit is 1/62 with a
+/// relative error of at most 62⁶ / 2⁶⁴ < 2⁻²⁸.
 #[inline]
 #[expect(clippy::as_conversions, reason = "keeps the halves of a 128-bit product")]
-pub(crate) fn places(mut fraction: u64) -> u64 {
-    let mut places = 0;
+pub(crate) fn base62_digits(mut fraction: u64) -> u64 {
+    let mut digits = 0;
     for place in 0..GROUP {
         let product = u128::from(fraction).wrapping_mul(RADIX as u128);
         fraction = product as u64;
-        places |= ((product >> 64) as u64) << place.wrapping_mul(8);
+        digits |= ((product >> 64) as u64) << place.wrapping_mul(8);
     }
-    places
+    digits
 }
 
-/// `number` in six digits, padded with `0` on the left.
+/// Writes `number` with six digits, padded with `0` on the left.
 #[inline]
 pub(crate) fn encode(number: u32) -> [u8; GROUP] {
-    let [digits @ .., _, _] = to_digits(places(fraction(number))).to_le_bytes();
+    let [digits @ .., _, _] = to_digits(base62_digits(fraction(number))).to_le_bytes();
     digits
 }
 
-/// [`to_digit`] on eight values at once. Six bytes are too few for the compiler to vectorize: one by one,
-/// they made the whole generation a tenth slower.
+/// Applies [`to_digit`] to eight values at once. The compiler does not vectorise a loop over six bytes, and such a loop
+/// made the generation of a key a tenth slower.
 fn to_digits(values: u64) -> u64 {
     values
-        .wrapping_add(each(b'0'))
-        .wrapping_add(reaching(values, 10).wrapping_mul(UPPER_GAP.into()))
-        .wrapping_add(reaching(values, 36).wrapping_mul(LOWER_GAP.into()))
+        .wrapping_add(splat(b'0'))
+        .wrapping_add(at_least(values, 10).wrapping_mul(UPPER_GAP.into()))
+        .wrapping_add(at_least(values, 36).wrapping_mul(LOWER_GAP.into()))
 }
 
-/// The values of eight digits. Of other bytes, some number: callers check with [`first_foreign`].
+/// Returns the values of eight digits. For other bytes the result is meaningless, so callers check with
+/// [`first_invalid`] first.
 ///
-/// One by one, by comparisons, they were two branches each at opt-level "s" and "z".
+/// Comparisons byte by byte compiled to two branches for each digit at opt-level "s" and "z".
 fn from_digits(digits: u64) -> u64 {
     digits
-        .wrapping_sub(each(b'0'))
-        .wrapping_sub(reaching(digits, b'A').wrapping_mul(UPPER_GAP.into()))
-        .wrapping_sub(reaching(digits, b'a').wrapping_mul(LOWER_GAP.into()))
+        .wrapping_sub(splat(b'0'))
+        .wrapping_sub(at_least(digits, b'A').wrapping_mul(UPPER_GAP.into()))
+        .wrapping_sub(at_least(digits, b'a').wrapping_mul(LOWER_GAP.into()))
 }
 
-/// One in each byte that is not below the limit, all of them below 0x80: the sum sets its highest bit, and carries no
-/// further.
-fn reaching(bytes: u64, limit: u8) -> u64 {
-    (bytes.wrapping_add(each(0x80_u8.wrapping_sub(limit))) >> 7) & each(1)
+/// Returns 1 in each byte that is at least `limit`, and 0 in the others. All bytes and the limit are below 0x80, so the
+/// sum can set the highest bit of a byte but never carries into the next byte.
+fn at_least(bytes: u64, limit: u8) -> u64 {
+    (bytes.wrapping_add(splat(0x80_u8.wrapping_sub(limit))) >> 7) & splat(1)
 }
 
-const fn each(byte: u8) -> u64 {
+/// Returns a word of eight copies of `byte`.
+const fn splat(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// A fraction whose first six places are those of `number`.
+/// Returns a fraction whose first six base-62 digits are those of `number`.
 ///
-/// That is `number / 62⁶`, rounded up a little: the result lies at most 2 above the exact fraction of 2⁶⁴,
-/// and the next number's begin 2⁶⁴ / 62⁶ > 2²⁸ above it.
+/// It is `number / 62⁶` in units of 2⁻⁶⁴, rounded up, and exceeds the exact value by at most 2 units. The fractions of
+/// the next number start 2⁶⁴ / 62⁶ > 2²⁸ units above the exact value.
 #[inline]
 #[expect(clippy::as_conversions, reason = "the product is below 2³² · 2⁶¹, and shifted by 32")]
 fn fraction(number: u32) -> u64 {
@@ -112,13 +126,17 @@ fn fraction(number: u32) -> u64 {
     fraction.wrapping_add(1)
 }
 
-/// The number that six digits stand for; it can exceed a `u32`.
+/// Returns the number that six digits represent. It can exceed `u32::MAX`.
+///
+/// Pairs of digits are combined in lanes of 16 bits, all three at once.
 pub(crate) fn decode(digits: [u8; GROUP]) -> u64 {
+    const LOW_BYTES: u64 = 0x00ff_00ff_00ff;
+    const LANE: u64 = 0xffff;
     let [a, b, c, d, e, f] = digits;
-    let [values @ .., _, _] = from_digits(u64::from_le_bytes([a, b, c, d, e, f, b'0', b'0'])).to_le_bytes();
-    values
-        .into_iter()
-        .fold(0, |number: u64, value| number.wrapping_mul(u64::from(RADIX)).wrapping_add(u64::from(value)))
+    let values = from_digits(u64::from_le_bytes([a, b, c, d, e, f, b'0', b'0']));
+    let pairs = (values & LOW_BYTES).wrapping_mul(RADIX.into()).wrapping_add(values >> 8 & LOW_BYTES);
+    let [first, second, third] = [pairs & LANE, pairs >> 16 & LANE, pairs >> 32 & LANE];
+    first.wrapping_mul(PAIR * PAIR).wrapping_add(second.wrapping_mul(PAIR)).wrapping_add(third)
 }
 
 #[cfg(test)]
@@ -143,34 +161,35 @@ mod tests {
     #[test]
     fn every_byte_at_every_index() {
         for byte in 0..=u8::MAX {
-            let foreign = !MODEL.contains(&byte);
-            assert_eq!(is_digit(byte), !foreign, "{byte:#x}");
+            let invalid = !MODEL.contains(&byte);
+            assert_eq!(is_digit(byte), !invalid, "{byte:#x}");
             for index in 0..48 {
                 let mut text = [b'z'; 48];
                 text[index] = byte;
-                assert_eq!(first_foreign(&text), foreign.then_some(index), "{byte:#x}");
+                assert_eq!(first_invalid(&text), invalid.then_some(index), "{byte:#x}");
             }
         }
     }
 
     #[test]
-    fn the_first_of_two_foreign_bytes() {
+    fn the_first_of_two_invalid_bytes() {
         for (first, second) in (0..48).flat_map(|i| (i..48).map(move |j| (i, j))) {
             let mut text = [b'0'; 48];
             text[second] = b'_';
             text[first] = 0xff;
-            assert_eq!(first_foreign(&text), Some(first));
+            assert_eq!(first_invalid(&text), Some(first));
         }
     }
 
     #[test]
+    #[ignore = "exhaustive: 2³² numbers"]
     fn every_number_has_its_fraction() {
         std::thread::scope(|scope| {
             for thread in 0..2 {
                 scope.spawn(move || {
                     for number in (thread..=u32::MAX).step_by(2) {
-                        let places = (u128::from(fraction(number)) * 62u128.pow(6)) >> 64;
-                        assert_eq!(places, u128::from(number));
+                        let digits = (u128::from(fraction(number)) * 62u128.pow(6)) >> 64;
+                        assert_eq!(digits, u128::from(number));
                     }
                 });
             }
@@ -179,7 +198,7 @@ mod tests {
 
     #[test]
     fn numbers_encode_and_decode() {
-        for number in (0..=u32::MAX).step_by(9973).chain([u32::MAX]) {
+        for number in (0..=u32::MAX).step_by(99_991).chain([u32::MAX]) {
             assert_eq!(decode(encode(number)), u64::from(number));
             let oracle = std::format!("{:0>6}", ::base62::encode(number));
             assert_eq!(oracle.as_bytes(), encode(number));
@@ -188,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn places_are_uniform_to_two_to_the_minus_28() {
-        // Each place starts where the exact quotient says, so each of the 62⁶ results has as many fractions
-        // as any other, give or take one.
+    fn digits_are_uniform_to_two_to_the_minus_28() {
+        // Each digit equals that of the exact product, so the numbers of fractions that give any two of the 62⁶
+        // results differ by at most one.
         let model = |fraction: u64, place: u32| {
             let shifted = u128::from(fraction) * 62u128.pow(place + 1);
             ((shifted >> 64) % 62) as u8
@@ -198,10 +217,10 @@ mod tests {
         let edges = [0, 1, u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1];
         let strides = (0..=u64::MAX).step_by(usize::MAX / 9973);
         for fraction in edges.into_iter().chain(strides) {
-            for (place, value) in (0..GROUP as u32).zip(places(fraction).to_le_bytes()) {
+            for (place, value) in (0..GROUP as u32).zip(base62_digits(fraction).to_le_bytes()) {
                 assert_eq!(value, model(fraction, place), "{fraction}");
             }
-            assert_eq!(places(fraction) >> (8 * GROUP), 0);
+            assert_eq!(base62_digits(fraction) >> (8 * GROUP), 0);
         }
     }
 }

@@ -1,37 +1,41 @@
 //! The key in a request's `Authorization` header (RFC 6750 §2.1).
 //!
-//! A key is looked for there and nowhere else: never in a query string, a form or a cookie.
+//! A key is read from that header only, never from a query string, a form or a cookie.
 //!
-//! | what the request has | status | reason |
+//! | `Authorization` values of the request | status | reason |
 //! |---|---|---|
-//! | no value, or an empty one | 401 | [`MissingCredentials`](crate::Reason::MissingCredentials) |
-//! | several values, whatever they are | 400 | [`MalformedHeader`](crate::Reason::MalformedHeader) |
-//! | another scheme than `Bearer`, in any letter case | 401 | [`MissingCredentials`](crate::Reason::MissingCredentials) |
-//! | more than 8,192 bytes; no space behind the scheme, no token, several tokens, a comma | 400 | [`MalformedHeader`](crate::Reason::MalformedHeader) |
-//! | a token that is no key | 401 | [`Key`](crate::Reason::Key) |
-//! | a key | – | the key |
+//! | none, or one that is empty | 401 | [`MissingCredentials`](crate::Reason::MissingCredentials) |
+//! | several, whatever they are | 400 | [`MalformedHeader`](crate::Reason::MalformedHeader) |
+//! | a scheme other than `Bearer` (any letter case) | 401 | [`MissingCredentials`](crate::Reason::MissingCredentials) |
+//! | more than 8,192 bytes; no space after the scheme, no token, several tokens, a comma | 400 | [`MalformedHeader`](crate::Reason::MalformedHeader) |
+//! | a token that is not a key | 401 | [`Key`](crate::Reason::Key) |
+//! | a key | – | – |
 
 use crate::denied::{Denied, Reason};
-use crate::key::{ApiKey, LEN, ParseKeyError};
+use crate::key::{ApiKey, ParseKeyError};
+use crate::layout::LEN;
 
-/// How long a value may be, white space around it aside.
+/// Maximum length of a value in bytes, without the white space around it.
 const MAX_LEN: usize = 8192;
 
-/// The key in all `Authorization` values of a request, as bytes. Allocates nothing.
+/// Reads the key from all `Authorization` values of a request. It does not allocate.
 ///
-/// Give it every value, also if there is none or several: that is part of the answer. White space is space and
-/// tab only (RFC 9110 §5.6.3). The scheme is compared in any letter case (RFC 9110 §11.1).
+/// Pass every value, even if there are none or several, because the result depends on their number. In particular,
+/// `headers.get(AUTHORIZATION)` of an `http::HeaderMap` returns an `Option` of only the first value, which compiles
+/// here and hides a second one. Use `parse_headers` (feature `http`) or `headers.get_all` instead.
+///
+/// Only space and tab are white space (RFC 9110 §5.6.3). The scheme is case-insensitive (RFC 9110 §11.1).
 ///
 /// # Errors
 ///
 /// The first that applies:
 ///
 /// * [`Reason::MissingCredentials`]: there is no value, it is empty, or its scheme is not `Bearer`. The rest of a
-///   value with another scheme is not looked at.
-/// * [`Reason::MalformedHeader`]: there are several values (checked before the others), or one with the scheme
-///   `Bearer` that is longer than 8,192 bytes or has something else behind it than spaces and one token
-///   without space, tab or comma.
-/// * [`Reason::Key`]: the token is no key. Nothing is repaired here.
+///   value with another scheme is not examined.
+/// * [`Reason::MalformedHeader`]: there are several values (this is checked first). Or the scheme is `Bearer`, and the
+///   value is longer than 8,192 bytes, or the scheme is not followed by spaces and one token without space, tab or
+///   comma.
+/// * [`Reason::Key`]: the token is not a key. Nothing is repaired here.
 ///
 /// ```
 /// use ctx_key::{Reason, bearer};
@@ -58,11 +62,11 @@ pub fn parse(values: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<ApiKe
     from_value(value.as_ref())
 }
 
-/// The key in the `Authorization` values of a header map. Otherwise as [`parse`].
+/// Reads the key from all `Authorization` values of a header map, as [`parse`] does.
 ///
 /// # Errors
 ///
-/// As [`parse`].
+/// Those of [`parse`].
 ///
 /// ```
 /// use ctx_key::{Reason, bearer};
@@ -75,15 +79,15 @@ pub fn parse_headers(headers: &http::HeaderMap) -> Result<ApiKey, Denied> {
     parse(headers.get_all(http::header::AUTHORIZATION))
 }
 
-/// Reads from the front, so that no branch depends on a character of a key before the key is parsed: to find
-/// the end of the token first would be to look at its last ones.
+/// Reads the key from a value, front to back, so that no branch depends on a character of a key before the key is
+/// parsed. A search for the end of the token would first examine its last characters.
 fn from_value(value: &[u8]) -> Result<ApiKey, Denied> {
     let value = trim_start(value, is_white_space);
-    let Some(behind_scheme) = without_scheme(value) else {
+    let Some(after_scheme) = strip_scheme(value) else {
         return Err(Denied::new(Reason::MissingCredentials));
     };
-    // if it is a tab or a comma that ends the scheme, it stays, and no token has one
-    let token = trim_start(behind_scheme, is_space);
+    // A tab or a comma after the scheme stays in the token, and makes it malformed.
+    let token = trim_start(after_scheme, is_space);
     if value.len() > MAX_LEN && trim_end(value).len() > MAX_LEN {
         return Err(Denied::new(Reason::MalformedHeader));
     }
@@ -94,34 +98,36 @@ fn from_value(value: &[u8]) -> Result<ApiKey, Denied> {
     ApiKey::parse_or(token, |error| refuse(token, error))
 }
 
-/// Whether what is no key is one token at all. It can still have white space at its end.
+/// Returns the refusal for a text that is not a key. The text may be empty or several tokens, and may end in white
+/// space.
 #[inline(never)]
 fn refuse(token: &[u8], error: ParseKeyError) -> Denied {
     let trimmed = trim_end(token);
-    // all of them: the loop vectorizes, and takes the same time wherever it finds one
-    let separators = trimmed.iter().fold(0, |found, &byte| found | u8::from(ends_scheme(byte)));
+    // No early exit: the loop is vectorised, and takes the same time wherever a separator is.
+    let separators = trimmed.iter().fold(0, |found, &byte| found | u8::from(is_separator(byte)));
     if trimmed.is_empty() || separators != 0 {
         return Denied::new(Reason::MalformedHeader);
     }
     if trimmed.len() == token.len() {
         return error.into();
     }
-    // too short to be hashed
+    // The trimmed text is shorter than a key, so `parse` refuses it without a hash.
     ApiKey::parse(trimmed).err().unwrap_or(error).into()
 }
 
-/// What stands behind the scheme, if that is `Bearer`. Nearly all write it so: one compare finds that out.
+/// Returns the rest of the value after the scheme, if the scheme is `Bearer`. Nearly all clients write it in this
+/// letter case, which one comparison recognises.
 #[inline]
-fn without_scheme(value: &[u8]) -> Option<&[u8]> {
+fn strip_scheme(value: &[u8]) -> Option<&[u8]> {
     if value.starts_with(b"Bearer ") {
         return value.get("Bearer".len()..);
     }
     let (scheme, rest) = value.split_first_chunk::<6>()?;
-    let ends = rest.first().is_none_or(|&byte| ends_scheme(byte));
+    let ends = rest.first().is_none_or(|&byte| is_separator(byte));
     (scheme.eq_ignore_ascii_case(b"Bearer") && ends).then_some(rest)
 }
 
-const fn ends_scheme(byte: u8) -> bool {
+const fn is_separator(byte: u8) -> bool {
     is_white_space(byte) | (byte == b',')
 }
 

@@ -1,14 +1,13 @@
-//! What a refused request is told in its `WWW-Authenticate` header: [`Challenge`].
+//! The `WWW-Authenticate` header of a refusal: [`Challenge`].
 
 use core::fmt::{self, Write};
 
-use crate::denied::Reason;
+use crate::denied::{Denied, Reason};
 
-/// The value of a `WWW-Authenticate` header (RFC 6750 §3), made by [`Denied::challenge`](crate::Denied::challenge):
-/// `Display` writes it.
+/// The value of a `WWW-Authenticate` header (RFC 6750 §3). [`Denied::challenge`] creates it, and `Display` writes it.
 ///
-/// One well-formed value of visible ASCII and spaces, whatever the realm: `"` and `\` in it are escaped, and
-/// each character outside U+0020..U+007E is written `?`.
+/// It is one well-formed value of visible ASCII and spaces, whatever the realm: `"` and `\` in the realm are escaped,
+/// and each character outside U+0020 to U+007E is written as `?`.
 ///
 /// ```
 /// use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime, bearer};
@@ -27,8 +26,22 @@ use crate::denied::Reason;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge<'r> {
-    pub(crate) reason: Reason,
-    pub(crate) realm: &'r str,
+    reason: Reason,
+    realm: &'r str,
+}
+
+impl Denied {
+    /// Returns the value of the response's `WWW-Authenticate` header, which a 401 must have (RFC 9110 §15.5.2).
+    ///
+    /// ```
+    /// # use ctx_key::Denied;
+    /// let challenge = Denied::unknown_key().challenge("MemoryKit");
+    /// assert_eq!(challenge.to_string(), r#"Bearer realm="MemoryKit", error="invalid_token""#);
+    /// ```
+    #[must_use]
+    pub const fn challenge<'r>(&self, realm: &'r str) -> Challenge<'r> {
+        Challenge { reason: self.reason(), realm }
+    }
 }
 
 impl fmt::Display for Challenge<'_> {
@@ -46,7 +59,7 @@ impl fmt::Display for Challenge<'_> {
             write!(f, ", error=\"{error}\"")?;
         }
         match self.reason {
-            // an empty scope parameter is against the grammar (RFC 6749 §3.3)
+            // the grammar does not allow an empty scope parameter (RFC 6749 §3.3)
             Reason::MissingScope { required, .. } if required.names().next().is_some() => {
                 write!(f, ", scope=\"{required}\"")
             }

@@ -1,16 +1,17 @@
-//! Why a request is refused: [`Denied`], and inside it the [`Reason`].
+//! The refusal of a request, [`Denied`], and its [`Reason`].
 
 use core::fmt;
 
-use crate::challenge::Challenge;
 use crate::key::ParseKeyError;
 use crate::scope::Scope;
 
-/// A request was refused. What to answer, and the exact [`Reason`] for logs and metrics.
+/// The refusal of a request: the response's status, message and challenge, and the exact [`Reason`] for logs and
+/// metrics.
 ///
-/// One small `Copy` type from the header to the scope check, so that `?` carries it. `Display` is the
-/// public [`message`](Self::message), the same for a key that is unknown, wrong, revoked, expired or not yet
-/// valid: a stranger learns nothing from it. The reason is in [`reason`](Self::reason) and `Debug` alone.
+/// Every step from the header to the scope check returns this one small `Copy` type, so `?` works throughout. `Display`
+/// writes the public [`message`](Self::message). The message is the same for an unknown, wrong, revoked, expired,
+/// retired or not yet valid key, so a stranger learns nothing from it. Only [`reason`](Self::reason) and `Debug`
+/// show the reason.
 ///
 /// ```
 /// use ctx_key::{Denied, Reason};
@@ -28,7 +29,7 @@ impl Denied {
         Self(reason)
     }
 
-    /// No record has the key's id.
+    /// Creates the refusal for a key whose id is in no record.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, Denied, KeyId, KeyRecord};
@@ -42,7 +43,7 @@ impl Denied {
         Self(Reason::UnknownKey)
     }
 
-    /// The exact reason, for logs and metrics. Not for whoever sent the request.
+    /// Returns the exact reason, for logs and metrics. Do not show it to the client.
     ///
     /// ```
     /// # use ctx_key::{Denied, Reason};
@@ -53,8 +54,8 @@ impl Denied {
         self.0
     }
 
-    /// The status code of the answer (RFC 9110 §15.5): 400 for a malformed header, 401 for no valid key, 403 for a
-    /// key without the scope.
+    /// Returns the status code of the response (RFC 9110 §15.5): 400 for a malformed header, 401 without a valid key,
+    /// 403 for a key that lacks a scope.
     ///
     /// ```
     /// # use ctx_key::Denied;
@@ -69,7 +70,7 @@ impl Denied {
         }
     }
 
-    /// What to tell whoever sent the request.
+    /// Returns the public message, for the client.
     ///
     /// ```
     /// # use ctx_key::{Denied, ParseKeyError};
@@ -87,13 +88,14 @@ impl Denied {
             | Reason::DigestMismatch
             | Reason::Revoked
             | Reason::Expired
+            | Reason::Retired
             | Reason::NotYetValid => {
                 "the API key is not valid: it is unknown, revoked or outside its validity period"
             }
         }
     }
 
-    /// The scopes that the key lacks, empty if that is not the reason.
+    /// Returns the required scopes that the key lacks. The set is empty for any other reason.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -112,18 +114,6 @@ impl Denied {
             _ => Scope::empty(),
         }
     }
-
-    /// What the answer says in its `WWW-Authenticate` header, which 401 requires (RFC 9110 §15.5.2).
-    ///
-    /// ```
-    /// # use ctx_key::Denied;
-    /// let challenge = Denied::unknown_key().challenge("MemoryKit");
-    /// assert_eq!(challenge.to_string(), r#"Bearer realm="MemoryKit", error="invalid_token""#);
-    /// ```
-    #[must_use]
-    pub const fn challenge<'r>(&self, realm: &'r str) -> Challenge<'r> {
-        Challenge { reason: self.0, realm }
-    }
 }
 
 impl From<ParseKeyError> for Denied {
@@ -140,7 +130,7 @@ impl fmt::Display for Denied {
 
 impl core::error::Error for Denied {}
 
-/// The exact reason of a refusal. It holds no part of a key.
+/// Exact reason of a refusal. It holds no part of a key.
 ///
 /// ```
 /// use ctx_key::{ApiKey, KeyRecord, Reason, Scope, UnixTime};
@@ -154,33 +144,36 @@ impl core::error::Error for Denied {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The request has no `Authorization` header, an empty one, or one of another scheme.
+    /// The request has no `Authorization` header, an empty one, or one with another scheme.
     MissingCredentials,
-    /// The request has several `Authorization` headers, or one that is no scheme and one token.
+    /// The request has several `Authorization` headers, or one that does not consist of a scheme and one token.
     MalformedHeader,
-    /// What was presented is no key.
+    /// The token is not a key.
     Key(ParseKeyError),
     /// No record has the key's id.
     UnknownKey,
-    /// The record of that id holds another key's digest.
+    /// The record with that id has the digest of another key.
     DigestMismatch,
-    /// The record was revoked, whenever that was.
+    /// The record's `revoked_at` is set, whatever its value.
     Revoked,
     /// The record's `expires_at` has come.
     Expired,
-    /// The record's `not_before` has not come.
+    /// The overlap after a rotation has ended: the record's `retires_at` has come.
+    Retired,
+    /// The record's `not_before` has not come, or is set and the time is
+    /// [`UnixTime::MAX`](crate::UnixTime::MAX), which stands for an unknown time.
     NotYetValid,
     /// The key is valid, but lacks a scope.
     MissingScope {
-        /// What the request requires.
+        /// Scopes that the request requires.
         required: Scope,
-        /// What of it the key lacks.
+        /// Required scopes that the key lacks.
         missing: Scope,
     },
 }
 
 impl Reason {
-    /// A stable label, for metrics and logs.
+    /// Returns a stable label, for metrics and logs.
     ///
     /// ```
     /// # use ctx_key::{ParseKeyError, Reason};
@@ -200,12 +193,13 @@ impl Reason {
             Self::DigestMismatch => "digest_mismatch",
             Self::Revoked => "revoked",
             Self::Expired => "expired",
+            Self::Retired => "retired",
             Self::NotYetValid => "not_yet_valid",
             Self::MissingScope { .. } => "missing_scope",
         }
     }
 
-    /// The `error` of RFC 6750 §3.1. A request without credentials gets none.
+    /// Returns the error code of RFC 6750 §3.1, or `None` for a request without credentials.
     pub(crate) const fn error_code(&self) -> Option<&'static str> {
         match self {
             Self::MissingCredentials => None,
@@ -216,6 +210,7 @@ impl Reason {
             | Self::DigestMismatch
             | Self::Revoked
             | Self::Expired
+            | Self::Retired
             | Self::NotYetValid => Some("invalid_token"),
         }
     }

@@ -1,17 +1,20 @@
-//! What a server stores in place of a key: [`KeyDigest`].
+//! The hash that a server stores in place of a key: [`KeyDigest`].
 
 use core::fmt;
 use core::str::FromStr;
 
 use subtle::ConstantTimeEq;
 
-use crate::key::{ApiKey, LEN};
+use crate::alphabet::ascii;
+use crate::layout::{HASHED_LEN, LEN};
+use crate::secret::{declassify, erase};
 
-/// SHA-256 of a key's characters 0..46: what a server stores, 32 bytes.
+/// SHA-256 of a key's characters 0..46. A server stores these 32 bytes in place of the key.
 ///
-/// Nobody finds a key from its digest, so it is no secret. It is compared in constant time all the same.
+/// Nobody can find the key from its digest, so the digest is not secret. It is nevertheless compared in constant time.
 ///
-/// Text (`Display`, [`FromStr`], serde) is 64 hexadecimal characters: lower case is written, both cases are read.
+/// The text form (`Display`, [`FromStr`], serde) is 64 hexadecimal digits. It is written in lower case and read in
+/// either.
 ///
 /// ```
 /// use ctx_key::{ApiKey, KeyDigest};
@@ -25,7 +28,7 @@ use crate::key::{ApiKey, LEN};
 pub struct KeyDigest(pub(crate) [u8; 32]);
 
 impl KeyDigest {
-    /// The digest that these bytes are.
+    /// Creates a digest from its 32 bytes.
     ///
     /// ```
     /// # use ctx_key::KeyDigest;
@@ -36,7 +39,7 @@ impl KeyDigest {
         Self(bytes)
     }
 
-    /// The 32 bytes, for a database's binary column.
+    /// Returns the 32 bytes, for a binary column of a database.
     ///
     /// ```
     /// # use ctx_key::KeyDigest;
@@ -47,30 +50,13 @@ impl KeyDigest {
         &self.0
     }
 
-    /// Whether this is the digest of `key`, in constant time.
-    ///
-    /// A server that has a record calls [`KeyRecord::verify`](crate::KeyRecord::verify), which looks at expiry
-    /// and revocation too.
-    ///
-    /// ```
-    /// # use ctx_key::{ApiKey, KeyDigest};
-    /// # let key = ApiKey::generate();
-    /// assert!(key.digest().matches(&key));
-    /// assert!(!KeyDigest::from_bytes([0; 32]).matches(&key));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn matches(&self, key: &ApiKey) -> bool {
-        self == key.digest()
-    }
-
-    /// Hashes a key's characters 0..46, with one call of the compression function.
+    /// Hashes characters 0..46 of a key's text, with one call of the compression function.
     #[inline]
     pub(crate) fn of(text: &[u8; LEN]) -> Self {
         let mut block = pad(text);
         let mut state = INITIAL_STATE;
         sha2::block_api::compress256(&mut state, core::slice::from_ref(&block));
-        crate::erase(&mut block);
+        erase(&mut block);
 
         let mut bytes = [0; 32];
         for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
@@ -79,14 +65,14 @@ impl KeyDigest {
         Self(bytes)
     }
 
-    /// The first four bytes, big-endian: what a key's checksum encodes.
+    /// Returns the first four bytes as a big-endian number, which the key's checksum encodes.
     #[inline]
     pub(crate) const fn checksum(&self) -> u32 {
         let [a, b, c, d, ..] = self.0;
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The 64 lower-case hexadecimal characters.
+    /// Returns the 64 lower-case hexadecimal digits.
     pub(crate) fn to_hex(self) -> [u8; 64] {
         let mut text = [0; 64];
         for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
@@ -100,7 +86,7 @@ impl KeyDigest {
 const INITIAL_STATE: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// A SHA-256 block whose message is not there yet: the end mark and the length in bits (FIPS 180-4 §5.1.1).
+/// A SHA-256 block with the padding only: the end mark, zeros and the length in bits (FIPS 180-4 §5.1.1).
 ///
 /// ```text
 /// 0                                             46   47            62
@@ -108,22 +94,22 @@ const INITIAL_STATE: [u32; 8] =
 /// ```
 const PADDING: [u8; 64] = {
     let mut block = [0; 64];
-    block[46] = 0x80;
+    block[HASHED_LEN] = 0x80;
     [block[62], block[63]] = [0x01, 0x70]; // 46 · 8 bits
     block
 };
 
-/// Which bits of a block come from the text.
+/// Mask of the bits of a block that come from the text.
 const MESSAGE: [u8; 48] = {
     let mut mask = [0xff; 48];
-    [mask[46], mask[47]] = [0; 2];
+    [mask[HASHED_LEN], mask[HASHED_LEN + 1]] = [0; 2];
     mask
 };
 
-/// The one block that characters 0..46 fill.
+/// Returns the one block that SHA-256 hashes: characters 0..46 and the padding.
 ///
-/// Masked rather than copied, so that the compiler writes whole 16-byte pieces: SHA extensions load the
-/// block 16 bytes at a time, and a load that straddles two stores waits until both have left the core.
+/// The text is masked, not copied, so that the compiler writes whole 16-byte pieces. SHA extensions load the block 16
+/// bytes at a time, and a load that straddles two stores waits until both have left the store buffer.
 #[inline]
 fn pad(text: &[u8; LEN]) -> [u8; 64] {
     let mut block = PADDING;
@@ -133,15 +119,16 @@ fn pad(text: &[u8; LEN]) -> [u8; 64] {
     block
 }
 
-/// Constant time in both digests.
+/// Compares two digests in constant time.
 ///
-/// Four words folded into one: `subtle` compares slices byte by byte, behind a barrier each.
+/// The differences of four words are combined into one word before `subtle` compares it, because for slices `subtle`
+/// puts a barrier after each byte.
 impl PartialEq for KeyDigest {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let difference =
             words(&self.0).zip(words(&other.0)).fold(0, |difference, (a, b)| difference | (a ^ b));
-        crate::declassify(difference.ct_eq(&0).unwrap_u8()) != 0
+        declassify(difference.ct_eq(&0).unwrap_u8()) != 0
     }
 }
 
@@ -154,7 +141,7 @@ fn words(bytes: &[u8; 32]) -> impl Iterator<Item = u64> {
 
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(crate::ascii(&self.to_hex()))
+        f.pad(ascii(&self.to_hex()))
     }
 }
 
@@ -173,12 +160,12 @@ impl fmt::Debug for KeyDigest {
 impl FromStr for KeyDigest {
     type Err = ParseDigestError;
 
-    /// Reads 64 of `[0-9a-fA-F]`.
+    /// Reads 64 hexadecimal digits, `[0-9a-fA-F]`.
     ///
     /// # Errors
     ///
-    /// * [`ParseDigestError::Length`]: it is not 64 bytes long.
-    /// * [`ParseDigestError::Character`]: the byte at that index is no hexadecimal digit.
+    /// * [`ParseDigestError::Length`]: the text is not 64 bytes long.
+    /// * [`ParseDigestError::Character`]: the byte at that index is not a hexadecimal digit.
     fn from_str(text: &str) -> Result<Self, ParseDigestError> {
         let text = text.as_bytes();
         let wrong_length = ParseDigestError::Length { found: text.len() };
@@ -213,16 +200,18 @@ impl TryFrom<&[u8]> for KeyDigest {
     }
 }
 
-/// `0-9a-f`, without a table: the digest's first bytes are the checksum's.
+/// Returns the digit `0-9a-f` of a value below 16. It uses no table, because the digest's first bytes give the
+/// checksum, which is secret.
 fn to_hex_digit(value: u8) -> u8 {
     value.wrapping_add(b'0').wrapping_add(u8::from(value >= 10).wrapping_mul(b'a' - b'9' - 1))
 }
 
+/// Returns the value of one of `0-9a-fA-F`.
 fn from_hex_digit(digit: u8) -> u8 {
     (digit & 0xf).wrapping_add(digit >> 6).wrapping_add(digit >> 6 << 3)
 }
 
-/// Why something is no [`KeyDigest`]. It never holds what was read.
+/// Reason why an input is not a [`KeyDigest`]. It never holds the input.
 ///
 /// ```
 /// use ctx_key::{KeyDigest, ParseDigestError};
@@ -234,17 +223,17 @@ fn from_hex_digit(digit: u8) -> u8 {
 pub enum ParseDigestError {
     /// The text is not 64 bytes long.
     Length {
-        /// Its length in bytes.
+        /// Length of the input in bytes.
         found: usize,
     },
     /// A byte of the text is not one of `0-9a-fA-F`.
     Character {
-        /// Index of the first such byte.
+        /// Index of the first such byte in the text.
         index: usize,
     },
     /// The binary form is not 32 bytes long.
     Size {
-        /// Its length in bytes.
+        /// Length of the input in bytes.
         found: usize,
     },
 }

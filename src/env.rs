@@ -1,4 +1,4 @@
-//! A program's own key: [`ApiKey::from_env`].
+//! The key of a program, from its environment: [`ApiKey::from_env`].
 
 use core::fmt;
 
@@ -7,18 +7,20 @@ use zeroize::Zeroizing;
 use crate::key::{ApiKey, ParseKeyError};
 use crate::pasted::trim;
 
-/// The environment variable that programs read their key from.
+/// Environment variable that holds a program's key.
 const VARIABLE: &str = "MEMORYKIT_API_KEY";
 
 impl ApiKey {
-    /// Reads the program's own key from the environment variable `MEMORYKIT_API_KEY`, as
-    /// [`parse_pasted`](Self::parse_pasted) does. The copy that this takes is zeroed; the environment's own is not.
+    /// Reads the program's own key from the environment variable `MEMORYKIT_API_KEY`, by the rules of
+    /// [`parse_pasted`](Self::parse_pasted).
+    ///
+    /// The copy that this function makes is zeroed. The environment itself is not.
     ///
     /// # Errors
     ///
-    /// * [`EnvKeyError::Missing`]: it is not set, or holds white space alone.
-    /// * [`EnvKeyError::NotUnicode`]: it holds something else than text.
-    /// * [`EnvKeyError::Invalid`]: it holds no key; says why.
+    /// * [`EnvKeyError::Missing`]: the variable is not set, or is empty after trimming.
+    /// * [`EnvKeyError::NotUnicode`]: the value is not Unicode text.
+    /// * [`EnvKeyError::Invalid`]: the value is not a key. The error says why.
     ///
     /// ```no_run
     /// use ctx_key::ApiKey;
@@ -28,7 +30,7 @@ impl ApiKey {
     /// ```
     pub fn from_env() -> Result<Self, EnvKeyError> {
         let value = std::env::var_os(VARIABLE).ok_or(EnvKeyError::Missing)?;
-        // The bytes of an OsString are UTF-8 exactly if it is Unicode, on every platform.
+        // On every platform, the bytes of an OsString are UTF-8 if and only if it is Unicode.
         let value = Zeroizing::new(value.into_encoded_bytes());
         let value = str::from_utf8(&value).map_err(|_| EnvKeyError::NotUnicode)?;
         if trim(value).is_empty() {
@@ -38,13 +40,13 @@ impl ApiKey {
     }
 }
 
-/// Why [`ApiKey::from_env`] found no key. Its text says what to do, and never repeats the value.
+/// Reason why [`ApiKey::from_env`] found no key. Its text says what to do, and never repeats the value.
 ///
 /// ```
 /// use ctx_key::{ApiKey, EnvKeyError, ParseKeyError};
 ///
 /// let error = EnvKeyError::Invalid(ParseKeyError::Prefix);
-/// assert!(error.to_string().starts_with("MEMORYKIT_API_KEY holds no API key: an API key starts with `ctx_`"));
+/// assert!(error.to_string().starts_with("MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,7 +55,7 @@ pub enum EnvKeyError {
     Missing,
     /// The variable's value is not Unicode.
     NotUnicode,
-    /// The variable's value is no key.
+    /// The variable's value is not a key.
     Invalid(ParseKeyError),
 }
 
@@ -62,15 +64,15 @@ impl fmt::Display for EnvKeyError {
         match self {
             Self::Missing => write!(
                 f,
-                "{VARIABLE} is not set; create a key in the dashboard under API Keys, and set the variable to it"
+                "{VARIABLE} is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
             ),
             Self::NotUnicode => {
                 write!(f, "{VARIABLE} is not Unicode text; set it to a key from the dashboard")
             }
-            Self::Invalid(error) => write!(f, "{VARIABLE} holds no API key: {error}"),
+            Self::Invalid(error) => write!(f, "{VARIABLE} does not hold an API key: {error}"),
         }
     }
 }
 
-/// The text holds that of the [`ParseKeyError`], which is therefore not the `source` as well.
+/// The text contains that of the [`ParseKeyError`], so `source` does not return it again.
 impl core::error::Error for EnvKeyError {}

@@ -1,12 +1,15 @@
-//! Proof that a key was verified: [`Grant`].
+//! The proof that a key was verified: [`Grant`].
 
 use crate::denied::{Denied, Reason};
 use crate::id::KeyId;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
-/// What a verified key may do. [`KeyRecord::verify`](crate::KeyRecord::verify) alone makes one: holding it proves
-/// that the key was verified.
+/// The project and the scopes of a verified key.
+///
+/// Only [`KeyRecord::verify`](crate::KeyRecord::verify) creates a grant. A grant proves only that a key was verified
+/// against a record that the caller supplied. It does not prove where the record came from, or that the key is
+/// still valid later.
 ///
 /// ```
 /// use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -28,7 +31,7 @@ pub struct Grant<P> {
 }
 
 impl<P> Grant<P> {
-    /// The id of the key that was verified; for logs.
+    /// Returns the id of the key that was verified, for logs.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -43,7 +46,7 @@ impl<P> Grant<P> {
         self.key_id
     }
 
-    /// The project that the key belongs to.
+    /// Returns the project that the key belongs to.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -58,7 +61,7 @@ impl<P> Grant<P> {
         &self.project
     }
 
-    /// What the key may do. To check, call [`require`](Self::require).
+    /// Returns the scopes of the key. To check them, call [`require`](Self::require).
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -73,7 +76,8 @@ impl<P> Grant<P> {
         self.scopes
     }
 
-    /// Until when the key is valid, if that is known: a grant that is kept (a WebSocket's, say) ends then.
+    /// Returns the time at which the key expires or retires, if the record has one: the earlier of its `expires_at` and
+    /// `retires_at`. If you keep a grant, for example for a WebSocket, stop using it at that time.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -88,11 +92,11 @@ impl<P> Grant<P> {
         self.expires_at
     }
 
-    /// Checks that the key may do what requires `required`.
+    /// Checks that the key has all of the `required` scopes.
     ///
     /// # Errors
     ///
-    /// [`Reason::MissingScope`]: the key lacks one of these scopes, or `required` is empty.
+    /// [`Reason::MissingScope`] if the key lacks one of them, or if `required` is empty.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -114,7 +118,7 @@ impl<P> Grant<P> {
 }
 
 impl<P: Clone> Grant<&P> {
-    /// The same with a project of its own, to keep in a request's extensions.
+    /// Returns the same grant with a clone of the project, to keep in a request's extensions.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, Grant, KeyRecord, Scope, UnixTime};

@@ -1,4 +1,4 @@
-//! Keys and challenges as header values of the `http` crate.
+//! Keys and challenges as headers of the `http` crate.
 
 use std::string::ToString;
 
@@ -8,8 +8,10 @@ use crate::denied::Denied;
 use crate::key::ApiKey;
 
 impl ApiKey {
-    /// `Bearer ` and the key, for the `Authorization` header of a request. Marked as sensitive, so that `Debug` hides
-    /// it and HTTP/2 does not put it into its table. The value is a copy that is not zeroed.
+    /// Returns `Bearer ` and the key, for the `Authorization` header of a request.
+    ///
+    /// The value is marked as sensitive, so that `Debug` hides it and HTTP/2 keeps it out of its compression table. It
+    /// is a copy of the key, and is not erased on drop.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, bearer};
@@ -30,7 +32,8 @@ impl ApiKey {
 }
 
 impl Denied {
-    /// The [`challenge`](Self::challenge), for the `WWW-Authenticate` header of a response. Every realm gives a value.
+    /// Returns the [`challenge`](Self::challenge), for the `WWW-Authenticate` header of a response. It works with every
+    /// realm.
     ///
     /// ```
     /// # use ctx_key::Denied;
@@ -43,7 +46,7 @@ impl Denied {
     }
 }
 
-/// Text of visible ASCII and spaces as a value. There is no other case.
+/// Converts text of visible ASCII and spaces, which is always a valid header value.
 fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }

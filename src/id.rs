@@ -3,12 +3,13 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::alphabet::first_foreign;
+use crate::alphabet::{ascii, first_invalid};
+use crate::layout::{ID_LEN, PREFIX};
 
-/// The public part of a key, characters 4..16: the primary key of its record, safe to log and to show.
+/// The public part of a key, characters 4..16. It is the primary key of the record, and safe to log and to show.
 ///
-/// Text (`Display`, [`FromStr`], serde) is the 12 characters. They are case-sensitive: a database column for
-/// them needs a binary or C collation.
+/// The text form (`Display`, [`FromStr`], serde) is the 12 characters. They are case-sensitive, so a database column
+/// for them needs a binary or C collation.
 ///
 /// ```
 /// use ctx_key::ApiKey;
@@ -18,14 +19,14 @@ use crate::alphabet::first_foreign;
 /// # Ok::<(), ctx_key::ParseKeyError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 12]);
+pub struct KeyId([u8; ID_LEN]);
 
 impl KeyId {
-    /// The id that these characters are.
+    /// Creates an id from its 12 characters.
     ///
     /// # Errors
     ///
-    /// [`ParseKeyIdError::Character`]: one of them is not in `0-9A-Za-z`.
+    /// [`ParseKeyIdError::Character`] if one of them is not in `0-9A-Za-z`.
     ///
     /// ```
     /// # use ctx_key::{KeyId, ParseKeyIdError};
@@ -34,18 +35,18 @@ impl KeyId {
     /// # Ok::<(), ParseKeyIdError>(())
     /// ```
     pub fn from_bytes(bytes: [u8; 12]) -> Result<Self, ParseKeyIdError> {
-        match first_foreign(&bytes) {
+        match first_invalid(&bytes) {
             None => Ok(Self(bytes)),
             Some(index) => Err(ParseKeyIdError::Character { index }),
         }
     }
 
-    /// An id out of a key that was checked or generated.
-    pub(crate) const fn of_checked(characters: [u8; 12]) -> Self {
+    /// Creates an id from the characters of a key that was validated or generated.
+    pub(crate) const fn from_checked(characters: [u8; 12]) -> Self {
         Self(characters)
     }
 
-    /// The 12 characters.
+    /// Returns the 12 characters.
     ///
     /// ```
     /// # use ctx_key::KeyId;
@@ -54,10 +55,10 @@ impl KeyId {
     /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
-        crate::ascii(&self.0)
+        ascii(&self.0)
     }
 
-    /// The key as lists and logs show it: prefix and id, the rest hidden.
+    /// Returns the form for lists and logs, which shows the prefix and the id and hides the rest.
     ///
     /// ```
     /// # use ctx_key::KeyId;
@@ -92,12 +93,12 @@ impl fmt::Debug for KeyId {
 impl FromStr for KeyId {
     type Err = ParseKeyIdError;
 
-    /// Reads 12 of `[0-9A-Za-z]`.
+    /// Reads 12 letters and digits, `[0-9A-Za-z]`.
     ///
     /// # Errors
     ///
-    /// * [`ParseKeyIdError::Length`]: it is not 12 bytes long (a whole key, perhaps).
-    /// * [`ParseKeyIdError::Character`]: the byte at that index is no letter or digit.
+    /// * [`ParseKeyIdError::Length`]: the text is not 12 bytes long, for example because it is a whole key.
+    /// * [`ParseKeyIdError::Character`]: the byte at that index is not in `0-9A-Za-z`.
     fn from_str(text: &str) -> Result<Self, ParseKeyIdError> {
         text.as_bytes().try_into()
     }
@@ -116,7 +117,7 @@ impl TryFrom<&[u8]> for KeyId {
     }
 }
 
-/// A key with its secret hidden, `ctx_8aspm4G7VmSU***`: the `Display` of [`KeyId::masked`].
+/// A key with its secret hidden, `ctx_8aspm4G7VmSU***`. [`KeyId::masked`] returns it.
 ///
 /// ```
 /// use ctx_key::{KeyId, MaskedId};
@@ -130,7 +131,11 @@ pub struct MaskedId(KeyId);
 
 impl fmt::Display for MaskedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ctx_{}***", self.0.as_str())
+        let mut text = *b"ctx_............***";
+        for (character, digit) in text.iter_mut().skip(PREFIX.len()).zip(self.0.0) {
+            *character = digit;
+        }
+        f.pad(ascii(&text))
     }
 }
 
@@ -140,7 +145,8 @@ impl fmt::Debug for MaskedId {
     }
 }
 
-/// Why something is no [`KeyId`]. It never holds what was read: people paste whole keys where an id belongs.
+/// Reason why an input is not a [`KeyId`]. It never holds the input, because people paste whole keys where an id
+/// belongs.
 ///
 /// ```
 /// use ctx_key::{KeyId, ParseKeyIdError};
@@ -150,14 +156,14 @@ impl fmt::Debug for MaskedId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseKeyIdError {
-    /// It is not 12 bytes long.
+    /// The input is not 12 bytes long.
     Length {
-        /// Its length in bytes.
+        /// Length of the input in bytes.
         found: usize,
     },
     /// A byte is not one of `0-9A-Za-z`.
     Character {
-        /// Index of the first such byte.
+        /// Index of the first such byte in the input.
         index: usize,
     },
 }
@@ -167,7 +173,7 @@ impl fmt::Display for ParseKeyIdError {
         match self {
             Self::Length { found } => write!(
                 f,
-                "a key id is 12 letters and digits, not {found} bytes; it is what follows `ctx_` in the key"
+                "a key id is 12 letters and digits, not {found} bytes; copy the 12 characters after `ctx_`"
             ),
             Self::Character { index } => {
                 write!(f, "the byte at index {index} of the key id is not a letter or digit")

@@ -1,45 +1,40 @@
 //! The key itself: [`ApiKey`], read or generated.
 //!
-//! What the machine code of a check does (read from rustc 1.95, x86-64, opt-level 3; `benches/hot_path.rs`
-//! measures it):
+//! Facts about the machine code of a check (rustc 1.95, x86-64, opt-level 3; `benches/hot_path.rs` measures them):
 //!
-//! * Prefix and length are two compares. The 48 digits are checked in three 16-byte pieces, without a branch
-//!   until the minimum of all indices is known: 4 ns.
-//! * The block to hash is three loads, one mask and four 16-byte stores, each the size of the hash's loads, so
-//!   that the stores are forwarded. `Sha256::digest` copies through its buffer and takes more than twice as long
-//!   as `compress256` on the padded block: that is why a whole check takes less than its "floor".
-//! * The six given digits become a number by multiplications that don't wait for the hash; encoding the
-//!   hash's four bytes to compare text would come after it.
-//! * The digests are compared as four words, in the few cycles after the hash. Erasing block and key are ten
+//! * Prefix and length take two compares. The 48 digits are checked in three 16-byte pieces, without a branch until
+//!   the minimum of all indices is known: 4 ns.
+//! * The block to hash takes three loads, one mask and four 16-byte stores. Each store has the size of one of the
+//!   hash's loads, so that it is forwarded. `Sha256::digest` copies through its buffer, and takes about twice as long
+//!   as `compress256` of the padded block.
+//! * The six digits of the given checksum are decoded by multiplications that do not wait for the hash. Encoding the
+//!   hash's first four bytes and comparing text would take longer, because that can only start after the hash.
+//! * The digests are compared as four words, in the few cycles after the hash. Block and key are erased with ten
 //!   16-byte stores that nothing waits for.
-//! * In generation, the values of seven fractions are shifted together in registers. Written to memory as six
-//!   bytes each and loaded by sixteen, they cost three stalls of the store buffer, a fifth of the whole.
+//! * In generation, the values of seven fractions are combined in registers by shifts. Writing them to memory six bytes
+//!   at a time and loading sixteen cost three stalls of the store buffer, a fifth of the time of a generation.
 
 use core::fmt;
 use core::str::FromStr;
 
 use rand_core::{CryptoRng, TryCryptoRng};
 use subtle::ConstantTimeEq;
+use zeroize::ZeroizeOnDrop;
 
-use crate::alphabet::{decode, encode, first_foreign, places, to_digit};
-use crate::denied::Denied;
+use crate::alphabet::{ascii, base62_digits, decode, encode, first_invalid, to_digit};
 use crate::digest::KeyDigest;
 use crate::id::KeyId;
+use crate::layout::{LEN, PREFIX};
 use crate::pasted::repair;
+use crate::secret::{declassify, erase};
 
-/// How many characters a key has.
-pub(crate) const LEN: usize = 52;
-
-/// What every key starts with.
-pub(crate) const PREFIX: &[u8; 4] = b"ctx_";
-
-/// The text to which a new key's values are added.
+/// Text to which the digit values of a new key are added.
 const ZERO: &[u8; LEN] = b"ctx_000000000000000000000000000000000000000000000000";
 
-/// A well-formed API key, 52 characters, zeroed on drop.
+/// A well-formed API key of 52 characters, zeroed on drop.
 ///
-/// Holding one says that the text is a key's, checksum included; whether a server knows it is another
-/// question, answered by [`KeyRecord::verify`](crate::KeyRecord::verify).
+/// An `ApiKey` shows that its text has the format of a key, with the right checksum. It does not show that a server
+/// knows the key: [`KeyRecord::verify`](crate::KeyRecord::verify) checks that.
 ///
 /// ```text
 /// ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9
@@ -47,8 +42,8 @@ const ZERO: &[u8; LEN] = b"ctx_000000000000000000000000000000000000000000000000"
 /// prefix  id (12)          secret (30)       checksum (6)
 /// ```
 ///
-/// `Debug` shows prefix and id. There is no `Display` and no `Serialize`: the text comes out of
-/// [`expose_secret`](Self::expose_secret) alone. `==` takes constant time.
+/// `Debug` shows the prefix and the id. There is no `Display` and no `Serialize`, so
+/// [`expose_secret`](Self::expose_secret) is the only way to the text. `==` takes constant time.
 ///
 /// ```
 /// use ctx_key::ApiKey;
@@ -58,8 +53,8 @@ const ZERO: &[u8; LEN] = b"ctx_000000000000000000000000000000000000000000000000"
 /// # Ok::<(), ctx_key::ParseKeyError>(())
 /// ```
 #[derive(Clone)]
-// Aligned, a key leaves `parse` in whole words; not aligned, the caller's loads of the result straddle the
-// stores of it, and a check takes a tenth longer.
+// `parse` writes an aligned key in whole words. Without alignment, the caller's loads of the result straddle the
+// stores of `parse`, and a check takes a tenth longer.
 #[repr(align(8))]
 pub struct ApiKey {
     text: [u8; LEN],
@@ -67,20 +62,21 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Reads a key, strictly: exactly its 52 bytes.
+    /// Reads a key strictly: exactly its 52 bytes.
     ///
-    /// For what a person typed or pasted, see [`parse_pasted`](Self::parse_pasted).
+    /// For text that a person typed or pasted, use [`parse_pasted`](Self::parse_pasted).
     ///
-    /// The time depends on the length, on the prefix, and on which error it is; not on the secret.
+    /// The time depends on the length, on the prefix and on the kind of error, but not on the secret.
     ///
     /// # Errors
     ///
     /// The first that applies:
     ///
-    /// * [`ParseKeyError::Prefix`]: it does not start with `ctx_`.
-    /// * [`ParseKeyError::Length`]: it is not 52 bytes long; a placeholder, or cut off.
+    /// * [`ParseKeyError::Prefix`]: the input does not start with `ctx_`.
+    /// * [`ParseKeyError::Length`]: the input is not 52 bytes long. Placeholders and cut-off keys are too short.
     /// * [`ParseKeyError::Character`]: a byte after the prefix is not in `0-9A-Za-z`.
-    /// * [`ParseKeyError::Checksum`]: the last six characters are not those of the rest; a typing mistake.
+    /// * [`ParseKeyError::Checksum`]: the last six characters are not the checksum of the rest, for example after a
+    ///   typing mistake.
     ///
     /// ```
     /// use ctx_key::{ApiKey, ParseKeyError};
@@ -98,32 +94,41 @@ impl ApiKey {
     }
 
     fn from_text(text: &[u8]) -> Result<Self, ParseKeyError> {
-        let (text, digest) = check(text)?;
-        Ok(Self { text: *text, digest })
+        Self::parse_or(text, |error| error)
     }
 
-    /// [`parse`](Self::parse) with another error, compiled for it: turning one `Result` into the other would move the
-    /// key, which takes a fifth of the whole.
+    /// Parses like [`parse`](Self::parse), with an error that the caller creates. Converting one `Result` into another
+    /// afterwards would move the key, which takes a fifth of the time of a check on some processors, and leaves a copy
+    /// on the stack.
     #[inline]
-    pub(crate) fn parse_or(text: &[u8], deny: impl FnOnce(ParseKeyError) -> Denied) -> Result<Self, Denied> {
-        let (text, digest) = check(text).map_err(deny)?;
+    pub(crate) fn parse_or<E>(text: &[u8], error: impl FnOnce(ParseKeyError) -> E) -> Result<Self, E> {
+        let (text, digest) = check(text).map_err(error)?;
         Ok(Self { text: *text, digest })
     }
 
-    /// Reads a key that a person copied, with what comes along when people copy.
+    /// Reads a key that a person pasted. First it removes what people copy along with a key.
     ///
-    /// Until nothing changes: white space, U+FEFF and U+200B at both ends are trimmed; one pair of `"`, `'` or
-    /// `` ` `` around is removed, once; `Bearer` in any letter case with white space after it is removed, once.
-    /// Lengths and indices in errors refer to what is left. Not in constant time: the text is out already.
+    /// It repeats these two steps until neither changes the text:
+    ///
+    /// 1. Trim white space (the Unicode property `White_Space`) and invisible format characters at both ends.
+    /// 2. Apply the first of these rules that matches. Each rule is applied at most once.
+    ///    1. Quotes: remove one pair of `"…"`, `'…'`, `` `…` ``, `“…”`, `‘…’` or `<…>`.
+    ///    2. End: remove one trailing `,` or `;`.
+    ///    3. Name: remove a leading `MEMORYKIT_API_KEY` with the `=` or `:` after it, with or without `export`
+    ///       before it; or a leading `Authorization` in any letter case with the `:` after it.
+    ///    4. Scheme: remove a leading `Bearer` in any letter case if white space follows.
+    ///
+    /// Lengths and indices in errors refer to the text that is left. The removal is not in constant time, because the
+    /// text is already exposed.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse).
+    /// Those of [`parse`](Self::parse).
     ///
     /// ```
     /// use ctx_key::{ApiKey, ParseKeyError};
     ///
-    /// let pasted = " \"ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9\"\r\n";
+    /// let pasted = "export MEMORYKIT_API_KEY=\"ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9\"\r\n";
     /// assert_eq!(ApiKey::parse_pasted(pasted)?.id().as_str(), "8aspm4G7VmSU");
     ///
     /// let placeholder = ApiKey::parse_pasted("'ctx_your_api_key_here'");
@@ -134,51 +139,14 @@ impl ApiKey {
         Self::parse(repair(text))
     }
 
-    /// A new key from the operating system's generator.
+    /// Generates a key from a generator of the caller's choice, with one call for 56 bytes.
     ///
-    /// # Panics
-    ///
-    /// If the operating system has no randomness to give; see [`try_generate`](Self::try_generate).
-    ///
-    /// ```
-    /// use ctx_key::ApiKey;
-    ///
-    /// let key = ApiKey::generate();
-    /// println!("Copy it now, it is not shown again: {}", key.expose_secret());
-    /// ```
-    #[cfg(feature = "getrandom")]
-    #[must_use]
-    #[expect(clippy::panic, reason = "a key that can be guessed is worse; try_generate returns the error")]
-    pub fn generate() -> Self {
-        match Self::try_generate() {
-            Ok(key) => key,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// A new key from the operating system's generator.
-    ///
-    /// # Errors
-    ///
-    /// [`OsRngError`](crate::OsRngError): the operating system has no randomness to give.
-    ///
-    /// ```
-    /// use ctx_key::ApiKey;
-    ///
-    /// let key = ApiKey::try_generate()?;
-    /// # Ok::<(), ctx_key::OsRngError>(())
-    /// ```
-    #[cfg(feature = "getrandom")]
-    pub fn try_generate() -> Result<Self, crate::OsRngError> {
-        Self::from_random(getrandom::fill).map_err(crate::OsRngError)
-    }
-
-    /// A new key from a generator of the caller's choice. It takes 56 bytes, once, whatever they are.
+    /// The crate [`rand_core`](crate::rand_core) is re-exported, so that its traits have the right version.
     ///
     /// ```
     /// use chacha20::ChaCha20Rng;
     /// use ctx_key::ApiKey;
-    /// use rand_core::SeedableRng;
+    /// use ctx_key::rand_core::SeedableRng;
     ///
     /// # let seed = [7; 32];
     /// let mut rng = ChaCha20Rng::from_seed(seed);
@@ -191,16 +159,17 @@ impl ApiKey {
         key
     }
 
-    /// A new key from a generator that can fail. It takes 56 bytes, once, whatever they are.
+    /// Generates a key from a generator that can fail, with one call for 56 bytes. The buffer of random bytes is erased
+    /// even if the generator fails or panics.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// That of the generator.
     ///
     /// ```
     /// # use chacha20::ChaCha20Rng;
     /// use ctx_key::ApiKey;
-    /// # use rand_core::SeedableRng;
+    /// # use ctx_key::rand_core::SeedableRng;
     ///
     /// # let mut rng = ChaCha20Rng::from_seed([7; 32]);
     /// let key = ApiKey::try_generate_from_rng(&mut rng)?;
@@ -211,16 +180,16 @@ impl ApiKey {
         Self::from_random(|bytes| rng.try_fill_bytes(bytes))
     }
 
-    /// A key whose id and secret are the base-62 places of seven random fractions.
+    /// Generates a key whose id and secret are the base-62 digits of seven random fractions.
     #[inline]
-    fn from_random<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
-        let mut random = [[0; 8]; 7];
-        fill(random.as_flattened_mut())?;
+    pub(crate) fn from_random<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut random = RandomBytes([[0; 8]; 7]);
+        fill(random.0.as_flattened_mut())?;
 
-        // Put together in registers, in the pieces that the hash loads (see `KeyDigest::of`): 12 values behind
-        // the prefix, 16, and 14 before the checksum.
-        let [a, b, c, d, e, f, g] = random;
-        let values = |fraction| u128::from(places(u64::from_le_bytes(fraction)));
+        // The values are combined in registers, in the pieces that the hash loads (see `pad` in `digest.rs`): 12 values
+        // after the prefix, then 16, then 14 before the checksum.
+        let [a, b, c, d, e, f, g] = random.0;
+        let values = |fraction| u128::from(base62_digits(u64::from_le_bytes(fraction)));
         let pieces = [
             values(a) << 32 | values(b) << 80,
             values(c) | values(d) << 48 | values(e) << 96,
@@ -230,7 +199,6 @@ impl ApiKey {
         for (character, value) in text.iter_mut().zip(pieces.map(u128::to_le_bytes).as_flattened()) {
             *character = character.wrapping_add(to_digit(*value).wrapping_sub(b'0'));
         }
-        crate::erase(random.as_flattened_mut());
 
         let digest = KeyDigest::of(&text);
         if let Some(checksum) = text.last_chunk_mut() {
@@ -239,7 +207,7 @@ impl ApiKey {
         Ok(Self { text, digest })
     }
 
-    /// The public part, by which a server finds the record.
+    /// Returns the public part of the key, by which a server finds the record.
     ///
     /// ```
     /// # use ctx_key::ApiKey;
@@ -251,10 +219,10 @@ impl ApiKey {
     #[must_use]
     pub fn id(&self) -> KeyId {
         let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l, ..] = self.text;
-        KeyId::of_checked([a, b, c, d, e, f, g, h, i, j, k, l])
+        KeyId::from_checked([a, b, c, d, e, f, g, h, i, j, k, l])
     }
 
-    /// What a server stores in place of the key.
+    /// Returns the digest, which a server stores in place of the key.
     ///
     /// ```
     /// # use ctx_key::ApiKey;
@@ -267,8 +235,9 @@ impl ApiKey {
         &self.digest
     }
 
-    /// The whole key: to show it once, or to send it. The only way to the text, and what happens with it then
-    /// is up to the caller: keep it out of logs, URLs and anything that runs in a browser.
+    /// Returns the whole key, to show it once or to send it.
+    ///
+    /// No other function returns the text. The caller keeps it out of logs, URLs and everything that runs in a browser.
     ///
     /// ```
     /// # use ctx_key::ApiKey;
@@ -277,11 +246,11 @@ impl ApiKey {
     /// ```
     #[must_use]
     pub fn expose_secret(&self) -> &str {
-        crate::ascii(&self.text)
+        ascii(&self.text)
     }
 }
 
-/// The text as a key's, and its digest. Not the key: made by the caller, it is moved once less.
+/// Validates `text` and returns it with its digest. The caller builds the `ApiKey`, which saves a move.
 #[inline]
 fn check(text: &[u8]) -> Result<(&[u8; LEN], KeyDigest), ParseKeyError> {
     if !text.starts_with(PREFIX) {
@@ -291,24 +260,34 @@ fn check(text: &[u8]) -> Result<(&[u8; LEN], KeyDigest), ParseKeyError> {
         return Err(ParseKeyError::Length { found: text.len() });
     };
     let [_, _, _, _, digits @ ..] = text;
-    if let Some(index) = first_foreign(digits) {
+    if let Some(index) = first_invalid(digits) {
         let index = index.saturating_add(PREFIX.len());
         return Err(ParseKeyError::Character { index });
     }
     let digest = KeyDigest::of(text);
     let [.., a, b, c, d, e, f] = *text;
     let equal = decode([a, b, c, d, e, f]).ct_eq(&digest.checksum().into());
-    if crate::declassify(equal.unwrap_u8()) == 0 {
+    if declassify(equal.unwrap_u8()) == 0 {
         return Err(ParseKeyError::Checksum);
     }
     Ok((text, digest))
 }
 
+/// Random bytes from which a key is generated. They are erased on drop, even if the generator fails or panics.
+struct RandomBytes([[u8; 8]; 7]);
+
+impl Drop for RandomBytes {
+    #[inline]
+    fn drop(&mut self) {
+        erase(self.0.as_flattened_mut());
+    }
+}
+
 impl ApiKey {
     #[inline]
     fn erase(&mut self) {
-        crate::erase(&mut self.text);
-        crate::erase(&mut self.digest.0);
+        erase(&mut self.text);
+        erase(&mut self.digest.0);
     }
 }
 
@@ -319,7 +298,28 @@ impl Drop for ApiKey {
     }
 }
 
-/// Constant time: compares digests, as two texts with one digest are one text.
+impl ZeroizeOnDrop for ApiKey {}
+
+impl KeyDigest {
+    /// Returns whether this is the digest of `key`, in constant time.
+    ///
+    /// A server that has a record calls [`KeyRecord::verify`](crate::KeyRecord::verify), which also checks expiry and
+    /// revocation.
+    ///
+    /// ```
+    /// # use ctx_key::{ApiKey, KeyDigest};
+    /// # let key = ApiKey::generate();
+    /// assert!(key.digest().matches(&key));
+    /// assert!(!KeyDigest::from_bytes([0; 32]).matches(&key));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn matches(&self, key: &ApiKey) -> bool {
+        self == key.digest()
+    }
+}
+
+/// Compares the digests in constant time. Keys with equal digests have equal texts.
 impl PartialEq for ApiKey {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
@@ -334,7 +334,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// As [`ApiKey::parse`].
+/// Equivalent to [`ApiKey::parse`].
 impl FromStr for ApiKey {
     type Err = ParseKeyError;
 
@@ -343,7 +343,7 @@ impl FromStr for ApiKey {
     }
 }
 
-/// As [`ApiKey::parse`].
+/// Equivalent to [`ApiKey::parse`].
 impl TryFrom<&str> for ApiKey {
     type Error = ParseKeyError;
 
@@ -352,7 +352,7 @@ impl TryFrom<&str> for ApiKey {
     }
 }
 
-/// As [`ApiKey::parse`].
+/// Equivalent to [`ApiKey::parse`].
 impl TryFrom<&[u8]> for ApiKey {
     type Error = ParseKeyError;
 
@@ -361,8 +361,9 @@ impl TryFrom<&[u8]> for ApiKey {
     }
 }
 
-/// Why something is no [`ApiKey`]. It holds a length or an index, and never a character. A key of a later version of
-/// the format would be a `Length` or a `Checksum`.
+/// Reason why an input is not an [`ApiKey`]. It holds a length or an index, and never a character.
+///
+/// A key of a later version of the format is refused with `Length` or `Checksum`.
 ///
 /// ```
 /// use ctx_key::{ApiKey, ParseKeyError};
@@ -374,16 +375,16 @@ impl TryFrom<&[u8]> for ApiKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseKeyError {
-    /// It does not start with `ctx_`.
+    /// The input does not start with `ctx_`.
     Prefix,
-    /// It is not 52 bytes long.
+    /// The input is not 52 bytes long.
     Length {
-        /// Its length in bytes.
+        /// Length of the input in bytes.
         found: usize,
     },
     /// A byte after the prefix is not one of `0-9A-Za-z`.
     Character {
-        /// Index of the first such byte, in the whole input.
+        /// Index of the first such byte in the whole input.
         index: usize,
     },
     /// The last six characters are not the checksum of the rest.
@@ -393,17 +394,24 @@ pub enum ParseKeyError {
 impl fmt::Display for ParseKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Prefix => f.write_str("an API key starts with `ctx_`; copy the whole key, without anything around it"),
+            Self::Prefix => {
+                f.write_str("an API key starts with `ctx_`: copy the whole key, without anything around it")
+            }
+            Self::Length { found } if *found < LEN => write!(
+                f,
+                "an API key is 52 bytes long, not {found}: it was cut off or is a placeholder; copy the whole key"
+            ),
             Self::Length { found } => write!(
                 f,
-                "an API key is 52 bytes long, not {found}; it may be a placeholder, or cut off: copy the whole key"
+                "an API key is 52 bytes long, not {found}: something was added, or a character is not plain ASCII; \
+                 copy the key again, without anything around it"
             ),
             Self::Character { index } => write!(
                 f,
-                "the byte at index {index} is not a letter or digit, as all of an API key after `ctx_` are; copy the key again"
+                "the byte at index {index} of the API key is not one of 0-9, A-Z and a-z; copy the key again"
             ),
             Self::Checksum => f.write_str(
-                "the checksum of the API key is wrong: a character was changed on the way; copy the key again",
+                "the checksum of the API key is wrong: a character was changed; copy the key again",
             ),
         }
     }

@@ -1,4 +1,4 @@
-// Of two definitions of a link the first counts: here the page, in the README the file.
+// The first definition of a link wins. In these docs it leads to the page; in the README, to the file.
 //! [key-format]: crate::key_format
 //!
 #![cfg_attr(all(feature = "std", feature = "getrandom"), doc = include_str!("../README.md"))]
@@ -6,7 +6,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// A check of a key must not panic, whatever it reads: no operation that could.
+// A check must not panic on any input, so operations that can panic are not used.
 #![cfg_attr(
     not(test),
     deny(
@@ -25,28 +25,38 @@ extern crate alloc;
 #[cfg(any(feature = "std", test, ctx_key_memcheck))]
 extern crate std;
 
-// A key goes through these files in one direction: bearer, key, digest, record, grant, denied.
+// The layers, lowest first. A file imports only from layers below its own.
+mod layout;
+mod secret;
+
 mod alphabet;
-pub mod bearer;
-mod challenge;
-mod denied;
+mod pasted;
+mod time;
+
 mod digest;
+mod id;
+mod scope;
+mod state;
+
+mod key;
+
+mod denied;
 #[cfg(feature = "std")]
 mod env;
-mod grant;
-#[cfg(feature = "http")]
-mod http;
-mod id;
-mod key;
 #[cfg(feature = "getrandom")]
 mod os_rng;
-mod pasted;
-mod record;
 pub mod scan;
-mod scope;
+
+pub mod bearer;
+mod challenge;
+mod grant;
+
+#[cfg(feature = "http")]
+mod http;
+mod record;
+
 #[cfg(feature = "serde")]
 mod serde;
-mod time;
 
 pub use challenge::Challenge;
 pub use denied::{Denied, Reason};
@@ -58,8 +68,14 @@ pub use id::{KeyId, MaskedId, ParseKeyIdError};
 pub use key::{ApiKey, ParseKeyError};
 #[cfg(feature = "getrandom")]
 pub use os_rng::OsRngError;
-pub use record::KeyRecord;
+/// Re-export of the crate that defines the trait bound of [`ApiKey::generate_from_rng`].
+pub use rand_core;
+pub use record::{KeyRecord, RotateError};
 pub use scope::{ParseScopeError, Scope};
+#[cfg(ctx_key_memcheck)]
+#[doc(hidden)]
+pub use secret::MARK_DEFINED;
+pub use state::KeyState;
 #[cfg(feature = "std")]
 pub use time::BeforeUnixEpochError;
 pub use time::UnixTime;
@@ -67,32 +83,3 @@ pub use time::UnixTime;
 #[cfg(doc)]
 #[doc = include_str!("../docs/key-format.md")]
 pub mod key_format {}
-
-/// Zeroes what held a secret. As a slice: `zeroize` writes an array byte by byte, and a slice in one go.
-#[inline]
-fn erase(secret: &mut [u8]) {
-    zeroize::Zeroize::zeroize(secret);
-}
-
-/// Passes on a result that is public, although it was computed from a secret: what branches on a secret, branches on
-/// one of these. There are three: the index of a foreign character, the checksum equal, the digests equal.
-///
-/// The identity, but for the check in `tests/constant_time`, which tells memcheck here what is no secret any more.
-#[inline]
-fn declassify(result: u8) -> u8 {
-    #[cfg(ctx_key_memcheck)]
-    if let Some(mark_defined) = MARK_DEFINED.get() {
-        return mark_defined(result);
-    }
-    result
-}
-
-/// What the check in `tests/constant_time` does to a declassified result. No part of the library: see the `cfg`.
-#[cfg(ctx_key_memcheck)]
-#[doc(hidden)]
-pub static MARK_DEFINED: std::sync::OnceLock<fn(u8) -> u8> = std::sync::OnceLock::new();
-
-/// Characters that were checked or written by this crate. There is no other case, and `unsafe` is forbidden.
-fn ascii(checked: &[u8]) -> &str {
-    str::from_utf8(checked).unwrap_or_default()
-}

@@ -1,10 +1,52 @@
-//! When the operating system has no randomness: [`OsRngError`].
+//! Keys from the operating system's random numbers: [`ApiKey::generate`].
 
 use core::fmt;
 
-/// The operating system has no randomness to give, so no key was made.
+use crate::key::ApiKey;
+
+impl ApiKey {
+    /// Generates a key from the operating system's random numbers.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the operating system supplies no random bytes. [`try_generate`](Self::try_generate) returns an error
+    /// instead.
+    ///
+    /// ```
+    /// use ctx_key::ApiKey;
+    ///
+    /// let key = ApiKey::generate();
+    /// println!("Copy it now, it is not shown again: {}", key.expose_secret());
+    /// ```
+    #[must_use]
+    #[expect(clippy::panic, reason = "a key that can be guessed is worse; try_generate returns the error")]
+    pub fn generate() -> Self {
+        match Self::try_generate() {
+            Ok(key) => key,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Generates a key from the operating system's random numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`OsRngError`] if the operating system supplies no random bytes.
+    ///
+    /// ```
+    /// use ctx_key::ApiKey;
+    ///
+    /// let key = ApiKey::try_generate()?;
+    /// # Ok::<(), ctx_key::OsRngError>(())
+    /// ```
+    pub fn try_generate() -> Result<Self, OsRngError> {
+        Self::from_random(getrandom::fill).map_err(OsRngError)
+    }
+}
+
+/// Error of an operating system that supplied no random bytes. No key was generated.
 ///
-/// Opaque: the version of the crate that asks the operating system is not part of this crate's contract.
+/// It is opaque, so that the version of the crate `getrandom` is not part of this crate's API.
 ///
 /// ```
 /// use ctx_key::{ApiKey, OsRngError};
@@ -15,11 +57,11 @@ use core::fmt;
 /// # issue().unwrap();
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct OsRngError(pub(crate) getrandom::Error);
+pub struct OsRngError(getrandom::Error);
 
 impl fmt::Display for OsRngError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the operating system has no random bytes to make a key of: {}", self.0)
+        write!(f, "the operating system has no random bytes for a key: {}", self.0)
     }
 }
 
@@ -41,10 +83,7 @@ mod tests {
     fn the_text_gives_the_cause() {
         let error = OsRngError(getrandom::Error::UNSUPPORTED);
         let cause = getrandom::Error::UNSUPPORTED.to_string();
-        assert_eq!(
-            error.to_string(),
-            format!("the operating system has no random bytes to make a key of: {cause}"),
-        );
+        assert_eq!(error.to_string(), format!("the operating system has no random bytes for a key: {cause}"),);
         assert!(format!("{error:?}").starts_with("OsRngError("));
     }
 }

@@ -1,4 +1,6 @@
-//! What a server stores of a key, and what becomes of it: [`KeyRecord`].
+//! The record that a server stores for a key, and the key's lifecycle: [`KeyRecord`].
+
+use core::fmt;
 
 use crate::denied::{Denied, Reason};
 use crate::digest::KeyDigest;
@@ -6,14 +8,18 @@ use crate::grant::Grant;
 use crate::id::KeyId;
 use crate::key::ApiKey;
 use crate::scope::Scope;
+use crate::state::KeyState;
 use crate::time::UnixTime;
 
-/// What a server stores of a key: everything but the key.
+/// The record that a server stores for a key. It holds a digest of the key, and not the key itself.
 ///
-/// `P` is what the caller knows a project by. A key belongs to exactly one.
+/// `P` is the caller's type for a project. A key belongs to exactly one project.
 ///
-/// With serde, a record is a map of its field names in every format. Absent times are written as null, and
-/// read as null or left out; an unknown field is an error.
+/// Two fields hold an end of the key's validity. `expires_at` is the end that the owner set; `retires_at` is the end of
+/// an overlap after a rotation. Of the two, a successor inherits only `expires_at`.
+///
+/// With serde, a record is a map of its field names in every format. An absent time is written as null. When read,
+/// it may be null or left out. An unknown field is an error.
 ///
 /// ```
 /// use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -30,25 +36,27 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyRecord<P> {
-    /// The key's public part: the primary key.
+    /// Public part of the key, and primary key of the record.
     pub id: KeyId,
-    /// The digest of the key.
+    /// Digest of the key.
     pub digest: KeyDigest,
-    /// The project that the key belongs to.
+    /// Project that the key belongs to.
     pub project: P,
-    /// What the key may do.
+    /// Scopes that the key has.
     pub scopes: Scope,
-    /// The first moment at which the key is valid.
+    /// Time from which the key is valid.
     pub not_before: Option<UnixTime>,
-    /// The first moment at which the key is valid no more.
+    /// End that the owner set. The key is valid before this time, but not at it.
     pub expires_at: Option<UnixTime>,
-    /// When the key was revoked, for the audit: if set, the key is refused whatever the time is. A planned end is
-    /// [`expires_at`](Self::expires_at).
+    /// End of the overlap after a rotation. The key is valid before this time, but not at it.
+    pub retires_at: Option<UnixTime>,
+    /// Time of the revocation, for the audit. If it is set, the key is refused at any time, even before `revoked_at`. A
+    /// planned end belongs in [`expires_at`](Self::expires_at).
     pub revoked_at: Option<UnixTime>,
 }
 
 impl<P> KeyRecord<P> {
-    /// The record of a new key, valid from now on and for ever. Times are set through the fields.
+    /// Creates the record of a new key, valid at any time. The caller sets times through the fields.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope};
@@ -61,35 +69,51 @@ impl<P> KeyRecord<P> {
         Self::from_parts(key.id(), *key.digest(), project, scopes)
     }
 
-    /// The record that a store holds. Times are set through the fields.
+    /// Creates the record that a store holds. The caller sets times through the fields.
+    ///
+    /// A time in a signed column must not be negative. Refuse such a row as unreadable: if `-1` became `None`, the key
+    /// would never expire.
     ///
     /// ```
     /// # use ctx_key::{KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
     /// // the columns of a row
-    /// let (id, digest, scopes, expires_at) = ("8aspm4G7VmSU", [7; 32], 5, Some(1_767_225_600));
+    /// let (id, digest, scopes) = ("8aspm4G7VmSU", [7; 32], 5);
+    /// let expires_at: Option<i64> = Some(1_767_225_600);
     ///
-    /// let scopes = Scope::from_bits(scopes).ok_or("a scope that this service doesn't know yet")?;
+    /// let scopes = Scope::from_bits(scopes).ok_or("a scope that this service does not know")?;
     /// let mut record = KeyRecord::from_parts(id.parse()?, KeyDigest::from_bytes(digest), "demo", scopes);
-    /// record.expires_at = expires_at.map(UnixTime::from_secs);
+    /// record.expires_at = expires_at.map(u64::try_from).transpose()?.map(UnixTime::from_secs);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn from_parts(id: KeyId, digest: KeyDigest, project: P, scopes: Scope) -> Self {
-        Self { id, digest, project, scopes, not_before: None, expires_at: None, revoked_at: None }
+        Self {
+            id,
+            digest,
+            project,
+            scopes,
+            not_before: None,
+            expires_at: None,
+            retires_at: None,
+            revoked_at: None,
+        }
     }
 
-    /// Checks that `key` is this record's, and valid at `now`.
+    /// Checks that `key` is the key of this record, and that it is valid at `now`.
     ///
-    /// The digest is compared before anything else of the record is looked at.
+    /// The digest is compared before anything else in the record is examined.
     ///
     /// # Errors
     ///
     /// The first that applies:
     ///
-    /// * [`Reason::DigestMismatch`]: it is another key.
-    /// * [`Reason::Revoked`]: `revoked_at` is set, whatever `now` is: a slow clock must not honour a revoked key.
-    /// * [`Reason::Expired`]: `expires_at` has come.
-    /// * [`Reason::NotYetValid`]: `not_before` has not come.
+    /// * [`Reason::DigestMismatch`]: `key` is another key.
+    /// * [`Reason::Revoked`]: `revoked_at` is set. The value of `now` does not matter, because a server whose clock is
+    ///   slow must not honour a revoked key.
+    /// * [`Reason::Expired`]: `now` has reached `expires_at`.
+    /// * [`Reason::Retired`]: `now` has reached `retires_at`.
+    /// * [`Reason::NotYetValid`]: `now` is before `not_before`, or `not_before` is set and `now` is
+    ///   [`UnixTime::MAX`], which stands for an unknown time.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Reason, Scope, UnixTime};
@@ -105,43 +129,65 @@ impl<P> KeyRecord<P> {
         if !self.digest.matches(key) {
             return Err(Denied::new(Reason::DigestMismatch));
         }
-        self.require_unended(now)?;
-        if self.not_before.is_some_and(|not_before| now < not_before) {
-            return Err(Denied::new(Reason::NotYetValid));
-        }
-        Ok(Grant {
-            key_id: key.id(),
-            project: &self.project,
-            scopes: self.scopes.known(),
-            expires_at: self.expires_at,
-        })
+        let reason = match self.state(now) {
+            KeyState::Active => {
+                return Ok(Grant {
+                    key_id: key.id(),
+                    project: &self.project,
+                    scopes: self.scopes.known(),
+                    expires_at: earlier(self.expires_at, self.retires_at),
+                });
+            }
+            KeyState::Revoked => Reason::Revoked,
+            KeyState::Expired => Reason::Expired,
+            KeyState::Retired => Reason::Retired,
+            KeyState::NotYetValid => Reason::NotYetValid,
+        };
+        Err(Denied::new(reason))
     }
 
+    /// Returns the state of the key at `now`. The conditions are those of [`verify`](Self::verify), in the same order.
+    ///
+    /// ```
+    /// # use ctx_key::{ApiKey, KeyRecord, KeyState, Scope, UnixTime};
+    /// let mut record = KeyRecord::new(&ApiKey::generate(), "demo", Scope::READ);
+    /// record.expires_at = Some(UnixTime::from_secs(90));
+    /// record.retire_at(UnixTime::from_secs(60));
+    /// assert_eq!(record.state(UnixTime::from_secs(59)), KeyState::Active);
+    /// assert_eq!(record.state(UnixTime::from_secs(60)), KeyState::Retired);
+    /// assert_eq!(record.state(UnixTime::from_secs(90)), KeyState::Expired);
+    /// ```
     #[inline]
-    fn require_unended(&self, now: UnixTime) -> Result<(), Denied> {
+    #[must_use]
+    pub fn state(&self, now: UnixTime) -> KeyState {
+        let has_come = |end: Option<UnixTime>| end.is_some_and(|end| end <= now);
         if self.revoked_at.is_some() {
-            return Err(Denied::new(Reason::Revoked));
+            KeyState::Revoked
+        } else if has_come(self.expires_at) {
+            KeyState::Expired
+        } else if has_come(self.retires_at) {
+            KeyState::Retired
+        } else if self.not_before.is_some_and(|start| now < start || now == UnixTime::MAX) {
+            KeyState::NotYetValid
+        } else {
+            KeyState::Active
         }
-        if self.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Err(Denied::new(Reason::Expired));
-        }
-        Ok(())
     }
 
-    /// Plans the end: the key expires at `time`, or before if it did anyway.
+    /// Schedules the end of the overlap at `time`. An earlier end is kept.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
     /// # let mut record = KeyRecord::new(&ApiKey::generate(), "demo", Scope::READ);
     /// record.retire_at(UnixTime::from_secs(60));
     /// record.retire_at(UnixTime::from_secs(90));
-    /// assert_eq!(record.expires_at, Some(UnixTime::from_secs(60)));
+    /// assert_eq!(record.retires_at, Some(UnixTime::from_secs(60)));
     /// ```
     pub fn retire_at(&mut self, time: UnixTime) {
-        self.expires_at = Some(earliest(self.expires_at, time));
+        self.retires_at = earlier(self.retires_at, Some(time));
     }
 
-    /// Ends the key at once and for good. Of several times, the earliest is kept, for the audit.
+    /// Revokes the key, at once and permanently. The record keeps the earliest time of several calls, for the audit.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -151,18 +197,29 @@ impl<P> KeyRecord<P> {
     /// assert_eq!(record.revoked_at, Some(UnixTime::from_secs(60)));
     /// ```
     pub fn revoke(&mut self, time: UnixTime) {
-        self.revoked_at = Some(earliest(self.revoked_at, time));
+        self.revoked_at = earlier(self.revoked_at, Some(time));
     }
 
-    /// Replaces the key by overlap: returns the record of the `new` key, and lets this one expire `overlap_secs`
-    /// seconds after `now`, or before if it did anyway.
+    /// Replaces the key with an overlap: returns the record of the `new` key, and retires this key `overlap_secs`
+    /// seconds after `now`. An earlier `retires_at` is kept.
     ///
-    /// The new record has this one's project, scopes, `not_before` and `expires_at` as they were; the caller may
-    /// set a later expiry. Store both, in one transaction, and delete the old one when it has expired.
+    /// The new record has this record's project, scopes, `not_before` and `expires_at`, and neither `retires_at` nor
+    /// `revoked_at`. The caller may set a later expiry. Store both records in one transaction, and delete the old one
+    /// after its end.
+    ///
+    /// While the overlap runs, the key may be rotated again, for example because its successor was lost. The next
+    /// successor lives as long as the first.
     ///
     /// # Errors
     ///
-    /// [`Reason::Revoked`] or [`Reason::Expired`]: a key that ended has no successor. Nothing is changed.
+    /// The first that applies. On an error, nothing is changed.
+    ///
+    /// * [`RotateError::SameKey`]: `new` has the id of this record.
+    /// * [`RotateError::Revoked`]: this key was revoked.
+    /// * [`RotateError::Expired`]: `now` has reached `expires_at`.
+    /// * [`RotateError::Retired`]: `now` has reached `retires_at`.
+    /// * [`RotateError::UnknownTime`]: `now` is [`UnixTime::MAX`], which stands for an unknown time, so the
+    ///   overlap would never end.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
@@ -175,19 +232,76 @@ impl<P> KeyRecord<P> {
     ///
     /// let tomorrow = now.saturating_add(24 * 60 * 60);
     /// assert!(old.verify(&old_key, tomorrow).is_err() && new.verify(&new_key, tomorrow).is_ok());
-    /// # Ok::<(), ctx_key::Denied>(())
+    /// # Ok::<(), ctx_key::RotateError>(())
     /// ```
-    pub fn rotate(&mut self, new: &ApiKey, now: UnixTime, overlap_secs: u64) -> Result<Self, Denied>
+    pub fn rotate(&mut self, new: &ApiKey, now: UnixTime, overlap_secs: u64) -> Result<Self, RotateError>
     where
         P: Clone,
     {
-        self.require_unended(now)?;
-        let successor = Self { id: new.id(), digest: *new.digest(), ..self.clone() };
+        if new.id() == self.id {
+            return Err(RotateError::SameKey);
+        }
+        match self.state(now) {
+            KeyState::Revoked => return Err(RotateError::Revoked),
+            KeyState::Expired => return Err(RotateError::Expired),
+            KeyState::Retired => return Err(RotateError::Retired),
+            KeyState::NotYetValid | KeyState::Active if now == UnixTime::MAX => {
+                return Err(RotateError::UnknownTime);
+            }
+            KeyState::NotYetValid | KeyState::Active => {}
+        }
+        let successor = Self { id: new.id(), digest: *new.digest(), retires_at: None, ..self.clone() };
         self.retire_at(now.saturating_add(overlap_secs));
         Ok(successor)
     }
 }
 
-fn earliest(planned: Option<UnixTime>, time: UnixTime) -> UnixTime {
-    planned.map_or(time, |planned| planned.min(time))
+/// Returns the earlier of two times. An absent time is later than any other.
+#[inline]
+fn earlier(a: Option<UnixTime>, b: Option<UnixTime>) -> Option<UnixTime> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (time, None) | (None, time) => time,
+    }
 }
+
+/// Error of [`KeyRecord::rotate`].
+///
+/// ```
+/// use ctx_key::{ApiKey, KeyRecord, RotateError, Scope, UnixTime};
+///
+/// let now = UnixTime::now();
+/// let mut record = KeyRecord::new(&ApiKey::generate(), "demo", Scope::READ);
+/// record.revoke(now);
+/// assert_eq!(record.rotate(&ApiKey::generate(), now, 60), Err(RotateError::Revoked));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RotateError {
+    /// The new key has the id of the old one.
+    SameKey,
+    /// The key was revoked.
+    Revoked,
+    /// The key has expired.
+    Expired,
+    /// The key's overlap after an earlier rotation has ended.
+    Retired,
+    /// The time is [`UnixTime::MAX`], which stands for an unknown time, so the overlap would never end.
+    UnknownTime,
+}
+
+impl fmt::Display for RotateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SameKey => "the new key has the id of the old one; generate another key",
+            Self::Revoked => "a revoked key cannot be rotated; create a new key",
+            Self::Expired => "an expired key cannot be rotated; create a new key",
+            Self::Retired => "a retired key cannot be rotated; rotate its successor",
+            Self::UnknownTime => {
+                "the time is unknown, so the overlap would never end; check the system clock"
+            }
+        })
+    }
+}
+
+impl core::error::Error for RotateError {}

@@ -1,12 +1,15 @@
-//! Keys where they should not be: found, and hidden.
+//! Leaked keys: finding them in bytes, and redacting them.
 //!
-//! [`find_iter`] finds whole keys. The checksum decides, not what stands beside: `…%3Dctx_…` is a leak too, and of
-//! random text of the right shape one in 4.6 billion passes. Nothing is allocated.
+//! [`find_iter`] finds whole keys. The checksum decides, not the characters around a key, so `…%3Dctx_…` is a leak too.
+//! A random string of the right shape passes once in 4.6 billion. The search does not allocate.
 //!
-//! `redact` and `RedactingWriter` hide more than that, as a key with a changed character or a lost tail still
-//! leaks: of each `ctx_` with a run of 30 or more base-62 digits behind it, the first 12 of the run stay, which
-//! are the id, and `***` stands for the rest. With fewer than 30 digits, 77 bits or more are unknown. A key that is
-//! broken by another byte, a line break say, is not recognised: redact before text is wrapped, escaped or coloured.
+//! `redact` and `RedactingWriter` hide more, because a key with a changed character or a lost tail still leaks. If
+//! `ctx_` is followed by a run of 30 or more base-62 digits, they keep the first 12 digits, which are the id, and
+//! replace the rest of the run with `***`. A shorter run is kept, because it leaves at least 77 bits of the secret
+//! unknown.
+//!
+//! A key is not recognised if other bytes interrupt it: a line break, an escape sequence, or a Markdown escape
+//! (`ctx\_…`). Redact text before it is wrapped, escaped or coloured.
 //!
 //! ```
 //! use ctx_key::scan;
@@ -16,8 +19,8 @@
 //! assert_eq!((leak.range(), leak.id().as_str()), (8..60, "8aspm4G7VmSU"));
 //! ```
 //!
-//! All of this takes time linear in its input, whatever that is, and none of it is in constant time: the text is
-//! out already.
+//! Everything here takes time linear in its input, on any input. Nothing here is constant-time, because the text is
+//! already exposed.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -26,7 +29,10 @@ use core::ops::Range;
 use memchr::memmem;
 
 use crate::id::KeyId;
-use crate::key::{ApiKey, LEN, PREFIX};
+use crate::key::ApiKey;
+#[cfg(feature = "alloc")]
+use crate::layout::ID_LEN;
+use crate::layout::{HASHED_LEN, LEN, PREFIX};
 
 #[cfg(feature = "alloc")]
 mod redact;
@@ -38,7 +44,8 @@ pub use redact::{redact, redact_str};
 #[cfg(feature = "std")]
 pub use writer::RedactingWriter;
 
-/// All keys in `haystack`, in their order. Two can share three bytes: one ends in `ctx`, and `_…` follows.
+/// Finds all keys in `haystack`, in order. Two keys can share three bytes: if a key ends in `ctx` and
+/// `_…` follows, the next key begins with that `ctx`.
 ///
 /// ```
 /// use ctx_key::scan;
@@ -52,7 +59,7 @@ pub fn find_iter(haystack: &[u8]) -> Finds<'_> {
     Finds { haystack, prefixes: memmem::find_iter(haystack, PREFIX) }
 }
 
-/// The keys in a text: what [`find_iter`] returns.
+/// Iterator over the keys in a text, returned by [`find_iter`].
 ///
 /// ```
 /// use ctx_key::scan::{self, Finds};
@@ -73,8 +80,9 @@ impl<'h> Iterator for Finds<'h> {
         let haystack = self.haystack;
         self.prefixes.find_map(|start| {
             let bytes: &[u8; LEN] = haystack.get(start..)?.first_chunk()?;
-            // a checksum's first character: identifiers (`ctx_switch_count`) hardly ever have one there
-            if !matches!(bytes[46], b'0'..=b'4') {
+            // Every checksum begins with one of these digits. Identifiers such as `ctx_switch_count` hardly ever have
+            // one at this position, so they are not parsed.
+            if !matches!(bytes[HASHED_LEN], b'0'..=b'4') {
                 return None;
             }
             let key = ApiKey::parse(bytes).ok()?;
@@ -85,7 +93,7 @@ impl<'h> Iterator for Finds<'h> {
 
 impl FusedIterator for Finds<'_> {}
 
-/// Shows nothing of the text.
+/// Does not show the text.
 impl fmt::Debug for Finds<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Finds").finish_non_exhaustive()
@@ -109,7 +117,7 @@ pub struct Match<'h> {
 }
 
 impl<'h> Match<'h> {
-    /// Where it stands, in bytes.
+    /// Returns the byte range of the key in the text.
     ///
     /// ```
     /// # use ctx_key::scan;
@@ -121,7 +129,7 @@ impl<'h> Match<'h> {
         self.start..self.start.saturating_add(LEN)
     }
 
-    /// The 52 bytes of the text that are the key, secret included.
+    /// Returns the 52 bytes of the key, including the secret.
     ///
     /// ```
     /// # use ctx_key::scan;
@@ -133,7 +141,7 @@ impl<'h> Match<'h> {
         self.bytes
     }
 
-    /// By which to revoke it.
+    /// Returns the id of the key, to revoke it by.
     ///
     /// ```
     /// # use ctx_key::scan;
@@ -146,7 +154,7 @@ impl<'h> Match<'h> {
         self.key.id()
     }
 
-    /// The key, to verify it against a record.
+    /// Returns the key, to verify it against a record.
     ///
     /// ```
     /// # use ctx_key::{ApiKey, scan};
@@ -165,14 +173,14 @@ impl fmt::Debug for Match<'_> {
     }
 }
 
-/// From this many digits behind the prefix on, they are hidden: 12 of the id, 18 of the secret.
+/// Minimum number of digits after the prefix of a run that is redacted: 12 of the id and 18 of the secret.
 #[cfg(feature = "alloc")]
-const HIDDEN_FROM: usize = 30;
+const MIN_RUN: usize = 30;
 
-/// Prefix and id: what stays of a hidden run.
+/// Number of bytes that redaction keeps: the prefix and the id.
 #[cfg(feature = "alloc")]
-const SHOWN: usize = PREFIX.len() + 12;
+const SHOWN: usize = PREFIX.len() + ID_LEN;
 
-/// What stands for the rest.
+/// Replacement for the rest of the run.
 #[cfg(feature = "alloc")]
 const MASK: &[u8; 3] = b"***";

@@ -1,11 +1,13 @@
-//! What a key may do: [`Scope`].
+//! The permissions of a key: [`Scope`].
 
 use core::fmt;
 use core::ops::Range;
 use core::str::FromStr;
 
+use crate::alphabet::ascii;
+
 bitflags::bitflags! {
-    /// A set of scopes: what a key may do, or what a request requires.
+    /// A set of scopes: those that a key has, or those that a request requires.
     ///
     /// | bit | constant | text | description |
     /// |---|---|---|---|
@@ -16,15 +18,17 @@ bitflags::bitflags! {
     /// | 16 | [`USERS_READ`](Self::USERS_READ) | `users:read` | Read user data |
     /// | 32 | [`USERS_WRITE`](Self::USERS_WRITE) | `users:write` | Create and update users |
     ///
-    /// Writing does not imply reading, and there is no wildcard: what is not granted is denied.
-    /// [`grants`](Self::grants) is the check; bitflags' `contains` is not one, as every set contains the empty one.
+    /// A write scope does not imply the read scope, and there is no wildcard. A scope that is not granted is denied.
+    /// Check with [`grants`](Self::grants), not with bitflags' `contains`, because every set contains the empty one.
     ///
-    /// Text is the `scope` of RFC 6749 §3.3: names in the table's order, one space between, nothing for the
-    /// empty set. `Display` writes it, [`FromStr`] reads it. With serde, a set is a sequence of names.
+    /// The text form is the `scope` of RFC 6749 §3.3: names in the table's order with one space between them. The
+    /// empty set is the empty text. `Display` writes this form and [`FromStr`] reads it. `from_name` belongs to
+    /// bitflags and takes the name of a constant (`"MEMORIES_READ"`), not of a scope. With serde, a set is a sequence
+    /// of names.
     ///
-    /// Databases store [`bits`](Self::bits); [`from_bits`](Self::from_bits) reads them, and refuses unknown ones.
-    /// Bit 31 is never assigned, so a signed column holds them all. Unknown bits that get in all the same
-    /// ([`from_bits_retain`](Self::from_bits_retain)) are neither granted nor written.
+    /// A database stores [`bits`](Self::bits). [`from_bits`](Self::from_bits) reads them and refuses unknown ones. Bit
+    /// 31 is never assigned, so a signed column holds every set. Unknown bits, from
+    /// [`from_bits_retain`](Self::from_bits_retain), are never granted, and the text form omits them.
     ///
     /// ```
     /// use ctx_key::Scope;
@@ -53,7 +57,7 @@ bitflags::bitflags! {
     }
 }
 
-/// Name and description of each scope, in the order of the bits.
+/// Rows of scope, name and description, in the order of the bits.
 const TABLE: [(Scope, &str, &str); 6] = [
     (Scope::MEMORIES_READ, "memories:read", "Read and search memories"),
     (Scope::MEMORIES_WRITE, "memories:write", "Create, update, and delete memories"),
@@ -64,7 +68,7 @@ const TABLE: [(Scope, &str, &str); 6] = [
 ];
 
 impl Scope {
-    /// The three scopes that read.
+    /// The three read scopes.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -72,7 +76,7 @@ impl Scope {
     /// ```
     pub const READ: Self = Self::MEMORIES_READ.union(Self::CHATS_READ).union(Self::USERS_READ);
 
-    /// The three scopes that write. They do not imply reading.
+    /// The three write scopes. They do not imply the read scopes.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -80,9 +84,9 @@ impl Scope {
     /// ```
     pub const WRITE: Self = Self::MEMORIES_WRITE.union(Self::CHATS_WRITE).union(Self::USERS_WRITE);
 
-    /// Whether a key with these scopes may do what requires `required`: all of them, and at least one.
+    /// Returns whether this set has all of the `required` scopes, which must be at least one.
     ///
-    /// Asking for nothing is denied: a route that forgot to say what it requires must not be open.
+    /// An empty requirement is denied, so that a route without a requirement is not open by mistake.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -96,7 +100,7 @@ impl Scope {
         !required.is_empty() && self.missing(required).is_empty()
     }
 
-    /// What of `required` is not granted.
+    /// Returns the `required` scopes that this set lacks.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -108,12 +112,12 @@ impl Scope {
         Self::from_bits_retain(required.bits() & !self.known().bits())
     }
 
-    /// Without bits that no scope has.
+    /// Returns the set without unknown bits.
     pub(crate) const fn known(self) -> Self {
         Self::from_bits_truncate(self.bits())
     }
 
-    /// The name of exactly one scope, `None` for any other set.
+    /// Returns the name of exactly one scope, or `None` for any other set.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -125,7 +129,7 @@ impl Scope {
         TABLE.iter().find(|(scope, ..)| *scope == self).map(|(_, name, _)| *name)
     }
 
-    /// What exactly one scope lets its holder do, for a dashboard; `None` for any other set.
+    /// Returns the description of exactly one scope, for a dashboard, or `None` for any other set.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -138,18 +142,18 @@ impl Scope {
         TABLE.iter().find(|(scope, ..)| *scope == self).map(|(.., description)| *description)
     }
 
-    /// The names of the scopes in this set, in the table's order. Bits that no scope has are passed over.
+    /// Returns the names of the scopes in this set, in the table's order. Unknown bits are skipped.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         TABLE.iter().filter(move |(scope, ..)| self.contains(*scope)).map(|(_, name, _)| *name)
     }
 
-    /// Reads what people type: names between commas and white space, any number of either.
+    /// Reads a list that a person typed: names separated by any number of commas and white space.
     ///
-    /// Names are still case-sensitive, and an unknown one is an error: never dropped.
+    /// Names are still case-sensitive, and an unknown name is an error. It is never ignored.
     ///
     /// # Errors
     ///
-    /// [`ParseScopeError`]: an item is not the name of a scope.
+    /// [`ParseScopeError`] if an item is not the name of a scope.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -174,18 +178,18 @@ impl Scope {
 impl FromStr for Scope {
     type Err = ParseScopeError;
 
-    /// Reads the `scope` of RFC 6749 §3.3: case-sensitive names, one space between, none at the ends. Their
-    /// order is free, and a name may stand twice. No text at all is the empty set.
+    /// Reads the `scope` of RFC 6749 §3.3: case-sensitive names, with exactly one space between them and none at the
+    /// ends. Their order is free, and a name may be repeated. An empty text is the empty set.
     ///
     /// # Errors
     ///
-    /// [`ParseScopeError`]: what stands before, between or after spaces is not the name of a scope.
+    /// [`ParseScopeError`] if an item between spaces is not the name of a scope.
     fn from_str(text: &str) -> Result<Self, ParseScopeError> {
         union_of(text, |c| c == ' ', |_| text.is_empty())
     }
 }
 
-/// The union of the named scopes in `text`, but for the items to skip.
+/// Returns the union of the scopes named in `text`. Items for which `skip` returns true are ignored.
 fn union_of(
     text: &str,
     separates: impl Fn(char) -> bool,
@@ -196,7 +200,7 @@ fn union_of(
     for item in text.split(&separates) {
         let end = start.saturating_add(item.len());
         if !skip(item) {
-            union |= named(item).ok_or_else(|| ParseScopeError::unknown(start, item))?;
+            union |= by_name(item).ok_or_else(|| ParseScopeError::unknown(start, item))?;
         }
         let separator = text.get(end..).and_then(|rest| rest.chars().next());
         start = end.saturating_add(separator.map_or(0, char::len_utf8));
@@ -204,25 +208,26 @@ fn union_of(
     Ok(union)
 }
 
-/// The scope of exactly this name.
-pub(crate) fn named(name: &str) -> Option<Scope> {
+/// Returns the scope with exactly this name.
+pub(crate) fn by_name(name: &str) -> Option<Scope> {
     TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
 }
 
-/// The scope that was probably meant: the only one nearest to `typed`, by at most three changed letters.
+/// Returns the scope that was probably meant: the one nearest to `typed`, if it is at most three edits away and no
+/// other is as near.
 fn suggest(typed: &str) -> Option<Scope> {
-    const LONGEST: usize = "memories:write".len();
-    const NEAR: usize = 3;
-    if typed.len() > LONGEST + NEAR {
+    const MAX_NAME_LEN: usize = "memories:write".len();
+    const MAX_DISTANCE: usize = 3;
+    if typed.len() > MAX_NAME_LEN + MAX_DISTANCE {
         return None;
     }
-    let distance = |(scope, name, _): &(Scope, &str, &str)| (distance::<LONGEST>(typed, name), *scope);
+    let distance = |(scope, name, _): &(Scope, &str, &str)| (distance::<MAX_NAME_LEN>(typed, name), *scope);
     let nearest = TABLE.iter().map(distance).min_by_key(|(distance, _)| *distance)?;
     let mut others = TABLE.iter().map(distance).filter(|(distance, _)| *distance == nearest.0).skip(1);
-    (nearest.0 <= NEAR && others.next().is_none()).then_some(nearest.1)
+    (nearest.0 <= MAX_DISTANCE && others.next().is_none()).then_some(nearest.1)
 }
 
-/// Levenshtein's distance in bytes, letter case aside, to a name of at most `N` bytes.
+/// Returns the Levenshtein distance in bytes, without regard to ASCII case, to a name of at most `N` bytes.
 fn distance<const N: usize>(typed: &str, name: &str) -> usize {
     let mut row: [usize; N] = core::array::from_fn(|column| column.saturating_add(1));
     let mut distance = name.len();
@@ -239,18 +244,28 @@ fn distance<const N: usize>(typed: &str, name: &str) -> usize {
     distance
 }
 
+/// Writes the text form. Width and alignment apply to the whole text.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; MAX_TEXT_LEN];
+        let mut slots = text.iter_mut();
         let mut separator = "";
         for name in self.names() {
-            write!(f, "{separator}{name}")?;
+            for (byte, slot) in separator.bytes().chain(name.bytes()).zip(slots.by_ref()) {
+                *slot = byte;
+            }
             separator = " ";
         }
-        Ok(())
+        let len = MAX_TEXT_LEN.saturating_sub(slots.len());
+        f.pad(ascii(text.get(..len).unwrap_or_default()))
     }
 }
 
-/// Names, and bits that no scope has in hexadecimal: `Scope(users:read, 0x40)`.
+/// Length of the text of all scopes.
+const MAX_TEXT_LEN: usize =
+    "memories:read memories:write chats:read chats:write users:read users:write".len();
+
+/// Writes names, and unknown bits in hexadecimal: `Scope(users:read, 0x40)`.
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unknown = self.difference(self.known());
@@ -262,7 +277,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// Something is not the name of a scope: where it stands, and which scope was probably meant.
+/// Error for an item that is not the name of a scope. It holds the position, and the scope that was probably meant.
 ///
 /// ```
 /// use ctx_key::Scope;
@@ -278,12 +293,12 @@ pub struct ParseScopeError {
 }
 
 impl ParseScopeError {
-    /// `item`, which starts at byte `start`, is not the name of a scope.
+    /// Creates the error of an `item` that starts at byte `start`.
     pub(crate) fn unknown(start: usize, item: &str) -> Self {
         Self { start, end: start.saturating_add(item.len()), suggestion: suggest(item) }
     }
 
-    /// Where in the input the unknown name stands, in bytes. Empty where a name is missing: at a space too many.
+    /// Returns the byte range of the unknown name in the input. It is empty if a name is missing, at an extra space.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -296,7 +311,7 @@ impl ParseScopeError {
         self.start..self.end
     }
 
-    /// The scope that was probably meant, if one is near.
+    /// Returns the scope that was probably meant, if the unknown name is similar to one.
     ///
     /// ```
     /// # use ctx_key::Scope;
@@ -315,7 +330,7 @@ impl fmt::Display for ParseScopeError {
         if start == end {
             return write!(
                 f,
-                "a scope name is missing at byte {start}; names stand with one space between, and none around"
+                "a scope name is missing at byte {start}; separate names by one space, without spaces at the ends"
             );
         }
         write!(f, "unknown scope at bytes {start}..{end}; ")?;

@@ -1,12 +1,12 @@
-//! One form for every format: ids and digests as strings, times as integers, scopes as a sequence of names, a
-//! record as a map of its field names.
+//! One serde form for every format: ids and digests are strings, times are integers, scopes are a sequence of names,
+//! and a record is a map of its field names.
 //!
-//! Formats and serde's own helpers repeat what they refuse ("invalid type: string \"ctx_…\""), and people paste
-//! whole keys where something else belongs. So nothing here lets such an error through: visitors hand a content
-//! error out as a value, and any error from before a visitor was reached is replaced by what was expected. So is
-//! the error of a project, a type that is not ours.
+//! Formats, and serde's own helpers, quote the input that they refuse ("invalid type: string \"ctx_…\""), and people
+//! paste whole keys where something else belongs. So this module never passes such an error on. A visitor returns a
+//! parse error as a value. An error that occurs before a visitor is reached is replaced by a message that names the
+//! expected type. So is any error of the project, whose type is not ours.
 //!
-//! The hints are typed (`deserialize_str`, not `deserialize_any`): formats that do not describe themselves
+//! Each value is requested by its type (`deserialize_str`, not `deserialize_any`). Formats that are not self-describing
 //! need that, and so do the JSON readers that work without an allocator.
 
 use core::cell::Cell;
@@ -17,11 +17,12 @@ use core::str::FromStr;
 use serde_core::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_core::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use crate::alphabet::ascii;
 use crate::digest::KeyDigest;
 use crate::id::KeyId;
 use crate::key::ApiKey;
 use crate::record::KeyRecord;
-use crate::scope::{ParseScopeError, Scope, named};
+use crate::scope::{ParseScopeError, Scope, by_name};
 use crate::time::UnixTime;
 
 impl Serialize for KeyId {
@@ -32,7 +33,7 @@ impl Serialize for KeyId {
 
 impl Serialize for KeyDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(crate::ascii(&self.to_hex()))
+        serializer.serialize_str(ascii(&self.to_hex()))
     }
 }
 
@@ -63,6 +64,7 @@ impl<P: Serialize> Serialize for KeyRecord<P> {
                 Field::Scopes => map.serialize_entry(name, &self.scopes),
                 Field::NotBefore => map.serialize_entry(name, &self.not_before),
                 Field::ExpiresAt => map.serialize_entry(name, &self.expires_at),
+                Field::RetiresAt => map.serialize_entry(name, &self.retires_at),
                 Field::RevokedAt => map.serialize_entry(name, &self.revoked_at),
             }?;
         }
@@ -101,7 +103,7 @@ impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let reached = Cell::new(false);
         let scopes = deserializer.deserialize_seq(Names { reached: &reached });
-        scopes.map_err(|error| own(error, &reached, "expected a sequence of scope names"))
+        scopes.map_err(|error| replace_foreign(error, &reached, "expected a sequence of scope names"))
     }
 }
 
@@ -109,11 +111,11 @@ impl<'de, P: Deserialize<'de>> Deserialize<'de> for KeyRecord<P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let reached = Cell::new(false);
         let record = deserializer.deserialize_map(Fields { reached: &reached, record: PhantomData });
-        record.map_err(|error| own(error, &reached, "expected a key record, as a map"))
+        record.map_err(|error| replace_foreign(error, &reached, "expected a key record, as a map"))
     }
 }
 
-/// Reads what parses from a string.
+/// Reads a value that parses from a string.
 fn from_text<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,
@@ -125,8 +127,9 @@ where
     }
 }
 
-/// The error, if it arose behind the visitor; what was expected, if the format refused the value before.
-fn own<E: Error>(error: E, reached: &Cell<bool>, expected: &'static str) -> E {
+/// Returns the error if it occurred after the visitor was reached. An earlier one is the format's and may quote the
+/// input, so `expected` replaces it.
+fn replace_foreign<E: Error>(error: E, reached: &Cell<bool>, expected: &'static str) -> E {
     if reached.get() { error } else { E::custom(expected) }
 }
 
@@ -157,7 +160,7 @@ impl Visitor<'_> for Seconds {
         Ok(secs)
     }
 
-    /// Formats that know signed integers alone end up here.
+    /// Accepts the integers of formats that have only signed ones.
     fn visit_i64<E: Error>(self, secs: i64) -> Result<u64, E> {
         secs.try_into().map_err(E::custom)
     }
@@ -184,14 +187,14 @@ impl<'de> Visitor<'de> for Names<'_> {
     }
 }
 
-/// Exactly one scope, by its name.
+/// Exactly one scope, read from its name.
 struct Name(Scope);
 
 impl FromStr for Name {
     type Err = ParseScopeError;
 
     fn from_str(name: &str) -> Result<Self, ParseScopeError> {
-        named(name).map(Self).ok_or_else(|| ParseScopeError::unknown(0, name))
+        by_name(name).map(Self).ok_or_else(|| ParseScopeError::unknown(0, name))
     }
 }
 
@@ -210,17 +213,19 @@ enum Field {
     Scopes,
     NotBefore,
     ExpiresAt,
+    RetiresAt,
     RevokedAt,
 }
 
 impl Field {
-    const NAMES: [(&'static str, Self); 7] = [
+    const NAMES: [(&'static str, Self); 8] = [
         ("id", Self::Id),
         ("digest", Self::Digest),
         ("project", Self::Project),
         ("scopes", Self::Scopes),
         ("not_before", Self::NotBefore),
         ("expires_at", Self::ExpiresAt),
+        ("retires_at", Self::RetiresAt),
         ("revoked_at", Self::RevokedAt),
     ];
 }
@@ -231,7 +236,8 @@ impl FromStr for Field {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let named = Self::NAMES.into_iter().find(|(known, _)| *known == name);
         named.map(|(_, field)| field).ok_or(
-            "unknown field; a key record has id, digest, project, scopes, not_before, expires_at and revoked_at",
+            "unknown field; a key record has id, digest, project, scopes, not_before, expires_at, retires_at and \
+             revoked_at",
         )
     }
 }
@@ -257,7 +263,7 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for Fields<'_, P> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KeyRecord<P>, A::Error> {
         self.reached.set(true);
         let (mut id, mut digest, mut project, mut scopes) = (None, None, None, None);
-        let (mut not_before, mut expires_at, mut revoked_at) = (None, None, None);
+        let (mut not_before, mut expires_at, mut retires_at, mut revoked_at) = (None, None, None, None);
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Id => fill(&mut id, "id", map.next_value())?,
@@ -270,6 +276,7 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for Fields<'_, P> {
                 Field::Scopes => fill(&mut scopes, "scopes", map.next_value())?,
                 Field::NotBefore => fill(&mut not_before, "not_before", map.next_value())?,
                 Field::ExpiresAt => fill(&mut expires_at, "expires_at", map.next_value())?,
+                Field::RetiresAt => fill(&mut retires_at, "retires_at", map.next_value())?,
                 Field::RevokedAt => fill(&mut revoked_at, "revoked_at", map.next_value())?,
             }
         }
@@ -281,6 +288,7 @@ impl<'de, P: Deserialize<'de>> Visitor<'de> for Fields<'_, P> {
             scopes: scopes.ok_or_else(|| missing("scopes"))?,
             not_before: not_before.flatten(),
             expires_at: expires_at.flatten(),
+            retires_at: retires_at.flatten(),
             revoked_at: revoked_at.flatten(),
         })
     }

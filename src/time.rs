@@ -1,14 +1,14 @@
-//! When: [`UnixTime`].
+//! A point in time: [`UnixTime`].
 
 #[cfg(feature = "std")]
 use core::fmt;
 
-/// A moment, in whole seconds since the Unix epoch (1970-01-01T00:00:00Z, leap seconds not counted).
+/// A point in time, in whole seconds since the Unix epoch (1970-01-01T00:00:00Z, leap seconds not counted).
 ///
-/// The library reads no clock but in `UnixTime::now`: whoever calls says what time it is.
+/// Only `UnixTime::now` reads a clock. Everything else takes the time from the caller.
 ///
-/// In a database, store it as a signed 64-bit integer, later moments as the largest:
-/// `i64::try_from(time.as_secs()).unwrap_or(i64::MAX)`.
+/// In a database, store it as a signed 64-bit integer, and a time that does not fit as `i64::MAX`:
+/// `i64::try_from(time.as_secs()).unwrap_or(i64::MAX)`. When reading, refuse a negative number.
 ///
 /// ```
 /// use ctx_key::UnixTime;
@@ -21,7 +21,9 @@ use core::fmt;
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// The latest moment, 2⁶⁴ - 1 seconds after the epoch: whatever can expire has expired by then.
+    /// The latest time, 2⁶⁴ - 1 seconds after the epoch. It also stands for an unknown time, if the clock is invalid.
+    ///
+    /// At this time, every key that has an end has ended, and no key that has a `not_before` is valid yet.
     ///
     /// ```
     /// # use ctx_key::UnixTime;
@@ -29,7 +31,7 @@ impl UnixTime {
     /// ```
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The moment this many seconds after the epoch.
+    /// Creates the time `secs` seconds after the epoch.
     ///
     /// ```
     /// # use ctx_key::UnixTime;
@@ -40,7 +42,7 @@ impl UnixTime {
         Self(secs)
     }
 
-    /// Seconds since the epoch.
+    /// Returns the seconds since the epoch.
     ///
     /// ```
     /// # use ctx_key::UnixTime;
@@ -51,7 +53,7 @@ impl UnixTime {
         self.0
     }
 
-    /// The moment `secs` seconds later, [`UnixTime::MAX`] at the latest.
+    /// Returns the time `secs` seconds later, at most [`UnixTime::MAX`].
     ///
     /// ```
     /// # use ctx_key::UnixTime;
@@ -65,8 +67,11 @@ impl UnixTime {
 
 #[cfg(feature = "std")]
 impl UnixTime {
-    /// What the system's clock says. A clock before 1970 reads as [`UnixTime::MAX`]: on a machine whose clock
-    /// was never set, what can expire has expired.
+    /// Reads the system's clock. Returns [`UnixTime::MAX`] if the clock is before 1970, and so invalid.
+    ///
+    /// # Panics
+    ///
+    /// Panics on a platform without a clock, `wasm32-unknown-unknown`. Take the time from the host there.
     ///
     /// ```
     /// # use ctx_key::UnixTime;
@@ -78,7 +83,7 @@ impl UnixTime {
     }
 }
 
-/// Part seconds are cut off.
+/// Converts a time and drops the fraction of a second.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -99,7 +104,7 @@ impl TryFrom<std::time::SystemTime> for UnixTime {
     }
 }
 
-/// A [`SystemTime`](std::time::SystemTime) lies before 1970 and is no [`UnixTime`].
+/// Error of a [`SystemTime`](std::time::SystemTime) before 1970, which is not a [`UnixTime`].
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -115,7 +120,7 @@ pub struct BeforeUnixEpochError;
 #[cfg(feature = "std")]
 impl fmt::Display for BeforeUnixEpochError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("time lies before the Unix epoch (1970-01-01); check the system clock")
+        f.write_str("the time is before the Unix epoch (1970-01-01); check the system clock")
     }
 }
 

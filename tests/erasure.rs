@@ -321,6 +321,41 @@ fn generating_leaves_no_random_bytes_on_the_stack() {
     assert_eq!(left, 0);
 }
 
+/// A generator that fills the buffer and then fails, by an error or by a panic.
+struct Failing {
+    panics: bool,
+}
+
+impl TryRng for Failing {
+    type Error = std::fmt::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, std::fmt::Error> {
+        Err(std::fmt::Error)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, std::fmt::Error> {
+        Err(std::fmt::Error)
+    }
+    #[inline(never)]
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), std::fmt::Error> {
+        bytes.copy_from_slice(black_box(&RANDOM));
+        if self.panics { resume_unwind(Box::new(())) } else { Err(std::fmt::Error) }
+    }
+}
+
+impl TryCryptoRng for Failing {}
+
+#[test]
+fn a_failed_generation_leaves_no_random_bytes_on_the_stack() {
+    let Some(memory) = Memory::open() else { return };
+    for panics in [false, true] {
+        let left = left_on_stack(&memory, &Pieces::of(&RANDOM), || {
+            let generate = || ApiKey::try_generate_from_rng(&mut Failing { panics }).is_err();
+            _ = black_box(catch_unwind(AssertUnwindSafe(generate)));
+        });
+        assert_eq!(left, 0, "panics: {panics}");
+    }
+}
+
 /// The same search finds what is not erased.
 #[test]
 fn what_is_left_on_the_stack_is_seen() {

@@ -7,18 +7,34 @@ use ctx_key::{ApiKey, Denied, KeyDigest, KeyId, ParseKeyError, Reason, Scope};
 #[test]
 fn parse_key_errors() {
     for (input, text) in [
-        ("", "an API key starts with `ctx_`; copy the whole key, without anything around it"),
+        ("", "an API key starts with `ctx_`: copy the whole key, without anything around it"),
         (
             "ctx_your_api_key_here",
-            "an API key is 52 bytes long, not 21; it may be a placeholder, or cut off: copy the whole key",
+            "an API key is 52 bytes long, not 21: it was cut off or is a placeholder; copy the whole key",
+        ),
+        // 51 bytes
+        (
+            "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n",
+            "an API key is 52 bytes long, not 51: it was cut off or is a placeholder; copy the whole key",
+        ),
+        (
+            "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9 ",
+            "an API key is 52 bytes long, not 53: something was added, or a character is not plain ASCII; copy the \
+             key again, without anything around it",
+        ),
+        // the Cyrillic letter that looks like an `a`
+        (
+            "ctx_8аspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9",
+            "an API key is 52 bytes long, not 53: something was added, or a character is not plain ASCII; copy the \
+             key again, without anything around it",
         ),
         (
             "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6-K111f4cz2n9",
-            "the byte at index 40 is not a letter or digit, as all of an API key after `ctx_` are; copy the key again",
+            "the byte at index 40 of the API key is not one of 0-9, A-Z and a-z; copy the key again",
         ),
         (
             "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n8",
-            "the checksum of the API key is wrong: a character was changed on the way; copy the key again",
+            "the checksum of the API key is wrong: a character was changed; copy the key again",
         ),
     ] {
         assert_says(ApiKey::parse(input).unwrap_err(), text);
@@ -30,7 +46,7 @@ fn parse_key_id_errors() {
     let parse = |text: &str| text.parse::<KeyId>().unwrap_err();
     assert_says(
         parse("8aspm4G7VmS"),
-        "a key id is 12 letters and digits, not 11 bytes; it is what follows `ctx_` in the key",
+        "a key id is 12 letters and digits, not 11 bytes; copy the 12 characters after `ctx_`",
     );
     assert_says(parse("8aspm4G7_mSU"), "the byte at index 8 of the key id is not a letter or digit");
 }
@@ -54,7 +70,20 @@ fn parse_scope_errors() {
     );
     assert_says(
         parse("users:read "),
-        "a scope name is missing at byte 11; names stand with one space between, and none around",
+        "a scope name is missing at byte 11; separate names by one space, without spaces at the ends",
+    );
+}
+
+#[test]
+fn rotate_errors() {
+    use ctx_key::RotateError;
+    assert_says(RotateError::SameKey, "the new key has the id of the old one; generate another key");
+    assert_says(RotateError::Revoked, "a revoked key cannot be rotated; create a new key");
+    assert_says(RotateError::Expired, "an expired key cannot be rotated; create a new key");
+    assert_says(RotateError::Retired, "a retired key cannot be rotated; rotate its successor");
+    assert_says(
+        RotateError::UnknownTime,
+        "the time is unknown, so the overlap would never end; check the system clock",
     );
 }
 
@@ -64,7 +93,7 @@ fn env_key_errors() {
     use ctx_key::{BeforeUnixEpochError, EnvKeyError};
     assert_says(
         EnvKeyError::Missing,
-        "MEMORYKIT_API_KEY is not set; create a key in the dashboard under API Keys, and set the variable to it",
+        "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it",
     );
     assert_says(
         EnvKeyError::NotUnicode,
@@ -72,10 +101,13 @@ fn env_key_errors() {
     );
     assert_says(
         EnvKeyError::Invalid(ParseKeyError::Length { found: 21 }),
-        "MEMORYKIT_API_KEY holds no API key: an API key is 52 bytes long, not 21; it may be a placeholder, or \
-         cut off: copy the whole key",
+        "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: it was cut off or is a \
+         placeholder; copy the whole key",
     );
-    assert_says(BeforeUnixEpochError, "time lies before the Unix epoch (1970-01-01); check the system clock");
+    assert_says(
+        BeforeUnixEpochError,
+        "the time is before the Unix epoch (1970-01-01); check the system clock",
+    );
 }
 
 /// A writer that is full, at whatever character, is an error.
@@ -131,7 +163,8 @@ fn denials() {
         (Denied::unknown_key(), "unknown_key"),
         (denied(record(|_| ()), other), "digest_mismatch"),
         (denied(record(|record| record.revoke(UnixTime::MAX)), key), "revoked"),
-        (denied(record(|record| record.retire_at(UnixTime::from_secs(100))), key), "expired"),
+        (denied(record(|record| record.expires_at = Some(UnixTime::from_secs(100))), key), "expired"),
+        (denied(record(|record| record.retire_at(UnixTime::from_secs(100))), key), "retired"),
         (denied(record(|record| record.not_before = Some(UnixTime::from_secs(101))), key), "not_yet_valid"),
     ] {
         assert_says(denied, invalid);

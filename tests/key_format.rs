@@ -1,4 +1,4 @@
-//! `docs/key-format.md` is true: its programs agree with the vectors, and its figures with the crate.
+//! Tests of `docs/key-format.md`: its programs agree with the vectors, and its figures with the crate.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -10,30 +10,31 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 const DOCUMENT: &str = include_str!("../docs/key-format.md");
-const VECTORS: &str = include_str!("vectors/keys.json");
+const KEYS: &str = include_str!("vectors/keys.json");
+const PASTED: &str = include_str!("vectors/pasted.json");
 
 const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const EXAMPLE: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 
-/// Follows the document's Python: says how many cases agree, or exits at the first that does not.
+/// Follows the document's Python. It prints the number of cases that agree, or exits at the first that does not.
 const PYTHON_DRIVER: &str = r#"
 import json
 import sys
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    cases = json.load(file)
 agreed = 0
-for case in cases:
-    key = case["input"].encode("latin-1")
-    try:
-        key_id, digest = parse(key)
-        result = {"id": key_id, "digest": digest}
-        assert checksum(bytes.fromhex(digest)) == key[46:]
-    except InvalidKey as error:
-        result = [error.kind, error.detail]
-    if result != (case["ok"] if "ok" in case else [case["error"], case["detail"]]):
-        sys.exit(f"{result} from {case}")
-    agreed += 1
+for file, read in zip(sys.argv[1:], [lambda text: text.encode("latin-1"), lambda text: repair(text).encode()]):
+    with open(file, encoding="utf-8") as cases:
+        for case in json.load(cases):
+            key = read(case["input"])
+            try:
+                key_id, digest = parse(key)
+                result = {"id": key_id, "digest": digest}
+                assert checksum(bytes.fromhex(digest)) == key[46:]
+            except InvalidKey as error:
+                result = [error.kind, error.detail]
+            if result != (case["ok"] if "ok" in case else [case["error"], case["detail"]]):
+                sys.exit(f"{result} from {case}")
+            agreed += 1
 print(agreed, "cases agree")
 "#;
 
@@ -42,19 +43,22 @@ const JAVASCRIPT_DRIVER: &str = r#"
 import { deepStrictEqual } from "node:assert";
 import { readFileSync } from "node:fs";
 
+const bytes = (text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 let agreed = 0;
-for (const test of JSON.parse(readFileSync(process.argv[2], "utf8"))) {
-  const key = Uint8Array.from(test.input, (character) => character.charCodeAt(0));
-  let result;
-  try {
-    result = parse(key);
-    deepStrictEqual(checksum(Buffer.from(result.digest, "hex")), Buffer.from(key.subarray(46)));
-  } catch (error) {
-    if (!(error instanceof InvalidKey)) throw error;
-    result = [error.kind, error.detail];
+for (const [file, read] of [[process.argv[2], bytes], [process.argv[3], (text) => Buffer.from(repair(text))]]) {
+  for (const test of JSON.parse(readFileSync(file, "utf8"))) {
+    const key = read(test.input);
+    let result;
+    try {
+      result = parse(key);
+      deepStrictEqual(checksum(Buffer.from(result.digest, "hex")), Buffer.from(key.subarray(46)));
+    } catch (error) {
+      if (!(error instanceof InvalidKey)) throw error;
+      result = [error.kind, error.detail];
+    }
+    deepStrictEqual(result, test.ok ?? [test.error, test.detail], JSON.stringify([result, test]));
+    agreed += 1;
   }
-  deepStrictEqual(result, test.ok ?? [test.error, test.detail], JSON.stringify([result, test]));
-  agreed += 1;
 }
 console.log(agreed, "cases agree");
 "#;
@@ -71,20 +75,25 @@ fn javascript_agrees_with_the_vectors() {
 
 fn agrees_with_the_vectors(language: &str, interpreter: &str, file: &str, driver: &str) {
     let directory = Directory::new(language);
-    let (program, vectors) = (directory.0.join(file), directory.0.join("keys.json"));
+    let program = directory.0.join(file);
     fs::write(&program, block(language) + driver).unwrap();
-    fs::write(&vectors, VECTORS).unwrap();
+    let vectors = [("keys.json", KEYS), ("pasted.json", PASTED)].map(|(name, cases)| {
+        let path = directory.0.join(name);
+        fs::write(&path, cases).unwrap();
+        path
+    });
 
-    let output = match Command::new(interpreter).arg(&program).arg(&vectors).output() {
+    let output = match Command::new(interpreter).arg(&program).args(&vectors).output() {
         Err(error) if error.kind() == ErrorKind::NotFound => return skip(interpreter),
         output => output.unwrap(),
     };
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{language}: {stderr}");
 
-    let cases: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+    let count = |cases| serde_json::from_str::<Vec<Value>>(cases).unwrap().len();
     let stdout = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(stdout.trim_end(), format!("{} cases agree", cases.len()), "{language}: {stderr}");
+    let expected = format!("{} cases agree", count(KEYS) + count(PASTED));
+    assert_eq!(stdout.trim_end(), expected, "{language}: {stderr}");
 }
 
 /// Past the harness, which captures `eprintln!`: a skipped test is to be seen.

@@ -1,4 +1,4 @@
-//! What the README says of tables and scopes is what the program does.
+//! Tests of README.md: its tables and scopes are those of the program.
 
 use ctx_key::Scope;
 use rusqlite::{Connection, params};
@@ -24,7 +24,7 @@ fn the_table_refuses_what_is_no_record() {
     let db = Connection::open_in_memory().unwrap();
     db.execute_batch(statement("STRICT")).unwrap();
     let insert = |id: &str, digest: &[u8], scopes: &dyn rusqlite::ToSql| {
-        let sql = "INSERT INTO api_keys VALUES (?1, ?2, 'project', ?3, NULL, NULL, ?4)";
+        let sql = "INSERT INTO api_keys VALUES (?1, ?2, 'project', ?3, NULL, NULL, NULL, ?4)";
         db.execute(sql, params![id, digest, scopes, i64::MAX])
     };
     assert!(insert("8aspm4G7VmSU", &[7; 32], &5).is_ok());

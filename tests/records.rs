@@ -3,7 +3,7 @@
 mod common;
 
 use common::keys;
-use ctx_key::{Grant, KeyRecord, Reason, Scope, UnixTime};
+use ctx_key::{Grant, KeyRecord, KeyState, Reason, RotateError, Scope, UnixTime};
 use proptest::prelude::*;
 
 fn time() -> impl Strategy<Value = UnixTime> {
@@ -12,39 +12,58 @@ fn time() -> impl Strategy<Value = UnixTime> {
 }
 
 fn record() -> impl Strategy<Value = KeyRecord<String>> {
-    let times = [(); 3].map(|()| prop::option::of(time()));
-    (times, any::<u32>(), ".*").prop_map(|([not_before, expires_at, revoked_at], scopes, project)| {
+    let times = [(); 4].map(|()| prop::option::of(time()));
+    (times, any::<u32>(), ".*").prop_map(|(times, scopes, project)| {
         let mut record = KeyRecord::new(&keys(1)[0], project, Scope::from_bits_retain(scopes));
-        (record.not_before, record.expires_at, record.revoked_at) = (not_before, expires_at, revoked_at);
+        [record.not_before, record.expires_at, record.retires_at, record.revoked_at] = times;
         record
     })
 }
 
+/// The state by the rows of the table in the design, in their order.
+fn state(record: &KeyRecord<String>, now: UnixTime) -> KeyState {
+    let has_come = |time: Option<UnixTime>| time.is_some_and(|time| now.as_secs() >= time.as_secs());
+    let waits = |time: UnixTime| now.as_secs() < time.as_secs() || now.as_secs() == u64::MAX;
+    let rows = [
+        (record.revoked_at.is_some(), KeyState::Revoked),
+        (has_come(record.expires_at), KeyState::Expired),
+        (has_come(record.retires_at), KeyState::Retired),
+        (record.not_before.is_some_and(waits), KeyState::NotYetValid),
+        (true, KeyState::Active),
+    ];
+    rows.into_iter().find(|(applies, _)| *applies).unwrap().1
+}
+
 proptest! {
     #[test]
-    fn the_first_reason_that_applies(record in record(), now in time(), same_key in any::<bool>()) {
+    fn the_first_condition_that_applies(record in record(), now in time(), same_key in any::<bool>()) {
         let keys = keys(2);
-        let denied = if !same_key {
-            Some(Reason::DigestMismatch)
-        } else if record.revoked_at.is_some() {
-            Some(Reason::Revoked)
-        } else if record.expires_at.is_some_and(|end| now.as_secs() >= end.as_secs()) {
-            Some(Reason::Expired)
-        } else if record.not_before.is_some_and(|start| now.as_secs() < start.as_secs()) {
-            Some(Reason::NotYetValid)
-        } else {
-            None
+        let state = state(&record, now);
+        prop_assert_eq!(record.state(now), state);
+        let denied = match state {
+            _ if !same_key => Some(Reason::DigestMismatch),
+            KeyState::Revoked => Some(Reason::Revoked),
+            KeyState::Expired => Some(Reason::Expired),
+            KeyState::Retired => Some(Reason::Retired),
+            KeyState::NotYetValid => Some(Reason::NotYetValid),
+            _ => None,
         };
         let key = &keys[usize::from(!same_key)];
         match record.verify(key, now) {
             Ok(grant) => {
                 prop_assert_eq!(denied, None);
-                prop_assert_eq!(grant.key_id(), key.id());
-                prop_assert_eq!(*grant.project(), &record.project);
-                prop_assert_eq!(grant.scopes(), record.scopes & Scope::all());
-                prop_assert_eq!(grant.expires_at(), record.expires_at);
+                let end = record.expires_at.into_iter().chain(record.retires_at).min();
+                let whole = |key_id, project: &String, scopes, end| (key_id, project.clone(), scopes, end);
+                let expected = whole(key.id(), &record.project, record.scopes & Scope::all(), end);
+                prop_assert_eq!(
+                    whole(grant.key_id(), grant.project(), grant.scopes(), grant.expires_at()),
+                    expected.clone()
+                );
                 let owned: Grant<String> = grant.cloned();
-                prop_assert_eq!(owned.project(), &record.project);
+                prop_assert_eq!(
+                    whole(owned.key_id(), owned.project(), owned.scopes(), owned.expires_at()),
+                    expected
+                );
             }
             Err(refused) => prop_assert_eq!(Some(refused.reason()), denied),
         }
@@ -53,35 +72,86 @@ proptest! {
     #[test]
     fn retiring_shortens_and_revoking_keeps_the_earliest(mut record in record(), times in prop::collection::vec(time(), 1..5)) {
         let earliest = |before: Option<UnixTime>| before.into_iter().chain(times.iter().copied()).min();
-        let (expires_at, revoked_at) = (earliest(record.expires_at), earliest(record.revoked_at));
+        let mut expected = record.clone();
+        (expected.retires_at, expected.revoked_at) = (earliest(record.retires_at), earliest(record.revoked_at));
         for &time in &times {
             record.retire_at(time);
             record.revoke(time);
         }
-        prop_assert_eq!((record.expires_at, record.revoked_at), (expires_at, revoked_at));
+        prop_assert_eq!(record, expected);
     }
 
     #[test]
-    fn rotation_overlaps_and_never_lengthens(mut old in record(), now in time(), overlap in time()) {
+    fn rotation_overlaps_and_never_lengthens(
+        mut old in record(), now in time(), overlap in time(), same_key in any::<bool>()
+    ) {
         let keys = keys(2);
-        let (before, overlap) = (old.clone(), overlap.as_secs());
-        let rotated = old.rotate(&keys[1], now, overlap);
-        let ended = before.revoked_at.is_some() || before.expires_at.is_some_and(|end| end <= now);
-        prop_assert_eq!(rotated.is_err(), ended);
-        let Ok(new) = rotated else {
+        let new_key = &keys[usize::from(!same_key)];
+        let before = old.clone();
+        let rotated = old.rotate(new_key, now, overlap.as_secs());
+        let refused = match state(&before, now) {
+            _ if same_key => Some(RotateError::SameKey),
+            KeyState::Revoked => Some(RotateError::Revoked),
+            KeyState::Expired => Some(RotateError::Expired),
+            KeyState::Retired => Some(RotateError::Retired),
+            _ if now == UnixTime::MAX => Some(RotateError::UnknownTime),
+            _ => None,
+        };
+        if let Some(error) = refused {
+            prop_assert_eq!(rotated, Err(error));
             prop_assert_eq!(old, before);
             return Ok(());
-        };
-        prop_assert_eq!((new.id, &new.digest), (keys[1].id(), keys[1].digest()));
-        prop_assert_eq!((&new.project, new.scopes), (&before.project, before.scopes));
-        prop_assert_eq!((new.not_before, new.expires_at), (before.not_before, before.expires_at));
-        prop_assert_eq!(new.revoked_at, None);
+        }
+        let mut successor = KeyRecord::new(new_key, before.project.clone(), before.scopes);
+        (successor.not_before, successor.expires_at) = (before.not_before, before.expires_at);
+        prop_assert_eq!(rotated, Ok(successor));
 
-        let end = u128::from(now.as_secs()) + u128::from(overlap);
-        let end = before.expires_at.map_or(end, |expiry| end.min(expiry.as_secs().into()));
-        prop_assert_eq!(old.expires_at.map(|end| end.as_secs().into()), Some(end.min(u64::MAX.into())));
-        old.expires_at = before.expires_at;
-        prop_assert_eq!(old, before, "nothing but the expiry changed");
+        let end = u128::from(now.as_secs()) + u128::from(overlap.as_secs());
+        let end = UnixTime::from_secs(u64::try_from(end).unwrap_or(u64::MAX));
+        let mut expected = before;
+        expected.retires_at = expected.retires_at.into_iter().chain([end]).min();
+        prop_assert_eq!(old, expected);
+    }
+}
+
+/// Somebody who loses a successor, or two people at once, rotate again. Each successor must be as good as the first.
+#[test]
+fn each_of_eight_successors_lives_as_long_as_the_first() {
+    let keys = keys(9);
+    for expires_at in [None, Some(UnixTime::from_secs(1_000_000))] {
+        let mut old = KeyRecord::new(&keys[0], "project", Scope::READ);
+        old.expires_at = expires_at;
+        for (turn, key) in (0..).zip(&keys[1..]) {
+            let now = UnixTime::from_secs(100 + turn);
+            let successor = old.rotate(key, now, 3600).unwrap();
+            let mut expected = KeyRecord::new(key, "project", Scope::READ);
+            expected.expires_at = expires_at;
+            assert_eq!(successor, expected);
+            assert_eq!(old.retires_at, Some(UnixTime::from_secs(3700)), "the first overlap stays");
+            assert_eq!(old.expires_at, expires_at, "the owner's intention stays");
+            let late = UnixTime::from_secs(999_999);
+            assert_eq!(successor.verify(key, late).unwrap().expires_at(), expires_at);
+        }
+        let denied = old.verify(&keys[0], UnixTime::from_secs(3700)).unwrap_err();
+        assert_eq!(denied.reason(), Reason::Retired);
+    }
+}
+
+/// A clock that tells no time reads as `MAX`.
+#[test]
+fn a_clock_that_tells_no_time_opens_nothing_and_plans_no_overlap() {
+    let keys = keys(2);
+    for not_before in [0, 1, u64::MAX].map(UnixTime::from_secs) {
+        let mut record = KeyRecord::new(&keys[0], (), Scope::READ);
+        record.not_before = Some(not_before);
+        let denied = record.verify(&keys[0], UnixTime::MAX).unwrap_err();
+        assert_eq!(denied.reason(), Reason::NotYetValid);
+    }
+    let mut record = KeyRecord::new(&keys[0], (), Scope::READ);
+    let before = record.clone();
+    for overlap in [0, 1, u64::MAX] {
+        assert_eq!(record.rotate(&keys[1], UnixTime::MAX, overlap), Err(RotateError::UnknownTime));
+        assert_eq!(record, before);
     }
 }
 

@@ -38,6 +38,7 @@ fn record() -> KeyRecord<u64> {
     let mut record =
         KeyRecord::new(&ApiKey::parse(KEY).unwrap(), 17, Scope::MEMORIES_READ | Scope::USERS_WRITE);
     record.expires_at = Some(UnixTime::MAX);
+    record.retires_at = Some(UnixTime::from_secs(0));
     record
 }
 
@@ -49,6 +50,7 @@ fn record_json() -> Value {
         "scopes": ["memories:read", "users:write"],
         "not_before": null,
         "expires_at": 18_446_744_073_709_551_615_u64,
+        "retires_at": 0,
         "revoked_at": null,
     })
 }
@@ -67,6 +69,31 @@ fn absent_times_may_be_left_out() {
     assert_eq!(serde_json::from_value::<KeyRecord<u64>>(json).unwrap(), record());
 }
 
+/// The times 0 and the latest are times, and none of them means "absent". Each goes to its own field.
+#[test]
+fn each_time_stays_itself() {
+    let fields = ["not_before", "expires_at", "retires_at", "revoked_at"];
+    for field in fields {
+        for secs in [0, 1, u64::from(u32::MAX), 1 << 63, u64::MAX] {
+            let mut json = record_json();
+            for other in fields {
+                json[other] = if other == field { json!(secs) } else { Value::Null };
+            }
+            let mut expected = record();
+            (expected.expires_at, expected.retires_at) = (None, None);
+            let slot = match field {
+                "not_before" => &mut expected.not_before,
+                "expires_at" => &mut expected.expires_at,
+                "retires_at" => &mut expected.retires_at,
+                _ => &mut expected.revoked_at,
+            };
+            *slot = Some(UnixTime::from_secs(secs));
+            assert_eq!(serde_json::from_value::<KeyRecord<u64>>(json.clone()).unwrap(), expected);
+            assert_eq!(round_trip(&expected), json);
+        }
+    }
+}
+
 #[test]
 fn a_record_is_nothing_else() {
     let changed = |change: fn(&mut serde_json::Map<String, Value>)| {
@@ -74,7 +101,8 @@ fn a_record_is_nothing_else() {
         change(json.as_object_mut().unwrap());
         error::<KeyRecord<u64>>(json)
     };
-    let fields = "a key record has id, digest, project, scopes, not_before, expires_at and revoked_at";
+    let fields =
+        "a key record has id, digest, project, scopes, not_before, expires_at, retires_at and revoked_at";
     assert_eq!(changed(|map| drop(map.insert("note".into(), json!(1)))), format!("unknown field; {fields}"));
     for field in ["id", "digest", "project", "scopes"] {
         let mut json = record_json();
@@ -83,9 +111,11 @@ fn a_record_is_nothing_else() {
     }
     let expected = "expected whole seconds since the Unix epoch, as an integer";
     for time in [json!(-1), json!(1.5), json!("1"), json!([1])] {
-        let mut json = record_json();
-        json["expires_at"] = time;
-        assert_eq!(error::<KeyRecord<u64>>(json), expected);
+        for field in ["not_before", "expires_at", "retires_at", "revoked_at"] {
+            let mut json = record_json();
+            json[field] = time.clone();
+            assert_eq!(error::<KeyRecord<u64>>(json), expected);
+        }
     }
     let mut json = record_json();
     json["project"] = json!("text");
@@ -158,7 +188,7 @@ fn a_key_is_read_and_never_written() {
     let mut buffer = [0; 64];
     assert_eq!(postcard::from_bytes::<ApiKey>(postcard::to_slice(KEY, &mut buffer).unwrap()).unwrap(), key);
     let error = error::<ApiKey>(json!(format!(" {KEY}")));
-    assert_eq!(error, "an API key starts with `ctx_`; copy the whole key, without anything around it");
+    assert_eq!(error, "an API key starts with `ctx_`: copy the whole key, without anything around it");
 }
 
 proptest! {
@@ -166,11 +196,11 @@ proptest! {
     fn records_make_the_round_trip(
         bits in 0..64u32,
         project in ".{0,40}",
-        times in [(); 3].map(|()| prop::option::of(any::<u64>())),
+        times in [(); 4].map(|()| prop::option::of(any::<u64>())),
     ) {
         let mut record = KeyRecord::new(&keys(1)[0], project, Scope::from_bits(bits).unwrap());
-        let [not_before, expires_at, revoked_at] = times.map(|time| time.map(UnixTime::from_secs));
-        (record.not_before, record.expires_at, record.revoked_at) = (not_before, expires_at, revoked_at);
+        let times = times.map(|time| time.map(UnixTime::from_secs));
+        [record.not_before, record.expires_at, record.retires_at, record.revoked_at] = times;
         let text = serde_json::to_string(&record).unwrap();
         prop_assert_eq!(&serde_json::from_str::<KeyRecord<String>>(&text).unwrap(), &record);
         let mut buffer = [0; 1024];

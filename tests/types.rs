@@ -1,12 +1,14 @@
 //! Properties of the public types that a change could lose unseen.
 
+mod common;
+
 use core::error::Error;
 use core::fmt::Debug;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use ctx_key::{
-    ApiKey, Challenge, Denied, Grant, KeyDigest, KeyId, KeyRecord, MaskedId, ParseDigestError, ParseKeyError,
-    ParseKeyIdError, ParseScopeError, Reason, Scope, UnixTime,
+    ApiKey, Challenge, Denied, Grant, KeyDigest, KeyId, KeyRecord, KeyState, MaskedId, ParseDigestError,
+    ParseKeyError, ParseKeyIdError, ParseScopeError, Reason, RotateError, Scope, UnixTime,
 };
 
 /// Auto traits, and the size in bytes on a 64-bit target.
@@ -34,7 +36,8 @@ pin! {
     KeyDigest: 32
     Scope: 4
     UnixTime: 8
-    KeyRecord<u64>: 104
+    KeyRecord<u64>: 120
+    KeyState: 1
     Grant<&'static u64>: 40
     Denied: 16
     Challenge<'static>: 32
@@ -44,6 +47,7 @@ pin! {
     ParseKeyIdError: 16
     ParseDigestError: 16
     ParseScopeError: 24
+    RotateError: 1
 }
 
 #[test]
@@ -54,6 +58,7 @@ fn errors_have_what_errors_have() {
     has::<ParseKeyIdError>();
     has::<ParseDigestError>();
     has::<ParseScopeError>();
+    has::<RotateError>();
     #[cfg(feature = "std")]
     has::<ctx_key::EnvKeyError>();
     #[cfg(feature = "std")]
@@ -63,10 +68,36 @@ fn errors_have_what_errors_have() {
 }
 
 #[test]
+fn a_key_promises_that_drop_erases_it() {
+    fn has<T: zeroize::ZeroizeOnDrop>() {}
+    has::<ApiKey>();
+}
+
+#[test]
 fn small_types_are_copied() {
     fn has<T: Copy>() {}
-    has::<(ParseKeyError, Reason, Denied)>();
+    has::<(ParseKeyError, Reason, Denied, RotateError, KeyState)>();
     has::<(KeyId, MaskedId, KeyDigest, Scope, UnixTime)>();
     fn ordered<T: Ord + core::hash::Hash>() {}
     ordered::<(KeyId, UnixTime)>();
+}
+
+/// Width, alignment, fill and precision hold for the whole text.
+#[test]
+fn texts_can_be_aligned() {
+    use common::KEY;
+    fn check(value: impl core::fmt::Display) {
+        let text = value.to_string();
+        assert_eq!(format!("{value:<90}|"), format!("{text:<90}|"));
+        assert_eq!(format!("{value:>90}|"), format!("{text:>90}|"));
+        assert_eq!(format!("{value:*^90}|"), format!("{text:*^90}|"));
+        assert_eq!(format!("{value:.5}|"), format!("{text:.5}|"));
+    }
+    let key = ApiKey::parse(KEY).unwrap();
+    check(key.id());
+    check(key.id().masked());
+    check(key.digest());
+    for bits in 0..64 {
+        check(Scope::from_bits(bits).unwrap());
+    }
 }

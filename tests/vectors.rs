@@ -3,7 +3,7 @@
 mod common;
 
 use common::{KEY, keys, vectors};
-use ctx_key::{ApiKey, Denied, KeyRecord, ParseKeyError, Reason, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyRecord, ParseKeyError, Scope, UnixTime};
 use serde_json::Value;
 
 #[test]
@@ -28,7 +28,7 @@ fn pasted_keys_are_repaired() {
     for case in &cases {
         check_key(case, ApiKey::parse_pasted(text(case, "input")));
     }
-    assert_eq!(cases.len(), 109);
+    assert_eq!(cases.len(), 246);
 }
 
 fn check_key(case: &Value, found: Result<ApiKey, ParseKeyError>) {
@@ -87,6 +87,7 @@ fn records_live_and_rotate() {
         let mut record = KeyRecord::new(&key, "project", Scope::READ);
         record.not_before = secs(&value["not_before"]);
         record.expires_at = secs(&value["expires_at"]);
+        record.retires_at = secs(&value["retires_at"]);
         record.revoked_at = secs(&value["revoked_at"]);
         record
     };
@@ -94,10 +95,18 @@ fn records_live_and_rotate() {
     for case in vectors("records") {
         let mut old = record(&case["record"]);
         let now = secs(&case["now"]);
-        if let Some(same_key) = case["same_key"].as_bool() {
-            let presented = if same_key { &key } else { other };
-            let denied = old.verify(presented, now.unwrap()).err().map(|denied| denied.reason());
-            assert_eq!(denied, case["reason"].as_str().map(reason), "{case}");
+        let presented = if case["same_key"] == true { &key } else { other };
+        if let Some(state) = case["state"].as_str() {
+            let ends = match old.verify(presented, now.unwrap()) {
+                Ok(grant) => (None, grant.expires_at()),
+                Err(denied) => (Some(format!("{:?}", denied.reason())), None),
+            };
+            assert_eq!(
+                ends,
+                (case["reason"].as_str().map(str::to_owned), secs(&case["grant_ends"])),
+                "{case}"
+            );
+            assert_eq!(format!("{:?}", old.state(now.unwrap())), state, "{case}");
             kinds[0] += 1;
         } else if let Some(ops) = case["ops"].as_array() {
             for op in ops {
@@ -111,9 +120,9 @@ fn records_live_and_rotate() {
             kinds[1] += 1;
         } else {
             let before = old.clone();
-            let rotated = old.rotate(other, now.unwrap(), case["overlap"].as_u64().unwrap());
+            let rotated = old.rotate(presented, now.unwrap(), case["overlap"].as_u64().unwrap());
             if let Some(error) = case["rotate_error"].as_str() {
-                assert_eq!(rotated.map_err(|denied: Denied| denied.reason()), Err(reason(error)), "{case}");
+                assert_eq!(format!("{:?}", rotated.unwrap_err()), error, "{case}");
                 assert_eq!(old, before, "a refused rotation changes nothing: {case}");
                 kinds[2] += 1;
             } else {
@@ -126,16 +135,7 @@ fn records_live_and_rotate() {
         }
     }
     assert!(kinds.into_iter().all(|kind| kind > 8), "{kinds:?}");
-}
-
-fn reason(name: &str) -> Reason {
-    match name {
-        "DigestMismatch" => Reason::DigestMismatch,
-        "Revoked" => Reason::Revoked,
-        "Expired" => Reason::Expired,
-        "NotYetValid" => Reason::NotYetValid,
-        other => panic!("{other}"),
-    }
+    assert_eq!(kinds.iter().sum::<u32>(), 210);
 }
 
 fn text<'a>(case: &'a Value, name: &str) -> &'a str {

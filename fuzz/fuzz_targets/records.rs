@@ -1,8 +1,8 @@
-//! `KeyRecord`: what becomes of one, step by step, against a model in 128 bits; and reading one from JSON.
+//! The life of a `KeyRecord`, step by step, against a model in 128 bits; and reading one from JSON.
 
 #![no_main]
 
-use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Reason, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, KeyState, Reason, RotateError, Scope, UnixTime};
 use ctx_key_fuzz::{assert_secret, expand, key, key_out_of_reach};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -19,7 +19,7 @@ enum Step {
     Verify { with_own_key: bool, now: Time },
     RetireAt(Time),
     Revoke(Time),
-    Rotate { now: Time, overlap: Time, follow_new: bool },
+    Rotate { now: Time, overlap: Time, same_key: bool, follow_new: bool },
     RoundTrip,
 }
 
@@ -51,6 +51,7 @@ fuzz_target!(|input: Input| match input {
             scopes: scopes & 0b11_1111,
             not_before: not_before.map(|time| time.0.into()),
             expires_at: expires_at.map(|time| time.0.into()),
+            retires_at: None,
             revoked_at: None,
         };
         for step in steps {
@@ -65,30 +66,55 @@ fn nth_key(n: u8) -> ApiKey {
     key(&[n]).parse().unwrap()
 }
 
-/// A record: what it should hold.
+/// The time of a clock that tells no time.
+const LATEST: u128 = u64::MAX as u128;
+
+/// The fields that a record should have.
 #[derive(Clone)]
 struct Model {
     key: u8,
     scopes: u32,
     not_before: Option<u128>,
     expires_at: Option<u128>,
+    retires_at: Option<u128>,
     revoked_at: Option<u128>,
 }
 
 impl Model {
-    fn reason(&self, own_key: bool, now: u128) -> Option<Reason> {
+    fn state(&self, now: u128) -> KeyState {
         match self {
+            Self { revoked_at: Some(_), .. } => KeyState::Revoked,
+            Self { expires_at: Some(end), .. } if now >= *end => KeyState::Expired,
+            Self { retires_at: Some(end), .. } if now >= *end => KeyState::Retired,
+            Self { not_before: Some(start), .. } if now < *start || now == LATEST => KeyState::NotYetValid,
+            _ => KeyState::Active,
+        }
+    }
+
+    fn reason(&self, own_key: bool, now: u128) -> Option<Reason> {
+        match self.state(now) {
             _ if !own_key => Some(Reason::DigestMismatch),
-            Self { revoked_at: Some(_), .. } => Some(Reason::Revoked),
-            Self { expires_at: Some(end), .. } if now >= *end => Some(Reason::Expired),
-            Self { not_before: Some(start), .. } if now < *start => Some(Reason::NotYetValid),
+            KeyState::Revoked => Some(Reason::Revoked),
+            KeyState::Expired => Some(Reason::Expired),
+            KeyState::Retired => Some(Reason::Retired),
+            KeyState::NotYetValid => Some(Reason::NotYetValid),
+            _ => None,
+        }
+    }
+
+    fn rotate_error(&self, same_key: bool, now: u128) -> Option<RotateError> {
+        match self.state(now) {
+            _ if same_key => Some(RotateError::SameKey),
+            KeyState::Revoked => Some(RotateError::Revoked),
+            KeyState::Expired => Some(RotateError::Expired),
+            KeyState::Retired => Some(RotateError::Retired),
+            _ if now == LATEST => Some(RotateError::UnknownTime),
             _ => None,
         }
     }
 
     fn retire_at(&mut self, time: u128) {
-        let time = time.min(u64::MAX.into());
-        self.expires_at = self.expires_at.into_iter().chain([time]).min();
+        self.retires_at = self.retires_at.into_iter().chain([time.min(LATEST)]).min();
     }
 
     fn check(&self, record: &KeyRecord<String>) {
@@ -99,6 +125,7 @@ impl Model {
         assert_eq!(record.scopes.bits() & 0b11_1111, self.scopes);
         assert_eq!(secs(record.not_before), self.not_before);
         assert_eq!(secs(record.expires_at), self.expires_at);
+        assert_eq!(secs(record.retires_at), self.retires_at);
         assert_eq!(secs(record.revoked_at), self.revoked_at);
     }
 }
@@ -110,11 +137,13 @@ fn take(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
             let result = record.verify(&key, now.time());
             let denied = result.as_ref().err().map(|denied| denied.reason());
             assert_eq!(denied, model.reason(with_own_key, now.0.into()));
+            assert_eq!(record.state(now.time()), model.state(now.0.into()));
             if let Ok(grant) = result {
                 assert_eq!(grant.key_id(), key.id());
                 assert_eq!(*grant.project(), "demo");
                 assert_eq!(grant.scopes().bits(), model.scopes);
-                assert_eq!(grant.expires_at(), record.expires_at);
+                let end = model.expires_at.into_iter().chain(model.retires_at).min();
+                assert_eq!(grant.expires_at().map(|end| end.as_secs().into()), end);
             }
         }
         Step::RetireAt(time) => {
@@ -125,12 +154,11 @@ fn take(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
             record.revoke(time.time());
             model.revoked_at = model.revoked_at.into_iter().chain([time.0.into()]).min();
         }
-        Step::Rotate { now, overlap, follow_new } => {
-            let new_model = Model { key: (model.key + 1) % 60, ..model.clone() };
-            let result = record.rotate(&nth_key(new_model.key), now.time(), overlap.0);
-            let expected = model.reason(true, now.0.into());
-            let expected = expected.filter(|reason| *reason != Reason::NotYetValid);
-            assert_eq!(result.as_ref().err().map(|denied| denied.reason()), expected);
+        Step::Rotate { now, overlap, same_key, follow_new } => {
+            let new_key = if same_key { model.key } else { (model.key + 1) % 60 };
+            let new_model = Model { key: new_key, retires_at: None, ..model.clone() };
+            let result = record.rotate(&nth_key(new_key), now.time(), overlap.0);
+            assert_eq!(result.as_ref().err().copied(), model.rotate_error(same_key, now.0.into()));
             if let Ok(new) = result {
                 model.retire_at(u128::from(now.0) + u128::from(overlap.0));
                 model.check(record);
@@ -151,6 +179,7 @@ fn take(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
                 "scopes": names,
                 "not_before": record.not_before.map(UnixTime::as_secs),
                 "expires_at": record.expires_at.map(UnixTime::as_secs),
+                "retires_at": record.retires_at.map(UnixTime::as_secs),
                 "revoked_at": record.revoked_at.map(UnixTime::as_secs),
             });
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), written);
@@ -192,7 +221,8 @@ fn quiet<T>(result: serde_json::Result<T>, key: &str) -> Option<T> {
 }
 
 fn record_in(json: &Value) -> Option<KeyRecord<String>> {
-    const FIELDS: [&str; 7] = ["id", "digest", "project", "scopes", "not_before", "expires_at", "revoked_at"];
+    const FIELDS: [&str; 8] =
+        ["id", "digest", "project", "scopes", "not_before", "expires_at", "retires_at", "revoked_at"];
     let fields = json.as_object()?;
     if fields.keys().any(|name| !FIELDS.contains(&&**name)) {
         return None;
@@ -209,6 +239,7 @@ fn record_in(json: &Value) -> Option<KeyRecord<String>> {
     let mut record = KeyRecord::from_parts(id, digest, text("project")?.to_owned(), scopes?);
     record.not_before = time("not_before")?;
     record.expires_at = time("expires_at")?;
+    record.retires_at = time("retires_at")?;
     record.revoked_at = time("revoked_at")?;
     Some(record)
 }

@@ -22,7 +22,7 @@ use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ctx_key::{ApiKey, Denied, KeyId, KeyRecord, Scope, UnixTime, bearer};
+use ctx_key::{ApiKey, Denied, KeyId, KeyRecord, KeyState, Scope, UnixTime, bearer};
 use ctx_key_integrations::ErrorBody;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -119,7 +119,7 @@ pub async fn run(overlap_secs: u64) -> Result<Summary, Failure> {
 }
 
 /// The owner of the key, in the dashboard.
-async fn rotate_in_time(service: &Service, old: &ApiKey) -> Result<ApiKey, Denied> {
+async fn rotate_in_time(service: &Service, old: &ApiKey) -> Result<ApiKey, Failure> {
     while service.now() < START.saturating_add(BEFORE) {
         sleep(Duration::from_millis(1)).await;
     }
@@ -183,7 +183,7 @@ impl Service {
     }
 
     /// Changes one record and adds the other under one lock, as a database does in one transaction.
-    fn rotate(&self, old: KeyId, new: &ApiKey) -> Result<(), Denied> {
+    fn rotate(&self, old: KeyId, new: &ApiKey) -> Result<(), Failure> {
         let (mut records, at) = (self.write(), self.now());
         let successor =
             records.get_mut(&old).ok_or(Denied::unknown_key())?.rotate(new, at, self.overlap_secs)?;
@@ -192,10 +192,10 @@ impl Service {
         Ok(())
     }
 
-    /// Deletes what has expired.
+    /// Deletes the records that have ended.
     fn clean_up(&self) {
         let now = self.now();
-        self.write().retain(|_, record| record.expires_at.is_none_or(|expires_at| now < expires_at));
+        self.write().retain(|_, record| record.state(now) == KeyState::Active);
     }
 
     /// The check without a request that counts.

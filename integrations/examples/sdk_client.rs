@@ -1,4 +1,4 @@
-//! How does an SDK use its key? It reads it, says at once what is wrong with it, and sends it to one place only.
+//! How does an SDK use its key? It reads the key, reports at once what is wrong with it, and sends it to one place only.
 //!
 //! ```text
 //! MEMORYKIT_API_KEY=ctx_… cargo run -p ctx-key-integrations --example sdk_client [BASE_URL]
@@ -6,7 +6,7 @@
 //!
 //! | exit code | |
 //! |---|---|
-//! | 0 | the server took the key |
+//! | 0 | the API accepted the key |
 //! | 1 | no usable key: nothing was sent |
 //! | 2 | refused, or not delivered |
 //!
@@ -16,17 +16,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ctx_key::{ApiKey, Scope};
-use ureq::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, Error};
 
-/// Of the server, without `/v1`.
+/// Default address of the server, without `/v1`.
 const BASE_URL: &str = "http://127.0.0.1:8080";
 
 fn main() -> ExitCode {
     let argument = std::env::args_os().nth(1).and_then(|argument| argument.into_string().ok());
-    let base_url = argument.or_else(|| std::env::var("MEMORYKIT_BASE_URL").ok());
-    match run(base_url.as_deref().unwrap_or(BASE_URL)) {
+    match run(&base_url([argument, std::env::var("MEMORYKIT_BASE_URL").ok()])) {
         Ok(told) => {
             println!("{told}");
             ExitCode::SUCCESS
@@ -38,7 +37,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What went wrong, as the user reads it.
+/// Returns the first base URL that is not empty, or the default. People paste white space and quotes along with it.
+pub fn base_url(given: [Option<String>; 2]) -> String {
+    let is_around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let mut trimmed = given.iter().flatten().map(|url| url.trim_matches(is_around));
+    trimmed.find(|url| !url.is_empty()).unwrap_or(BASE_URL).to_owned()
+}
+
+/// A failure, as the user reads it.
 #[derive(Debug)]
 pub struct Failure {
     pub exit_code: u8,
@@ -60,8 +66,8 @@ pub fn run(base_url: &str) -> Result<String, Failure> {
     let key = ApiKey::from_env().map_err(Failure::not_sent)?;
     let request = agent().get(memories(base_url)?).header(AUTHORIZATION, key.to_header_value());
     let response = request.call().map_err(undelivered)?;
-    if response.status().is_success() {
-        return Ok(format!("the server took the key {}", key.id().masked()));
+    if response.status().is_success() && is_json(response.headers()) {
+        return Ok(format!("the API accepted the key {}", key.id().masked()));
     }
     let advice = advice(&key, &response);
     Err(Failure::not_served(format!("{advice}{}", request_id(response.headers()))))
@@ -94,26 +100,48 @@ fn undelivered(error: Error) -> Failure {
     })
 }
 
-/// What to do about an answer.
+/// Answers of a proxy, a gateway or a sign-in page must not be blamed on the key.
+const IN_FRONT: &str = "something in front of the API answered, such as a proxy or a sign-in page; the key is not the cause: \
+                        check the base URL and the network";
+
+/// Returns what to do about a refusal.
+///
+/// Only the challenge shows that the API itself refused the key: a proxy also answers 401 and 403.
 fn advice(key: &ApiKey, response: &Response<Body>) -> String {
     let key = key.id().masked();
     let challenge = challenge(response.headers());
-    match response.status().as_u16() {
-        300..=399 => "the server redirects, and the key is not sent there: check the base URL".to_owned(),
-        400 => {
+    let error = challenge.as_ref().map(|challenge| challenge.error.as_deref());
+    match (response.status().as_u16(), error) {
+        (300..=399, _) => {
+            "the server redirects, and the key is not sent there: check the base URL".to_owned()
+        }
+        (400, Some(Some("invalid_request"))) => {
             "the server cannot read the request: a proxy or this program is at fault, not the key".to_owned()
         }
-        401 if challenge.as_ref().is_some_and(|challenge| challenge.error.is_none()) => {
+        (401, Some(None)) => {
             "the server saw no key: something on the way removes the Authorization header".to_owned()
         }
-        401 => format!(
-            "the server refused the key {key}: create a new one in the dashboard under API Keys, and set \
+        (401, Some(Some("invalid_token"))) => format!(
+            "the API refused the key {key}: create a new one in the dashboard under API Keys, and set \
              MEMORYKIT_API_KEY to it"
         ),
-        403 => format!("the key {key} may not do this: {}", lacking(challenge)),
-        429 | 500.. => "the service cannot answer at present: try again later".to_owned(),
-        status => format!("the server answered {status}"),
+        (403, Some(Some("insufficient_scope"))) => {
+            format!("the key {key} may not do this: {}", lacking(challenge))
+        }
+        (429 | 500.., _) => "the service cannot answer at present: try again later".to_owned(),
+        (200..=299 | 401 | 403 | 407, _) => IN_FRONT.to_owned(),
+        (status, _) if is_json(response.headers()) => format!("the server answered {status}"),
+        (status, _) => format!("the answer is {status}: {IN_FRONT}"),
     }
+}
+
+/// Returns whether the body is JSON, as every answer of the API is.
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type
+        .split(';')
+        .next()
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn lacking(challenge: Option<Challenge>) -> String {
@@ -126,7 +154,7 @@ fn lacking(challenge: Option<Challenge>) -> String {
     }
 }
 
-/// What a server says about the key that it wants (RFC 6750 §3).
+/// A server's `Bearer` challenge (RFC 6750 §3).
 struct Challenge {
     error: Option<String>,
     scope: Option<String>,
@@ -143,7 +171,7 @@ fn challenge(headers: &HeaderMap) -> Option<Challenge> {
     Some(Challenge { error: parameter("error"), scope: parameter("scope") })
 }
 
-/// For the support, if it is `req_` and hexadecimal digits: anything else could be the key.
+/// Returns the request's id for the support, if it is `req_` and hexadecimal digits. Anything else could be the key.
 fn request_id(headers: &HeaderMap) -> String {
     let value = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let digits = value.and_then(|value| value.strip_prefix("req_")).unwrap_or_default();

@@ -17,7 +17,7 @@ async fn no_request_is_refused_while_both_keys_are_in_use() {
     assert_eq!(summary.counts.refused, 0, "{summary:?}");
     assert!((10_000..100_000).contains(&summary.counts.requests), "{summary:?}");
     assert!(summary.counts.old_in_overlap > 1000 && summary.counts.new_in_overlap > 1000, "{summary:?}");
-    assert_eq!(reason(summary.old_after_overlap), Err(Reason::Expired));
+    assert_eq!(reason(summary.old_after_overlap), Err(Reason::Retired));
     assert_eq!(reason(summary.old_after_deletion), Err(Reason::UnknownKey));
     assert_eq!(summary.new_at_the_end, Ok(()));
     // Whoever still has the old key is told the same, whether its record is there or not.
@@ -33,7 +33,7 @@ async fn requests_are_refused_without_an_overlap() {
     let summary = run(0).await.unwrap();
     assert!(summary.counts.refused > 0 && summary.counts.refused < summary.counts.requests, "{summary:?}");
     assert_eq!((summary.counts.old_in_overlap, summary.counts.new_in_overlap), (0, 0));
-    assert_eq!(reason(summary.old_after_overlap), Err(Reason::Expired));
+    assert_eq!(reason(summary.old_after_overlap), Err(Reason::Retired));
     assert_eq!(summary.new_at_the_end, Ok(()));
 }
 

@@ -15,6 +15,7 @@ use std::thread;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ctx_key::{ApiKey, Denied, Scope, UnixTime, bearer};
@@ -33,21 +34,25 @@ fn a_wrong_key_is_explained_and_nothing_is_sent() {
     let hole = format!("{}-{}", &text[..30], &text[31..]);
     let (empty, blank) = (String::new(), " \n\t".to_owned());
     for (value, said) in [
-        (None, "MEMORYKIT_API_KEY is not set; create a key in the dashboard"),
-        (Some(empty), "MEMORYKIT_API_KEY is not set; create a key in the dashboard"),
-        (Some(blank), "MEMORYKIT_API_KEY is not set; create a key in the dashboard"),
+        (None, "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard"),
+        (Some(empty), "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard"),
+        (Some(blank), "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard"),
         (
             Some("ctx_your_api_key_here".to_owned()),
-            "an API key is 52 bytes long, not 21; it may be a placeholder",
+            "an API key is 52 bytes long, not 21: it was cut off or is a placeholder",
         ),
         (Some("YOUR_API_KEY".to_owned()), "an API key starts with `ctx_`"),
         (
             Some(text[..51].to_owned()),
-            "an API key is 52 bytes long, not 51; it may be a placeholder, or cut off",
+            "an API key is 52 bytes long, not 51: it was cut off or is a placeholder",
         ),
-        (Some(text.repeat(2)), "an API key is 52 bytes long, not 104"),
-        (Some(hole), "the byte at index 30 is not a letter or digit"),
-        (Some(typo), "the checksum of the API key is wrong: a character was changed on the way"),
+        (Some(text.repeat(2)), "an API key is 52 bytes long, not 104: something was added"),
+        (
+            Some(text.replace("ctx_", "ctx_\u{430}")),
+            "not 54: something was added, or a character is not plain ASCII",
+        ),
+        (Some(hole), "the byte at index 30 of the API key is not one of 0-9, A-Z and a-z"),
+        (Some(typo), "the checksum of the API key is wrong: a character was changed"),
     ] {
         let told = start(&server.base_url, value.as_deref().map(OsStr::new));
         assert_eq!(told.exit_code, 1, "{told:?}");
@@ -77,13 +82,17 @@ fn a_key_is_sent_once_however_it_was_pasted() {
     let server = Server::start();
     let key = server.store.issue("demo", Scope::READ);
     let text = key.expose_secret();
-    for value in
-        [text.to_owned(), format!("\"{text}\"\n"), format!("Bearer {text}"), format!("\u{feff}{text}\r\n")]
-    {
+    for value in [
+        text.to_owned(),
+        format!("\"{text}\"\n"),
+        format!("Authorization: Bearer {text}"),
+        format!("export MEMORYKIT_API_KEY=“{text}”;\u{200b}"),
+        format!("\u{feff}{text}\r\n"),
+    ] {
         let before = server.connections();
         let told = start(&server.base_url, Some(OsStr::new(&value)));
         assert_eq!((told.exit_code, server.connections() - before), (0, 1), "{told:?}");
-        assert!(told.out.contains(&format!("the server took the key {}", key.id().masked())), "{told:?}");
+        assert!(told.out.contains(&format!("the API accepted the key {}", key.id().masked())), "{told:?}");
         told.assert_holds_no(&key);
     }
 }
@@ -99,7 +108,7 @@ fn a_refused_key_is_not_sent_again() {
         let told = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
         assert_eq!((told.exit_code, server.connections()), (2, sent + 1));
         assert!(
-            told.err.contains(&format!("refused the key {}: create a new one", key.id().masked())),
+            told.err.contains(&format!("the API refused the key {}: create a new one", key.id().masked())),
             "{told:?}"
         );
         assert!(told.err.contains("(request req_"), "{told:?}");
@@ -121,27 +130,39 @@ fn a_key_without_the_scope_is_told_which_one() {
 #[test]
 fn each_answer_has_its_advice() {
     let key = ApiKey::generate();
-    let refused = "the server refused the key";
+    let refused = "the API refused the key";
+    let in_front = "something in front of the API answered";
+    let html = "Content-Type: text/html; charset=utf-8";
     for (answer, said) in [
         ("400 Bad Request\r\nWWW-Authenticate: Bearer error=\"invalid_request\"", "not the key"),
-        ("401 Unauthorized", refused),
+        ("400 Bad Request", in_front),
+        ("401 Unauthorized", in_front),
+        ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"proxy\"", in_front),
         ("401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"invalid_token\"", refused),
+        ("401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"interaction_required\"", in_front),
         ("401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"MemoryKit\"", "the server saw no key"),
         (
             "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\", Bearer realm=\"y\"",
             "the server saw no key",
         ),
-        ("403 Forbidden", "no scope allows it"),
-        ("403 Forbidden\r\nWWW-Authenticate: Bearer realm=\"MemoryKit\"", "no scope allows it"),
+        ("403 Forbidden", in_front),
+        (&format!("403 Forbidden\r\n{html}"), in_front),
+        ("403 Forbidden\r\nWWW-Authenticate: Bearer realm=\"MemoryKit\"", in_front),
+        ("403 Forbidden\r\nWWW-Authenticate: Bearer error=\"insufficient_scope\"", "no scope allows it"),
         (
-            "403 Forbidden\r\nWWW-Authenticate: bearer realm=\"a\\\", scope=\\\"b\", SCOPE=\"chats:write chats:read\"",
+            "403 Forbidden\r\nWWW-Authenticate: bearer realm=\"a\\\", scope=\\\"b\", error=\"insufficient_scope\", \
+             SCOPE=\"chats:write chats:read\"",
             "it needs chats:read chats:write;",
         ),
         (
-            "403 Forbidden\r\nWWW-Authenticate: Bearer scope=\"teams:read\"",
+            "403 Forbidden\r\nWWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"teams:read\"",
             "does not know; update the program",
         ),
-        ("404 Not Found", "the server answered 404"),
+        ("404 Not Found\r\nContent-Type: application/json", "the server answered 404"),
+        (&format!("404 Not Found\r\n{html}"), in_front),
+        ("407 Proxy Authentication Required", in_front),
+        (&format!("200 OK\r\n{html}"), in_front),
+        ("200 OK", in_front),
         ("429 Too Many Requests", "try again later"),
         ("500 Internal Server Error", "try again later"),
         ("503 Service Unavailable\r\nRetry-After: 0", "try again later"),
@@ -151,7 +172,24 @@ fn each_answer_has_its_advice() {
         let told = start(&base_url, Some(OsStr::new(key.expose_secret())));
         assert_eq!((told.exit_code, connections.load(Ordering::SeqCst)), (2, 1), "{answer}");
         assert!(told.err.contains(said), "{answer}: {told:?}");
+        assert_eq!(told.err.contains("create a new one"), said == refused, "{answer}: {told:?}");
         told.assert_holds_no(&key);
+    }
+}
+
+#[test]
+fn the_base_url_is_trimmed_and_an_empty_one_is_the_default() {
+    let default = "http://127.0.0.1:8080";
+    let given = |text: &str| Some(text.to_owned());
+    for (argument, variable, expected) in [
+        (None, None, default),
+        (None, given(""), default),
+        (given(" "), given("\"\""), default),
+        (None, given(" 'https://api.example/'\r\n"), "https://api.example/"),
+        (given("https://a.example"), given("https://b.example"), "https://a.example"),
+        (given(""), given("`https://b.example`"), "https://b.example"),
+    ] {
+        assert_eq!(sdk_client::base_url([argument, variable]), expected);
     }
 }
 
@@ -311,7 +349,10 @@ impl axum::serve::Listener for Counted {
 
 async fn memories(State(store): State<Store>, request: Request) -> Response {
     match check(&store, &request) {
-        Ok(()) => (StatusCode::OK, "{\"data\":[],\"has_more\":false}").into_response(),
+        Ok(()) => {
+            let json = [(CONTENT_TYPE, "application/json")];
+            (StatusCode::OK, json, "{\"data\":[],\"has_more\":false}").into_response()
+        }
         Err(denied) => ErrorBody::from(denied).into_response(),
     }
 }

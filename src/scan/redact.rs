@@ -1,4 +1,4 @@
-//! Hiding keys in a text that is there as a whole.
+//! Redaction of a text that is in memory: [`redact`].
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,13 +7,15 @@ use core::ops::Range;
 
 use memchr::memmem;
 
-use super::{HIDDEN_FROM, MASK, SHOWN};
+use super::{MASK, MIN_RUN, SHOWN};
 use crate::alphabet::is_digit;
-use crate::key::PREFIX;
+use crate::layout::PREFIX;
 
-/// `text` with its keys hidden, and what may be one: see the [module](super). Borrowed if there are none.
+/// Redacts the keys in `text`, and text that may be a key, by the rule that the [module](super) describes. Returns
+/// the input if there are none.
 ///
-/// Each `ctx_` in the input is judged by itself. All other bytes stay as they are, and redacting twice is redacting once.
+/// Each `ctx_` in the input is examined on its own. All other bytes stay as they are. Redacting the result again
+/// changes nothing.
 ///
 /// ```
 /// use ctx_key::scan::redact;
@@ -23,21 +25,21 @@ use crate::key::PREFIX;
 /// ```
 #[must_use]
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
-    let mut shown = Vec::new();
+    let mut redacted = Vec::new();
     let mut rest = 0;
     for hidden in hidden_ranges(text) {
-        shown.extend_from_slice(text.get(rest..hidden.start).unwrap_or_default());
-        shown.extend_from_slice(MASK);
+        redacted.extend_from_slice(text.get(rest..hidden.start).unwrap_or_default());
+        redacted.extend_from_slice(MASK);
         rest = hidden.end;
     }
     if rest == 0 {
         return Cow::Borrowed(text);
     }
-    shown.extend_from_slice(text.get(rest..).unwrap_or_default());
-    Cow::Owned(shown)
+    redacted.extend_from_slice(text.get(rest..).unwrap_or_default());
+    Cow::Owned(redacted)
 }
 
-/// [`redact`] for text.
+/// Redacts a `str`, as [`redact`] does.
 ///
 /// ```
 /// use ctx_key::scan::redact_str;
@@ -49,7 +51,7 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
 pub fn redact_str(text: &str) -> Cow<'_, str> {
     match redact(text.as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(text),
-        // ASCII was replaced by ASCII: there is no other case than the first
+        // The result is always UTF-8, because ASCII was replaced by ASCII.
         Cow::Owned(bytes) => Cow::Owned(
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
@@ -57,13 +59,15 @@ pub fn redact_str(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What is hidden: of each run that is long enough, all behind the id. The ranges don't overlap: where a run ends in
-/// `ctx` and `_` follows, the next range begins 13 bytes behind the end of this one, or later.
+/// Returns the ranges to replace: everything after the id, in each run that is long enough.
+///
+/// The ranges do not overlap. Where a run ends in `ctx` and `_` follows, the next range begins at least 13 bytes after
+/// the end of this one.
 fn hidden_ranges(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     memmem::find_iter(text, PREFIX).filter_map(|start| {
         let run = start.checked_add(PREFIX.len())?;
         let length = text.get(run..)?.iter().take_while(|&&byte| is_digit(byte)).count();
         let hidden = start.checked_add(SHOWN)?..run.checked_add(length)?;
-        (length >= HIDDEN_FROM).then_some(hidden)
+        (length >= MIN_RUN).then_some(hidden)
     })
 }

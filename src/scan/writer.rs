@@ -1,4 +1,4 @@
-//! Hiding keys in a stream: [`RedactingWriter`].
+//! Redaction of a stream: [`RedactingWriter`].
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,21 +7,23 @@ use std::vec::Vec;
 use memchr::memmem;
 use zeroize::Zeroize;
 
-use super::{HIDDEN_FROM, MASK, SHOWN};
+use super::{MASK, MIN_RUN, SHOWN};
 use crate::alphabet::is_digit;
-use crate::key::PREFIX;
+use crate::layout::PREFIX;
 
-/// How much is searched at once: a sink that takes a byte at a time must not make it the whole text each time.
+/// Maximum number of bytes searched in one write. Without it, a sink that takes one byte at a time would cause a search
+/// of the whole text for each byte.
 const WINDOW: usize = 1 << 16;
 
-/// A writer that passes everything on, with keys hidden as [`redact`](super::redact) hides them.
+/// A writer that passes everything on, with keys redacted as by [`redact`](super::redact).
 ///
-/// The bytes are the same however the text is cut into writes, and wherever [`flush`](Write::flush) is called: that
-/// passes on what is decided and flushes the sink. The undecided end (33 bytes at most) is held until more
-/// comes, until [`finish`](Self::finish), or until the writer is dropped; then it is passed on, as it is no key.
+/// The output is the same however the text is split into writes, and wherever [`flush`](Write::flush) is called. The
+/// writer holds back a tail (at most 33 bytes) that may be the start of a key, until more text decides it. `flush`
+/// passes on all other bytes and flushes the sink. [`finish`](Self::finish) and drop pass on the tail, because it is
+/// too short to be redacted.
 ///
-/// An error of the sink, a short write or an interruption loses and repeats nothing: what was taken is kept and passed
-/// on with the next call. Text without a prefix in it goes to the sink as it came, without a copy.
+/// No byte is lost or repeated after an error of the sink, a short write or an interruption. Buffered bytes are
+/// kept and passed on by the next call. Text without a prefix goes to the sink without a copy.
 ///
 /// ```
 /// use ctx_key::scan::RedactingWriter;
@@ -34,22 +36,22 @@ const WINDOW: usize = 1 << 16;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct RedactingWriter<W: Write> {
-    /// There until `finish` takes it.
+    /// `None` after `finish` took it.
     sink: Option<W>,
-    /// The undecided end: a part of the prefix, or the prefix and a run that is not long enough yet.
+    /// Undecided tail: a part of the prefix, or the prefix and a run that is not long enough yet.
     held: Vec<u8>,
-    /// How many bytes of `held` are the end of a run that is hidden.
-    hidden: usize,
-    /// Inside a run that is hidden: how many bytes of the prefix it ends in.
-    hiding: Option<usize>,
-    /// What is decided and was not passed on yet.
+    /// Number of bytes at the start of `held` that belong to a redacted run.
+    redacted: usize,
+    /// Inside a redacted run: the number of bytes of the prefix at its end so far.
+    redacting: Option<usize>,
+    /// Decided bytes that have not been passed on yet.
     decided: Vec<u8>,
-    /// The sink panicked in a write, and nobody knows what it took: dropping must not repeat it.
+    /// True if the sink panicked in a write. Dropping must not write again, because the sink may have taken the bytes.
     panicked: bool,
 }
 
 impl<W: Write> RedactingWriter<W> {
-    /// A writer in front of `sink`.
+    /// Creates a writer that passes redacted text to `sink`.
     ///
     /// ```
     /// # use ctx_key::scan::RedactingWriter;
@@ -57,16 +59,15 @@ impl<W: Write> RedactingWriter<W> {
     /// ```
     #[must_use]
     pub fn new(sink: W) -> Self {
-        let (held, decided) =
-            (Vec::with_capacity(SHOWN + HIDDEN_FROM), Vec::with_capacity(SHOWN + HIDDEN_FROM));
-        Self { sink: Some(sink), held, hidden: 0, hiding: None, decided, panicked: false }
+        let (held, decided) = (Vec::with_capacity(SHOWN + MIN_RUN), Vec::with_capacity(SHOWN + MIN_RUN));
+        Self { sink: Some(sink), held, redacted: 0, redacting: None, decided, panicked: false }
     }
 
-    /// Passes on what is held, as there comes no more, and gives the sink back. It is not flushed.
+    /// Passes on the held tail and returns the sink. The sink is not flushed.
     ///
     /// # Errors
     ///
-    /// The sink's. The sink is dropped then.
+    /// The error of the sink. The sink is then dropped.
     ///
     /// ```
     /// # use ctx_key::scan::RedactingWriter;
@@ -83,11 +84,11 @@ impl<W: Write> RedactingWriter<W> {
 
     fn end(&mut self) -> io::Result<()> {
         self.release(self.held.len());
-        self.hiding = None;
+        self.redacting = None;
         self.drain()
     }
 
-    /// Passes on what is decided.
+    /// Passes on the decided bytes.
     fn drain(&mut self) -> io::Result<()> {
         while !self.decided.is_empty() {
             let decided = std::mem::take(&mut self.decided);
@@ -103,7 +104,7 @@ impl<W: Write> RedactingWriter<W> {
         Ok(())
     }
 
-    /// One write of the sink.
+    /// Calls the sink's `write` once.
     fn pass(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let sink = self.sink.as_mut().ok_or_else(no_sink)?;
         self.panicked = true;
@@ -112,25 +113,26 @@ impl<W: Write> RedactingWriter<W> {
         written.map(|written| written.min(bytes.len()))
     }
 
-    fn take(&mut self, byte: u8) {
-        if let Some(matched) = self.hiding {
-            self.hiding = is_digit(byte).then(|| advance(matched, byte));
-            if self.hiding.is_some() {
+    /// Buffers one byte of the text.
+    fn push(&mut self, byte: u8) {
+        if let Some(matched) = self.redacting {
+            self.redacting = is_digit(byte).then(|| advance(matched, byte));
+            if self.redacting.is_some() {
                 return;
             }
             if byte == b'_' && matched == 3 {
                 self.held.extend_from_slice(PREFIX);
-                self.hidden = 3;
+                self.redacted = 3;
                 return;
             }
         }
         match self.held.get(PREFIX.len()..) {
             None if PREFIX.get(self.held.len()) == Some(&byte) => self.held.push(byte),
             Some(run) if is_digit(byte) => {
-                let is_long = run.len().saturating_add(1) >= HIDDEN_FROM;
+                let is_long = run.len().saturating_add(1) >= MIN_RUN;
                 self.held.push(byte);
                 if is_long {
-                    self.hide();
+                    self.redact();
                 }
             }
             Some(run) if byte == b'_' && run.ends_with(b"ctx") => {
@@ -145,24 +147,24 @@ impl<W: Write> RedactingWriter<W> {
         }
     }
 
-    /// Decides that the first `count` held bytes are shown.
+    /// Moves the first `count` held bytes to the decided bytes, without those of a redacted run.
     fn release(&mut self, count: usize) {
-        let shown = self.held.drain(..count.min(self.held.len())).skip(self.hidden);
+        let shown = self.held.drain(..count.min(self.held.len())).skip(self.redacted);
         self.decided.extend(shown);
-        self.hidden = 0;
+        self.redacted = 0;
     }
 
-    /// Decides that the held run is hidden.
-    fn hide(&mut self) {
+    /// Redacts the held run: decides its prefix, its id and the mask, and erases the rest.
+    fn redact(&mut self) {
         let matched = self.held.iter().skip(SHOWN).fold(0, |matched, &byte| advance(matched, byte));
-        self.hiding = Some(matched);
+        self.redacting = Some(matched);
         self.release(SHOWN);
         self.decided.extend_from_slice(MASK);
         self.held.zeroize();
     }
 }
 
-/// How many bytes of the prefix end in `digit`, after `matched` of them.
+/// Returns the number of bytes of the prefix at the end of a run, if the run ended in `matched` of them before `digit`.
 const fn advance(matched: usize, digit: u8) -> usize {
     match (matched, digit) {
         (_, b'c') => 1,
@@ -172,7 +174,7 @@ const fn advance(matched: usize, digit: u8) -> usize {
     }
 }
 
-/// How much of the beginning of `text` no key can begin in.
+/// Returns the length of the start of `text` in which no key can begin.
 fn clear_len(text: &[u8]) -> usize {
     let parts = [&b"ctx"[..], b"ct", b"c"];
     memmem::find(text, PREFIX).unwrap_or_else(|| {
@@ -182,13 +184,13 @@ fn clear_len(text: &[u8]) -> usize {
 }
 
 fn no_sink() -> io::Error {
-    io::Error::other("the sink was given back")
+    io::Error::other("the writer is finished")
 }
 
 impl<W: Write> Write for RedactingWriter<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.drain()?;
-        if self.held.is_empty() && self.hiding.is_none() {
+        if self.held.is_empty() && self.redacting.is_none() {
             let window = text.get(..WINDOW).unwrap_or(text);
             let clear = window.get(..clear_len(window)).unwrap_or_default();
             if !clear.is_empty() {
@@ -197,13 +199,13 @@ impl<W: Write> Write for RedactingWriter<W> {
         }
         let mut taken = 0_usize;
         for &byte in text {
-            self.take(byte);
+            self.push(byte);
             taken = taken.saturating_add(1);
             if !self.decided.is_empty() {
                 break;
             }
         }
-        // What was taken is taken: an error that lasts comes with the next call.
+        // These bytes are buffered, so report them as written; a persistent error surfaces on the next call.
         let _ = self.drain();
         Ok(taken)
     }
@@ -214,7 +216,7 @@ impl<W: Write> Write for RedactingWriter<W> {
     }
 }
 
-/// Finishes, and ignores errors, as [`io::BufWriter`] does: call [`finish`](Self::finish) to see them.
+/// Finishes and ignores errors, as [`io::BufWriter`] does. To see them, call [`finish`](Self::finish).
 impl<W: Write> Drop for RedactingWriter<W> {
     fn drop(&mut self) {
         if self.sink.is_some() && !self.panicked {
@@ -224,7 +226,7 @@ impl<W: Write> Drop for RedactingWriter<W> {
     }
 }
 
-/// Shows nothing of the text.
+/// Does not show the text.
 impl<W: Write> fmt::Debug for RedactingWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedactingWriter").finish_non_exhaustive()

@@ -8,7 +8,7 @@
 //! # of a library are the check `lib`.
 //! tests = "--all-features --lib --tests"
 //! # Tests to leave out: those that take long and catch nothing alone.
-//! skip = ["every_number_has_its_fraction"]
+//! skip = ["leaves_nothing_on_the_stack"]
 //!
 //! # Checks that are commands, run in the copy.
 //! [commands]

@@ -139,7 +139,7 @@ impl Store for Sqlite {
         records.sort_by_key(|record| record.id);
         let transaction = db.transaction()?;
         let mut insert =
-            transaction.prepare("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, NULL, NULL, NULL)")?;
+            transaction.prepare("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, NULL, NULL, NULL, NULL)")?;
         for record in &records {
             let (id, digest) = (record.id.as_str(), record.digest.as_bytes());
             insert.execute((id, digest, record.project.to_string(), record.scopes.bits()))?;
@@ -160,7 +160,7 @@ impl Store for Sqlite {
             row.get_ref(1)?.as_blob()?,
             row.get_ref(2)?.as_str()?,
             row.get(3)?,
-            [time(4)?, time(5)?, time(6)?],
+            [time(4)?, time(5)?, time(6)?, time(7)?],
         )
     }
 
@@ -201,7 +201,7 @@ impl Store for PostgreSql {
             row.get(1),
             row.get(2),
             row.get::<_, i32>(3).try_into()?,
-            [row.get(4), row.get(5), row.get(6)],
+            [row.get(4), row.get(5), row.get(6), row.get(7)],
         )
     }
 
@@ -217,7 +217,7 @@ fn record(
     digest: &[u8],
     project: &str,
     scopes: u32,
-    [not_before, expires_at, revoked_at]: [Option<i64>; 3],
+    [not_before, expires_at, retires_at, revoked_at]: [Option<i64>; 4],
 ) -> Result<KeyRecord<u64>, Box<dyn Error>> {
     let time =
         |secs: Option<i64>| secs.map(u64::try_from).transpose().map(|secs| secs.map(UnixTime::from_secs));
@@ -226,6 +226,7 @@ fn record(
         KeyRecord::from_parts(id.parse()?, KeyDigest::try_from(digest)?, project.parse()?, scopes);
     record.not_before = time(not_before)?;
     record.expires_at = time(expires_at)?;
+    record.retires_at = time(retires_at)?;
     record.revoked_at = time(revoked_at)?;
     Ok(record)
 }

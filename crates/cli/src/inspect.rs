@@ -1,4 +1,4 @@
-//! `inspect`: what is wrong with a key, and where.
+//! `inspect`: explains what is wrong with a key, and where.
 
 use std::io::{self, Read};
 
@@ -8,8 +8,8 @@ use crate::cli::InspectOptions;
 use crate::output;
 use crate::{FOUND, Outcome};
 
-/// More than anybody pastes for a key.
-const LONGEST: u64 = 64 * 1024;
+/// Maximum number of bytes read from standard input. Nobody pastes more for a key.
+const MAX_INPUT: u64 = 64 * 1024;
 
 pub(crate) fn run(options: &InspectOptions) -> Outcome {
     let key = match options.key.as_deref() {
@@ -39,9 +39,9 @@ fn from_env() -> Result<Result<ApiKey, ParseKeyError>, String> {
 
 fn from_stdin() -> Result<String, String> {
     let mut text = Vec::new();
-    let read = io::stdin().lock().take(LONGEST + 1).read_to_end(&mut text);
+    let read = io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut text);
     read.map_err(|error| format!("can't read standard input: {error}"))?;
-    if text.len() as u64 > LONGEST {
+    if text.len() as u64 > MAX_INPUT {
         return Err("standard input is too long for a key; `ctx-key scan -` finds keys in a text".to_owned());
     }
     // The error would repeat the text in its Debug form.
@@ -51,23 +51,23 @@ fn from_stdin() -> Result<String, String> {
 fn describe(key: &ApiKey) -> String {
     format!(
         "{} is well-formed: its checksum is right.\n  id      {}\n  digest  {}\n\
-         Whether it is valid is for the server to say.\n",
+         Only the server knows whether it is valid.\n",
         key.id().masked(),
         key.id(),
         key.digest()
     )
 }
 
-/// The error and a drawing of the place, in which each character of the input is a star: in a text that is no key,
-/// nobody knows which part of it is public.
+/// Returns the error and a drawing of the place. In the drawing each character of the input is a star, because nobody
+/// knows which part of a text that is not a key is public.
 fn explain(error: ParseKeyError) -> String {
     let place = match error {
         ParseKeyError::Character { index } => format!("  ctx_{:*<48}\n  {:index$}^ byte {index}\n", "", ""),
-        ParseKeyError::Length { found } => format!("  {found} bytes in place of 52\n"),
+        ParseKeyError::Length { found } => format!("  {found} bytes instead of 52\n"),
         ParseKeyError::Checksum => {
             format!("  ctx_{:*<48}\n  {:46}^^^^^^ not the checksum of bytes 0..46\n", "", "")
         }
         _ => String::new(),
     };
-    format!("This is no API key: {error}.\n{place}")
+    format!("This is not an API key: {error}.\n{place}")
 }

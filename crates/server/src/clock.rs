@@ -10,11 +10,6 @@ pub fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A column of seconds.
-pub fn from_seconds(seconds: i64) -> UnixTime {
-    UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0))
-}
-
 /// ISO 8601 with a zone.
 pub fn iso_seconds(seconds: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok();

@@ -2,10 +2,10 @@
 //!
 //! Each function is one transaction's work, writes the audit log in it, and touches the given company's keys alone.
 
-use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, KeyState, Scope, UnixTime};
 
 use crate::account::new_id;
-use crate::clock::{from_seconds, seconds};
+use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Value};
 
 /// The longest name of a key or project, in characters.
@@ -32,27 +32,16 @@ pub struct ListedKey {
     pub last_used_at: Option<i64>,
 }
 
-/// What can be said of a key at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Active,
-    /// Its last day is set, and it is still good.
-    Ending,
-    Expired,
-    Revoked,
-}
-
 impl ListedKey {
-    pub fn state(&self, now: UnixTime) -> State {
-        if self.record.revoked_at.is_some_and(|at| at <= now) {
-            State::Revoked
-        } else if self.record.expires_at.is_some_and(|at| at <= now) {
-            State::Expired
-        } else if self.record.expires_at.is_some_and(|at| at <= now.saturating_add(7 * 24 * 3600)) {
-            State::Ending
-        } else {
-            State::Active
-        }
+    /// Returns the end of the key, if one is known: of its overlap after a rotation, or its expiry.
+    pub fn end(&self) -> Option<UnixTime> {
+        self.record.expires_at.into_iter().chain(self.record.retires_at).min()
+    }
+
+    /// Returns whether the key is valid, and will end within a week.
+    pub fn is_ending(&self, now: UnixTime) -> bool {
+        let week = now.saturating_add(7 * 24 * 3600);
+        self.record.state(now) == KeyState::Active && self.end().is_some_and(|end| end <= week)
     }
 }
 
@@ -75,7 +64,7 @@ pub enum KeyError {
     NotFound,
     /// This form has made its key already.
     FormUsed,
-    /// The key is revoked or expired: it has no successor.
+    /// The key has ended, so it has no successor.
     NotActive,
     /// The company has as many keys as it may have.
     TooMany,
@@ -121,8 +110,8 @@ fn insert(connection: &mut Connection, key: &ListedKey, form: Option<&str>) -> R
     let record = &key.record;
     connection.changes(record.id);
     let inserted = connection.execute(
-        "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, revoked_at, name, created_at, \
-         updated_at, form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (form) DO NOTHING",
+        "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at, name, \
+         created_at, updated_at, form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (form) DO NOTHING",
         &[
             record.id.as_str().into(),
             (*record.digest.as_bytes()).into(),
@@ -130,6 +119,7 @@ fn insert(connection: &mut Connection, key: &ListedKey, form: Option<&str>) -> R
             i64::from(record.scopes.bits()).into(),
             record.not_before.map(seconds).into(),
             record.expires_at.map(seconds).into(),
+            record.retires_at.map(seconds).into(),
             record.revoked_at.map(seconds).into(),
             (&key.name).into(),
             key.created_at.into(),
@@ -140,7 +130,7 @@ fn insert(connection: &mut Connection, key: &ListedKey, form: Option<&str>) -> R
     if inserted == 0 { Err(KeyError::FormUsed) } else { Ok(()) }
 }
 
-/// Makes the successor of a key, which stays good for `overlap` seconds.
+/// Creates the successor of a key. The key itself stays valid for `overlap` seconds.
 pub fn rotate(
     connection: &mut Connection,
     company: &str,
@@ -192,10 +182,10 @@ fn store_validity(connection: &mut Connection, key: &ListedKey, now: UnixTime) -
     let record = &key.record;
     connection.changes(record.id);
     connection.execute(
-        "UPDATE api_keys SET expires_at = $2, revoked_at = $3, updated_at = $4 WHERE id = $1",
+        "UPDATE api_keys SET retires_at = $2, revoked_at = $3, updated_at = $4 WHERE id = $1",
         &[
             record.id.as_str().into(),
-            record.expires_at.map(seconds).into(),
+            record.retires_at.map(seconds).into(),
             record.revoked_at.map(seconds).into(),
             seconds(now).into(),
         ],
@@ -214,8 +204,8 @@ pub fn delete(connection: &mut Connection, company: &str, actor: &str, id: KeyId
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.revoked_at, \
-             p.name, k.name, k.created_at, k.updated_at, k.last_used_at \
+            "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.retires_at, \
+             k.revoked_at, p.name, k.name, k.created_at, k.updated_at, k.last_used_at \
              FROM api_keys k JOIN projects p ON p.id = k.project ",
             $rest
         )
@@ -256,11 +246,11 @@ fn find_for_change(connection: &mut Connection, company: &str, id: KeyId) -> Res
 fn listed(mut row: Row) -> Result<ListedKey, DatabaseError> {
     Ok(ListedKey {
         record: record(&mut row)?,
-        project_name: row.get(7)?,
-        name: row.get(8)?,
-        created_at: row.get(9)?,
-        updated_at: row.get(10)?,
-        last_used_at: row.get(11)?,
+        project_name: row.get(8)?,
+        name: row.get(9)?,
+        created_at: row.get(10)?,
+        updated_at: row.get(11)?,
+        last_used_at: row.get(12)?,
     })
 }
 
@@ -270,11 +260,11 @@ pub fn lookup(
     id: KeyId,
 ) -> Result<Option<(KeyRecord<String>, String)>, DatabaseError> {
     let found = connection.query_one(
-        "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.revoked_at, p.company \
-         FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1",
+        "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.retires_at, \
+         k.revoked_at, p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1",
         &[id.as_str().into()],
     )?;
-    found.map(|mut row| Ok((record(&mut row)?, row.get(7)?))).transpose()
+    found.map(|mut row| Ok((record(&mut row)?, row.get(8)?))).transpose()
 }
 
 /// The columns that every select above begins with.
@@ -289,10 +279,15 @@ fn record(row: &mut Row) -> Result<KeyRecord<String>, DatabaseError> {
         // a bit that this version doesn't know is an error of the service
         Scope::from_bits(bits).ok_or_else(DatabaseError::unexpected)?,
     );
-    record.not_before = row.get::<Option<i64>>(4)?.map(from_seconds);
-    record.expires_at = row.get::<Option<i64>>(5)?.map(from_seconds);
-    record.revoked_at = row.get::<Option<i64>>(6)?.map(from_seconds);
+    (record.not_before, record.expires_at) = (time(row, 4)?, time(row, 5)?);
+    (record.retires_at, record.revoked_at) = (time(row, 6)?, time(row, 7)?);
     Ok(record)
+}
+
+/// Reads a time. A negative one is an error: read as absent, it would make a key that never ends.
+fn time(row: &mut Row, column: usize) -> Result<Option<UnixTime>, DatabaseError> {
+    let seconds = row.get::<Option<i64>>(column)?.map(u64::try_from).transpose();
+    Ok(seconds.map_err(|_| DatabaseError::unexpected())?.map(UnixTime::from_secs))
 }
 
 /// Notes when keys were last used.

@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{StatusCode, request::Parts};
 use axum::routing::{delete, get, post};
-use ctx_key::{ApiKey, KeyId, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyId, KeyState, Scope, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::credential::{self, Kind};
 use crate::database::{Connection, DatabaseError};
 use crate::error::ApiError;
 use crate::extract::{ClientAddress, Json, Segment};
-use crate::key_store::{self, LONGEST_NAME, ListedKey, NewKey, State as KeyState};
+use crate::key_store::{self, LONGEST_NAME, ListedKey, NewKey};
 use crate::state::AppState;
 
 /// What lies below `/api/v1`.
@@ -247,7 +247,7 @@ async fn revoke(
 fn shown(key: &ListedKey, company: &str) -> Value {
     let record = &key.record;
     let scopes: Vec<String> = record.scopes.iter().map(|scope| scope.to_string()).collect();
-    let is_active = matches!(key.state(UnixTime::now()), KeyState::Active | KeyState::Ending);
+    let is_active = record.state(UnixTime::now()) == KeyState::Active;
     json!({
         "id": record.id.as_str(),
         "company_id": company,

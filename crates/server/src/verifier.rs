@@ -197,8 +197,8 @@ impl Verifier {
 
 fn with_project<P, Q>(record: KeyRecord<P>, project: impl FnOnce(P) -> Q) -> KeyRecord<Q> {
     let mut new = KeyRecord::from_parts(record.id, record.digest, project(record.project), record.scopes);
-    (new.not_before, new.expires_at, new.revoked_at) =
-        (record.not_before, record.expires_at, record.revoked_at);
+    (new.not_before, new.expires_at) = (record.not_before, record.expires_at);
+    (new.retires_at, new.revoked_at) = (record.retires_at, record.revoked_at);
     new
 }
 

@@ -407,12 +407,20 @@ fn a_key_is_rotated_revoked_and_deleted() {
     let (server, mut browser) = signed_in(&data);
     let first = browser.create("a key");
     assert_eq!(status(&server, &first), 200);
+    let expires_at = |key: &str| server.send("GET", "/v1/key", Some(key), None).1["expires_at"].take();
+    let expiry = expires_at(&first);
 
     let page = browser.confirm(&id(&first), "rotate", &[("overlap", "3600")]);
     let second = page.new_key();
     assert!(page.text.contains(&format!("{}***</code> works until ", &first[..16])), "{}", page.text);
     assert_eq!([status(&server, &first), status(&server, &second)], [200, 200]);
     assert!(browser.get("/keys").text.contains("Ending soon"));
+
+    // the second is lost, and the first rotated again: that successor must not end with the overlap
+    let page = browser.confirm(&id(&first), "rotate", &[("overlap", "3600")]);
+    let again = page.new_key();
+    assert_eq!([status(&server, &first), status(&server, &again)], [200, 200]);
+    assert_eq!(expires_at(&again), expiry, "only the old key ends with the overlap");
 
     let page = browser.confirm(&id(&second), "rotate", &[("overlap", "0")]);
     let third = page.new_key();
@@ -422,9 +430,9 @@ fn a_key_is_rotated_revoked_and_deleted() {
         page.text
     );
     assert_eq!([status(&server, &second), status(&server, &third)], [401, 200]);
-    assert!(browser.get("/keys").text.contains("Expired"));
+    assert!(browser.get("/keys").text.contains("Retired"));
     let ended = browser.confirm(&id(&second), "rotate", &[("overlap", "0")]);
-    assert_eq!(ended.status, 409, "what has expired has no successor: {}", ended.text);
+    assert_eq!(ended.status, 409, "a retired key has no successor: {}", ended.text);
     assert_eq!(browser.confirm(&id(&third), "rotate", &[("overlap", "5")]).status, 400);
 
     let dialog = browser.get(&format!("/keys/{}/rotate", id(&third)));
@@ -435,7 +443,7 @@ fn a_key_is_rotated_revoked_and_deleted() {
     let again = browser.post(&path, &fields);
     assert_eq!(again.status, 409);
     assert!(again.text.contains(&fourth[..16]) && !again.text.contains(&fourth[16..]), "{}", again.text);
-    assert_eq!(browser.count_keys(), 4);
+    assert_eq!(browser.count_keys(), 5);
 
     assert!(browser.get(&format!("/keys/{}/revoke", id(&fourth))).text.contains("a key"), "asks by name");
     assert_eq!(status(&server, &fourth), 200);
@@ -444,7 +452,7 @@ fn a_key_is_rotated_revoked_and_deleted() {
     assert!(browser.get("/keys").text.contains("Revoked"));
     assert_eq!(status(&server, &third), 200);
     browser.confirm(&id(&third), "delete", &[]).leads_to("/keys");
-    assert_eq!((status(&server, &third), browser.count_keys()), (401, 3));
+    assert_eq!((status(&server, &third), browser.count_keys()), (401, 4));
     let log = browser.get("/audit").text;
     for action in ["created", "rotated", "revoked", "deleted"] {
         assert!(log.contains(action), "{action}");

@@ -8,7 +8,10 @@ mod random;
 mod runtime;
 mod stream;
 
-use ctx_key::{ApiKey, Denied, Grant, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer, scan};
+use ctx_key::{
+    ApiKey, Denied, Grant, KeyRecord, KeyState, ParseKeyError, Reason, RotateError, Scope, UnixTime, bearer,
+    scan,
+};
 
 use random::PredictableTestRng;
 use runtime::{Report, shows};
@@ -93,13 +96,14 @@ fn records(report: &mut Report) {
     let end = now.saturating_add(60);
     let new = old.rotate(&other, now, 60);
     report.check("a rotated key still works", reason(old.verify(&key, now)).is_none());
-    report.check("not after the overlap", reason(old.verify(&key, end)) == Some(Reason::Expired));
+    report.check("not after the overlap", reason(old.verify(&key, end)) == Some(Reason::Retired));
+    report.check("a retired key has its state", old.state(end) == KeyState::Retired);
     report.check("its successor does", new.is_ok_and(|new| reason(new.verify(&other, end)).is_none()));
 
     record.revoke(now);
     report.check("a revoked key is refused", reason(record.verify(&key, before)) == Some(Reason::Revoked));
-    let rotated = record.rotate(&other, now, 60).map_err(|denied| denied.reason());
-    report.check("a revoked key has no successor", rotated == Err(Reason::Revoked));
+    let rotated = record.rotate(&other, now, 60);
+    report.check("a revoked key has no successor", rotated == Err(RotateError::Revoked));
 }
 
 fn reason<T>(verified: Result<T, Denied>) -> Option<Reason> {

@@ -149,7 +149,7 @@ fn replace(
 }
 
 fn replaced(old: &ListedKey) -> Replaced {
-    let until = old.record.expires_at.filter(|at| *at > UnixTime::now());
+    let until = old.end().filter(|end| *end > UnixTime::now());
     Replaced { masked: old.record.id.masked().to_string(), until: until.map(|at| Moment::new(seconds(at))) }
 }
 

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ctx_key::UnixTime;
+use ctx_key::{KeyState, UnixTime};
 
 use super::assets;
 use super::page::{Refusal, page};
@@ -12,7 +12,7 @@ use super::session::SignedIn;
 use crate::account::Account;
 use crate::clock::{for_people, seconds};
 use crate::credential;
-use crate::key_store::{self, ListedKey, State as KeyState};
+use crate::key_store::{self, ListedKey};
 use crate::state::AppState;
 
 /// What stands around each page of somebody who is signed in.
@@ -56,11 +56,14 @@ pub(super) struct ShownKey {
 
 impl ShownKey {
     pub(super) fn new(key: &ListedKey, now: UnixTime) -> Self {
-        let (state, class) = match key.state(now) {
+        let (state, class) = match key.record.state(now) {
+            _ if key.is_ending(now) => ("Ending soon", "ending"),
             KeyState::Active => ("Active", "active"),
-            KeyState::Ending => ("Ending soon", "ending"),
-            KeyState::Expired => ("Expired", "ended"),
+            KeyState::NotYetValid => ("Not yet valid", "active"),
+            KeyState::Retired => ("Retired", "ended"),
             KeyState::Revoked => ("Revoked", "ended"),
+            // also a state that this program does not know
+            _ => ("Expired", "ended"),
         };
         Self {
             id: key.record.id.to_string(),
@@ -70,7 +73,7 @@ impl ShownKey {
             scopes: key.record.scopes.iter().filter_map(|scope| scope.name()).collect(),
             created: Moment::new(key.created_at),
             last_used: key.last_used_at.map(Moment::new),
-            expires: key.record.expires_at.map(|at| Moment::new(seconds(at))),
+            expires: key.end().map(|at| Moment::new(seconds(at))),
             state,
             class,
             can_rotate: class != "ended",

@@ -36,7 +36,7 @@ test("rotated at once, the old key is refused", () =>
     const successor = await rotate(page, "at once", "now");
     assert.deepEqual(await statuses(old, successor), [401, 200]);
     await page.goto("/keys");
-    assert.equal(await rowOf(page, "at once").filter({ hasText: "Expired" }).count(), 1);
+    assert.equal(await rowOf(page, "at once").filter({ hasText: "Retired" }).count(), 1);
     assert.equal(await rowOf(page, "at once").filter({ hasText: "Active" }).count(), 1);
   }));
 
