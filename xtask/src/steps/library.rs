@@ -68,7 +68,8 @@ pub fn quickstart(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Runs README's second command.
+/// Runs README's second command, with more random inputs than by default.
 pub fn tests(sh: &Shell) -> Result<()> {
-    Ok(cmd!(sh, "cargo test --workspace --all-features --locked").run()?)
+    let tests = cmd!(sh, "cargo test --workspace --all-features --locked -- --include-ignored");
+    Ok(tests.env("PROPTEST_CASES", "1000").run()?)
 }

@@ -40,15 +40,8 @@ const FAST_TESTS: &[&str] = &[
     "--cargo-arg=--test=serde",
     "--cargo-arg=--test=vectors",
 ];
-/// The first two take long, and notice nothing that others do not. The third holds for optimized code only.
-const SKIPPED: [&str; 6] = [
-    "--skip",
-    "every_number_has_its_fraction",
-    "--skip",
-    "a_million_hostile_requests",
-    "--skip",
-    "on_the_stack",
-];
+/// Tests that hold for optimized code only.
+const SKIPPED: [&str; 2] = ["--skip", "on_the_stack"];
 
 pub fn run(sh: &Shell, _: &[String]) -> Result<String> {
     tools::install(sh, &[&tools::CARGO_MUTANTS])?;

@@ -8,6 +8,14 @@ use serde_json::Value;
 
 use crate::results::{Results, day, machine};
 
+/// Returns the name of a group's floor: one compression where the path hashes, or what the benchmark calls its floor.
+pub(super) fn floor(group: &str) -> &'static str {
+    match group {
+        "check" | "latency" | "scope" => "compress",
+        _ => "floor",
+    }
+}
+
 /// The folder of one run.
 pub(super) struct Estimates {
     folder: PathBuf,
@@ -34,12 +42,12 @@ impl Estimates {
 
     /// As a multiple of the floor that was measured beside it.
     pub(super) fn ratio(&self, group: &str, path: &str) -> Result<f64, Box<dyn Error>> {
-        Ok(self.median(group, path)? / self.median(group, "floor")?)
+        Ok(self.median(group, path)? / self.median(group, floor(group))?)
     }
 
     /// Where and when a group was measured, without its figures. The machine is taken to be this one.
     pub(super) fn origin(&self, group: &str, command: &str) -> Result<Results, Box<dyn Error>> {
-        let measured = fs::metadata(self.file(group, "floor"))?.modified()?;
+        let measured = fs::metadata(self.file(group, floor(group)))?.modified()?;
         Ok(Results {
             machine: machine()?,
             date: day(measured.into()),
