@@ -203,7 +203,8 @@ impl TryFrom<&[u8]> for KeyDigest {
 /// Returns the digit `0-9a-f` of a value below 16. It uses no table, because the digest's first bytes give the
 /// checksum, which is secret.
 fn to_hex_digit(value: u8) -> u8 {
-    value.wrapping_add(b'0').wrapping_add(u8::from(value >= 10).wrapping_mul(b'a' - b'9' - 1))
+    // Six more is at least 16 from ten on. A comparison compiled to a branch for each digit at opt-level "s" and "z".
+    value.wrapping_add(b'0').wrapping_add((value.wrapping_add(6) >> 4).wrapping_mul(b'a' - b'9' - 1))
 }
 
 /// Returns the value of one of `0-9a-fA-F`.
