@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -28,10 +28,8 @@ pub fn timed<T>(name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
 /// Runs a check on a planted fault: it must fail, and its output must contain `sign`.
 pub fn assert_caught(fault: &str, sign: &str, check: Cmd<'_>) -> Result<()> {
     let command = check.to_string();
-    let output = check.quiet().ignore_status().output()?;
-    let text =
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    if output.status.success() {
+    let (status, text) = all_printed(check)?;
+    if status.success() {
         bail!("not caught: {fault}: {command}");
     }
     if !text.contains(sign) {
@@ -66,11 +64,16 @@ pub fn read(command: Cmd<'_>) -> Result<String> {
 /// Runs a command and returns all that it prints. Nothing is shown unless it fails.
 pub fn transcript(command: Cmd<'_>) -> Result<String> {
     let name = command.to_string();
-    let output = command.quiet().ignore_status().output()?;
-    let text =
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    ensure!(output.status.success(), "{name}: {}\n{text}", output.status);
+    let (status, text) = all_printed(command)?;
+    ensure!(status.success(), "{name}: {status}\n{text}");
     Ok(text)
+}
+
+/// Runs a command, and returns how it ended and its standard output, followed by its errors.
+fn all_printed(command: Cmd<'_>) -> Result<(ExitStatus, String)> {
+    let output = command.quiet().ignore_status().output()?;
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Ok((output.status, text.concat()))
 }
 
 /// Returns the name of this machine's target, for example `x86_64-unknown-linux-gnu`.
