@@ -29,7 +29,7 @@ CREATE TABLE projects (
     UNIQUE (company, name)
 );
 
--- The first eight columns are those of ctx-key's README. `form` is the one-time token of the form that made the key.
+-- The first seven columns are those of ctx-key's README. `form` is the one-time token of the form that made the key.
 CREATE TABLE api_keys (
     id           text COLLATE "C" PRIMARY KEY CHECK (length(id) = 12),
     digest       bytea   NOT NULL CHECK (length(digest) = 32),
@@ -37,7 +37,6 @@ CREATE TABLE api_keys (
     scopes       integer NOT NULL,
     not_before   bigint,
     expires_at   bigint,
-    retires_at   bigint,
     revoked_at   bigint,
     name         text    NOT NULL,
     created_at   bigint  NOT NULL,

@@ -29,7 +29,7 @@ CREATE TABLE projects (
     UNIQUE (company, name)
 ) STRICT, WITHOUT ROWID;
 
--- The first eight columns are those of ctx-key's README. `form` is the one-time token of the form that made the key.
+-- The first seven columns are those of ctx-key's README. `form` is the one-time token of the form that made the key.
 CREATE TABLE api_keys (
     id           TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 12),
     digest       BLOB    NOT NULL CHECK (length(digest) = 32),
@@ -37,7 +37,6 @@ CREATE TABLE api_keys (
     scopes       INTEGER NOT NULL,
     not_before   INTEGER,
     expires_at   INTEGER,
-    retires_at   INTEGER,
     revoked_at   INTEGER,
     name         TEXT    NOT NULL,
     created_at   INTEGER NOT NULL,
