@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use common::{KEY, vectors};
+use common::{KEY, models, vectors};
 use ctx_key::ApiKey;
 use ctx_key::scan::{self, RedactingWriter};
 use proptest::prelude::*;
@@ -65,35 +65,6 @@ fn leaks_are_found_and_hidden_as_written() {
     assert_eq!(cases.len(), 118);
 }
 
-/// Everything that a key's prefix and 48 more characters are, wherever.
-fn model_finds(text: &[u8]) -> Vec<Range<usize>> {
-    (0..text.len().saturating_sub(51))
-        .map(|at| at..at + 52)
-        .filter(|at| ApiKey::parse(&text[at.clone()]).is_ok())
-        .collect()
-}
-
-/// A byte is hidden if it stands behind `ctx_`, twelve or more digits, and in a run of thirty.
-fn model_redact(text: &[u8]) -> Vec<u8> {
-    let mut hidden = vec![false; text.len()];
-    for start in 0..text.len() {
-        let run = text[start..].strip_prefix(b"ctx_").unwrap_or_default();
-        let length = run.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if length >= 30 {
-            hidden[start + 16..start + 4 + length].fill(true);
-        }
-    }
-    let mut shown = Vec::new();
-    for (index, &byte) in text.iter().enumerate() {
-        match hidden[index] {
-            false => shown.push(byte),
-            true if index == 0 || !hidden[index - 1] => shown.extend(b"***"),
-            true => {}
-        }
-    }
-    shown
-}
-
 /// Text in which much of what matters happens.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop_oneof![
@@ -114,13 +85,13 @@ proptest! {
 
     #[test]
     fn finds_are_the_model_s(text in text()) {
-        prop_assert_eq!(ranges(&text), model_finds(&text));
+        prop_assert_eq!(ranges(&text), models::finds(&text));
     }
 
     #[test]
     fn redaction_is_the_model_s_and_idempotent(text in text()) {
         let redacted = scan::redact(&text);
-        prop_assert_eq!(&*redacted, model_redact(&text));
+        prop_assert_eq!(&*redacted, models::redact(&text));
         prop_assert_eq!(scan::redact(&redacted), &*redacted);
         prop_assert_eq!(ranges(&redacted), []);
     }

@@ -1,16 +1,10 @@
 //! Scopes: what is not granted is denied, and what is not a scope's name is an error.
 
+mod common;
+
+use common::models::SCOPES;
 use ctx_key::Scope;
 use proptest::prelude::*;
-
-const NAMES: [(&str, Scope); 6] = [
-    ("memories:read", Scope::MEMORIES_READ),
-    ("memories:write", Scope::MEMORIES_WRITE),
-    ("chats:read", Scope::CHATS_READ),
-    ("chats:write", Scope::CHATS_WRITE),
-    ("users:read", Scope::USERS_READ),
-    ("users:write", Scope::USERS_WRITE),
-];
 
 /// What people and other programs write for scopes, and is none.
 const WRONG: &[&str] = &[
@@ -46,7 +40,7 @@ const WRONG: &[&str] = &[
 
 #[test]
 fn the_table_is_the_documented_one() {
-    for (index, (name, scope)) in NAMES.into_iter().enumerate() {
+    for (index, (name, scope)) in SCOPES.into_iter().enumerate() {
         assert_eq!(scope.bits(), 1 << index);
         assert_eq!(scope.name(), Some(name));
         assert_eq!(scope.to_string(), name);
@@ -59,7 +53,7 @@ fn the_table_is_the_documented_one() {
     assert_eq!(Scope::CHATS_WRITE.description(), Some("Create chats and send messages"));
     assert_eq!(Scope::USERS_READ.description(), Some("Read user data"));
     assert_eq!(Scope::USERS_WRITE.description(), Some("Create and update users"));
-    assert_eq!(Scope::all().iter().collect::<Vec<_>>(), NAMES.map(|(_, scope)| scope));
+    assert_eq!(Scope::all().iter().collect::<Vec<_>>(), SCOPES.map(|(_, scope)| scope));
     assert_eq!((Scope::READ.bits(), Scope::WRITE.bits()), (0b01_0101, 0b10_1010));
     for many in [Scope::empty(), Scope::READ, Scope::WRITE, Scope::all(), Scope::from_bits_retain(64)] {
         assert_eq!((many.name(), many.description()), (None, None));
@@ -184,8 +178,8 @@ proptest! {
 
     #[test]
     fn names_in_any_order_and_number(picked in prop::collection::vec(0..6usize, 1..10)) {
-        let text: Vec<_> = picked.iter().map(|&index| NAMES[index].0).collect();
-        let set: Scope = picked.iter().map(|&index| NAMES[index].1).collect();
+        let text: Vec<_> = picked.iter().map(|&index| SCOPES[index].0).collect();
+        let set: Scope = picked.iter().map(|&index| SCOPES[index].1).collect();
         prop_assert_eq!(text.join(" ").parse(), Ok(set));
         prop_assert_eq!(Scope::parse_list(&text.join(", ")), Ok(set));
         prop_assert_eq!(Scope::parse_list(&format!("\u{a0}{}\n", text.join("\t,\r\n"))), Ok(set));
@@ -195,14 +189,14 @@ proptest! {
     fn any_text(text in ".*|([a-z:]{0,8}[ ,]){0,4}") {
         for read in [text.parse::<Scope>(), Scope::parse_list(&text)] {
             if let Err(error) = read {
-                prop_assert!(text.get(error.range()).is_some_and(|item| NAMES.iter().all(|(name, _)| *name != item)));
+                prop_assert!(text.get(error.range()).is_some_and(|item| SCOPES.iter().all(|(name, _)| *name != item)));
             }
         }
     }
 
     #[test]
     fn the_suggestion_is_the_only_nearest(
-        name in prop::sample::select(NAMES.map(|(name, _)| name).to_vec()),
+        name in prop::sample::select(SCOPES.map(|(name, _)| name).to_vec()),
         edits in prop::collection::vec((0..3u8, 0..15usize, "[a-z:]"), 1..4),
     ) {
         let mut typed = name.to_owned();
@@ -214,7 +208,7 @@ proptest! {
                 _ => typed.replace_range(at..=at, &letter),
             }
         }
-        let near: Vec<_> = NAMES.map(|(name, scope)| (distance(typed.as_bytes(), name.as_bytes()), scope)).to_vec();
+        let near: Vec<_> = SCOPES.map(|(name, scope)| (distance(typed.as_bytes(), name.as_bytes()), scope)).to_vec();
         let nearest = near.iter().map(|near| near.0).min().unwrap();
         let alone: Vec<_> = near.iter().filter(|near| near.0 == nearest && nearest <= 3).collect();
         let expected = if let [(_, scope)] = alone[..] { Some(*scope) } else { None };

@@ -6,6 +6,8 @@ use ctx_key::ApiKey;
 use rand_core::SeedableRng;
 use serde_json::Value;
 
+pub(crate) mod models;
+
 /// The key that the documentation draws.
 pub(crate) const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 
