@@ -429,4 +429,20 @@ mod tests {
         key.erase();
         assert_eq!((key.text, key.digest.0), ([0; LEN], [0; 32]));
     }
+
+    /// From outside, no key has the digest of another text. `tests/comparisons.rs` has the other comparisons.
+    #[test]
+    fn equality_sees_every_bit_of_the_digest() {
+        let key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9").unwrap();
+        for (one, two) in (0..256).flat_map(|one| (0..=one).map(move |two| (one, two))) {
+            let mut other = key.clone();
+            other.digest.0[one / 8] ^= 1 << (one % 8);
+            if one != two {
+                other.digest.0[two / 8] ^= 1 << (two % 8);
+            }
+            assert_ne!(key, other, "{one} and {two}");
+            assert_ne!(other, key, "{one} and {two}");
+            assert!(!key.digest.matches(&other) && !other.digest.matches(&key), "{one} and {two}");
+        }
+    }
 }

@@ -28,3 +28,11 @@ pub(crate) fn vectors(name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).unwrap()
 }
+
+/// Returns the key whose first 46 characters are these.
+pub(crate) fn key_of(hashed: &str) -> ApiKey {
+    ApiKey::parse(format!("{hashed}{}", models::checksum(hashed.as_bytes()))).unwrap()
+}
+
+/// Times at the edges of what a record and a column hold, and some between.
+pub(crate) const EDGES: [u64; 6] = [0, 1, 100, i64::MAX as u64, 1 << 63, u64::MAX];
