@@ -79,7 +79,12 @@ impl UnixTime {
     /// ```
     #[must_use]
     pub fn now() -> Self {
-        std::time::SystemTime::now().try_into().unwrap_or(Self::MAX)
+        Self::from_clock(std::time::SystemTime::now())
+    }
+
+    /// Converts what the clock shows.
+    fn from_clock(shown: std::time::SystemTime) -> Self {
+        shown.try_into().unwrap_or(Self::MAX)
     }
 }
 
@@ -126,3 +131,28 @@ impl fmt::Display for BeforeUnixEpochError {
 
 #[cfg(feature = "std")]
 impl core::error::Error for BeforeUnixEpochError {}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(feature = "std")]
+    #[test]
+    fn whatever_the_clock_shows() {
+        use super::UnixTime;
+        use std::time::{Duration, SystemTime};
+
+        // Each second at which one more bit is set, and its neighbours. A `SystemTime` does not hold all of them.
+        for secs in (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, (1 << bit) + 1]) {
+            for nanos in [0, 1, 999_999_999] {
+                let distance = Duration::new(secs, nanos);
+                if let Some(shown) = SystemTime::UNIX_EPOCH.checked_add(distance) {
+                    assert_eq!(UnixTime::from_clock(shown), UnixTime(secs), "{distance:?} after 1970");
+                }
+                if let Some(shown) = SystemTime::UNIX_EPOCH.checked_sub(distance)
+                    && shown < SystemTime::UNIX_EPOCH
+                {
+                    assert_eq!(UnixTime::from_clock(shown), UnixTime::MAX, "{distance:?} before 1970");
+                }
+            }
+        }
+    }
+}
