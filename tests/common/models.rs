@@ -96,3 +96,16 @@ pub(crate) fn redact(text: &[u8]) -> Vec<u8> {
     }
     shown
 }
+
+/// Returns whether a character has the Unicode property `White_Space`.
+pub(crate) fn is_white_space(c: char) -> bool {
+    matches!(c, '\t'..='\r' | ' ' | '\u{85}' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{2028}'
+        | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+}
+
+/// Returns whether the repair of a pasted key trims a character.
+pub(crate) fn is_trimmed(c: char) -> bool {
+    let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}');
+    is_white_space(c) || is_format
+}
