@@ -34,5 +34,5 @@ pub(crate) fn key_of(hashed: &str) -> ApiKey {
     ApiKey::parse(format!("{hashed}{}", models::checksum(hashed.as_bytes()))).unwrap()
 }
 
-/// Times at the edges of what a record and a column hold, and some between.
-pub(crate) const EDGES: [u64; 6] = [0, 1, 100, i64::MAX as u64, 1 << 63, u64::MAX];
+/// The first and the last times of a record, and of a column of signed numbers.
+pub(crate) const EDGES: [u64; 5] = [0, 1, i64::MAX as u64, 1 << 63, u64::MAX];
