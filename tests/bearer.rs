@@ -152,7 +152,106 @@ fn any_kind_of_values() {
 #[cfg(feature = "http")]
 mod headers {
     use super::*;
-    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+    use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+
+    /// A function that reads headers, as its line in `tests/contract/api.txt`.
+    type ReadHeaders = (&'static str, fn(&HeaderMap) -> Result<ApiKey, Denied>);
+
+    const HEADERS: &[ReadHeaders] = &[
+        (
+            "pub fn ctx_key::bearer::parse_headers(&http::header::map::HeaderMap) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>",
+            bearer::parse_headers,
+        ),
+        (
+            "pub fn ctx_key::bearer::parse(impl core::iter::traits::collect::IntoIterator<Item = impl core::convert::AsRef<[u8]>>) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>",
+            |headers| bearer::parse(headers.get_all(AUTHORIZATION)),
+        ),
+    ];
+
+    /// Headers in which other programs send keys, and names that resemble the right one.
+    fn other_names() -> Vec<HeaderName> {
+        let mut names: Vec<String> =
+            "proxy-authorization x-authorization x-forwarded-authorization x-original-authorization \
+            x-api-key api-key apikey x-apikey x-key key x-memorykit-api-key memorykit-api-key \
+            memorykit_api_key x-ctx-key ctx-key x-access-token access-token x-auth-token auth-token \
+            token x-token bearer auth x-auth x-auth-key authentication authentication-info \
+            www-authenticate proxy-authenticate cookie set-cookie sec-websocket-protocol x-goog-api-key \
+            x-amz-security-token ocp-apim-subscription-key private-token from referer forwarded \
+            x-forwarded-uri x-original-url user-agent host te trailer via"
+                .split(' ')
+                .map(String::from)
+                .collect();
+        let name = AUTHORIZATION.as_str();
+        names.extend((0..name.len()).flat_map(|index| {
+            let (before, after) = name.split_at(index);
+            let rest = &after[1..];
+            [
+                format!("{before}{rest}"),
+                format!("{before}-{rest}"),
+                format!("{before}x{rest}"),
+                format!("{before}-{after}"),
+            ]
+        }));
+        names.extend(["-", "_", "s", "x", "-key", "2"].map(|end| format!("{name}{end}")));
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    /// A key in any other header is not read, also if the right one is not there, is malformed, or has another key.
+    #[test]
+    fn no_other_header_is_read() {
+        let [other, sent] = &keys(2)[..] else { unreachable!() };
+        let value = |text: String| HeaderValue::try_from(text).unwrap();
+        let elsewhere = [
+            other.to_header_value(),
+            value(other.expose_secret().to_owned()),
+            value(format!("key={}", other.expose_secret())),
+        ];
+        let cases = [
+            (None, Err(Reason::MissingCredentials)),
+            (Some(value(String::new())), Err(Reason::MissingCredentials)),
+            (Some(value("Basic x".to_owned())), Err(Reason::MissingCredentials)),
+            (Some(value("Bearer".to_owned())), Err(Reason::MalformedHeader)),
+            (Some(value("Bearer x".to_owned())), Err(Reason::Key(ParseKeyError::Prefix))),
+            (Some(sent.to_header_value()), Ok(sent.clone())),
+        ];
+        for (authorization, expected) in &cases {
+            let mut all = HeaderMap::new();
+            for (name, value) in
+                other_names().iter().flat_map(|name| elsewhere.iter().map(move |value| (name, value)))
+            {
+                let mut one = HeaderMap::new();
+                for headers in [&mut one, &mut all] {
+                    headers.append(name, value.clone());
+                    authorization.iter().for_each(|value| drop(headers.insert(AUTHORIZATION, value.clone())));
+                    for (reader, read) in HEADERS {
+                        let found = read(headers).map_err(|denied| denied.reason());
+                        assert_eq!(found, *expected, "{reader}: {name}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Several values are refused, whatever they are.
+    #[test]
+    fn only_one_value_is_read() {
+        let key = format!("Bearer {KEY}");
+        let values = [&key, "", " ", "Basic x", "Bearer", "Bearer x", KEY]
+            .map(|value| HeaderValue::from_str(value).unwrap());
+        let assert_refused = |values: &[&HeaderValue]| {
+            let mut headers = HeaderMap::new();
+            headers.extend(values.iter().map(|value| (AUTHORIZATION, (*value).clone())));
+            for (reader, read) in HEADERS {
+                let reason = read(&headers).map_err(|denied| denied.reason());
+                assert_eq!(reason, Err(Reason::MalformedHeader), "{reader}: {} values", values.len());
+            }
+        };
+        for (one, two) in values.iter().flat_map(|one| values.iter().map(move |two| (one, two))) {
+            assert_refused(&[one, two]);
+            values.iter().for_each(|three| assert_refused(&[one, two, three]));
+        }
+        (2..=200).for_each(|count| assert_refused(&vec![&values[0]; count]));
+    }
 
     #[test]
     fn all_values_of_a_map_are_read() {
