@@ -2,8 +2,9 @@
 
 mod common;
 
+use common::keys;
 use common::models::SCOPES;
-use ctx_key::Scope;
+use ctx_key::{KeyRecord, ParseScopeError, Reason, Scope, UnixTime};
 use proptest::prelude::*;
 
 /// What people and other programs write for scopes, and is none.
@@ -74,6 +75,7 @@ fn what_is_no_scope_is_refused() {
 /// Every pair of what is granted and what is required, unknown bits among them.
 #[test]
 fn granting_is_having_all_of_at_least_one() {
+    let key = keys(1).remove(0);
     let sets = || (0..128).chain([1 << 31, (1 << 31) | 1, u32::MAX]);
     for (granted, required) in sets().flat_map(|a| sets().map(move |b| (a, b))) {
         let known = granted & 0b11_1111;
@@ -81,6 +83,72 @@ fn granting_is_having_all_of_at_least_one() {
         let missing = required.bits() & !known;
         assert_eq!(granted.missing(required).bits(), missing);
         assert_eq!(granted.grants(required), !required.is_empty() && missing == 0);
+        let record = KeyRecord::new(&key, (), granted);
+        let checked = record.verify(&key, UnixTime::from_secs(0)).unwrap().require(required);
+        let missing = Scope::from_bits_retain(missing);
+        let denied = checked.map_err(|denied| (denied.reason(), denied.missing(), denied.status()));
+        match granted.grants(required) {
+            true => assert_eq!(denied, Ok(())),
+            false => assert_eq!(denied, Err((Reason::MissingScope { required, missing }, missing, 403))),
+        }
+    }
+}
+
+/// A function that reads several scopes, as its line in `tests/contract/api.txt`. Its error is the item that the error
+/// points to.
+type ReadScopes = (&'static str, fn(&[&str]) -> Result<Scope, String>);
+
+const READERS: &[ReadScopes] = &[
+    ("impl core::str::traits::FromStr for ctx_key::Scope", |items| {
+        let text = items.join(" ");
+        text.parse().map_err(|error: ParseScopeError| text[error.range()].to_owned())
+    }),
+    (
+        "pub fn ctx_key::Scope::parse_list(&str) -> core::result::Result<Self, ctx_key::ParseScopeError>",
+        |items| {
+            let text = format!(",{}\n", items.join(" ,\t"));
+            Scope::parse_list(&text).map_err(|error| text[error.range()].to_owned())
+        },
+    ),
+    #[cfg(feature = "serde")]
+    ("impl<'de> serde_core::de::Deserialize<'de> for ctx_key::Scope", |items| {
+        serde_json::from_value::<Scope>(items.into()).map_err(|error| {
+            let is_of =
+                |item: &str| item.parse::<Scope>().is_err_and(|of| of.to_string() == error.to_string());
+            items.iter().copied().find(|item| is_of(item)).unwrap_or_default().to_owned()
+        })
+    }),
+];
+
+/// Names that are nearly right, of a constant, with a mark before or after them, or a mark alone.
+fn unknown() -> Vec<String> {
+    let marks =
+        || ('!'..='~').filter(|c| *c != ',').chain("\u{0}\u{7f}\u{ad}\u{200b}\u{feff}\u{1f511}".chars());
+    let mut all: Vec<_> = marks().map(String::from).collect();
+    all.extend(["#unknown", "//unknown", "unknown", "none", "MEMORIES_READ", "0x3f", "0"].map(String::from));
+    for (name, _) in SCOPES {
+        all.extend([name.to_uppercase(), name.repeat(2), name.replace(':', "."), name.replace(':', "")]);
+        all.extend(marks().flat_map(|mark| [format!("{mark}{name}"), format!("{name}{mark}")]));
+        all.extend((0..name.len()).map(|index| format!("{}{}", &name[..index], &name[index + 1..])));
+    }
+    all
+}
+
+/// An unknown name is an error wherever it stands, and is never dropped.
+#[test]
+fn every_reader_refuses_every_unknown_name() {
+    for (unknown, (reader, read)) in
+        unknown().iter().flat_map(|name| READERS.iter().map(move |read| (name, read)))
+    {
+        for known in [&[][..], &["chats:read"], &["chats:read", "users:write", "chats:read"]] {
+            let union = known.iter().filter_map(|name| name.parse::<Scope>().ok()).collect();
+            assert_eq!(read(known), Ok(union), "{reader}: {known:?}");
+            for index in 0..=known.len() {
+                let mut names = known.to_vec();
+                names.insert(index, unknown);
+                assert_eq!(read(&names), Err(unknown.clone()), "{reader}: {names:?}");
+            }
+        }
     }
 }
 
