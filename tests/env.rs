@@ -7,7 +7,7 @@ mod common;
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-use common::KEY;
+use common::{KEY, keys};
 use ctx_key::{ApiKey, EnvKeyError, ParseKeyError};
 
 /// What the cases run: it says what it found, without the secret.
@@ -18,8 +18,13 @@ fn child() {
 
 /// What `from_env` returns with the variable set so.
 fn from_env(value: Option<&OsStr>) -> String {
+    from_env_with(value, &[])
+}
+
+fn from_env_with(value: Option<&OsStr>, others: &[(String, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]).env_remove("MEMORYKIT_API_KEY");
+    command.envs(others.iter().map(|(name, value)| (name, value)));
     if let Some(value) = value {
         command.env("MEMORYKIT_API_KEY", value);
     }
@@ -45,6 +50,29 @@ fn what_is_not_there_is_missing() {
     for value in ["", " ", "\t\r\n", "\u{feff}\u{200b}\u{a0}"] {
         assert_found(value, Err(EnvKeyError::Missing));
     }
+}
+
+/// No other variable is read, with or without the right one. Windows does not tell the letter case apart.
+#[cfg(unix)]
+#[test]
+fn no_other_variable_is_read() {
+    const NAME: &str = "MEMORYKIT_API_KEY";
+    let mut names: Vec<String> =
+        "memorykit_api_key Memorykit_Api_Key MEMORYKIT-API-KEY MEMORYKIT.API.KEY MEMORY_KIT_API_KEY \
+        MEMORYKIT_KEY MEMORYKIT_TOKEN MEMORYKIT_API_TOKEN MEMORYKIT_SECRET MEMORYKIT API_KEY CTX_KEY \
+        CTX_API_KEY CTX_KEY_API_KEY AUTHORIZATION HTTP_AUTHORIZATION BEARER TOKEN KEY"
+            .split(' ')
+            .map(String::from)
+            .collect();
+    names.extend((0..NAME.len()).map(|index| format!("{}{}", &NAME[..index], &NAME[index + 1..])));
+    names.extend(["_", "X", "S", "1", "_FILE", "_PATH", "_OLD", "_TEST"].map(|end| format!("{NAME}{end}")));
+    names.extend(["_", "X", "VITE_", "NEXT_PUBLIC_", "export ", " "].map(|start| format!("{start}{NAME}")));
+    let other = keys(1).remove(0);
+    let others: Vec<_> = names.into_iter().map(|name| (name, other.expose_secret())).collect();
+    assert_eq!(from_env_with(None, &others), "Err(Missing)");
+    assert_eq!(from_env_with(Some(OsStr::new(" ")), &others), "Err(Missing)");
+    assert_eq!(from_env_with(Some(OsStr::new("x")), &others), "Err(Invalid(Prefix))");
+    assert_eq!(from_env_with(Some(OsStr::new(KEY)), &others), "Ok(ApiKey(ctx_8aspm4G7VmSU***))");
 }
 
 #[test]
