@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{KEY, keys};
+use common::{EDGES, KEY, keys};
 use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -129,6 +129,70 @@ fn a_record_is_nothing_else() {
         let error = serde_json::from_str::<KeyRecord<u64>>(&twice).unwrap_err().to_string();
         assert!(error.starts_with(&format!("duplicate field `{name}`")), "{error}");
     }
+}
+
+/// A field that is not exactly one of the eight is unknown, and an error.
+#[test]
+fn no_other_field_is_ignored() {
+    let near = |name: &str| {
+        let changed = [name.to_uppercase(), format!("_{name}"), format!("#{name}"), format!("{name} ")];
+        let one_less = (0..name.len()).map(|index| format!("{}{}", &name[..index], &name[index + 1..]));
+        changed.into_iter().chain(one_less).collect::<Vec<_>>()
+    };
+    let json = record_json();
+    let fields = json.as_object().unwrap().keys();
+    for other in
+        fields.flat_map(|name| near(name)).chain(["", "$schema", "_", "key", "expiresAt"].map(String::from))
+    {
+        for value in [Value::Null, json!(0), json!([])] {
+            let mut json = json.clone();
+            json[&other] = value;
+            assert!(error::<KeyRecord<u64>>(json).starts_with("unknown field"), "{other:?}");
+        }
+    }
+}
+
+/// Whole seconds of every integer type, and nothing else. Some formats have signed integers only.
+#[test]
+fn a_time_is_an_integer() {
+    use serde::de::{Deserialize, IntoDeserializer, value::Error};
+    fn read<'de>(value: impl IntoDeserializer<'de, Error>) -> Result<u64, Error> {
+        UnixTime::deserialize(value.into_deserializer()).map(UnixTime::as_secs)
+    }
+    for secs in [0, 1, u8::MAX.into(), u16::MAX.into(), u32::MAX.into()].into_iter().chain(EDGES) {
+        let expected = Ok(secs);
+        assert_eq!(read(secs), expected);
+        i64::try_from(secs).into_iter().for_each(|secs| assert_eq!(read(secs), expected));
+        i32::try_from(secs).into_iter().for_each(|secs| assert_eq!(read(secs), expected));
+        u32::try_from(secs).into_iter().for_each(|secs| assert_eq!(read(secs), expected));
+        u8::try_from(secs).into_iter().for_each(|secs| assert_eq!(read(secs), expected));
+    }
+    let expected = "expected whole seconds since the Unix epoch, as an integer";
+    for secs in [-1, i64::from(i32::MIN), i64::MIN + 1, i64::MIN] {
+        assert_eq!(read(secs).unwrap_err().to_string(), expected);
+    }
+    for other in json!([null, true, 0.0, 1.0, -0.0, "0", "", [0], {}]).as_array().unwrap() {
+        assert_eq!(error::<UnixTime>(other.clone()), expected);
+    }
+}
+
+/// Keys, ids and digests are strings, and not bytes, sequences or numbers.
+#[test]
+fn texts_are_nothing_else() {
+    use serde::de::value::{BytesDeserializer, Error};
+    fn assert_refused<T: DeserializeOwned>(text: &str, expected: &str) {
+        assert!(serde_json::from_value::<T>(json!(text)).is_ok(), "{text}");
+        let bytes: Vec<_> = text.bytes().collect();
+        for other in json!([null, true, 0, [text], bytes, { text: text }, {}]).as_array().unwrap() {
+            assert_eq!(error::<T>(other.clone()), expected);
+        }
+        let refused = T::deserialize(BytesDeserializer::<Error>::new(text.as_bytes())).err();
+        assert_eq!(refused.map(|error| error.to_string()).as_deref(), Some(expected));
+    }
+    assert_refused::<ApiKey>(KEY, "expected an API key, as a string");
+    assert_refused::<KeyId>(&KEY[4..16], "expected a key id, as a string");
+    let digest = ApiKey::parse(KEY).unwrap().digest().to_string();
+    assert_refused::<KeyDigest>(&digest, "expected a key digest, as a string of hexadecimal digits");
 }
 
 #[test]
