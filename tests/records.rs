@@ -178,12 +178,12 @@ fn a_grant_names_the_verified_key() {
 #[test]
 fn system_times_become_whole_seconds() {
     use std::time::{Duration, SystemTime};
-    let after = |secs: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(secs);
-    assert_eq!(UnixTime::try_from(after(0.0)), Ok(UnixTime::from_secs(0)));
-    assert_eq!(UnixTime::try_from(after(1.999)), Ok(UnixTime::from_secs(1)));
-    let before = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
-    assert_eq!(UnixTime::try_from(before), Err(ctx_key::BeforeUnixEpochError));
-    let now = UnixTime::now();
-    assert!(now >= UnixTime::try_from(SystemTime::now() - Duration::from_secs(60)).unwrap());
-    assert!(now <= UnixTime::try_from(SystemTime::now()).unwrap());
+    for distance in [Duration::from_nanos(1), Duration::from_secs(1), Duration::from_secs(i64::MAX as u64)] {
+        let before = SystemTime::UNIX_EPOCH.checked_sub(distance).unwrap();
+        assert_eq!(UnixTime::try_from(before), Err(ctx_key::BeforeUnixEpochError), "{distance:?}");
+    }
+    assert_eq!(UnixTime::try_from(SystemTime::UNIX_EPOCH), Ok(UnixTime::from_secs(0)));
+    let [before, now, after] =
+        [SystemTime::now().try_into(), Ok(UnixTime::now()), SystemTime::now().try_into()].map(Result::unwrap);
+    assert!(before <= now && now <= after, "{before:?}, {now:?}, {after:?}");
 }
