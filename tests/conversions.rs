@@ -133,7 +133,7 @@ const CONVERSIONS: &[Conversion] = &[
         convert: |fields, time| {
             Some(fields.with_times(|secs| UnixTime::from_secs(time).saturating_add(secs).as_secs()))
         },
-        model: |fields, time| Some(fields.with_times(|secs| time.checked_add(secs).unwrap_or(u64::MAX))),
+        model: |fields, time| Some(fields.with_times(|secs| time.saturating_add(secs))),
     },
     #[cfg(feature = "std")]
     Conversion {
