@@ -330,10 +330,12 @@ pub const EXEMPT: &[&str] = &[
     "impl<'de, P: serde_core::de::Deserialize<'de>> serde_core::de::Deserialize<'de> for ctx_key::KeyRecord<P>",
 ];
 
+#[track_caller]
 fn assert_parsed<E: std::fmt::Debug>(parsed: Result<ApiKey, E>, input: &Input) {
     assert_key(parsed.expect("a key"), input);
 }
 
+#[track_caller]
 fn assert_granted(parsed: Result<ApiKey, Denied>, input: &Input) {
     let (key, record) = (parsed.expect("a key"), input.record());
     assert!(is_secret(key.digest().as_bytes()) && is_secret(record.digest.as_bytes()));
@@ -341,21 +343,25 @@ fn assert_granted(parsed: Result<ApiKey, Denied>, input: &Input) {
     assert_eq!((**grant.project(), grant.require(Scope::MEMORIES_READ)), (7, Ok(())));
 }
 
+#[track_caller]
 fn refusal(record: &KeyRecord<u32>, now: UnixTime, input: &Input) -> Reason {
     public(record.verify(&input.api_key(), now)).expect_err("a refusal").reason()
 }
 
+#[track_caller]
 fn assert_key(key: ApiKey, input: &Input) {
     assert!(is_secret(key.digest().as_bytes()));
     assert_eq!(public(key).expose_secret(), input.key);
 }
 
+#[track_caller]
 fn assert_digest(digest: KeyDigest, input: &Input) {
     assert!(is_secret(digest.as_bytes()));
     assert_eq!(public(digest), public(input.digest()));
 }
 
 /// Checks a text that starts with a public and a secret part.
+#[track_caller]
 fn assert_text(text: impl AsRef<[u8]>, start: &str, secret: &str) {
     let text = text.as_ref();
     let (found_start, rest) = text.split_at(start.len());
