@@ -2,31 +2,35 @@
 
 use std::hint::black_box;
 
-use crate::Case;
-use crate::marks::make_secret;
+use crate::Run;
 
-pub const FAULTS: &[Case] = &[
-    Case { name: "slices compared", declared: 0, run: slices_compared },
-    Case { name: "table looked up", declared: 0, run: table_looked_up },
-    Case { name: "early exit", declared: 0, run: early_exit },
+pub const FAULTS: &[(&str, Run)] = &[
+    ("slices compared", |input| {
+        black_box(input.text() == black_box(input.key));
+    }),
+    ("table looked up", |input| {
+        let table: [u8; 256] = black_box(std::array::from_fn(|index| if index < 128 { 1 } else { 0 }));
+        black_box(input.text().bytes().fold(0, |sum, byte| sum | table[usize::from(byte)]));
+    }),
+    ("early exit", |input| {
+        black_box(input.text()[16..].bytes().position(|byte| !byte.is_ascii_alphanumeric()));
+    }),
+    ("branch with an id of digits only", |input| {
+        let text = input.text();
+        if text[4..16].bytes().all(|byte| byte.is_ascii_digit()) {
+            branch(text.as_bytes());
+        }
+    }),
+    ("branch with a scheme in lower case only", |input| {
+        let header = input.header();
+        if header.as_bytes().starts_with(b"bearer ") {
+            branch(header.as_bytes());
+        }
+    }),
 ];
 
-fn slices_compared() {
-    let secret: &[u8] = &secret();
-    black_box(secret == black_box(b"qwertyuiopasdfghjklzxcvbnm0123456789".as_slice()));
-}
-
-fn table_looked_up() {
-    let table: [u8; 256] = black_box(std::array::from_fn(|index| if index < 128 { 1 } else { 0 }));
-    black_box(secret().iter().fold(0, |sum, &byte| sum | table[usize::from(byte)]));
-}
-
-fn early_exit() {
-    black_box(secret().iter().position(|byte| !byte.is_ascii_alphanumeric()));
-}
-
-fn secret() -> [u8; 36] {
-    let mut bytes = *b"fOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
-    make_secret(&mut bytes);
-    black_box(bytes)
+fn branch(text: &[u8]) {
+    if text[30..].iter().fold(0, |or, byte| or | byte) > 0x7f {
+        black_box(text);
+    }
 }

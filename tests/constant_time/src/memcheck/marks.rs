@@ -3,31 +3,37 @@
 use std::ptr::from_mut;
 
 unsafe extern "C" {
-    fn mark_undefined(start: *mut u8, len: usize);
-    fn mark_defined(start: *mut u8, len: usize);
+    fn mark_undefined(start: *const u8, len: usize);
+    fn mark_defined(start: *const u8, len: usize);
     fn get_undefined_bits(start: *const u8, bits: *mut u8, len: usize) -> u32;
     safe fn count_reports() -> usize;
 }
 
-/// How often memcheck has reported a branch or an address until now.
+/// Returns how many branches and addresses memcheck has reported so far.
 pub fn reports() -> usize {
     count_reports()
 }
 
-/// From now on memcheck reports what branches on these bytes, or on what was computed from them.
-pub fn make_secret(bytes: &mut [u8]) {
+/// Marks bytes as secret. From now on memcheck reports what branches on them, or on what was computed from them.
+pub fn mark_secret(bytes: &[u8]) {
     // SAFETY: memcheck changes what it knows of these bytes, and no byte of the program.
-    unsafe { mark_undefined(bytes.as_mut_ptr(), bytes.len()) }
+    unsafe { mark_undefined(bytes.as_ptr(), bytes.len()) }
 }
 
-/// Ends that, where a case has what it wanted and looks at it.
-pub fn make_public<T>(mut value: T) -> T {
+/// Marks a result as public, so that a case can examine it.
+pub fn mark_public(bytes: &[u8]) {
+    // SAFETY: as above.
+    unsafe { mark_defined(bytes.as_ptr(), bytes.len()) }
+}
+
+/// Returns the value, marked as public. What it points to is not marked.
+pub fn public<T>(mut value: T) -> T {
     // SAFETY: as above; the range is that of the value.
     unsafe { mark_defined(from_mut(&mut value).cast(), size_of::<T>()) }
     value
 }
 
-/// Whether each of these bytes has a bit that memcheck takes for secret.
+/// Returns whether each of these bytes has a bit that memcheck takes for secret.
 pub fn is_secret(bytes: &[u8]) -> bool {
     const DONE: u32 = 1;
     let mut bits = vec![0; bytes.len()];

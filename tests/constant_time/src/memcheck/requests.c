@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <valgrind/memcheck.h>
 
-void mark_undefined(void *start, size_t len) { VALGRIND_MAKE_MEM_UNDEFINED(start, len); }
-void mark_defined(void *start, size_t len) { VALGRIND_MAKE_MEM_DEFINED(start, len); }
+void mark_undefined(const void *start, size_t len) { VALGRIND_MAKE_MEM_UNDEFINED(start, len); }
+void mark_defined(const void *start, size_t len) { VALGRIND_MAKE_MEM_DEFINED(start, len); }
 unsigned get_undefined_bits(const void *start, unsigned char *bits, size_t len) {
     return VALGRIND_GET_VBITS(start, bits, len);
 }
