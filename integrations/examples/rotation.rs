@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Clients send requests to a server all the time, over the loopback. The key is rotated in their midst, reaches the
-//! clients one by one, the overlap ends, and the old record is deleted. The seconds are simulated: each hundred
-//! requests are one.
+//! clients one by one, the overlap ends, and the old record is deleted. The seconds are simulated: one is over when each
+//! client has sent its requests of that second.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -15,7 +15,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -26,14 +25,15 @@ use ctx_key::{ApiKey, Denied, KeyId, KeyRecord, KeyState, Scope, UnixTime, beare
 use ctx_key_integrations::ErrorBody;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 const START: UnixTime = UnixTime::from_secs(1_800_000_000);
-const REQUESTS_PER_SECOND: u64 = 100;
 const CLIENTS: u64 = 8;
+/// Requests of each client in a second.
+const REQUESTS: u64 = 12;
 /// Seconds until the rotation; from there until the last client has the new key; and from the end of both that and
 /// the overlap until the end.
 const BEFORE: u64 = 60;
@@ -73,7 +73,7 @@ pub struct Summary {
     pub new_at_the_end: Result<(), Denied>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Counts {
     pub requests: u64,
     /// Granted in the overlap.
@@ -106,25 +106,33 @@ pub async fn run(overlap_secs: u64) -> Result<Summary, Failure> {
     for number in 1..=CLIENTS {
         clients.spawn(client(number, address, Arc::clone(&service), old.clone()));
     }
-    let new = timeout(Duration::from_secs(60), rotate_in_time(&service, &old)).await??;
-    let ended = timeout(Duration::from_secs(60), clients.join_all()).await?;
+    let counts = async {
+        let mut sum = Counts::default();
+        while let Some(counts) = clients.join_next().await {
+            sum = sum.plus(counts??);
+        }
+        Ok::<_, Failure>(sum)
+    };
+    let (new, counts) = tokio::try_join!(rotate_in_time(&service, &old), counts)?;
     server.abort();
 
-    let counts =
-        ended.into_iter().try_fold(Counts::default(), |sum, counts| counts.map(|counts| sum.plus(counts)))?;
     let old_after_overlap = service.ask(&old);
     service.clean_up();
     let (old_after_deletion, new_at_the_end) = (service.ask(&old), service.ask(&new));
     Ok(Summary { counts, old_after_overlap, old_after_deletion, new_at_the_end })
 }
 
-/// The owner of the key, in the dashboard.
+/// The clock, and the owner of the key in the dashboard.
 async fn rotate_in_time(service: &Service, old: &ApiKey) -> Result<ApiKey, Failure> {
-    while service.now() < START.saturating_add(BEFORE) {
-        sleep(Duration::from_millis(1)).await;
-    }
     let new = ApiKey::generate();
-    service.rotate(old.id(), &new)?;
+    for second in 0..service.duration() {
+        service.second.store(second, Ordering::SeqCst);
+        service.start_or_end.wait().await;
+        if second == BEFORE {
+            service.rotate(old.id(), &new)?;
+        }
+        service.start_or_end.wait().await;
+    }
     Ok(new)
 }
 
@@ -135,7 +143,6 @@ fn app(service: Arc<Service>) -> Router {
 }
 
 async fn memories(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    service.requests.fetch_add(1, Ordering::SeqCst);
     match service.check(&headers) {
         Ok(()) => "{\"data\":[],\"has_more\":false}".into_response(),
         Err(denied) => ErrorBody::from(denied).into_response(),
@@ -146,26 +153,30 @@ type Records = HashMap<KeyId, KeyRecord<String>>;
 
 struct Service {
     records: RwLock<Records>,
-    requests: AtomicU64,
     overlap_secs: u64,
-    rotation: OnceLock<Rotation>,
-}
-
-/// The new key and when it came, for the clients.
-struct Rotation {
-    new: ApiKey,
-    at: UnixTime,
+    /// The clock: seconds since the start.
+    second: AtomicU64,
+    /// All clients and the clock wait here for each other, before and after each second.
+    start_or_end: Barrier,
+    /// The new key, for the clients.
+    new: OnceLock<ApiKey>,
 }
 
 impl Service {
     fn new(key: &ApiKey, overlap_secs: u64) -> Self {
         let record = KeyRecord::new(key, "demo".to_owned(), Scope::READ);
         let records = RwLock::new(Records::from([(record.id, record)]));
-        Self { records, overlap_secs, requests: AtomicU64::new(0), rotation: OnceLock::new() }
+        let start_or_end = Barrier::new(CLIENTS as usize + 1);
+        Self { records, overlap_secs, second: AtomicU64::new(0), start_or_end, new: OnceLock::new() }
+    }
+
+    /// Seconds until the end.
+    fn duration(&self) -> u64 {
+        BEFORE + DEPLOYMENT.max(self.overlap_secs) + AFTER
     }
 
     fn now(&self) -> UnixTime {
-        START.saturating_add(self.requests.load(Ordering::SeqCst) / REQUESTS_PER_SECOND)
+        START.saturating_add(self.second.load(Ordering::SeqCst))
     }
 
     fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
@@ -188,7 +199,7 @@ impl Service {
         let successor =
             records.get_mut(&old).ok_or(Denied::unknown_key())?.rotate(new, at, self.overlap_secs)?;
         records.insert(successor.id, successor);
-        self.rotation.get_or_init(|| Rotation { new: new.clone(), at });
+        self.new.get_or_init(|| new.clone());
         Ok(())
     }
 
@@ -210,21 +221,21 @@ impl Service {
 async fn client(number: u64, address: SocketAddr, service: Arc<Service>, old: ApiKey) -> io::Result<Counts> {
     let mut connection = BufReader::new(TcpStream::connect(address).await?);
     let mut counts = Counts::default();
-    loop {
-        let rotation = service.rotation.get();
-        let since = rotation.map(|rotation| service.now().as_secs() - rotation.at.as_secs());
-        if since >= Some(DEPLOYMENT.max(service.overlap_secs) + AFTER) {
-            return Ok(counts);
+    for second in 0..service.duration() {
+        service.start_or_end.wait().await;
+        let since = second.checked_sub(BEFORE);
+        let new = service.new.get().filter(|_| since >= Some(DEPLOYMENT / CLIENTS * number));
+        let is_in_overlap = since.is_some_and(|since| since < service.overlap_secs);
+        for _ in 0..REQUESTS {
+            let is_granted = request(&mut connection, new.unwrap_or(&old)).await?;
+            counts.requests += 1;
+            counts.refused += u64::from(!is_granted);
+            counts.new_in_overlap += u64::from(is_granted && is_in_overlap && new.is_some());
+            counts.old_in_overlap += u64::from(is_granted && is_in_overlap && new.is_none());
         }
-        let new = rotation.filter(|_| since >= Some(DEPLOYMENT / CLIENTS * number));
-        let is_granted = request(&mut connection, new.map_or(&old, |rotation| &rotation.new)).await?;
-        counts.requests += 1;
-        counts.refused += u64::from(!is_granted);
-        if is_granted && since.is_some_and(|since| since < service.overlap_secs) {
-            counts.new_in_overlap += u64::from(new.is_some());
-            counts.old_in_overlap += u64::from(new.is_none());
-        }
+        service.start_or_end.wait().await;
     }
+    Ok(counts)
 }
 
 /// One request on a connection that is kept, and whether it was granted.

@@ -77,7 +77,7 @@ pub fn run(base_url: &str) -> Result<String, Failure> {
 /// could read a key that is sent without TLS.
 fn agent() -> Agent {
     let config = Agent::config_builder().max_redirects(0).proxy(None).http_status_as_error(false);
-    config.timeout_global(Some(Duration::from_secs(10))).build().into()
+    config.timeout_global(Some(Duration::from_secs(60))).build().into()
 }
 
 /// Without TLS a key must not leave the machine. `https` needs the feature `rustls` of ureq.

@@ -12,7 +12,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -25,6 +25,9 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 const CONFIG: &str = include_str!("../nginx.conf");
+
+/// Far longer than anything takes: a test fails, instead of hanging.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Paths that some server reads as another path. A key that may read and write memories must not pass with any.
 const TRICKS: [&str; 49] = [
@@ -456,7 +459,7 @@ impl Front {
         // One byte for each character: é is E9, as a client sends that has not encoded it.
         let bytes: Vec<u8> = head.chars().map(|character| u8::try_from(character).unwrap()).collect();
         let mut stream = TcpStream::connect(("127.0.0.1", self.nginx.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(&bytes).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -542,7 +545,8 @@ impl Nginx {
     }
 
     fn is_up(&mut self) -> bool {
-        for _ in 0..500 {
+        let start = Instant::now();
+        while start.elapsed() < DEADLINE {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }

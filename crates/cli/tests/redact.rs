@@ -34,7 +34,7 @@ fn it_streams() {
     for _ in 0..3 {
         write!(stdin, "key {} used. ", key.expose_secret()).unwrap();
         // A limit only lest a failure hang
-        assert_eq!(pieces.1.recv_timeout(Duration::from_secs(30)), Ok(expected.clone()));
+        assert_eq!(pieces.1.recv_timeout(Duration::from_secs(60)), Ok(expected.clone()));
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());

@@ -4,19 +4,17 @@ mod common;
 mod trouble;
 
 use std::io::{self, Write};
-use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Server;
+use common::{Server, wait};
 use ctx_key::ApiKey;
 use trouble::{
-    Fixture, Proxy, count, execute, id, insert, memory, number, postgres, second, sqlite, status, wait,
+    Fixture, LEASE, Proxy, assert_changes_within, counts, execute, id, insert, memory, number, postgres,
+    second, send_and_see_it_read, sqlite, status, wait_for_cache,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A second server on the database of the first.
 fn neighbour(fixture: &Fixture) -> Server {
@@ -24,18 +22,6 @@ fn neighbour(fixture: &Fixture) -> Server {
     let server = Server::start(&data);
     wait_for_cache(&server, &fixture.key());
     server
-}
-
-/// Until the server answers without the database.
-fn wait_for_cache(server: &Server, key: &str) {
-    wait(Duration::from_secs(5), || {
-        let before = counts(server);
-        status(server, key) == 200 && counts(server) == before
-    });
-}
-
-fn counts(server: &Server) -> (u64, u64) {
-    (count(server, "ctx_key_cache_misses_total"), count(server, "ctx_key_cache_bypasses_total"))
 }
 
 /// Revokes a key at one server, by turns in both ways, and says how long the other took it.
@@ -49,7 +35,7 @@ fn revoke_and_measure(fixture: &Fixture, other: &Server, turn: usize) -> Duratio
     } else {
         assert_eq!(fixture.server.send("POST", "/v1/key/revoke", Some(&key), None).0, 200);
     }
-    let delay = wait(SECOND, || status(other, &key) == 401);
+    let delay = assert_changes_within(LEASE, [200, 401], || status(other, &key));
     assert_eq!(status(&fixture.server, &key), 401);
     delay
 }
@@ -100,10 +86,12 @@ fn a_cut_connection_for_notifications_hides_no_revocation() {
                 thread::sleep(Duration::from_millis(70));
             }
         });
-        let delays = (0..10).map(|turn| revoke_and_measure(&fixture, &other, turn)).collect();
+        let are_enough = || cuts.load(Ordering::Relaxed) > 1;
+        let turns = (0..1000).take_while(|&turn| turn < 10 || !are_enough());
+        let delays = turns.map(|turn| revoke_and_measure(&fixture, &other, turn)).collect();
         tell("the same, with cut connections,", delays);
+        assert!(are_enough(), "nothing was cut");
     });
-    assert!(cuts.load(Ordering::Relaxed) > 1, "nothing was cut");
     wait_for_cache(&other, &fixture.key());
 }
 
@@ -120,9 +108,9 @@ fn a_change_by_plain_sql_is_heard() {
         }
         execute(&fixture.data, &format!("{change} WHERE id = '{}'", id(&key)));
         for server in [&fixture.server, &other] {
-            wait(SECOND, || {
+            assert_changes_within(LEASE, [200, 401], || {
                 let (status, shown) = server.send("GET", "/v1/key", Some(&key), None);
-                status == 401 || shown["scopes"][0] == "chats:write"
+                if shown["scopes"][0] == "chats:write" { 401 } else { status }
             });
         }
     }
@@ -141,51 +129,56 @@ fn a_frozen_connection_ends_the_trust_in_the_cache() {
 
     proxy.pause(true);
     assert_eq!(fixture.revoke(&revoked), 204);
-    thread::sleep(SECOND);
+    thread::sleep(2 * LEASE);
     for key in [&revoked, &kept, &revoked] {
-        let begin = Instant::now();
         let response = other.get("/v1/key", Some(key));
         assert_eq!(response.status(), 503, "granted from a cache that may be wrong");
         assert!(response.headers().contains_key("retry-after"));
-        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     }
     proxy.pause(false);
-    wait(Duration::from_secs(10), || {
+    wait(|| {
         assert_ne!(status(&other, &revoked), 200);
         status(&other, &kept) == 200
     });
     wait_for_cache(&other, &kept);
-    wait(Duration::from_secs(5), || status(&other, &revoked) == 401);
+    wait(|| status(&other, &revoked) == 401);
 }
 
 #[test]
 fn nothing_is_granted_after_the_answer_of_a_revocation() {
+    const CLIENTS: u64 = 8;
     let fixture = Fixture::new();
     for turn in 0..10 {
         let key = fixture.key();
         let last_grant = Mutex::new(Instant::now());
+        let (granted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
         let is_over = AtomicBool::new(false);
         let answered = thread::scope(|scope| {
             let _end = End(&is_over);
-            for _ in 0..8 {
+            for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     while !is_over.load(Ordering::Relaxed) {
                         let begin = Instant::now();
-                        if status(&fixture.server, &key) == 200 {
-                            let mut last = last_grant.lock().unwrap();
-                            *last = begin.max(*last);
+                        match status(&fixture.server, &key) {
+                            200 => {
+                                let mut last = last_grant.lock().unwrap();
+                                *last = begin.max(*last);
+                                granted.fetch_add(1, Ordering::Relaxed);
+                            }
+                            401 => drop(refused.fetch_add(1, Ordering::Relaxed)),
+                            _ => (),
                         }
                     }
                 });
             }
-            thread::sleep(Duration::from_millis(50));
+            wait(|| granted.load(Ordering::Relaxed) >= CLIENTS);
             if turn % 2 == 0 {
                 assert_eq!(fixture.revoke(&key), 204);
             } else {
                 assert_eq!(fixture.server.send("POST", "/v1/key/revoke", Some(&key), None).0, 200);
             }
             let answered = Instant::now();
-            thread::sleep(Duration::from_millis(100));
+            wait(|| refused.load(Ordering::Relaxed) >= 10 * CLIENTS);
             answered
         });
         assert!(*last_grant.lock().unwrap() <= answered, "a grant began after the answer");
@@ -199,30 +192,33 @@ fn a_revocation_counts_though_nobody_waits_for_its_answer() {
     let (data, key) = (&fixture.data, fixture.key());
     wait_for_cache(&fixture.server, &key);
     let hang_up = || {
-        let address = fixture.server.url.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).unwrap();
-        let head = format!(
-            "POST /v1/key/revoke HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
+        let request = format!(
+            "POST /v1/key/revoke HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
              content-length: 0\r\n\r\n"
         );
-        stream.write_all(head.as_bytes()).unwrap();
-        thread::sleep(Duration::from_millis(300));
-        drop(stream);
+        drop(send_and_see_it_read(&fixture.server, &request));
+        // so that the server sees it, too
         thread::sleep(Duration::from_millis(300));
     };
-    if data.is_postgres() {
-        let mut client = postgres(data);
-        let mut transaction = client.transaction().unwrap();
-        transaction.batch_execute("SELECT id FROM api_keys FOR UPDATE").unwrap();
-        hang_up();
-    } else {
-        let client = sqlite(data);
-        client.execute_batch("BEGIN EXCLUSIVE").unwrap();
-        hang_up();
-    }
+    let hang_up_behind_a_lock = || {
+        let begin = Instant::now();
+        if data.is_postgres() {
+            let mut client = postgres(data);
+            let mut transaction = client.transaction().unwrap();
+            transaction.batch_execute("SELECT id FROM api_keys FOR UPDATE").unwrap();
+            hang_up();
+        } else {
+            let client = sqlite(data);
+            client.execute_batch("BEGIN EXCLUSIVE").unwrap();
+            hang_up();
+        }
+        begin.elapsed()
+    };
+    // after two seconds behind a lock, the server gives up
+    while hang_up_behind_a_lock() > Duration::from_secs(1) {}
     let sql = format!("SELECT revoked_at FROM api_keys WHERE id = '{}'", id(&key));
-    wait(Duration::from_secs(5), || number(data, &sql).is_some());
-    wait(SECOND, || status(&fixture.server, &key) == 401);
+    wait(|| number(data, &sql).is_some());
+    wait(|| status(&fixture.server, &key) == 401);
 }
 
 #[test]
@@ -244,10 +240,14 @@ fn unknown_keys_push_out_no_known_one_and_fill_no_memory() {
     };
     let (half, full) = (guess(5_000), guess(5_000));
     assert!(full < half + (16 << 20), "from {half} to {full} bytes");
-    // of 10,000 others, some were read past the cache if the listener was late once
-    let before = counts(&fixture.server);
-    assert_eq!(status(&fixture.server, &key), 200);
-    assert_eq!(counts(&fixture.server), before, "the known key was pushed out");
+    // a record that is read past the cache, because the listener is late, shows nothing
+    wait(|| {
+        let (misses, bypasses) = counts(&fixture.server);
+        assert_eq!(status(&fixture.server, &key), 200);
+        let (misses_after, bypasses_after) = counts(&fixture.server);
+        assert_eq!(misses_after, misses, "the known key was pushed out");
+        bypasses_after == bypasses
+    });
 }
 
 #[test]
@@ -257,8 +257,8 @@ fn a_key_that_was_asked_for_too_early_works_once_it_exists() {
     assert_eq!(status(&fixture.server, key.expose_secret()), 401);
     insert(&fixture.data, &fixture.project, &key);
     // PostgreSQL tells of it; SQLite has one writer, so that a key by hand is found when the time of the answer is over
-    let limit = if fixture.data.is_postgres() { SECOND } else { Duration::from_secs(6) };
-    wait(limit, || status(&fixture.server, key.expose_secret()) == 200);
+    let limit = if fixture.data.is_postgres() { LEASE } else { Duration::from_secs(5) };
+    assert_changes_within(limit, [401, 200], || status(&fixture.server, key.expose_secret()));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn uses_are_written_down_soon_and_at_the_end() {
     for _ in 0..100 {
         assert_eq!(status(&fixture.server, &soon), 200);
     }
-    wait(Duration::from_secs(8), || number(&fixture.data, &sql(&soon)).is_some());
+    wait(|| number(&fixture.data, &sql(&soon)).is_some());
     assert_eq!(status(&fixture.server, &late), 200);
     let Fixture { server, data, .. } = fixture;
     server.stop();

@@ -39,21 +39,29 @@ fn check_settings(sh: &Shell, pooler: &str) -> Result<()> {
     Ok(())
 }
 
-/// Sends two statements in each of many sessions, all of them open until the last answer. In session mode, a session beyond
-/// the pool's size would never be answered.
+/// Opens a transaction in as many sessions as the pool has connections: each keeps one for itself. Then sends a statement in
+/// each of many sessions, all of them open until the last answer: in session mode, one beyond the pool's size would never be
+/// answered.
 fn check_backends(sh: &Shell, database: &str) -> Result<()> {
     let mut sessions = (0..SESSIONS).map(|_| Session::open(sh, database)).collect::<Result<Vec<_>>>()?;
-    let mut backends = BTreeSet::new();
-    for _ in 0..2 {
-        sessions.iter_mut().try_for_each(Session::ask)?;
-        for session in &mut sessions {
-            backends.insert(session.answer()?);
-        }
-    }
-    let count = backends.len();
-    ensure!((2..=POOL_SIZE).contains(&count), "{SESSIONS} sessions share {count} server connections");
-    println!("{SESSIONS} sessions share {count} server connections");
+    let in_transactions = &mut sessions[..POOL_SIZE];
+    let backends = ask_all(in_transactions, "BEGIN; SELECT pg_backend_pid();")?;
+    ensure!(
+        backends.len() == POOL_SIZE,
+        "{POOL_SIZE} transactions have {} server connections",
+        backends.len()
+    );
+    ask_all(in_transactions, "COMMIT; SELECT 0;")?;
+    let shared = ask_all(&mut sessions, "SELECT pg_backend_pid();")?;
+    ensure!(shared.is_subset(&backends), "the pool has more than {POOL_SIZE} server connections");
+    println!("{SESSIONS} sessions share {POOL_SIZE} server connections");
     Ok(())
+}
+
+/// Sends the statements in each session, and then reads the answers.
+fn ask_all(sessions: &mut [Session], statements: &str) -> Result<BTreeSet<u32>> {
+    sessions.iter_mut().try_for_each(|session| session.ask(statements))?;
+    sessions.iter_mut().map(Session::answer).collect()
 }
 
 /// A session of psql.
@@ -70,10 +78,9 @@ impl Session {
         Ok(Self { psql, answers })
     }
 
-    fn ask(&mut self) -> Result<()> {
+    fn ask(&mut self, statements: &str) -> Result<()> {
         let input = self.psql.stdin.as_mut().context("no pipe")?;
-        // long enough for the statements of all sessions to meet
-        writeln!(input, "SELECT pg_backend_pid() FROM pg_sleep(0.1);").context("psql has ended")
+        writeln!(input, "{statements}").context("psql has ended")
     }
 
     fn answer(&mut self) -> Result<u32> {
@@ -99,7 +106,7 @@ fn check_end() -> Result<()> {
         lines?.iter().filter_map(|line| Some(line.split_once('@')?.1.to_owned())).collect();
     ensure!(addresses.len() == 2, "two servers do not start");
     let runs = || addresses.iter().any(|address| TcpStream::connect(address).is_ok());
-    for _ in 0..100 {
+    for _ in 0..600 {
         if !runs() {
             println!("the servers end when this program is killed");
             return Ok(());

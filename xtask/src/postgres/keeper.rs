@@ -86,7 +86,7 @@ impl Servers {
         let start = Instant::now();
         while !answers() {
             let log = sh.read_file("pgbouncer.log").unwrap_or_default();
-            let has_failed = log.contains("FATAL") || start.elapsed() > Duration::from_secs(10);
+            let has_failed = log.contains("FATAL") || start.elapsed() > Duration::from_secs(60);
             ensure!(!has_failed, "PgBouncer does not answer: {log}");
             sleep(Duration::from_millis(50));
         }

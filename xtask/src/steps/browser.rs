@@ -39,8 +39,9 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     let _there = sh.push_dir(folder.path());
     cmd!(sh, "npm ci --ignore-scripts --silent").run()?;
     let _path = sh.push_env("PATH", path_with_node(sh, folder.path())?);
-    // one file at a time: a browser and its server are enough for a small machine
-    cmd!(sh, "node --test --test-concurrency=1 --test-timeout=120000 {files...}").run()?;
+    // one file at a time: a browser and its server are enough for a small machine; the time-out is far longer than a file
+    // takes
+    cmd!(sh, "node --test --test-concurrency=1 --test-timeout=1200000 {files...}").run()?;
     Ok(())
 }
 

@@ -107,7 +107,7 @@ impl Server {
         let process = Background::start(sh, &program, arguments, Stdio::null())?;
         let start = Instant::now();
         while TcpStream::connect(address).is_err() {
-            ensure!(start.elapsed() < Duration::from_secs(10), "{} does not start", program.display());
+            ensure!(start.elapsed() < Duration::from_secs(60), "{} does not start", program.display());
             sleep(Duration::from_millis(100));
         }
         Ok(Self { process, address: address.to_owned() })

@@ -207,19 +207,18 @@ test("a double click on Create sends one form, and shows its key", () =>
   dashboard.asOwner(async (page) => {
     const before = await countKeys(page);
     const dialog = await fillForm(page, { name: "double click" });
-    let sent = 0;
-    await page.route("**/keys", async (route) => {
-      sent += 1;
-      // so that the second click comes before the answer
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      await route.continue().catch(() => {});
-    });
+    const sent = [];
+    let send;
+    const first = new Promise((resolve) => (send = resolve));
+    await page.route("**/keys", (route) => send(sent.push(route)));
     const { x, y } = await createButton(dialog).boundingBox();
     await page.mouse.click(x + 5, y + 5);
-    await page.waitForTimeout(100);
+    await first;
     await page.mouse.click(x + 5, y + 5);
+    // the answer comes after the second click
+    for (const route of sent) await route.continue().catch(() => {});
     const key = await shownKey(page);
-    assert.equal(sent, 1);
+    assert.equal(sent.length, 1);
     await page.unrouteAll();
     assert.equal((await dashboard.present(key)).status, 200);
     assert.equal(await countKeys(page), before + 1);

@@ -53,7 +53,8 @@ class Dashboard {
   /** The same with a page that has no cookies. */
   async asStranger(work, { mayComplain = false, ...options } = {}) {
     const context = await this.browser.newContext({ baseURL: this.url, ...options });
-    context.setDefaultTimeout(10_000);
+    // far longer than anything takes: a test fails, instead of hanging
+    context.setDefaultTimeout(60_000);
     const complaints = listen(context);
     try {
       await work(await context.newPage(), context);

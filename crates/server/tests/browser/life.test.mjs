@@ -97,7 +97,7 @@ test("the list masks keys, and says when one was last used", () =>
     assert.ok(!(await page.content()).includes(key.slice(16)));
     // uses are written down every five seconds
     for (let seconds = 0; (await cellOf(page, "used", "Last used")) === "Never"; seconds += 1) {
-      assert.ok(seconds < 10, "the use is not written down");
+      assert.ok(seconds < 60, "the use is not written down");
       await page.waitForTimeout(1_000);
       await page.reload();
     }

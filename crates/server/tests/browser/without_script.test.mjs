@@ -74,7 +74,7 @@ test("a double click on Create makes one key", () =>
     const before = await countKeys(page);
     const dialog = await fillForm(page, { name: "double click" });
     await createButton(dialog).dblclick();
-    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.waitForURL("**/keys");
     assert.equal(await countKeys(page), before + 1);
   }));
 

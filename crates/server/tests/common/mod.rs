@@ -2,10 +2,10 @@
 //! names a PostgreSQL server as `postgres://user@host:port`, on a new database there.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,6 +14,9 @@ use ureq::http::Response;
 
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "a long enough password";
+
+/// Far longer than anything takes that is waited for: a test fails, instead of hanging.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where a server's data is, for several servers one after the other, or at once.
 pub struct Data {
@@ -64,12 +67,17 @@ impl Server {
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let url = lines.next().expect("its URL").expect("its URL");
         let mut server = Self { process, url, set_up_link: None, agent: agent() };
-        if server.get("/healthz", None).status() == 200 && !server.has_accounts(data) {
+        if !server.has_accounts(data) {
             server.set_up_link = lines.nth(1).map(|line| line.expect("a link"));
         }
         // so that its pipe never fills
         thread::spawn(move || lines.for_each(drop));
         server
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     fn has_accounts(&self, data: &Data) -> bool {
@@ -172,9 +180,26 @@ pub fn agent() -> Agent {
         .http_status_as_error(false)
         .max_redirects(0)
         .allow_non_standard_methods(true)
-        .timeout_global(Some(Duration::from_secs(30)))
+        .timeout_global(Some(DEADLINE))
         .build()
         .into()
+}
+
+/// Reads one answer with a `content-length`, and no more.
+pub fn read_answer(stream: &mut impl Read) -> io::Result<String> {
+    let (mut answer, mut length) = (Vec::new(), None);
+    while length != Some(answer.len()) {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        answer.extend(byte);
+        if answer.ends_with(b"\r\n\r\n") && length.is_none() {
+            let head = str::from_utf8(&answer).expect("UTF-8");
+            let rest = head.split("\r\ncontent-length: ").nth(1).expect("a length");
+            let body: usize = rest.lines().next().and_then(|length| length.parse().ok()).expect("a number");
+            length = Some(answer.len() + body);
+        }
+    }
+    Ok(String::from_utf8(answer).expect("UTF-8"))
 }
 
 /// What is left of a stream.
@@ -182,4 +207,77 @@ pub fn rest(mut stream: impl Read) -> String {
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text);
     text
+}
+
+/// Waits until something is true.
+#[track_caller]
+pub fn wait(is_true: impl FnMut() -> bool) {
+    assert!(becomes(is_true), "not within {DEADLINE:?}");
+}
+
+/// Returns whether something becomes true.
+pub fn becomes(mut is_true: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    while !is_true() {
+        if begin.elapsed() > DEADLINE {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    true
+}
+
+/// Asserts what the server does only within `limit`. An attempt that fails after more time shows that the machine is slow, and
+/// is repeated.
+#[track_caller]
+pub fn assert_within(limit: Duration, mut attempt: impl FnMut() -> Result<(), String>) {
+    for attempts_left in (0..10).rev() {
+        let begin = Instant::now();
+        let Err(failure) = attempt() else { return };
+        assert!(begin.elapsed() >= limit && attempts_left > 0, "after {:?}: {failure}", begin.elapsed());
+    }
+}
+
+/// The attempts to sign in that count for one account or one address.
+pub struct Attempts {
+    /// How many there may be at once, and in each minute.
+    quota: u64,
+    passed: u64,
+    begin: Instant,
+}
+
+impl Attempts {
+    /// Of somebody who has not tried before.
+    pub fn new(quota: u64) -> Self {
+        Self { quota, passed: 0, begin: Instant::now() }
+    }
+
+    /// Sends attempts until one is refused with 429, and asserts that the others get the status `passed`, and are no more
+    /// than the quota and what is refilled in the meantime: the machine may be slow.
+    ///
+    /// `attempt` returns the status of an answer and its `Retry-After`.
+    #[track_caller]
+    pub fn until_refused(&mut self, passed: u16, attempt: impl Fn() -> (u16, Option<String>) + Sync) {
+        loop {
+            // at once, as hashing the passwords takes time
+            let answers: Vec<_> = thread::scope(|scope| {
+                let sent: Vec<_> = (0..self.quota + 5).map(|_| scope.spawn(&attempt)).collect();
+                sent.into_iter().map(|answer| answer.join().expect("an answer")).collect()
+            });
+            let (refused, others): (Vec<_>, Vec<_>) = answers.iter().partition(|(status, _)| *status == 429);
+            assert!(others.iter().all(|answer| **answer == (passed, None)), "{others:?}");
+            self.passed += others.len() as u64;
+            let refilled = self.begin.elapsed().as_secs() * self.quota / 60;
+            assert!(self.passed <= self.quota + refilled, "{} attempts passed", self.passed);
+            let is_time = |seconds: u64| (1..=60 / self.quota + 1).contains(&seconds);
+            for (_, retry_after) in &refused {
+                let seconds = retry_after.as_ref().and_then(|seconds| seconds.parse().ok());
+                assert!(seconds.is_some_and(is_time), "{retry_after:?}");
+            }
+            if !refused.is_empty() {
+                break;
+            }
+        }
+        assert!(self.passed >= self.quota, "{} attempts passed", self.passed);
+    }
 }

@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use tempfile::TempDir;
 
-use crate::common::{Data, Server};
+use crate::common::{DEADLINE, Data, Server, read_answer, wait};
+
+/// No process grants a key later after another one has answered its revocation.
+pub const LEASE: Duration = Duration::from_millis(500);
 
 /// A server with an account, signed in.
 pub struct Fixture {
@@ -71,18 +74,55 @@ pub fn id(key: &str) -> String {
     ApiKey::parse(key).expect("a key").id().as_str().to_owned()
 }
 
-/// How long it took until something was true, at most `limit`.
-pub fn wait(limit: Duration, mut is_true: impl FnMut() -> bool) -> Duration {
+/// Asks until the answer is `new`, and asserts that no request that begins later than `limit` is answered with `old`.
+/// Returns how long it took.
+///
+/// Requests are judged by when they begin. A slow machine sends fewer of them, and finds less, but never fails.
+#[track_caller]
+pub fn assert_changes_within(
+    limit: Duration,
+    [old, new]: [u16; 2],
+    mut ask: impl FnMut() -> u16,
+) -> Duration {
     let begin = Instant::now();
-    while !is_true() {
-        assert!(begin.elapsed() < limit, "not within {limit:?}");
-        thread::sleep(Duration::from_millis(2));
-    }
+    wait(|| {
+        let asked_after = begin.elapsed();
+        let answer = ask();
+        assert!(answer != old || asked_after <= limit, "{old} to a request that began {asked_after:?} later");
+        answer == new
+    });
     begin.elapsed()
 }
 
+/// Sends a request, or its begin, and returns the connection when the server has read it.
+///
+/// Another request goes before it in the same packet. When the server has answered that one, it has read both, and handles
+/// the second before it looks at the connection again.
+pub fn send_and_see_it_read(server: &Server, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a time limit");
+    let both = format!("GET /v1/key HTTP/1.1\r\nhost: localhost\r\n\r\n{request}");
+    stream.write_all(both.as_bytes()).expect("a server that reads");
+    let answer = read_answer(&mut stream).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    stream
+}
+
+/// Until the server answers without the database.
+pub fn wait_for_cache(server: &Server, key: &str) {
+    wait(|| {
+        let before = counts(server);
+        status(server, key) == 200 && counts(server) == before
+    });
+}
+
+/// Records that were read into the cache, and past it.
+pub fn counts(server: &Server) -> (u64, u64) {
+    (count(server, "ctx_key_cache_misses_total"), count(server, "ctx_key_cache_bypasses_total"))
+}
+
 /// A counter of `/metrics`.
-pub fn count(server: &Server, name: &str) -> u64 {
+fn count(server: &Server, name: &str) -> u64 {
     let mut response = server.get("/metrics", None);
     let text = response.body_mut().read_to_string().expect("a text");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -110,7 +150,7 @@ pub fn second(url: String) -> Data {
 
 pub fn sqlite(data: &Data) -> rusqlite::Connection {
     let client = rusqlite::Connection::open(database_file(data)).expect("the database");
-    client.busy_timeout(Duration::from_secs(10)).expect("a time limit");
+    client.busy_timeout(DEADLINE).expect("a time limit");
     client
 }
 
