@@ -40,8 +40,12 @@ impl ApiKey {
     /// # Ok::<(), ctx_key::OsRngError>(())
     /// ```
     pub fn try_generate() -> Result<Self, OsRngError> {
-        Self::from_random(getrandom::fill).map_err(OsRngError)
+        Self::from_random(fill)
     }
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), OsRngError> {
+    getrandom::fill(bytes).map_err(OsRngError)
 }
 
 /// Error of an operating system that supplied no random bytes. No key was generated.
@@ -78,6 +82,21 @@ mod tests {
     use super::*;
     use std::format;
     use std::string::ToString;
+
+    /// A key does not show the low 27 bits of each of its seven words. A wrong alarm has a probability below 2⁻⁵⁴.
+    #[test]
+    fn every_bit_is_filled() {
+        let (mut ones, mut zeros) = ([0_u8; 56], [0_u8; 56]);
+        for _ in 0..64 {
+            let mut bytes = [0; 56];
+            fill(&mut bytes).unwrap();
+            for ((ones, zeros), byte) in ones.iter_mut().zip(&mut zeros).zip(bytes) {
+                *ones |= byte;
+                *zeros |= !byte;
+            }
+        }
+        assert_eq!((ones, zeros), ([0xff; 56], [0xff; 56]));
+    }
 
     #[test]
     fn the_text_gives_the_cause() {

@@ -4,10 +4,10 @@
 mod common;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::io::{self, Write};
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::ops::{Range, RangeInclusive};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use common::{KEY, models, vectors};
@@ -260,25 +260,306 @@ fn what_is_undecided_is_held_and_what_is_decided_is_not() {
     }
 }
 
-/// A sink that panics may have taken what it was given: dropping the writer must not give it again.
-#[test]
-fn dropping_after_a_panic_repeats_nothing() {
-    struct Panics(Shared);
-    impl Write for Panics {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.write_all(bytes)?;
-            panic!("after it was written");
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+// ---- a sink that fails
+
+/// Every stable kind of error.
+const KINDS: [ErrorKind; 39] = [
+    ErrorKind::AddrInUse,
+    ErrorKind::AddrNotAvailable,
+    ErrorKind::AlreadyExists,
+    ErrorKind::ArgumentListTooLong,
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionReset,
+    ErrorKind::CrossesDevices,
+    ErrorKind::Deadlock,
+    ErrorKind::DirectoryNotEmpty,
+    ErrorKind::ExecutableFileBusy,
+    ErrorKind::FileTooLarge,
+    ErrorKind::HostUnreachable,
+    ErrorKind::Interrupted,
+    ErrorKind::InvalidData,
+    ErrorKind::InvalidFilename,
+    ErrorKind::InvalidInput,
+    ErrorKind::IsADirectory,
+    ErrorKind::NetworkDown,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::NotADirectory,
+    ErrorKind::NotConnected,
+    ErrorKind::NotFound,
+    ErrorKind::NotSeekable,
+    ErrorKind::Other,
+    ErrorKind::OutOfMemory,
+    ErrorKind::PermissionDenied,
+    ErrorKind::QuotaExceeded,
+    ErrorKind::ReadOnlyFilesystem,
+    ErrorKind::ResourceBusy,
+    ErrorKind::StaleNetworkFileHandle,
+    ErrorKind::StorageFull,
+    ErrorKind::TimedOut,
+    ErrorKind::TooManyLinks,
+    ErrorKind::UnexpectedEof,
+    ErrorKind::Unsupported,
+    ErrorKind::WouldBlock,
+    ErrorKind::WriteZero,
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Error(ErrorKind),
+    TakesNothing,
+    TakesOneByte,
+    /// The sink takes the bytes, and then panics.
+    Panics,
+}
+
+/// Every fault but a panic.
+fn faults() -> impl Iterator<Item = Fault> {
+    KINDS.into_iter().map(Fault::Error).chain([Fault::TakesNothing, Fault::TakesOneByte])
+}
+
+/// A sink with a fault at some of its calls.
+#[derive(Clone, Default)]
+struct Sink {
+    fault: Option<Fault>,
+    faulty: Range<usize>,
+    state: Rc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Cell<usize>,
+    taken: RefCell<Vec<u8>>,
+    /// The last call was a flush without a fault.
+    flushed: Cell<bool>,
+}
+
+impl Sink {
+    fn new(fault: Fault, faulty: Range<usize>) -> Self {
+        Self { fault: Some(fault), faulty, ..Self::default() }
+    }
+
+    /// Counts a call, and returns its fault.
+    fn call(&self) -> Option<Fault> {
+        self.state.flushed.set(false);
+        let call = self.state.calls.replace(self.state.calls.get() + 1);
+        self.fault.filter(|_| self.faulty.contains(&call))
+    }
+
+    fn taken(&self) -> Vec<u8> {
+        self.state.taken.borrow().clone()
+    }
+
+    /// Returns whether no call from now on stops the writer.
+    fn is_sound(&self) -> bool {
+        let goes_on =
+            matches!(self.fault, None | Some(Fault::TakesOneByte | Fault::Error(ErrorKind::Interrupted)));
+        goes_on || self.state.calls.get() >= self.faulty.end
+    }
+
+    fn assert_is_of_sink(&self, error: &io::Error) {
+        match self.fault {
+            Some(Fault::Error(kind)) => {
+                assert_eq!((error.kind(), &*error.to_string()), (kind, "of the sink"))
+            }
+            fault => assert_eq!((fault, error.kind()), (Some(Fault::TakesNothing), ErrorKind::WriteZero)),
         }
     }
-    // in the second, the writer holds what follows
-    for (text, taken) in [(KEY, "ctx_8aspm4G7VmSU***"), ("ctx_8aspctx_", "ctx_8asp")] {
-        let sink = Shared::default();
-        let mut writer = RedactingWriter::new(Panics(sink.clone()));
-        assert!(catch_unwind(AssertUnwindSafe(|| writer.write_all(text.as_bytes()))).is_err());
-        drop(writer);
-        assert_eq!(sink.0.take(), taken.as_bytes());
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let fault = self.call();
+        let taken = match fault {
+            Some(Fault::Error(kind)) => return Err(io::Error::new(kind, "of the sink")),
+            Some(Fault::TakesNothing) => 0,
+            Some(Fault::TakesOneByte) => bytes.len().min(1),
+            Some(Fault::Panics) | None => bytes.len(),
+        };
+        self.state.taken.borrow_mut().extend(&bytes[..taken]);
+        if fault == Some(Fault::Panics) {
+            resume_unwind(Box::new(()));
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(Fault::Error(kind)) = self.call() {
+            return Err(io::Error::new(kind, "of the sink"));
+        }
+        self.state.flushed.set(true);
+        Ok(())
+    }
+}
+
+type Writer = RedactingWriter<Sink>;
+
+/// A method that writes, and whether its error says that nothing of the piece was accepted.
+type Method = (&'static str, bool, fn(&mut Writer, &str) -> io::Result<usize>);
+
+/// The end of a writer.
+type End = (&'static str, fn(Writer) -> io::Result<()>);
+
+const FINISH: &str = "pub fn ctx_key::scan::RedactingWriter<W>::finish(self) -> std::io::error::Result<W>";
+const IMPL_WRITE: &str = "impl<W: std::io::Write> std::io::Write for ctx_key::scan::RedactingWriter<W>";
+
+#[rustfmt::skip] // a line for each
+const METHODS: [Method; 4] = [
+    ("pub fn ctx_key::scan::RedactingWriter<W>::write(&mut self, &[u8]) -> std::io::error::Result<usize>", true, |writer, text| writer.write(text.as_bytes())),
+    (IMPL_WRITE, true, |writer, text| writer.write_vectored(&halves(text).map(|half| IoSlice::new(half.as_bytes())))),
+    (IMPL_WRITE, false, |writer, text| writer.write_all(text.as_bytes()).map(|()| text.len())),
+    (IMPL_WRITE, false, |writer, text| { let [a, b] = halves(text); write!(writer, "{a}{b}").map(|()| text.len()) }),
+];
+
+#[rustfmt::skip] // a line for each
+const ENDS: [End; 2] = [
+    (FINISH, |writer| writer.finish().map(drop)),
+    ("impl<W: std::io::Write> core::ops::drop::Drop for ctx_key::scan::RedactingWriter<W>", |writer| { drop(writer); Ok(()) }),
+];
+
+fn halves(text: &str) -> [&str; 2] {
+    let (first, second) = text.split_at(text.len() / 2);
+    [first, second]
+}
+
+/// What a caller writes, by which method, in pieces of which length, and how it ends.
+struct Caller {
+    text: &'static str,
+    piece: usize,
+    flushes: bool,
+    method: Method,
+    end: End,
+    /// For the first bytes of the text, in each number: their redaction, and how much of it is decided.
+    redacted: Vec<(Vec<u8>, usize)>,
+}
+
+/// Bytes that were accepted, as far as the caller knows, and the error that stopped it.
+type Written = (RangeInclusive<usize>, io::Result<()>);
+
+impl Caller {
+    fn all() -> Vec<Self> {
+        let texts = [
+            "key=ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9; ctx ctx_8asp",
+            "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEctx_8aspm4G7VmSUfOoD6V1vrORcmn0iS",
+            "nothing to hide: cctx_8ctx_no\n",
+        ];
+        let mut callers = Vec::new();
+        for (text, (piece, flushes)) in texts.into_iter().flat_map(|text| {
+            [(1, true), (7, true), (7, false), (100, true), (100, false)].map(|pieces| (text, pieces))
+        }) {
+            for (method, end) in METHODS.into_iter().flat_map(|method| ENDS.map(|end| (method, end))) {
+                let redacted =
+                    (0..=text.len()).map(|end| redacted_and_decided(&text.as_bytes()[..end])).collect();
+                callers.push(Self { text, piece, flushes, method, end, redacted });
+            }
+        }
+        callers
+    }
+
+    /// Writes the text until an error, or tries again after each.
+    fn write(&self, writer: &mut Writer, sink: &Sink, retries: bool) -> Written {
+        let (_, is_exact, write) = self.method;
+        let mut accepted = 0;
+        while accepted < self.text.len() {
+            let end = self.text.len().min((accepted / self.piece + 1) * self.piece);
+            match write(writer, &self.text[accepted..end]) {
+                Ok(0) if !retries => return (accepted..=accepted, Err(ErrorKind::WriteZero.into())),
+                Ok(count) => accepted += count,
+                Err(_) if retries => {}
+                Err(error) => return (accepted..=if is_exact { accepted } else { end }, Err(error)),
+            }
+            while self.flushes
+                && let Err(error) = writer.flush()
+            {
+                if !retries {
+                    return (accepted..=accepted, Err(error));
+                }
+            }
+            if self.flushes {
+                let (_, decided) = self.redacted[accepted];
+                assert!(sink.state.flushed.get() && sink.taken().len() >= decided);
+            }
+        }
+        (accepted..=accepted, Ok(()))
+    }
+
+    /// Asserts what a caller relies on. Returns the number of calls of the sink.
+    fn assert_nothing_is_lost(&self, sink: &Sink, retries: bool) -> usize {
+        let mut writer = RedactingWriter::new(sink.clone());
+        let (accepted, written) = self.write(&mut writer, sink, retries);
+        assert!(self.redacted[self.text.len()].0.starts_with(&sink.taken()));
+        match written {
+            Ok(()) => assert_eq!(accepted, self.text.len()..=self.text.len()),
+            Err(error) => sink.assert_is_of_sink(&error),
+        }
+        let sound = sink.is_sound();
+        let ended = self.end.1(writer);
+        let taken = sink.taken();
+        let mut redactions = self.redacted[accepted].iter();
+        // Dropping hides the error after which nothing is tried again.
+        if sound || (ended.is_ok() && self.end.0 == FINISH) {
+            assert!(ended.is_ok() && redactions.any(|(redacted, _)| *redacted == taken));
+        } else {
+            assert!(redactions.any(|(redacted, _)| redacted.starts_with(&taken)));
+            ended.unwrap_or_else(|error| sink.assert_is_of_sink(&error));
+        }
+        sink.state.calls.get()
+    }
+}
+
+/// Returns the redaction of a text, and how much of it is decided: all but what is shown of the longest end that may be
+/// the start of a run.
+fn redacted_and_decided(text: &[u8]) -> (Vec<u8>, usize) {
+    let may_start = |end: &[u8]| {
+        let is_short = |run: &[u8]| run.len() < 30 && run.iter().all(u8::is_ascii_alphanumeric);
+        b"ctx_".starts_with(end) || end.strip_prefix(b"ctx_").is_some_and(is_short)
+    };
+    let start = (0..=text.len()).find(|&start| may_start(&text[start..])).unwrap();
+    let shown = models::hidden(text)[start..].iter().filter(|hidden| !**hidden).count();
+    let redacted = models::redact(text);
+    let decided = redacted.len() - shown;
+    (redacted, decided)
+}
+
+/// A sink that fails once, several times or for ever, from each of its calls on, with each kind of error, under a caller
+/// that stops and one that tries again.
+#[test]
+fn no_error_of_the_sink_loses_or_repeats_a_byte() {
+    for caller in Caller::all() {
+        let calls = caller.assert_nothing_is_lost(&Sink::default(), false);
+        for (call, fault) in (0..calls).flat_map(|call| faults().map(move |fault| (call, fault))) {
+            // An interrupted write is tried again as long as it is interrupted, as `write_all` does.
+            let ends = fault == Fault::Error(ErrorKind::Interrupted);
+            for faulty in [call..call + 1, call..call + 2, call..if ends { call + 3 } else { usize::MAX }] {
+                for retries in [false, true] {
+                    let (_, is_exact, _) = caller.method;
+                    if retries && !(is_exact && faulty.end < usize::MAX) {
+                        continue;
+                    }
+                    let sink = Sink::new(fault, faulty.clone());
+                    let check = || caller.assert_nothing_is_lost(&sink, retries);
+                    assert!(catch_unwind(AssertUnwindSafe(check)).is_ok(), "{fault:?} at {faulty:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A sink that panicked may have taken what it was given: dropping the writer must not give it again.
+#[test]
+fn no_panic_of_the_sink_repeats_a_byte() {
+    for caller in Caller::all() {
+        let calls = caller.assert_nothing_is_lost(&Sink::default(), false);
+        for call in 0..calls {
+            let sink = Sink::new(Fault::Panics, call..call + 1);
+            let mut writer = RedactingWriter::new(sink.clone());
+            let write = || caller.write(&mut writer, &sink, false);
+            let panicked = catch_unwind(AssertUnwindSafe(write)).is_err();
+            let taken = sink.taken();
+            let _ = catch_unwind(AssertUnwindSafe(|| caller.end.1(writer)));
+            assert!(caller.redacted[caller.text.len()].0.starts_with(&sink.taken()));
+            assert!(!panicked || caller.end.0 == FINISH || sink.taken() == taken);
+        }
     }
 }

@@ -76,8 +76,8 @@ pub(crate) fn finds(text: &[u8]) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// Hides a byte if it stands after `ctx_`, twelve or more digits, and in a run of thirty.
-pub(crate) fn redact(text: &[u8]) -> Vec<u8> {
+/// Returns which bytes are hidden: those after `ctx_`, twelve or more digits, and in a run of thirty.
+pub(crate) fn hidden(text: &[u8]) -> Vec<bool> {
     let mut hidden = vec![false; text.len()];
     for start in 0..text.len() {
         let run = text[start..].strip_prefix(b"ctx_").unwrap_or_default();
@@ -86,6 +86,12 @@ pub(crate) fn redact(text: &[u8]) -> Vec<u8> {
             hidden[start + 16..start + 4 + length].fill(true);
         }
     }
+    hidden
+}
+
+/// Writes `***` in place of each run of hidden bytes.
+pub(crate) fn redact(text: &[u8]) -> Vec<u8> {
+    let hidden = hidden(text);
     let mut shown = Vec::new();
     for (index, &byte) in text.iter().enumerate() {
         match hidden[index] {
