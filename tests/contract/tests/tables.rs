@@ -57,10 +57,13 @@ const TABLES: &[Table] = &[
                 "pub fn ctx_key::Denied::to_header_value(&self, &str) -> http::header::value::HeaderValue",
                 OWNED,
             ),
+            ("pub fn ctx_key::scan::Match<'h>::id(&self) -> ctx_key::KeyId", BY_FIND_ITER),
+            ("pub fn ctx_key::scan::Match<'h>::key(&self) -> ctx_key::ApiKey", BY_FIND_ITER),
         ],
     },
 ];
 
+const BY_FIND_ITER: &str = "the case of find_iter calls it";
 const OWNED: &str = "it takes or returns owned text";
 
 fn is_function(item: &str) -> bool {
