@@ -86,3 +86,23 @@ pub enum SourceError {
     /// Anything else, such as a table that is missing.
     Unexpected(Box<dyn Error + Send + Sync>),
 }
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("the database is busy: try again"),
+            Self::Unavailable(cause) => write!(f, "the database is unavailable: {cause}"),
+            Self::Corrupt(id) => write!(f, "the row of key {id} is not a record: repair or delete it"),
+            Self::Unexpected(cause) => write!(f, "unexpected answer of the database: {cause}"),
+        }
+    }
+}
+
+impl Error for SourceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unavailable(cause) | Self::Unexpected(cause) => Some(cause.as_ref()),
+            Self::Busy | Self::Corrupt(_) => None,
+        }
+    }
+}
