@@ -159,6 +159,20 @@ impl Fixture {
         ids
     }
 
+    /// Answers look-ups until no request waits for one, and returns their ids.
+    pub(crate) async fn look_up_all(&mut self) -> Vec<KeyId> {
+        let mut ids = Vec::new();
+        settle().await;
+        while let Ok(look_up) = self.look_ups.try_recv() {
+            ids.extend_from_slice(&look_up.question);
+            let found = self.database.look_up(&look_up.question);
+            look_up.answer(Ok(found));
+            settle().await;
+        }
+        ids.sort();
+        ids
+    }
+
     /// Starts a verification.
     pub(crate) fn verify(&self, key: &ApiKey) -> Verification {
         let (verifier, key) = (self.verifier.clone(), ApiKey::parse(key.expose_secret()).unwrap());
