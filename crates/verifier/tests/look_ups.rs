@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Fixture, settle};
+use common::{Fixture, Verification, settle};
 use ctx_key::{ApiKey, Denied, KeyId, Reason, Scope};
 use ctx_key_verifier::{Options, SourceError, VerifyError};
 use tokio::time::{Instant, advance};
@@ -199,7 +199,7 @@ async fn a_request_that_ends_early_stops_no_look_up() {
     let keys = keys(&mut fixture, 2);
     let verifications = [fixture.verify(&keys[0]), fixture.verify(&keys[1])];
     settle().await;
-    verifications.iter().for_each(tokio::task::JoinHandle::abort);
+    verifications.iter().for_each(Verification::abort);
     settle().await;
     assert_eq!(fixture.look_up_all().await, ids(&keys));
     for key in &keys {

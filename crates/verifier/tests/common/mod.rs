@@ -2,10 +2,15 @@
 #![allow(dead_code, reason = "every test file compiles this module, and none uses all of it")]
 
 use std::collections::HashMap;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
 
-use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};
-use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier};
+use ctx_key::{ApiKey, Grant, KeyId, KeyRecord, Scope, UnixTime};
+use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier, VerifyError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
+use tokio::time::{Timeout, timeout};
 
 pub(crate) type Project = &'static str;
 
@@ -90,6 +95,21 @@ pub(crate) type LookUp = Call<Vec<KeyId>, LookedUp<Project, Cursor>>;
 pub(crate) type Poll = Call<Option<Cursor>, Changes<Cursor>>;
 pub(crate) type Write = Call<Vec<(KeyId, UnixTime)>, Vec<KeyId>>;
 
+/// Calls that arrive. In paused time, waiting for one that never comes ends soon.
+pub(crate) struct Calls<T>(mpsc::UnboundedReceiver<T>);
+
+impl<T> Calls<T> {
+    pub(crate) async fn recv(&mut self) -> Option<T> {
+        timeout(PATIENCE, self.0.recv()).await.expect("no call comes")
+    }
+
+    pub(crate) fn try_recv(&mut self) -> Result<T, mpsc::error::TryRecvError> {
+        self.0.try_recv()
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(600);
+
 pub(crate) struct Remote {
     look_ups: mpsc::UnboundedSender<LookUp>,
     polls: mpsc::UnboundedSender<Poll>,
@@ -127,9 +147,9 @@ impl Source for Remote {
 pub(crate) struct Fixture {
     pub(crate) verifier: Verifier<Remote>,
     pub(crate) database: Database,
-    pub(crate) look_ups: mpsc::UnboundedReceiver<LookUp>,
-    pub(crate) polls: mpsc::UnboundedReceiver<Poll>,
-    pub(crate) writes: mpsc::UnboundedReceiver<Write>,
+    pub(crate) look_ups: Calls<LookUp>,
+    pub(crate) polls: Calls<Poll>,
+    pub(crate) writes: Calls<Write>,
 }
 
 impl Fixture {
@@ -139,7 +159,13 @@ impl Fixture {
         let (writes_in, writes) = mpsc::unbounded_channel();
         let source = Remote { look_ups: look_ups_in, polls: polls_in, writes: writes_in };
         let verifier = Verifier::new(source, options);
-        Self { verifier, database: Database::default(), look_ups, polls, writes }
+        Self {
+            verifier,
+            database: Database::default(),
+            look_ups: Calls(look_ups),
+            polls: Calls(polls),
+            writes: Calls(writes),
+        }
     }
 
     /// Answers the next poll at once.
@@ -176,7 +202,8 @@ impl Fixture {
     /// Starts a verification.
     pub(crate) fn verify(&self, key: &ApiKey) -> Verification {
         let (verifier, key) = (self.verifier.clone(), ApiKey::parse(key.expose_secret()).unwrap());
-        tokio::spawn(async move { verifier.verify(&key, Scope::MEMORIES_READ).await })
+        let task = tokio::spawn(async move { verifier.verify(&key, Scope::MEMORIES_READ).await });
+        Verification { task: task.abort_handle(), result: Box::pin(timeout(PATIENCE, task)) }
     }
 
     /// Fills the cache with a key, at a verifier that is current.
@@ -187,8 +214,31 @@ impl Fixture {
     }
 }
 
-pub(crate) type Verification =
-    tokio::task::JoinHandle<Result<ctx_key::Grant<Project>, ctx_key_verifier::VerifyError>>;
+type Verified = Result<Grant<Project>, VerifyError>;
+
+/// A verification that runs. Like a call, it does not wait for ever.
+pub(crate) struct Verification {
+    task: AbortHandle,
+    result: Pin<Box<Timeout<JoinHandle<Verified>>>>,
+}
+
+impl Verification {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    pub(crate) fn abort(&self) {
+        self.task.abort();
+    }
+}
+
+impl Future for Verification {
+    type Output = Result<Verified, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> std::task::Poll<Self::Output> {
+        self.result.as_mut().poll(context).map(|result| result.expect("the verification does not end"))
+    }
+}
 
 /// Lets all tasks run until each waits for the clock or for the test.
 pub(crate) async fn settle() {
