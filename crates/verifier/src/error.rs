@@ -1,0 +1,85 @@
+//! Why there is no grant: [`VerifyError`].
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use ctx_key::Denied;
+
+use crate::source::SourceError;
+
+/// Reason why a [`Verifier`](crate::Verifier) gives no grant.
+///
+/// ```
+/// use ctx_key::Denied;
+/// use ctx_key_verifier::{SourceError, VerifyError};
+///
+/// assert_eq!(VerifyError::from(Denied::unknown_key()).status(), 401);
+/// assert_eq!(VerifyError::from(SourceError::Busy).status(), 503);
+/// ```
+#[derive(Clone, Debug)]
+pub enum VerifyError {
+    /// The key is not valid, or lacks a scope.
+    Denied(Denied),
+    /// The record could not be read. Requests that waited for one look-up share its error.
+    Source(Arc<SourceError>),
+}
+
+impl VerifyError {
+    /// Returns the HTTP status: that of [`Denied::status`], 503 if the database is busy or unavailable (with
+    /// [`RETRY_AFTER_SECS`](Self::RETRY_AFTER_SECS)), or 500.
+    ///
+    /// ```
+    /// use ctx_key_verifier::{SourceError, VerifyError};
+    ///
+    /// let error = VerifyError::from(SourceError::Unexpected("no such table".into()));
+    /// assert_eq!(error.status(), 500);
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Denied(denied) => denied.status(),
+            Self::Source(error) => match **error {
+                SourceError::Busy | SourceError::Unavailable(_) => 503,
+                SourceError::Corrupt(_) | SourceError::Unexpected(_) => 500,
+            },
+        }
+    }
+
+    /// Value of the `Retry-After` header of a 503, in seconds (RFC 9110 §10.2.3).
+    ///
+    /// ```
+    /// assert_eq!(ctx_key_verifier::VerifyError::RETRY_AFTER_SECS, 1);
+    /// ```
+    pub const RETRY_AFTER_SECS: u32 = 1;
+}
+
+impl From<Denied> for VerifyError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<SourceError> for VerifyError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(Arc::new(error))
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(denied) => denied.fmt(f),
+            Self::Source(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for VerifyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Denied(denied) => Some(denied),
+            Self::Source(error) => Some(error),
+        }
+    }
+}

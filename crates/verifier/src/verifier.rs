@@ -1,0 +1,337 @@
+//! From a key to a grant: [`Verifier`].
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ctx_key::{ApiKey, Denied, Grant, KeyId, Scope, UnixTime};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{info, warn};
+
+use crate::cache::{Answer, Cache, Cached, Found};
+use crate::error::VerifyError;
+use crate::lease::Lease;
+use crate::options::Options;
+use crate::source::{Changed, Changes, Source, SourceError};
+use crate::stats::{Counters, Stats};
+use crate::uses::Uses;
+
+/// Maximum number of uses in one write.
+const USES_PER_WRITE: usize = 10_000;
+
+/// Maximum number of look-ups for one verification. One is enough, unless the answer is older than the lease.
+const MAX_ATTEMPTS: usize = 4;
+
+/// Verifies keys with a cache of recently used records. A clone shares it.
+///
+/// No grant begins later than the lease after a revocation was committed, whoever revoked the key. Two tasks run in the
+/// background until the last clone is dropped: one reads the change log, one writes down uses.
+pub struct Verifier<S: Source> {
+    shared: Arc<Shared<S>>,
+    _tasks: Arc<Tasks>,
+}
+
+struct Shared<S: Source> {
+    source: S,
+    options: Options,
+    cache: Cache<S::Project, S::Cursor>,
+    lease: Lease,
+    uses: Uses,
+    counters: Counters,
+}
+
+/// Ends the tasks with the last clone.
+struct Tasks([AbortHandle; 2]);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl<S: Source> Verifier<S> {
+    /// Creates a verifier and starts its tasks.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime, if the lease is not longer than the interval of the polls, and if a maximum
+    /// number is 0.
+    #[must_use]
+    pub fn new(source: S, options: Options) -> Self {
+        assert!(options.lease > options.poll_interval, "the lease must be longer than the poll interval");
+        let maxima = [options.max_records, options.max_look_ups, options.max_batch, options.max_waiting];
+        assert!(!maxima.contains(&0), "a maximum number of the options is 0");
+        let shared = Arc::new(Shared {
+            source,
+            cache: Cache::new(&options),
+            lease: Lease::new(options.lease),
+            uses: Uses::new(options.max_records),
+            counters: Counters::default(),
+            options,
+        });
+        let poll = tokio::spawn(shared.clone().poll());
+        let uses = tokio::spawn(shared.clone().write_uses());
+        Self { shared, _tasks: Arc::new(Tasks([poll.abort_handle(), uses.abort_handle()])) }
+    }
+
+    /// Returns the grant of a valid key that has the required scopes.
+    ///
+    /// # Errors
+    ///
+    /// * [`VerifyError::Denied`]: the key is unknown, wrong or not valid, or lacks a scope. Requiring nothing is denied.
+    /// * [`VerifyError::Source`]: the record can't be read.
+    pub async fn verify(&self, key: &ApiKey, required: Scope) -> Result<Grant<S::Project>, VerifyError> {
+        self.grant(key, |grant| grant.require(required)).await
+    }
+
+    /// Returns the grant of a valid key, whatever its scopes are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify), except a missing scope.
+    pub async fn verify_any(&self, key: &ApiKey) -> Result<Grant<S::Project>, VerifyError> {
+        self.grant(key, |_| Ok(())).await
+    }
+
+    async fn grant(
+        &self,
+        key: &ApiKey,
+        check: impl FnOnce(&Grant<&S::Project>) -> Result<(), Denied>,
+    ) -> Result<Grant<S::Project>, VerifyError> {
+        let shared = &self.shared;
+        let found = match shared.cached(key.id()) {
+            Some(found) => found,
+            // a large future takes longer to allocate than a verification from the cache
+            None => Box::pin(shared.find(key.id())).await?,
+        };
+        let cached = found.ok_or(Denied::unknown_key())?;
+        let now = UnixTime::now();
+        let grant = cached.record.verify(key, now)?;
+        check(&grant)?;
+        shared.note_use(&cached, now);
+        Ok(grant.cloned())
+    }
+
+    /// Forgets a record, also one that is being looked up.
+    ///
+    /// Call it after each commit that changed a key, also if the outcome of the commit is unknown, and before the change
+    /// is answered. Call it from a task that the request can't cancel: whoever asked may hang up.
+    pub fn invalidate(&self, id: KeyId) {
+        self.shared.cache.invalidate(id);
+    }
+
+    /// Returns whether the cache is current, so that known keys need no look-up.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.shared.lease.covers(Instant::now(), Duration::ZERO)
+    }
+
+    /// Returns the source.
+    #[must_use]
+    pub fn source(&self) -> &S {
+        &self.shared.source
+    }
+
+    /// Returns the counts until now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.stats()
+    }
+
+    /// Writes down the uses that were noted since the last write. Call it before the process ends.
+    ///
+    /// # Errors
+    ///
+    /// That of the source. The uses that were not written are kept for the next call.
+    pub async fn flush_uses(&self) -> Result<(), SourceError> {
+        self.shared.flush_uses().await
+    }
+}
+
+impl<S: Source> Shared<S> {
+    /// Returns what the cache knows of an id, if the cache is current after it was read.
+    fn cached(&self, id: KeyId) -> Option<Found<S::Project>> {
+        let found = self.cache.get(id)?;
+        self.lease.covers(Instant::now(), Duration::ZERO).then_some(found)
+    }
+
+    async fn find(self: &Arc<Self>, id: KeyId) -> Result<Found<S::Project>, VerifyError> {
+        let is_current = self.lease.covers(Instant::now(), Duration::ZERO);
+        let counters = &self.counters;
+        if is_current {
+            counters.cache_misses.increment()
+        } else {
+            counters.cache_bypasses.increment()
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            match self.look_up(id).await {
+                Ok((found, sent)) if self.is_fresh(sent) => return Ok(found),
+                // the answer is older than the lease, but perhaps it was kept and no change came since
+                Ok(_) => {
+                    if let Some(found) = self.cached(id) {
+                        return Ok(found);
+                    }
+                }
+                Err(error) => return self.cached_in_outage(id).ok_or(VerifyError::Source(error)),
+            }
+        }
+        let slow = "its answers take longer than the lease";
+        let error = SourceError::Unavailable(slow.into());
+        self.cached_in_outage(id).ok_or(error.into())
+    }
+
+    /// Returns whether the answer to a look-up that was sent at this time can be granted now.
+    fn is_fresh(&self, sent: Instant) -> bool {
+        sent.elapsed() < self.options.lease
+    }
+
+    /// Returns a known record in the grace period after the lease. Off by default: a revocation is not noticed then.
+    fn cached_in_outage(&self, id: KeyId) -> Option<Found<S::Project>> {
+        let found = self.cache.get(id)?;
+        let is_covered = self.lease.covers(Instant::now(), self.options.outage_grace);
+        (is_covered && found.is_some()).then(|| {
+            self.counters.grace_grants.increment();
+            found
+        })
+    }
+
+    async fn look_up(self: &Arc<Self>, id: KeyId) -> Answer<S::Project> {
+        let wait = self.cache.wait(id)?;
+        if wait.needs_worker {
+            tokio::spawn(self.clone().work());
+        }
+        wait.answer.await.unwrap_or_else(|_| {
+            Err(Arc::new(SourceError::Unexpected("a look-up ended without an answer".into())))
+        })
+    }
+
+    /// Sends look-ups as long as an id waits. A request can't cancel it.
+    async fn work(self: Arc<Self>) {
+        while let Some(departure) = self.cache.depart() {
+            self.counters.look_ups.increment();
+            let look_up = self.source.look_up(&departure.ids);
+            let result = match timeout(self.options.look_up_timeout, look_up).await {
+                Ok(result) => result,
+                Err(_) => Err(SourceError::Unavailable("no answer in time".into())),
+            };
+            departure.land(result);
+        }
+    }
+
+    /// Reads the change log, one read at a time. A late answer is thrown away.
+    async fn poll(self: Arc<Self>) {
+        let mut is_proven = true;
+        let mut has_failed = false;
+        loop {
+            let sent = Instant::now();
+            let cursor = self.cache.cursor();
+            let read = self.source.changes_since(cursor.as_ref());
+            let error = match timeout(self.options.lease, read).await {
+                Ok(Ok(changes)) => {
+                    is_proven = self.apply(changes, is_proven, sent);
+                    if has_failed {
+                        info!("the change log of API keys can be read again");
+                    }
+                    has_failed = false;
+                    None
+                }
+                Ok(Err(error)) => Some(error),
+                Err(_) => Some(SourceError::Unavailable("no answer in time".into())),
+            };
+            if let Some(error) = error {
+                self.counters.failed_polls.increment();
+                if !has_failed {
+                    warn!(%error, "the change log of API keys can't be read: keys are looked up one by one");
+                }
+                has_failed = true;
+            }
+            sleep_until(sent + self.options.poll_interval).await;
+        }
+    }
+
+    /// Applies changes, then moves the cursor, then renews the lease. After a change of the history, the next read has to
+    /// belong to the same history before the cache is current. Returns whether this is so.
+    fn apply(&self, changes: Changes<S::Cursor>, is_proven: bool, sent: Instant) -> bool {
+        let is_other_history = changes.changed == Changed::History;
+        if is_other_history {
+            self.lease.end();
+        }
+        match changes.changed {
+            Changed::Keys(ids) if is_proven => self.cache.advance(Some(&ids), changes.cursor),
+            _ => {
+                self.counters.cache_clears.increment();
+                self.cache.advance(None, changes.cursor);
+            }
+        }
+        if !is_other_history {
+            self.lease.renew(sent);
+        }
+        !is_other_history
+    }
+
+    fn note_use(&self, cached: &Cached<S::Project>, now: UnixTime) {
+        let granularity = self.options.use_granularity.as_secs();
+        // a plain load first, since many threads may be here
+        let used_at = cached.used_at.load(Ordering::Relaxed);
+        let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
+        // an unknown time would stay the latest for ever
+        if is_due && now != UnixTime::MAX {
+            cached.used_at.store(now.as_secs(), Ordering::Relaxed);
+            if !self.uses.note(cached.record.id, now) {
+                self.counters.lost_uses.increment();
+            }
+        }
+    }
+
+    async fn write_uses(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.options.use_interval).await;
+            if let Err(error) = self.flush_uses().await {
+                warn!(%error, "uses of API keys can't be written: they are kept for later");
+            }
+        }
+    }
+
+    async fn flush_uses(&self) -> Result<(), SourceError> {
+        for _ in 0..self.uses.len().div_ceil(USES_PER_WRITE) {
+            let piece = Piece { uses: &self.uses, taken: self.uses.take(USES_PER_WRITE) };
+            piece.write(&self.source).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Uses that are being written. What is not written goes back, also if the write is cancelled.
+struct Piece<'u> {
+    uses: &'u Uses,
+    taken: Vec<(KeyId, UnixTime)>,
+}
+
+impl Piece<'_> {
+    async fn write<S: Source>(mut self, source: &S) -> Result<(), SourceError> {
+        let skipped: HashSet<KeyId> = source.record_uses(&self.taken).await?.into_iter().collect();
+        self.taken.retain(|(id, _)| skipped.contains(id));
+        Ok(())
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        self.uses.put_back(&self.taken);
+    }
+}
+
+impl<S: Source> Clone for Verifier<S> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), _tasks: self._tasks.clone() }
+    }
+}
+
+impl<S: Source> fmt::Debug for Verifier<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
