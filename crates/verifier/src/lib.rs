@@ -5,6 +5,8 @@ mod error;
 mod lease;
 mod options;
 mod source;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod stats;
 mod uses;
 mod verifier;
