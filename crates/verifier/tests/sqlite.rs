@@ -428,10 +428,11 @@ async fn a_short_lock_is_waited_for() {
     unlock.join().unwrap();
 }
 
-/// Puts a copy of the file, as it is now, beside it.
+/// Puts a copy of the file, as it is now, beside it. Both are the same to the byte.
 fn copy(file: &File) -> PathBuf {
     let copy = file.folder.path().join("copy.sqlite");
-    file.connect().execute("VACUUM INTO ?1", [copy.to_str()]).unwrap();
+    assert_eq!(file.number("PRAGMA wal_checkpoint(TRUNCATE)"), 0);
+    std::fs::copy(file.path(), &copy).unwrap();
     copy
 }
 
@@ -663,16 +664,32 @@ async fn old_changes_are_pruned() {
 }
 
 #[tokio::test]
-async fn a_cursor_just_before_the_oldest_row_is_good() {
+async fn a_cursor_that_has_missed_no_row_is_good() {
     let file = File::new();
     (0..3).for_each(|number| insert(&file.connect(), &record(number)));
-    let options = SqliteOptions { log_retention: Duration::ZERO, ..SqliteOptions::default() };
-    let behind = Reader::new(file.source().await).await;
+    let two_behind = Reader::new(file.source().await).await;
+    file.execute("DELETE FROM api_keys WHERE id = '000000000000'");
+    let one_behind = Reader::new(file.source().await).await;
     file.execute("DELETE FROM api_keys WHERE id = '000000000001'");
+    let options = SqliteOptions { log_retention: Duration::ZERO, ..SqliteOptions::default() };
     let mut readers = [Reader::new(file.source_with(options).await).await];
     wait_for_pruning(&file, &mut readers).await;
-    let changes = behind.source.changes_since(Some(&behind.cursor)).await.unwrap();
-    assert_eq!(changes, Changes { changed: keys(&[1]), cursor: readers[0].cursor });
+    let cursor = readers[0].cursor;
+    let changes = one_behind.source.changes_since(Some(&one_behind.cursor)).await.unwrap();
+    assert_eq!(changes, Changes { changed: keys(&[1]), cursor });
+    let changes = two_behind.source.changes_since(Some(&two_behind.cursor)).await.unwrap();
+    assert_eq!(changes, Changes { changed: Changed::Everything, cursor });
+}
+
+#[tokio::test]
+async fn one_read_of_the_log_prunes_all_that_is_old() {
+    let file = File::new();
+    insert_range(&file, 0..25_000);
+    let options = SqliteOptions { log_retention: Duration::ZERO, ..SqliteOptions::default() };
+    let reader = Reader::new(file.source_with(options).await).await;
+    // this is written after the pruning
+    reader.source.record_uses(&[]).await.unwrap();
+    assert_eq!(file.number(LOG_LENGTH), 1);
 }
 
 #[tokio::test]
@@ -831,6 +848,32 @@ async fn a_copy_that_follows_the_log_stays_the_same() {
     assert_eq!(copy.into_values().collect::<Vec<_>>(), all.records);
 }
 
+/// The n-th change of a key makes it revoked at n. Records and cursor of a look-up are of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_up_and_its_cursor_are_of_one_moment() {
+    const CHANGES: u64 = 500;
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let source = file.source().await;
+    let db = file.connect();
+    let writer = thread::spawn(move || {
+        for number in 1..=CHANGES {
+            db.execute("UPDATE api_keys SET revoked_at = ?1", [i64::try_from(number).unwrap()]).unwrap();
+        }
+    });
+    let mut seen = Vec::new();
+    while !writer.is_finished() {
+        let LookedUp { records, cursor, .. } = source.look_up(&[id(1)]).await.unwrap();
+        seen.push((records[0].revoked_at.map_or(0, UnixTime::as_secs), cursor));
+    }
+    writer.join().unwrap();
+    for (number, cursor) in seen {
+        let later = usize::try_from(CHANGES - number).unwrap();
+        let Changes { changed, .. } = source.changes_since(Some(&cursor)).await.unwrap();
+        assert_eq!(changed, keys(&vec![1; later]), "after change {number}");
+    }
+}
+
 #[tokio::test]
 async fn opening_says_what_is_missing() {
     let file = File { folder: tempfile::tempdir().unwrap() };
@@ -920,6 +963,46 @@ async fn a_call_that_is_given_up_does_no_harm() {
         let _ = tokio::time::timeout(Duration::ZERO, call).await;
         assert_eq!(reader.changed().await, keys(&[number]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_given_up_before_it_began_does_nothing() {
+    let file = File::new();
+    (1..3).for_each(|number| insert(&file.connect(), &record(number)));
+    let options = SqliteOptions { busy_timeout: Duration::from_secs(600), ..SqliteOptions::default() };
+    let source = Arc::new(file.source_with(options).await);
+    let other = file.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let first = tokio::spawn({
+        let source = source.clone();
+        async move { source.record_uses(&[(id(1), UnixTime::from_secs(5))]).await }
+    });
+    // these wait for the lock, or for their turn
+    for used in [id(1), id(2)] {
+        let used = [(used, UnixTime::from_secs(4))];
+        let call = source.record_uses(&used);
+        tokio::time::timeout(Duration::from_millis(20), call).await.unwrap_err();
+    }
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(first.await.unwrap().unwrap(), []);
+    source.record_uses(&[]).await.unwrap();
+    assert_eq!(last_used(&file), [Some(5), None]);
+}
+
+#[tokio::test]
+async fn a_connection_that_failed_is_opened_again() {
+    let file = File::new();
+    let options = SqliteOptions { readers: 1, ..SqliteOptions::default() };
+    let source = file.source_with(options).await;
+    source.look_up(&[id(1)]).await.unwrap();
+    file.execute("ALTER TABLE api_keys RENAME TO old_keys");
+    let unexpected = |text: &str| format!("unexpected answer of the database: {text}");
+    let error = source.look_up(&[id(1)]).await.unwrap_err();
+    assert_eq!(text(error), unexpected("SQLite: Error code 1: SQL logic error"));
+    let error = source.look_up(&[id(1)]).await.unwrap_err();
+    assert_eq!(text(error), unexpected("the table api_keys is missing: apply SCHEMA, then CHANGE_LOG"));
+    file.execute("ALTER TABLE old_keys RENAME TO api_keys");
+    assert_eq!(source.look_up(&[id(1)]).await.unwrap().records, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -188,3 +188,22 @@ pub(super) fn failure(error: rusqlite::Error) -> SourceError {
         _ => SourceError::Unexpected(cause),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_has_its_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let busy_timeout = Duration::from_millis(1_234);
+        let database = Database::new(&folder.path().join("keys.sqlite"), busy_timeout).unwrap();
+        database.create().unwrap();
+        let session = Session::open(&database).unwrap();
+        let sql = "SELECT timeout, journal_mode, synchronous
+                   FROM pragma_busy_timeout, pragma_journal_mode, pragma_synchronous";
+        let settings: (i64, String, i64) =
+            session.connection.query_row(sql, [], |row| row.try_into()).unwrap();
+        assert_eq!(settings, (1_234, "wal".into(), 1));
+    }
+}
