@@ -233,3 +233,158 @@ impl<P: Clone, C: Clone + PartialOrd> Drop for Departure<'_, P, C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ctx_key::{KeyDigest, Scope, UnixTime};
+
+    use super::*;
+
+    type TestCache = Cache<(), u64>;
+
+    fn id() -> KeyId {
+        "aaaaaaaaaaaa".parse().unwrap()
+    }
+
+    /// A database with one key. Its only changes are revocations, and the cursor is their number.
+    #[derive(Default)]
+    struct Database {
+        version: u64,
+    }
+
+    impl Database {
+        /// The record says by its time of revocation which version it is.
+        fn look_up(&self) -> LookedUp<(), u64> {
+            let digest = KeyDigest::from_bytes([0; 32]);
+            let mut record = KeyRecord::from_parts(id(), digest, (), Scope::READ);
+            record.revoked_at = Some(UnixTime::from_secs(self.version));
+            LookedUp { records: vec![record], corrupt: Vec::new(), cursor: self.version }
+        }
+    }
+
+    /// A thread of control, and the number of its steps.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Thread {
+        /// Registers a look-up, reads the database, lands.
+        LookUp,
+        /// Sends a read of the log, reads the log, applies the changes; twice.
+        Poll,
+        /// Commits a change in another process.
+        Commit,
+        /// Commits a change in this process, then invalidates.
+        OwnCommit,
+    }
+
+    impl Thread {
+        fn steps(self) -> usize {
+            match self {
+                Self::LookUp => 3,
+                Self::Poll => 6,
+                Self::Commit => 1,
+                Self::OwnCommit => 2,
+            }
+        }
+    }
+
+    /// Counts of landings with an empty cache.
+    #[derive(Debug, Default, PartialEq)]
+    struct Landings {
+        kept: usize,
+        refused: usize,
+    }
+
+    /// Runs one interleaving. Checks after each step that the cache is not older than its cursor, nor than the last own
+    /// change.
+    fn run(threads: &[Thread], order: &[usize], landings: &mut Landings) {
+        let cache = TestCache::new(&Options::default());
+        cache.advance(Some(&[]), 0);
+        let mut database = Database::default();
+        let (mut own_commit, mut own_version) = (0, 0);
+        let mut steps = vec![0; threads.len()];
+        let mut departures: Vec<Option<Departure<'_, (), u64>>> = threads.iter().map(|_| None).collect();
+        let mut answers: Vec<_> = threads.iter().map(|_| None).collect();
+        let (mut since, mut now) = (0, 0);
+        for &thread in order {
+            match (threads[thread], steps[thread] % 3) {
+                (Thread::LookUp, 0) => {
+                    drop(cache.wait(id()).unwrap());
+                    departures[thread] = cache.depart();
+                }
+                (Thread::LookUp, 1) => answers[thread] = Some(database.look_up()),
+                // there is none if this look-up joined another
+                (Thread::LookUp, _) => {
+                    if let Some(departure) = departures[thread].take() {
+                        let was_empty = cache.get(id()).is_none();
+                        departure.land(Ok(answers[thread].take().unwrap()));
+                        let is_empty = cache.get(id()).is_none();
+                        landings.kept += usize::from(was_empty && !is_empty);
+                        landings.refused += usize::from(was_empty && is_empty);
+                    }
+                }
+                (Thread::Poll, 0) => since = cache.cursor().unwrap(),
+                (Thread::Poll, 1) => now = database.version,
+                (Thread::Poll, _) => {
+                    let changed = vec![id(); usize::try_from(now - since).unwrap()];
+                    cache.advance(Some(&changed), now);
+                }
+                (Thread::Commit, _) => database.version += 1,
+                (Thread::OwnCommit, 0) => {
+                    database.version += 1;
+                    own_commit = database.version;
+                }
+                (Thread::OwnCommit, _) => {
+                    cache.invalidate(id());
+                    own_version = own_commit;
+                }
+            }
+            steps[thread] += 1;
+            if let Some(Some(cached)) = cache.get(id()) {
+                let version = cached.record.revoked_at.unwrap().as_secs();
+                let least = cache.cursor().unwrap().max(own_version);
+                assert!(version >= least, "version {version}, not {least}: {threads:?} {order:?}");
+            }
+        }
+    }
+
+    fn run_all(
+        threads: &[Thread],
+        left: &mut [usize],
+        order: &mut Vec<usize>,
+        landings: &mut Landings,
+    ) -> usize {
+        if left.iter().all(|&left| left == 0) {
+            run(threads, order, landings);
+            return 1;
+        }
+        let mut runs = 0;
+        for thread in 0..threads.len() {
+            if left[thread] > 0 {
+                left[thread] -= 1;
+                order.push(thread);
+                runs += run_all(threads, left, order, landings);
+                order.pop();
+                left[thread] += 1;
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn no_interleaving_keeps_an_old_record() {
+        use Thread::{Commit, LookUp, OwnCommit, Poll};
+        // (steps)! / (steps of each thread)!
+        for (threads, interleavings) in [
+            (&[LookUp, Poll, Commit][..], 840),
+            (&[LookUp, LookUp, OwnCommit], 560),
+            (&[LookUp, Poll, Commit, OwnCommit], 55_440),
+            (&[LookUp, LookUp, Poll, Commit], 240_240),
+        ] {
+            let mut left: Vec<usize> = threads.iter().map(|thread| thread.steps()).collect();
+            let mut landings = Landings::default();
+            let runs = run_all(threads, &mut left, &mut Vec::new(), &mut landings);
+            assert_eq!(runs, interleavings, "{threads:?}");
+            // neither a cache that keeps nothing nor one that keeps everything passes by chance
+            assert!(landings.kept > runs / 4 && landings.refused > runs / 20, "{threads:?}: {landings:?}");
+        }
+    }
+}

@@ -1,4 +1,69 @@
 //! Verifies MemoryKit API keys in a server, with a cache that a revocation never gets lost in.
+//!
+//! A [`Verifier`] reads key records from a [`Source`], caches them, and grants requests. It makes one promise: no grant
+//! begins later than the *lease* (default 500 ms) after the commit of a revocation, whoever revoked the key, and whatever
+//! happens to connections, processes and clocks. The process that revoked a key refuses it at once, if it calls
+//! [`Verifier::invalidate`].
+//!
+//! ```
+//! use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};
+//! use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier};
+//!
+//! /// A list of records that never changes.
+//! struct Fixed(Vec<KeyRecord<&'static str>>);
+//!
+//! impl Source for Fixed {
+//!     type Project = &'static str;
+//!     type Cursor = u64;
+//!
+//!     async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<&'static str, u64>, SourceError> {
+//!         let records = self.0.iter().filter(|record| ids.contains(&record.id)).cloned().collect();
+//!         Ok(LookedUp { records, corrupt: Vec::new(), cursor: 0 })
+//!     }
+//!
+//!     async fn changes_since(&self, _: Option<&u64>) -> Result<Changes<u64>, SourceError> {
+//!         Ok(Changes { changed: Changed::Keys(Vec::new()), cursor: 0 })
+//!     }
+//!
+//!     async fn record_uses(&self, _: &[(KeyId, UnixTime)]) -> Result<Vec<KeyId>, SourceError> {
+//!         Ok(Vec::new())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let key = ApiKey::generate();
+//! let source = Fixed(vec![KeyRecord::new(&key, "project", Scope::READ)]);
+//! let verifier = Verifier::new(source, Options::default());
+//!
+//! let grant = verifier.verify(&key, Scope::MEMORIES_READ).await.unwrap();
+//! assert_eq!(*grant.project(), "project");
+//! let refused = verifier.verify(&key, Scope::MEMORIES_WRITE).await.unwrap_err();
+//! assert_eq!(refused.status(), 403);
+//! # }
+//! ```
+//!
+//! # How the promise is kept
+//!
+//! * The verifier reads a log of changes every 100 ms. The read is the lease: the cache counts as current until 500 ms after
+//!   the moment before the last successful read was sent, by a monotonic clock. After that, each request reads the database.
+//! * A record that was read before a change was noticed never enters the cache after it.
+//! * The cache is dropped if the database's history changed (failover, crash recovery, restore), and never because a
+//!   connection was lost.
+//! * If the lease has ended and the database can't be read, the answer is an error (503), and never a grant.
+//!
+//! # Limits
+//!
+//! * After a failover to an asynchronous replica, a revocation that was answered can be undone, as can every commit. A
+//!   synchronous standby prevents that (PostgreSQL: `synchronous_standby_names`, with `synchronous_commit = on`).
+//! * An old primary that was not fenced off still answers. A suspended virtual machine can stand still longer than its
+//!   monotonic clock says.
+//! * [`Options::outage_grace`] suspends the promise during an outage. It is off by default, and [`Stats::grace_grants`]
+//!   counts its use.
+//! * Someone who deletes rows of the log by hand is outside the promise.
+//! * Expiry is by the system's clock.
+//!
+//! The package stores no keys, and has no rate limits and no sessions.
 
 mod cache;
 mod error;

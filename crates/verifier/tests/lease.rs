@@ -1,0 +1,316 @@
+//! No grant begins later than the lease after a revocation, whatever the source and its answers do.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Fixture, Verification, settle};
+use ctx_key::{ApiKey, Reason, Scope};
+use ctx_key_verifier::{Changed, Changes, Options, SourceError, VerifyError};
+use tokio::time::{Instant, advance, sleep};
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A verifier that is current, with one cached key. Its next poll is at 100 ms.
+async fn current() -> (Fixture, ApiKey) {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    fixture.poll().await;
+    fixture.fill(&key).await;
+    (fixture, key)
+}
+
+/// Returns whether a verification is granted without a look-up.
+async fn is_cached(fixture: &mut Fixture, key: &ApiKey) -> bool {
+    let verification = fixture.verify(key);
+    settle().await;
+    if verification.is_finished() {
+        assert!(verification.await.unwrap().is_ok());
+        return true;
+    }
+    assert_eq!(fixture.look_up().await, [key.id()]);
+    verification.await.unwrap().unwrap();
+    false
+}
+
+async fn reason(verification: Verification) -> Reason {
+    match verification.await.unwrap().unwrap_err() {
+        VerifyError::Denied(denied) => denied.reason(),
+        VerifyError::Source(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_counts_from_before_the_poll_was_sent() {
+    let (mut fixture, key) = current().await;
+    // sent at 100 ms, answered at 400 ms: the lease ends at 600 ms
+    let poll = fixture.polls.recv().await.unwrap();
+    advance(ms(300)).await;
+    let changes = fixture.database.changes_since(poll.question);
+    poll.answer(Ok(changes));
+    settle().await;
+    let _hanging = fixture.polls.recv().await.unwrap();
+    advance(ms(199)).await;
+    assert!(fixture.verifier.is_current() && is_cached(&mut fixture, &key).await);
+    advance(ms(1)).await;
+    assert!(!fixture.verifier.is_current());
+    assert!(!is_cached(&mut fixture, &key).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_current_before_the_first_poll() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    for _ in 0..2 {
+        assert!(!is_cached(&mut fixture, &key).await);
+        assert!(!fixture.verifier.is_current());
+    }
+    fixture.poll().await;
+    assert!(fixture.verifier.is_current());
+    // what was read without a cursor was not kept
+    assert!(!is_cached(&mut fixture, &key).await);
+    assert!(is_cached(&mut fixture, &key).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_fails_does_not_renew_the_lease() {
+    let (mut fixture, key) = current().await;
+    for failures in 1..=4 {
+        let poll = fixture.polls.recv().await.unwrap();
+        poll.answer(Err(SourceError::Busy));
+        settle().await;
+        assert!(is_cached(&mut fixture, &key).await, "{failures}");
+        assert_eq!(fixture.verifier.stats().failed_polls, failures);
+    }
+    // sent at 500 ms
+    let poll = fixture.polls.recv().await.unwrap();
+    assert!(!is_cached(&mut fixture, &key).await);
+    let changes = fixture.database.changes_since(poll.question);
+    poll.answer(Ok(changes));
+    settle().await;
+    assert!(is_cached(&mut fixture, &key).await, "the loss of the database costs no cache");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_hangs_is_abandoned_and_its_answer_thrown_away() {
+    let (mut fixture, key) = current().await;
+    let hanging = fixture.polls.recv().await.unwrap();
+    let changes = fixture.database.changes_since(hanging.question);
+    assert!(fixture.polls.try_recv().is_err(), "one poll at a time");
+    let next = fixture.polls.recv().await.unwrap();
+    assert!(hanging.is_abandoned());
+    assert_eq!(next.question, hanging.question, "the cursor moves with an answer alone");
+    hanging.answer(Ok(changes));
+    settle().await;
+    assert!(!fixture.verifier.is_current());
+    fixture.database.revoke(&key);
+    let changes = fixture.database.changes_since(next.question);
+    next.answer(Ok(changes));
+    settle().await;
+    let verification = fixture.verify(&key);
+    fixture.look_up().await;
+    assert_eq!(reason(verification).await, Reason::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_noticed_by_the_poll() {
+    let (mut fixture, key) = current().await;
+    let other = fixture.database.create("other");
+    fixture.poll().await;
+    fixture.fill(&other).await;
+    fixture.database.revoke(&key);
+    assert!(is_cached(&mut fixture, &key).await);
+    fixture.poll().await;
+    assert!(is_cached(&mut fixture, &other).await, "only what changed is dropped");
+    let verification = fixture.verify(&key);
+    fixture.look_up().await;
+    assert_eq!(reason(verification).await, Reason::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_unknown_is_found_after_its_creation() {
+    let mut fixture = Fixture::new(Options::default());
+    fixture.poll().await;
+    let key = ApiKey::generate();
+    for is_cached in [false, true] {
+        let verification = fixture.verify(&key);
+        if !is_cached {
+            fixture.look_up().await;
+        }
+        assert_eq!(reason(verification).await, Reason::UnknownKey);
+    }
+    fixture.database.commit(ctx_key::KeyRecord::new(&key, "project", Scope::all()));
+    fixture.poll().await;
+    assert!(!is_cached(&mut fixture, &key).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_change_counts_at_once() {
+    let (mut fixture, key) = current().await;
+    fixture.database.revoke(&key);
+    fixture.verifier.invalidate(key.id());
+    let verification = fixture.verify(&key);
+    fixture.look_up().await;
+    assert_eq!(reason(verification).await, Reason::Revoked);
+}
+
+/// The look-up is sent before the change, and answered after it.
+#[tokio::test(start_paused = true)]
+async fn a_request_after_an_own_change_joins_no_look_up_from_before() {
+    let (mut fixture, key) = current().await;
+    fixture.verifier.invalidate(key.id());
+    let before = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let old = fixture.database.look_up(&look_up.question);
+    let joined = fixture.verify(&key);
+    settle().await;
+    assert!(fixture.look_ups.try_recv().is_err(), "a request joins a look-up that is on its way");
+
+    fixture.database.revoke(&key);
+    fixture.verifier.invalidate(key.id());
+    let after = fixture.verify(&key);
+    fixture.look_up().await;
+    assert_eq!(reason(after).await, Reason::Revoked);
+
+    look_up.answer(Ok(old));
+    assert!(before.await.unwrap().is_ok() && joined.await.unwrap().is_ok(), "they began before the change");
+    assert_eq!(reason(fixture.verify(&key)).await, Reason::Revoked, "the old record replaced the new one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_ten_seconds_late_grants_nothing() {
+    let options = Options { look_up_timeout: ms(20_000), ..Options::default() };
+    let mut fixture = Fixture::new(options);
+    let key = fixture.database.create("project");
+    fixture.poll().await;
+    let verification = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let old = fixture.database.look_up(&look_up.question);
+    fixture.database.revoke(&key);
+    let _hanging = fixture.polls.recv().await.unwrap();
+    advance(ms(10_000)).await;
+    look_up.answer(Ok(old));
+    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    assert_eq!(reason(verification).await, Reason::Revoked);
+}
+
+/// If nothing changed meanwhile, a late answer that was kept is as good as any other of the cache.
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_is_granted_if_the_log_shows_no_change() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    fixture.poll().await;
+    let verification = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let found = fixture.database.look_up(&look_up.question);
+    for _ in 0..6 {
+        fixture.poll().await;
+    }
+    look_up.answer(Ok(found));
+    assert!(verification.await.unwrap().is_ok());
+    assert!(fixture.look_ups.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_slower_than_the_lease_are_an_error_in_the_end() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    let verification = fixture.verify(&key);
+    for _ in 0..4 {
+        let look_up = fixture.look_ups.recv().await.unwrap();
+        advance(ms(500)).await;
+        let found = fixture.database.look_up(&look_up.question);
+        look_up.answer(Ok(found));
+    }
+    let error = verification.await.unwrap().unwrap_err();
+    assert_eq!(error.status(), 503);
+    assert_eq!(error.to_string(), "the database is unavailable: its answers take longer than the lease");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
+    let (mut fixture, key) = current().await;
+    fixture.database.history = 1;
+    fixture.poll().await;
+    assert!(!fixture.verifier.is_current());
+    assert!(!is_cached(&mut fixture, &key).await);
+    fixture.poll().await;
+    assert!(fixture.verifier.is_current());
+    assert!(!is_cached(&mut fixture, &key).await, "dropped again");
+    assert!(is_cached(&mut fixture, &key).await);
+    assert_eq!(fixture.verifier.stats().cache_clears, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_changed_drops_the_cache_and_stays_current() {
+    let (mut fixture, key) = current().await;
+    let poll = fixture.polls.recv().await.unwrap();
+    poll.answer(Ok(Changes { changed: Changed::Everything, cursor: fixture.database.cursor() }));
+    settle().await;
+    assert!(fixture.verifier.is_current());
+    assert!(!is_cached(&mut fixture, &key).await);
+    assert!(is_cached(&mut fixture, &key).await);
+}
+
+/// A replica that lags, or a connection to another history.
+#[tokio::test(start_paused = true)]
+async fn an_answer_older_than_the_cursor_is_not_kept() {
+    let (mut fixture, key) = current().await;
+    let older = fixture.database.look_up(&[key.id()]);
+    fixture.database.create("another");
+    fixture.poll().await;
+    let mut other_history = older.clone();
+    other_history.cursor = common::Cursor { history: 7, changes: 100 };
+    for answer in [older, other_history] {
+        fixture.verifier.invalidate(key.id());
+        let verification = fixture.verify(&key);
+        fixture.look_ups.recv().await.unwrap().answer(Ok(answer));
+        assert!(verification.await.unwrap().is_ok());
+        assert!(!is_cached(&mut fixture, &key).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_an_error_and_no_grant() {
+    let (mut fixture, key) = current().await;
+    let _hanging = fixture.polls.recv().await.unwrap();
+    sleep(ms(500)).await;
+    for (error, status) in [
+        (SourceError::Busy, 503),
+        (SourceError::Unavailable("refused".into()), 503),
+        (SourceError::Corrupt(key.id()), 500),
+        (SourceError::Unexpected("no such table".into()), 500),
+    ] {
+        let verification = fixture.verify(&key);
+        fixture.look_ups.recv().await.unwrap().answer(Err(error));
+        assert_eq!(verification.await.unwrap().unwrap_err().status(), status);
+    }
+    assert_eq!(fixture.verifier.stats().grace_grants, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grace_period_is_opt_in_counted_and_ends() {
+    let options = Options { outage_grace: ms(1_000), ..Options::default() };
+    let mut fixture = Fixture::new(options);
+    let key = fixture.database.create("project");
+    fixture.poll().await;
+    fixture.fill(&key).await;
+    let begin = Instant::now();
+    let mut granted = Vec::new();
+    for time in [499, 500, 1_499, 1_500] {
+        advance(ms(time) - begin.elapsed()).await;
+        let verification = fixture.verify(&key);
+        settle().await;
+        if let Ok(look_up) = fixture.look_ups.try_recv() {
+            look_up.answer(Err(SourceError::Busy));
+        }
+        granted.push((verification.await.unwrap().is_ok(), fixture.verifier.stats().grace_grants));
+    }
+    assert_eq!(granted, [(true, 0), (true, 1), (true, 2), (false, 2)]);
+    // an unknown id is never granted
+    let verification = fixture.verify(&ApiKey::generate());
+    fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
+    assert_eq!(verification.await.unwrap().unwrap_err().status(), 503);
+}

@@ -1,0 +1,278 @@
+//! Look-ups: in batches, bounded, and each waiter gets its own answer.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Fixture, Verification, settle};
+use ctx_key::{ApiKey, Denied, KeyId, Reason, Scope};
+use ctx_key_verifier::{Options, SourceError, VerifyError};
+use tokio::time::{Instant, advance};
+
+fn keys(fixture: &mut Fixture, count: usize) -> Vec<ApiKey> {
+    let mut keys: Vec<ApiKey> = (0..count).map(|_| fixture.database.create("project")).collect();
+    keys.sort_by_key(ApiKey::id);
+    keys
+}
+
+fn ids(keys: &[ApiKey]) -> Vec<KeyId> {
+    keys.iter().map(ApiKey::id).collect()
+}
+
+async fn fixture(options: Options) -> Fixture {
+    let mut fixture = Fixture::new(options);
+    fixture.poll().await;
+    fixture
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_goes_out_as_one_look_up() {
+    let mut fixture = fixture(Options { max_look_ups: 2, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 52);
+    let mut verifications = Vec::new();
+    let mut running = Vec::new();
+    for key in &keys[..2] {
+        verifications.push(fixture.verify(key));
+        running.push(fixture.look_ups.recv().await.unwrap());
+    }
+    // two of them for each key
+    verifications.extend(keys[2..].iter().chain(&keys[2..]).map(|key| fixture.verify(key)));
+    settle().await;
+    assert!(fixture.look_ups.try_recv().is_err(), "more look-ups at once than allowed");
+    for look_up in running {
+        let found = fixture.database.look_up(&look_up.question);
+        look_up.answer(Ok(found));
+    }
+    assert_eq!(fixture.look_up().await, ids(&keys[2..]));
+    for verification in verifications {
+        assert!(verification.await.unwrap().is_ok());
+    }
+    assert_eq!((fixture.verifier.stats().look_ups, fixture.verifier.stats().cache_misses), (3, 102));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_waiter_gets_the_answer_to_its_own_id() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 4);
+    let (unknown, first) = (ApiKey::generate(), ApiKey::generate());
+    fixture.database.revoke(&keys[1]);
+    let running = fixture.verify(&first);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let verifications: Vec<_> = keys.iter().chain([&unknown]).map(|key| fixture.verify(key)).collect();
+    settle().await;
+    look_up.answer(Ok(fixture.database.look_up(&[])));
+    assert_eq!(running.await.unwrap().unwrap_err().to_string(), Denied::unknown_key().to_string());
+
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let mut found = fixture.database.look_up(&look_up.question);
+    // in another order, with a record that was not asked for, and without one that is no record
+    found.records.reverse();
+    found.records.retain(|record| record.id != keys[2].id());
+    found.corrupt.push(keys[2].id());
+    let uninvited = fixture.database.create("other");
+    found.records.extend(fixture.database.look_up(&[uninvited.id()]).records);
+    look_up.answer(Ok(found));
+    let mut results = Vec::new();
+    for verification in verifications {
+        results.push(match verification.await.unwrap() {
+            Ok(grant) => Ok(grant.key_id()),
+            Err(VerifyError::Denied(denied)) => Err(format!("{:?}", denied.reason())),
+            Err(VerifyError::Source(error)) => Err(error.to_string()),
+        });
+    }
+    assert_eq!(
+        results,
+        [
+            Ok(keys[0].id()),
+            Err("Revoked".to_owned()),
+            Err(format!("the row of key {} is not a record: repair or delete it", keys[2].id())),
+            Ok(keys[3].id()),
+            Err(format!("{:?}", Reason::UnknownKey)),
+        ]
+    );
+    // the row that is no record is not taken for an unknown key, and who was not asked for is looked up
+    for key in [&keys[2], &uninvited] {
+        let verification = fixture.verify(key);
+        assert_eq!(fixture.look_up().await, [key.id()]);
+        assert!(verification.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_reaches_all_who_wait_and_is_not_kept() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 3);
+    let running = fixture.verify(&keys[0]);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let waiting = [fixture.verify(&keys[1]), fixture.verify(&keys[2])];
+    settle().await;
+    look_up.answer(Err(SourceError::Busy));
+    assert_eq!(running.await.unwrap().unwrap_err().status(), 503);
+    fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Unexpected("no such table".into())));
+    for verification in waiting {
+        let error = verification.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "unexpected answer of the database: no such table");
+    }
+    let verifications: Vec<_> = keys.iter().map(|key| fixture.verify(key)).collect();
+    assert_eq!(fixture.look_up_all().await, ids(&keys));
+    for verification in verifications {
+        assert!(verification.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_has_a_maximum_size() {
+    let mut fixture = fixture(Options { max_look_ups: 1, max_batch: 3, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 8);
+    let verifications: Vec<_> = keys.iter().map(|key| fixture.verify(key)).collect();
+    settle().await;
+    let mut sizes = Vec::new();
+    let mut asked = Vec::new();
+    for _ in 0..4 {
+        let Ok(look_up) = fixture.look_ups.try_recv() else { break };
+        sizes.push(look_up.question.len());
+        asked.extend_from_slice(&look_up.question);
+        look_up.answer(Ok(fixture.database.look_up(&asked)));
+        settle().await;
+    }
+    asked.sort();
+    assert_eq!(asked, ids(&keys), "{sizes:?}");
+    assert!(sizes.iter().all(|&size| size <= 3) && sizes.contains(&3), "{sizes:?}");
+    for verification in verifications {
+        assert!(verification.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_bounded() {
+    let mut fixture = fixture(Options { max_look_ups: 1, max_waiting: 5, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 7);
+    let running = fixture.verify(&keys[0]);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let waiting: Vec<_> = keys[1..6].iter().chain(&keys[1..6]).map(|key| fixture.verify(key)).collect();
+    settle().await;
+    let refused = fixture.verify(&keys[6]).await.unwrap().unwrap_err();
+    assert_eq!((refused.status(), refused.to_string().as_str()), (503, "the database is busy: try again"));
+    let found = fixture.database.look_up(&look_up.question);
+    look_up.answer(Ok(found));
+    assert_eq!(fixture.look_up().await, ids(&keys[1..6]));
+    for verification in waiting.into_iter().chain([running]) {
+        assert!(verification.await.unwrap().is_ok());
+    }
+    let again = fixture.verify(&keys[6]);
+    fixture.look_up().await;
+    assert!(again.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_without_an_answer_ends_and_the_next_works() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let key = fixture.database.create("project");
+    let begin = Instant::now();
+    let verification = fixture.verify(&key);
+    let hanging = fixture.look_ups.recv().await.unwrap();
+    let error = verification.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the database is unavailable: no answer in time");
+    assert_eq!(begin.elapsed(), Duration::from_secs(2));
+    assert!(hanging.is_abandoned());
+    fixture.poll().await;
+    fixture.fill(&key).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_is_an_error_and_the_next_look_up_works() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let key = fixture.database.create("project");
+    for _ in 0..3 {
+        let verification = fixture.verify(&key);
+        // the source panics
+        drop(fixture.look_ups.recv().await.unwrap());
+        let error = verification.await.unwrap().unwrap_err();
+        assert_eq!((error.status(), error.to_string().contains("without an answer")), (500, true));
+    }
+    fixture.fill(&key).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_ends_early_stops_no_look_up() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 2);
+    let verifications = [fixture.verify(&keys[0]), fixture.verify(&keys[1])];
+    settle().await;
+    verifications.iter().for_each(Verification::abort);
+    settle().await;
+    assert_eq!(fixture.look_up_all().await, ids(&keys));
+    for key in &keys {
+        assert!(fixture.verify(key).await.unwrap().is_ok());
+    }
+    assert!(fixture.look_ups.try_recv().is_err(), "both are in the cache");
+}
+
+/// Unknown ids have a place of their own.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_ids_pushes_out_no_known_one() {
+    let options = Options { max_records: 10, max_unknown: 10, ..Options::default() };
+    let mut fixture = fixture(options).await;
+    let known = fixture.database.create("project");
+    fixture.poll().await;
+    fixture.fill(&known).await;
+    for _ in 0..1_000 {
+        let verification = fixture.verify(&ApiKey::generate());
+        fixture.look_up().await;
+        assert_eq!(verification.await.unwrap().unwrap_err().status(), 401);
+    }
+    assert!(fixture.verify(&known).await.unwrap().is_ok());
+    assert!(fixture.look_ups.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn scopes_are_required_as_said() {
+    let mut fixture = fixture(Options::default()).await;
+    let key = fixture.database.create("project");
+    fixture.fill(&key).await;
+    let verifier = &fixture.verifier;
+    let nothing = verifier.verify(&key, Scope::empty()).await.unwrap_err();
+    assert_eq!(nothing.status(), 403);
+    assert_eq!(verifier.verify(&key, Scope::all()).await.unwrap().scopes(), Scope::all());
+    let any = verifier.verify_any(&key).await.unwrap();
+    assert_eq!((any.key_id(), *any.project()), (key.id(), "project"));
+    let unknown = verifier.clone();
+    let stranger = ApiKey::generate();
+    let refused = tokio::spawn(async move { unknown.verify_any(&stranger).await });
+    fixture.look_up().await;
+    assert_eq!(refused.await.unwrap().unwrap_err().status(), 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tasks_end_with_the_last_clone() {
+    let fixture = fixture(Options::default()).await;
+    let Fixture { verifier, mut polls, mut writes, .. } = fixture;
+    let clone = verifier.clone();
+    drop(verifier);
+    let poll = polls.recv().await.unwrap();
+    drop(clone);
+    settle().await;
+    assert!(poll.is_abandoned());
+    advance(Duration::from_secs(60)).await;
+    assert!(polls.recv().await.is_none() && writes.recv().await.is_none());
+}
+
+fn with(change: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::default();
+    change(&mut options);
+    options
+}
+
+#[tokio::test]
+async fn options_that_cannot_work_are_refused() {
+    for (options, message) in [
+        (with(|o| o.lease = o.poll_interval), "the lease must be longer than the poll interval"),
+        (with(|o| o.max_records = 0), "a maximum number of the options is 0"),
+        (with(|o| o.max_look_ups = 0), "a maximum number of the options is 0"),
+        (with(|o| o.max_batch = 0), "a maximum number of the options is 0"),
+        (with(|o| o.max_waiting = 0), "a maximum number of the options is 0"),
+    ] {
+        let created = std::panic::catch_unwind(|| Fixture::new(options));
+        assert_eq!(created.err().unwrap().downcast_ref::<&str>(), Some(&message));
+    }
+}
