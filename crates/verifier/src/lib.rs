@@ -70,7 +70,6 @@ mod error;
 mod lease;
 mod options;
 mod source;
-#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod stats;
 mod uses;

@@ -1,5 +1,4 @@
 //! The source over SQLite: it reports exactly what changed, by whatever program, and reads the file at its path.
-#![cfg(feature = "sqlite")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Reason, Scope, UnixTime};
-use ctx_key_verifier::sqlite::{CHANGE_LOG, Cursor, SCHEMA, SqliteOptions, SqliteSource};
-use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier, VerifyError};
+use ctx_key_verifier::sqlite::{CHANGE_LOG, Cursor, Options, SCHEMA, SqliteSource};
+use ctx_key_verifier::{Changed, Changes, LookedUp, Source, SourceError, Verifier, VerifyError};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -75,16 +74,16 @@ impl File {
     }
 
     async fn source(&self) -> SqliteSource {
-        self.source_with(SqliteOptions::default()).await
+        self.source_with(Options::default()).await
     }
 
-    async fn source_with(&self, options: SqliteOptions) -> SqliteSource {
+    async fn source_with(&self, options: Options) -> SqliteSource {
         SqliteSource::open(self.path(), options).await.unwrap()
     }
 
     /// Opens the file and returns the error's text.
     async fn open_error(&self) -> String {
-        text(SqliteSource::open(self.path(), SqliteOptions::default()).await.unwrap_err())
+        text(SqliteSource::open(self.path(), Options::default()).await.unwrap_err())
     }
 }
 
@@ -395,7 +394,7 @@ async fn the_latest_use_of_a_key_is_kept() {
 async fn a_locked_file_is_read_and_uses_are_kept() {
     let file = File::new();
     insert(&file.connect(), &record(1));
-    let options = SqliteOptions { busy_timeout: Duration::from_millis(20), ..SqliteOptions::default() };
+    let options = Options { busy_timeout: Duration::from_millis(20), ..Options::default() };
     let mut reader = Reader::new(file.source_with(options).await).await;
     let used = [(id(1), UnixTime::from_secs(5))];
 
@@ -415,7 +414,7 @@ async fn a_locked_file_is_read_and_uses_are_kept() {
 async fn a_short_lock_is_waited_for() {
     let file = File::new();
     insert(&file.connect(), &record(1));
-    let options = SqliteOptions { busy_timeout: Duration::from_secs(600), ..SqliteOptions::default() };
+    let options = Options { busy_timeout: Duration::from_secs(600), ..Options::default() };
     let source = file.source_with(options).await;
     let other = file.connect();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -643,7 +642,7 @@ async fn wait_for_pruning(file: &File, readers: &mut [Reader]) {
 async fn old_changes_are_pruned() {
     let file = File::new();
     insert_range(&file, 0..25_000);
-    let options = SqliteOptions { log_retention: Duration::ZERO, ..SqliteOptions::default() };
+    let options = Options { retention: Duration::ZERO, ..Options::default() };
     let behind = Reader::new(file.source().await).await;
     let last = file.number("SELECT max(seq) FROM api_key_changes");
     file.execute("UPDATE api_keys SET scopes = 2 WHERE id < '000000000005'");
@@ -676,7 +675,7 @@ async fn a_cursor_that_has_missed_no_row_is_good() {
     file.execute("DELETE FROM api_keys WHERE id = '000000000000'");
     let one_behind = Reader::new(file.source().await).await;
     file.execute("DELETE FROM api_keys WHERE id = '000000000001'");
-    let options = SqliteOptions { log_retention: Duration::ZERO, ..SqliteOptions::default() };
+    let options = Options { retention: Duration::ZERO, ..Options::default() };
     let mut readers = [Reader::new(file.source_with(options).await).await];
     wait_for_pruning(&file, &mut readers).await;
     let cursor = readers[0].cursor;
@@ -690,7 +689,7 @@ async fn a_cursor_that_has_missed_no_row_is_good() {
 async fn one_read_of_the_log_prunes_all_that_is_old() {
     let file = File::new();
     insert_range(&file, 0..25_000);
-    let options = SqliteOptions { log_retention: Duration::ZERO, ..SqliteOptions::default() };
+    let options = Options { retention: Duration::ZERO, ..Options::default() };
     let reader = Reader::new(file.source_with(options).await).await;
     // this is written after the pruning
     reader.source.record_uses(&[]).await.unwrap();
@@ -926,7 +925,7 @@ async fn opening_says_what_is_missing() {
 #[tokio::test]
 async fn what_is_missing_is_created_if_that_is_asked_for() {
     let file = File { folder: tempfile::tempdir().unwrap() };
-    let options = SqliteOptions { create: true, ..SqliteOptions::default() };
+    let options = Options { create: true, ..Options::default() };
     let mut reader = Reader::new(file.source_with(options.clone()).await).await;
     insert(&file.connect(), &record(1));
     assert_eq!(reader.changed().await, keys(&[1]));
@@ -943,7 +942,7 @@ async fn what_is_missing_is_created_if_that_is_asked_for() {
 #[tokio::test]
 async fn many_can_open_a_new_file_at_once() {
     let file = File { folder: tempfile::tempdir().unwrap() };
-    let options = SqliteOptions { create: true, ..SqliteOptions::default() };
+    let options = Options { create: true, ..Options::default() };
     let opened: Vec<_> =
         (0..8).map(|_| tokio::spawn(SqliteSource::open(file.path(), options.clone()))).collect();
     for source in opened {
@@ -983,7 +982,7 @@ async fn a_call_that_is_given_up_does_no_harm() {
 async fn a_call_that_is_given_up_before_it_began_does_nothing() {
     let file = File::new();
     (1..3).for_each(|number| insert(&file.connect(), &record(number)));
-    let options = SqliteOptions { busy_timeout: Duration::from_secs(600), ..SqliteOptions::default() };
+    let options = Options { busy_timeout: Duration::from_secs(600), ..Options::default() };
     let source = file.source_with(options).await;
     let other = file.connect();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -1001,7 +1000,7 @@ async fn a_call_that_is_given_up_before_it_began_does_nothing() {
 #[tokio::test]
 async fn a_connection_that_failed_is_opened_again() {
     let file = File::new();
-    let options = SqliteOptions { readers: 1, ..SqliteOptions::default() };
+    let options = Options { connections: 1, ..Options::default() };
     let source = file.source_with(options).await;
     source.look_up(&[id(1)]).await.unwrap();
     file.execute("ALTER TABLE api_keys RENAME TO old_keys");
@@ -1018,7 +1017,7 @@ async fn a_connection_that_failed_is_opened_again() {
 async fn no_grant_begins_later_than_the_lease_after_a_revocation_elsewhere() {
     let file = File::new();
     let db = file.connect();
-    let options = Options::default();
+    let options = ctx_key_verifier::Options::default();
     let lease = options.lease;
     let verifier = Verifier::new(file.source().await, options);
     for _ in 0..5 {
