@@ -43,3 +43,20 @@ impl Lease {
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_grace_without_a_lease() {
+        let (length, grace) = (Duration::from_millis(500), Duration::from_secs(60));
+        let lease = Lease::new(length);
+        let now = Instant::now();
+        assert!(!lease.covers(now, Duration::ZERO) && !lease.covers(now, grace));
+        lease.renew(now);
+        assert!(lease.covers(now, Duration::ZERO) && lease.covers(now + length, grace));
+        lease.end();
+        assert!(!lease.covers(now, Duration::ZERO) && !lease.covers(now, grace));
+    }
+}

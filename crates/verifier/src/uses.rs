@@ -52,3 +52,30 @@ fn keep_later(latest: &mut BTreeMap<KeyId, UnixTime>, id: KeyId, at: UnixTime) {
     let noted = latest.entry(id).or_insert(at);
     *noted = at.max(*noted);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_use_counts_whatever_the_order() {
+        let [a, b] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map(|id| id.parse().unwrap());
+        let at = UnixTime::from_secs;
+        let uses = Uses::new(2);
+        for time in [5, 7, 6] {
+            assert!(uses.note(b, at(time)));
+        }
+        uses.put_back(&[(b, at(4)), (a, at(9))]);
+        assert!(uses.note(a, at(8)) && !uses.note("cccccccccccc".parse().unwrap(), at(1)));
+        assert_eq!((uses.len(), uses.take(1), uses.take(9)), (2, vec![(a, at(9))], vec![(b, at(7))]));
+    }
+
+    /// They are bounded by what was taken.
+    #[test]
+    fn what_is_put_back_is_never_refused() {
+        let uses = Uses::new(1);
+        let taken = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map(|id| (id.parse().unwrap(), UnixTime::from_secs(1)));
+        uses.put_back(&taken);
+        assert_eq!(uses.take(3), taken);
+    }
+}

@@ -130,6 +130,23 @@ async fn a_revocation_is_noticed_by_the_poll() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_brings_every_change() {
+    let mut fixture = Fixture::new(Options::default());
+    let keys = [(); 3].map(|()| fixture.database.create("project"));
+    fixture.poll().await;
+    for key in &keys {
+        fixture.fill(key).await;
+        fixture.database.revoke(key);
+    }
+    fixture.poll().await;
+    for key in &keys {
+        let verification = fixture.verify(key);
+        fixture.look_up().await;
+        assert_eq!(reason(verification).await, Reason::Revoked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_was_unknown_is_found_after_its_creation() {
     let mut fixture = Fixture::new(Options::default());
     fixture.poll().await;
@@ -246,12 +263,74 @@ async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
 #[tokio::test(start_paused = true)]
 async fn everything_changed_drops_the_cache_and_stays_current() {
     let (mut fixture, key) = current().await;
+    let unknown = ApiKey::generate();
+    let verification = fixture.verify(&unknown);
+    fixture.look_up().await;
+    assert_eq!(reason(verification).await, Reason::UnknownKey);
+    // a look-up from before is answered after it
+    let other = fixture.database.create("other");
+    let before = fixture.verify(&other);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let found = fixture.database.look_up(&look_up.question);
+
     let poll = fixture.polls.recv().await.unwrap();
     poll.answer(Ok(Changes { changed: Changed::Everything, cursor: fixture.database.cursor() }));
     settle().await;
     assert!(fixture.verifier.is_current());
-    assert!(!is_cached(&mut fixture, &key).await);
-    assert!(is_cached(&mut fixture, &key).await);
+    look_up.answer(Ok(found));
+    assert!(before.await.unwrap().is_ok());
+    for key in [&key, &other] {
+        assert!(!is_cached(&mut fixture, key).await);
+        assert!(is_cached(&mut fixture, key).await);
+    }
+    let verification = fixture.verify(&unknown);
+    assert_eq!(fixture.look_up().await, [unknown.id()]);
+    assert_eq!(reason(verification).await, Reason::UnknownKey);
+}
+
+/// Two look-ups of one id are on their way: the first was overtaken by an own change, the second by another.
+#[tokio::test(start_paused = true)]
+async fn an_own_change_overtakes_every_look_up() {
+    let (mut fixture, key) = current().await;
+    // more than once, since look-ups have no order
+    for _ in 0..20 {
+        let mut look_ups = Vec::new();
+        let mut verifications = Vec::new();
+        for _ in 0..2 {
+            fixture.verifier.invalidate(key.id());
+            verifications.push(fixture.verify(&key));
+            look_ups.push(fixture.look_ups.recv().await.unwrap());
+        }
+        let found = fixture.database.look_up(&[key.id()]);
+        fixture.verifier.invalidate(key.id());
+        for look_up in look_ups {
+            look_up.answer(Ok(found.clone()));
+        }
+        for verification in verifications {
+            assert!(verification.await.unwrap().is_ok());
+        }
+        assert!(!is_cached(&mut fixture, &key).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_joins_a_look_up_that_is_older_than_the_lease() {
+    let (mut fixture, key) = current().await;
+    fixture.verifier.invalidate(key.id());
+    let first = fixture.verify(&key);
+    let hanging = fixture.look_ups.recv().await.unwrap();
+    advance(ms(499)).await;
+    let joined = fixture.verify(&key);
+    settle().await;
+    assert!(fixture.look_ups.try_recv().is_err());
+    advance(ms(1)).await;
+    let second = fixture.verify(&key);
+    fixture.look_up().await;
+    assert!(second.await.unwrap().is_ok());
+    hanging.answer(Err(SourceError::Busy));
+    for verification in [first, joined] {
+        assert_eq!(verification.await.unwrap().unwrap_err().status(), 503);
+    }
 }
 
 /// A replica that lags, or a connection to another history.
@@ -297,6 +376,10 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
     let key = fixture.database.create("project");
     fixture.poll().await;
     fixture.fill(&key).await;
+    let unknown = ApiKey::generate();
+    let verification = fixture.verify(&unknown);
+    fixture.look_up().await;
+    assert_eq!(reason(verification).await, Reason::UnknownKey);
     let begin = Instant::now();
     let mut granted = Vec::new();
     for time in [499, 500, 1_499, 1_500] {
@@ -306,11 +389,12 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
         if let Ok(look_up) = fixture.look_ups.try_recv() {
             look_up.answer(Err(SourceError::Busy));
         }
+        if time >= 500 {
+            let refused = fixture.verify(&unknown);
+            fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
+            assert_eq!(refused.await.unwrap().unwrap_err().status(), 503, "no answer from an old cache");
+        }
         granted.push((verification.await.unwrap().is_ok(), fixture.verifier.stats().grace_grants));
     }
     assert_eq!(granted, [(true, 0), (true, 1), (true, 2), (false, 2)]);
-    // an unknown id is never granted
-    let verification = fixture.verify(&ApiKey::generate());
-    fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
-    assert_eq!(verification.await.unwrap().unwrap_err().status(), 503);
 }
