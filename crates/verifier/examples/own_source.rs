@@ -124,7 +124,7 @@ fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
 }
 
 #[tokio::main]
-pub async fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let db = Connection::open_in_memory()?;
     db.execute_batch(SCHEMA)?;
     db.execute_batch(CHANGE_LOG)?;
