@@ -2,9 +2,6 @@
 
 mod requests;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::FromRef;
@@ -100,59 +97,4 @@ async fn a_layer_can_write_another_body() {
     let app = Router::new().route("/", get(show)).layer(map_response(rewrite)).with_state(verifier);
     let response = send(&app, request_with(&writer)).await;
     assert_eq!(response.body(), "the API key lacks a scope that this request requires");
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn the_log_has_the_reason_and_the_id() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let world = World::new();
-    let app = Router::new().route("/", get(show)).with_state(world.verifier);
-    send(&app, request_with(&world.reader)).await;
-    let mut expected = String::new();
-    for row in &world.rows {
-        send(&app, request(&row.values)).await;
-        let id = row.values.first().and_then(|value| value.get("Bearer ctx_".len()..)?.get(..12));
-        let line = match row.name {
-            "no header" | "an empty header" | "another scheme" => {
-                " INFO refused reason=\"missing_credentials\""
-            }
-            "two headers" | "two tokens" | "no token" => " INFO refused reason=\"malformed_header\"",
-            "a key that is cut off" => " INFO refused reason=\"key_length\"",
-            "an unknown key" => " INFO refused reason=\"unknown_key\" key=ID",
-            "a revoked key" => " INFO refused reason=\"revoked\" key=ID",
-            "a key without the scope" => " INFO refused reason=\"missing_scope\" key=ID",
-            "a busy database" => " WARN not verified error=the database is busy: try again key=ID",
-            "a database that is gone" => {
-                " WARN not verified error=the database is unavailable: the host is gone key=ID"
-            }
-            "a corrupt row" => {
-                "ERROR not verified error=the row of key ID is not a record: repair or delete it key=ID"
-            }
-            "a missing table" => {
-                "ERROR not verified error=unexpected answer of the database: no such table key=ID"
-            }
-            name => panic!("{name}"),
-        };
-        let (level, text) = line.split_at(5);
-        let text = text.replace("ID", id.unwrap_or_default());
-        expected += &format!("{level} ctx_key_verifier::request:{text}\n");
-    }
-    assert_eq!(String::from_utf8(log.0.lock().unwrap().clone()).unwrap(), expected);
 }
