@@ -65,12 +65,19 @@
 //!
 //! The package stores no keys, and has no rate limits and no sessions.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 mod cache;
 mod error;
 mod lease;
 mod options;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod request;
 mod source;
+pub mod sqlite;
 mod stats;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod uses;
 mod verifier;
 

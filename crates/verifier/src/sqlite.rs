@@ -1,0 +1,81 @@
+//! A source of records in a file of SQLite.
+//!
+//! Every change of the table `api_keys` is noticed, by whatever program it is made: triggers write the ids of changed
+//! keys into a log in the same transaction. [`SCHEMA`] is the table of keys, and [`CHANGE_LOG`] is the log with its
+//! triggers. Apply both when the program starts: what exists is left alone. The rest of this module needs the feature
+//! `sqlite`.
+//!
+#![cfg_attr(feature = "sqlite", doc = "```")]
+#![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+//! use ctx_key::{ApiKey, KeyRecord, Scope};
+//! use ctx_key_verifier::sqlite::{self, CHANGE_LOG, SCHEMA, SqliteSource};
+//! use ctx_key_verifier::{Options, Verifier};
+//! use rusqlite::Connection;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("keys.sqlite");
+//! // the application's own connection, which writes keys
+//! let db = Connection::open(&path)?;
+//! db.execute_batch(SCHEMA)?;
+//! db.execute_batch(CHANGE_LOG)?;
+//! let key = ApiKey::generate();
+//! let insert = "INSERT INTO api_keys (id, digest, project, scopes) VALUES (?1, ?2, 'demo', ?3)";
+//! db.execute(insert, (key.id().as_str(), key.digest().as_bytes(), Scope::READ.bits()))?;
+//!
+//! let source = SqliteSource::open(&path, sqlite::Options::default()).await?;
+//! let verifier = Verifier::new(source, Options::default());
+//! let grant = verifier.verify(&key, Scope::MEMORIES_READ).await?;
+//! assert_eq!(&**grant.project(), "demo");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Files
+//!
+//! The source switches the file to the WAL mode, in which reads and writes don't wait for each other. All processes must
+//! run on one machine, and the file must lie on a local file system.
+//!
+//! A read of the log costs a few microseconds if nothing was written to the file. It compares the file at the path with
+//! the file that is open, by device and inode, and opens the other file if one was moved there. To do that, remove the
+//! files `-wal` and `-shm` of the old one first. A copy that SQLite's backup API writes into the open file is noticed too
+//! (`.restore` of the shell), as are changes of the schema: the cache is dropped. Other ways to overwrite an open file
+//! are not allowed by SQLite.
+//!
+//! # Limits
+//!
+//! * `REPLACE` deletes rows without their triggers, unless `PRAGMA recursive_triggers` is on. A row that is replaced by a
+//!   row with its own id is noticed. So this concerns a table with another unique column alone: there, turn the pragma on
+//!   or do not use `REPLACE`.
+//! * A connection that turns triggers off (`SQLITE_DBCONFIG_ENABLE_TRIGGER`) or edits the schema as a table
+//!   (`PRAGMA writable_schema`) is not noticed. Insert a row without an id into `api_key_changes`: it drops the cache.
+//! * Two SQLite libraries in one process take away each other's locks on a file. If your program links another one,
+//!   implement [`Source`](crate::Source) over that, as `examples/own_source.rs` does.
+//! * If a program commits with `PRAGMA synchronous = NORMAL` or `OFF`, a power failure can undo a revocation that was
+//!   answered. The source uses `NORMAL` itself, for uses of keys and for pruning.
+
+#[cfg(feature = "sqlite")]
+mod connection;
+#[cfg(feature = "sqlite")]
+mod log;
+#[cfg(feature = "sqlite")]
+mod records;
+#[cfg(feature = "sqlite")]
+mod source;
+#[cfg(feature = "sqlite")]
+mod threads;
+
+#[cfg(feature = "sqlite")]
+pub use self::log::Cursor;
+#[cfg(feature = "sqlite")]
+pub use self::source::{Options, SqliteSource};
+
+/// Table of the keys.
+pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
+
+/// Change log of the keys and its triggers, to be applied after [`SCHEMA`].
+///
+/// The triggers work on any table `api_keys` that has the columns of [`SCHEMA`]. Changes of `last_used_at` and of columns
+/// of your own are not logged.
+pub const CHANGE_LOG: &str = include_str!("sqlite/change_log.sql");

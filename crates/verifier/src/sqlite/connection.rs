@@ -1,0 +1,209 @@
+//! Opens the file, and notices if another one was moved to its path.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::source::SourceError;
+use crate::sqlite::log::Polled;
+use crate::sqlite::{CHANGE_LOG, SCHEMA};
+
+/// Commits of connections that share a cache don't change their `data_version`, so this one is private even if the program
+/// shares caches by default. The path is a path and never a URI.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    .union(OpenFlags::SQLITE_OPEN_PRIVATE_CACHE);
+
+const COLUMNS: [&str; 9] = [
+    "id",
+    "digest",
+    "project",
+    "scopes",
+    "not_before",
+    "expires_at",
+    "retires_at",
+    "revoked_at",
+    "last_used_at",
+];
+
+/// Counts what [`CHANGE_LOG`] creates.
+const LOG_PARTS: &str = "\
+SELECT count(*) FROM sqlite_schema
+WHERE type = 'table' AND name IN ('api_key_changes', 'api_key_log')
+   OR type = 'trigger' AND tbl_name = 'api_keys' AND name IN ('api_key_inserted', 'api_key_updated', 'api_key_deleted')
+   OR type = 'trigger' AND tbl_name = 'api_key_changes' AND name = 'api_key_change_kept'
+";
+
+/// Where the data is.
+pub(super) struct Database {
+    path: PathBuf,
+    busy_timeout: Duration,
+}
+
+impl Database {
+    pub(super) fn new(path: &Path, busy_timeout: Duration) -> Result<Arc<Self>, SourceError> {
+        // the program's current folder can change later
+        let path = std::path::absolute(path).map_err(unavailable)?;
+        Ok(Arc::new(Self { path, busy_timeout }))
+    }
+
+    /// Returns which file is at the path.
+    pub(super) fn file(&self) -> Result<FileId, SourceError> {
+        FileId::of(&self.path).map_err(unavailable)
+    }
+
+    /// Creates what is missing: the file, the tables and the triggers.
+    pub(super) fn create(&self) -> Result<(), SourceError> {
+        let connection = self.connect(FLAGS | OpenFlags::SQLITE_OPEN_CREATE)?;
+        if check(&connection).is_err() {
+            let batch = format!("BEGIN IMMEDIATE; {SCHEMA} {CHANGE_LOG} COMMIT;");
+            connection.execute_batch(&batch).map_err(failure)?;
+        }
+        Ok(())
+    }
+
+    fn connect(&self, flags: OpenFlags) -> Result<Connection, SourceError> {
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(failure)?;
+        connection.busy_timeout(self.busy_timeout).map_err(failure)?;
+        // the uses of keys that a power failure undoes are not worth a wait for the disk
+        connection.pragma_update(None, "synchronous", "NORMAL").map_err(failure)?;
+        Ok(connection)
+    }
+}
+
+/// An open file.
+pub(super) struct Session {
+    pub(super) file: FileId,
+    pub(super) connection: Connection,
+    /// The version of the schema that was checked.
+    pub(super) schema: i64,
+    pub(super) polled: Polled,
+}
+
+impl Session {
+    pub(super) fn open(database: &Database) -> Result<Self, SourceError> {
+        let file = database.file()?;
+        let connection = database.connect(FLAGS)?;
+        let schema = schema_version(&connection).map_err(failure)?;
+        check(&connection)?;
+        use_wal(&connection)?;
+        // while it is open, no other file gets its inode
+        if database.file()? != file {
+            return Err(SourceError::Unavailable("the file was replaced while it was opened".into()));
+        }
+        Ok(Self { file, connection, schema, polled: Polled::default() })
+    }
+}
+
+/// Switches the file to the WAL mode, for this and later connections of all programs.
+fn use_wal(connection: &Connection) -> Result<(), SourceError> {
+    let mode: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failure)?;
+    if mode == "wal" { Ok(()) } else { Err(unexpected("the file can't be switched to the WAL mode")) }
+}
+
+pub(super) fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+}
+
+/// Checks that the tables, their columns and the triggers exist.
+pub(super) fn check(connection: &Connection) -> Result<(), SourceError> {
+    let columns = columns(connection).map_err(failure)?;
+    if columns.is_empty() {
+        return Err(unexpected("the table api_keys is missing: apply SCHEMA, then CHANGE_LOG"));
+    }
+    if let Some(missing) = COLUMNS.iter().find(|name| !columns.iter().any(|column| column == *name)) {
+        return Err(unexpected(&format!(
+            "the table api_keys has no column {missing}: add it as SCHEMA has it"
+        )));
+    }
+    let parts: i64 = connection.query_row(LOG_PARTS, [], |row| row.get(0)).map_err(failure)?;
+    if parts != 6 {
+        return Err(unexpected("the change log or a trigger of it is missing: apply CHANGE_LOG"));
+    }
+    Ok(())
+}
+
+fn columns(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info('api_keys')")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    names.collect()
+}
+
+/// Identifies a file, also under another name. A file that was moved to its path is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl FileId {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+
+        let metadata = path.metadata()?;
+        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Windows does not move a file over one that SQLite has open.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> io::Result<Self> {
+        path.metadata().map(|_| Self {})
+    }
+}
+
+fn unavailable(error: io::Error) -> SourceError {
+    let text = match error.kind() {
+        io::ErrorKind::NotFound => "there is no file at the path of the database".to_owned(),
+        _ => format!("the file of the database can't be examined: {error}"),
+    };
+    SourceError::Unavailable(text.into())
+}
+
+pub(super) fn unexpected(text: &str) -> SourceError {
+    SourceError::Unexpected(text.into())
+}
+
+/// Describes an error of SQLite by its code alone, because messages can quote rows.
+pub(super) fn failure(error: rusqlite::Error) -> SourceError {
+    let Some(error) = error.sqlite_error() else {
+        return unexpected("SQLite: a row has an unexpected type or number of columns");
+    };
+    let cause = format!("SQLite: {error}").into();
+    match error.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
+            SourceError::Busy
+        }
+        ErrorCode::CannotOpen
+        | ErrorCode::PermissionDenied
+        | ErrorCode::SystemIoFailure
+        | ErrorCode::DiskFull
+        | ErrorCode::OutOfMemory => SourceError::Unavailable(cause),
+        _ => SourceError::Unexpected(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_has_its_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let busy_timeout = Duration::from_millis(1_234);
+        let database = Database::new(&folder.path().join("keys.sqlite"), busy_timeout).unwrap();
+        database.create().unwrap();
+        let session = Session::open(&database).unwrap();
+        let sql = "SELECT timeout, journal_mode, synchronous
+                   FROM pragma_busy_timeout, pragma_journal_mode, pragma_synchronous";
+        let settings: (i64, String, i64) =
+            session.connection.query_row(sql, [], |row| row.try_into()).unwrap();
+        assert_eq!(settings, (1_234, "wal".into(), 1));
+    }
+}

@@ -1,0 +1,160 @@
+//! Reads and prunes the change log.
+
+use std::cmp::Ordering;
+use std::time::{Duration, Instant};
+
+use ctx_key::KeyId;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::source::{Changed, Changes, SourceError};
+use crate::sqlite::connection::{FileId, Session, check, failure, schema_version, unexpected};
+
+/// Maximum number of changes that are told one by one.
+const MAX_CHANGES: i64 = 20_000;
+
+/// Maximum number of rows that are deleted in one transaction, which other writers wait for.
+const MAX_PRUNED: i64 = 10_000;
+
+/// A point in the history of a file: its last change.
+///
+/// Cursors of one file, schema and log are in the order of their changes. Others are not comparable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    file: FileId,
+    /// It changes with the schema, with `VACUUM`, and if a copy is written into the file.
+    schema: i64,
+    history: [u8; 16],
+    seq: i64,
+}
+
+impl Cursor {
+    fn is_of_one_history(&self, other: &Self) -> bool {
+        (self.file, self.schema, self.history) == (other.file, other.schema, other.history)
+    }
+}
+
+impl PartialOrd for Cursor {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.is_of_one_history(other).then(|| self.seq.cmp(&other.seq))
+    }
+}
+
+/// What a connection that reads the log remembers.
+#[derive(Default)]
+pub(super) struct Polled {
+    /// The last cursor, with the `data_version` of what was read. This changes with each commit of another connection.
+    last: Option<(i64, Cursor)>,
+    /// A number of the log, and when it was read.
+    mark: Option<(Instant, i64)>,
+}
+
+/// First lines of the log.
+struct Head {
+    cursor: Cursor,
+    pruned_below: i64,
+}
+
+impl Session {
+    pub(super) fn changes_since(&mut self, since: Option<Cursor>) -> Result<Changes<Cursor>, SourceError> {
+        if let Some(cursor) = since.filter(|since| self.is_last(since)) {
+            return Ok(Changes { changed: Changed::Keys(Vec::new()), cursor });
+        }
+        self.read_log(since)
+    }
+
+    /// Returns whether nothing was committed since the cursor was read.
+    fn is_last(&self, since: &Cursor) -> bool {
+        let Some((version, last)) = self.polled.last else { return false };
+        last == *since && data_version(&self.connection).is_ok_and(|now| now == version)
+    }
+
+    fn read_log(&mut self, since: Option<Cursor>) -> Result<Changes<Cursor>, SourceError> {
+        let transaction = self.connection.unchecked_transaction().map_err(failure)?;
+        let Head { cursor, pruned_below } = self.head()?;
+        if cursor.schema != self.schema {
+            check(&self.connection)?;
+        }
+        let changed = match since {
+            None => Changed::Keys(Vec::new()),
+            Some(since) if since <= cursor => match since.seq < pruned_below.saturating_sub(1) {
+                true => Changed::Everything,
+                false => changed_after(&self.connection, since.seq).map_err(failure)?,
+            },
+            Some(_) => Changed::History,
+        };
+        let version = data_version(&self.connection).map_err(failure)?;
+        transaction.commit().map_err(failure)?;
+        self.schema = cursor.schema;
+        self.polled.last = Some((version, cursor));
+        Ok(Changes { changed, cursor })
+    }
+
+    /// Returns the cursor of what the connection's transaction sees.
+    pub(super) fn cursor(&self) -> Result<Cursor, SourceError> {
+        self.head().map(|head| head.cursor)
+    }
+
+    fn head(&self) -> Result<Head, SourceError> {
+        let schema = schema_version(&self.connection).map_err(failure)?;
+        let sql = "SELECT history, pruned_below, (SELECT max(seq) FROM api_key_changes) FROM api_key_log";
+        let head = self.connection.prepare_cached(sql).and_then(|mut statement| {
+            let read = |row: &rusqlite::Row<'_>| {
+                let (history, pruned_below, seq) = (row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?);
+                let cursor = Cursor { file: self.file, schema, history, seq: seq.unwrap_or(0) };
+                Ok(Head { cursor, pruned_below })
+            };
+            statement.query_row([], read).optional()
+        });
+        head.map_err(failure)?.ok_or_else(|| unexpected("api_key_log has no row: apply CHANGE_LOG"))
+    }
+
+    /// Returns a number of the log up to which rows are old enough to be deleted, once.
+    pub(super) fn prunable(&mut self, retention: Duration) -> Option<i64> {
+        let (_, last) = self.polled.last?;
+        let (read_at, seq) = *self.polled.mark.get_or_insert((Instant::now(), last.seq));
+        (read_at.elapsed() >= retention).then(|| {
+            self.polled.mark = None;
+            seq
+        })
+    }
+
+    /// Deletes rows up to a number, in several transactions. The newest row stays, so that no number is used again.
+    pub(super) fn prune(&mut self, mark: i64) -> Result<(), SourceError> {
+        while self.prune_some(mark).map_err(failure)? {}
+        Ok(())
+    }
+
+    fn prune_some(&mut self, mark: i64) -> rusqlite::Result<bool> {
+        let bounds = "SELECT min(seq), min(min(seq) + ?1, ?2 + 1, max(seq)) FROM api_key_changes";
+        let bounds =
+            self.connection.query_row(bounds, [MAX_PRUNED, mark], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (Some(first), Some(below)): (Option<i64>, Option<i64>) = bounds else { return Ok(false) };
+        if first >= below {
+            return Ok(false);
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // another process may have pruned further
+        transaction.execute("UPDATE api_key_log SET pruned_below = max(pruned_below, ?1)", [below])?;
+        transaction.execute("DELETE FROM api_key_changes WHERE seq < ?1", [below])?;
+        transaction.commit()?;
+        Ok(true)
+    }
+}
+
+fn changed_after(connection: &Connection, seq: i64) -> rusqlite::Result<Changed> {
+    let sql = "SELECT id FROM api_key_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((seq, MAX_CHANGES + 1))?;
+    let (mut ids, mut count) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let Some(id) = row.get_ref(0)?.as_bytes_or_null()? else { return Ok(Changed::Everything) };
+        // an id that no key can have is not cached
+        ids.extend(KeyId::try_from(id));
+    }
+    Ok(if count > MAX_CHANGES { Changed::Everything } else { Changed::Keys(ids) })
+}
+
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}

@@ -1,0 +1,100 @@
+//! The extractors let a handler run for requests with a valid key alone.
+
+mod requests;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::FromRef;
+use axum::middleware::map_response;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use ctx_key::Scope;
+use ctx_key_verifier::axum::{AnyKey, Granted};
+use ctx_key_verifier::{Verifier, VerifyError};
+use http::{Request, Response};
+use requests::{Keys, NO_SCOPE, World, request, request_with, whole};
+use tower::ServiceExt;
+
+const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
+
+async fn show(Granted(grant): Granted<MEMORIES_READ, Keys>) -> String {
+    format!("{} may {}", grant.project(), grant.scopes())
+}
+
+async fn show_any(AnyKey(grant): AnyKey<Keys>) -> String {
+    format!("{} may {}", grant.project(), grant.scopes())
+}
+
+/// Sends a request to an app, and returns the whole response.
+async fn send(app: &Router, request: Request<Body>) -> Response<Bytes> {
+    let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+    Response::from_parts(parts, to_bytes(body, usize::MAX).await.unwrap())
+}
+
+#[tokio::test]
+async fn every_request_gets_its_response() {
+    let world = World::new();
+    let app = Router::new().route("/", get(show)).with_state(world.verifier);
+    for row in world.rows {
+        let response = send(&app, request(&row.values)).await;
+        assert_eq!(without_length(&response), row.response, "{}", row.name);
+    }
+    let response = send(&app, request_with(&world.reader)).await;
+    let expected =
+        "200\ncontent-type: text/plain; charset=utf-8\n\ndemo may memories:read chats:read users:read";
+    assert_eq!(without_length(&response), expected);
+}
+
+/// The router adds the length of the body.
+fn without_length(response: &Response<Bytes>) -> String {
+    let length = format!("content-length: {}\n", response.body().len());
+    let text = whole(response);
+    assert!(text.contains(&length), "{text}");
+    text.replace(&length, "")
+}
+
+#[tokio::test]
+async fn any_valid_key_will_do_if_that_is_asked_for() {
+    let world = World::new();
+    let app = Router::new().route("/", get(show_any)).with_state(world.verifier);
+    let response = send(&app, request_with(&world.writer)).await;
+    let expected =
+        "200\ncontent-type: text/plain; charset=utf-8\n\ndemo may memories:write chats:write users:write";
+    assert_eq!(without_length(&response), expected);
+    for row in world.rows.iter().filter(|row| row.response != NO_SCOPE) {
+        let response = send(&app, request(&row.values)).await;
+        assert_eq!(without_length(&response), row.response, "{}", row.name);
+    }
+}
+
+/// A state that holds more than the verifier.
+#[derive(Clone)]
+struct State {
+    verifier: Verifier<Keys>,
+}
+
+impl FromRef<State> for Verifier<Keys> {
+    fn from_ref(state: &State) -> Self {
+        state.verifier.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_verifier_can_be_a_part_of_the_state() {
+    let World { verifier, reader, writer, .. } = World::new();
+    let app = Router::new().route("/", get(show)).with_state(State { verifier });
+    assert_eq!(send(&app, request_with(&reader)).await.status(), 200);
+    assert_eq!(without_length(&send(&app, request_with(&writer)).await), NO_SCOPE);
+}
+
+#[tokio::test]
+async fn a_layer_can_write_another_body() {
+    let World { verifier, writer, .. } = World::new();
+    let rewrite = async |response: Response<Body>| match response.extensions().get::<VerifyError>() {
+        Some(error) => (response.status(), error.to_string()).into_response(),
+        None => response,
+    };
+    let app = Router::new().route("/", get(show)).layer(map_response(rewrite)).with_state(verifier);
+    let response = send(&app, request_with(&writer)).await;
+    assert_eq!(response.body(), "the API key lacks a scope that this request requires");
+}

@@ -1,0 +1,70 @@
+//! The log says why a request was refused, and holds nothing secret. It is alone in its process, as the other tests of a
+//! process would log too.
+
+mod requests;
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use ctx_key::Scope;
+use ctx_key_verifier::tower::VerifyLayer;
+use http::{Request, Response};
+use requests::{World, request, request_with};
+use tower::{Layer, ServiceExt, service_fn};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_reason_and_the_id() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let world = World::new();
+    let respond = async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new()));
+    let service = VerifyLayer::new(world.verifier, Scope::MEMORIES_READ).layer(service_fn(respond));
+    service.clone().oneshot(request_with(&world.reader)).await.unwrap();
+    let mut expected = String::new();
+    for row in &world.rows {
+        service.clone().oneshot(request(&row.values)).await.unwrap();
+        let id = row.values.first().and_then(|value| value.get("Bearer ctx_".len()..)?.get(..12));
+        let line = match row.name {
+            "no header" | "an empty header" | "another scheme" => {
+                " INFO refused reason=\"missing_credentials\""
+            }
+            "two headers" | "two tokens" | "no token" => " INFO refused reason=\"malformed_header\"",
+            "a key that is cut off" => " INFO refused reason=\"key_length\"",
+            "an unknown key" => " INFO refused reason=\"unknown_key\" key=ID",
+            "a revoked key" => " INFO refused reason=\"revoked\" key=ID",
+            "a key without the scope" => " INFO refused reason=\"missing_scope\" key=ID",
+            "a busy database" => " WARN not verified error=the database is busy: try again key=ID",
+            "a database that is gone" => {
+                " WARN not verified error=the database is unavailable: the host is gone key=ID"
+            }
+            "a corrupt row" => {
+                "ERROR not verified error=the row of key ID is not a record: repair or delete it key=ID"
+            }
+            "a missing table" => {
+                "ERROR not verified error=unexpected answer of the database: no such table key=ID"
+            }
+            name => panic!("{name}"),
+        };
+        let (level, text) = line.split_at(5);
+        let text = text.replace("ID", id.unwrap_or_default());
+        expected += &format!("{level} ctx_key_verifier::request:{text}\n");
+    }
+    assert_eq!(String::from_utf8(log.0.lock().unwrap().clone()).unwrap(), expected);
+}

@@ -1,0 +1,1041 @@
+//! The source over SQLite: it reports exactly what changed, by whatever program, and reads the file at its path.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Reason, Scope, UnixTime};
+use ctx_key_verifier::sqlite::{CHANGE_LOG, Cursor, Options, SCHEMA, SqliteSource};
+use ctx_key_verifier::{Changed, Changes, LookedUp, Source, SourceError, Verifier, VerifyError};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+
+/// A table with columns and constraints of the application's own. SCHEMA finds it there and leaves it alone.
+const LARGER_TABLE: &str = "
+CREATE TABLE projects (id TEXT PRIMARY KEY) STRICT;
+INSERT INTO projects VALUES ('demo'), ('other');
+CREATE TABLE api_keys (
+    id           TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 12),
+    digest       BLOB    NOT NULL CHECK (length(digest) = 32),
+    project      TEXT    NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    scopes       INTEGER NOT NULL,
+    not_before   INTEGER,
+    expires_at   INTEGER,
+    revoked_at   INTEGER,
+    name         TEXT,
+    last_used_at INTEGER,
+    form         TEXT    UNIQUE
+) STRICT, WITHOUT ROWID;
+ALTER TABLE api_keys ADD COLUMN retires_at INTEGER;
+";
+
+/// A table that takes anything.
+const LOOSE_TABLE: &str = "
+CREATE TABLE api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at, last_used_at);
+";
+
+/// A file with keys, in a folder of its own.
+struct File {
+    folder: TempDir,
+}
+
+impl File {
+    fn new() -> Self {
+        Self::with_table("")
+    }
+
+    fn with_table(table: &str) -> Self {
+        let file = Self { folder: tempfile::tempdir().unwrap() };
+        file.connect().execute_batch(&format!("{table} {SCHEMA} {CHANGE_LOG}")).unwrap();
+        file
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("keys.sqlite")
+    }
+
+    /// Connects as the application does.
+    fn connect(&self) -> Connection {
+        let db = Connection::open(self.path()).unwrap();
+        db.pragma_update(None, "synchronous", "OFF").unwrap();
+        db
+    }
+
+    fn execute(&self, sql: &str) {
+        self.connect().execute_batch(sql).unwrap();
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        self.connect().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    async fn source(&self) -> SqliteSource {
+        self.source_with(Options::default()).await
+    }
+
+    async fn source_with(&self, options: Options) -> SqliteSource {
+        SqliteSource::open(self.path(), options).await.unwrap()
+    }
+
+    /// Opens the file and returns the error's text.
+    async fn open_error(&self) -> String {
+        text(SqliteSource::open(self.path(), Options::default()).await.unwrap_err())
+    }
+}
+
+fn text(error: SourceError) -> String {
+    error.to_string()
+}
+
+/// The `number`-th id.
+fn id(number: usize) -> KeyId {
+    format!("{number:012}").parse().unwrap()
+}
+
+fn record(number: usize) -> KeyRecord<Arc<str>> {
+    let digest = KeyDigest::from_bytes([number.to_le_bytes()[0]; 32]);
+    KeyRecord::from_parts(id(number), digest, "demo".into(), Scope::READ)
+}
+
+fn insert(db: &Connection, record: &KeyRecord<Arc<str>>) {
+    let sql =
+        "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let [not_before, expires_at, retires_at, revoked_at] =
+        [record.not_before, record.expires_at, record.retires_at, record.revoked_at]
+            .map(|time| time.map(|time| i64::try_from(time.as_secs()).unwrap()));
+    let (digest, project) = (record.digest.as_bytes(), &*record.project);
+    let id = record.id.as_str();
+    db.execute(
+        sql,
+        params![id, digest, project, record.scopes.bits(), not_before, expires_at, retires_at, revoked_at],
+    )
+    .unwrap();
+}
+
+/// Reads the log as a verifier does, from the last cursor on.
+struct Reader {
+    source: SqliteSource,
+    cursor: Cursor,
+}
+
+impl Reader {
+    async fn new(source: SqliteSource) -> Self {
+        let Changes { changed, cursor } = source.changes_since(None).await.unwrap();
+        assert_eq!(changed, Changed::Keys(vec![]));
+        Self { source, cursor }
+    }
+
+    async fn read(&mut self) -> Result<Changed, SourceError> {
+        let changes = self.source.changes_since(Some(&self.cursor)).await?;
+        self.cursor = changes.cursor;
+        Ok(changes.changed)
+    }
+
+    async fn changed(&mut self) -> Changed {
+        self.read().await.unwrap()
+    }
+
+    /// Expects a change of the history, after which nothing changed.
+    async fn expect_history(&mut self) {
+        assert_eq!(self.changed().await, Changed::History);
+        assert_eq!(self.changed().await, Changed::Keys(vec![]));
+    }
+}
+
+fn keys(numbers: &[usize]) -> Changed {
+    Changed::Keys(numbers.iter().map(|&number| id(number)).collect())
+}
+
+/// Executes statements in another process: this program again, with the test `another_process` alone.
+fn execute_elsewhere(file: &File, sql: &str) {
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new(program);
+    command.args(["--exact", "another_process", "--ignored"]);
+    let output = command.env("TEST_FILE", file.path()).env("TEST_SQL", sql).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+}
+
+#[test]
+#[ignore = "other tests run it in a process of its own"]
+fn another_process() {
+    if let (Ok(file), Ok(sql)) = (std::env::var("TEST_FILE"), std::env::var("TEST_SQL")) {
+        Connection::open(file).unwrap().execute_batch(&sql).unwrap();
+    }
+}
+
+/// Statements and the keys that they change, in this order, in a file that has the keys 1 to 3.
+const CHANGES: &[(&str, &[usize])] = &[
+    ("INSERT INTO api_keys (id, digest, project, scopes) VALUES ('000000000004', zeroblob(32), 'demo', 1)", &[4]),
+    ("UPDATE api_keys SET id = '000000000009' WHERE id = '000000000004'", &[4, 9]),
+    ("UPDATE api_keys SET digest = zeroblob(32) WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET project = 'other' WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET scopes = 3 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET not_before = 0 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET expires_at = 0 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET retires_at = 0 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET revoked_at = 0 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET revoked_at = NULL WHERE id = '000000000001'", &[1]),
+    // no change
+    ("UPDATE api_keys SET scopes = 3, revoked_at = NULL WHERE id = '000000000001'", &[]),
+    ("UPDATE api_keys SET last_used_at = 7", &[]),
+    ("UPDATE api_keys SET scopes = 5 WHERE id = '000000000007'", &[]),
+    ("CREATE TEMP TABLE elsewhere (a); INSERT INTO elsewhere VALUES (1)", &[]),
+    // several, in one statement and in one transaction
+    ("UPDATE api_keys SET scopes = 7 WHERE id < '000000000003'", &[1, 2]),
+    ("UPDATE api_keys SET scopes = 7", &[3, 9]),
+    (
+        "BEGIN; UPDATE api_keys SET scopes = 1 WHERE id = '000000000003'; UPDATE api_keys SET scopes = 2, last_used_at = 8;
+         DELETE FROM api_keys WHERE id = '000000000009'; COMMIT",
+        &[3, 1, 2, 3, 9, 9],
+    ),
+    (
+        "INSERT INTO api_keys (id, digest, project, scopes)
+         SELECT '00000000001' || scopes, digest, project, scopes FROM api_keys WHERE id = '000000000003'",
+        &[12],
+    ),
+    // undone
+    ("BEGIN; DELETE FROM api_keys; ROLLBACK", &[]),
+    (
+        "BEGIN; UPDATE api_keys SET scopes = 4 WHERE id = '000000000001'; SAVEPOINT a; DELETE FROM api_keys; ROLLBACK TO a;
+         UPDATE api_keys SET scopes = 4 WHERE id = '000000000002'; COMMIT",
+        &[1, 2],
+    ),
+    // insertions that replace
+    (
+        "INSERT OR REPLACE INTO api_keys (id, digest, project, scopes) VALUES ('000000000001', zeroblob(32), 'demo', 1)",
+        &[1],
+    ),
+    (
+        "INSERT INTO api_keys (id, digest, project, scopes) VALUES ('000000000001', zeroblob(32), 'demo', 1)
+         ON CONFLICT (id) DO UPDATE SET revoked_at = 5",
+        &[1],
+    ),
+    (
+        "INSERT OR IGNORE INTO api_keys (id, digest, project, scopes) VALUES ('000000000001', zeroblob(32), 'demo', 9)",
+        &[],
+    ),
+    ("UPDATE OR REPLACE api_keys SET id = '000000000002' WHERE id = '000000000012'", &[12, 2]),
+    // an id that is not an id of a key can't be cached
+    (
+        "INSERT INTO api_keys (id, digest, project, scopes) VALUES ('not an id!!!', zeroblob(32), 'demo', 1),
+         ('000000000005', zeroblob(32), 'demo', 1)",
+        &[5],
+    ),
+    ("DELETE FROM api_keys WHERE id = '000000000005'", &[5]),
+    ("DELETE FROM api_keys", &[1, 2, 3]),
+];
+
+async fn reports_every_kind_of_change(table: &str, execute: fn(&File, &str)) {
+    let file = File::with_table(table);
+    (1..4).for_each(|number| insert(&file.connect(), &record(number)));
+    let mut reader = Reader::new(file.source().await).await;
+    for (sql, changed) in CHANGES {
+        execute(&file, sql);
+        let before = reader.cursor;
+        assert_eq!(reader.changed().await, keys(changed), "{sql}");
+        assert_eq!(reader.cursor > before, !changed.is_empty(), "{sql}");
+        assert!(reader.cursor >= before, "{sql}");
+        assert_eq!(reader.changed().await, keys(&[]), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_change_is_reported() {
+    reports_every_kind_of_change("", File::execute).await;
+}
+
+#[tokio::test]
+async fn every_kind_of_change_of_another_process_is_reported() {
+    reports_every_kind_of_change("", execute_elsewhere).await;
+}
+
+#[tokio::test]
+async fn a_table_with_more_columns_works() {
+    reports_every_kind_of_change(LARGER_TABLE, File::execute).await;
+
+    let file = File::with_table(LARGER_TABLE);
+    (1..4).for_each(|number| insert(&file.connect(), &record(number)));
+    let mut reader = Reader::new(file.source().await).await;
+    file.execute("UPDATE api_keys SET name = 'a name', form = id");
+    assert_eq!(reader.changed().await, keys(&[]));
+    file.execute("PRAGMA foreign_keys = ON; DELETE FROM projects WHERE id = 'demo'");
+    assert_eq!(reader.changed().await, keys(&[1, 2, 3]));
+}
+
+#[tokio::test]
+async fn a_row_that_goes_through_another_unique_column_needs_recursive_triggers() {
+    let file = File::with_table(LARGER_TABLE);
+    (1..3).for_each(|number| insert(&file.connect(), &record(number)));
+    file.execute("UPDATE api_keys SET form = id");
+    let mut reader = Reader::new(file.source().await).await;
+    let replace =
+        "UPDATE OR REPLACE api_keys SET form = '000000000002', scopes = 3 WHERE id = '000000000001'";
+    file.execute(&format!("PRAGMA recursive_triggers = ON; {replace}"));
+    assert_eq!(reader.changed().await, keys(&[2, 1]));
+}
+
+#[tokio::test]
+async fn a_look_up_returns_records_and_what_it_saw() {
+    let file = File::new();
+    let db = file.connect();
+    let (plain, mut full, mut ended) = (record(1), record(2), record(3));
+    full.scopes = Scope::all();
+    full.project = "a \"project\" — другой".into();
+    full.not_before = Some(UnixTime::from_secs(0));
+    full.expires_at = Some(UnixTime::from_secs(i64::MAX.unsigned_abs()));
+    ended.scopes = Scope::empty();
+    ended.retires_at = Some(UnixTime::from_secs(1_700_000_000));
+    ended.revoked_at = Some(UnixTime::from_secs(1_800_000_000));
+    [&plain, &full, &ended, &record(4)].into_iter().for_each(|record| insert(&db, record));
+    let mut reader = Reader::new(file.source().await).await;
+
+    let looked_up = reader.source.look_up(&[id(3), id(7), id(1), id(2)]).await.unwrap();
+    let expected = LookedUp { records: vec![ended, plain, full], corrupt: vec![], cursor: reader.cursor };
+    assert_eq!(looked_up, expected);
+
+    db.execute_batch("UPDATE api_keys SET project = 'other' WHERE id = '000000000004'").unwrap();
+    let mut other = record(4);
+    other.project = "other".into();
+    let looked_up = reader.source.look_up(&[id(4)]).await.unwrap();
+    assert!(looked_up.cursor > reader.cursor);
+    assert_eq!(reader.changed().await, keys(&[4]));
+    assert_eq!(looked_up, LookedUp { records: vec![other], corrupt: vec![], cursor: reader.cursor });
+
+    let nothing = reader.source.look_up(&[]).await.unwrap();
+    assert_eq!(nothing, LookedUp { records: vec![], corrupt: vec![], cursor: reader.cursor });
+}
+
+#[tokio::test]
+async fn a_look_up_of_many_ids_finds_them_all() {
+    let file = File::new();
+    let mut db = file.connect();
+    let transaction = db.transaction().unwrap();
+    (0..3_000).for_each(|number| insert(&transaction, &record(number)));
+    transaction.commit().unwrap();
+    let source = file.source().await;
+    let ids: Vec<KeyId> = (0..6_000).rev().step_by(2).map(id).collect();
+    let looked_up = source.look_up(&ids).await.unwrap();
+    let expected: Vec<_> = (0..3_000).rev().step_by(2).map(record).collect();
+    assert_eq!((looked_up.records, looked_up.corrupt), (expected, vec![]));
+}
+
+#[tokio::test]
+async fn a_corrupt_row_is_sorted_out() {
+    let file = File::with_table(LOOSE_TABLE);
+    let corruptions = [
+        "digest = zeroblob(31)",
+        "digest = zeroblob(33)",
+        "digest = NULL",
+        "digest = '00000000000000000000000000000000'",
+        "project = NULL",
+        "project = 7",
+        "project = x'FF'",
+        "project = CAST(x'FF' AS TEXT)",
+        "scopes = NULL",
+        "scopes = 'memories:read'",
+        "scopes = 64",
+        "scopes = -1",
+        "scopes = 4294967297",
+        "scopes = 1.0",
+        "not_before = -1",
+        "not_before = 'now'",
+        "expires_at = -1",
+        "expires_at = 1e9",
+        "retires_at = -1",
+        "retires_at = x''",
+        "revoked_at = -1",
+        "revoked_at = ''",
+    ];
+    let db = file.connect();
+    for (number, corruption) in (1..).zip(corruptions) {
+        insert(&db, &record(number));
+        db.execute(&format!("UPDATE api_keys SET {corruption} WHERE id = ?1"), [id(number).as_str()])
+            .unwrap();
+    }
+    insert(&db, &record(0));
+    let source = file.source().await;
+    let ids: Vec<KeyId> = (0..=corruptions.len()).map(id).collect();
+    let looked_up = source.look_up(&ids).await.unwrap();
+    assert_eq!(looked_up.records, [record(0)]);
+    assert_eq!(looked_up.corrupt, ids[1..]);
+}
+
+fn last_used(file: &File) -> Vec<Option<i64>> {
+    let db = file.connect();
+    let mut statement = db.prepare("SELECT last_used_at FROM api_keys ORDER BY id").unwrap();
+    let times = statement.query_map([], |row| row.get(0)).unwrap();
+    times.collect::<Result<_, _>>().unwrap()
+}
+
+#[tokio::test]
+async fn the_latest_use_of_a_key_is_kept() {
+    let file = File::new();
+    (1..4).for_each(|number| insert(&file.connect(), &record(number)));
+    let mut reader = Reader::new(file.source().await).await;
+    let uses = |uses: &[(usize, u64)]| -> Vec<(KeyId, UnixTime)> {
+        uses.iter().map(|&(number, at)| (id(number), UnixTime::from_secs(at))).collect()
+    };
+    let first = uses(&[(1, 1_000), (2, 1_000), (7, 1_000)]);
+    assert_eq!(reader.source.record_uses(&first).await.unwrap(), []);
+    assert_eq!(last_used(&file), [Some(1_000), Some(1_000), None]);
+    let second = uses(&[(1, 999), (2, 1_001), (3, u64::MAX)]);
+    assert_eq!(reader.source.record_uses(&second).await.unwrap(), []);
+    assert_eq!(last_used(&file), [Some(1_000), Some(1_001), Some(i64::MAX)]);
+    assert_eq!(reader.changed().await, keys(&[]));
+}
+
+#[tokio::test]
+async fn a_locked_file_is_read_and_uses_are_kept() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let options = Options { busy_timeout: Duration::from_millis(20), ..Options::default() };
+    let mut reader = Reader::new(file.source_with(options).await).await;
+    let used = [(id(1), UnixTime::from_secs(5))];
+
+    let other = file.connect();
+    other.execute_batch("BEGIN EXCLUSIVE; DELETE FROM api_keys").unwrap();
+    assert_eq!(reader.source.look_up(&[id(1)]).await.unwrap().records, [record(1)]);
+    assert_eq!(reader.changed().await, keys(&[]));
+    let error = reader.source.record_uses(&used).await.unwrap_err();
+    assert!(matches!(error, SourceError::Busy), "{error:?}");
+
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(reader.source.record_uses(&used).await.unwrap(), []);
+    assert_eq!(last_used(&file), [Some(5)]);
+}
+
+#[tokio::test]
+async fn a_short_lock_is_waited_for() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let options = Options { busy_timeout: Duration::from_secs(600), ..Options::default() };
+    let source = file.source_with(options).await;
+    let other = file.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let unlock = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        other.execute_batch("COMMIT").unwrap();
+    });
+    assert_eq!(source.record_uses(&[(id(1), UnixTime::from_secs(5))]).await.unwrap(), []);
+    assert_eq!(last_used(&file), [Some(5)]);
+    unlock.join().unwrap();
+}
+
+/// Puts a copy of the file, as it is now, beside it. Both are the same to the byte.
+fn copy(file: &File) -> PathBuf {
+    let copy = file.folder.path().join("copy.sqlite");
+    assert_eq!(file.number("PRAGMA wal_checkpoint(TRUNCATE)"), 0);
+    std::fs::copy(file.path(), &copy).unwrap();
+    copy
+}
+
+/// Moves a file over the open one, as it has to be done.
+fn move_over(file: &File, other: &Path) {
+    for suffix in ["-wal", "-shm"] {
+        std::fs::remove_file(format!("{}{suffix}", file.path().display())).unwrap();
+    }
+    std::fs::rename(other, file.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_over_the_open_one_is_read() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let mut reader = Reader::new(file.source().await).await;
+    let copy = copy(&file);
+    file.execute("UPDATE api_keys SET revoked_at = 1");
+    assert_eq!(reader.changed().await, keys(&[1]));
+    let mut revoked = record(1);
+    revoked.revoked_at = Some(UnixTime::from_secs(1));
+    let looked_up = reader.source.look_up(&[id(1)]).await.unwrap();
+    assert_eq!(looked_up, LookedUp { records: vec![revoked], corrupt: vec![], cursor: reader.cursor });
+
+    // a restored copy: the same log, with more changes than before
+    move_over(&file, &copy);
+    insert(&file.connect(), &record(2));
+    insert(&file.connect(), &record(3));
+    let after = reader.source.look_up(&[id(1)]).await.unwrap();
+    assert_eq!(after.records, [record(1)]);
+    assert_eq!(after.cursor.partial_cmp(&looked_up.cursor), None);
+    reader.expect_history().await;
+    assert_eq!(reader.cursor, after.cursor);
+
+    // uses and later changes reach that file too
+    reader.source.record_uses(&[(id(3), UnixTime::from_secs(9))]).await.unwrap();
+    assert_eq!(last_used(&file), [None, None, Some(9)]);
+    file.execute("DELETE FROM api_keys WHERE id = '000000000002'");
+    assert_eq!(reader.changed().await, keys(&[2]));
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_unavailable_until_it_is_back() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let mut reader = Reader::new(file.source().await).await;
+    let elsewhere = file.folder.path().join("elsewhere.sqlite");
+    std::fs::rename(file.path(), &elsewhere).unwrap();
+
+    let missing = "the database is unavailable: there is no file at the path of the database";
+    assert_eq!(text(reader.read().await.unwrap_err()), missing);
+    assert_eq!(text(reader.source.look_up(&[id(1)]).await.unwrap_err()), missing);
+    assert_eq!(text(reader.source.record_uses(&[]).await.unwrap_err()), missing);
+    assert!(!file.path().exists());
+
+    std::fs::rename(&elsewhere, file.path()).unwrap();
+    assert_eq!(reader.changed().await, keys(&[]));
+    file.execute("DELETE FROM api_keys");
+    assert_eq!(reader.changed().await, keys(&[1]));
+}
+
+#[tokio::test]
+async fn a_copy_that_is_written_into_the_open_file_is_another_history() {
+    let file = File::new();
+    (1..4).for_each(|number| insert(&file.connect(), &record(number)));
+    let mut reader = Reader::new(file.source().await).await;
+    let copy = Connection::open(copy(&file)).unwrap();
+    file.execute("DELETE FROM api_keys WHERE id = '000000000001'");
+    assert_eq!(reader.changed().await, keys(&[1]));
+    let looked_up = reader.source.look_up(&[id(1)]).await.unwrap();
+    assert_eq!(looked_up.records, []);
+
+    let mut db = file.connect();
+    let restore = Backup::new(&copy, &mut db).unwrap();
+    restore.run_to_completion(100, Duration::ZERO, None).unwrap();
+    drop(restore);
+    // the log is longer again than when it was read
+    db.execute_batch("UPDATE api_keys SET scopes = 1").unwrap();
+    let after = reader.source.look_up(&[id(2)]).await.unwrap();
+    assert_eq!(after.cursor.partial_cmp(&looked_up.cursor), None);
+    reader.expect_history().await;
+    assert_eq!(reader.cursor, after.cursor);
+}
+
+#[tokio::test]
+async fn the_log_keeps_rows_that_nobody_may_delete() {
+    let file = File::new();
+    (1..4).for_each(|number| insert(&file.connect(), &record(number)));
+    let mut reader = Reader::new(file.source().await).await;
+    file.execute("UPDATE api_key_log SET pruned_below = 2");
+    for range in ["TRUE", "seq = 2", "seq > 2"] {
+        let delete = format!("DELETE FROM api_key_changes WHERE {range}");
+        let error = file.connect().execute_batch(&delete).unwrap_err();
+        let expected = "api_key_changes is pruned by the verifier: raise api_key_log.pruned_below first";
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(file.number(LOG_LENGTH), 3);
+    }
+    file.execute("DELETE FROM api_key_changes WHERE seq = 1");
+
+    // numbers stay in order, as the last one is in the log
+    file.execute("DELETE FROM sqlite_sequence; DELETE FROM api_keys WHERE id = '000000000003'");
+    assert_eq!(reader.changed().await, keys(&[3]));
+
+    // a log that was emptied all the same
+    file.execute(
+        "UPDATE api_key_log SET pruned_below = 100; DELETE FROM api_key_changes; DELETE FROM sqlite_sequence",
+    );
+    reader.expect_history().await;
+    file.execute("DELETE FROM api_keys WHERE id = '000000000002'");
+    assert_eq!(reader.changed().await, Changed::Everything);
+}
+
+#[tokio::test]
+async fn a_new_log_is_another_history() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let mut reader = Reader::new(file.source().await).await;
+    let changes = [
+        "UPDATE api_key_log SET history = randomblob(16)",
+        "DELETE FROM api_key_log; INSERT INTO api_key_log (one) VALUES (1)",
+        "VACUUM",
+        "CREATE TABLE something_else (a)",
+        "DROP TRIGGER api_key_updated; UPDATE api_keys SET scopes = 2",
+    ];
+    for sql in changes {
+        file.execute(&format!("{sql}; {CHANGE_LOG}"));
+        reader.expect_history().await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_without_its_triggers_is_an_error() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let mut reader = Reader::new(file.source().await).await;
+    let missing =
+        "unexpected answer of the database: the change log or a trigger of it is missing: apply CHANGE_LOG";
+    let broken = [
+        "DROP TRIGGER api_key_inserted",
+        "DROP TRIGGER api_key_updated",
+        "DROP TRIGGER api_key_deleted",
+        "DROP TRIGGER api_key_change_kept",
+        // the order of columns changes, and the triggers go with the old table
+        "CREATE TABLE new AS SELECT * FROM api_keys; DROP TABLE api_keys; ALTER TABLE new RENAME TO api_keys",
+    ];
+    for sql in broken {
+        file.execute(sql);
+        for _ in 0..2 {
+            assert_eq!(text(reader.read().await.unwrap_err()), missing, "{sql}");
+        }
+        file.execute(CHANGE_LOG);
+        reader.expect_history().await;
+    }
+    file.execute("DROP TABLE api_keys");
+    let error = text(reader.read().await.unwrap_err());
+    let expected = "the table api_keys is missing: apply SCHEMA, then CHANGE_LOG";
+    assert_eq!(error, format!("unexpected answer of the database: {expected}"));
+
+    file.execute(&format!("{SCHEMA} {CHANGE_LOG} DELETE FROM api_key_log"));
+    let error = text(reader.read().await.unwrap_err());
+    let expected = "api_key_log has no row: apply CHANGE_LOG";
+    assert_eq!(error, format!("unexpected answer of the database: {expected}"));
+}
+
+fn insert_range(file: &File, range: std::ops::Range<usize>) {
+    let mut db = file.connect();
+    let transaction = db.transaction().unwrap();
+    range.for_each(|number| insert(&transaction, &record(number)));
+    transaction.commit().unwrap();
+}
+
+#[tokio::test]
+async fn too_many_changes_are_everything() {
+    let file = File::new();
+    let mut reader = Reader::new(file.source().await).await;
+    insert_range(&file, 0..20_000);
+    assert_eq!(reader.changed().await, keys(&(0..20_000).collect::<Vec<_>>()));
+    file.execute("UPDATE api_keys SET scopes = 2; DELETE FROM api_keys WHERE id = '000000000007'");
+    assert_eq!(reader.changed().await, Changed::Everything);
+    assert_eq!(reader.changed().await, keys(&[]));
+}
+
+#[tokio::test]
+async fn a_row_without_an_id_is_everything() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let mut reader = Reader::new(file.source().await).await;
+    file.execute("DELETE FROM api_keys; INSERT INTO api_key_changes (id) VALUES (NULL)");
+    assert_eq!(reader.changed().await, Changed::Everything);
+    assert_eq!(reader.changed().await, keys(&[]));
+}
+
+const LOG_LENGTH: &str = "SELECT count(*) FROM api_key_changes";
+
+/// Reads the log until it has one row.
+async fn wait_for_pruning(file: &File, readers: &mut [Reader]) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while file.number(LOG_LENGTH) > 1 {
+        assert!(Instant::now() < deadline, "{} rows are left", file.number(LOG_LENGTH));
+        for reader in &mut *readers {
+            reader.changed().await;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn old_changes_are_pruned() {
+    let file = File::new();
+    insert_range(&file, 0..25_000);
+    let options = Options { retention: Duration::ZERO, ..Options::default() };
+    let behind = Reader::new(file.source().await).await;
+    let last = file.number("SELECT max(seq) FROM api_key_changes");
+    file.execute("UPDATE api_keys SET scopes = 2 WHERE id < '000000000005'");
+    // two processes prune
+    let mut readers = [
+        Reader::new(file.source_with(options.clone()).await).await,
+        Reader::new(file.source_with(options).await).await,
+    ];
+    wait_for_pruning(&file, &mut readers).await;
+    assert_eq!(file.number("SELECT min(seq) FROM api_key_changes"), last + 5);
+    assert_eq!(file.number("SELECT pruned_below FROM api_key_log"), last + 5);
+
+    for reader in &mut readers {
+        assert_eq!(reader.changed().await, keys(&[]));
+    }
+    // rows that this one has not read are gone
+    let changes = behind.source.changes_since(Some(&behind.cursor)).await.unwrap();
+    assert_eq!(changes, Changes { changed: Changed::Everything, cursor: readers[0].cursor });
+    // of this one, none is: it had read all but the row that is left
+    let mut reader = readers.into_iter().next().unwrap();
+    file.execute("DELETE FROM api_keys WHERE id = '000000000001'");
+    assert_eq!(reader.changed().await, keys(&[1]));
+}
+
+#[tokio::test]
+async fn a_cursor_that_has_missed_no_row_is_good() {
+    let file = File::new();
+    (0..3).for_each(|number| insert(&file.connect(), &record(number)));
+    let two_behind = Reader::new(file.source().await).await;
+    file.execute("DELETE FROM api_keys WHERE id = '000000000000'");
+    let one_behind = Reader::new(file.source().await).await;
+    file.execute("DELETE FROM api_keys WHERE id = '000000000001'");
+    let options = Options { retention: Duration::ZERO, ..Options::default() };
+    let mut readers = [Reader::new(file.source_with(options).await).await];
+    wait_for_pruning(&file, &mut readers).await;
+    let cursor = readers[0].cursor;
+    let changes = one_behind.source.changes_since(Some(&one_behind.cursor)).await.unwrap();
+    assert_eq!(changes, Changes { changed: keys(&[1]), cursor });
+    let changes = two_behind.source.changes_since(Some(&two_behind.cursor)).await.unwrap();
+    assert_eq!(changes, Changes { changed: Changed::Everything, cursor });
+}
+
+#[tokio::test]
+async fn one_read_of_the_log_prunes_all_that_is_old() {
+    let file = File::new();
+    insert_range(&file, 0..25_000);
+    let options = Options { retention: Duration::ZERO, ..Options::default() };
+    let reader = Reader::new(file.source_with(options).await).await;
+    // this is written after the pruning
+    reader.source.record_uses(&[]).await.unwrap();
+    assert_eq!(file.number(LOG_LENGTH), 1);
+}
+
+#[tokio::test]
+async fn changes_stay_in_the_log_for_the_retention() {
+    let file = File::new();
+    insert_range(&file, 0..10);
+    let mut reader = Reader::new(file.source().await).await;
+    for _ in 0..10 {
+        reader.changed().await;
+    }
+    // pruning would have begun before this is written
+    reader.source.record_uses(&[]).await.unwrap();
+    assert_eq!(file.number(LOG_LENGTH), 10);
+}
+
+/// A generator of numbers, the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+}
+
+type Records = BTreeMap<usize, KeyRecord<Arc<str>>>;
+
+/// A transaction that is not committed yet.
+struct Transaction {
+    writer: usize,
+    /// The records as it sees them.
+    records: Records,
+    /// The numbers of the keys that it changed.
+    changed: Vec<usize>,
+}
+
+impl Transaction {
+    /// Inserts, changes or deletes a key.
+    fn change(&mut self, db: &Connection, number: usize, time: u32, is_deletion: bool) {
+        match self.records.get_mut(&number) {
+            None => {
+                insert(db, &record(number));
+                self.records.insert(number, record(number));
+            }
+            Some(_) if is_deletion => {
+                db.execute("DELETE FROM api_keys WHERE id = ?1", [id(number).as_str()]).unwrap();
+                self.records.remove(&number);
+            }
+            Some(known) => {
+                let sql = "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1";
+                db.execute(sql, params![id(number).as_str(), time]).unwrap();
+                known.revoked_at = Some(UnixTime::from_secs(time.into()));
+            }
+        }
+        self.changed.push(number);
+    }
+}
+
+/// Four connections write, in transactions that stay open while the log and records are read.
+#[tokio::test]
+async fn what_is_read_is_exactly_what_was_committed() {
+    for seed in 0..20 {
+        let file = File::new();
+        let mut random = Random(seed);
+        let connections: Vec<Connection> = (0..4).map(|_| file.connect()).collect();
+        let mut reader = Reader::new(file.source().await).await;
+        let (mut committed, mut unread) = (Records::new(), Vec::new());
+        let mut open: Option<Transaction> = None;
+        for step in 0..400 {
+            match (random.below(10), &mut open) {
+                (0..2, None) => {
+                    let writer = random.below(4);
+                    connections[writer].execute_batch("BEGIN IMMEDIATE").unwrap();
+                    open = Some(Transaction { writer, records: committed.clone(), changed: Vec::new() });
+                }
+                (0..5, Some(transaction)) => {
+                    let db = &connections[transaction.writer];
+                    transaction.change(db, random.below(12), step, random.below(2) == 0);
+                }
+                (5, Some(_)) => {
+                    let Transaction { writer, records, changed } = open.take().unwrap();
+                    connections[writer].execute_batch("COMMIT").unwrap();
+                    committed = records;
+                    unread.extend(changed);
+                }
+                (6, Some(_)) => {
+                    let writer = open.take().unwrap().writer;
+                    connections[writer].execute_batch("ROLLBACK").unwrap();
+                }
+                (7..9, _) => {
+                    assert_eq!(reader.changed().await, keys(&unread), "seed {seed}, step {step}");
+                    unread.clear();
+                }
+                _ => {
+                    let looked_up =
+                        reader.source.look_up(&(0..12).map(id).collect::<Vec<_>>()).await.unwrap();
+                    let expected: Vec<_> = committed.values().cloned().collect();
+                    assert_eq!(looked_up.records, expected, "seed {seed}, step {step}");
+                    assert_eq!(looked_up.cursor > reader.cursor, !unread.is_empty());
+                    assert!(looked_up.cursor >= reader.cursor);
+                }
+            }
+        }
+    }
+}
+
+/// Threads write at once. A copy that reads again what is reported ends up the same as the table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_follows_the_log_stays_the_same() {
+    let file = File::new();
+    let mut reader = Reader::new(file.source().await).await;
+    let writers: Vec<_> = (0..4)
+        .map(|seed| {
+            let db = file.connect();
+            thread::spawn(move || {
+                let mut random = Random(seed);
+                let mut count = 0;
+                for _ in 0..150 {
+                    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+                    let mut changes = 0;
+                    for _ in 0..=random.below(5) {
+                        let number = random.below(50);
+                        let put = "INSERT INTO api_keys (id, digest, project, scopes) VALUES (?1, zeroblob(32), 'demo', 1)
+                                   ON CONFLICT (id) DO UPDATE SET scopes = (scopes + 1) % 64";
+                        let delete = "DELETE FROM api_keys WHERE id = ?1";
+                        let sql = if random.below(4) == 0 { delete } else { put };
+                        changes += db.execute(sql, [id(number).as_str()]).unwrap();
+                    }
+                    let is_undone = random.below(4) == 0;
+                    db.execute_batch(if is_undone { "ROLLBACK" } else { "COMMIT" }).unwrap();
+                    count += if is_undone { 0 } else { changes };
+                }
+                count
+            })
+        })
+        .collect();
+    let mut copy: BTreeMap<KeyId, KeyRecord<Arc<str>>> = BTreeMap::new();
+    let mut reported = 0;
+    let is_running =
+        |writers: &[thread::JoinHandle<usize>]| writers.iter().any(|writer| !writer.is_finished());
+    loop {
+        let was_running = is_running(&writers);
+        let Changed::Keys(ids) = reader.changed().await else { panic!("the log is short") };
+        reported += ids.len();
+        let looked_up = reader.source.look_up(&ids).await.unwrap();
+        assert!(looked_up.cursor >= reader.cursor);
+        ids.iter().for_each(|id| _ = copy.remove(id));
+        copy.extend(looked_up.records.into_iter().map(|record| (record.id, record)));
+        if !was_running {
+            break;
+        }
+    }
+    let changed: usize = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+    assert_eq!(reported, changed);
+    let all = reader.source.look_up(&(0..50).map(id).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(copy.into_values().collect::<Vec<_>>(), all.records);
+}
+
+/// The n-th change of a key makes it revoked at n. Records and cursor of a look-up are of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_up_and_its_cursor_are_of_one_moment() {
+    const CHANGES: u64 = 2_000;
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let source = Arc::new(file.source().await);
+    let db = file.connect();
+    let writer = Arc::new(thread::spawn(move || {
+        for number in 1..=CHANGES {
+            db.execute("UPDATE api_keys SET revoked_at = ?1", [i64::try_from(number).unwrap()]).unwrap();
+        }
+    }));
+    let readers = [(); 4].map(|()| {
+        let (source, writer) = (source.clone(), writer.clone());
+        tokio::spawn(async move {
+            let mut seen = Vec::new();
+            while !writer.is_finished() {
+                let LookedUp { records, cursor, .. } = source.look_up(&[id(1)]).await.unwrap();
+                seen.push((records[0].revoked_at.map_or(0, UnixTime::as_secs), cursor));
+            }
+            seen
+        })
+    });
+    for reader in readers {
+        let mut seen = reader.await.unwrap();
+        seen.dedup();
+        for (number, cursor) in seen {
+            let later = usize::try_from(CHANGES - number).unwrap();
+            let Changes { changed, .. } = source.changes_since(Some(&cursor)).await.unwrap();
+            assert_eq!(changed, keys(&vec![1; later]), "after change {number}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn opening_says_what_is_missing() {
+    let file = File { folder: tempfile::tempdir().unwrap() };
+    let error = file.open_error().await;
+    assert_eq!(error, "the database is unavailable: there is no file at the path of the database");
+    assert!(!file.path().exists());
+
+    let unexpected = |text: &str| format!("unexpected answer of the database: {text}");
+    let missing = "the table api_keys is missing: apply SCHEMA, then CHANGE_LOG";
+    let not_a_database = "SQLite: Error code 26: file is not a database";
+    for (content, expected) in [("", missing), ("some text, and not a database", not_a_database)] {
+        std::fs::write(file.path(), content).unwrap();
+        assert_eq!(file.open_error().await, unexpected(expected));
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), content);
+    }
+    std::fs::remove_file(file.path()).unwrap();
+
+    file.execute("CREATE TABLE api_keys (id, digest, project, scopes, not_before, expires_at, revoked_at)");
+    let missing = "the table api_keys has no column retires_at: add it as SCHEMA has it";
+    assert_eq!(file.open_error().await, unexpected(missing));
+
+    file.execute("DROP TABLE api_keys");
+    file.execute(SCHEMA);
+    let missing = "the change log or a trigger of it is missing: apply CHANGE_LOG";
+    assert_eq!(file.open_error().await, unexpected(missing));
+
+    file.execute(CHANGE_LOG);
+    file.source().await;
+
+    std::fs::remove_file(file.path()).unwrap();
+    std::fs::create_dir(file.path()).unwrap();
+    let error = file.open_error().await;
+    assert_eq!(error, "the database is unavailable: SQLite: Error code 14: unable to open database file");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_created_if_that_is_asked_for() {
+    let file = File { folder: tempfile::tempdir().unwrap() };
+    let options = Options { create: true, ..Options::default() };
+    let mut reader = Reader::new(file.source_with(options.clone()).await).await;
+    insert(&file.connect(), &record(1));
+    assert_eq!(reader.changed().await, keys(&[1]));
+    // what exists is left alone
+    let other = Reader::new(file.source_with(options.clone()).await).await;
+    assert_eq!(other.cursor, reader.cursor);
+    assert_eq!(reader.changed().await, keys(&[]));
+    // a file that goes later is not created again
+    std::fs::remove_file(file.path()).unwrap();
+    reader.read().await.unwrap_err();
+    assert!(!file.path().exists());
+}
+
+#[tokio::test]
+async fn many_can_open_a_new_file_at_once() {
+    let file = File { folder: tempfile::tempdir().unwrap() };
+    let options = Options { create: true, ..Options::default() };
+    let opened: Vec<_> =
+        (0..8).map(|_| tokio::spawn(SqliteSource::open(file.path(), options.clone()))).collect();
+    for source in opened {
+        Reader::new(source.await.unwrap().unwrap()).await;
+    }
+}
+
+#[test]
+fn other_work_of_the_program_does_not_keep_it_waiting() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || ended.recv());
+    runtime.block_on(async {
+        let file = File::new();
+        let mut reader = Reader::new(file.source().await).await;
+        assert_eq!(reader.changed().await, keys(&[]));
+    });
+    end.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_does_no_harm() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let mut reader = Reader::new(file.source().await).await;
+    for number in 2..50 {
+        insert(&file.connect(), &record(number));
+        // it is asked for its answer once
+        let call = reader.source.changes_since(Some(&reader.cursor));
+        let _ = tokio::time::timeout(Duration::ZERO, call).await;
+        assert_eq!(reader.changed().await, keys(&[number]));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_before_it_began_does_nothing() {
+    let file = File::new();
+    (1..3).for_each(|number| insert(&file.connect(), &record(number)));
+    let options = Options { busy_timeout: Duration::from_secs(600), ..Options::default() };
+    let source = file.source_with(options).await;
+    let other = file.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let uses = [1, 2].map(|number| [(id(number), UnixTime::from_secs(5))]);
+    let [mut first, second] = uses.each_ref().map(|uses| Box::pin(source.record_uses(uses)));
+    tokio::time::timeout(Duration::from_millis(50), &mut first).await.unwrap_err();
+    tokio::time::timeout(Duration::from_millis(50), second).await.unwrap_err();
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(first.await.unwrap(), []);
+    // this comes after the second
+    source.record_uses(&[]).await.unwrap();
+    assert_eq!(last_used(&file), [Some(5), None]);
+}
+
+#[tokio::test]
+async fn a_connection_that_failed_is_opened_again() {
+    let file = File::new();
+    let options = Options { connections: 1, ..Options::default() };
+    let source = file.source_with(options).await;
+    source.look_up(&[id(1)]).await.unwrap();
+    file.execute("ALTER TABLE api_keys RENAME TO old_keys");
+    let unexpected = |text: &str| format!("unexpected answer of the database: {text}");
+    let error = source.look_up(&[id(1)]).await.unwrap_err();
+    assert_eq!(text(error), unexpected("SQLite: Error code 1: SQL logic error"));
+    let error = source.look_up(&[id(1)]).await.unwrap_err();
+    assert_eq!(text(error), unexpected("the table api_keys is missing: apply SCHEMA, then CHANGE_LOG"));
+    file.execute("ALTER TABLE old_keys RENAME TO api_keys");
+    assert_eq!(source.look_up(&[id(1)]).await.unwrap().records, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_grant_begins_later_than_the_lease_after_a_revocation_elsewhere() {
+    let file = File::new();
+    let db = file.connect();
+    let options = ctx_key_verifier::Options::default();
+    let lease = options.lease;
+    let verifier = Verifier::new(file.source().await, options);
+    for _ in 0..5 {
+        let key = ApiKey::generate();
+        insert(&db, &KeyRecord::new(&key, "demo".into(), Scope::READ));
+        for _ in 0..3 {
+            verifier.verify(&key, Scope::CHATS_READ).await.unwrap();
+        }
+        execute_elsewhere(&file, &format!("UPDATE api_keys SET revoked_at = 1 WHERE id = '{}'", key.id()));
+        let revoked = Instant::now();
+        let (begun, denied) = loop {
+            let begun = Instant::now();
+            match verifier.verify(&key, Scope::CHATS_READ).await {
+                Ok(_) => assert!(begun < revoked + lease, "{:?} after it", begun - revoked),
+                Err(VerifyError::Denied(denied)) => break (begun, denied),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(denied.reason(), Reason::Revoked, "{:?} after it", begun - revoked);
+    }
+}

@@ -1,0 +1,114 @@
+//! The layer passes requests with a valid key on, and answers all others.
+
+mod requests;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ctx_key::{Grant, Scope};
+use ctx_key_verifier::VerifyError;
+use ctx_key_verifier::tower::VerifyLayer;
+use http::{Request, Response};
+use requests::{NO_SCOPE, UNKNOWN, World, request, request_with, whole};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+/// Answers with what it is told of the key, and of the header.
+async fn show(request: Request<String>) -> Result<Response<String>, Infallible> {
+    let grant: &Grant<Arc<str>> = request.extensions().get().expect("a grant");
+    let text = format!("{} may {}; {:?}", grant.project(), grant.scopes(), request.headers());
+    Ok(Response::new(text))
+}
+
+#[tokio::test]
+async fn every_request_gets_its_response() {
+    let world = World::new();
+    let service = VerifyLayer::new(world.verifier, Scope::MEMORIES_READ).layer(service_fn(show));
+    for row in world.rows {
+        let response = service.clone().oneshot(request(&row.values)).await.unwrap();
+        assert_eq!(whole(&response), row.response, "{}", row.name);
+        serde_json::from_str::<serde_json::Value>(response.body()).unwrap();
+    }
+    let response = service.oneshot(request_with(&world.reader)).await.unwrap();
+    assert_eq!(whole(&response), "200\n\ndemo may memories:read chats:read users:read; {}");
+}
+
+#[tokio::test]
+async fn any_valid_key_will_do_if_that_is_asked_for() {
+    let world = World::new();
+    let service = VerifyLayer::any_key(world.verifier).layer(service_fn(show));
+    let response = service.clone().oneshot(request_with(&world.writer)).await.unwrap();
+    assert_eq!(whole(&response), "200\n\ndemo may memories:write chats:write users:write; {}");
+    for row in world.rows.iter().filter(|row| row.response != NO_SCOPE) {
+        let response = service.clone().oneshot(request(&row.values)).await.unwrap();
+        assert_eq!(whole(&response), row.response, "{}", row.name);
+    }
+}
+
+#[tokio::test]
+async fn requiring_nothing_refuses_every_request() {
+    let world = World::new();
+    let service = VerifyLayer::new(world.verifier, Scope::empty()).layer(service_fn(show));
+    let response = service.oneshot(request_with(&world.reader)).await.unwrap();
+    assert_eq!(whole(&response), NO_SCOPE.replace(r#", scope="memories:read""#, ""));
+}
+
+#[tokio::test]
+async fn a_function_can_answer_instead() {
+    let world = World::new();
+    let respond = |error: &VerifyError| {
+        let mut response = error.to_response::<String>("a \"realm\"");
+        *response.body_mut() = "no".to_owned();
+        response
+    };
+    let layer = VerifyLayer::new(world.verifier, Scope::MEMORIES_READ).respond_with(respond);
+    let service = layer.layer(service_fn(show));
+    let stranger = &world.rows.iter().find(|row| row.response == UNKNOWN).unwrap().values;
+    let response = service.clone().oneshot(request(stranger)).await.unwrap();
+    let expected = r#"401
+content-type: application/json
+www-authenticate: Bearer realm="a \"realm\"", error="invalid_token"
+
+no"#;
+    assert_eq!(whole(&response), expected);
+    let response = service.oneshot(request_with(&world.reader)).await.unwrap();
+    assert_eq!(response.status(), 200);
+}
+
+/// A service that has to be asked each time if it is ready, as the contract of [`Service`] says.
+#[derive(Debug, Default)]
+struct Careful {
+    is_ready: bool,
+}
+
+impl Clone for Careful {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Service<Request<String>> for Careful {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.is_ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<String>) -> Self::Future {
+        assert!(std::mem::take(&mut self.is_ready), "it was not asked if it is ready");
+        std::future::ready(Ok(Response::new(String::new())))
+    }
+}
+
+#[tokio::test]
+async fn the_service_that_is_ready_is_called() {
+    let world = World::new();
+    let mut service = VerifyLayer::new(world.verifier, Scope::READ).layer(Careful::default());
+    for _ in 0..3 {
+        let response = service.ready().await.unwrap().call(request_with(&world.reader)).await.unwrap();
+        assert_eq!(whole(&response), "200\n\n");
+    }
+}
