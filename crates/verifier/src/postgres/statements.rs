@@ -37,7 +37,8 @@ pub(super) const LOOK_UP: &str = concat!(
 /// can be many, would be read again and again.
 ///
 /// `log` is the identity of the cluster, the database, the tables, and the triggers with their function. The column
-/// `xmin` of the catalog changes with every change of a table or a trigger, also if it is undone later.
+/// `xmin` of the catalog changes with every change of a table or a trigger, also if the change is undone later. That of
+/// `api_keys` is not needed, since the server refuses to change a column that a trigger names.
 ///
 /// `is_foreign`: the log has rows from the future, or is pruned up to there. It was restored from another cluster.
 pub(super) const CHANGES: &str = concat!(
@@ -61,8 +62,9 @@ pub(super) const CHANGES: &str = concat!(
        concat_ws(' ', \
          (SELECT system_identifier FROM pg_control_system()), \
          (SELECT oid FROM pg_database WHERE datname = current_database()), \
-         (SELECT string_agg(c.oid || ' ' || c.xmin::text, ' ' ORDER BY c.oid) FROM pg_class AS c WHERE c.oid IN \
-           ('api_keys'::regclass, 'api_key_changes'::regclass, 'api_key_log'::regclass)), \
+         'api_keys'::regclass::oid, \
+         (SELECT string_agg(concat_ws(' ', oid, xmin), ' ' ORDER BY oid) FROM pg_class \
+           WHERE oid IN ('api_key_changes'::regclass, 'api_key_log'::regclass)), \
          (SELECT string_agg(concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin), ' ' ORDER BY t.oid) \
            FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid \
            WHERE t.tgrelid = 'api_keys'::regclass AND p.proname = 'log_changed_api_keys') \

@@ -97,10 +97,6 @@ impl Cluster {
         self.control.batch_execute(&copy).await.expect("a file");
     }
 
-    pub(crate) fn folder(&self) -> &str {
-        &self.folder
-    }
-
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

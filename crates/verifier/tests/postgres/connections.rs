@@ -4,7 +4,7 @@ use std::fs;
 
 use ctx_key_verifier::postgres::{Config, ConfigError, Options, PostgresSource};
 use ctx_key_verifier::{Source, SourceError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
@@ -25,6 +25,7 @@ async fn failure(url: &str) -> Option<String> {
 /// An authority in `folder/{name}.pem`.
 fn authority(folder: &TempDir, name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut parameters = CertificateParams::new(vec![]).expect("parameters");
+    parameters.distinguished_name.push(DnType::CommonName, name);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
     let issuer = CertifiedIssuer::self_signed(parameters, key).expect("a certificate");

@@ -47,6 +47,8 @@ async fn a_crash_begins_a_new_history() {
     let started: String = database.client().await.query_one(start, &[]).await.expect("a time").get(0);
     for round in 0..3 {
         let client = database.client().await;
+        // what is lost in the crash may not include the tables
+        client.batch_execute("CHECKPOINT").await.expect("a checkpoint");
         // transactions that a cursor knows of, and that leave no trace
         for _ in 0..50 {
             client
@@ -57,7 +59,11 @@ async fn a_crash_begins_a_new_history() {
         assert_eq!(reader.read().await, keys(&[]));
         let before = reader.cursor.clone();
         cluster.crash(&client).await;
-        database.client().await.batch_execute(&insert(round, round)).await.expect("a key");
+        // with their numbers, and more
+        let client = database.client().await;
+        for number in 1..=100 {
+            client.batch_execute(&insert(round * 100 + number, round * 100 + number)).await.expect("a key");
+        }
         assert_eq!(reader.read_after_outage().await, Changed::History, "round {round}");
         assert_eq!(before.partial_cmp(&reader.cursor), None);
         assert_eq!(reader.read().await, keys(&[]));
@@ -209,10 +215,12 @@ async fn replicated_changes_are_in_the_log() {
     let Some(cluster) = Cluster::new(name, "wal_level = logical").await else { return };
     let (from, to) = (create(&cluster).await, create(&cluster).await);
     let (publisher, subscriber) = (from.client().await, to.client().await);
-    publisher
-        .batch_execute("CREATE PUBLICATION keys FOR TABLE api_keys; SELECT pg_create_logical_replication_slot('keys', 'pgoutput')")
-        .await
-        .expect("a publication");
+    for statement in [
+        "CREATE PUBLICATION keys FOR TABLE api_keys",
+        "SELECT pg_create_logical_replication_slot('keys', 'pgoutput')",
+    ] {
+        publisher.batch_execute(statement).await.expect(statement);
+    }
     let mut reader = Reader::new(source(&to.url())).await;
     let subscription = format!(
         "CREATE SUBSCRIPTION keys CONNECTION 'host=127.0.0.1 port={} user=postgres dbname={}' PUBLICATION keys \

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctx_key::{KeyDigest, KeyRecord, Scope, UnixTime};
-use ctx_key_verifier::postgres::{Config, Options, PostgresSource};
+use ctx_key_verifier::postgres::{CHANGE_LOG, Config, Options, PostgresSource};
 use ctx_key_verifier::{Source, SourceError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ async fn records_are_found() {
     for ids in [&[][..], &[id(9)]] {
         let nothing = source.look_up(ids).await.expect("an answer");
         assert_eq!((nothing.records, nothing.corrupt), (vec![], vec![]));
-        assert_eq!(nothing.cursor, found.cursor);
+        assert!(nothing.cursor >= found.cursor);
     }
 }
 
@@ -79,17 +79,18 @@ async fn rows_that_are_not_records_are_told_apart() {
 async fn columns_of_near_types_are_read() {
     let Some(database) = Database::new("columns_of_near_types_are_read").await else { return };
     let client = database.client().await;
+    // the columns of a trigger keep their types
+    let triggers = "DROP FUNCTION log_changed_api_keys() CASCADE";
     let types = "ALTER TABLE api_keys ALTER scopes TYPE bigint, ALTER expires_at TYPE integer, \
-         ALTER project TYPE varchar(80), ALTER id TYPE char(12) COLLATE \"C\"; \
-         CREATE TYPE level AS ENUM ('project 1', 'project 2'); ALTER TABLE api_keys ALTER project TYPE level \
-         USING project::level";
-    client.batch_execute(types).await.expect("types");
+         ALTER id TYPE char(12) COLLATE \"C\"; CREATE TYPE level AS ENUM ('project 1', 'project 2'); \
+         ALTER TABLE api_keys ALTER project TYPE level USING project::level";
+    client.batch_execute(&format!("{triggers}; {types}; {CHANGE_LOG}")).await.expect("types");
     let insert = insert(1, 2).replace("'project ' || n", "('project ' || n)::level");
     client.batch_execute(&insert).await.expect("keys");
     let mut found = database.source().look_up(&[id(1), id(2)]).await.expect("records");
     found.records.sort_by_key(|record| record.id);
     assert_eq!((found.records, found.corrupt), (vec![record(1), record(2)], vec![]));
-    client.batch_execute("ALTER TABLE api_keys DROP retires_at").await.expect("a dropped column");
+    client.batch_execute("ALTER TABLE api_keys DROP retires_at CASCADE").await.expect("a dropped column");
     let Err(SourceError::Unexpected(cause)) = database.source().look_up(&[id(1)]).await else { panic!() };
     assert_eq!(cause.to_string(), "a table or column is missing: apply SCHEMA and CHANGE_LOG (42703)");
 }
@@ -100,12 +101,14 @@ async fn the_answer_says_what_it_saw() {
     let client = database.client().await;
     let mut reader = Reader::new(database.source()).await;
     let before = reader.source.look_up(&[id(1)]).await.expect("an answer").cursor;
-    assert_eq!(before, reader.cursor);
+    // other tests end transactions in between
+    assert!(before >= reader.cursor);
     client.batch_execute(&insert(1, 1)).await.expect("a key");
     let after = reader.source.look_up(&[id(1)]).await.expect("an answer").cursor;
     assert!(after > before);
+    assert!(after > reader.cursor);
     reader.read().await;
-    assert_eq!(after, reader.cursor);
+    assert!(after <= reader.cursor);
     let another = Database::new("another").await.expect("a database");
     let other = another.source().look_up(&[id(1)]).await.expect("an answer").cursor;
     assert_eq!(other.partial_cmp(&after), None);
