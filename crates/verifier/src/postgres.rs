@@ -48,6 +48,7 @@ mod error;
 mod pruner;
 mod snapshot;
 mod statements;
+mod tls;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -155,11 +156,12 @@ impl Source for PostgresSource {
     }
 
     async fn changes_since(&self, last: Option<&Snapshot>) -> Result<Changes<Snapshot>, SourceError> {
-        let end = last.map(|last| last.end().to_string());
-        let unseen: Vec<_> = last.map_or(&[][..], Snapshot::unseen).iter().map(u64::to_string).collect();
+        let unseen = last.into_iter().flat_map(Snapshot::unseen);
+        let (low, high): (Vec<_>, Vec<_>) =
+            unseen.map(|(low, high)| (low.to_string(), high.map(|high| high.to_string()))).unzip();
         let history = last.map(Snapshot::history);
         let parameters: Parameters<'_> =
-            &[(&end, Type::TEXT), (&unseen, Type::TEXT_ARRAY), (&history, Type::TEXT)];
+            &[(&low, Type::TEXT_ARRAY), (&high, Type::TEXT_ARRAY), (&history, Type::TEXT)];
         let rows = query(&self.log_connection, statements::CHANGES, parameters).await?;
         let row = rows.first().ok_or_else(no_change_log)?;
         require_primary(row)?;
@@ -230,7 +232,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.take().map(Object::take);
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
     }
 }
 
@@ -243,21 +247,26 @@ fn snapshot(row: &Row, log: Option<&str>) -> Result<Snapshot, SourceError> {
     snapshot.ok_or_else(|| unexpected("the server's snapshot can't be read"))
 }
 
-/// Returns what became visible between two reads of the log.
+/// Reads what became visible between two reads of the log.
 fn changed(last: &Snapshot, cursor: &Snapshot, row: &Row) -> Result<Changed, SourceError> {
-    let is_later = last <= cursor;
-    if !is_later || last.log != cursor.log {
-        return Ok(Changed::History);
-    }
-    let pruned_below = row.try_get::<_, &str>("pruned_below")?.parse::<u64>();
+    let pruned_below = row.try_get::<_, &str>("pruned_below")?.parse();
     let pruned_below = pruned_below.map_err(|_| unexpected("the mark of the pruned log can't be read"))?;
     let ids: Vec<Option<&str>> = row.try_get("ids")?;
-    if last.first_unseen() < pruned_below || ids.len() > MAX_CHANGES {
-        return Ok(Changed::Everything);
+    Ok(judge(last, cursor, pruned_below, &ids))
+}
+
+/// Returns what `ids` say, if they are all that changed.
+fn judge(last: &Snapshot, cursor: &Snapshot, pruned_below: u64, ids: &[Option<&str>]) -> Changed {
+    let is_later = last <= cursor;
+    if !is_later || last.log != cursor.log {
+        return Changed::History;
     }
-    let Some(ids) = ids.into_iter().collect::<Option<Vec<_>>>() else { return Ok(Changed::Everything) };
+    let is_complete = last.first_unseen() >= pruned_below && ids.len() <= MAX_CHANGES;
+    if !is_complete || ids.contains(&None) {
+        return Changed::Everything;
+    }
     // no record has an id that is not a key's
-    Ok(Changed::Keys(ids.iter().filter_map(|id| id.parse().ok()).collect()))
+    Changed::Keys(ids.iter().flatten().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Returns nothing if the row is not a record.
@@ -285,5 +294,42 @@ fn time(seconds: Option<i64>) -> Option<Option<UnixTime>> {
     match seconds {
         Some(seconds) => Some(Some(UnixTime::from_secs(u64::try_from(seconds).ok()?))),
         None => Some(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Changed, Snapshot, judge};
+
+    fn snapshot(transactions: &str) -> Snapshot {
+        Snapshot::new(transactions, "a history", Some("a log")).expect("a snapshot")
+    }
+
+    #[test]
+    fn ids_count_if_nothing_is_missing() {
+        let (last, next) = (snapshot("10:20:10,15"), snapshot("15:30:15"));
+        let ids = [Some("key000000001"), Some("not a key's"), Some("key000000002")];
+        let keys = |ids: &[&str]| Changed::Keys(ids.iter().map(|id| id.parse().expect("an id")).collect());
+        let found = keys(&["key000000001", "key000000002"]);
+        let histories = |history, log| Snapshot::new("15:30:15", history, log).expect("a snapshot");
+        for (cursor, pruned_below, ids, expected) in [
+            (&next, 0, &ids[..], &found),
+            (&next, 10, &ids, &found),
+            (&next, 11, &ids, &Changed::Everything),
+            (&next, 0, &[], &keys(&[])),
+            (&next, 0, &[None], &Changed::Everything),
+            (&next, 0, &[ids[0], None], &Changed::Everything),
+            (&next, 0, &[ids[0]; 20_000], &keys(&["key000000001"; 20_000])),
+            (&next, 0, &[ids[0]; 20_001], &Changed::Everything),
+            (&last, 0, &ids, &found),
+            // the numbers go back
+            (&snapshot("10:19:10,15"), 0, &ids, &Changed::History),
+            (&snapshot("10:30:10,15,16"), 0, &ids, &Changed::History),
+            (&histories("another", Some("a log")), 0, &ids, &Changed::History),
+            (&histories("a history", Some("another")), 0, &ids, &Changed::History),
+            (&histories("a history", None), 0, &ids, &Changed::History),
+        ] {
+            assert_eq!(judge(&last, cursor, pruned_below, ids), *expected, "{cursor:?} {pruned_below}");
+        }
     }
 }

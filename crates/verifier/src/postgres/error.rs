@@ -129,3 +129,82 @@ fn source<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use deadpool_postgres::{PoolError, TimeoutType};
+    use tokio_postgres::error::SqlState;
+
+    use super::refused;
+    use crate::SourceError;
+
+    fn text(error: &SourceError) -> String {
+        match error {
+            SourceError::Busy => "busy".to_owned(),
+            SourceError::Unavailable(cause) => format!("unavailable: {cause}"),
+            SourceError::Unexpected(cause) => format!("unexpected: {cause}"),
+            SourceError::Corrupt(id) => format!("corrupt: {id}"),
+        }
+    }
+
+    #[test]
+    fn codes_say_what_failed() {
+        let expected = [
+            ("55P03", "busy"),
+            ("57014", "busy"),
+            ("40001", "busy"),
+            ("40P01", "busy"),
+            ("28P01", "unavailable: the password is wrong (28P01)"),
+            ("28000", "unavailable: the user may not log in here: see pg_hba.conf (28000)"),
+            ("3D000", "unavailable: the database does not exist (3D000)"),
+            ("25006", "unavailable: the server is a standby: connect to the primary"),
+            ("53300", "unavailable: the server has too many connections (53300)"),
+            ("53100", "unavailable: the server lacks memory or disk space (53100)"),
+            ("57P01", "unavailable: the server is starting or shutting down (57P01)"),
+            ("57P03", "unavailable: the server is starting or shutting down (57P03)"),
+            ("58030", "unavailable: the server has an error of its system (58030)"),
+            ("08006", "unavailable: the connection broke (08006)"),
+            ("08P01", "unavailable: the server or its pooler refused the connection: see its log (08P01)"),
+            ("42501", "unexpected: the user lacks a privilege: grant those of the documentation (42501)"),
+            ("42P01", "unexpected: a table or column is missing: apply SCHEMA and CHANGE_LOG (42P01)"),
+            ("42703", "unexpected: a table or column is missing: apply SCHEMA and CHANGE_LOG (42703)"),
+            ("42883", "unexpected: a table or column is missing: apply SCHEMA and CHANGE_LOG (42883)"),
+            ("XX001", "unexpected: the statement failed: see the log of the server (XX001)"),
+        ];
+        for (code, expected) in expected {
+            assert_eq!(text(&refused(&SqlState::from_code(code))), expected);
+        }
+    }
+
+    #[test]
+    fn time_outs_of_the_pool_are_told_apart() {
+        let error = |kind| text(&PoolError::Timeout(kind).into());
+        assert_eq!(error(TimeoutType::Wait), "busy");
+        assert_eq!(error(TimeoutType::Create), "unavailable: the host did not answer in time");
+        assert_eq!(text(&PoolError::Closed.into()), "unavailable: the connection pool is closed");
+    }
+
+    #[test]
+    fn sources_within_an_io_error_are_found() {
+        let error = io::Error::other(rustls::Error::DecryptError);
+        assert_eq!(super::source::<rustls::Error>(&Outer(error)), Some(&rustls::Error::DecryptError));
+        assert_eq!(super::source::<rustls::Error>(&Outer(io::Error::other("another"))), None);
+    }
+
+    #[derive(Debug)]
+    struct Outer(io::Error);
+
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            Ok(())
+        }
+    }
+
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+}

@@ -32,14 +32,11 @@ impl Snapshot {
         self.transactions.unseen.first().copied().unwrap_or(self.transactions.end)
     }
 
-    /// Returns the number from which on none was seen.
-    pub(super) fn end(&self) -> u64 {
-        self.transactions.end
-    }
-
-    /// Returns the numbers below the end that were not seen.
-    pub(super) fn unseen(&self) -> &[u64] {
-        &self.transactions.unseen
+    /// Returns the numbers that were not seen, as parts from a number to before another one, or to the end.
+    pub(super) fn unseen(&self) -> impl Iterator<Item = (u64, Option<u64>)> {
+        let Transactions { end, unseen } = &self.transactions;
+        let single = unseen.iter().map(|number| (*number, number.checked_add(1)));
+        single.chain([(*end, None)])
     }
 }
 
@@ -192,9 +189,10 @@ mod tests {
     fn what_was_not_seen_is_read_next() {
         for (text, seen) in all() {
             let snapshot = snapshot(&text);
-            let unseen = |number: &u64| *number >= snapshot.end() || snapshot.unseen().contains(number);
+            let unseen: Vec<_> =
+                snapshot.unseen().flat_map(|(low, high)| low..high.unwrap_or(NUMBERS)).collect();
             let expected: Vec<_> = (0..NUMBERS).filter(|number| !seen.contains(number)).collect();
-            assert_eq!((0..NUMBERS).filter(unseen).collect::<Vec<_>>(), expected, "{text}");
+            assert_eq!(unseen, expected, "{text}");
             let first = (0..).find(|number| !seen.contains(number));
             assert_eq!(Some(snapshot.first_unseen()), first, "{text}");
         }

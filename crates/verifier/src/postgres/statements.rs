@@ -1,5 +1,8 @@
 //! The statements of the source. Each is complete in itself, and none changes the session.
 //!
+//! `LIMIT 1` on the table of one row is for the planner. It expects 1,540 rows without, and costs at which it compiles the
+//! statement (`jit_above_cost`): that takes a second.
+//!
 //! They return types that every client knows: for another one, tokio-postgres would ask the server, in rounds of its own.
 
 /// The identity of the history that the numbers of transactions belong to. Each part is there for a case in which numbers
@@ -25,16 +28,17 @@ pub(super) const LOOK_UP: &str = concat!(
     "WITH seen AS MATERIALIZED (SELECT pg_is_in_recovery() AS standby, \
        pg_current_snapshot()::text AS transactions, ",
     history!(),
-    " AS history FROM api_key_log) \
+    " AS history FROM api_key_log LIMIT 1) \
      SELECT seen.*, k.id::text, k.digest::bytea, k.project::text, k.scopes::bigint, k.not_before::bigint, \
        k.expires_at::bigint, k.retires_at::bigint, k.revoked_at::bigint \
      FROM seen LEFT JOIN api_keys AS k ON k.id = ANY ($1)"
 );
 
-/// `$1`: end of the last snapshot, or null. `$2`: numbers below it that it did not see. `$3`: its history, or null.
+/// `$1` and `$2`: the parts of the log that the last snapshot did not see, from a number to before another one, or to the
+/// end. `$3`: the history of that snapshot, or null.
 ///
-/// The two parts of `ids` leave out numbers that this snapshot does not see either: the rows of an open transaction, which
-/// can be many, would be read again and again.
+/// A number that this snapshot does not see either is left out, because the rows of an open transaction can be many. The
+/// order makes the planner use the index, whatever it believes of the table.
 ///
 /// `log` is the identity of the cluster, the database, the tables, and the triggers with their function. The column
 /// `xmin` of the catalog changes with every change of a table or a trigger, also if the change is undone later. That of
@@ -45,31 +49,32 @@ pub(super) const CHANGES: &str = concat!(
     "WITH seen AS MATERIALIZED (SELECT pg_is_in_recovery() AS standby, \
        pg_current_snapshot() AS snapshot, pg_snapshot_xmax(pg_current_snapshot()) AS next, ",
     history!(),
-    " AS history, pruned_below FROM (SELECT) AS always LEFT JOIN api_key_log ON true) \
-     SELECT standby, snapshot::text AS transactions, history, pruned_below::text, \
+    " AS history, pruned_below FROM (SELECT) AS always LEFT JOIN api_key_log ON true LIMIT 1) \
+     SELECT standby, snapshot::text AS transactions, history, pruned_below::text, triggers.count AS triggers, \
        ARRAY( \
-         SELECT id FROM api_key_changes WHERE xid >= $1::xid8 AND xid < next \
-         UNION ALL \
-         SELECT id FROM api_key_changes WHERE xid = ANY (ARRAY( \
-           SELECT unseen FROM unnest($2::xid8[]) AS unseen WHERE pg_visible_in_snapshot(unseen, snapshot))) \
-         LIMIT 20001 \
+         SELECT id FROM unnest($1::xid8[], $2::xid8[]) AS part (low, high) CROSS JOIN LATERAL ( \
+           SELECT id FROM api_key_changes WHERE xid >= low AND xid < coalesce(high, next) ORDER BY xid LIMIT 20001 \
+         ) AS visible \
+         WHERE high IS NULL OR pg_visible_in_snapshot(low, snapshot) LIMIT 20001 \
        ) AS ids, \
-       pruned_below IS NULL OR pruned_below > next OR (history IS DISTINCT FROM $3 AND \
-         EXISTS (SELECT FROM api_key_changes WHERE xid >= next)) AS is_foreign, \
-       (SELECT count(*) FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid \
-         WHERE t.tgrelid = 'api_keys'::regclass AND p.proname = 'log_changed_api_keys' \
-           AND t.tgenabled = CASE t.tgname WHEN 'api_keys_replicated' THEN 'R' ELSE 'A' END) AS triggers, \
+       pruned_below IS NULL OR pruned_below > next OR (history IS DISTINCT FROM $3 AND EXISTS ( \
+         SELECT FROM (SELECT FROM api_key_changes WHERE xid >= next ORDER BY xid LIMIT 1) AS future \
+       )) AS is_foreign, \
        concat_ws(' ', \
          (SELECT system_identifier FROM pg_control_system()), \
          (SELECT oid FROM pg_database WHERE datname = current_database()), \
-         'api_keys'::regclass::oid, \
          (SELECT string_agg(concat_ws(' ', oid, xmin), ' ' ORDER BY oid) FROM pg_class \
            WHERE oid IN ('api_key_changes'::regclass, 'api_key_log'::regclass)), \
-         (SELECT string_agg(concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin), ' ' ORDER BY t.oid) \
-           FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid \
-           WHERE t.tgrelid = 'api_keys'::regclass AND p.proname = 'log_changed_api_keys') \
+         'api_keys'::regclass::oid, triggers.identity, \
+         (SELECT concat_ws(' ', oid, xmin) FROM pg_proc WHERE oid = 'log_changed_api_keys()'::regprocedure) \
        ) AS log \
-     FROM seen"
+     FROM seen CROSS JOIN ( \
+       SELECT count(*) FILTER ( \
+           WHERE tgenabled = CASE tgname WHEN 'api_keys_replicated' THEN 'R' ELSE 'A' END) AS count, \
+         string_agg(concat_ws(' ', oid, xmin), ' ' ORDER BY oid) AS identity \
+       FROM pg_trigger \
+       WHERE tgrelid = 'api_keys'::regclass AND tgfoid = 'log_changed_api_keys()'::regprocedure \
+     ) AS triggers"
 );
 
 /// Ends the history of a log that was restored from another cluster: its rows and its mark have the numbers of that one.

@@ -4,8 +4,9 @@
 //! server's, and are removed with them.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
 
 use crate::database::{DEADLINE, Database, connect};
@@ -105,16 +106,19 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 
-    /// Kills one process of the server, which makes it recover from its log.
+    /// Kills the server's process of this connection, which makes the server recover from its log.
     pub(crate) async fn crash(&self, client: &Client) {
         let row = client.query_one("SELECT pg_backend_pid()", &[]).await.expect("a process");
-        self.run(&format!("kill -9 {}", row.get::<_, i32>(0))).await;
-        let start = Instant::now();
         let url = format!("{}/postgres", self.server());
-        while !client.is_closed() || tokio_postgres::connect(&url, NoTls).await.is_err() {
-            assert!(start.elapsed() < DEADLINE, "the server does not recover");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        // closed by the server, when it begins to recover
+        let witness = connect(&url).await;
+        self.run(&format!("kill -9 {}", row.get::<_, i32>(0))).await;
+        let recovered = async {
+            while !witness.is_closed() || tokio_postgres::connect(&url, NoTls).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(DEADLINE, recovered).await.expect("a server that recovers");
     }
 
     /// Stops the server. One that is not stopped ends when its files are removed.

@@ -99,7 +99,8 @@ async fn errors_of_connections_say_what_failed() {
     let access = "host all nobody 127.0.0.1/32 reject\nhost all secretive 127.0.0.1/32 scram-sha-256\n\
          host all all 127.0.0.1/32 trust\n";
     let client = crate::database::connect(&format!("{}/postgres", cluster.server())).await;
-    client.batch_execute("CREATE ROLE secretive LOGIN PASSWORD 'right'").await.expect("a role");
+    let role = "SET password_encryption = 'scram-sha-256'; CREATE ROLE secretive LOGIN PASSWORD 'right'";
+    client.batch_execute(role).await.expect("a role");
     drop(client);
     cluster.write("pg_hba.conf", access).await;
     cluster.control("restart").await;
