@@ -25,6 +25,13 @@
 //! GRANT SELECT, INSERT, UPDATE ON api_key_log TO app;
 //! ```
 //!
+//! A time-out keeps statements from waiting for a lock of the table for long. It belongs to the user, because the source
+//! changes nothing in its sessions:
+//!
+//! ```sql
+//! ALTER ROLE app SET statement_timeout = '5s';
+//! ```
+//!
 //! # Poolers
 //!
 //! Behind a pooler, give the source a user or a database entry of its own. A pooler shares its server connections among
@@ -44,6 +51,7 @@
 //! - Deleting rows of the log by hand hides those changes.
 
 mod connect;
+mod connections;
 mod error;
 mod pruner;
 mod snapshot;
@@ -55,15 +63,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctx_key::{KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
-use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 pub use connect::{Config, ConfigError};
 pub use snapshot::Snapshot;
 
 use crate::{Changed, Changes, LookedUp, Source, SourceError};
-use error::{no_change_log, standby, unavailable, unexpected};
+use connections::{Connections, Parameters};
+use error::{no_change_log, standby, unexpected};
 use pruner::Pruner;
 
 /// The table of the records. The application may add columns.
@@ -77,6 +85,10 @@ pub const CHANGE_LOG: &str = include_str!("postgres/change_log.sql");
 
 /// Changes of more keys are reported as a change of all.
 const MAX_CHANGES: usize = 20_000;
+
+/// How long a look-up that nobody waits for keeps its connection. A read of the log gives it up at once, because the lease
+/// needs another connection if this one is frozen.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Triggers of [`CHANGE_LOG`].
 const TRIGGERS: i64 = 5;
@@ -101,18 +113,18 @@ impl Default for Options {
 /// Key records in the table `api_keys`.
 #[derive(Clone, Debug)]
 pub struct PostgresSource {
-    connections: Pool,
+    connections: Connections,
     /// One connection.
-    log_connection: Pool,
+    log_connection: Connections,
     pruner: Arc<Pruner>,
 }
 
 impl PostgresSource {
     /// Creates a source. It connects when it is first used.
     pub fn new(config: &Config, options: &Options) -> Self {
-        let connections = config.pool(options.connections);
+        let connections = Connections::new(config.pool(options.connections), LINGER);
         let pruner = Arc::new(Pruner::new(connections.clone(), options.retention));
-        Self { connections, log_connection: config.pool(1), pruner }
+        Self { connections, log_connection: Connections::new(config.pool(1), Duration::ZERO), pruner }
     }
 
     /// Deletes the rows of the change log that every process has read, if this one has watched the log for
@@ -127,7 +139,7 @@ impl PostgresSource {
     }
 
     async fn repair(&self) -> Result<(), SourceError> {
-        query(&self.log_connection, statements::REPAIR, &[]).await?;
+        self.log_connection.query(statements::REPAIR, &[]).await?;
         tracing::warn!("the change log was restored from another cluster: its history begins anew");
         Ok(())
     }
@@ -139,7 +151,7 @@ impl Source for PostgresSource {
 
     async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<Arc<str>, Snapshot>, SourceError> {
         let ids: Vec<_> = ids.iter().map(KeyId::as_str).collect();
-        let rows = query(&self.connections, statements::LOOK_UP, &[(&ids, Type::TEXT_ARRAY)]).await?;
+        let rows = self.connections.query(statements::LOOK_UP, &[(&ids, Type::TEXT_ARRAY)]).await?;
         let Some(first) = rows.first() else { return Err(no_change_log()) };
         require_primary(first)?;
         let cursor = snapshot(first, None)?;
@@ -162,7 +174,7 @@ impl Source for PostgresSource {
         let history = last.map(Snapshot::history);
         let parameters: Parameters<'_> =
             &[(&low, Type::TEXT_ARRAY), (&high, Type::TEXT_ARRAY), (&history, Type::TEXT)];
-        let rows = query(&self.log_connection, statements::CHANGES, parameters).await?;
+        let rows = self.log_connection.query(statements::CHANGES, parameters).await?;
         let row = rows.first().ok_or_else(no_change_log)?;
         require_primary(row)?;
         if row.try_get::<_, i64>("triggers")? != TRIGGERS {
@@ -197,44 +209,12 @@ impl Source for PostgresSource {
         }
         let (ids, times): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
         let parameters: Parameters<'_> = &[(&ids, Type::TEXT_ARRAY), (&times, Type::INT8_ARRAY)];
-        let rows = query(&self.connections, statements::RECORD_USES, parameters).await?;
+        let rows = self.connections.query(statements::RECORD_USES, parameters).await?;
         let skipped = rows.iter().map(|row| {
             let id: &str = row.try_get("id")?;
             id.parse().map_err(|_| unexpected("a row has an id that was not written"))
         });
         skipped.collect()
-    }
-}
-
-type Parameters<'p> = &'p [(&'p (dyn ToSql + Sync), Type)];
-
-/// Runs a statement in one round trip, on a connection of its own.
-async fn query(pool: &Pool, statement: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, SourceError> {
-    // Connecting goes on if the caller gives up, so that short time-outs don't begin it again and again.
-    let pool = pool.clone();
-    let connection = tokio::spawn(async move { pool.get().await }).await;
-    let connection = connection.map_err(|_| unavailable("the program is shutting down"))??;
-    let mut running = Running(Some(connection));
-    let Some(connection) = &running.0 else { unreachable!("the connection is taken below") };
-    let rows = connection.query_typed(statement, parameters).await?;
-    running.finish();
-    Ok(rows)
-}
-
-/// A connection that leaves its pool, unless its statement is finished: also if the caller stops waiting.
-struct Running(Option<Object>);
-
-impl Running {
-    fn finish(&mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
-        }
     }
 }
 

@@ -3,17 +3,17 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
 use tokio_postgres::types::Type;
 
-use super::{Snapshot, query, statements};
+use super::connections::Connections;
+use super::{Snapshot, statements};
 use crate::SourceError;
 
 /// Deletes the rows that were visible to this process a while ago: every process that reads the log has read them since.
 /// The row's own time would not do, because a long transaction commits rows that are old already.
 #[derive(Debug)]
 pub(super) struct Pruner {
-    connections: Pool,
+    connections: Connections,
     retention: Duration,
     mark: Mutex<Option<Mark>>,
 }
@@ -26,7 +26,7 @@ struct Mark {
 }
 
 impl Pruner {
-    pub(super) fn new(connections: Pool, retention: Duration) -> Self {
+    pub(super) fn new(connections: Connections, retention: Duration) -> Self {
         Self { connections, retention, mark: Mutex::default() }
     }
 
@@ -48,7 +48,7 @@ impl Pruner {
         let Some(mark) = self.mark().take_if(is_old) else { return Ok(()) };
         let (below, history) = (mark.snapshot.first_unseen().to_string(), mark.snapshot.history());
         let parameters = &[(&below as _, Type::TEXT), (&history as _, Type::TEXT)];
-        query(&self.connections, statements::PRUNE, parameters).await.map(drop)
+        self.connections.query(statements::PRUNE, parameters).await.map(drop)
     }
 
     fn mark(&self) -> MutexGuard<'_, Option<Mark>> {

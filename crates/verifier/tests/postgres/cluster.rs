@@ -70,8 +70,8 @@ impl Cluster {
     /// Runs a shell command as the user of the server.
     async fn run(&self, command: &str) {
         let command = command.replace('\'', "''");
-        // what the command prints belongs to nobody
-        let copy = format!("COPY (SELECT) TO PROGRAM '({command}) > {}.log 2>&1'", self.folder);
+        // the empty row has to be read, and what the command prints belongs to nobody
+        let copy = format!("COPY (SELECT) TO PROGRAM '(cat; {command}) > {}.log 2>&1'", self.folder);
         self.control.batch_execute(&copy).await.expect(&command);
     }
 

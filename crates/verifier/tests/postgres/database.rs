@@ -9,6 +9,8 @@ use ctx_key_verifier::postgres::{CHANGE_LOG, Config, Options, PostgresSource, SC
 use ctx_key_verifier::{Changed, Source};
 use tokio_postgres::{Client, NoTls};
 
+use crate::cluster::Cluster;
+
 /// A test that has not come to its end by then has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -27,9 +29,17 @@ impl Database {
             let _ = writeln!(io::stderr(), "SKIPPED {test}: CTX_KEY_TEST_POSTGRES is not set");
             return None;
         };
-        let database = Self::empty(&server).await;
+        Some(Self::with_tables(&server).await)
+    }
+
+    pub(crate) async fn in_cluster(cluster: &Cluster) -> Self {
+        Self::with_tables(&cluster.server()).await
+    }
+
+    async fn with_tables(server: &str) -> Self {
+        let database = Self::empty(server).await;
         database.client().await.batch_execute(&format!("{SCHEMA}{CHANGE_LOG}")).await.expect("the tables");
-        Some(database)
+        database
     }
 
     /// Creates a database without tables.

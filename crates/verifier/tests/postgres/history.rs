@@ -3,19 +3,12 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ctx_key_verifier::postgres::{CHANGE_LOG, Config, Options, PostgresSource, SCHEMA};
+use ctx_key_verifier::postgres::{Config, Options, PostgresSource};
 use ctx_key_verifier::{Changed, Source, SourceError};
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::Cluster;
 use crate::database::{DEADLINE, Database, Reader, connect, id, insert, keys};
-
-async fn create(cluster: &Cluster) -> Database {
-    let database = Database::empty(&cluster.server()).await;
-    let tables = format!("{SCHEMA}{CHANGE_LOG}");
-    database.client().await.batch_execute(&tables).await.expect("the tables");
-    database
-}
 
 fn source(url: &str) -> PostgresSource {
     PostgresSource::new(&Config::new(url).expect("a URL"), &Options::default())
@@ -24,7 +17,7 @@ fn source(url: &str) -> PostgresSource {
 #[tokio::test]
 async fn a_restart_begins_a_new_history() {
     let Some(cluster) = Cluster::new("a_restart_begins_a_new_history", "").await else { return };
-    let database = create(&cluster).await;
+    let database = Database::in_cluster(&cluster).await;
     let mut reader = Reader::new(source(&database.url())).await;
     let before = reader.source.look_up(&[id(1)]).await.expect("an answer").cursor;
     cluster.control("restart").await;
@@ -41,7 +34,7 @@ async fn a_crash_begins_a_new_history() {
     let Some(cluster) = Cluster::new("a_crash_begins_a_new_history", "synchronous_commit = off").await else {
         return;
     };
-    let database = create(&cluster).await;
+    let database = Database::in_cluster(&cluster).await;
     let mut reader = Reader::new(source(&database.url())).await;
     let start = "SELECT pg_postmaster_start_time()::text";
     let started: String = database.client().await.query_one(start, &[]).await.expect("a time").get(0);
@@ -77,7 +70,7 @@ async fn a_crash_begins_a_new_history() {
 #[tokio::test]
 async fn a_failover_begins_a_new_history() {
     let Some(cluster) = Cluster::new("a_failover_begins_a_new_history", "").await else { return };
-    let database = create(&cluster).await;
+    let database = Database::in_cluster(&cluster).await;
     database.client().await.batch_execute(&insert(1, 2)).await.expect("keys");
     let standby = cluster.standby("a_failover_begins_a_new_history").await;
     let standby_url = format!("{}/{}", standby.server(), database.name);
@@ -188,7 +181,7 @@ async fn prepared_transactions_count_when_they_are_committed() {
     let settings = "max_prepared_transactions = 5";
     let name = "prepared_transactions_count_when_they_are_committed";
     let Some(cluster) = Cluster::new(name, settings).await else { return };
-    let database = create(&cluster).await;
+    let database = Database::in_cluster(&cluster).await;
     let mut reader = Reader::new(source(&database.url())).await;
     let client = database.client().await;
     for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
@@ -213,7 +206,7 @@ async fn prepared_transactions_count_when_they_are_committed() {
 async fn replicated_changes_are_in_the_log() {
     let name = "replicated_changes_are_in_the_log";
     let Some(cluster) = Cluster::new(name, "wal_level = logical").await else { return };
-    let (from, to) = (create(&cluster).await, create(&cluster).await);
+    let (from, to) = (Database::in_cluster(&cluster).await, Database::in_cluster(&cluster).await);
     let (publisher, subscriber) = (from.client().await, to.client().await);
     for statement in [
         "CREATE PUBLICATION keys FOR TABLE api_keys",
