@@ -71,6 +71,8 @@ mod cache;
 mod error;
 mod lease;
 mod options;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod request;
 mod source;

@@ -1,0 +1,315 @@
+//! A source of records in PostgreSQL 13 or later, also behind a pooler in transaction mode.
+//!
+//! Apply [`SCHEMA`] and [`CHANGE_LOG`] once, for example as a migration:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use ctx_key_verifier::postgres::{CHANGE_LOG, Config, Options, PostgresSource, SCHEMA};
+//!
+//! let config = Config::new("postgres://app@localhost/app")?;
+//! let client = config.pool(1).get().await?;
+//! client.batch_execute(&format!("{SCHEMA}{CHANGE_LOG}")).await?;
+//!
+//! let source = PostgresSource::new(&config, &Options::default());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Privileges
+//!
+//! The source's user needs no more than these. Whoever changes keys needs nothing on the log.
+//!
+//! ```sql
+//! GRANT SELECT, UPDATE (last_used_at) ON api_keys TO app;
+//! GRANT SELECT, DELETE ON api_key_changes TO app;
+//! GRANT SELECT, INSERT, UPDATE ON api_key_log TO app;
+//! ```
+//!
+//! A time-out keeps statements from waiting for a lock of the table for long. It belongs to the user, because the source
+//! changes nothing in its sessions:
+//!
+//! ```sql
+//! ALTER ROLE app SET statement_timeout = '5s';
+//! ```
+//!
+//! # Poolers
+//!
+//! Behind a pooler, give the source a user or a database entry of its own. A pooler shares its server connections among
+//! all clients of one user and database, so other queries of that user could make the source wait.
+//!
+//! # Dumps
+//!
+//! Leave the rows of `api_key_changes` and `api_key_log` out of a dump (`pg_dump --exclude-table-data='api_key_*'`),
+//! because they hold numbers of the old cluster's transactions. The source notices if they are restored all the same, and
+//! then deletes those that the new cluster has not reached.
+//!
+//! # Limits
+//!
+//! - An old primary that was not fenced off still answers.
+//! - A failover to an asynchronous standby can undo a revocation that was committed. `synchronous_commit` with a
+//!   synchronous standby prevents that.
+//! - Deleting rows of the log by hand hides those changes.
+
+mod connect;
+mod connections;
+mod error;
+mod pruner;
+mod snapshot;
+mod statements;
+mod tls;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctx_key::{KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+pub use connect::{Config, ConfigError};
+pub use snapshot::Snapshot;
+
+use crate::{Changed, Changes, LookedUp, Source, SourceError};
+use connections::{Connections, Parameters};
+use error::{no_change_log, standby, unexpected};
+use pruner::Pruner;
+
+/// The table of the records. The application may add columns.
+pub const SCHEMA: &str = include_str!("postgres/schema.sql");
+
+/// The log of changes, and the triggers on `api_keys` that write it.
+///
+/// Apply it in one transaction, in the schema of `api_keys`, as the owner of that table. Applying it again is allowed, and
+/// makes each process drop its cache once.
+pub const CHANGE_LOG: &str = include_str!("postgres/change_log.sql");
+
+/// Changes of more keys are reported as a change of all.
+const MAX_CHANGES: usize = 20_000;
+
+/// How long a look-up that nobody waits for keeps its connection. A read of the log gives it up at once, because the lease
+/// needs another connection if this one is frozen.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Triggers of [`CHANGE_LOG`].
+const TRIGGERS: i64 = 5;
+
+/// Options of a [`PostgresSource`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Maximum number of connections for look-ups and uses. One more is reserved for reads of the change log.
+    pub connections: usize,
+    /// Minimum age of rows of the change log that are deleted. A process that did not read the log for so long drops its
+    /// cache.
+    pub retention: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connections: 8, retention: Duration::from_secs(300) }
+    }
+}
+
+/// Key records in the table `api_keys`.
+#[derive(Clone, Debug)]
+pub struct PostgresSource {
+    connections: Connections,
+    /// One connection.
+    log_connection: Connections,
+    pruner: Arc<Pruner>,
+}
+
+impl PostgresSource {
+    /// Creates a source. It connects when it is first used.
+    pub fn new(config: &Config, options: &Options) -> Self {
+        let connections = Connections::new(config.pool(options.connections), LINGER);
+        let pruner = Arc::new(Pruner::new(connections.clone(), options.retention));
+        Self { connections, log_connection: Connections::new(config.pool(1), Duration::ZERO), pruner }
+    }
+
+    /// Deletes the rows of the change log that every process has read, if this one has watched the log for
+    /// [`Options::retention`] since it last did so. [`Source::changes_since`] calls it in the background.
+    ///
+    /// # Errors
+    ///
+    /// - The database can't be reached or is busy.
+    /// - The user may not delete rows of the log.
+    pub async fn prune(&self) -> Result<(), SourceError> {
+        self.pruner.prune().await
+    }
+
+    async fn repair(&self) -> Result<(), SourceError> {
+        self.log_connection.query(statements::REPAIR, &[]).await?;
+        tracing::warn!("the change log was restored from another cluster: its history begins anew");
+        Ok(())
+    }
+}
+
+impl Source for PostgresSource {
+    type Project = Arc<str>;
+    type Cursor = Snapshot;
+
+    async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<Arc<str>, Snapshot>, SourceError> {
+        let ids: Vec<_> = ids.iter().map(KeyId::as_str).collect();
+        let rows = self.connections.query(statements::LOOK_UP, &[(&ids, Type::TEXT_ARRAY)]).await?;
+        let Some(first) = rows.first() else { return Err(no_change_log()) };
+        require_primary(first)?;
+        let cursor = snapshot(first, None)?;
+        let (mut records, mut corrupt) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            let Some(id) = row.try_get::<_, Option<&str>>("id")? else { continue };
+            let id = id.parse().map_err(|_| unexpected("a row has an id that was not looked up"))?;
+            match record(id, row)? {
+                Some(record) => records.push(record),
+                None => corrupt.push(id),
+            }
+        }
+        Ok(LookedUp { records, corrupt, cursor })
+    }
+
+    async fn changes_since(&self, last: Option<&Snapshot>) -> Result<Changes<Snapshot>, SourceError> {
+        let unseen = last.into_iter().flat_map(Snapshot::unseen);
+        let (low, high): (Vec<_>, Vec<_>) =
+            unseen.map(|(low, high)| (low.to_string(), high.map(|high| high.to_string()))).unzip();
+        let history = last.map(Snapshot::history);
+        let parameters: Parameters<'_> =
+            &[(&low, Type::TEXT_ARRAY), (&high, Type::TEXT_ARRAY), (&history, Type::TEXT)];
+        let rows = self.log_connection.query(statements::CHANGES, parameters).await?;
+        let row = rows.first().ok_or_else(no_change_log)?;
+        require_primary(row)?;
+        if row.try_get::<_, i64>("triggers")? != TRIGGERS {
+            return Err(no_change_log());
+        }
+        let cursor = snapshot(row, Some(row.try_get("log")?))?;
+        if row.try_get("is_foreign")? {
+            self.repair().await?;
+            return Ok(Changes { changed: Changed::History, cursor });
+        }
+        if self.pruner.is_due(&cursor) {
+            let pruner = self.pruner.clone();
+            tokio::spawn(async move {
+                if let Err(error) = pruner.prune().await {
+                    tracing::warn!(?error, "the change log can't be pruned");
+                }
+            });
+        }
+        let changed = match last {
+            Some(last) => changed(last, &cursor, row)?,
+            None => Changed::Keys(Vec::new()),
+        };
+        Ok(Changes { changed, cursor })
+    }
+
+    async fn record_uses(&self, uses: &[(KeyId, UnixTime)]) -> Result<Vec<KeyId>, SourceError> {
+        let mut latest = HashMap::with_capacity(uses.len());
+        for (id, at) in uses {
+            let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
+            let time = latest.entry(id.as_str()).or_insert(seconds);
+            *time = seconds.max(*time);
+        }
+        let (ids, times): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
+        let parameters: Parameters<'_> = &[(&ids, Type::TEXT_ARRAY), (&times, Type::INT8_ARRAY)];
+        let rows = self.connections.query(statements::RECORD_USES, parameters).await?;
+        let skipped = rows.iter().map(|row| {
+            let id: &str = row.try_get("id")?;
+            id.parse().map_err(|_| unexpected("a row has an id that was not written"))
+        });
+        skipped.collect()
+    }
+}
+
+fn require_primary(row: &Row) -> Result<(), SourceError> {
+    if row.try_get("standby")? { Err(standby()) } else { Ok(()) }
+}
+
+fn snapshot(row: &Row, log: Option<&str>) -> Result<Snapshot, SourceError> {
+    let snapshot = Snapshot::new(row.try_get("transactions")?, row.try_get("history")?, log);
+    snapshot.ok_or_else(|| unexpected("the server's snapshot can't be read"))
+}
+
+/// Reads what became visible between two reads of the log.
+fn changed(last: &Snapshot, cursor: &Snapshot, row: &Row) -> Result<Changed, SourceError> {
+    let pruned_below = row.try_get::<_, &str>("pruned_below")?.parse();
+    let pruned_below = pruned_below.map_err(|_| unexpected("the mark of the pruned log can't be read"))?;
+    let ids: Vec<Option<&str>> = row.try_get("ids")?;
+    Ok(judge(last, cursor, pruned_below, &ids))
+}
+
+/// Returns what `ids` say, if they are all that changed.
+fn judge(last: &Snapshot, cursor: &Snapshot, pruned_below: u64, ids: &[Option<&str>]) -> Changed {
+    let is_later = last <= cursor;
+    if !is_later || last.log != cursor.log {
+        return Changed::History;
+    }
+    let is_complete = last.first_unseen() >= pruned_below && ids.len() <= MAX_CHANGES;
+    if !is_complete || ids.contains(&None) {
+        return Changed::Everything;
+    }
+    // no record has an id that is not a key's
+    Changed::Keys(ids.iter().flatten().filter_map(|id| id.parse().ok()).collect())
+}
+
+/// Returns nothing if the row is not a record.
+fn record(id: KeyId, row: &Row) -> Result<Option<KeyRecord<Arc<str>>>, SourceError> {
+    let digest: Option<&[u8]> = row.try_get("digest")?;
+    let project: Option<&str> = row.try_get("project")?;
+    let scopes: Option<i64> = row.try_get("scopes")?;
+    let times = ["not_before", "expires_at", "retires_at", "revoked_at"];
+    let [not_before, expires_at, retires_at, revoked_at] = times.map(|column| row.try_get(column));
+    let times = [not_before?, expires_at?, retires_at?, revoked_at?].map(time);
+    let digest = digest.and_then(|digest| KeyDigest::try_from(digest).ok());
+    let scopes = scopes.and_then(|bits| Scope::from_bits(u32::try_from(bits).ok()?));
+    let (Some(digest), Some(project), Some(scopes)) = (digest, project, scopes) else { return Ok(None) };
+    let [Some(not_before), Some(expires_at), Some(retires_at), Some(revoked_at)] = times else {
+        return Ok(None);
+    };
+    let mut record = KeyRecord::from_parts(id, digest, project.into(), scopes);
+    (record.not_before, record.expires_at) = (not_before, expires_at);
+    (record.retires_at, record.revoked_at) = (retires_at, revoked_at);
+    Ok(Some(record))
+}
+
+/// Returns nothing for a negative time: read as absent, it would make a key that never ends.
+fn time(seconds: Option<i64>) -> Option<Option<UnixTime>> {
+    match seconds {
+        Some(seconds) => Some(Some(UnixTime::from_secs(u64::try_from(seconds).ok()?))),
+        None => Some(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Changed, Snapshot, judge};
+
+    fn snapshot(transactions: &str) -> Snapshot {
+        Snapshot::new(transactions, "a history", Some("a log")).expect("a snapshot")
+    }
+
+    #[test]
+    fn ids_count_if_nothing_is_missing() {
+        let (last, next) = (snapshot("10:20:10,15"), snapshot("15:30:15"));
+        let ids = [Some("key000000001"), Some("not a key's"), Some("key000000002")];
+        let keys = |ids: &[&str]| Changed::Keys(ids.iter().map(|id| id.parse().expect("an id")).collect());
+        let found = keys(&["key000000001", "key000000002"]);
+        let histories = |history, log| Snapshot::new("15:30:15", history, log).expect("a snapshot");
+        for (cursor, pruned_below, ids, expected) in [
+            (&next, 0, &ids[..], &found),
+            (&next, 10, &ids, &found),
+            (&next, 11, &ids, &Changed::Everything),
+            (&next, 0, &[], &keys(&[])),
+            (&next, 0, &[None], &Changed::Everything),
+            (&next, 0, &[ids[0], None], &Changed::Everything),
+            (&next, 0, &[ids[0]; 20_000], &keys(&["key000000001"; 20_000])),
+            (&next, 0, &[ids[0]; 20_001], &Changed::Everything),
+            (&last, 0, &ids, &found),
+            // the numbers go back
+            (&snapshot("10:19:10,15"), 0, &ids, &Changed::History),
+            (&snapshot("10:30:10,15,16"), 0, &ids, &Changed::History),
+            (&histories("another", Some("a log")), 0, &ids, &Changed::History),
+            (&histories("a history", Some("another")), 0, &ids, &Changed::History),
+            (&histories("a history", None), 0, &ids, &Changed::History),
+        ] {
+            assert_eq!(judge(&last, cursor, pruned_below, ids), *expected, "{cursor:?} {pruned_below}");
+        }
+    }
+}

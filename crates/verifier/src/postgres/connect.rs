@@ -1,0 +1,194 @@
+//! How to reach a PostgreSQL server: [`Config`].
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use percent_encoding::percent_decode_str;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls::{self, Verification};
+
+/// How long a caller waits for a connection of a pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Default time-out for a TCP connection to one host.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long TLS and the log-in take at most, after the TCP connection.
+const LOG_IN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A host that acknowledges nothing for this time is gone.
+const HOST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a PostgreSQL database is, and how to log in.
+///
+/// It sends no start-up parameter that PgBouncer refuses by default, unless the URL has one.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ctx_key_verifier::postgres::Config;
+///
+/// let config = Config::new("postgres://app:secret@db.example.com/app?sslmode=verify-full")?;
+/// let pool = config.pool(8);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    postgres: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+}
+
+impl Config {
+    /// Reads `postgres://user:password@host:port/database?sslmode=…`.
+    ///
+    /// | `sslmode` | encrypted | the server's certificate |
+    /// |---|---|---|
+    /// | `disable` | no | |
+    /// | `prefer`, the default | if the server can | is not verified |
+    /// | `require` | yes | is verified as with `verify-ca` if there is an `sslrootcert` |
+    /// | `verify-ca` | yes | comes from an authority in `sslrootcert` |
+    /// | `verify-full` | yes | also names the host |
+    ///
+    /// `sslrootcert` is a PEM file. `verify-full` without one, or with `sslrootcert=system`, trusts the authorities that
+    /// the system trusts. Other parameters are those of [`tokio_postgres::Config`], such as `connect_timeout` and, for
+    /// several hosts, `target_session_attrs=read-write`.
+    ///
+    /// # Errors
+    ///
+    /// - The URL can't be parsed, or has an unknown parameter.
+    /// - The mode is none of these, or does not fit `sslrootcert`.
+    /// - The file of `sslrootcert` can't be read or has no certificate.
+    pub fn new(url: &str) -> Result<Self, ConfigError> {
+        let (url, ssl) = SslParameters::take(url)?;
+        let mut postgres: tokio_postgres::Config = url.parse().map_err(|_| ConfigError::Url)?;
+        let (ssl_mode, verification) = ssl.verification()?;
+        postgres.ssl_mode(ssl_mode).tcp_user_timeout(HOST_TIMEOUT);
+        postgres.keepalives_idle(HOST_TIMEOUT).keepalives_interval(HOST_TIMEOUT);
+        if postgres.get_connect_timeout().is_none() {
+            postgres.connect_timeout(CONNECT_TIMEOUT);
+        }
+        let tls = MakeRustlsConnect::new(tls::client_config(&verification)?);
+        Ok(Self { postgres, tls })
+    }
+
+    /// Creates a pool of `size` connections at most. They are made when they are needed, and not tested when they are
+    /// handed out.
+    pub fn pool(&self, size: usize) -> Pool {
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(self.postgres.clone(), self.tls.clone(), recycling);
+        let builder = Pool::builder(manager).max_size(size.max(1)).runtime(Runtime::Tokio1);
+        let builder = builder.wait_timeout(Some(ACQUIRE_TIMEOUT)).create_timeout(Some(self.create_timeout()));
+        match builder.build() {
+            Ok(pool) => pool,
+            Err(_) => unreachable!("the builder has a runtime for its time-outs"),
+        }
+    }
+
+    fn create_timeout(&self) -> Duration {
+        let hosts = u32::try_from(self.postgres.get_hosts().len()).unwrap_or(u32::MAX);
+        let connect = self.postgres.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        connect.saturating_mul(hosts.max(1)).saturating_add(LOG_IN_TIMEOUT)
+    }
+}
+
+/// Shows no part of the URL but the hosts.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("hosts", &self.postgres.get_hosts()).finish_non_exhaustive()
+    }
+}
+
+/// Error of [`Config::new`]. It repeats no part of the URL but the path of `sslrootcert`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The URL can't be parsed.
+    Url,
+    /// The value of `sslmode` is unknown.
+    SslMode,
+    /// `verify-ca` without a file of authorities, or with those of the system.
+    NoRootCertificate,
+    /// `sslrootcert` with a mode that verifies nothing.
+    UnusedRootCertificate,
+    /// This file can't be read, or has no certificate.
+    RootCertificate(PathBuf),
+    /// The system has no authorities that it trusts.
+    NoSystemCertificates,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Url => {
+                "the database URL is not valid: expected postgres://user:password@host:port/database with known \
+                 parameters, and special characters as %XX"
+            }
+            Self::SslMode => "unknown sslmode: use disable, prefer, require, verify-ca or verify-full",
+            Self::NoRootCertificate => "sslmode=verify-ca needs sslrootcert, the path of a PEM file",
+            Self::UnusedRootCertificate => "sslrootcert needs sslmode=verify-full, verify-ca or require",
+            Self::RootCertificate(path) => {
+                return write!(f, "sslrootcert={} can't be read as certificates in PEM", path.display());
+            }
+            Self::NoSystemCertificates => "the system has no trusted certificates: set sslrootcert to a PEM file",
+        })
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The parameters of a URL that tokio-postgres does not know, or knows in part.
+#[derive(Debug, Default)]
+struct SslParameters {
+    mode: Option<String>,
+    root: Option<String>,
+}
+
+impl SslParameters {
+    /// Takes the parameters out of a URL.
+    fn take(url: &str) -> Result<(String, Self), ConfigError> {
+        let has_scheme = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if !has_scheme {
+            return Err(ConfigError::Url);
+        }
+        // a password may have a question mark, as in tokio-postgres
+        let host = url.find('@').unwrap_or_default();
+        let Some(query) = url.get(host..).and_then(|rest| rest.find('?')) else {
+            return Ok((url.to_owned(), Self::default()));
+        };
+        let (start, query) = url.split_at(host.saturating_add(query));
+        let mut found = Self::default();
+        let mut rest = String::new();
+        for parameter in query.trim_start_matches('?').split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value =
+                || percent_decode_str(value).decode_utf8().map(String::from).map_err(|_| ConfigError::Url);
+            match name {
+                "sslmode" => found.mode = Some(value()?),
+                "sslrootcert" => found.root = Some(value()?),
+                _ => {
+                    rest.push(if rest.is_empty() { '?' } else { '&' });
+                    rest.push_str(parameter);
+                }
+            }
+        }
+        Ok((format!("{start}{rest}"), found))
+    }
+
+    fn verification(&self) -> Result<(SslMode, Verification), ConfigError> {
+        use Verification::{Chain, Nothing, System, Whole};
+        let path = self.root.as_ref().filter(|root| *root != "system").map(PathBuf::from);
+        let root = self.root.as_ref().map(|_| path.ok_or("system"));
+        Ok(match (self.mode.as_deref(), root) {
+            (Some("disable"), None) => (SslMode::Disable, Nothing),
+            (None | Some("prefer"), None) => (SslMode::Prefer, Nothing),
+            (None | Some("disable" | "prefer"), Some(_)) => return Err(ConfigError::UnusedRootCertificate),
+            (Some("require"), None) => (SslMode::Require, Nothing),
+            (Some("require" | "verify-ca"), Some(Ok(path))) => (SslMode::Require, Chain(path)),
+            (Some("require" | "verify-ca"), _) => return Err(ConfigError::NoRootCertificate),
+            (Some("verify-full"), Some(Ok(path))) => (SslMode::Require, Whole(path)),
+            (Some("verify-full"), _) => (SslMode::Require, System),
+            (Some(_), _) => return Err(ConfigError::SslMode),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Connections that run one statement at a time.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::error::unavailable;
+use crate::SourceError;
+
+/// The values of a statement, with their types.
+pub(super) type Parameters<'p> = &'p [(&'p (dyn ToSql + Sync), Type)];
+
+/// A pool of connections that run one statement at a time. A clone shares it.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pool: Pool,
+    /// How long a statement that nobody waits for keeps its place in the pool, at most.
+    linger: Duration,
+}
+
+impl Connections {
+    /// A statement that waits for a lock goes on when its caller gives up. If its place was free at once, the next caller's
+    /// statement would wait for the lock on one more connection, and so on without end.
+    ///
+    /// A request to cancel the statement would end it, but PgBouncer 1.18 crashes on some of them.
+    pub(super) fn new(pool: Pool, linger: Duration) -> Self {
+        Self { pool, linger }
+    }
+
+    /// Runs a statement in one round trip, and returns all its rows.
+    pub(super) async fn query(
+        &self,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, SourceError> {
+        // Connecting goes on if the caller gives up, so that short time-outs don't begin it again and again.
+        let pool = self.pool.clone();
+        let connection = tokio::spawn(async move { pool.get().await }).await;
+        let connection = connection.map_err(|_| unavailable("the program is shutting down"))??;
+        let mut running = Running { connection: Some(connection), linger: self.linger };
+        let Some(connection) = &running.connection else { unreachable!("only the end takes it") };
+        let result = connection.query_typed(statement, parameters).await;
+        running.end(result.is_ok());
+        Ok(result?)
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+/// A connection whose statement may be running. It goes back to its pool only after a statement that succeeded, or that
+/// ended after its caller gave up.
+struct Running {
+    connection: Option<Object>,
+    linger: Duration,
+}
+
+impl Running {
+    fn end(&mut self, is_intact: bool) {
+        if let Some(connection) = self.connection.take() {
+            give_back(connection, is_intact);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return give_back(connection, false) };
+        let linger = self.linger;
+        runtime.spawn(async move {
+            // answers come in the order of their statements
+            let is_idle = matches!(timeout(linger, connection.simple_query("")).await, Ok(Ok(_)));
+            give_back(connection, is_idle);
+        });
+    }
+}
+
+/// Puts a connection back into its pool, or closes it.
+fn give_back(connection: Object, is_intact: bool) {
+    if is_intact {
+        drop(connection);
+    } else {
+        drop(Object::take(connection));
+    }
+}

@@ -1,0 +1,128 @@
+//! A PostgreSQL cluster of its own, for tests that stop it or change its settings.
+//!
+//! The server of `CTX_KEY_TEST_POSTGRES` runs the programs, since they refuse to run as root. All files lie beside that
+//! server's, and are removed with them.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{Client, NoTls};
+
+use crate::database::{DEADLINE, Database, connect};
+
+pub(crate) struct Cluster {
+    control: Client,
+    programs: String,
+    folder: String,
+    port: u16,
+}
+
+impl Cluster {
+    /// Creates a cluster and starts it.
+    pub(crate) async fn new(name: &str, settings: &str) -> Option<Self> {
+        let cluster = Self::unstarted(name).await?;
+        let folder = &cluster.folder;
+        let initdb = format!("{}/initdb", cluster.programs);
+        cluster.run(&format!("{initdb} --no-sync --pgdata {folder} --username postgres --auth trust")).await;
+        let common = format!(
+            "port = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{folder}'\nfsync = off\n\
+             max_connections = 50\n{settings}",
+            cluster.port
+        );
+        cluster.write("postgresql.auto.conf", &common).await;
+        cluster.control("start").await;
+        Some(cluster)
+    }
+
+    async fn unstarted(name: &str) -> Option<Self> {
+        // the server, or a line that says that the test is skipped
+        let server = Database::new(name).await?.server;
+        let control = connect(&format!("{server}/postgres")).await;
+        let text = "SELECT current_setting('data_directory'), setting FROM pg_config WHERE name = 'BINDIR'";
+        let row = control.query_one(text, &[]).await.expect("the folders");
+        let (data, programs): (String, String) = (row.get(0), row.get(1));
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.expect("a free port").port();
+        Some(Self { control, programs, folder: format!("{data}-{port}"), port })
+    }
+
+    /// Creates a standby of this cluster and starts it.
+    pub(crate) async fn standby(&self, name: &str) -> Self {
+        let standby = Self::unstarted(name).await.expect("a server");
+        let (folder, port) = (&standby.folder, standby.port);
+        let backup = format!(
+            "{}/pg_basebackup --no-sync --checkpoint=fast --write-recovery-conf --pgdata {folder} \
+             --dbname \"host=127.0.0.1 port={} user=postgres\"",
+            self.programs, self.port
+        );
+        standby.run(&backup).await;
+        let port = format!("echo \"port = {port}\" >> {folder}/postgresql.auto.conf");
+        standby
+            .run(&format!(
+                "{port}; echo \"unix_socket_directories = '{folder}'\" >> {folder}/postgresql.auto.conf"
+            ))
+            .await;
+        standby.control("start").await;
+        standby
+    }
+
+    /// Runs a shell command as the user of the server.
+    async fn run(&self, command: &str) {
+        let command = command.replace('\'', "''");
+        // the empty row has to be read, and what the command prints belongs to nobody
+        let copy = format!("COPY (SELECT) TO PROGRAM '(cat; {command}) > {}.log 2>&1'", self.folder);
+        self.control.batch_execute(&copy).await.expect(&command);
+    }
+
+    /// Runs `pg_ctl`.
+    pub(crate) async fn control(&self, command: &str) {
+        let (programs, folder) = (&self.programs, &self.folder);
+        self.run(&format!(
+            "{programs}/pg_ctl {command} --wait --mode fast --pgdata {folder} --log {folder}/log"
+        ))
+        .await;
+    }
+
+    pub(crate) async fn promote(&self) {
+        self.run(&format!("{}/pg_ctl promote --wait --pgdata {}", self.programs, self.folder)).await;
+    }
+
+    /// Writes a file that its owner alone may read.
+    pub(crate) async fn write(&self, name: &str, text: &str) {
+        let text = text.replace('\'', "''");
+        let path = format!("{}/{name}", self.folder);
+        let copy = format!(
+            "COPY (SELECT unnest(string_to_array('{text}', E'\\n'))) TO PROGRAM 'umask 077; cat > {path}'"
+        );
+        self.control.batch_execute(&copy).await.expect("a file");
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn server(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the server's process of this connection, which makes the server recover from its log.
+    pub(crate) async fn crash(&self, client: &Client) {
+        let row = client.query_one("SELECT pg_backend_pid()", &[]).await.expect("a process");
+        let url = format!("{}/postgres", self.server());
+        // closed by the server, when it begins to recover
+        let witness = connect(&url).await;
+        self.run(&format!("kill -9 {}", row.get::<_, i32>(0))).await;
+        let recovered = async {
+            while !witness.is_closed() || tokio_postgres::connect(&url, NoTls).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(DEADLINE, recovered).await.expect("a server that recovers");
+    }
+
+    /// Stops the server. One that is not stopped ends when its files are removed.
+    pub(crate) async fn stop(&self) {
+        self.run(&format!("{}/pg_ctl stop --mode immediate --pgdata {}", self.programs, self.folder)).await;
+    }
+}

@@ -1,0 +1,199 @@
+//! Encryption, and what errors of connections say.
+
+use std::fs;
+
+use ctx_key_verifier::postgres::{Config, ConfigError, Options, PostgresSource};
+use ctx_key_verifier::{Source, SourceError};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use crate::cluster::Cluster;
+use crate::database::Database;
+
+/// Returns what prevents a connection to this URL, or nothing.
+async fn failure(url: &str) -> Option<String> {
+    let source = PostgresSource::new(&Config::new(url).expect("a URL"), &Options::default());
+    match source.changes_since(None).await {
+        Ok(_) => None,
+        Err(SourceError::Unavailable(cause)) => Some(cause.to_string()),
+        // connected, but without tables
+        Err(SourceError::Unexpected(cause)) if cause.to_string().ends_with("(42P01)") => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// An authority in `folder/{name}.pem`.
+fn authority(folder: &TempDir, name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut parameters = CertificateParams::new(vec![]).expect("parameters");
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let issuer = CertifiedIssuer::self_signed(parameters, key).expect("a certificate");
+    fs::write(folder.path().join(format!("{name}.pem")), issuer.pem()).expect("a file");
+    issuer
+}
+
+#[tokio::test]
+async fn the_mode_says_what_is_verified() {
+    let Some(plain) = Cluster::new("the_mode_says_what_is_verified", "").await else { return };
+    let folder = TempDir::new().expect("a folder");
+    let (right, _wrong) = (authority(&folder, "right"), authority(&folder, "wrong"));
+    let key = KeyPair::generate().expect("a key");
+    let parameters = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+    let certificate = parameters.signed_by(&key, &right).expect("a certificate");
+    plain.write("server.crt", &certificate.pem()).await;
+    plain.write("server.key", &key.serialize_pem()).await;
+    let file = |name: &str| format!("sslrootcert={}", folder.path().join(name).display());
+    let (right, wrong) = (file("right.pem"), file("wrong.pem"));
+    let url = |host: &str, parameters: &str| {
+        format!("postgres://postgres@{host}:{}/postgres?{parameters}", plain.port())
+    };
+    let (name, number) = ("localhost", "127.0.0.1");
+    let refused = Some("TLS failed: the server does not speak it".to_owned());
+    for (parameters, expected) in [
+        ("", &None),
+        ("sslmode=disable", &None),
+        ("sslmode=prefer", &None),
+        ("sslmode=require", &refused),
+        (&format!("sslmode=verify-ca&{right}"), &refused),
+        (&format!("sslmode=verify-full&{right}"), &refused),
+    ] {
+        assert_eq!(failure(&url(number, parameters)).await, *expected, "without TLS: {parameters}");
+    }
+    plain.write("postgresql.conf", "ssl = on\n").await;
+    plain.control("restart").await;
+    let unknown = Some("TLS failed: invalid peer certificate: UnknownIssuer".to_owned());
+    let names = Some(
+        "TLS failed: invalid peer certificate: certificate not valid for name \"127.0.0.1\"; certificate is only valid \
+         for DnsName(\"localhost\")"
+            .to_owned(),
+    );
+    for (host, parameters, expected) in [
+        (number, "", &None),
+        (number, "sslmode=disable", &None),
+        (number, "sslmode=require", &None),
+        (number, &format!("sslmode=require&{right}"), &None),
+        (number, &format!("sslmode=require&{wrong}"), &unknown),
+        (number, &format!("sslmode=verify-ca&{right}"), &None),
+        (number, &format!("{wrong}&connect_timeout=9&sslmode=verify-ca"), &unknown),
+        (name, &format!("sslmode=verify-full&{right}"), &None),
+        (name, &format!("sslmode=verify-full&{wrong}"), &unknown),
+        (number, &format!("sslmode=verify-full&{right}"), &names),
+    ] {
+        assert_eq!(failure(&url(host, parameters)).await, *expected, "with TLS: {host} {parameters}");
+    }
+    // and the server agrees about which of them are encrypted
+    for (parameters, expected) in [("", true), ("sslmode=disable", false), ("sslmode=require", true)] {
+        let pool = Config::new(&url(number, parameters)).expect("a URL").pool(1);
+        let client = pool.get().await.expect("a connection");
+        let statement = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let row = client.query_one(statement, &[]).await.expect("a row");
+        assert_eq!(row.get::<_, bool>(0), expected, "{parameters}");
+    }
+    plain.stop().await;
+}
+
+#[tokio::test]
+async fn errors_of_connections_say_what_failed() {
+    let Some(cluster) = Cluster::new("errors_of_connections_say_what_failed", "").await else { return };
+    let access = "host all nobody 127.0.0.1/32 reject\nhost all secretive 127.0.0.1/32 scram-sha-256\n\
+         host all all 127.0.0.1/32 trust\n";
+    let client = crate::database::connect(&format!("{}/postgres", cluster.server())).await;
+    let role = "SET password_encryption = 'scram-sha-256'; CREATE ROLE secretive LOGIN PASSWORD 'right'";
+    client.batch_execute(role).await.expect("a role");
+    drop(client);
+    cluster.write("pg_hba.conf", access).await;
+    cluster.control("restart").await;
+    let url = |rest: &str| format!("postgres://{rest}").replace("PORT", &cluster.port().to_string());
+    for (rest, expected) in [
+        ("secretive:right@127.0.0.1:PORT/postgres", None),
+        ("secretive:wrong@127.0.0.1:PORT/postgres", Some("the password is wrong (28P01)")),
+        ("secretive@127.0.0.1:PORT/postgres", Some("the server asks for a password: add one to the URL")),
+        ("nobody@127.0.0.1:PORT/postgres", Some("the user may not log in here: see pg_hba.conf (28000)")),
+        ("postgres@127.0.0.1:PORT/missing", Some("the database does not exist (3D000)")),
+        (
+            "postgres@127.0.0.1:1/postgres",
+            Some("the host can't be reached: Connection refused (os error 111)"),
+        ),
+    ] {
+        assert_eq!(failure(&url(rest)).await.as_deref(), expected, "{rest}");
+    }
+    let unknown = failure(&url("postgres@no-such-host.invalid:PORT/postgres")).await.expect("an error");
+    assert!(unknown.starts_with("the host can't be reached: failed to lookup address"), "{unknown}");
+    // a connection that breaks while a statement runs
+    let database = Database::empty(&cluster.server()).await;
+    let source = PostgresSource::new(&Config::new(&database.url()).expect("a URL"), &Options::default());
+    assert!(matches!(source.changes_since(None).await, Err(SourceError::Unexpected(_))));
+    cluster.stop().await;
+    let Err(SourceError::Unavailable(cause)) = source.changes_since(None).await else { panic!() };
+    assert_eq!(cause.to_string(), "the host can't be reached: Connection refused (os error 111)");
+}
+
+#[test]
+fn configurations_that_do_not_fit_are_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    };
+    let (empty, broken) = (path("empty", ""), path("broken", "-----BEGIN CERTIFICATE-----\nAAAA\n"));
+    let missing = folder.path().join("missing");
+    let full =
+        |path: &std::path::Path| format!("postgres://h/d?sslmode=verify-full&sslrootcert={}", path.display());
+    for (url, expected) in [
+        ("", ConfigError::Url),
+        ("host=localhost", ConfigError::Url),
+        ("mysql://h/d", ConfigError::Url),
+        ("postgres://u:p%FF@h:port/d", ConfigError::Url),
+        ("postgres://h/d?unknown=1", ConfigError::Url),
+        ("postgres://h/d?sslmode", ConfigError::SslMode),
+        ("postgres://h/d?sslmode=%FF", ConfigError::Url),
+        ("postgres://h/d?sslmode=allow", ConfigError::SslMode),
+        ("postgres://h/d?sslmode=Require", ConfigError::SslMode),
+        ("postgres://h/d?sslmode=verify-ca", ConfigError::NoRootCertificate),
+        ("postgres://h/d?sslmode=verify-ca&sslrootcert=system", ConfigError::NoRootCertificate),
+        ("postgres://h/d?sslmode=require&sslrootcert=system", ConfigError::NoRootCertificate),
+        ("postgres://h/d?sslrootcert=a", ConfigError::UnusedRootCertificate),
+        ("postgres://h/d?sslmode=prefer&sslrootcert=a", ConfigError::UnusedRootCertificate),
+        ("postgres://h/d?sslmode=disable&sslrootcert=a", ConfigError::UnusedRootCertificate),
+        (&full(&missing), ConfigError::RootCertificate(missing.clone())),
+        (&full(&empty), ConfigError::RootCertificate(empty.clone())),
+        (&full(&broken), ConfigError::RootCertificate(broken.clone())),
+    ] {
+        assert_eq!(Config::new(url).err(), Some(expected), "{url}");
+    }
+}
+
+#[test]
+fn urls_are_read() {
+    for (url, hosts) in [
+        ("postgres://u:p@h/d", "Config { hosts: [Tcp(\"h\")], .. }"),
+        (
+            "postgresql://a,b:5433/d?sslmode=require&target_session_attrs=read-write",
+            "Config { hosts: [Tcp(\"a\"), Tcp(\"b\")], .. }",
+        ),
+        // a question mark in a password, and a mode in it
+        ("postgres://u:p?sslmode=none@h/d?sslmode=disable", "Config { hosts: [Tcp(\"h\")], .. }"),
+        (
+            "postgres:///d?host=/run/postgresql&sslmode=disable",
+            "Config { hosts: [Unix(\"/run/postgresql\")], .. }",
+        ),
+        ("postgres://h?&sslmode=disable&", "Config { hosts: [Tcp(\"h\")], .. }"),
+    ] {
+        assert_eq!(format!("{:?}", Config::new(url).expect(url)), hosts);
+    }
+}
+
+#[test]
+fn errors_repeat_nothing_secret() {
+    for url in
+        ["postgres://user:hunter2@h:port/d", "hunter2", "postgres://u:pass?hunter2=1@h/d?sslmode=hunter2"]
+    {
+        let error = Config::new(url).expect_err("an error");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+    let config = Config::new("postgres://user:hunter2@h/d").expect("a URL");
+    let source = PostgresSource::new(&config, &Options::default());
+    assert!(!format!("{config:?} {source:?}").contains("hunter2"));
+}
