@@ -55,6 +55,18 @@ fn assert_well_formed(denied: Denied, realm: &str, parameters: &[(&'static str, 
 }
 
 #[test]
+fn a_realm_of_any_length_is_whole() {
+    let lengths = (0..=200).chain((8..=17).flat_map(|power| (1 << power) - 1..=(1 << power) + 1));
+    for length in lengths {
+        let realm: String = ('a'..='z').cycle().take(length).collect();
+        assert_eq!(
+            Denied::unknown_key().challenge(&realm).to_string(),
+            format!("Bearer realm=\"{realm}\", error=\"invalid_token\"")
+        );
+    }
+}
+
+#[test]
 fn every_refusal_with_hostile_realms() {
     for (denied, parameters) in refusals() {
         for realm in [

@@ -52,6 +52,22 @@ fn what_is_not_there_is_missing() {
     }
 }
 
+/// A value is refused as pasted text is, also if a part of it would be a key.
+#[test]
+fn a_part_of_a_value_is_not_read() {
+    for value in [
+        format!("{KEY}\n{KEY}"),
+        format!("{KEY}\nother"),
+        format!("other\n{KEY}"),
+        format!("{KEY} other"),
+        format!("{KEY},other"),
+        format!("MEMORYKIT_API_KEY={KEY}\nOTHER=1"),
+        format!("other={KEY}"),
+    ] {
+        assert_found(&value, Err(EnvKeyError::Invalid(ApiKey::parse_pasted(&value).unwrap_err())));
+    }
+}
+
 /// No other variable is read, with or without the right one. Windows does not tell the letter case apart.
 #[cfg(unix)]
 #[test]

@@ -1,6 +1,7 @@
 //! A dropped key leaves no piece of its secret or its digest in the memory that held it, however it was made, wherever
-//! it lay and whatever ended it; and neither do the block that was hashed, the random bytes and the copy of the
-//! environment. The process looks at itself through Linux' `/proc/self/mem`.
+//! it lay and whatever ended it; and neither do the block that was hashed, the random bytes, the copy of the
+//! environment, the text of a header and a writer that redacts. The process looks at itself through Linux'
+//! `/proc/self/mem`.
 //!
 //! Not seen: registers, swap, core dumps; what `sha2` keeps while it hashes, as words of another byte order; and the
 //! copies that moves leave, as `?` and `unwrap` on the returned `Result` do. The tests of the stack therefore use a key
@@ -155,40 +156,53 @@ fn before_and_after<T>(
     (pieces.count_in(&before.get()), pieces.count_in(&after.get()))
 }
 
-/// A name, and what makes a key.
+/// The key in what is around it elsewhere.
+const HEADER: &str = "Bearer ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
+const PASTED: &str = " 'Bearer ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9'\n";
+#[cfg(feature = "serde")]
+const JSON: &str = "\"ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9\"";
+
+/// What makes a key, and its line in `tests/contract/api.txt`.
 type Way = (&'static str, fn() -> ApiKey);
 
-/// Every way to a key but the environment.
+/// Every way to a key but the environment, which a process of its own reads below. No text here is on the heap.
 #[rustfmt::skip] // a line for each
 const WAYS: &[Way] = &[
-    ("parse", || ApiKey::parse(KEY).unwrap()),
-    ("FromStr", || KEY.parse().unwrap()),
-    ("TryFrom", || ApiKey::try_from(KEY).unwrap()),
-    ("parse_pasted", || ApiKey::parse_pasted(&format!(" 'Bearer {KEY}'\n")).unwrap()),
-    ("bearer::parse", || bearer::parse([format!("Bearer {KEY}")]).unwrap()),
-    ("clone", || ApiKey::parse(KEY).unwrap().clone()),
-    ("scan", || scan::find_iter(KEY.as_bytes()).next().unwrap().key()),
-    ("generate_from_rng", || ApiKey::generate_from_rng(&mut rng(1))),
-    ("try_generate_from_rng", || ApiKey::try_generate_from_rng(&mut rng(1)).unwrap()),
+    ("pub fn ctx_key::ApiKey::parse(impl core::convert::AsRef<[u8]>) -> core::result::Result<Self, ctx_key::ParseKeyError>", || ApiKey::parse(KEY).unwrap()),
+    ("impl core::str::traits::FromStr for ctx_key::ApiKey", || KEY.parse().unwrap()),
+    ("impl core::convert::TryFrom<&str> for ctx_key::ApiKey", || ApiKey::try_from(KEY).unwrap()),
+    ("impl core::convert::TryFrom<&[u8]> for ctx_key::ApiKey", || ApiKey::try_from(KEY.as_bytes()).unwrap()),
+    ("pub fn ctx_key::ApiKey::parse_pasted(&str) -> core::result::Result<Self, ctx_key::ParseKeyError>", || ApiKey::parse_pasted(PASTED).unwrap()),
+    ("pub fn ctx_key::bearer::parse(impl core::iter::traits::collect::IntoIterator<Item = impl core::convert::AsRef<[u8]>>) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>", || bearer::parse([HEADER]).unwrap()),
+    ("impl core::clone::Clone for ctx_key::ApiKey", || ApiKey::parse(KEY).unwrap().clone()),
+    ("pub fn ctx_key::scan::Match<'h>::key(&self) -> ctx_key::ApiKey", || scan::find_iter(KEY.as_bytes()).next().unwrap().key()),
+    ("impl<'h> core::clone::Clone for ctx_key::scan::Match<'h>", || scan::find_iter(KEY.as_bytes()).next().unwrap().clone().key()),
+    ("pub fn ctx_key::ApiKey::generate_from_rng<R: rand_core::CryptoRng + ?core::marker::Sized>(&mut R) -> Self", || ApiKey::generate_from_rng(&mut rng(1))),
+    ("pub fn ctx_key::ApiKey::try_generate_from_rng<R: rand_core::TryCryptoRng + ?core::marker::Sized>(&mut R) -> core::result::Result<Self, <R as rand_core::TryRng>::Error>", || ApiKey::try_generate_from_rng(&mut rng(1)).unwrap()),
     #[cfg(feature = "getrandom")]
-    ("generate", ApiKey::generate),
+    ("pub fn ctx_key::ApiKey::generate() -> Self", ApiKey::generate),
     #[cfg(feature = "getrandom")]
-    ("try_generate", || ApiKey::try_generate().unwrap()),
+    ("pub fn ctx_key::ApiKey::try_generate() -> core::result::Result<Self, ctx_key::OsRngError>", || ApiKey::try_generate().unwrap()),
     #[cfg(feature = "http")]
-    ("parse_headers", || {
-        let value = ApiKey::parse(KEY).unwrap().to_header_value();
+    ("pub fn ctx_key::bearer::parse_headers(&http::header::map::HeaderMap) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>", || {
+        let value = http::HeaderValue::from_static(HEADER);
         bearer::parse_headers(&http::HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])).unwrap()
     }),
     #[cfg(feature = "serde")]
-    ("serde, borrowed", || serde_json::from_str(&format!("\"{KEY}\"")).unwrap()),
+    ("impl<'de> serde_core::de::Deserialize<'de> for ctx_key::ApiKey", || serde_json::from_str(JSON).unwrap()),
+];
+
+/// A way to a key from a text that is not erased, because it is not the library's.
+#[rustfmt::skip] // a line for each
+const WAYS_FROM_OWNED: &[Way] = &[
     #[cfg(feature = "serde")]
-    ("serde, owned", || serde_json::from_value(KEY.into()).unwrap()),
+    ("impl<'de> serde_core::de::Deserialize<'de> for ctx_key::ApiKey", || serde_json::from_value(KEY.into()).unwrap()),
 ];
 
 #[test]
 fn the_place_of_a_dropped_key_holds_nothing() {
     let Some(memory) = Memory::open() else { return };
-    for (way, make) in WAYS {
+    for (way, make) in WAYS.iter().chain(WAYS_FROM_OWNED) {
         for end in ENDS {
             let assert_erased = |container, (before, after)| {
                 assert_eq!(before, SECRET_PIECES + DIGEST_PIECES, "{way} {container} {end:?}: before");
@@ -213,6 +227,20 @@ fn the_place_of_a_dropped_key_holds_nothing() {
             let found = before_and_after(&memory, &pieces, key, |key| address(key.as_ref().unwrap()), end);
             assert_erased("in an option", found);
         }
+    }
+}
+
+/// A find holds a key, and so does a clone of it.
+#[test]
+fn the_place_of_a_dropped_find_holds_nothing() {
+    let Some(memory) = Memory::open() else { return };
+    let pieces = Pieces::of_key(&ApiKey::parse(KEY).unwrap());
+    let mut found = scan::find_iter(KEY.as_bytes()).next();
+    let mut clone = found.clone();
+    for place in [&mut found, &mut clone] {
+        assert_eq!(count_in(&memory, &pieces, place), SECRET_PIECES + DIGEST_PIECES);
+        *place = None;
+        assert_eq!(count_in(&memory, &pieces, place), 0);
     }
 }
 
@@ -347,8 +375,8 @@ impl TryCryptoRng for Failing {}
 #[test]
 fn a_failed_generation_leaves_no_random_bytes_on_the_stack() {
     let Some(memory) = Memory::open() else { return };
-    // The dynamic linker looks up the unwinder's functions at the first call, and saves the vector registers on the stack.
-    _ = catch_unwind(|| resume_unwind(Box::new(())));
+    // The first panic binds the unwinder's symbols, and the dynamic linker saves all registers on the stack then.
+    let _ = catch_unwind(|| resume_unwind(Box::new(())));
     for panics in [false, true] {
         let left = left_on_stack(&memory, &Pieces::of(&RANDOM), || {
             let generate = || ApiKey::try_generate_from_rng(&mut Failing { panics }).is_err();
@@ -444,6 +472,48 @@ fn writable_memory(without_environment: bool) -> Vec<Range<usize>> {
     parts
 }
 
+/// What a child keeps while it looks.
+#[cfg(feature = "std")]
+#[derive(Default)]
+struct Kept {
+    key: Option<ApiKey>,
+    writer: Option<scan::RedactingWriter<Sink>>,
+    #[cfg(feature = "http")]
+    header: Option<http::HeaderValue>,
+}
+
+/// Keeps nothing that it is given. It may then fail, or panic.
+#[cfg(feature = "std")]
+enum Sink {
+    Takes,
+    Fails,
+    Panics,
+}
+
+#[cfg(feature = "std")]
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Takes => Ok(bytes.len()),
+            Self::Fails => Err(std::io::ErrorKind::StorageFull.into()),
+            Self::Panics => resume_unwind(Box::new(())),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer that holds as much of a key as it may, and then is given `rest`.
+#[cfg(feature = "std")]
+fn writer(sink: Sink, rest: &[u8]) -> scan::RedactingWriter<Sink> {
+    let mut writer = scan::RedactingWriter::new(sink);
+    writer.write_all(&KEY.as_bytes()[..33]).unwrap();
+    let _ = catch_unwind(AssertUnwindSafe(|| writer.write(rest)));
+    writer
+}
+
 /// Runs in a process of its own, with the key in its environment, and says how many pieces of it are in its memory
 /// when the case is over. All that allocates is done before, lest it covers what the case leaves; the stack is
 /// overwritten after, as moves leave copies there.
@@ -456,14 +526,28 @@ fn child() {
     let parts = writable_memory(case != "environment");
     // mapped after the parts were listed: it is none of them
     let mut buffer = vec![0; parts.iter().map(Range::len).max().unwrap()];
-    let mut kept = Box::new(None);
+    let mut kept = Box::new(Kept::default());
 
     far_below(|| match &*case {
         "dropped" => drop(black_box(ApiKey::from_env().unwrap())),
         "refused" => drop(black_box(ApiKey::from_env().unwrap_err())),
-        "kept" => *kept = ApiKey::from_env().ok(),
+        "kept" => kept.key = ApiKey::from_env().ok(),
+        "environment" => {}
         "not erased" => drop(black_box(std::env::var("MEMORYKIT_API_KEY").unwrap())),
-        _ => {}
+        #[cfg(feature = "http")]
+        "in a header" => kept.header = Some(ApiKey::parse(KEY).unwrap().to_header_value()),
+        "held" => kept.writer = Some(writer(Sink::Takes, b"")),
+        "redacted" => kept.writer = Some(writer(Sink::Takes, &KEY.as_bytes()[33..])),
+        "held, dropped" => drop(writer(Sink::Takes, b"")),
+        "held, finished" => drop(writer(Sink::Takes, b"").finish()),
+        "held, not finished" => drop(writer(Sink::Fails, b"").finish()),
+        "refused by the sink" => drop(writer(Sink::Fails, b"\n")),
+        "held after a panic" => {
+            let mut writer = writer(Sink::Panics, b"\n");
+            writer.write_all(&KEY.as_bytes()[..33]).unwrap();
+        }
+        "panic of the sink in drop" => _ = catch_unwind(|| drop(writer(Sink::Panics, b""))),
+        way => WAYS.iter().filter(|(name, _)| *name == way).for_each(|(_, make)| drop(black_box(make()))),
     });
     scrub();
 
@@ -499,4 +583,43 @@ fn a_key_from_the_environment_stays_there_alone() {
     for case in ["environment", "kept", "not erased"] {
         assert!(found_by_child(case, KEY) > 0, "{case}");
     }
+}
+
+/// No way to a key leaves a copy of it anywhere.
+#[cfg(feature = "std")]
+#[test]
+fn a_dropped_key_was_the_only_copy() {
+    if Memory::open().is_some() {
+        WAYS.iter().for_each(|(way, _)| assert_eq!(found_by_child(way, KEY), 0, "{way}"));
+    }
+}
+
+/// The text that a header is made of is erased, and the header is the one copy that is left.
+#[cfg(feature = "http")]
+#[test]
+fn a_header_is_the_only_copy() {
+    if Memory::open().is_some() {
+        assert_eq!(found_by_child("in a header", KEY), 35 - PIECE + 1);
+    }
+}
+
+/// A writer keeps nothing of what it redacted, and nothing at all when it is dropped.
+#[cfg(feature = "std")]
+#[test]
+fn a_writer_leaves_nothing() {
+    if Memory::open().is_none() {
+        return;
+    }
+    for case in [
+        "redacted",
+        "held, dropped",
+        "held, finished",
+        "held, not finished",
+        "refused by the sink",
+        "held after a panic",
+        "panic of the sink in drop",
+    ] {
+        assert_eq!(found_by_child(case, KEY), 0, "{case}");
+    }
+    assert!(found_by_child("held", KEY) > 0);
 }

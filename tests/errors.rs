@@ -2,7 +2,9 @@
 
 use core::error::Error;
 
-use ctx_key::{ApiKey, Denied, KeyDigest, KeyId, ParseKeyError, Reason, Scope};
+use ctx_key::{
+    ApiKey, Denied, KeyDigest, KeyId, KeyRecord, ParseKeyError, Reason, RotateError, Scope, UnixTime,
+};
 
 #[test]
 fn parse_key_errors() {
@@ -220,4 +222,42 @@ mod common;
 fn assert_says(error: impl Error, text: &str) {
     assert_eq!(error.to_string(), text);
     assert!(error.source().is_none());
+}
+
+/// What implements `Display`: the line of `tests/contract/api.txt`, a text, and the same in the alternate form.
+fn displayed() -> Vec<(&'static str, [String; 2])> {
+    fn both(value: impl core::fmt::Display) -> [String; 2] {
+        [format!("{value}"), format!("{value:#}")]
+    }
+    let key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9").unwrap();
+    let mut record = KeyRecord::new(&key, (), Scope::READ);
+    record.revoke(UnixTime::from_secs(0));
+    let denied = record.verify(&key, UnixTime::from_secs(1)).unwrap_err();
+    vec![
+        ("impl core::fmt::Display for ctx_key::ParseDigestError", both("".parse::<KeyDigest>().unwrap_err())),
+        ("impl core::fmt::Display for ctx_key::ParseKeyError", both(ParseKeyError::Checksum)),
+        ("impl core::fmt::Display for ctx_key::ParseKeyIdError", both("".parse::<KeyId>().unwrap_err())),
+        ("impl core::fmt::Display for ctx_key::RotateError", both(RotateError::Expired)),
+        ("impl core::fmt::Display for ctx_key::Challenge<'_>", both(denied.challenge("realm"))),
+        ("impl core::fmt::Display for ctx_key::Denied", both(denied)),
+        ("impl core::fmt::Display for ctx_key::KeyDigest", both(key.digest())),
+        ("impl core::fmt::Display for ctx_key::KeyId", both(key.id())),
+        ("impl core::fmt::Display for ctx_key::MaskedId", both(key.id().masked())),
+        (
+            "impl core::fmt::Display for ctx_key::ParseScopeError",
+            both("memory:read".parse::<Scope>().unwrap_err()),
+        ),
+        ("impl core::fmt::Display for ctx_key::Scope", both(Scope::all())),
+        #[cfg(feature = "std")]
+        ("impl core::fmt::Display for ctx_key::EnvKeyError", both(ctx_key::EnvKeyError::NotUnicode)),
+        #[cfg(feature = "std")]
+        ("impl core::fmt::Display for ctx_key::BeforeUnixEpochError", both(ctx_key::BeforeUnixEpochError)),
+    ]
+}
+
+#[test]
+fn the_alternate_text_is_the_text() {
+    for (item, [text, alternate]) in displayed() {
+        assert_eq!(text, alternate, "{item}");
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::vec::Vec;
 
 use memchr::memmem;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{MASK, MIN_RUN, SHOWN};
 use crate::alphabet::is_digit;
@@ -23,7 +23,8 @@ const WINDOW: usize = 1 << 16;
 /// too short to be redacted.
 ///
 /// No byte is lost or repeated after an error of the sink, a short write or an interruption. Buffered bytes are
-/// kept and passed on by the next call. Text without a prefix goes to the sink without a copy.
+/// kept and passed on by the next call. Text without a prefix goes to the sink without a copy. The writer erases its
+/// copy of a run when it redacts it, and all of its buffers when it is dropped.
 ///
 /// ```
 /// use ctx_key::scan::RedactingWriter;
@@ -39,13 +40,13 @@ pub struct RedactingWriter<W: Write> {
     /// `None` after `finish` took it.
     sink: Option<W>,
     /// Undecided tail: a part of the prefix, or the prefix and a run that is not long enough yet.
-    held: Vec<u8>,
+    held: Zeroizing<Vec<u8>>,
     /// Number of bytes at the start of `held` that belong to a redacted run.
     redacted: usize,
     /// Inside a redacted run: the number of bytes of the prefix at its end so far.
     redacting: Option<usize>,
     /// Decided bytes that have not been passed on yet.
-    decided: Vec<u8>,
+    decided: Zeroizing<Vec<u8>>,
     /// True if the sink panicked in a write. Dropping must not write again, because the sink may have taken the bytes.
     panicked: bool,
 }
@@ -59,7 +60,7 @@ impl<W: Write> RedactingWriter<W> {
     /// ```
     #[must_use]
     pub fn new(sink: W) -> Self {
-        let (held, decided) = (Vec::with_capacity(SHOWN + MIN_RUN), Vec::with_capacity(SHOWN + MIN_RUN));
+        let [held, decided] = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(SHOWN + MIN_RUN)));
         Self { sink: Some(sink), held, redacted: 0, redacting: None, decided, panicked: false }
     }
 
@@ -149,7 +150,8 @@ impl<W: Write> RedactingWriter<W> {
 
     /// Moves the first `count` held bytes to the decided bytes, without those of a redacted run.
     fn release(&mut self, count: usize) {
-        let shown = self.held.drain(..count.min(self.held.len())).skip(self.redacted);
+        let count = count.min(self.held.len());
+        let shown = self.held.drain(..count).skip(self.redacted);
         self.decided.extend(shown);
         self.redacted = 0;
     }
@@ -222,7 +224,6 @@ impl<W: Write> Drop for RedactingWriter<W> {
         if self.sink.is_some() && !self.panicked {
             let _ = self.end();
         }
-        self.held.zeroize();
     }
 }
 

@@ -15,6 +15,14 @@ const TABLES: &[Table] = &[
     Table { file: "tests/generation.rs", belongs: generates, except: &[] },
     Table { file: "tests/bearer.rs", belongs: reads_headers, except: &[] },
     Table {
+        file: "tests/errors.rs",
+        belongs: is_displayed,
+        except: &[(
+            "impl core::fmt::Display for ctx_key::OsRngError",
+            "src/os_rng.rs tests it: nobody else can make one",
+        )],
+    },
+    Table {
         file: "tests/boundaries.rs",
         belongs: reads_text,
         except: &[
@@ -92,6 +100,10 @@ fn generates(item: &str) -> bool {
 
 fn reads_headers(item: &str) -> bool {
     item.contains(" ctx_key::bearer::")
+}
+
+fn is_displayed(item: &str) -> bool {
+    implements(item, &["Display"])
 }
 
 fn reads_text(item: &str) -> bool {

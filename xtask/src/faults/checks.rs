@@ -1,6 +1,5 @@
 //! The checks of a list: test executables, built once, and commands.
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// Maximum address space of a check, in bytes: a fault that allocates without end must not take down the machine.
 const MAX_MEMORY: &str = "4294967296";
 
-/// The checks of a list, the fastest first.
+/// The checks of a list.
 #[derive(Debug)]
 pub struct Checks(Vec<Check>);
 
@@ -31,6 +30,8 @@ struct Check {
     /// Program and arguments.
     words: Vec<String>,
     folder: PathBuf,
+    /// How long it takes without a fault.
+    duration: Duration,
     /// Number of faults that it has caught.
     caught: AtomicUsize,
 }
@@ -86,25 +87,27 @@ impl Checks {
         Ok(())
     }
 
-    /// Runs all checks without a fault, and orders them by the time that they take.
+    /// Runs all checks without a fault, and measures the time that they take.
     pub fn pass_without_fault(&mut self) -> Result<()> {
         let durations = in_parallel(&self.0, |check| {
             let run = check.run(None)?;
             ensure!(run.passed, "the check {} fails without a fault:\n{}", check.name, run.output);
-            Ok((check.name.clone(), run.duration))
+            Ok(run.duration)
         })?;
-        let duration =
-            |check: &Check| durations.iter().find(|(name, _)| *name == check.name).map(|(_, time)| *time);
-        self.0.sort_by_key(duration);
+        for (check, duration) in self.0.iter_mut().zip(durations) {
+            check.duration = duration;
+        }
         Ok(())
     }
 
     /// Runs the chosen checks with a fault, until one catches it; with `all`, every one of them.
     ///
-    /// What has caught most faults goes first.
+    /// The checks that have caught most faults for their time go first.
     pub fn catches(&self, fault: usize, chosen: impl Fn(&str) -> bool, all: bool) -> Result<Vec<Catch>> {
         let mut checks: Vec<_> = self.0.iter().filter(|check| chosen(&check.name)).collect();
-        checks.sort_by_cached_key(|check| Reverse(check.caught.load(Ordering::Relaxed)));
+        checks.sort_by_cached_key(|check| {
+            check.duration.as_micros() / (1 + check.caught.load(Ordering::Relaxed) as u128)
+        });
         let mut catches = Vec::new();
         for check in checks {
             catches.extend(check.catch(fault)?);
@@ -118,7 +121,13 @@ impl Checks {
 
 impl Check {
     fn new(name: &str, words: Vec<String>, folder: &Path) -> Self {
-        Self { name: name.to_owned(), words, folder: folder.to_owned(), caught: AtomicUsize::new(0) }
+        Self {
+            name: name.to_owned(),
+            words,
+            folder: folder.to_owned(),
+            duration: Duration::ZERO,
+            caught: AtomicUsize::new(0),
+        }
     }
 
     fn of_artifact(artifact: Artifact, skip: &[String]) -> Option<Self> {

@@ -12,11 +12,11 @@ use crate::tools;
 
 const CORPUS: &str = "fuzz/corpus";
 
-/// Runs every seed, and what grows out of them in a quarter of a minute, which is not kept.
+/// Runs every seed, and what grows out of them in five seconds, which is not kept.
 pub fn replay(sh: &Shell) -> Result<()> {
     for target in build(sh)? {
         let grown = sh.create_temp_dir()?;
-        run(sh, &target, grown.path(), 15).run()?;
+        run(sh, &target, grown.path(), 5).run()?;
     }
     Ok(())
 }
