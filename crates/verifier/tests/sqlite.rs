@@ -628,7 +628,7 @@ const LOG_LENGTH: &str = "SELECT count(*) FROM api_key_changes";
 
 /// Reads the log until it has one row.
 async fn wait_for_pruning(file: &File, readers: &mut [Reader]) {
-    let deadline = Instant::now() + Duration::from_secs(300);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while file.number(LOG_LENGTH) > 1 {
         assert!(Instant::now() < deadline, "{} rows are left", file.number(LOG_LENGTH));
         for reader in &mut *readers {
