@@ -950,6 +950,22 @@ async fn many_can_open_a_new_file_at_once() {
     }
 }
 
+#[tokio::test]
+async fn opening_waits_for_those_who_read_the_file() {
+    let file = File::new();
+    let reader = file.connect();
+    reader.execute_batch("BEGIN; SELECT * FROM api_keys").unwrap();
+    let open = |busy_timeout| SqliteSource::open(file.path(), Options { busy_timeout, ..Options::default() });
+    let error = open(Duration::from_millis(20)).await.unwrap_err();
+    assert!(matches!(error, SourceError::Busy), "{error:?}");
+    let end = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        reader.execute_batch("COMMIT").unwrap();
+    });
+    open(Duration::from_secs(600)).await.unwrap();
+    end.join().unwrap();
+}
+
 #[test]
 fn other_work_of_the_program_does_not_keep_it_waiting() {
     let runtime =
