@@ -668,7 +668,7 @@ async fn old_changes_are_pruned() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_has_missed_no_row_is_good() {
+async fn a_cursor_that_has_missed_no_row_is_valid() {
     let file = File::new();
     (0..3).for_each(|number| insert(&file.connect(), &record(number)));
     let two_behind = Reader::new(file.source().await).await;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::source::{Changed, Changes, SourceError};
 use crate::sqlite::connection::{FileId, Session, check, failure, schema_version, unexpected};
 
-/// Maximum number of changes that are told one by one.
+/// Maximum number of changes that are reported one by one.
 const MAX_CHANGES: i64 = 20_000;
 
 /// Maximum number of rows that are deleted in one transaction, which other writers wait for.
