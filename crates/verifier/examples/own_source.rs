@@ -141,13 +141,13 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: granted to project {}", key.id().masked(), grant.project());
     }
 
-    // this process revokes a key, and tells its verifier
+    // this process revokes a key, and invalidates it
     revoke(&keys, first.id()).await?;
     verifier.invalidate(first.id());
     let refused = verifier.verify(&first, Scope::MEMORIES_READ).await.unwrap_err();
     println!("{}: {} at once", first.id().masked(), refused.status());
 
-    // another process revokes a key: the log tells
+    // another process revokes a key: its trigger writes the log
     revoke(&keys, second.id()).await?;
     while verifier.verify(&second, Scope::MEMORIES_READ).await.is_ok() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use requests::{NO_SCOPE, UNKNOWN, World, request, request_with, whole};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-/// Answers with what it is told of the key, and of the header.
+/// Answers with the grant and the headers that it gets.
 async fn show(request: Request<String>) -> Result<Response<String>, Infallible> {
     let grant: &Grant<Arc<str>> = request.extensions().get().expect("a grant");
     let text = format!("{} may {}; {:?}", grant.project(), grant.scopes(), request.headers());

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -16,6 +17,9 @@ use crate::sqlite::{CHANGE_LOG, SCHEMA};
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
     .union(OpenFlags::SQLITE_OPEN_PRIVATE_CACHE);
+
+/// Time between two attempts to switch a file to the WAL mode.
+const WAL_RETRY: Duration = Duration::from_millis(2);
 
 const COLUMNS: [&str; 9] = [
     "id",
@@ -89,7 +93,7 @@ impl Session {
         let connection = database.connect(FLAGS)?;
         let schema = schema_version(&connection).map_err(failure)?;
         check(&connection)?;
-        use_wal(&connection)?;
+        use_wal(&connection, database.busy_timeout)?;
         // while it is open, no other file gets its inode
         if database.file()? != file {
             return Err(SourceError::Unavailable("the file was replaced while it was opened".into()));
@@ -98,10 +102,16 @@ impl Session {
     }
 }
 
-/// Switches the file to the WAL mode, for this and later connections of all programs.
-fn use_wal(connection: &Connection) -> Result<(), SourceError> {
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failure)?;
+/// Switches the file to the WAL mode, for this and later connections of all programs. If several connections do so at once,
+/// SQLite reports that the file is busy, without waiting.
+fn use_wal(connection: &Connection, busy_timeout: Duration) -> Result<(), SourceError> {
+    let begin = Instant::now();
+    let mode: String = loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failure) {
+            Err(SourceError::Busy) if begin.elapsed() < busy_timeout => thread::sleep(WAL_RETRY),
+            result => break result?,
+        }
+    };
     if mode == "wal" { Ok(()) } else { Err(unexpected("the file can't be switched to the WAL mode")) }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::source::{Changed, Changes, SourceError};
 use crate::sqlite::connection::{FileId, Session, check, failure, schema_version, unexpected};
 
-/// Maximum number of changes that are told one by one.
+/// Maximum number of changes that are reported one by one.
 const MAX_CHANGES: i64 = 20_000;
 
 /// Maximum number of rows that are deleted in one transaction, which other writers wait for.
@@ -125,14 +125,13 @@ impl Session {
     }
 
     fn prune_some(&mut self, mark: i64) -> rusqlite::Result<bool> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let bounds = "SELECT min(seq), min(min(seq) + ?1, ?2 + 1, max(seq)) FROM api_key_changes";
-        let bounds =
-            self.connection.query_row(bounds, [MAX_PRUNED, mark], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let bounds = transaction.query_row(bounds, [MAX_PRUNED, mark], |row| row.try_into())?;
         let (Some(first), Some(below)): (Option<i64>, Option<i64>) = bounds else { return Ok(false) };
         if first >= below {
             return Ok(false);
         }
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // another process may have pruned further
         transaction.execute("UPDATE api_key_log SET pruned_below = max(pruned_below, ?1)", [below])?;
         transaction.execute("DELETE FROM api_key_changes WHERE seq < ?1", [below])?;
