@@ -98,9 +98,10 @@ fn rules(sh: &Shell) -> Result<()> {
 
 fn verifier_on_postgres(sh: &Shell) -> Result<()> {
     postgres::with(sh, |_| {
-        let tests = cmd!(sh, "cargo test --locked -p ctx-key-verifier --features postgres --test postgres");
-        tests.clone().env_remove("CTX_KEY_TEST_PGBOUNCER").run()?;
-        Ok(tests.run()?)
+        let tests =
+            || cmd!(sh, "cargo test --locked -p ctx-key-verifier --features postgres --test postgres");
+        tests().env_remove("CTX_KEY_TEST_PGBOUNCER").run()?;
+        Ok(tests().run()?)
     })
 }
 
