@@ -61,6 +61,11 @@ pub const STEPS: &[Step] = &[
         run: postgres::check,
     },
     Step { name: "server on PostgreSQL", about: "the server's tests on PostgreSQL", run: server_on_postgres },
+    Step {
+        name: "verifier on PostgreSQL",
+        about: "the verifier's source, directly and through PgBouncer",
+        run: verifier_on_postgres,
+    },
     Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
     Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
     Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
@@ -89,6 +94,15 @@ fn test_tools(sh: &Shell) -> Result<()> {
 fn rules(sh: &Shell) -> Result<()> {
     tools::install(sh, &[&tools::PYTHON, &tools::NODE, &tools::NPM])?;
     Ok(cmd!(sh, "rules/check").run()?)
+}
+
+fn verifier_on_postgres(sh: &Shell) -> Result<()> {
+    postgres::with(sh, |_| {
+        let tests =
+            || cmd!(sh, "cargo test --locked -p ctx-key-verifier --features postgres --test postgres");
+        tests().env_remove("CTX_KEY_TEST_PGBOUNCER").run()?;
+        Ok(tests().run()?)
+    })
 }
 
 fn server_on_postgres(sh: &Shell) -> Result<()> {

@@ -49,6 +49,7 @@
 //! - A failover to an asynchronous standby can undo a revocation that was committed. `synchronous_commit` with a
 //!   synchronous standby prevents that.
 //! - Deleting rows of the log by hand hides those changes.
+//! - `api_keys` is an ordinary table. Changes made directly in a partition or a child table are not logged.
 
 mod connect;
 mod connections;

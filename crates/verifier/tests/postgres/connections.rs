@@ -1,11 +1,18 @@
 //! Encryption, and what errors of connections say.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use ctx_key_verifier::postgres::{Config, ConfigError, Options, PostgresSource};
 use ctx_key_verifier::{Source, SourceError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::cluster::Cluster;
 use crate::database::Database;
@@ -127,6 +134,38 @@ async fn errors_of_connections_say_what_failed() {
     cluster.stop().await;
     let Err(SourceError::Unavailable(cause)) = source.changes_since(None).await else { panic!() };
     assert_eq!(cause.to_string(), "the host can't be reached: Connection refused (os error 111)");
+}
+
+/// Callers that give up while a connection is being made do not begin another one each time.
+#[tokio::test]
+async fn connecting_goes_on_without_its_caller() {
+    let Some(database) = Database::new("connecting_goes_on_without_its_caller").await else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let proxy = listener.local_addr().expect("an address");
+    let (open, gate) = watch::channel(false);
+    let accepted = Arc::new(AtomicU32::new(0));
+    let count = accepted.clone();
+    let server = database.url().split_once('@').expect("a URL").1.replace(&format!("/{}", database.name), "");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            let (server, mut gate) = (server.clone(), gate.clone());
+            tokio::spawn(async move {
+                gate.wait_for(|is_open| *is_open).await.expect("a gate");
+                let mut server = TcpStream::connect(server).await.expect("the server");
+                copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    let url = format!("postgres://postgres@{proxy}/{}", database.name);
+    let source = PostgresSource::new(&Config::new(&url).expect("a URL"), &Options::default());
+    for _ in 0..3 {
+        let read = timeout(Duration::from_millis(100), source.changes_since(None)).await;
+        assert!(read.is_err(), "{read:?}");
+    }
+    open.send(true).expect("a gate");
+    source.changes_since(None).await.expect("the log");
+    assert_eq!(accepted.load(Ordering::Relaxed), 1);
 }
 
 #[test]

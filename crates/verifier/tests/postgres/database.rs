@@ -70,6 +70,11 @@ impl Database {
         self.source_with(&Options::default())
     }
 
+    /// Returns a source that does without the pooler.
+    pub(crate) fn direct(&self, options: &Options) -> PostgresSource {
+        PostgresSource::new(&Config::new(&self.url()).expect("a URL"), options)
+    }
+
     pub(crate) fn source_with(&self, options: &Options) -> PostgresSource {
         PostgresSource::new(&Config::new(&self.pooled_url()).expect("a URL"), options)
     }

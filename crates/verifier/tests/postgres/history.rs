@@ -3,22 +3,18 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ctx_key_verifier::postgres::{Config, Options, PostgresSource};
+use ctx_key_verifier::postgres::Options;
 use ctx_key_verifier::{Changed, Source, SourceError};
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::Cluster;
-use crate::database::{DEADLINE, Database, Reader, connect, id, insert, keys};
-
-fn source(url: &str) -> PostgresSource {
-    PostgresSource::new(&Config::new(url).expect("a URL"), &Options::default())
-}
+use crate::database::{DEADLINE, Database, Reader, id, insert, keys};
 
 #[tokio::test]
 async fn a_restart_begins_a_new_history() {
     let Some(cluster) = Cluster::new("a_restart_begins_a_new_history", "").await else { return };
     let database = Database::in_cluster(&cluster).await;
-    let mut reader = Reader::new(source(&database.url())).await;
+    let mut reader = Reader::new(database.direct(&Options::default())).await;
     let before = reader.source.look_up(&[id(1)]).await.expect("an answer").cursor;
     cluster.control("restart").await;
     assert_eq!(reader.read_after_outage().await, Changed::History);
@@ -35,7 +31,7 @@ async fn a_crash_begins_a_new_history() {
         return;
     };
     let database = Database::in_cluster(&cluster).await;
-    let mut reader = Reader::new(source(&database.url())).await;
+    let mut reader = Reader::new(database.direct(&Options::default())).await;
     let start = "SELECT pg_postmaster_start_time()::text";
     let started: String = database.client().await.query_one(start, &[]).await.expect("a time").get(0);
     for round in 0..3 {
@@ -73,8 +69,8 @@ async fn a_failover_begins_a_new_history() {
     let database = Database::in_cluster(&cluster).await;
     database.client().await.batch_execute(&insert(1, 2)).await.expect("keys");
     let standby = cluster.standby("a_failover_begins_a_new_history").await;
-    let standby_url = format!("{}/{}", standby.server(), database.name);
-    let (primary, new) = (source(&database.url()), source(&standby_url));
+    let failed_over = Database { server: standby.server(), name: database.name.clone() };
+    let (primary, new) = (database.direct(&Options::default()), failed_over.direct(&Options::default()));
     // a standby answers nobody
     let expected = "the server is a standby: connect to the primary";
     let Err(SourceError::Unavailable(cause)) = new.look_up(&[id(1)]).await else { panic!() };
@@ -86,7 +82,7 @@ async fn a_failover_begins_a_new_history() {
     assert_eq!(cause.to_string(), expected);
     let old = Reader::new(primary).await;
     let old_look_up = old.source.look_up(&[id(1)]).await.expect("an answer").cursor;
-    wait_for_replay(&database, &standby_url).await;
+    wait_for_replay(&database, &failed_over).await;
     cluster.stop().await;
     standby.promote().await;
     // the connections from before the failover are used again
@@ -96,16 +92,16 @@ async fn a_failover_begins_a_new_history() {
     let look_up = reader.source.look_up(&[id(1)]).await.expect("an answer");
     assert_eq!(look_up.records.len(), 1);
     assert_eq!(look_up.cursor.partial_cmp(&old_look_up), None);
-    connect(&standby_url).await.batch_execute(&insert(3, 3)).await.expect("a key");
+    failed_over.client().await.batch_execute(&insert(3, 3)).await.expect("a key");
     assert_eq!(reader.read().await, keys(&[3]));
     standby.stop().await;
 }
 
 /// Waits until the standby has all that the primary has.
-async fn wait_for_replay(primary: &Database, standby: &str) {
+async fn wait_for_replay(primary: &Database, standby: &Database) {
     let end = primary.client().await.query_one("SELECT pg_current_wal_lsn()::text", &[]).await;
     let end: String = end.expect("an end").get(0);
-    let client = connect(standby).await;
+    let client = standby.client().await;
     let is_there = async {
         let statement = format!("SELECT pg_last_wal_replay_lsn() >= '{end}'");
         while !client.query_one(&statement, &[]).await.expect("an end").get::<_, bool>(0) {
@@ -129,11 +125,11 @@ fn copy(from: &Database, to: &Database, arguments: &[&str]) {
 async fn a_restore_begins_a_new_history() {
     let Some(old) = Database::new("a_restore_begins_a_new_history").await else { return };
     old.client().await.batch_execute(&insert(1, 3)).await.expect("keys");
-    let reader = Reader::new(source(&old.url())).await;
+    let reader = Reader::new(old.direct(&Options::default())).await;
     for arguments in [&[][..], &["--exclude-table-data=api_key_*"]] {
         let new = Database::empty(&old.server).await;
         copy(&old, &new, arguments);
-        let mut reader = Reader { source: source(&new.url()), cursor: reader.cursor.clone() };
+        let mut reader = Reader { source: new.direct(&Options::default()), cursor: reader.cursor.clone() };
         assert_eq!(reader.read().await, Changed::History);
         // a repair begins another one
         let second = reader.read().await;
@@ -161,9 +157,9 @@ async fn a_log_from_an_older_cluster_is_repaired() {
         client.batch_execute(change).await.expect(change);
         let new = Database::empty(&young.server()).await;
         copy(&old, &new, &[]);
-        let first = source(&new.url()).changes_since(None).await.expect("the log");
+        let first = new.direct(&Options::default()).changes_since(None).await.expect("the log");
         assert_eq!(first.changed, Changed::History, "{change}");
-        let mut reader = Reader { source: source(&new.url()), cursor: first.cursor };
+        let mut reader = Reader { source: new.direct(&Options::default()), cursor: first.cursor };
         assert_eq!(reader.read().await, Changed::History, "{change}");
         assert_eq!(reader.read().await, keys(&[]), "{change}");
         let rows = "SELECT count(*), (SELECT pruned_below::text FROM api_key_log) FROM api_key_changes";
@@ -182,7 +178,7 @@ async fn prepared_transactions_count_when_they_are_committed() {
     let name = "prepared_transactions_count_when_they_are_committed";
     let Some(cluster) = Cluster::new(name, settings).await else { return };
     let database = Database::in_cluster(&cluster).await;
-    let mut reader = Reader::new(source(&database.url())).await;
+    let mut reader = Reader::new(database.direct(&Options::default())).await;
     let client = database.client().await;
     for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
         let prepare = format!("BEGIN; {}; PREPARE TRANSACTION '{name}'", insert(number, number));
@@ -214,7 +210,7 @@ async fn replicated_changes_are_in_the_log() {
     ] {
         publisher.batch_execute(statement).await.expect(statement);
     }
-    let mut reader = Reader::new(source(&to.url())).await;
+    let mut reader = Reader::new(to.direct(&Options::default())).await;
     let subscription = format!(
         "CREATE SUBSCRIPTION keys CONNECTION 'host=127.0.0.1 port={} user=postgres dbname={}' PUBLICATION keys \
          WITH (create_slot = false, copy_data = false)",

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ctx_key_verifier::Changed;
-use ctx_key_verifier::postgres::{Config, Options, PostgresSource};
+use ctx_key_verifier::postgres::Options;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
@@ -128,7 +128,7 @@ async fn an_open_transaction_costs_no_reads() {
     let Some(cluster) = Cluster::new(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let (open, other) = (database.client().await, database.client().await);
-    let source = || PostgresSource::new(&Config::new(&database.url()).expect("a URL"), &Options::default());
+    let source = || database.direct(&Options::default());
     let mut reader = Reader::new(source()).await;
     open.batch_execute("BEGIN").await.expect("a transaction");
     for part in 0..20 {
