@@ -325,6 +325,19 @@ fn every_byte_at_every_index() {
     }
 }
 
+/// No reader takes off what people or other programs write around a value.
+#[test]
+fn nothing_around_a_value_is_dropped() {
+    let starts =
+        ["", "ctx_", "CTX_", "ctx_ctx_", "0x", "\\x", "sha256:", "id:", "key=", "urn:", "(", "[", "$"];
+    let ends = ["", "***", "*", "...", "\u{2026}", "=", "==", "_", ".sig", ")", "]", "/", "#"];
+    for reader in READERS {
+        for (start, end) in starts.iter().flat_map(|start| ends.map(|end| (start, end))) {
+            reader.assert_reads_as_modelled(&[start.as_bytes(), reader.valid, end.as_bytes()].concat());
+        }
+    }
+}
+
 /// No reader skips or repairs what it does not say: a line break, a space, a byte order mark.
 #[test]
 fn every_character_before_and_after() {

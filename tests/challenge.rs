@@ -66,6 +66,18 @@ fn a_realm_of_any_length_is_whole() {
     }
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn the_header_is_the_text() {
+    for (denied, _) in refusals() {
+        for realm in ["", "MemoryKit", "\"\\\n\u{e9}"] {
+            let value = denied.to_header_value(realm);
+            assert_eq!(value.to_str().unwrap(), denied.challenge(realm).to_string());
+            assert!(!value.is_sensitive());
+        }
+    }
+}
+
 #[test]
 fn every_refusal_with_hostile_realms() {
     for (denied, parameters) in refusals() {

@@ -153,27 +153,36 @@ impl core::fmt::Display for Broken {
 
 impl core::error::Error for Broken {}
 
-impl TryRng for Broken {
-    type Error = Self;
+/// Fails at the first call alone, and counts.
+#[derive(Default)]
+struct FailsOnce {
+    calls: usize,
+}
 
-    fn try_next_u32(&mut self) -> Result<u32, Self> {
-        Err(Self)
+impl TryRng for FailsOnce {
+    type Error = Broken;
+
+    fn try_next_u32(&mut self) -> Result<u32, Broken> {
+        unreachable!("keys take bytes")
     }
 
-    fn try_next_u64(&mut self) -> Result<u64, Self> {
-        Err(Self)
+    fn try_next_u64(&mut self) -> Result<u64, Broken> {
+        unreachable!("keys take bytes")
     }
 
-    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self> {
-        Err(Self)
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Broken> {
+        self.calls += 1;
+        if self.calls == 1 { Err(Broken) } else { Ok(()) }
     }
 }
 
-impl TryCryptoRng for Broken {}
+impl TryCryptoRng for FailsOnce {}
 
 #[test]
 fn a_generators_error_is_returned() {
-    assert_eq!(ApiKey::try_generate_from_rng(&mut Broken), Err(Broken));
+    let mut rng = FailsOnce::default();
+    assert_eq!(ApiKey::try_generate_from_rng(&mut rng), Err(Broken));
+    assert_eq!(rng.calls, 1, "a generator that failed is not asked again");
 }
 
 // ---- chance
