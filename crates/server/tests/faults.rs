@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use common::{Data, Server, agent};
 use ctx_key::Scope;
 use ctx_key_server::credential::random;
-use ctx_key_server::database::{Connection, Database, Location};
+use ctx_key_server::database::{Database, Location};
 use ctx_key_server::key_store::{self, NewKey};
 use serde_json::{Value, json};
 use trouble::{Fixture, Proxy, database_file, execute, id, number, postgres, sqlite, status, wait};
@@ -151,7 +151,7 @@ async fn rotates_until_it_is_killed() {
     let company = variable("TEST_COMPANY");
     let is_postgres = location.starts_with("postgres:");
     let location = if is_postgres { Location::Postgres(location) } else { Location::Sqlite(location.into()) };
-    let database = Database::open(location);
+    let database = Database::open(location).unwrap();
     let new = NewKey {
         name: "a key".into(),
         project: variable("TEST_PROJECT"),
@@ -159,17 +159,15 @@ async fn rotates_until_it_is_killed() {
         expires_at: None,
         form: None,
     };
-    let owner = company.clone();
-    let made = database.write(move |connection| key_store::create(connection, &owner, "a test", &new)).await;
-    let (mut key, _) = made.unwrap();
+    let mut transaction = database.begin().await.unwrap();
+    let (mut key, _) = key_store::create(&mut transaction, &company, "a test", &new).await.unwrap();
+    transaction.commit().await.unwrap();
     println!("\nBEGINS");
     for _ in 0..500 {
-        let (owner, old) = (company.clone(), key.id());
-        let rotate = move |connection: &mut Connection| {
-            key_store::rotate(connection, &owner, "a test", old, 0, &random())
-        };
-        let rotated = database.write(rotate).await;
+        let mut transaction = database.begin().await.unwrap();
+        let rotated = key_store::rotate(&mut transaction, &company, "a test", key.id(), 0, &random()).await;
         let (next, _) = rotated.unwrap();
+        transaction.commit().await.unwrap();
         println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());
         key = next;
     }

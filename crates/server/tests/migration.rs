@@ -18,7 +18,9 @@ fn migrate_to(data: &Data, version: usize) {
         None => Location::Sqlite(database_file(data)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { migrate(&Database::open(location), version).await }).expect("a migration");
+    runtime
+        .block_on(async { migrate(&Database::open(location).expect("a location"), version).await })
+        .expect("a migration");
 }
 
 fn version(data: &Data) -> Option<i64> {
