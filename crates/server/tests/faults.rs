@@ -140,7 +140,7 @@ fn rotate_until_killed(fixture: &Fixture, patience: Duration) -> Vec<(String, St
 }
 
 fn database_of(data: &Data) -> String {
-    data.database_url.clone().unwrap_or_else(|| database_file(data).to_str().unwrap().to_owned())
+    data.server_url().unwrap_or_else(|| database_file(data).to_str().unwrap().to_owned())
 }
 
 /// A part of another test, in a process that it kills. By itself it does nothing.
@@ -372,6 +372,30 @@ fn a_lost_database_is_an_answer_and_no_grant() {
     assert_eq!(other.get("/healthz", None).status(), 200);
     assert_eq!(fixture.revoke(&known), 204);
     wait(Duration::from_secs(1), || status(&other, &known) == 401);
+}
+
+/// The searches of one customer take every connection of the pool.
+#[test]
+fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
+    const NAME: &str = "slow_searches_keep_neither_the_health_check_nor_other_keys_waiting";
+    let Some(fixture) = Fixture::on_postgres(NAME) else { return };
+    let (searching, other) = (fixture.key(), fixture.key());
+    let mut client = postgres(&fixture.data);
+    let mut transaction = client.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE memories IN ACCESS EXCLUSIVE MODE").unwrap();
+    let held = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+                WHERE datname = current_database() AND NOT granted";
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| fixture.server.get("/v1/memories/search?query=word", Some(&searching)));
+        }
+        wait(LIMIT, || number(&fixture.data, held) == Some(8));
+        assert_eq!(fixture.server.get("/healthz", None).status(), 200);
+        assert_eq!(status(&fixture.server, &other), 200, "its record is not in the cache");
+        assert_eq!(number(&fixture.data, held), Some(8), "the searches still hold the connections");
+        transaction.rollback().unwrap();
+    });
+    assert_eq!(fixture.server.get("/v1/memories/search?query=word", Some(&searching)).status(), 200);
 }
 
 #[test]

@@ -34,7 +34,10 @@ impl Url {
         if !is_url {
             return Err(invalid("it begins with postgres://"));
         }
-        let (rest, parameters) = text.split_once('?').unwrap_or((text, ""));
+        // a user or password may have a question mark
+        let host = text.find('@').unwrap_or(0);
+        let end = text[host..].find('?').map_or(text.len(), |at| host + at);
+        let (rest, parameters) = (&text[..end], text.get(end + 1..).unwrap_or_default());
         let (mut kept, mut mode, mut root_certificates) = (Vec::new(), None, None);
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
@@ -79,8 +82,7 @@ fn known(error: &tokio_postgres::Error) -> DatabaseError {
         return invalid(&cause);
     }
     invalid(
-        "it has the form postgres://user:password@host:port/name?sslmode=…, with %40, %2F and %3F for an @, / and ? in \
-         the user or password",
+        "it has the form postgres://user:password@host:port/name?sslmode=…, with %40 for an @ in the user or password",
     )
 }
 
@@ -135,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_left_to_tokio_postgres() {
-        let url = Url::parse("postgresql://ada:s%3Fcret@%2Ftmp,db.example:5433/keys?application_name=x");
+        let url = Url::parse("postgresql://ada:s?cret@%2Ftmp,db.example:5433/keys?application_name=x");
         let config = url.unwrap().config;
         use tokio_postgres::config::Host;
         let hosts = [Host::Unix(Path::new("/tmp").into()), Host::Tcp("db.example".into())];
@@ -148,9 +150,8 @@ mod tests {
     #[test]
     fn no_message_quotes_a_password() {
         let urls = [
-            "postgres://ada:se?cret@localhost/keys",
-            "postgres://ada:se/cret@localhost/keys",
-            "postgres://ada:se%ffcret@localhost/keys",
+            "postgres://ada:secret@localhost/keys?secret=secret",
+            "postgres://ada:se%ffcret@local%ffhost/keys",
             "mysql://ada:secret@localhost/keys",
             "host=localhost password=secret",
             "postgres://ada:secret@localhost:port/keys",
