@@ -84,7 +84,7 @@ async fn ask(connection: &mut Connection, client: i64, query: i64) -> bool {
             row.get("b") == Ok(text) && row.get("c") == Ok(number)
         }
         2 => {
-            let sql = "SELECT $1 + 0 AS d FROM generate_series(1, $2) WHERE $3 IS NULL OR $3 = ''";
+            let sql = "SELECT $1 + 0 AS d FROM generate_series(1, $2) WHERE $3 = '' OR $3 IS NULL";
             let values = [number.into(), (query % 5 + 1).into(), Value::Null];
             let rows = connection.query(sql, &values).await.unwrap();
             let numbers = rows.iter().map(|row| row.get::<i64>("d").unwrap());

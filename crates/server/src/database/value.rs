@@ -21,7 +21,7 @@ impl Value {
     /// Returns the value with its type, so that PostgreSQL need not be asked for it.
     pub(super) fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
-            // PostgreSQL finds the type of this one from its place in the statement
+            // PostgreSQL finds the type of this one from its first use in the statement
             Self::Null => (&None::<&str>, Type::UNKNOWN),
             Self::Int(number) => (number, Type::INT8),
             Self::Real(number) => (number, Type::FLOAT8),
