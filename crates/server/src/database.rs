@@ -3,6 +3,7 @@
 //! Statements are written once, in what both understand: `$1` for a parameter, whole numbers of 64 bits, `ON CONFLICT`
 //! and `RETURNING`. Rows are read by the names of their columns.
 
+mod cancel;
 mod error;
 mod postgres;
 mod sqlite;

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -19,6 +20,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Config, Notification};
 use tokio_rustls::rustls;
 
+use super::cancel::cancel;
 use super::tls::Tls;
 use super::url::Url;
 use super::value::{Row, Value};
@@ -63,7 +65,7 @@ impl Pool {
 /// How to connect.
 #[derive(Clone)]
 pub(super) struct Server {
-    config: Config,
+    config: Arc<Config>,
     tls: Tls,
 }
 
@@ -75,7 +77,7 @@ impl Server {
         if config.get_application_name().is_none() {
             config.application_name("ctx-key-server");
         }
-        Ok(Self { config, tls: Tls::new(verification, root_certificates.as_deref())? })
+        Ok(Self { config: Arc::new(config), tls: Tls::new(verification, root_certificates.as_deref())? })
     }
 }
 
@@ -88,7 +90,7 @@ impl managed::Manager for Server {
         let (client, connection) =
             connecting.await.map_err(|_| no_answer())?.map_err(|error| from_connecting(&error))?;
         tokio::spawn(connection);
-        Ok(Client { inner: client, tls: self.tls.clone() })
+        Ok(Client { inner: client, server: self.clone() })
     }
 
     /// Tests nothing over the network: that would be a round trip for each use.
@@ -101,16 +103,18 @@ impl managed::Manager for Server {
 /// An open connection, and what it takes to cancel a statement of it.
 pub(super) struct Client {
     inner: tokio_postgres::Client,
-    tls: Tls,
+    server: Server,
 }
 
 impl Client {
-    /// Asks the server to end the running statement, and closes the connection.
+    /// Asks the server to end the running statement, and closes the connection. Not before: a pooler would not know any
+    /// more which statement is meant.
     fn cancel(self) {
-        let (token, tls) = (self.inner.cancel_token(), self.tls);
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { timeout(ACQUIRE_TIMEOUT, token.cancel_query(tls)).await });
-        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let Server { config, tls } = &self.server;
+            let _ = timeout(ACQUIRE_TIMEOUT, cancel(self.inner.cancel_token(), config, tls)).await;
+        });
     }
 }
 
