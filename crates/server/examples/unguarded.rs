@@ -24,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).ok_or("usage: unguarded ADDRESS:PORT")?;
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).init();
-    let (database, metrics) = (Database::open(Location::Sqlite("never-opened".into())), Metrics::new());
+    let (database, metrics) = (Database::open(Location::Sqlite("never-opened".into()))?, Metrics::new());
     let shared = Shared {
         verifier: Arc::new(Verifier::new(database.clone(), metrics.clone())),
         database,

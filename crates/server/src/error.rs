@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctx_key::{Denied, Reason};
 use serde_json::json;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::database::DatabaseError;
 use crate::key_store::KeyError;
@@ -142,8 +142,12 @@ impl From<Denied> for ApiError {
 
 impl From<DatabaseError> for ApiError {
     fn from(failure: DatabaseError) -> Self {
-        error!(%failure, "the database did not do its work");
-        Self::unavailable()
+        if failure.is_temporary() {
+            warn!(%failure, "the database is not available");
+            return Self::unavailable();
+        }
+        error!(%failure, "database error");
+        Self::internal()
     }
 }
 

@@ -5,13 +5,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::fallible_iterator::FallibleIterator;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::database::connect_postgres;
+use crate::database::{DatabaseError, connect_notified};
 use crate::verifier::Verifier;
 
 const BEAT: Duration = Duration::from_millis(100);
@@ -19,49 +18,45 @@ const BEAT: Duration = Duration::from_millis(100);
 /// How long it waits before it connects again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens on a thread of its own until the verifier is gone.
+/// How long it waits for the answer to a beat.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Listens in a task of its own until the verifier is gone.
 pub fn start(url: String, verifier: &Arc<Verifier>, stop: Arc<AtomicBool>) {
     let verifier = Arc::downgrade(verifier);
-    thread::spawn(move || {
+    tokio::spawn(async move {
         while !stop.load(Ordering::Relaxed) && verifier.strong_count() > 0 {
-            if let Err(error) = listen(&url, &verifier, &stop) {
-                // the kind alone: what a database says may hold more
-                warn!(
-                    is_closed = error.is_closed(),
-                    "the connection for notifications was lost: keys are read from the database"
-                );
+            if let Err(error) = listen(&url, &verifier, &stop).await {
+                warn!(%error, "the connection for notifications was lost: keys are read from the database");
             }
-            thread::sleep(PAUSE);
+            sleep(PAUSE).await;
         }
     });
 }
 
-fn listen(url: &str, verifier: &Weak<Verifier>, stop: &AtomicBool) -> Result<(), postgres::Error> {
-    let mut client = connect_postgres(url)?;
+async fn listen(url: &str, verifier: &Weak<Verifier>, stop: &AtomicBool) -> Result<(), DatabaseError> {
+    let (client, mut notifications) = connect_notified(url).await?;
+    let send = async |sql: &str| match timeout(ANSWER, client.batch_execute(sql)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(DatabaseError::Unavailable("no answer to a beat".into())),
+    };
     // a name of its own, for whoever looks at the connections of the database
-    client.batch_execute("SET application_name = 'ctx-key-listener'; LISTEN api_keys")?;
+    send("SET application_name = 'ctx-key-listener'; LISTEN api_keys").await?;
     if let Some(verifier) = verifier.upgrade() {
         verifier.invalidate_all();
     }
     info!("listens for changes of keys");
     while !stop.load(Ordering::Relaxed) {
         let sent = Instant::now();
-        client.simple_query("")?;
-        let heard: Vec<_> = client.notifications().iter().collect()?;
+        send("").await?;
         let Some(verifier) = verifier.upgrade() else { return Ok(()) };
-        tell(&verifier, &heard);
+        while let Ok(notification) = notifications.try_recv() {
+            verifier.invalidate_text(notification.payload());
+        }
         verifier.heard_until(sent);
-        let next = client.notifications().timeout_iter(BEAT).next()?;
-        tell(&verifier, next.as_slice());
-    }
-    Ok(())
-}
-
-fn tell(verifier: &Verifier, notifications: &[postgres::Notification]) {
-    for notification in notifications {
-        match notification.payload().parse() {
-            Ok(id) => verifier.invalidate(id),
-            Err(_) => verifier.invalidate_all(),
+        if let Ok(Some(notification)) = timeout(BEAT, notifications.recv()).await {
+            verifier.invalidate_text(notification.payload());
         }
     }
+    Ok(())
 }

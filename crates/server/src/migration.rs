@@ -1,6 +1,6 @@
 //! The schema, forward only: each step is done once, in the transaction that notes it.
 
-use crate::database::{Connection, Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Transaction};
 
 /// The steps for SQLite and for PostgreSQL. One that was released is never changed; the next is added behind it.
 const STEPS: [(&str, &str); 3] = [
@@ -49,27 +49,27 @@ impl std::error::Error for MigrationError {}
 
 /// Brings the schema to a version, or leaves a later one alone if it is known.
 pub async fn migrate(database: &Database, to: usize) -> Result<(), MigrationError> {
-    database.write(move |connection| migrate_to(connection, to)).await
+    let mut transaction = database.begin().await?;
+    migrate_to(&mut transaction, to).await?;
+    Ok(transaction.commit().await?)
 }
 
-fn migrate_to(connection: &mut Connection, to: usize) -> Result<(), MigrationError> {
-    if connection.is_postgres() {
+async fn migrate_to(transaction: &mut Transaction, to: usize) -> Result<(), MigrationError> {
+    if transaction.is_postgres() {
         // one process at a time, until the end of the transaction
-        connection.query("SELECT pg_advisory_xact_lock(4127063)::text", &[])?;
+        transaction.query("SELECT pg_advisory_xact_lock(4127063)::text", &[]).await?;
     }
-    connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")?;
-    let row = connection.query_one("SELECT max(version) FROM schema_version", &[])?;
-    let version: i64 = match row {
-        Some(mut row) => row.get::<Option<i64>>(0)?.unwrap_or(0),
-        None => 0,
-    };
+    transaction.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)").await?;
+    let row = transaction.query_one("SELECT max(version) AS version FROM schema_version", &[]).await?;
+    let version = row.get::<Option<i64>>("version")?.unwrap_or(0);
     let done = usize::try_from(version).map_err(|_| MigrationError::Newer(version))?;
     if done > LATEST {
         return Err(MigrationError::Newer(version));
     }
+    let is_postgres = transaction.is_postgres();
     for (step, (sqlite, postgres)) in (1_i64..).zip(STEPS).take(to).skip(done) {
-        connection.execute_batch(if connection.is_postgres() { postgres } else { sqlite })?;
-        connection.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()])?;
+        transaction.execute_batch(if is_postgres { postgres } else { sqlite }).await?;
+        transaction.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()]).await?;
     }
     Ok(())
 }

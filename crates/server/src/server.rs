@@ -52,7 +52,7 @@ impl Server {
         let metrics = Metrics::new();
         let verifier = Arc::new(Verifier::new(database.clone(), metrics.clone()));
         let told = Arc::downgrade(&verifier);
-        database.on_change(move |id| told.upgrade().iter().for_each(|verifier| verifier.invalidate(id)));
+        database.on_commit(move |id| told.upgrade().iter().for_each(|verifier| verifier.invalidate_text(id)));
         let stop = Arc::new(AtomicBool::new(false));
         if let Some(url) = &config.database_url {
             listener::start(url.clone(), &verifier, stop.clone());
@@ -79,7 +79,9 @@ impl Server {
 
     /// A link with which the first account is made, if there is none.
     pub async fn set_up_link(&self) -> Result<Option<String>, DatabaseError> {
-        let is_empty = self.state.database.read(account::is_empty).await?;
+        let mut connection = self.state.database.acquire().await?;
+        let is_empty = account::is_empty(&mut connection).await?;
+        drop(connection);
         if is_empty { invite(&self.state.database, self.public_url()).await.map(Some) } else { Ok(None) }
     }
 
@@ -114,7 +116,7 @@ pub async fn open(config: &Config) -> Result<Database, Box<dyn Error>> {
             Location::Sqlite(config.data.join("ctx-key.sqlite"))
         }
     };
-    let database = Database::open(location);
+    let database = Database::open(location)?;
     migrate(&database, LATEST).await?;
     Ok(database)
 }
@@ -142,8 +144,8 @@ fn lock(config: &Config) -> Result<File, Box<dyn Error>> {
 
 /// A one-time link with which an account is made.
 pub async fn invite(database: &Database, public_url: &str) -> Result<String, DatabaseError> {
-    let secret = database
-        .write(|connection| credential::issue(connection, Kind::SetUp, None, UnixTime::now()))
-        .await?;
+    let mut transaction = database.begin().await?;
+    let secret = credential::issue(&mut transaction, Kind::SetUp, None, UnixTime::now()).await?;
+    transaction.commit().await?;
     Ok(format!("{public_url}/set-up?link={secret}"))
 }

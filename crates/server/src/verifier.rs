@@ -128,7 +128,8 @@ impl Verifier {
     }
 
     async fn read(&self, id: KeyId) -> Result<Option<Arc<Cached>>, DatabaseError> {
-        let found = self.database.read(move |connection| key_store::lookup(connection, id)).await?;
+        let mut connection = self.database.acquire_reserved().await?;
+        let found = key_store::lookup(&mut connection, id).await?;
         Ok(found.map(|(record, company)| {
             let owner = |project| Arc::new(Owner { project, company });
             Arc::new(Cached { record: with_project(record, owner), noted: AtomicU64::new(0) })
@@ -143,6 +144,11 @@ impl Verifier {
     pub fn invalidate(&self, id: KeyId) {
         self.records.remove(&id);
         self.unknown.remove(&id);
+    }
+
+    /// Does the same for an id that came as a text. All records are forgotten if it is not one.
+    pub fn invalidate_text(&self, id: &str) {
+        id.parse().map_or_else(|_| self.invalidate_all(), |id| self.invalidate(id));
     }
 
     /// Forgets all records: changes may have been missed.
@@ -172,9 +178,7 @@ impl Verifier {
         let pieces = self.uses().len().div_ceil(PIECE);
         for _ in 0..pieces {
             let piece = self.take_uses();
-            let written = piece.clone();
-            let result =
-                self.database.write(move |connection| key_store::store_uses(connection, &written)).await;
+            let result = self.store_piece(&piece).await;
             if result.is_err() {
                 let mut uses = self.uses();
                 piece.into_iter().for_each(|(id, at)| _ = uses.entry(id).or_insert(at));
@@ -182,6 +186,12 @@ impl Verifier {
             }
         }
         Ok(())
+    }
+
+    async fn store_piece(&self, piece: &[(KeyId, UnixTime)]) -> Result<(), DatabaseError> {
+        let mut transaction = self.database.begin().await?;
+        key_store::store_uses(&mut transaction, piece).await?;
+        transaction.commit().await
     }
 
     /// In the order of the ids, so that two processes can't wait for each other's rows.

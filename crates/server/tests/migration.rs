@@ -13,12 +13,14 @@ use ctx_key_server::migration::{LATEST, migrate};
 use trouble::{database_file, execute, insert, number, second, skip, status};
 
 fn migrate_to(data: &Data, version: usize) {
-    let location = match &data.database_url {
-        Some(url) => Location::Postgres(url.clone()),
+    let location = match data.server_url() {
+        Some(url) => Location::Postgres(url),
         None => Location::Sqlite(database_file(data)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { migrate(&Database::open(location), version).await }).expect("a migration");
+    runtime
+        .block_on(async { migrate(&Database::open(location).expect("a location"), version).await })
+        .expect("a migration");
 }
 
 fn version(data: &Data) -> Option<i64> {
@@ -66,7 +68,7 @@ fn schema(data: &Data) -> Vec<Option<i64>> {
 fn run(data: &Data, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
-    if let Some(url) = &data.database_url {
+    if let Some(url) = data.server_url() {
         command.env("DATABASE_URL", url);
     }
     command.args(arguments).output().unwrap()

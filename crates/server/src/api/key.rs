@@ -28,11 +28,10 @@ async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
 
 /// Whoever found a leaked key may end it.
 async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
-    let (id, company) = (grant.key_id(), grant.project().company.clone());
-    let revoked = state
-        .database
-        .write(move |connection| key_store::revoke(connection, &company, "the key itself", id))
-        .await?;
+    let (id, company) = (grant.key_id(), &grant.project().company);
+    let mut transaction = state.database.begin().await?;
+    let revoked = key_store::revoke(&mut transaction, company, "the key itself", id).await?;
+    transaction.commit().await?;
     let at = revoked.record.revoked_at.unwrap_or_else(UnixTime::now);
     Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))
 }

@@ -224,7 +224,7 @@ impl Proxy {
 
     /// Between a second server and the database of the first.
     pub fn before(data: &Data) -> (Self, Data) {
-        let url = data.database_url.as_ref().expect("PostgreSQL");
+        let url = data.server_url().expect("PostgreSQL");
         let (start, rest) = url.split_once('@').expect("user@host");
         let (address, name) = rest.split_once('/').expect("host:port/name");
         let proxy = Self::start(address.to_owned());
