@@ -60,7 +60,11 @@ pub const STEPS: &[Step] = &[
         about: "the throw-away PostgreSQL and PgBouncer are as tests need them",
         run: postgres::check,
     },
-    Step { name: "server on PostgreSQL", about: "the server's tests on PostgreSQL", run: server_on_postgres },
+    Step {
+        name: "server on PostgreSQL",
+        about: "the tests of the server and the verifier on PostgreSQL, directly and through PgBouncer",
+        run: server_on_postgres,
+    },
     Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
     Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
     Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
@@ -92,5 +96,8 @@ fn rules(sh: &Shell) -> Result<()> {
 }
 
 fn server_on_postgres(sh: &Shell) -> Result<()> {
-    postgres::with(sh, |_| Ok(cmd!(sh, "cargo test --locked -p ctx-key-server").run()?))
+    let test =
+        || Ok(cmd!(sh, "cargo test --locked -p ctx-key-server -p ctx-key-verifier --all-features").run()?);
+    postgres::with_direct(sh, |_| test())?;
+    postgres::with(sh, |_| test())
 }

@@ -7,8 +7,6 @@ mod cancel;
 mod error;
 mod postgres;
 mod sqlite;
-mod tls;
-mod url;
 mod value;
 
 use std::ops::{Deref, DerefMut};
@@ -20,7 +18,6 @@ use deadpool::managed::PoolError;
 use tokio::time::timeout;
 
 pub use error::DatabaseError;
-pub use postgres::connect_notified;
 pub use value::{FromValue, Row, Value};
 
 /// Maximum time that a request waits for a connection, or for a lock of another.
@@ -29,11 +26,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum time that a request waits for the answer to a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Maximum number of connections.
+/// Maximum number of connections. Verification has others, so that no search makes it wait.
 const CONNECTIONS: usize = 8;
-
-/// Maximum number of those that are kept for verification and health checks.
-const RESERVED: usize = 2;
 
 /// Where the data is. The URL may hold a password, so there is no `Debug`.
 #[derive(Clone)]
@@ -44,11 +38,10 @@ pub enum Location {
     Postgres(String),
 }
 
-/// Pools of connections. A clone shares them.
+/// A pool of connections. A clone shares it.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
-    reserved: Pool,
     on_commit: Arc<OnceLock<OnCommit>>,
 }
 
@@ -79,32 +72,18 @@ impl Pool {
 }
 
 impl Database {
-    /// Opens the pools. Connections are made when they are needed.
+    /// Opens the pool. Connections are made when they are needed.
     ///
     /// # Errors
     ///
     /// - The URL can't be read.
     /// - The root certificates that it asks for can't be read.
     pub fn open(location: Location) -> Result<Self, DatabaseError> {
-        let (pool, reserved) = match location {
-            Location::Sqlite(path) => (
-                Pool::Sqlite(sqlite::Pool::new(path.clone(), CONNECTIONS)),
-                Pool::Sqlite(sqlite::Pool::new(path, RESERVED)),
-            ),
-            Location::Postgres(url) => {
-                let server = postgres::Server::new(&url)?;
-                (
-                    Pool::Postgres(postgres::Pool::new(server.clone(), CONNECTIONS)),
-                    Pool::Postgres(postgres::Pool::new(server, RESERVED)),
-                )
-            }
+        let pool = match location {
+            Location::Sqlite(path) => Pool::Sqlite(sqlite::Pool::new(path, CONNECTIONS)),
+            Location::Postgres(url) => Pool::Postgres(postgres::Pool::new(&url, CONNECTIONS)?),
         };
-        Ok(Self { pool, reserved, on_commit: Arc::default() })
-    }
-
-    /// Returns whether it is PostgreSQL, which other processes may change too.
-    pub fn is_shared(&self) -> bool {
-        matches!(self.pool, Pool::Postgres(_))
+        Ok(Self { pool, on_commit: Arc::default() })
     }
 
     /// Calls `hook` with each text that a transaction announced, after its commit and before the caller of
@@ -116,11 +95,6 @@ impl Database {
     /// Acquires a connection to read with, outside of transactions.
     pub async fn acquire(&self) -> Result<Connection, DatabaseError> {
         self.pool.acquire().await
-    }
-
-    /// Acquires one of the connections that no search and no change of data ever holds.
-    pub async fn acquire_reserved(&self) -> Result<Connection, DatabaseError> {
-        self.reserved.acquire().await
     }
 
     /// Begins a transaction. It is rolled back when it is dropped.

@@ -269,19 +269,11 @@ fn listed(row: Row) -> Result<ListedKey, DatabaseError> {
     })
 }
 
-/// The record of a key, whoever's it is, and the company: for whoever presents the key.
-pub async fn lookup(
-    connection: &mut Connection,
-    id: KeyId,
-) -> Result<Option<(KeyRecord<String>, String)>, DatabaseError> {
-    let found = connection
-        .query_opt(
-            "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.retires_at, \
-         k.revoked_at, p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1",
-            &[id.as_str().into()],
-        )
-        .await?;
-    found.map(|row| Ok((record(&row)?, row.get("company")?))).transpose()
+/// Returns the company that owns a key, for whoever presents the key.
+pub async fn company(connection: &mut Connection, id: KeyId) -> Result<String, KeyError> {
+    let sql = "SELECT p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1";
+    let row = connection.query_opt(sql, &[id.as_str().into()]).await?.ok_or(KeyError::NotFound)?;
+    Ok(row.get("company")?)
 }
 
 /// Reads the columns of a record.
@@ -308,20 +300,6 @@ fn record(row: &Row) -> Result<KeyRecord<String>, DatabaseError> {
 fn time(row: &Row, column: &'static str) -> Result<Option<UnixTime>, DatabaseError> {
     let seconds = row.get::<Option<i64>>(column)?.map(u64::try_from).transpose();
     Ok(seconds.map_err(|_| DatabaseError::Corrupt(column))?.map(UnixTime::from_secs))
-}
-
-/// Notes when keys were last used.
-pub async fn store_uses(
-    transaction: &mut Transaction,
-    uses: &[(KeyId, UnixTime)],
-) -> Result<(), DatabaseError> {
-    for (id, at) in uses {
-        transaction.execute(
-            "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
-            &[id.as_str().into(), seconds(*at).into()],
-        ).await?;
-    }
-    Ok(())
 }
 
 async fn limit(connection: &mut Connection, company: &str) -> Result<(), KeyError> {

@@ -1,18 +1,27 @@
 //! The schema, forward only: each step is done once, in the transaction that notes it.
 
+use ctx_key_verifier::{postgres, sqlite};
+
 use crate::database::{Database, DatabaseError, Transaction};
 
-/// The steps for SQLite and for PostgreSQL. One that was released is never changed; the next is added behind it.
-const STEPS: [(&str, &str); 3] = [
-    (include_str!("../migrations/sqlite/1-keys.sql"), include_str!("../migrations/postgres/1-keys.sql")),
-    (
-        include_str!("../migrations/sqlite/2-records.sql"),
-        include_str!("../migrations/postgres/2-records.sql"),
-    ),
-    (
-        include_str!("../migrations/sqlite/3-retirement.sql"),
-        include_str!("../migrations/postgres/3-retirement.sql"),
-    ),
+/// Statements of a step for SQLite, and those for PostgreSQL.
+type Step = [&'static [&'static str]; 2];
+
+/// A step that was released is never changed. The next one is added after it, also if a change log of the verifier changes.
+const STEPS: [Step; 4] = [
+    [
+        &[include_str!("../migrations/sqlite/1-keys.sql")],
+        &[include_str!("../migrations/postgres/1-keys.sql")],
+    ],
+    [
+        &[include_str!("../migrations/sqlite/2-records.sql")],
+        &[include_str!("../migrations/postgres/2-records.sql")],
+    ],
+    [
+        &[include_str!("../migrations/sqlite/3-retirement.sql")],
+        &[include_str!("../migrations/postgres/3-retirement.sql")],
+    ],
+    [&[sqlite::CHANGE_LOG], &[include_str!("../migrations/postgres/4-change-log.sql"), postgres::CHANGE_LOG]],
 ];
 
 /// The newest version of the schema.
@@ -67,8 +76,10 @@ async fn migrate_to(transaction: &mut Transaction, to: usize) -> Result<(), Migr
         return Err(MigrationError::Newer(version));
     }
     let is_postgres = transaction.is_postgres();
-    for (step, (sqlite, postgres)) in (1_i64..).zip(STEPS).take(to).skip(done) {
-        transaction.execute_batch(if is_postgres { postgres } else { sqlite }).await?;
+    for (step, [sqlite, postgres]) in (1_i64..).zip(STEPS).take(to).skip(done) {
+        for statements in if is_postgres { postgres } else { sqlite } {
+            transaction.execute_batch(statements).await?;
+        }
         transaction.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()]).await?;
     }
     Ok(())
@@ -83,11 +94,17 @@ mod tests {
     /// Databases have done these steps: one that changes would leave them without the change.
     #[test]
     fn released_steps_do_not_change() {
-        let start = |text: &str| u32::from_be_bytes(*Sha256::digest(text).first_chunk().unwrap());
-        let starts = STEPS.map(|(sqlite, postgres)| [start(sqlite), start(postgres)]);
+        let start =
+            |texts: &[&str]| u32::from_be_bytes(*Sha256::digest(texts.concat()).first_chunk().unwrap());
+        let starts = STEPS.map(|step| step.map(start));
         assert_eq!(
             starts,
-            [[0x510e_1a09, 0xcf70_934b], [0x45a9_e393, 0xd60b_dbed], [0xb42c_2132, 0xf679_78e1]]
+            [
+                [0x510e_1a09, 0xcf70_934b],
+                [0x45a9_e393, 0xd60b_dbed],
+                [0xb42c_2132, 0xf679_78e1],
+                [0x97b0_6506, 0xf79a_eac3]
+            ]
         );
     }
 }

@@ -9,6 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use ctx_key_verifier::{Source, VerifyError};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -26,6 +27,9 @@ const BODY: Duration = Duration::from_secs(10);
 
 /// How long a request may take, from the end of its head to the begin of its answer; its body is part of that.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// Maximum time of a health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn routes(state: AppState) -> Router {
     let for_programs = Router::new()
@@ -92,10 +96,12 @@ async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// Says whether requests can be answered: the database is there. A search never makes it wait for a connection.
+/// Answers whether keys can be verified. No search makes it wait for a connection.
 async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError> {
-    let mut connection = state.database.acquire_reserved().await?;
-    connection.query("SELECT max(version) FROM schema_version", &[]).await?;
+    if !state.verifier.is_current() {
+        let read = tokio::time::timeout(HEALTH_TIMEOUT, state.verifier.source().look_up(&[]));
+        read.await.map_err(|_| ApiError::unavailable())?.map_err(VerifyError::from)?;
+    }
     Ok("ok\n")
 }
 

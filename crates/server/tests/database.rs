@@ -6,11 +6,11 @@ mod trouble;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::Data;
+use common::{Data, wait};
 use ctx_key_server::database::{Database, DatabaseError, Location};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
-use trouble::{database_file, execute, number, wait};
+use trouble::{database_file, execute, number};
 
 /// More than there are connections.
 const MANY: i64 = 20;
@@ -64,7 +64,7 @@ fn a_statement_that_nobody_waits_for_is_cancelled_and_its_connection_not_used_ag
         let running = "SELECT count(*) FROM pg_stat_activity \
                        WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(600)%' \
                        AND pid <> pg_backend_pid()";
-        wait(Duration::from_secs(10), || number(&data, running) == Some(0));
+        wait(|| number(&data, running) == Some(0));
     }
 }
 

@@ -14,10 +14,10 @@ use std::thread;
 use common::{Data, Server};
 use ctx_key_server::database::{Database, DatabaseError, Location};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 use trouble::{Fixture, execute, id, skip, status};
 
 /// Why a connection to this URL can't be acquired.
@@ -110,11 +110,11 @@ async fn who_cannot_connect_is_told_why() {
         (url(starts), "PostgreSQL: 57P03 the database system is starting up"),
         (
             format!("{}?sslmode=verify-full&sslrootcert=/nowhere.pem", url(password)),
-            "the file of sslrootcert, /nowhere.pem, can't be read as PEM certificates",
+            "sslrootcert=/nowhere.pem can't be read as certificates in PEM",
         ),
         (
             format!("{}?sslmode=on", url(password)),
-            "the database's URL can't be read: sslmode is disable, prefer, require, verify-ca or verify-full",
+            "unknown sslmode: use disable, prefer, require, verify-ca or verify-full",
         ),
     ];
     for (url, expected) in cases {
@@ -235,7 +235,7 @@ fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let line = lines.iter().find(|line| line["level"] == "ERROR").expect("a line for the error");
     assert_eq!(line["span"]["id"], body["request_id"]);
-    let failure = "the column scopes holds an unexpected type or value: repair or remove the row";
+    let failure = format!("the row of key {} is not a record: repair or delete it", id(&key));
     assert_eq!(line["fields"]["failure"], failure);
     // and nothing else stops
     assert_eq!(status(&server, "ctx_"), 401);

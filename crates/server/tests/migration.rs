@@ -27,6 +27,16 @@ fn version(data: &Data) -> Option<i64> {
     number(data, "SELECT max(version) FROM schema_version")
 }
 
+/// Counts what writes or wrote changes of keys: the change log's function or trigger, and that of notifications.
+fn change_logs(data: &Data) -> Option<i64> {
+    let sql = if data.is_postgres() {
+        "SELECT count(DISTINCT tgfoid) FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal"
+    } else {
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name = 'api_key_updated'"
+    };
+    number(data, sql)
+}
+
 #[test]
 fn a_key_of_the_first_version_works_in_the_latest() {
     let data = Data::new();
@@ -47,6 +57,7 @@ fn a_key_of_the_first_version_works_in_the_latest() {
         assert_eq!(status(&server, key.expose_secret()), 200);
         assert_eq!(version(&data), i64::try_from(LATEST).ok());
         assert_eq!(number(&data, "SELECT count(*) FROM memories"), Some(0));
+        assert_eq!(change_logs(&data), Some(1));
         server.stop();
     }
 }

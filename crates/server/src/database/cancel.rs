@@ -4,19 +4,19 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use ctx_key_verifier::postgres::Config;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_postgres::CancelToken;
 use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{CancelToken, Config};
-
-use super::tls::Tls;
 
 /// Asks each host of the URL to end the statement. Those that don't run it ignore that.
 ///
 /// PgBouncer 1.18 frees a request whose client has hung up, and closes an innocent client in its place. So this waits
 /// until the server closes the connection, which tokio-postgres' own function does not.
-pub(super) async fn cancel(token: CancelToken, config: &Config, tls: &Tls) {
+pub(super) async fn cancel(token: CancelToken, config: &Config) {
+    let Config { postgres: config, tls, .. } = config;
     for (index, host) in config.get_hosts().iter().enumerate() {
         let ports = config.get_ports();
         let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
@@ -24,23 +24,22 @@ pub(super) async fn cancel(token: CancelToken, config: &Config, tls: &Tls) {
             Host::Tcp(name) => {
                 let address = config.get_hostaddrs().get(index).map(ToString::to_string);
                 let stream = TcpStream::connect((address.as_ref().unwrap_or(name).as_str(), port)).await;
-                send(&token, stream, name, tls).await
+                send(&token, stream, name, tls.clone()).await
             }
             Host::Unix(folder) => {
                 let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await;
-                send(&token, stream, "", tls).await
+                send(&token, stream, "", tls.clone()).await
             }
         };
     }
 }
 
-async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    token: &CancelToken,
-    stream: io::Result<S>,
-    host: &str,
-    tls: &Tls,
-) -> io::Result<()> {
-    let tls = MakeTlsConnect::<UntilEnd<S>>::make_tls_connect(&mut tls.clone(), host)?;
+async fn send<S, T>(token: &CancelToken, stream: io::Result<S>, host: &str, mut tls: T) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: MakeTlsConnect<UntilEnd<S>>,
+{
+    let tls = tls.make_tls_connect(host).map_err(io::Error::other)?;
     token.cancel_query_raw(UntilEnd(stream?), tls).await.map_err(io::Error::other)
 }
 

@@ -4,25 +4,19 @@
 //! one round trip, so a pooler can't give its parts to different connections.
 
 use std::error::Error;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
-use deadpool::Runtime;
-use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult};
+use ctx_key_verifier::postgres::Config;
+use deadpool_postgres::{Object, PoolError, TimeoutType};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Config, Notification};
-use tokio_rustls::rustls;
 
 use super::cancel::cancel;
-use super::tls::Tls;
-use super::url::Url;
 use super::value::{Row, Value};
 use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT, from_pool};
 
@@ -31,27 +25,28 @@ use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT, from_pool};
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
                      SET LOCAL idle_in_transaction_session_timeout = 10000";
 
-/// Interval at which an idle connection is tested, so that a host that is gone is noticed.
-const KEEPALIVE: Duration = Duration::from_secs(2);
-
 /// Connections to one database.
 #[derive(Clone)]
-pub(super) struct Pool(managed::Pool<Server>);
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    config: Arc<Config>,
+}
 
 impl Pool {
-    pub(super) fn new(server: Server, size: usize) -> Self {
-        let pool = managed::Pool::builder(server)
-            .max_size(size)
-            .queue_mode(QueueMode::Lifo)
-            .wait_timeout(Some(ACQUIRE_TIMEOUT))
-            .runtime(Runtime::Tokio1)
-            .build();
-        Self(pool.expect("the pool has a runtime"))
+    pub(super) fn new(url: &str, size: usize) -> Result<Self, DatabaseError> {
+        let mut config = Config::new(url).map_err(|error| unavailable(error.to_string()))?;
+        if config.postgres.get_application_name().is_none() {
+            config.postgres.application_name("ctx-key-server");
+        }
+        Ok(Self { connections: config.pool(size), config: Arc::new(config) })
     }
 
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
-        let client = self.0.get().await.map_err(|error| from_pool(error, |error| error))?;
-        Ok(Connection { client: Some(client), state: State::Idle })
+        let client = self.connections.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Create) => no_answer(),
+            error => from_pool(error, |error| from_connecting(&error)),
+        })?;
+        Ok(Connection { client: Some(client), config: self.config.clone(), state: State::Idle })
     }
 
     pub(super) async fn begin(&self) -> Result<Connection, DatabaseError> {
@@ -62,60 +57,19 @@ impl Pool {
     }
 }
 
-/// How to connect.
-#[derive(Clone)]
-pub(super) struct Server {
-    config: Arc<Config>,
-    tls: Tls,
-}
-
-impl Server {
-    pub(super) fn new(url: &str) -> Result<Self, DatabaseError> {
-        let Url { mut config, verification, root_certificates } = Url::parse(url)?;
-        config.connect_timeout(ACQUIRE_TIMEOUT).tcp_user_timeout(ACQUIRE_TIMEOUT);
-        config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE);
-        if config.get_application_name().is_none() {
-            config.application_name("ctx-key-server");
-        }
-        Ok(Self { config: Arc::new(config), tls: Tls::new(verification, root_certificates.as_deref())? })
-    }
-}
-
-impl managed::Manager for Server {
-    type Type = Client;
-    type Error = DatabaseError;
-
-    async fn create(&self) -> Result<Client, DatabaseError> {
-        let connecting = timeout(ACQUIRE_TIMEOUT, self.config.connect(self.tls.clone()));
-        let (client, connection) =
-            connecting.await.map_err(|_| no_answer())?.map_err(|error| from_connecting(&error))?;
-        tokio::spawn(connection);
-        Ok(Client { inner: client, server: self.clone() })
-    }
-
-    /// Tests nothing over the network: that would be a round trip for each use.
-    async fn recycle(&self, client: &mut Client, _: &Metrics) -> RecycleResult<DatabaseError> {
-        let is_open = !client.inner.is_closed();
-        is_open.then_some(()).ok_or(RecycleError::message("the connection was closed"))
-    }
-}
-
-/// An open connection, and what it takes to cancel a statement of it.
-pub(super) struct Client {
-    inner: tokio_postgres::Client,
-    server: Server,
-}
-
-impl Client {
-    /// Asks the server to end the running statement, and closes the connection. Not before: a pooler would not know any
-    /// more which statement is meant.
-    fn cancel(self) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            let Server { config, tls } = &self.server;
-            let _ = timeout(ACQUIRE_TIMEOUT, cancel(self.inner.cancel_token(), config, tls)).await;
-        });
-    }
+/// Asks the server to end the running statement, and closes the connection when it has ended. Not before: a pooler would
+/// not know any more which statement is meant.
+fn end_statement(client: Object, config: Arc<Config>) {
+    let client = Object::take(client);
+    let Ok(runtime) = Handle::try_current() else { return };
+    runtime.spawn(async move {
+        let end = async {
+            cancel(client.cancel_token(), &config).await;
+            // answers come in the order of their statements
+            client.simple_query("").await
+        };
+        let _ = timeout(ACQUIRE_TIMEOUT, end).await;
+    });
 }
 
 /// What a connection is at.
@@ -131,7 +85,8 @@ enum State {
 
 /// A connection of the pool.
 pub(super) struct Connection {
-    client: Option<Object<Server>>,
+    client: Option<Object>,
+    config: Arc<Config>,
     state: State,
 }
 
@@ -141,17 +96,17 @@ impl Drop for Connection {
         let Some(client) = self.client.take() else { return };
         match self.state {
             State::Idle => drop(client),
-            State::InTransaction => roll_back(client),
-            State::Running => Object::take(client).cancel(),
+            State::InTransaction => roll_back(client, self.config.clone()),
+            State::Running => end_statement(client, self.config.clone()),
             State::Committing => drop(Object::take(client)),
         }
     }
 }
 
-fn roll_back(client: Object<Server>) {
+fn roll_back(client: Object, config: Arc<Config>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
-        let mut connection = Connection { client: Some(client), state: State::Idle };
+        let mut connection = Connection { client: Some(client), config, state: State::Idle };
         if connection.execute_batch("ROLLBACK").await.is_err() {
             connection.state = State::Running;
         }
@@ -187,8 +142,8 @@ impl Connection {
     }
 
     fn parts(&mut self) -> Result<(&tokio_postgres::Client, &mut State), DatabaseError> {
-        let client = self.client.as_ref().ok_or(DatabaseError::Busy)?;
-        Ok((&client.inner, &mut self.state))
+        let client: &tokio_postgres::Client = self.client.as_ref().ok_or(DatabaseError::Busy)?;
+        Ok((client, &mut self.state))
     }
 }
 
@@ -205,25 +160,6 @@ async fn run<T>(
     let answer = timeout(STATEMENT_TIMEOUT, statement).await.map_err(|_| DatabaseError::Busy)?;
     *state = before;
     answer.map_err(|error| from_statement(&error))
-}
-
-/// Opens a connection of its own, with the notifications that arrive on it.
-pub async fn connect_notified(
-    url: &str,
-) -> Result<(tokio_postgres::Client, UnboundedReceiver<Notification>), DatabaseError> {
-    let Server { config, tls } = Server::new(url)?;
-    let connecting = timeout(ACQUIRE_TIMEOUT, config.connect(tls));
-    let (client, mut connection) =
-        connecting.await.map_err(|_| no_answer())?.map_err(|error| from_connecting(&error))?;
-    let (sender, receiver) = unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(notification) = message {
-                let _ = sender.send(notification);
-            }
-        }
-    });
-    Ok((client, receiver))
 }
 
 fn unavailable(text: impl Into<String>) -> DatabaseError {
