@@ -52,7 +52,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "coverage", about: "every line of the library runs in its tests", run: coverage::run },
     Step { name: "builds", about: "examples and benchmarks build", run: library::builds },
     Step { name: "quickstart", about: "README's first command in a fresh clone", run: library::quickstart },
-    Step { name: "fuzz", about: "every seed, and five seconds for each target", run: fuzz::replay },
+    Step { name: "fuzz", about: "every seed, and a quarter of a minute for each target", run: fuzz::replay },
     Step { name: "rules", about: "detector rules in the real scanners", run: rules },
     Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
     Step {
@@ -60,11 +60,10 @@ pub const STEPS: &[Step] = &[
         about: "the throw-away PostgreSQL and PgBouncer are as tests need them",
         run: postgres::check,
     },
-    Step { name: "server on PostgreSQL", about: "the server's tests on PostgreSQL", run: server_on_postgres },
     Step {
-        name: "verifier on PostgreSQL",
-        about: "the verifier's source, directly and through PgBouncer",
-        run: verifier_on_postgres,
+        name: "server on PostgreSQL",
+        about: "the tests of the server and the verifier on PostgreSQL, directly and through PgBouncer",
+        run: server_on_postgres,
     },
     Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
     Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
@@ -96,15 +95,9 @@ fn rules(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "rules/check").run()?)
 }
 
-fn verifier_on_postgres(sh: &Shell) -> Result<()> {
-    postgres::with(sh, |_| {
-        let tests =
-            || cmd!(sh, "cargo test --locked -p ctx-key-verifier --features postgres --test postgres");
-        tests().env_remove("CTX_KEY_TEST_PGBOUNCER").run()?;
-        Ok(tests().run()?)
-    })
-}
-
 fn server_on_postgres(sh: &Shell) -> Result<()> {
-    postgres::with(sh, |_| Ok(cmd!(sh, "cargo test --locked -p ctx-key-server").run()?))
+    let test =
+        || Ok(cmd!(sh, "cargo test --locked -p ctx-key-server -p ctx-key-verifier --all-features").run()?);
+    postgres::with_direct(sh, |_| test())?;
+    postgres::with(sh, |_| test())
 }

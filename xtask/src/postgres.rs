@@ -87,6 +87,11 @@ pub fn with<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> Result<
     with_settings(sh, Settings { pooled: true, durable: false }, action)
 }
 
+/// Calls `action` while PostgreSQL runs, without a pooler.
+pub fn with_direct<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> Result<T> {
+    with_settings(sh, Settings { pooled: false, durable: false }, action)
+}
+
 /// Calls `action` while a PostgreSQL runs that waits for the disk, as a measurement needs it.
 pub fn with_durable<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> Result<T> {
     with_settings(sh, Settings { pooled: false, durable: true }, action)

@@ -2,17 +2,17 @@
 //! difference. For `cargo xtask load`.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use ctx_key_server::connections::serve;
 use ctx_key_server::database::{Database, Location};
+use ctx_key_server::key_source::KeySource;
 use ctx_key_server::metrics::Metrics;
 use ctx_key_server::routes::{in_json, surround};
 use ctx_key_server::sign_in_limit::SignInLimit;
 use ctx_key_server::state::Shared;
-use ctx_key_server::verifier::Verifier;
+use ctx_key_verifier::sqlite::{Options, SqliteSource};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -24,11 +24,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).ok_or("usage: unguarded ADDRESS:PORT")?;
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).init();
-    let (database, metrics) = (Database::open(Location::Sqlite("never-opened".into())), Metrics::new());
+    // what the guarded server does in the background too
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("keys.sqlite");
+    let options = Options { create: true, ..Options::default() };
+    let verifier = KeySource::Sqlite(SqliteSource::open(&path, options).await?).verifier();
     let shared = Shared {
-        verifier: Arc::new(Verifier::new(database.clone(), metrics.clone())),
-        database,
-        metrics,
+        database: Database::open(Location::Sqlite(path))?,
+        metrics: Metrics::new(verifier.clone()),
+        verifier,
         sign_ins: SignInLimit::default(),
         is_secure: false,
         is_behind_proxy: false,

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::seconds;
 use crate::credential::{self, Kind};
-use crate::database::{Connection, Database, DatabaseError, Row};
+use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 use crate::key_store::{self, KeyError};
 
 /// The shortest password that is taken, in characters; NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor.
@@ -58,8 +58,8 @@ impl From<DatabaseError> for SetUpError {
 }
 
 /// Whether nobody can sign in yet.
-pub fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
-    Ok(connection.query_one("SELECT id FROM accounts LIMIT 1", &[])?.is_none())
+pub async fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
+    Ok(connection.query_opt("SELECT id FROM accounts LIMIT 1", &[]).await?.is_none())
 }
 
 /// Makes the account that a set-up link is for, with its company and a first project.
@@ -71,64 +71,70 @@ pub async fn set_up(
     company: String,
 ) -> Result<Account, SetUpError> {
     // a stranger without a link doesn't get a password hashed, which takes long
-    let text = link.clone();
-    let known = database
-        .read(move |connection| credential::find(connection, Kind::SetUp, &text, UnixTime::now()))
-        .await?;
+    let mut connection = database.acquire().await?;
+    let known = credential::find(&mut connection, Kind::SetUp, &link, UnixTime::now()).await?;
     known.ok_or(SetUpError::Link)?;
+    drop(connection);
     let password = hash(password).await;
     let email = normalized(&email);
-    database
-        .write(move |connection| {
-            let now = UnixTime::now();
-            credential::take(connection, Kind::SetUp, &link, now)?.ok_or(SetUpError::Link)?;
-            let account = Account {
-                id: new_id("acc"),
-                email,
-                company: Company { id: new_id("org"), slug: slug(&company), name: company },
-            };
-            insert(connection, &account, password, now)?;
-            first_project(connection, &account)?;
-            Ok(account)
-        })
-        .await
+    let mut transaction = database.begin().await?;
+    let now = UnixTime::now();
+    credential::take(&mut transaction, Kind::SetUp, &link, now).await?.ok_or(SetUpError::Link)?;
+    let account = Account {
+        id: new_id("acc"),
+        email,
+        company: Company { id: new_id("org"), slug: slug(&company), name: company },
+    };
+    insert(&mut transaction, &account, password, now).await?;
+    first_project(&mut transaction, &account).await?;
+    transaction.commit().await?;
+    Ok(account)
 }
 
-fn insert(
-    connection: &mut Connection,
+async fn insert(
+    transaction: &mut Transaction,
     account: &Account,
     password: String,
     now: UnixTime,
 ) -> Result<(), SetUpError> {
     let now = seconds(now);
-    let inserted = connection.execute(
+    let inserted = transaction.execute(
         "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         &[(&account.id).into(), (&account.email).into(), password.into(), now.into()],
-    )?;
+    ).await?;
     if inserted == 0 {
         return Err(SetUpError::Email);
     }
     let company = &account.company;
-    connection.execute(
-        "INSERT INTO companies (id, account, name, slug, created_at) VALUES ($1, $2, $3, $4, $5)",
-        &[
-            (&company.id).into(),
-            (&account.id).into(),
-            (&company.name).into(),
-            (&company.slug).into(),
-            now.into(),
-        ],
-    )?;
+    transaction
+        .execute(
+            "INSERT INTO companies (id, account, name, slug, created_at) VALUES ($1, $2, $3, $4, $5)",
+            &[
+                (&company.id).into(),
+                (&account.id).into(),
+                (&company.name).into(),
+                (&company.slug).into(),
+                now.into(),
+            ],
+        )
+        .await?;
     Ok(())
 }
 
-fn first_project(connection: &mut Connection, account: &Account) -> Result<(), DatabaseError> {
-    match key_store::create_project(connection, &account.company.id, &account.email, FIRST_PROJECT) {
+async fn first_project(transaction: &mut Transaction, account: &Account) -> Result<(), DatabaseError> {
+    match key_store::create_project(transaction, &account.company.id, &account.email, FIRST_PROJECT).await {
         Ok(_) => Ok(()),
         Err(KeyError::Database(error)) => Err(error),
         // a new company has no project of this name
-        Err(_) => Err(DatabaseError::unexpected()),
+        Err(_) => Err(DatabaseError::Unexpected("a new company has a project".into())),
     }
+}
+
+macro_rules! select {
+    () => {
+        "SELECT a.id, a.email, a.password, c.id AS company, c.name, c.slug FROM accounts a \
+         JOIN companies c ON c.account = a.id"
+    };
 }
 
 /// The account with this address and password. An unknown address takes as long as a wrong password.
@@ -139,17 +145,10 @@ pub async fn sign_in(
 ) -> Result<Option<Account>, DatabaseError> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
     let email = normalized(email);
-    let found = database
-        .read(move |connection| {
-            connection.query_one(
-                "SELECT a.id, a.email, c.id, c.name, c.slug, a.password FROM accounts a \
-                 JOIN companies c ON c.account = a.id WHERE a.email = $1",
-                &[email.into()],
-            )
-        })
-        .await?;
+    let sql = concat!(select!(), " WHERE a.email = $1");
+    let found = database.acquire().await?.query_opt(sql, &[email.into()]).await?;
     let (account, stored) = match found {
-        Some(mut row) => (Some(account(&mut row)?), row.get(5)?),
+        Some(row) => (Some(account(&row)?), row.get("password")?),
         None => (None, NOBODY.clone()),
     };
     let _turn = HASHES.acquire().await;
@@ -162,29 +161,25 @@ pub async fn sign_in(
 }
 
 /// The account of a credential.
-pub fn of_credential(
+pub async fn of_credential(
     connection: &mut Connection,
     kind: Kind,
     text: &str,
 ) -> Result<Option<Account>, DatabaseError> {
-    match credential::find(connection, kind, text, UnixTime::now())? {
-        Some(Some(id)) => find(connection, &id),
+    match credential::find(connection, kind, text, UnixTime::now()).await? {
+        Some(Some(id)) => find(connection, &id).await,
         _ => Ok(None),
     }
 }
 
-pub fn find(connection: &mut Connection, id: &str) -> Result<Option<Account>, DatabaseError> {
-    let found = connection.query_one(
-        "SELECT a.id, a.email, c.id, c.name, c.slug FROM accounts a \
-         JOIN companies c ON c.account = a.id WHERE a.id = $1",
-        &[id.into()],
-    )?;
-    found.map(|mut row| account(&mut row)).transpose()
+pub async fn find(connection: &mut Connection, id: &str) -> Result<Option<Account>, DatabaseError> {
+    let sql = concat!(select!(), " WHERE a.id = $1");
+    connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }
 
-fn account(row: &mut Row) -> Result<Account, DatabaseError> {
-    let company = Company { id: row.get(2)?, name: row.get(3)?, slug: row.get(4)? };
-    Ok(Account { id: row.get(0)?, email: row.get(1)?, company })
+fn account(row: &Row) -> Result<Account, DatabaseError> {
+    let company = Company { id: row.get("company")?, name: row.get("name")?, slug: row.get("slug")? };
+    Ok(Account { id: row.get("id")?, email: row.get("email")?, company })
 }
 
 async fn hash(password: String) -> String {

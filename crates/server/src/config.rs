@@ -21,6 +21,16 @@ pub struct Config {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
+    /// The same PostgreSQL database for the verification of keys, as another user or entry of a pooler
+    #[arg(
+        long,
+        env = "CTX_KEY_VERIFIER_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "database_url"
+    )]
+    pub verifier_database_url: Option<String>,
+
     /// The URL under which people reach this server; https makes its cookies Secure
     #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,

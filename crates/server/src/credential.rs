@@ -6,7 +6,7 @@ use ctx_key::UnixTime;
 use sha2::{Digest, Sha256};
 
 use crate::clock::seconds;
-use crate::database::{Connection, DatabaseError, Value};
+use crate::database::{Connection, DatabaseError, Transaction, Value};
 
 /// What a credential is for, and how long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,65 +57,73 @@ pub fn random() -> String {
 }
 
 /// A new credential; the text is nowhere else.
-pub fn issue(
-    connection: &mut Connection,
+pub async fn issue(
+    transaction: &mut Transaction,
     kind: Kind,
     account: Option<&str>,
     now: UnixTime,
 ) -> Result<String, DatabaseError> {
     let text = random();
-    insert(connection, kind, &text, account, now)?;
+    insert(transaction, kind, &text, account, now).await?;
     Ok(text)
 }
 
 /// Notes that a form was sent. `false` if it was sent before.
-pub fn spend_form(connection: &mut Connection, text: &str, now: UnixTime) -> Result<bool, DatabaseError> {
-    insert(connection, Kind::Form, text, None, now)
+pub async fn spend_form(
+    transaction: &mut Transaction,
+    text: &str,
+    now: UnixTime,
+) -> Result<bool, DatabaseError> {
+    insert(transaction, Kind::Form, text, None, now).await
 }
 
 /// Whether the text is a new one.
-fn insert(
-    connection: &mut Connection,
+async fn insert(
+    transaction: &mut Transaction,
     kind: Kind,
     text: &str,
     account: Option<&str>,
     now: UnixTime,
 ) -> Result<bool, DatabaseError> {
     let expires_at = now.saturating_add(kind.lifetime());
-    connection.execute("DELETE FROM credentials WHERE expires_at <= $1", &[seconds(now).into()])?;
-    let inserted = connection.execute(
+    transaction.execute("DELETE FROM credentials WHERE expires_at <= $1", &[seconds(now).into()]).await?;
+    let inserted = transaction.execute(
         "INSERT INTO credentials (digest, kind, account, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         &[digest(text).into(), kind.name().into(), account.into(), seconds(expires_at).into()],
-    )?;
+    ).await?;
     Ok(inserted == 1)
 }
 
 /// The account of a credential that is known and has not expired; `None` in it for a set-up link.
-pub fn find(
+pub async fn find(
     connection: &mut Connection,
     kind: Kind,
     text: &str,
     now: UnixTime,
 ) -> Result<Option<Option<String>>, DatabaseError> {
-    let found = connection.query_one(
-        "SELECT account FROM credentials WHERE digest = $1 AND kind = $2 AND expires_at > $3",
-        &parameters(kind, text, now),
-    )?;
-    found.map(|mut row| row.get(0)).transpose()
+    let found = connection
+        .query_opt(
+            "SELECT account FROM credentials WHERE digest = $1 AND kind = $2 AND expires_at > $3",
+            &parameters(kind, text, now),
+        )
+        .await?;
+    found.map(|row| row.get("account")).transpose()
 }
 
 /// The same, and it is good no more.
-pub fn take(
-    connection: &mut Connection,
+pub async fn take(
+    transaction: &mut Transaction,
     kind: Kind,
     text: &str,
     now: UnixTime,
 ) -> Result<Option<Option<String>>, DatabaseError> {
-    let taken = connection.query_one(
-        "DELETE FROM credentials WHERE digest = $1 AND kind = $2 AND expires_at > $3 RETURNING account",
-        &parameters(kind, text, now),
-    )?;
-    taken.map(|mut row| row.get(0)).transpose()
+    let taken = transaction
+        .query_opt(
+            "DELETE FROM credentials WHERE digest = $1 AND kind = $2 AND expires_at > $3 RETURNING account",
+            &parameters(kind, text, now),
+        )
+        .await?;
+    taken.map(|row| row.get("account")).transpose()
 }
 
 fn parameters(kind: Kind, text: &str, now: UnixTime) -> [Value; 3] {

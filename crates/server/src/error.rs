@@ -7,13 +7,13 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctx_key::{Denied, Reason};
+use ctx_key_verifier::VerifyError;
 use serde_json::json;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::database::DatabaseError;
 use crate::key_store::KeyError;
 use crate::request_id;
-use crate::verifier::VerifyError;
 
 /// What the challenge calls the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
@@ -142,16 +142,27 @@ impl From<Denied> for ApiError {
 
 impl From<DatabaseError> for ApiError {
     fn from(failure: DatabaseError) -> Self {
-        error!(%failure, "the database did not do its work");
-        Self::unavailable()
+        if failure.is_temporary() {
+            warn!(%failure, "the database is not available");
+            return Self::unavailable();
+        }
+        error!(%failure, "database error");
+        Self::internal()
     }
 }
 
 impl From<VerifyError> for ApiError {
     fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Denied(denied) => denied.into(),
-            VerifyError::Database(error) => error.into(),
+        match &error {
+            VerifyError::Denied(denied) => (*denied).into(),
+            VerifyError::Source(failure) if error.status() == 503 => {
+                warn!(%failure, "keys can't be verified");
+                Self::unavailable()
+            }
+            VerifyError::Source(failure) => {
+                error!(%failure, "a key can't be verified");
+                Self::internal()
+            }
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Method, request::Parts};
-use ctx_key::{Grant, Scope, bearer};
+use ctx_key::{ApiKey, Grant, Scope, bearer};
+use ctx_key_verifier::VerifyError;
 use tracing::info;
 
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::verifier::{Owner, VerifyError};
 
 pub const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
 pub const MEMORIES_WRITE: u32 = Scope::MEMORIES_WRITE.bits();
@@ -20,11 +20,11 @@ pub const USERS_READ: u32 = Scope::USERS_READ.bits();
 pub const USERS_WRITE: u32 = Scope::USERS_WRITE.bits();
 
 /// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
-pub struct Granted<const SCOPES: u32>(pub Grant<Arc<Owner>>);
+pub struct Granted<const SCOPES: u32>(pub Grant<Arc<str>>);
 
 impl<const SCOPES: u32> Granted<SCOPES> {
     pub fn project(&self) -> &str {
-        &self.0.project().project
+        self.0.project()
     }
 }
 
@@ -38,23 +38,27 @@ impl<const SCOPES: u32> FromRequestParts<AppState> for Granted<SCOPES> {
             assert!(!scopes.is_empty());
             scopes
         };
-        admit(parts, state, required).await.map(Self)
+        admit(parts, state, async |key| state.verifier.verify(key, required).await).await.map(Self)
     }
 }
 
 /// The grant of any valid key.
-pub struct AnyKey(pub Grant<Arc<Owner>>);
+pub struct AnyKey(pub Grant<Arc<str>>);
 
 impl FromRequestParts<AppState> for AnyKey {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        admit(parts, state, Scope::empty()).await.map(Self)
+        admit(parts, state, async |key| state.verifier.verify_any(key).await).await.map(Self)
     }
 }
 
 /// Logs and counts the reason's label, and logs the key's id: neither is secret.
-async fn admit(parts: &Parts, state: &AppState, required: Scope) -> Result<Grant<Arc<Owner>>, ApiError> {
+async fn admit(
+    parts: &Parts,
+    state: &AppState,
+    verify: impl AsyncFnOnce(&ApiKey) -> Result<Grant<Arc<str>>, VerifyError>,
+) -> Result<Grant<Arc<str>>, ApiError> {
     if is_from_browser(&parts.method, &parts.headers) {
         return Err(ApiError::browser());
     }
@@ -62,14 +66,14 @@ async fn admit(parts: &Parts, state: &AppState, required: Scope) -> Result<Grant
         state.metrics.verified(Err(denied));
         info!(reason = denied.reason().as_str(), "refused");
     })?;
-    let verified = state.verifier.verify(&key, required).await;
+    let verified = verify(&key).await;
     match &verified {
         Ok(_) => state.metrics.verified(Ok(())),
         Err(VerifyError::Denied(denied)) => {
             state.metrics.verified(Err(denied));
             info!(reason = denied.reason().as_str(), key = %key.id(), "refused");
         }
-        Err(VerifyError::Database(_)) => state.metrics.not_verified(),
+        Err(VerifyError::Source(_)) => state.metrics.not_verified(),
     }
     Ok(verified?)
 }

@@ -6,7 +6,7 @@ use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, KeyState, Scope, UnixTime};
 
 use crate::account::new_id;
 use crate::clock::seconds;
-use crate::database::{Connection, DatabaseError, Row, Value};
+use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
 
 /// The longest name of a key or project, in characters.
 pub const LONGEST_NAME: usize = 100;
@@ -79,14 +79,14 @@ impl From<DatabaseError> for KeyError {
 }
 
 /// Makes a key, and gives it away once.
-pub fn create(
-    connection: &mut Connection,
+pub async fn create(
+    transaction: &mut Transaction,
     company: &str,
     actor: &str,
     new: &NewKey,
 ) -> Result<(ApiKey, ListedKey), KeyError> {
-    let project = project(connection, company, &new.project)?;
-    limit(connection, company)?;
+    let project = project(transaction, company, &new.project).await?;
+    limit(transaction, company).await?;
     let key = ApiKey::generate();
     let mut record = KeyRecord::new(&key, project.id, new.scopes);
     record.expires_at = new.expires_at;
@@ -99,17 +99,17 @@ pub fn create(
         updated_at: now,
         last_used_at: None,
     };
-    insert(connection, &listed, new.form.as_deref())?;
+    insert(transaction, &listed, new.form.as_deref()).await?;
     let detail = format!("{}; {}", new.name, new.scopes);
-    log(connection, company, actor, "created", Some(listed.record.id), &detail)?;
+    log(transaction, company, actor, "created", Some(listed.record.id), &detail).await?;
     Ok((key, listed))
 }
 
 /// Never an upsert: an id that is taken, one in 10²¹, is an error.
-fn insert(connection: &mut Connection, key: &ListedKey, form: Option<&str>) -> Result<(), KeyError> {
+async fn insert(transaction: &mut Transaction, key: &ListedKey, form: Option<&str>) -> Result<(), KeyError> {
     let record = &key.record;
-    connection.changes(record.id);
-    let inserted = connection.execute(
+    transaction.announce(record.id.as_str());
+    let inserted = transaction.execute(
         "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at, name, \
          created_at, updated_at, form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (form) DO NOTHING",
         &[
@@ -126,13 +126,13 @@ fn insert(connection: &mut Connection, key: &ListedKey, form: Option<&str>) -> R
             key.updated_at.into(),
             form.into(),
         ],
-    )?;
+    ).await?;
     if inserted == 0 { Err(KeyError::FormUsed) } else { Ok(()) }
 }
 
 /// Creates the successor of a key. The key itself stays valid for `overlap` seconds.
-pub fn rotate(
-    connection: &mut Connection,
+pub async fn rotate(
+    transaction: &mut Transaction,
     company: &str,
     actor: &str,
     id: KeyId,
@@ -140,72 +140,83 @@ pub fn rotate(
     form: &str,
 ) -> Result<(ApiKey, ListedKey), KeyError> {
     let now = UnixTime::now();
-    if form_is_used(connection, form)? {
+    if form_is_used(transaction, form).await? {
         return Err(KeyError::FormUsed);
     }
-    let mut old = find_for_change(connection, company, id)?;
-    limit(connection, company)?;
+    let mut old = find_for_change(transaction, company, id).await?;
+    limit(transaction, company).await?;
     let key = ApiKey::generate();
     let record = old.record.rotate(&key, now, overlap).map_err(|_| KeyError::NotActive)?;
-    store_validity(connection, &old, now)?;
+    store_validity(transaction, &old, now).await?;
     let new =
         ListedKey { record, created_at: seconds(now), updated_at: seconds(now), last_used_at: None, ..old };
-    insert(connection, &new, Some(form))?;
+    insert(transaction, &new, Some(form)).await?;
     let detail = format!("by {}, overlap {overlap} s", new.record.id);
-    log(connection, company, actor, "rotated", Some(id), &detail)?;
+    log(transaction, company, actor, "rotated", Some(id), &detail).await?;
     Ok((key, new))
 }
 
-fn form_is_used(connection: &mut Connection, form: &str) -> Result<bool, DatabaseError> {
-    Ok(connection.query_one("SELECT id FROM api_keys WHERE form = $1", &[form.into()])?.is_some())
+async fn form_is_used(connection: &mut Connection, form: &str) -> Result<bool, DatabaseError> {
+    Ok(connection.query_opt("SELECT id FROM api_keys WHERE form = $1", &[form.into()]).await?.is_some())
 }
 
 /// Revokes a key from now on; once is enough.
-pub fn revoke(
-    connection: &mut Connection,
+pub async fn revoke(
+    transaction: &mut Transaction,
     company: &str,
     actor: &str,
     id: KeyId,
 ) -> Result<ListedKey, KeyError> {
     let now = UnixTime::now();
-    let mut key = find_for_change(connection, company, id)?;
+    let mut key = find_for_change(transaction, company, id).await?;
     if key.record.revoked_at.is_none_or(|at| at > now) {
         key.record.revoke(now);
         key.updated_at = seconds(now);
-        store_validity(connection, &key, now)?;
-        log(connection, company, actor, "revoked", Some(id), &key.name)?;
+        store_validity(transaction, &key, now).await?;
+        log(transaction, company, actor, "revoked", Some(id), &key.name).await?;
     }
     Ok(key)
 }
 
-fn store_validity(connection: &mut Connection, key: &ListedKey, now: UnixTime) -> Result<(), DatabaseError> {
+async fn store_validity(
+    transaction: &mut Transaction,
+    key: &ListedKey,
+    now: UnixTime,
+) -> Result<(), DatabaseError> {
     let record = &key.record;
-    connection.changes(record.id);
-    connection.execute(
-        "UPDATE api_keys SET retires_at = $2, revoked_at = $3, updated_at = $4 WHERE id = $1",
-        &[
-            record.id.as_str().into(),
-            record.retires_at.map(seconds).into(),
-            record.revoked_at.map(seconds).into(),
-            seconds(now).into(),
-        ],
-    )?;
+    transaction.announce(record.id.as_str());
+    transaction
+        .execute(
+            "UPDATE api_keys SET retires_at = $2, revoked_at = $3, updated_at = $4 WHERE id = $1",
+            &[
+                record.id.as_str().into(),
+                record.retires_at.map(seconds).into(),
+                record.revoked_at.map(seconds).into(),
+                seconds(now).into(),
+            ],
+        )
+        .await?;
     Ok(())
 }
 
 /// Removes a key with all that is known of it, but what the audit log says.
-pub fn delete(connection: &mut Connection, company: &str, actor: &str, id: KeyId) -> Result<(), KeyError> {
-    let key = find_for_change(connection, company, id)?;
-    connection.changes(id);
-    connection.execute("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()])?;
-    Ok(log(connection, company, actor, "deleted", Some(id), &key.name)?)
+pub async fn delete(
+    transaction: &mut Transaction,
+    company: &str,
+    actor: &str,
+    id: KeyId,
+) -> Result<(), KeyError> {
+    let key = find_for_change(transaction, company, id).await?;
+    transaction.announce(id.as_str());
+    transaction.execute("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()]).await?;
+    Ok(log(transaction, company, actor, "deleted", Some(id), &key.name).await?)
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.retires_at, \
-             k.revoked_at, p.name, k.name, k.created_at, k.updated_at, k.last_used_at \
+             k.revoked_at, p.name AS project_name, k.name, k.created_at, k.updated_at, k.last_used_at \
              FROM api_keys k JOIN projects p ON p.id = k.project ",
             $rest
         )
@@ -213,132 +224,122 @@ macro_rules! select {
 }
 
 /// All keys of a company, the newest first.
-pub fn list(connection: &mut Connection, company: &str) -> Result<Vec<ListedKey>, DatabaseError> {
+pub async fn list(connection: &mut Connection, company: &str) -> Result<Vec<ListedKey>, DatabaseError> {
     let sql = select!("WHERE p.company = $1 ORDER BY k.created_at DESC, k.id");
-    connection.query(sql, &[company.into()])?.into_iter().map(listed).collect()
+    connection.query(sql, &[company.into()]).await?.into_iter().map(listed).collect()
 }
 
 /// A company's key.
-pub fn find(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, KeyError> {
+pub async fn find(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, KeyError> {
     let sql = select!("WHERE p.company = $1 AND k.id = $2");
-    let row = connection.query_one(sql, &[company.into(), id.as_str().into()])?;
+    let row = connection.query_opt(sql, &[company.into(), id.as_str().into()]).await?;
     Ok(listed(row.ok_or(KeyError::NotFound)?)?)
 }
 
 /// A company's key that a form made.
-pub fn find_by_form(
+pub async fn find_by_form(
     connection: &mut Connection,
     company: &str,
     form: &str,
 ) -> Result<Option<ListedKey>, DatabaseError> {
     let sql = select!("WHERE p.company = $1 AND k.form = $2");
-    connection.query_one(sql, &[company.into(), form.into()])?.map(listed).transpose()
+    connection.query_opt(sql, &[company.into(), form.into()]).await?.map(listed).transpose()
 }
 
 /// The same as [`find`], and nobody else changes it until the end of the transaction.
-fn find_for_change(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, KeyError> {
-    if connection.is_postgres() {
-        connection.query("SELECT id FROM api_keys WHERE id = $1 FOR UPDATE", &[id.as_str().into()])?;
+async fn find_for_change(
+    transaction: &mut Transaction,
+    company: &str,
+    id: KeyId,
+) -> Result<ListedKey, KeyError> {
+    if transaction.is_postgres() {
+        transaction.query("SELECT id FROM api_keys WHERE id = $1 FOR UPDATE", &[id.as_str().into()]).await?;
     }
-    find(connection, company, id)
+    find(transaction, company, id).await
 }
 
-fn listed(mut row: Row) -> Result<ListedKey, DatabaseError> {
+fn listed(row: Row) -> Result<ListedKey, DatabaseError> {
     Ok(ListedKey {
-        record: record(&mut row)?,
-        project_name: row.get(8)?,
-        name: row.get(9)?,
-        created_at: row.get(10)?,
-        updated_at: row.get(11)?,
-        last_used_at: row.get(12)?,
+        record: record(&row)?,
+        project_name: row.get("project_name")?,
+        name: row.get("name")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        last_used_at: row.get("last_used_at")?,
     })
 }
 
-/// The record of a key, whoever's it is, and the company: for whoever presents the key.
-pub fn lookup(
-    connection: &mut Connection,
-    id: KeyId,
-) -> Result<Option<(KeyRecord<String>, String)>, DatabaseError> {
-    let found = connection.query_one(
-        "SELECT k.id, k.digest, k.project, k.scopes, k.not_before, k.expires_at, k.retires_at, \
-         k.revoked_at, p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1",
-        &[id.as_str().into()],
-    )?;
-    found.map(|mut row| Ok((record(&mut row)?, row.get(8)?))).transpose()
+/// Returns the company that owns a key, for whoever presents the key.
+pub async fn company(connection: &mut Connection, id: KeyId) -> Result<String, KeyError> {
+    let sql = "SELECT p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1";
+    let row = connection.query_opt(sql, &[id.as_str().into()]).await?.ok_or(KeyError::NotFound)?;
+    Ok(row.get("company")?)
 }
 
-/// The columns that every select above begins with.
-fn record(row: &mut Row) -> Result<KeyRecord<String>, DatabaseError> {
-    let id: String = row.get(0)?;
-    let digest: Vec<u8> = row.get(1)?;
-    let bits = u32::try_from(row.get::<i64>(3)?).map_err(|_| DatabaseError::unexpected())?;
+/// Reads the columns of a record.
+fn record(row: &Row) -> Result<KeyRecord<String>, DatabaseError> {
+    let id: String = row.get("id")?;
+    let digest: Vec<u8> = row.get("digest")?;
+    let scopes: i64 = row.get("scopes")?;
+    // a bit that this version doesn't know is an error of the service
+    let scopes = u32::try_from(scopes).ok().and_then(Scope::from_bits);
     let mut record = KeyRecord::from_parts(
-        id.parse().map_err(|_| DatabaseError::unexpected())?,
-        KeyDigest::try_from(&digest[..]).map_err(|_| DatabaseError::unexpected())?,
-        row.get(2)?,
-        // a bit that this version doesn't know is an error of the service
-        Scope::from_bits(bits).ok_or_else(DatabaseError::unexpected)?,
+        id.parse().map_err(|_| DatabaseError::Corrupt("id"))?,
+        KeyDigest::try_from(&digest[..]).map_err(|_| DatabaseError::Corrupt("digest"))?,
+        row.get("project")?,
+        scopes.ok_or(DatabaseError::Corrupt("scopes"))?,
     );
-    (record.not_before, record.expires_at) = (time(row, 4)?, time(row, 5)?);
-    (record.retires_at, record.revoked_at) = (time(row, 6)?, time(row, 7)?);
+    record.not_before = time(row, "not_before")?;
+    record.expires_at = time(row, "expires_at")?;
+    record.retires_at = time(row, "retires_at")?;
+    record.revoked_at = time(row, "revoked_at")?;
     Ok(record)
 }
 
 /// Reads a time. A negative one is an error: read as absent, it would make a key that never ends.
-fn time(row: &mut Row, column: usize) -> Result<Option<UnixTime>, DatabaseError> {
+fn time(row: &Row, column: &'static str) -> Result<Option<UnixTime>, DatabaseError> {
     let seconds = row.get::<Option<i64>>(column)?.map(u64::try_from).transpose();
-    Ok(seconds.map_err(|_| DatabaseError::unexpected())?.map(UnixTime::from_secs))
+    Ok(seconds.map_err(|_| DatabaseError::Corrupt(column))?.map(UnixTime::from_secs))
 }
 
-/// Notes when keys were last used.
-pub fn store_uses(connection: &mut Connection, uses: &[(KeyId, UnixTime)]) -> Result<(), DatabaseError> {
-    for (id, at) in uses {
-        connection.execute(
-            "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
-            &[id.as_str().into(), seconds(*at).into()],
-        )?;
-    }
-    Ok(())
-}
-
-fn limit(connection: &mut Connection, company: &str) -> Result<(), KeyError> {
+async fn limit(connection: &mut Connection, company: &str) -> Result<(), KeyError> {
     let row = connection.query_one(
-        "SELECT count(*) FROM api_keys k JOIN projects p ON p.id = k.project WHERE p.company = $1",
+        "SELECT count(*) AS keys FROM api_keys k JOIN projects p ON p.id = k.project WHERE p.company = $1",
         &[company.into()],
-    )?;
-    let keys: i64 = row.ok_or_else(DatabaseError::unexpected)?.get(0)?;
+    ).await?;
+    let keys: i64 = row.get("keys")?;
     if keys < MOST_KEYS { Ok(()) } else { Err(KeyError::TooMany) }
 }
 
 /// The projects of a company, by name.
-pub fn projects(connection: &mut Connection, company: &str) -> Result<Vec<Project>, DatabaseError> {
+pub async fn projects(connection: &mut Connection, company: &str) -> Result<Vec<Project>, DatabaseError> {
     let sql = "SELECT id, name FROM projects WHERE company = $1 ORDER BY name";
-    let rows = connection.query(sql, &[company.into()])?;
-    rows.into_iter().map(|mut row| Ok(Project { id: row.get(0)?, name: row.get(1)? })).collect()
+    let rows = connection.query(sql, &[company.into()]).await?;
+    rows.into_iter().map(|row| Ok(Project { id: row.get("id")?, name: row.get("name")? })).collect()
 }
 
-fn project(connection: &mut Connection, company: &str, id: &str) -> Result<Project, KeyError> {
+async fn project(connection: &mut Connection, company: &str, id: &str) -> Result<Project, KeyError> {
     let sql = "SELECT id, name FROM projects WHERE company = $1 AND id = $2";
-    let mut row = connection.query_one(sql, &[company.into(), id.into()])?.ok_or(KeyError::NotFound)?;
-    Ok(Project { id: row.get(0)?, name: row.get(1)? })
+    let row = connection.query_opt(sql, &[company.into(), id.into()]).await?.ok_or(KeyError::NotFound)?;
+    Ok(Project { id: row.get("id")?, name: row.get("name")? })
 }
 
 /// Makes a project.
-pub fn create_project(
-    connection: &mut Connection,
+pub async fn create_project(
+    transaction: &mut Transaction,
     company: &str,
     actor: &str,
     name: &str,
 ) -> Result<Project, KeyError> {
     let project = Project { id: new_id("proj"), name: name.to_owned() };
-    let inserted = connection.execute(
+    let inserted = transaction.execute(
         "INSERT INTO projects (id, company, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         &[(&project.id).into(), company.into(), name.into(), seconds(UnixTime::now()).into()],
-    )?;
+    ).await?;
     if inserted == 0 {
         return Err(KeyError::NameTaken);
     }
-    log(connection, company, actor, "created project", None, name)?;
+    log(transaction, company, actor, "created project", None, name).await?;
     Ok(project)
 }
 
@@ -352,8 +353,8 @@ pub struct LogLine {
     pub detail: String,
 }
 
-fn log(
-    connection: &mut Connection,
+async fn log(
+    transaction: &mut Transaction,
     company: &str,
     actor: &str,
     action: &str,
@@ -361,25 +362,34 @@ fn log(
     detail: &str,
 ) -> Result<(), DatabaseError> {
     let key: Value = key.map(|id| id.as_str().to_owned()).into();
-    connection.execute(
-        "INSERT INTO audit_log (at, company, actor, action, key, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-        &[seconds(UnixTime::now()).into(), company.into(), actor.into(), action.into(), key, detail.into()],
-    )?;
+    transaction
+        .execute(
+            "INSERT INTO audit_log (at, company, actor, action, key, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+            &[
+                seconds(UnixTime::now()).into(),
+                company.into(),
+                actor.into(),
+                action.into(),
+                key,
+                detail.into(),
+            ],
+        )
+        .await?;
     Ok(())
 }
 
 /// The last lines of a company's audit log, the newest first.
-pub fn audit_log(connection: &mut Connection, company: &str) -> Result<Vec<LogLine>, DatabaseError> {
+pub async fn audit_log(connection: &mut Connection, company: &str) -> Result<Vec<LogLine>, DatabaseError> {
     let sql =
         "SELECT at, actor, action, key, detail FROM audit_log WHERE company = $1 ORDER BY seq DESC LIMIT 200";
-    let rows = connection.query(sql, &[company.into()])?;
-    let line = |mut row: Row| {
+    let rows = connection.query(sql, &[company.into()]).await?;
+    let line = |row: Row| {
         Ok(LogLine {
-            at: row.get(0)?,
-            actor: row.get(1)?,
-            action: row.get(2)?,
-            key: row.get(3)?,
-            detail: row.get(4)?,
+            at: row.get("at")?,
+            actor: row.get("actor")?,
+            action: row.get("action")?,
+            key: row.get("key")?,
+            detail: row.get("detail")?,
         })
     };
     rows.into_iter().map(line).collect()

@@ -1,5 +1,5 @@
-//! A reference server for MemoryKit API keys. What is to be copied from is how it uses [`ctx_key`]: [`granted`] and
-//! [`verifier`] on each request, [`key_store`] for the life of a key.
+//! A reference server for MemoryKit API keys. What is to be copied from is how it uses [`ctx_key`] and
+//! [`ctx_key_verifier`]: [`granted`] on each request, [`key_source`] for the records, [`key_store`] for the life of a key.
 
 pub mod account;
 pub mod api;
@@ -12,8 +12,8 @@ pub mod database;
 pub mod error;
 pub mod extract;
 pub mod granted;
+pub mod key_source;
 pub mod key_store;
-pub mod listener;
 pub mod management;
 pub mod metrics;
 pub mod migration;
@@ -22,4 +22,3 @@ pub mod routes;
 pub mod server;
 pub mod sign_in_limit;
 pub mod state;
-pub mod verifier;

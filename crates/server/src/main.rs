@@ -32,13 +32,14 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     }
     log(config.log_json);
     let server = Server::bind(config).await?;
+    // before the first line is printed: whoever reads it may end the server at once
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut out = io::stdout();
     writeln!(out, "{}", server.public_url())?;
     if let Some(link) = server.set_up_link().await? {
         writeln!(out, "Nobody can sign in yet. Make the first account within 24 hours, once:\n{link}")?;
     }
     out.flush()?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::account::{self, Account};
 use crate::clock::{iso_seconds, seconds};
 use crate::credential::{self, Kind};
-use crate::database::{Connection, DatabaseError};
+use crate::database::{DatabaseError, Transaction};
 use crate::error::ApiError;
 use crate::extract::{ClientAddress, Json, Segment};
 use crate::key_store::{self, LONGEST_NAME, ListedKey, NewKey};
@@ -51,10 +51,8 @@ impl FromRequestParts<AppState> for SignedIn {
                 "an API key does not open this path: it takes an access token",
             ));
         }
-        let found = state
-            .database
-            .read(move |connection| account::of_credential(connection, Kind::Access, &token))
-            .await?;
+        let mut connection = state.database.acquire().await?;
+        let found = account::of_credential(&mut connection, Kind::Access, &token).await?;
         found.map(Self).ok_or(ApiError::unauthenticated("the access token is unknown or has expired"))
     }
 }
@@ -85,8 +83,9 @@ async fn log_in(
     state.sign_ins.check(&body.email, address).map_err(ApiError::too_many)?;
     let account = account::sign_in(&state.database, &body.email, body.password).await?;
     let account = account.ok_or(ApiError::unauthenticated("the e-mail address or the password is wrong"))?;
-    let id = account.id.clone();
-    let mut tokens = state.database.write(move |connection| issue(connection, &id)).await?;
+    let mut transaction = state.database.begin().await?;
+    let mut tokens = issue(&mut transaction, &account.id).await?;
+    transaction.commit().await?;
     let company = account.company;
     tokens["companies"] =
         json!([{ "id": company.id, "name": company.name, "slug": company.slug, "role": "owner" }]);
@@ -102,21 +101,21 @@ async fn refresh(
     State(state): State<AppState>,
     Json(body): Json<Refresh>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let tokens = state.database.write(move |connection| {
-        match credential::take(connection, Kind::Refresh, &body.refresh_token, UnixTime::now())? {
-            Some(Some(account)) => issue(connection, &account).map(Some),
-            _ => Ok::<_, DatabaseError>(None),
-        }
-    });
+    let mut transaction = state.database.begin().await?;
+    let taken =
+        credential::take(&mut transaction, Kind::Refresh, &body.refresh_token, UnixTime::now()).await?;
     let refused = "the refresh token is unknown, was used or has expired: log in again";
-    Ok(axum::Json(tokens.await?.ok_or(ApiError::unauthenticated(refused))?))
+    let account = taken.flatten().ok_or(ApiError::unauthenticated(refused))?;
+    let tokens = issue(&mut transaction, &account).await?;
+    transaction.commit().await?;
+    Ok(axum::Json(tokens))
 }
 
 /// An access token, and a refresh token for the next one.
-fn issue(connection: &mut Connection, account: &str) -> Result<Value, DatabaseError> {
+async fn issue(transaction: &mut Transaction, account: &str) -> Result<Value, DatabaseError> {
     let now = UnixTime::now();
-    let access = credential::issue(connection, Kind::Access, Some(account), now)?;
-    let refresh = credential::issue(connection, Kind::Refresh, Some(account), now)?;
+    let access = credential::issue(transaction, Kind::Access, Some(account), now).await?;
+    let refresh = credential::issue(transaction, Kind::Refresh, Some(account), now).await?;
     Ok(json!({
         "access_token": access,
         "refresh_token": refresh,
@@ -132,9 +131,9 @@ async fn list(
 ) -> Result<axum::Json<Value>, ApiError> {
     signed_in.own(&company)?;
     let company = signed_in.0.company.id;
-    let id = company.clone();
-    let keys = state.database.read(move |connection| key_store::list(connection, &company)).await?;
-    Ok(axum::Json(keys.iter().map(|key| shown(key, &id)).collect()))
+    let mut connection = state.database.acquire().await?;
+    let keys = key_store::list(&mut connection, &company).await?;
+    Ok(axum::Json(keys.iter().map(|key| shown(key, &company)).collect()))
 }
 
 async fn projects(
@@ -144,7 +143,8 @@ async fn projects(
 ) -> Result<axum::Json<Value>, ApiError> {
     signed_in.own(&company)?;
     let company = signed_in.0.company.id;
-    let projects = state.database.read(move |connection| key_store::projects(connection, &company)).await?;
+    let mut connection = state.database.acquire().await?;
+    let projects = key_store::projects(&mut connection, &company).await?;
     Ok(axum::Json(projects.iter().map(|project| json!({ "id": project.id, "name": project.name })).collect()))
 }
 
@@ -162,10 +162,9 @@ async fn create_project(
     signed_in.own(&company)?;
     let name = name(&body.name)?;
     let Account { email, company, .. } = signed_in.0;
-    let project = state
-        .database
-        .write(move |connection| key_store::create_project(connection, &company.id, &email, &name))
-        .await?;
+    let mut transaction = state.database.begin().await?;
+    let project = key_store::create_project(&mut transaction, &company.id, &email, &name).await?;
+    transaction.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(json!({ "id": project.id, "name": project.name }))))
 }
 
@@ -191,9 +190,9 @@ async fn create(
         form: None,
     };
     let Account { email, company, .. } = signed_in.0;
-    let id = company.id.clone();
-    let (key, listed) =
-        state.database.write(move |connection| key_store::create(connection, &id, &email, &new)).await?;
+    let mut transaction = state.database.begin().await?;
+    let (key, listed) = key_store::create(&mut transaction, &company.id, &email, &new).await?;
+    transaction.commit().await?;
     let mut body = shown(&listed, &company.id);
     body["api_key"] = expose(&key);
     Ok((StatusCode::CREATED, axum::Json(body)))
@@ -239,7 +238,9 @@ async fn revoke(
     signed_in.own(&company)?;
     let id: KeyId = id.parse().map_err(|_| ApiError::not_found("there is no such key"))?;
     let Account { email, company, .. } = signed_in.0;
-    state.database.write(move |connection| key_store::revoke(connection, &company.id, &email, id)).await?;
+    let mut transaction = state.database.begin().await?;
+    key_store::revoke(&mut transaction, &company.id, &email, id).await?;
+    transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,18 +1,27 @@
 //! The schema, forward only: each step is done once, in the transaction that notes it.
 
-use crate::database::{Connection, Database, DatabaseError};
+use ctx_key_verifier::{postgres, sqlite};
 
-/// The steps for SQLite and for PostgreSQL. One that was released is never changed; the next is added behind it.
-const STEPS: [(&str, &str); 3] = [
-    (include_str!("../migrations/sqlite/1-keys.sql"), include_str!("../migrations/postgres/1-keys.sql")),
-    (
-        include_str!("../migrations/sqlite/2-records.sql"),
-        include_str!("../migrations/postgres/2-records.sql"),
-    ),
-    (
-        include_str!("../migrations/sqlite/3-retirement.sql"),
-        include_str!("../migrations/postgres/3-retirement.sql"),
-    ),
+use crate::database::{Database, DatabaseError, Transaction};
+
+/// Statements of a step for SQLite, and those for PostgreSQL.
+type Step = [&'static [&'static str]; 2];
+
+/// A step that was released is never changed. The next one is added after it, also if a change log of the verifier changes.
+const STEPS: [Step; 4] = [
+    [
+        &[include_str!("../migrations/sqlite/1-keys.sql")],
+        &[include_str!("../migrations/postgres/1-keys.sql")],
+    ],
+    [
+        &[include_str!("../migrations/sqlite/2-records.sql")],
+        &[include_str!("../migrations/postgres/2-records.sql")],
+    ],
+    [
+        &[include_str!("../migrations/sqlite/3-retirement.sql")],
+        &[include_str!("../migrations/postgres/3-retirement.sql")],
+    ],
+    [&[sqlite::CHANGE_LOG], &[include_str!("../migrations/postgres/4-change-log.sql"), postgres::CHANGE_LOG]],
 ];
 
 /// The newest version of the schema.
@@ -49,27 +58,29 @@ impl std::error::Error for MigrationError {}
 
 /// Brings the schema to a version, or leaves a later one alone if it is known.
 pub async fn migrate(database: &Database, to: usize) -> Result<(), MigrationError> {
-    database.write(move |connection| migrate_to(connection, to)).await
+    let mut transaction = database.begin().await?;
+    migrate_to(&mut transaction, to).await?;
+    Ok(transaction.commit().await?)
 }
 
-fn migrate_to(connection: &mut Connection, to: usize) -> Result<(), MigrationError> {
-    if connection.is_postgres() {
+async fn migrate_to(transaction: &mut Transaction, to: usize) -> Result<(), MigrationError> {
+    if transaction.is_postgres() {
         // one process at a time, until the end of the transaction
-        connection.query("SELECT pg_advisory_xact_lock(4127063)::text", &[])?;
+        transaction.query("SELECT pg_advisory_xact_lock(4127063)::text", &[]).await?;
     }
-    connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")?;
-    let row = connection.query_one("SELECT max(version) FROM schema_version", &[])?;
-    let version: i64 = match row {
-        Some(mut row) => row.get::<Option<i64>>(0)?.unwrap_or(0),
-        None => 0,
-    };
+    transaction.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)").await?;
+    let row = transaction.query_one("SELECT max(version) AS version FROM schema_version", &[]).await?;
+    let version = row.get::<Option<i64>>("version")?.unwrap_or(0);
     let done = usize::try_from(version).map_err(|_| MigrationError::Newer(version))?;
     if done > LATEST {
         return Err(MigrationError::Newer(version));
     }
-    for (step, (sqlite, postgres)) in (1_i64..).zip(STEPS).take(to).skip(done) {
-        connection.execute_batch(if connection.is_postgres() { postgres } else { sqlite })?;
-        connection.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()])?;
+    let is_postgres = transaction.is_postgres();
+    for (step, [sqlite, postgres]) in (1_i64..).zip(STEPS).take(to).skip(done) {
+        for statements in if is_postgres { postgres } else { sqlite } {
+            transaction.execute_batch(statements).await?;
+        }
+        transaction.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()]).await?;
     }
     Ok(())
 }
@@ -83,11 +94,17 @@ mod tests {
     /// Databases have done these steps: one that changes would leave them without the change.
     #[test]
     fn released_steps_do_not_change() {
-        let start = |text: &str| u32::from_be_bytes(*Sha256::digest(text).first_chunk().unwrap());
-        let starts = STEPS.map(|(sqlite, postgres)| [start(sqlite), start(postgres)]);
+        let start =
+            |texts: &[&str]| u32::from_be_bytes(*Sha256::digest(texts.concat()).first_chunk().unwrap());
+        let starts = STEPS.map(|step| step.map(start));
         assert_eq!(
             starts,
-            [[0x510e_1a09, 0xcf70_934b], [0x45a9_e393, 0xd60b_dbed], [0xb42c_2132, 0xf679_78e1]]
+            [
+                [0x510e_1a09, 0xcf70_934b],
+                [0x45a9_e393, 0xd60b_dbed],
+                [0xb42c_2132, 0xf679_78e1],
+                [0x97b0_6506, 0xf79a_eac3]
+            ]
         );
     }
 }

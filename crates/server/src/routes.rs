@@ -9,12 +9,12 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use ctx_key_verifier::{Source, VerifyError};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, error, error_span, info};
 
-use crate::database::DatabaseError;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{api, dashboard, management, request_id};
@@ -27,6 +27,9 @@ const BODY: Duration = Duration::from_secs(10);
 
 /// How long a request may take, from the end of its head to the begin of its answer; its body is part of that.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// Maximum time of a health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn routes(state: AppState) -> Router {
     let for_programs = Router::new()
@@ -78,16 +81,27 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .layer(middleware::from_fn(request_id::assign))
+        .layer(middleware::from_fn(finish))
         .with_state(state)
 }
 
-/// Says whether requests can be answered: the database is there.
+/// Finishes a request that may change something, even if the client hangs up: it may have been a revocation.
+async fn finish(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+    }
+}
+
+/// Answers whether keys can be verified. No search makes it wait for a connection.
 async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError> {
-    state
-        .database
-        .read(|connection| connection.query("SELECT max(version) FROM schema_version", &[]).map(drop))
-        .await
-        .map_err(|error: DatabaseError| ApiError::from(error))?;
+    if !state.verifier.is_current() {
+        let read = tokio::time::timeout(HEALTH_TIMEOUT, state.verifier.source().look_up(&[]));
+        read.await.map_err(|_| ApiError::unavailable())?.map_err(VerifyError::from)?;
+    }
     Ok("ok\n")
 }
 
@@ -108,7 +122,8 @@ async fn observe(State(state): State<AppState>, request: Request, next: Next) ->
         _ => "other".to_owned(),
     };
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = info_span!("request", id = request_id::current());
+    // of the level of an error, so that an error has it however little is logged
+    let span = error_span!("request", id = request_id::current());
     let response = next.run(request).instrument(span.clone()).await;
     let (status, after) = (response.status().as_u16(), begin.elapsed());
     state.metrics.responded(&method, &route, status, after);

@@ -4,9 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::database::Database;
+use crate::key_source::KeyVerifier;
 use crate::metrics::Metrics;
 use crate::sign_in_limit::SignInLimit;
-use crate::verifier::Verifier;
 
 /// A clone shares all of it. There are a dozen for each request, so that one count is kept and not eight.
 #[derive(Clone)]
@@ -15,8 +15,8 @@ pub struct AppState(Arc<Shared>);
 /// The parts of [`AppState`].
 pub struct Shared {
     pub database: Database,
-    pub verifier: Arc<Verifier>,
-    pub metrics: Arc<Metrics>,
+    pub verifier: KeyVerifier,
+    pub metrics: Metrics,
     pub sign_ins: SignInLimit,
     /// Whether cookies are for HTTPS alone.
     pub is_secure: bool,

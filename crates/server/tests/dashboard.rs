@@ -188,7 +188,7 @@ fn invite(data: &Data, server: &Server) -> String {
         .arg(data.folder.path())
         .args(["--public-url", &server.url])
         .env_remove("DATABASE_URL");
-    if let Some(url) = &data.database_url {
+    if let Some(url) = data.server_url() {
         command.env("DATABASE_URL", url);
     }
     let output = command.arg("invite").output().expect("it runs");
@@ -465,7 +465,7 @@ fn a_secret_is_in_no_page_log_or_database() {
     let data = Data::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
-    if let Some(url) = &data.database_url {
+    if let Some(url) = data.server_url() {
         command.env("DATABASE_URL", url);
     }
     let mut process = command
@@ -562,7 +562,7 @@ fn behind_tls_cookies_are_secure() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
     command.args(["--listen", &address, "--public-url", "https://keys.example.com", "--data"]);
     command.arg(data.folder.path()).env_remove("DATABASE_URL").env("RUST_LOG", "warn");
-    if let Some(url) = &data.database_url {
+    if let Some(url) = data.server_url() {
         command.env("DATABASE_URL", url);
     }
     let process = command.stdout(Stdio::null()).spawn().expect("it starts");

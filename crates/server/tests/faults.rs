@@ -17,7 +17,7 @@ use std::time::Duration;
 use common::{Data, Server, agent, assert_within, becomes, wait};
 use ctx_key::Scope;
 use ctx_key_server::credential::random;
-use ctx_key_server::database::{Connection, Database, Location};
+use ctx_key_server::database::{Database, Location};
 use ctx_key_server::key_store::{self, NewKey};
 use serde_json::{Value, json};
 use trouble::{
@@ -144,7 +144,7 @@ fn rotate_until_killed(fixture: &Fixture, patience: Duration) -> Vec<(String, St
 }
 
 fn database_of(data: &Data) -> String {
-    data.database_url.clone().unwrap_or_else(|| database_file(data).to_str().unwrap().to_owned())
+    data.server_url().unwrap_or_else(|| database_file(data).to_str().unwrap().to_owned())
 }
 
 /// A part of another test, in a process that it kills. By itself it does nothing.
@@ -155,7 +155,7 @@ async fn rotates_until_it_is_killed() {
     let company = variable("TEST_COMPANY");
     let is_postgres = location.starts_with("postgres:");
     let location = if is_postgres { Location::Postgres(location) } else { Location::Sqlite(location.into()) };
-    let database = Database::open(location);
+    let database = Database::open(location).unwrap();
     let new = NewKey {
         name: "a key".into(),
         project: variable("TEST_PROJECT"),
@@ -163,17 +163,15 @@ async fn rotates_until_it_is_killed() {
         expires_at: None,
         form: None,
     };
-    let owner = company.clone();
-    let made = database.write(move |connection| key_store::create(connection, &owner, "a test", &new)).await;
-    let (mut key, _) = made.unwrap();
+    let mut transaction = database.begin().await.unwrap();
+    let (mut key, _) = key_store::create(&mut transaction, &company, "a test", &new).await.unwrap();
+    transaction.commit().await.unwrap();
     println!("\nBEGINS");
     for _ in 0..500 {
-        let (owner, old) = (company.clone(), key.id());
-        let rotate = move |connection: &mut Connection| {
-            key_store::rotate(connection, &owner, "a test", old, 0, &random())
-        };
-        let rotated = database.write(rotate).await;
+        let mut transaction = database.begin().await.unwrap();
+        let rotated = key_store::rotate(&mut transaction, &company, "a test", key.id(), 0, &random()).await;
         let (next, _) = rotated.unwrap();
+        transaction.commit().await.unwrap();
         println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());
         key = next;
     }
@@ -220,22 +218,6 @@ fn forget_all_but(data: &Data, living: &[String]) {
              DELETE FROM api_keys WHERE id NOT IN ({ids})"
         ),
     );
-}
-
-#[test]
-fn a_folder_has_one_server() {
-    let data = Data { database_url: None, ..Data::new() };
-    let server = Server::start(&data);
-    let mut second = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-    second.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
-    let output = second.output().unwrap();
-    assert!(!output.status.success());
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert!(message.contains("another server uses the folder"), "{message}");
-    assert!(message.contains("--database-url"), "{message}");
-    assert_eq!(server.get("/healthz", None).status(), 200);
-    server.stop();
-    Server::start(&data).stop();
 }
 
 /// 503, with `Retry-After` and no word of the cause.
@@ -338,7 +320,7 @@ fn a_locked_database_is_an_answer_and_no_grant() {
                 let path = format!("{}/{}", fixture.keys_path(), id(&other));
                 assert_unavailable(&fixture.server, "DELETE", &path, &fixture.token, None);
             });
-            // the cache needs no lock, as long as the listener is in time
+            // the cache needs no lock, as long as the log is read in time
             wait(|| status(&fixture.server, &cached) == 200);
         });
     };
@@ -377,6 +359,30 @@ fn a_lost_database_is_an_answer_and_no_grant() {
     wait(|| other.get("/healthz", None).status() == 200);
     assert_eq!(fixture.revoke(&known), 204);
     assert_changes_within(LEASE, [200, 401], || status(&other, &known));
+}
+
+/// The searches of one customer take every connection of the pool.
+#[test]
+fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
+    const NAME: &str = "slow_searches_keep_neither_the_health_check_nor_other_keys_waiting";
+    let Some(fixture) = Fixture::on_postgres(NAME) else { return };
+    let (searching, other) = (fixture.key(), fixture.key());
+    let mut client = postgres(&fixture.data);
+    let mut transaction = client.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE memories IN ACCESS EXCLUSIVE MODE").unwrap();
+    let held = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+                WHERE datname = current_database() AND NOT granted";
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| fixture.server.get("/v1/memories/search?query=word", Some(&searching)));
+        }
+        wait(|| number(&fixture.data, held) == Some(8));
+        assert_eq!(fixture.server.get("/healthz", None).status(), 200);
+        assert_eq!(status(&fixture.server, &other), 200, "its record is not in the cache");
+        assert_eq!(number(&fixture.data, held), Some(8), "the searches still hold the connections");
+        transaction.rollback().unwrap();
+    });
+    assert_eq!(fixture.server.get("/v1/memories/search?query=word", Some(&searching)).status(), 200);
 }
 
 #[test]

@@ -13,16 +13,28 @@ use ctx_key_server::migration::{LATEST, migrate};
 use trouble::{database_file, execute, insert, number, second, skip, status};
 
 fn migrate_to(data: &Data, version: usize) {
-    let location = match &data.database_url {
-        Some(url) => Location::Postgres(url.clone()),
+    let location = match data.server_url() {
+        Some(url) => Location::Postgres(url),
         None => Location::Sqlite(database_file(data)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { migrate(&Database::open(location), version).await }).expect("a migration");
+    runtime
+        .block_on(async { migrate(&Database::open(location).expect("a location"), version).await })
+        .expect("a migration");
 }
 
 fn version(data: &Data) -> Option<i64> {
     number(data, "SELECT max(version) FROM schema_version")
+}
+
+/// Counts what writes or wrote changes of keys: the change log's function or trigger, and that of notifications.
+fn change_logs(data: &Data) -> Option<i64> {
+    let sql = if data.is_postgres() {
+        "SELECT count(DISTINCT tgfoid) FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal"
+    } else {
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name = 'api_key_updated'"
+    };
+    number(data, sql)
 }
 
 #[test]
@@ -45,6 +57,7 @@ fn a_key_of_the_first_version_works_in_the_latest() {
         assert_eq!(status(&server, key.expose_secret()), 200);
         assert_eq!(version(&data), i64::try_from(LATEST).ok());
         assert_eq!(number(&data, "SELECT count(*) FROM memories"), Some(0));
+        assert_eq!(change_logs(&data), Some(1));
         server.stop();
     }
 }
@@ -66,7 +79,7 @@ fn schema(data: &Data) -> Vec<Option<i64>> {
 fn run(data: &Data, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
-    if let Some(url) = &data.database_url {
+    if let Some(url) = data.server_url() {
         command.env("DATABASE_URL", url);
     }
     command.args(arguments).output().unwrap()

@@ -13,7 +13,7 @@ use super::page::{Page, USUAL};
 use super::search::Search;
 use crate::account::new_id;
 use crate::clock::{iso_seconds, seconds};
-use crate::database::{Connection, DatabaseError, Row};
+use crate::database::{Connection, DatabaseError, Row, Transaction};
 use crate::error::ApiError;
 use crate::extract::{Json, Parameters, Segment};
 use crate::granted::{CHATS_READ, CHATS_WRITE, Granted};
@@ -36,14 +36,14 @@ fn no_chat() -> ApiError {
     ApiError::not_found("there is no such chat")
 }
 
-fn shown(row: &mut Row) -> Result<Value, DatabaseError> {
+fn shown(row: &Row) -> Result<Value, DatabaseError> {
     Ok(json!({
-        "id": row.get::<String>(1)?,
-        "user_id": row.get::<Option<String>>(2)?,
-        "title": row.get::<Option<String>>(3)?,
-        "metadata": fields::stored(&row.get::<String>(4)?)?,
-        "created_at": iso_seconds(row.get(5)?),
-        "updated_at": iso_seconds(row.get(6)?),
+        "id": row.get::<String>("id")?,
+        "user_id": row.get::<Option<String>>("user")?,
+        "title": row.get::<Option<String>>("title")?,
+        "metadata": fields::stored(row, "metadata")?,
+        "created_at": iso_seconds(row.get("created_at")?),
+        "updated_at": iso_seconds(row.get("updated_at")?),
     }))
 }
 
@@ -74,14 +74,10 @@ async fn create(
     let sql = "INSERT INTO chats (id, project, \"user\", title, metadata, created_at, updated_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $6) \
                RETURNING seq, id, \"user\", title, metadata, created_at, updated_at";
-    state
-        .database
-        .write(move |connection| {
-            let row = connection.query_one(sql, &values)?;
-            let chat = shown(&mut row.ok_or_else(DatabaseError::unexpected)?)?;
-            Ok((StatusCode::CREATED, axum::Json(chat)))
-        })
-        .await
+    let mut transaction = state.database.begin().await?;
+    let chat = shown(&transaction.query_one(sql, &values).await?)?;
+    transaction.commit().await?;
+    Ok((StatusCode::CREATED, axum::Json(chat)))
 }
 
 #[derive(Deserialize)]
@@ -101,8 +97,8 @@ async fn list(
     let sql = "SELECT seq, id, \"user\", title, metadata, created_at, updated_at FROM chats \
                WHERE project = $1 AND seq < $2 AND (\"user\" = $3 OR $3 IS NULL) ORDER BY seq DESC LIMIT $4";
     let values = [granted.project().into(), page.before().into(), list.user_id.into(), page.rows().into()];
-    let listed = state.database.read(move |connection| page.list(connection.query(sql, &values)?, shown));
-    Ok(listed.await.map_err(|error: DatabaseError| ApiError::from(error))?.into())
+    let rows = state.database.acquire().await?.query(sql, &values).await?;
+    Ok(page.list(rows, shown)?.into())
 }
 
 /// A chat of the project: its title, and the user whose it is.
@@ -111,10 +107,10 @@ struct Chat {
     user: Option<String>,
 }
 
-fn chat(connection: &mut Connection, project: &str, id: &str) -> Result<Chat, ApiError> {
+async fn chat(connection: &mut Connection, project: &str, id: &str) -> Result<Chat, ApiError> {
     let sql = "SELECT title, \"user\" FROM chats WHERE project = $1 AND id = $2";
-    let mut row = connection.query_one(sql, &[project.into(), id.into()])?.ok_or_else(no_chat)?;
-    Ok(Chat { title: row.get(0)?, user: row.get(1)? })
+    let row = connection.query_opt(sql, &[project.into(), id.into()]).await?.ok_or_else(no_chat)?;
+    Ok(Chat { title: row.get("title")?, user: row.get("user")? })
 }
 
 #[derive(Deserialize)]
@@ -123,12 +119,12 @@ struct Messages {
     cursor: Option<String>,
 }
 
-fn shown_message(row: &mut Row) -> Result<Value, DatabaseError> {
+fn shown_message(row: &Row) -> Result<Value, DatabaseError> {
     Ok(json!({
-        "id": row.get::<String>(1)?,
-        "role": row.get::<String>(2)?,
-        "content": row.get::<String>(3)?,
-        "created_at": iso_seconds(row.get(4)?),
+        "id": row.get::<String>("id")?,
+        "role": row.get::<String>("role")?,
+        "content": row.get::<String>("content")?,
+        "created_at": iso_seconds(row.get("created_at")?),
     }))
 }
 
@@ -140,25 +136,20 @@ async fn messages(
     Parameters(messages): Parameters<Messages>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let page = Page::new("messages", messages.limit.unwrap_or(100), messages.cursor.as_deref())?;
-    let project = granted.project().to_owned();
-    state
-        .database
-        .read(move |connection| {
-            let chat = chat(connection, &project, &id)?;
-            let sql = "SELECT seq, id, role, content, created_at FROM messages WHERE chat = $1 AND seq < $2 \
-                       ORDER BY seq DESC LIMIT $3";
-            let rows = connection.query(sql, &[(&id).into(), page.before().into(), page.rows().into()])?;
-            let mut listed = page.list(rows, shown_message)?;
-            listed.data.reverse();
-            Ok(axum::Json(json!({
-                "id": id,
-                "title": chat.title,
-                "messages": listed.data,
-                "has_more": listed.has_more,
-                "cursor": listed.cursor,
-            })))
-        })
-        .await
+    let mut connection = state.database.acquire().await?;
+    let chat = chat(&mut connection, granted.project(), &id).await?;
+    let sql = "SELECT seq, id, role, content, created_at FROM messages WHERE chat = $1 AND seq < $2 \
+               ORDER BY seq DESC LIMIT $3";
+    let values = [(&id).into(), page.before().into(), page.rows().into()];
+    let mut listed = page.list(connection.query(sql, &values).await?, shown_message)?;
+    listed.data.reverse();
+    Ok(axum::Json(json!({
+        "id": id,
+        "title": chat.title,
+        "messages": listed.data,
+        "has_more": listed.has_more,
+        "cursor": listed.cursor,
+    })))
 }
 
 #[derive(Deserialize)]
@@ -174,34 +165,30 @@ async fn send(
     Json(body): Json<Send>,
 ) -> Result<axum::Json<Value>, ApiError> {
     check("message", &body.message, &(1..=LONGEST_MESSAGE))?;
-    let project = granted.project().to_owned();
-    let may_read = granted.0.scopes().grants(Scope::MEMORIES_READ);
-    state
-        .database
-        .write(move |connection| {
-            let chat = chat(connection, &project, &id)?;
-            insert(connection, &id, "user", &body.message)?;
-            let answer = if may_read {
-                answer(connection, &project, chat.user, &body.message)?
-            } else {
-                "Your message is stored. Memories were not searched: the key lacks memories:read.".to_owned()
-            };
-            let message = insert(connection, &id, "assistant", &answer)?;
-            let sql = "UPDATE chats SET updated_at = $2 WHERE id = $1";
-            connection.execute(sql, &[id.into(), seconds(UnixTime::now()).into()])?;
-            Ok(axum::Json(json!({ "message": message })))
-        })
-        .await
+    let project = granted.project();
+    let mut transaction = state.database.begin().await?;
+    let chat = chat(&mut transaction, project, &id).await?;
+    insert(&mut transaction, &id, "user", &body.message).await?;
+    let answer = if granted.0.scopes().grants(Scope::MEMORIES_READ) {
+        answer(&mut transaction, project, chat.user, &body.message).await?
+    } else {
+        "Your message is stored. Memories were not searched: the key lacks memories:read.".to_owned()
+    };
+    let message = insert(&mut transaction, &id, "assistant", &answer).await?;
+    let sql = "UPDATE chats SET updated_at = $2 WHERE id = $1";
+    transaction.execute(sql, &[id.into(), seconds(UnixTime::now()).into()]).await?;
+    transaction.commit().await?;
+    Ok(axum::Json(json!({ "message": message })))
 }
 
 /// What can be said without a model: which memories have all words of the message.
-fn answer(
+async fn answer(
     connection: &mut Connection,
     project: &str,
     user: Option<String>,
     message: &str,
 ) -> Result<String, DatabaseError> {
-    let found = Search::of_words(message, user, NAMED).run(connection, project)?;
+    let found = Search::of_words(message, user, NAMED).run(connection, project).await?;
     if found.memories.is_empty() {
         return Ok("No memory has all words of your message.".to_owned());
     }
@@ -209,18 +196,26 @@ fn answer(
     Ok(format!("Memories with the words of your message: {}.", titles.collect::<Vec<_>>().join("; ")))
 }
 
-fn insert(
-    connection: &mut Connection,
+async fn insert(
+    transaction: &mut Transaction,
     chat: &str,
     role: &str,
     content: &str,
 ) -> Result<Value, DatabaseError> {
-    let row = connection.query_one(
-        "INSERT INTO messages (id, chat, role, content, created_at) VALUES ($1, $2, $3, $4, $5) \
+    let row = transaction
+        .query_one(
+            "INSERT INTO messages (id, chat, role, content, created_at) VALUES ($1, $2, $3, $4, $5) \
          RETURNING seq, id, role, content, created_at",
-        &[new_id("msg").into(), chat.into(), role.into(), content.into(), seconds(UnixTime::now()).into()],
-    )?;
-    shown_message(&mut row.ok_or_else(DatabaseError::unexpected)?)
+            &[
+                new_id("msg").into(),
+                chat.into(),
+                role.into(),
+                content.into(),
+                seconds(UnixTime::now()).into(),
+            ],
+        )
+        .await?;
+    shown_message(&row)
 }
 
 async fn remove(
@@ -230,19 +225,18 @@ async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let values = [granted.project().into(), id.into()];
     let sql = "DELETE FROM chats WHERE project = $1 AND id = $2";
-    match state.database.write(move |connection| connection.execute(sql, &values)).await {
-        Ok(0) => Err(no_chat()),
-        Ok(_) => Ok(StatusCode::NO_CONTENT),
-        Err(error) => Err(DatabaseError::into(error)),
-    }
+    let mut transaction = state.database.begin().await?;
+    let removed = transaction.execute(sql, &values).await?;
+    transaction.commit().await?;
+    if removed == 0 { Err(no_chat()) } else { Ok(StatusCode::NO_CONTENT) }
 }
 
 /// Removes what a user had.
-pub(super) fn remove_of_user(
-    connection: &mut Connection,
+pub(super) async fn remove_of_user(
+    transaction: &mut Transaction,
     project: &str,
     user: &str,
 ) -> Result<u64, DatabaseError> {
     let sql = "DELETE FROM chats WHERE project = $1 AND \"user\" = $2";
-    connection.execute(sql, &[project.into(), user.into()])
+    transaction.execute(sql, &[project.into(), user.into()]).await
 }

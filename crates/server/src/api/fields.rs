@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Row};
 use crate::error::ApiError;
 
 /// The longest content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four times as
@@ -84,9 +84,10 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// What [`tags`] and [`object`] wrote.
-pub fn stored(text: &str) -> Result<Value, DatabaseError> {
-    serde_json::from_str(text).map_err(|_| DatabaseError::unexpected())
+/// Reads what [`tags`] and [`object`] wrote.
+pub fn stored(row: &Row, column: &'static str) -> Result<Value, DatabaseError> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|_| DatabaseError::Corrupt(column))
 }
 
 /// A field that is named, also with null, is `Some`.

@@ -20,7 +20,7 @@ async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
     let scopes: Vec<String> = grant.scopes().iter().map(|scope| scope.to_string()).collect();
     axum::Json(json!({
         "id": grant.key_id().as_str(),
-        "project_id": grant.project().project,
+        "project_id": &**grant.project(),
         "scopes": scopes,
         "expires_at": grant.expires_at().map(|at| iso_seconds(seconds(at))),
     }))
@@ -28,11 +28,11 @@ async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
 
 /// Whoever found a leaked key may end it.
 async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
-    let (id, company) = (grant.key_id(), grant.project().company.clone());
-    let revoked = state
-        .database
-        .write(move |connection| key_store::revoke(connection, &company, "the key itself", id))
-        .await?;
+    let id = grant.key_id();
+    let mut transaction = state.database.begin().await?;
+    let company = key_store::company(&mut transaction, id).await?;
+    let revoked = key_store::revoke(&mut transaction, &company, "the key itself", id).await?;
+    transaction.commit().await?;
     let at = revoked.record.revoked_at.unwrap_or_else(UnixTime::now);
     Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))
 }

@@ -13,7 +13,7 @@ use super::page::{Page, USUAL};
 use super::search::Search;
 use crate::account::new_id;
 use crate::clock::{iso_seconds, seconds};
-use crate::database::{Connection, DatabaseError, Row};
+use crate::database::{DatabaseError, Row, Transaction};
 use crate::error::ApiError;
 use crate::extract::{Json, Parameters, Segment};
 use crate::granted::{Granted, MEMORIES_READ, MEMORIES_WRITE};
@@ -43,19 +43,19 @@ macro_rules! columns {
     };
 }
 
-fn shown(row: &mut Row) -> Result<Value, DatabaseError> {
+fn shown(row: &Row) -> Result<Value, DatabaseError> {
     Ok(json!({
-        "id": row.get::<String>(1)?,
-        "title": row.get::<Option<String>>(2)?,
-        "content": row.get::<String>(3)?,
-        "type": row.get::<Option<String>>(4)?,
-        "tags": fields::stored(&row.get::<String>(5)?)?,
-        "metadata": fields::stored(&row.get::<String>(6)?)?,
-        "user_id": row.get::<Option<String>>(7)?,
-        "language": row.get::<Option<String>>(8)?,
-        "format": row.get::<Option<String>>(9)?,
-        "created_at": iso_seconds(row.get(10)?),
-        "updated_at": iso_seconds(row.get(11)?),
+        "id": row.get::<String>("id")?,
+        "title": row.get::<Option<String>>("title")?,
+        "content": row.get::<String>("content")?,
+        "type": row.get::<Option<String>>("type")?,
+        "tags": fields::stored(row, "tags")?,
+        "metadata": fields::stored(row, "metadata")?,
+        "user_id": row.get::<Option<String>>("user")?,
+        "language": row.get::<Option<String>>("language")?,
+        "format": row.get::<Option<String>>("format")?,
+        "created_at": iso_seconds(row.get("created_at")?),
+        "updated_at": iso_seconds(row.get("updated_at")?),
         "status": STATUS,
     }))
 }
@@ -109,7 +109,9 @@ async fn create(
     ];
     let sql = "INSERT INTO memories (id, project, title, content, type, tags, metadata, \"user\", language, format, \
                created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
-    state.database.write(move |connection| connection.execute(sql, &values).map_err(ApiError::from)).await?;
+    let mut transaction = state.database.begin().await?;
+    transaction.execute(sql, &values).await?;
+    transaction.commit().await?;
     Ok((StatusCode::ACCEPTED, axum::Json(json!({ "id": id, "status": STATUS }))))
 }
 
@@ -145,8 +147,8 @@ async fn list(
         list.user_id.into(),
         page.rows().into(),
     ];
-    let listed = state.database.read(move |connection| page.list(connection.query(sql, &values)?, shown));
-    Ok(listed.await.map_err(|error: DatabaseError| ApiError::from(error))?.into())
+    let rows = state.database.acquire().await?.query(sql, &values).await?;
+    Ok(page.list(rows, shown)?.into())
 }
 
 async fn search(
@@ -155,9 +157,8 @@ async fn search(
     Parameters(parameters): Parameters<Vec<(String, String)>>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let search = Search::from_parameters(parameters)?;
-    let project = granted.project().to_owned();
-    let found = state.database.read(move |connection| search.run(connection, &project)).await;
-    let found = found.map_err(|error: DatabaseError| ApiError::from(error))?;
+    let mut connection = state.database.acquire().await?;
+    let found = search.run(&mut connection, granted.project()).await?;
     let results: Vec<Value> = found
         .memories
         .into_iter()
@@ -186,13 +187,8 @@ async fn show(
 ) -> Result<axum::Json<Value>, ApiError> {
     let sql = concat!("SELECT ", columns!(), " FROM memories WHERE project = $1 AND id = $2");
     let values = [granted.project().into(), id.into()];
-    state
-        .database
-        .read(move |connection| {
-            let mut row = connection.query_one(sql, &values)?.ok_or_else(no_memory)?;
-            Ok(axum::Json(shown(&mut row)?))
-        })
-        .await
+    let row = state.database.acquire().await?.query_opt(sql, &values).await?.ok_or_else(no_memory)?;
+    Ok(axum::Json(shown(&row)?))
 }
 
 #[derive(Deserialize)]
@@ -248,13 +244,11 @@ async fn change(
         metadata.transpose()?.into(),
         seconds(UnixTime::now()).into(),
     ];
-    state
-        .database
-        .write(move |connection| {
-            let mut row = connection.query_one(sql, &values)?.ok_or_else(no_memory)?;
-            Ok(axum::Json(shown(&mut row)?))
-        })
-        .await
+    let mut transaction = state.database.begin().await?;
+    let row = transaction.query_opt(sql, &values).await?.ok_or_else(no_memory)?;
+    let memory = shown(&row)?;
+    transaction.commit().await?;
+    Ok(axum::Json(memory))
 }
 
 async fn remove(
@@ -264,19 +258,18 @@ async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let values = [granted.project().into(), id.into()];
     let sql = "DELETE FROM memories WHERE project = $1 AND id = $2";
-    match state.database.write(move |connection| connection.execute(sql, &values)).await {
-        Ok(0) => Err(no_memory()),
-        Ok(_) => Ok(StatusCode::NO_CONTENT),
-        Err(error) => Err(DatabaseError::into(error)),
-    }
+    let mut transaction = state.database.begin().await?;
+    let removed = transaction.execute(sql, &values).await?;
+    transaction.commit().await?;
+    if removed == 0 { Err(no_memory()) } else { Ok(StatusCode::NO_CONTENT) }
 }
 
 /// Removes what a user had.
-pub(super) fn remove_of_user(
-    connection: &mut Connection,
+pub(super) async fn remove_of_user(
+    transaction: &mut Transaction,
     project: &str,
     user: &str,
 ) -> Result<u64, DatabaseError> {
     let sql = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2";
-    connection.execute(sql, &[project.into(), user.into()])
+    transaction.execute(sql, &[project.into(), user.into()]).await
 }

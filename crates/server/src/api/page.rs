@@ -49,19 +49,19 @@ impl Page {
         self.limit + 1
     }
 
-    /// What is shown of the rows, whose first column is `seq`.
+    /// What is shown of the rows, which have a column `seq`.
     pub fn list(
         &self,
         rows: Vec<Row>,
-        shown: impl Fn(&mut Row) -> Result<Value, DatabaseError>,
+        shown: impl Fn(&Row) -> Result<Value, DatabaseError>,
     ) -> Result<Listed, DatabaseError> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let has_more = rows.len() > limit;
         let mut last = 0;
         let mut data = Vec::new();
-        for mut row in rows.into_iter().take(limit) {
-            last = row.get(0)?;
-            data.push(shown(&mut row)?);
+        for row in rows.into_iter().take(limit) {
+            last = row.get("seq")?;
+            data.push(shown(&row)?);
         }
         Ok(Listed { data, has_more, cursor: has_more.then(|| cursor(self.list, last)) })
     }

@@ -68,7 +68,7 @@ impl Search {
     }
 
     /// A memory's score depends on that memory alone: statistics of all of them would tell of other projects.
-    pub fn run(self, connection: &mut Connection, project: &str) -> Result<Found, DatabaseError> {
+    pub async fn run(self, connection: &mut Connection, project: &str) -> Result<Found, DatabaseError> {
         let is_postgres = connection.is_postgres();
         let query = if is_postgres { self.query } else { quoted(&self.query) };
         let values = [
@@ -82,24 +82,29 @@ impl Search {
             self.score.into(),
             self.limit.into(),
         ];
-        let rows = connection.query(if is_postgres { POSTGRES } else { SQLITE }, &values)?;
+        let rows = connection.query(if is_postgres { POSTGRES } else { SQLITE }, &values).await?;
         let mut found = Found { memories: Vec::new(), total: 0 };
-        for mut row in rows {
-            found.total = row.get(4)?;
-            found.memories.push(memory(&mut row)?);
+        for row in rows {
+            found.total = row.get("total")?;
+            found.memories.push(memory(&row)?);
         }
         Ok(found)
     }
 }
 
-fn memory(row: &mut Row) -> Result<FoundMemory, DatabaseError> {
-    Ok(FoundMemory { id: row.get(0)?, title: row.get(1)?, content: row.get(2)?, score: row.get(3)? })
+fn memory(row: &Row) -> Result<FoundMemory, DatabaseError> {
+    Ok(FoundMemory {
+        id: row.get("id")?,
+        title: row.get("title")?,
+        content: row.get("content")?,
+        score: row.get("score")?,
+    })
 }
 
 macro_rules! select {
     ($score:literal, $from:literal, $has_tags:literal) => {
         concat!(
-            "SELECT id, title, content, score, count(*) OVER () FROM (SELECT m.seq, m.id, m.title, m.content, ",
+            "SELECT id, title, content, score, count(*) OVER () AS total FROM (SELECT m.seq, m.id, m.title, m.content, ",
             $score,
             " AS score FROM ",
             $from,

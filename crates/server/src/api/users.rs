@@ -13,7 +13,7 @@ use super::page::{Page, USUAL};
 use super::{chats, memories};
 use crate::account::new_id;
 use crate::clock::{iso_seconds, seconds};
-use crate::database::{Connection, DatabaseError, Row};
+use crate::database::{Connection, DatabaseError, Row, Transaction};
 use crate::error::ApiError;
 use crate::extract::{Json, Parameters, Segment};
 use crate::granted::{Granted, USERS_READ, USERS_WRITE};
@@ -31,14 +31,14 @@ fn no_user() -> ApiError {
     ApiError::not_found("there is no such user")
 }
 
-fn shown(row: &mut Row) -> Result<Value, DatabaseError> {
+fn shown(row: &Row) -> Result<Value, DatabaseError> {
     Ok(json!({
-        "id": row.get::<String>(0)?,
-        "email": row.get::<Option<String>>(1)?,
-        "name": row.get::<Option<String>>(2)?,
-        "metadata": fields::stored(&row.get::<String>(3)?)?,
-        "created_at": iso_seconds(row.get(4)?),
-        "updated_at": iso_seconds(row.get(5)?),
+        "id": row.get::<String>("id")?,
+        "email": row.get::<Option<String>>("email")?,
+        "name": row.get::<Option<String>>("name")?,
+        "metadata": fields::stored(row, "metadata")?,
+        "created_at": iso_seconds(row.get("created_at")?),
+        "updated_at": iso_seconds(row.get("updated_at")?),
     }))
 }
 
@@ -55,11 +55,16 @@ struct Change {
 
 impl Change {
     /// Changes a user of the project, if it has this one.
-    fn run(self, connection: &mut Connection, project: &str, id: &str) -> Result<Option<Value>, ApiError> {
+    async fn run(
+        self,
+        transaction: &mut Transaction,
+        project: &str,
+        id: &str,
+    ) -> Result<Option<Value>, ApiError> {
         check_some("email", self.email.as_ref().and_then(Option::as_deref), &TITLE)?;
         check_some("name", self.name.as_ref().and_then(Option::as_deref), &TITLE)?;
         let metadata = self.metadata.map(|object| fields::object("metadata", object.unwrap_or_default()));
-        let row = connection.query_one(
+        let row = transaction.query_opt(
             "UPDATE users SET email = CASE WHEN $3 = 1 THEN $4 ELSE email END, \
              name = CASE WHEN $5 = 1 THEN $6 ELSE name END, metadata = coalesce($7, metadata), updated_at = $8 \
              WHERE project = $1 AND id = $2 RETURNING id, email, name, metadata, created_at, updated_at",
@@ -73,8 +78,8 @@ impl Change {
                 metadata.transpose()?.into(),
                 seconds(UnixTime::now()).into(),
             ],
-        )?;
-        Ok(row.map(|mut row| shown(&mut row)).transpose()?)
+        ).await?;
+        Ok(row.as_ref().map(shown).transpose()?)
     }
 }
 
@@ -97,22 +102,21 @@ async fn upsert(
     Json(body): Json<Upsert>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     check("id", &body.id, &ID)?;
-    let project = granted.project().to_owned();
+    let project = granted.project();
     let Upsert { id, email, name, metadata } = body;
     let change = Change { email, name, metadata };
-    state
-        .database
-        .write(move |connection| {
-            let inserted = connection.execute(
-                "INSERT INTO users (project, id, metadata, created_at, updated_at) VALUES ($1, $2, '{}', $3, $3) \
-                 ON CONFLICT DO NOTHING",
-                &[(&project).into(), (&id).into(), seconds(UnixTime::now()).into()],
-            )?;
-            let user = change.run(connection, &project, &id)?.ok_or_else(no_user)?;
-            let status = if inserted == 0 { StatusCode::OK } else { StatusCode::CREATED };
-            Ok((status, axum::Json(user)))
-        })
-        .await
+    let mut transaction = state.database.begin().await?;
+    let inserted = transaction
+        .execute(
+            "INSERT INTO users (project, id, metadata, created_at, updated_at) VALUES ($1, $2, '{}', $3, $3) \
+             ON CONFLICT DO NOTHING",
+            &[project.into(), (&id).into(), seconds(UnixTime::now()).into()],
+        )
+        .await?;
+    let user = change.run(&mut transaction, project, &id).await?.ok_or_else(no_user)?;
+    transaction.commit().await?;
+    let status = if inserted == 0 { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, axum::Json(user)))
 }
 
 async fn show(
@@ -123,13 +127,8 @@ async fn show(
     let sql =
         "SELECT id, email, name, metadata, created_at, updated_at FROM users WHERE project = $1 AND id = $2";
     let values = [granted.project().into(), id.into()];
-    state
-        .database
-        .read(move |connection| {
-            let mut row = connection.query_one(sql, &values)?.ok_or_else(no_user)?;
-            Ok(axum::Json(shown(&mut row)?))
-        })
-        .await
+    let row = state.database.acquire().await?.query_opt(sql, &values).await?.ok_or_else(no_user)?;
+    Ok(axum::Json(shown(&row)?))
 }
 
 async fn change(
@@ -138,11 +137,10 @@ async fn change(
     Segment(id): Segment<String>,
     Json(change): Json<Change>,
 ) -> Result<axum::Json<Value>, ApiError> {
-    let project = granted.project().to_owned();
-    state
-        .database
-        .write(move |connection| change.run(connection, &project, &id)?.map(axum::Json).ok_or_else(no_user))
-        .await
+    let mut transaction = state.database.begin().await?;
+    let user = change.run(&mut transaction, granted.project(), &id).await?.ok_or_else(no_user)?;
+    transaction.commit().await?;
+    Ok(axum::Json(user))
 }
 
 #[derive(Deserialize)]
@@ -159,36 +157,33 @@ async fn remove(
     Segment(id): Segment<String>,
     Parameters(parameters): Parameters<Remove>,
 ) -> Result<StatusCode, ApiError> {
-    let project = granted.project().to_owned();
-    state
-        .database
-        .write(move |connection| {
-            let sql = "DELETE FROM users WHERE project = $1 AND id = $2";
-            if connection.execute(sql, &[(&project).into(), (&id).into()])? == 0 {
-                return Err(no_user());
-            }
-            if parameters.cascade {
-                memories::remove_of_user(connection, &project, &id)?;
-                chats::remove_of_user(connection, &project, &id)?;
-            }
-            Ok(StatusCode::NO_CONTENT)
-        })
-        .await
+    let project = granted.project();
+    let mut transaction = state.database.begin().await?;
+    let sql = "DELETE FROM users WHERE project = $1 AND id = $2";
+    if transaction.execute(sql, &[project.into(), (&id).into()]).await? == 0 {
+        return Err(no_user());
+    }
+    if parameters.cascade {
+        memories::remove_of_user(&mut transaction, project, &id).await?;
+        chats::remove_of_user(&mut transaction, project, &id).await?;
+    }
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn shown_event(row: &mut Row) -> Result<Value, DatabaseError> {
+fn shown_event(row: &Row) -> Result<Value, DatabaseError> {
     Ok(json!({
-        "id": row.get::<String>(1)?,
-        "user_id": row.get::<String>(2)?,
-        "type": row.get::<String>(3)?,
-        "data": fields::stored(&row.get::<String>(4)?)?,
-        "created_at": iso_seconds(row.get(5)?),
+        "id": row.get::<String>("id")?,
+        "user_id": row.get::<String>("user")?,
+        "type": row.get::<String>("type")?,
+        "data": fields::stored(row, "data")?,
+        "created_at": iso_seconds(row.get("created_at")?),
     }))
 }
 
-fn require_user(connection: &mut Connection, project: &str, id: &str) -> Result<(), ApiError> {
+async fn require_user(connection: &mut Connection, project: &str, id: &str) -> Result<(), ApiError> {
     let sql = "SELECT id FROM users WHERE project = $1 AND id = $2";
-    connection.query_one(sql, &[project.into(), id.into()])?.map(drop).ok_or_else(no_user)
+    connection.query_opt(sql, &[project.into(), id.into()]).await?.map(drop).ok_or_else(no_user)
 }
 
 #[derive(Deserialize)]
@@ -205,27 +200,21 @@ async fn create_event(
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     check("type", &body.r#type, &WORD)?;
     let data = fields::object("data", body.data.unwrap_or_default())?;
-    let project = granted.project().to_owned();
-    state
-        .database
-        .write(move |connection| {
-            require_user(connection, &project, &user)?;
-            let row = connection.query_one(
-                "INSERT INTO events (id, project, \"user\", type, data, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-                 RETURNING seq, id, \"user\", type, data, created_at",
-                &[
-                    new_id("evt").into(),
-                    project.into(),
-                    user.into(),
-                    body.r#type.into(),
-                    data.into(),
-                    seconds(UnixTime::now()).into(),
-                ],
-            )?;
-            let event = shown_event(&mut row.ok_or_else(DatabaseError::unexpected)?)?;
-            Ok((StatusCode::CREATED, axum::Json(event)))
-        })
-        .await
+    let mut transaction = state.database.begin().await?;
+    require_user(&mut transaction, granted.project(), &user).await?;
+    let values = [
+        new_id("evt").into(),
+        granted.project().into(),
+        user.into(),
+        body.r#type.into(),
+        data.into(),
+        seconds(UnixTime::now()).into(),
+    ];
+    let sql = "INSERT INTO events (id, project, \"user\", type, data, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+               RETURNING seq, id, \"user\", type, data, created_at";
+    let event = shown_event(&transaction.query_one(sql, &values).await?)?;
+    transaction.commit().await?;
+    Ok((StatusCode::CREATED, axum::Json(event)))
 }
 
 #[derive(Deserialize)]
@@ -242,19 +231,14 @@ async fn events(
     Parameters(events): Parameters<Events>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let page = Page::new("events", events.limit.unwrap_or(USUAL), events.cursor.as_deref())?;
-    let project = granted.project().to_owned();
-    state
-        .database
-        .read(move |connection| {
-            require_user(connection, &project, &user)?;
-            let rows = connection.query(
-                "SELECT seq, id, \"user\", type, data, created_at FROM events WHERE project = $1 AND \"user\" = $2 \
-                 AND seq < $3 AND (type = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5",
-                &[project.into(), user.into(), page.before().into(), events.r#type.into(), page.rows().into()],
-            )?;
-            Ok(page.list(rows, shown_event)?.into())
-        })
-        .await
+    let project = granted.project();
+    let mut connection = state.database.acquire().await?;
+    require_user(&mut connection, project, &user).await?;
+    let values =
+        [project.into(), user.into(), page.before().into(), events.r#type.into(), page.rows().into()];
+    let sql = "SELECT seq, id, \"user\", type, data, created_at FROM events WHERE project = $1 AND \"user\" = $2 \
+               AND seq < $3 AND (type = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5";
+    Ok(page.list(connection.query(sql, &values).await?, shown_event)?.into())
 }
 
 async fn remove_event(
@@ -264,9 +248,8 @@ async fn remove_event(
 ) -> Result<StatusCode, ApiError> {
     let values = [granted.project().into(), user.into(), event.into()];
     let sql = "DELETE FROM events WHERE project = $1 AND \"user\" = $2 AND id = $3";
-    match state.database.write(move |connection| connection.execute(sql, &values)).await {
-        Ok(0) => Err(ApiError::not_found("there is no such event")),
-        Ok(_) => Ok(StatusCode::NO_CONTENT),
-        Err(error) => Err(DatabaseError::into(error)),
-    }
+    let mut transaction = state.database.begin().await?;
+    let removed = transaction.execute(sql, &values).await?;
+    transaction.commit().await?;
+    if removed == 0 { Err(ApiError::not_found("there is no such event")) } else { Ok(StatusCode::NO_CONTENT) }
 }

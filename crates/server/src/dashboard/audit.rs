@@ -28,8 +28,8 @@ struct Line {
 }
 
 pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
-    let company = signed_in.account.company.id.clone();
-    let lines = state.database.read(move |connection| key_store::audit_log(connection, &company)).await?;
+    let mut connection = state.database.acquire().await?;
+    let lines = key_store::audit_log(&mut connection, &signed_in.account.company.id).await?;
     let lines = lines.into_iter().map(|line| Line {
         at: Moment::new(line.at),
         actor: line.actor,

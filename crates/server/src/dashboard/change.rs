@@ -13,9 +13,9 @@ use super::form::Form;
 use super::keys::{Frame, Moment, ShownKey, shown_keys};
 use super::page::{Refusal, page};
 use super::session::SignedIn;
+use crate::account::Account;
 use crate::clock::seconds;
 use crate::credential;
-use crate::database::Connection;
 use crate::key_store::{self, KeyError, ListedKey};
 use crate::state::AppState;
 
@@ -87,8 +87,8 @@ pub(super) async fn ask_delete(
 }
 
 async fn shown_key(state: &AppState, signed_in: &SignedIn, id: KeyId) -> Result<ShownKey, Refusal> {
-    let company = signed_in.account.company.id.clone();
-    let key = state.database.read(move |connection| key_store::find(connection, &company, id)).await?;
+    let mut connection = state.database.acquire().await?;
+    let key = key_store::find(&mut connection, &signed_in.account.company.id, id).await?;
     Ok(ShownKey::new(&key, UnixTime::now()))
 }
 
@@ -114,13 +114,7 @@ pub(super) async fn rotate(
     form.check_token(&signed_in.session)?;
     let overlap = overlap(form.text("overlap"))?;
     let token = form.one_time_token()?.to_owned();
-    let (company, email) = (signed_in.account.company.id.clone(), signed_in.account.email.clone());
-    let text = token.clone();
-    let rotated = state
-        .database
-        .write(move |connection| replace(connection, &company, &email, id, overlap, &text))
-        .await;
-    match rotated {
+    match replace(&state, &signed_in.account, id, overlap, &token).await {
         Ok((key, new, old)) => Ok(show_once(&state, &signed_in, &key, &new, Some(replaced(&old)))),
         Err(KeyError::FormUsed) => sent_before(&state, &signed_in, token).await,
         Err(error) => Err(error.into()),
@@ -134,17 +128,19 @@ fn overlap(choice: &str) -> Result<u64, Refusal> {
 }
 
 /// The new key, and what became of the old one.
-fn replace(
-    connection: &mut Connection,
-    company: &str,
-    actor: &str,
+async fn replace(
+    state: &AppState,
+    account: &Account,
     id: KeyId,
     overlap: u64,
     form: &str,
 ) -> Result<(ApiKey, ListedKey, ListedKey), KeyError> {
-    spend(connection, form)?;
-    let (key, new) = key_store::rotate(connection, company, actor, id, overlap, form)?;
-    let old = key_store::find(connection, company, id)?;
+    let company = &account.company.id;
+    let mut transaction = state.database.begin().await?;
+    spend(&mut transaction, form).await?;
+    let (key, new) = key_store::rotate(&mut transaction, company, &account.email, id, overlap, form).await?;
+    let old = key_store::find(&mut transaction, company, id).await?;
+    transaction.commit().await?;
     Ok((key, new, old))
 }
 
@@ -161,10 +157,9 @@ pub(super) async fn revoke(
 ) -> Result<Redirect, Refusal> {
     form.check_token(&signed_in.session)?;
     let account = signed_in.account;
-    state
-        .database
-        .write(move |connection| key_store::revoke(connection, &account.company.id, &account.email, id))
-        .await?;
+    let mut transaction = state.database.begin().await?;
+    key_store::revoke(&mut transaction, &account.company.id, &account.email, id).await?;
+    transaction.commit().await?;
     Ok(Redirect::to("/keys"))
 }
 
@@ -176,9 +171,8 @@ pub(super) async fn delete(
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let account = signed_in.account;
-    state
-        .database
-        .write(move |connection| key_store::delete(connection, &account.company.id, &account.email, id))
-        .await?;
+    let mut transaction = state.database.begin().await?;
+    key_store::delete(&mut transaction, &account.company.id, &account.email, id).await?;
+    transaction.commit().await?;
     Ok(Redirect::to("/keys").into_response())
 }

@@ -11,8 +11,9 @@ use super::form::Form;
 use super::keys::{Frame, Moment, ShownKey, shown_keys};
 use super::page::{Mistakes, Refusal, page};
 use super::session::SignedIn;
+use crate::account::Account;
 use crate::credential;
-use crate::database::Connection;
+use crate::database::Transaction;
 use crate::key_store::{self, KeyError, ListedKey, NewKey, Project};
 use crate::management::name;
 use crate::state::AppState;
@@ -130,8 +131,8 @@ async fn dialog(
     mistakes: Mistakes,
 ) -> Result<Response, Refusal> {
     let keys = shown_keys(state, signed_in).await?;
-    let company = signed_in.account.company.id.clone();
-    let projects = state.database.read(move |connection| key_store::projects(connection, &company)).await?;
+    let mut connection = state.database.acquire().await?;
+    let projects = key_store::projects(&mut connection, &signed_in.account.company.id).await?;
     let frame = Frame::new(signed_in, "/keys");
     Ok(page(status, &CreatePage { frame, keys, projects, typed, mistakes }))
 }
@@ -147,11 +148,7 @@ pub(super) async fn create(
         Ok(new) => new,
         Err(mistakes) => return refuse(&state, &signed_in, typed, mistakes).await,
     };
-    let (company, email) = (signed_in.account.company.id.clone(), signed_in.account.email.clone());
-    let project_name = typed.project_name.clone();
-    let made =
-        state.database.write(move |connection| make(connection, &company, &email, &project_name, new)).await;
-    match made {
+    match make(&state, &signed_in.account, &typed.project_name, new).await {
         Ok((key, listed)) => Ok(show_once(&state, &signed_in, &key, &listed, None)),
         Err(KeyError::FormUsed) => sent_before(&state, &signed_in, typed.form).await,
         Err(KeyError::NameTaken) => {
@@ -176,23 +173,30 @@ async fn refuse(
 }
 
 /// The form is spent first: what it makes, a project too, is made once.
-fn make(
-    connection: &mut Connection,
-    company: &str,
-    actor: &str,
+async fn make(
+    state: &AppState,
+    account: &Account,
     project_name: &str,
     mut new: NewKey,
 ) -> Result<(ApiKey, ListedKey), KeyError> {
-    spend(connection, new.form.as_deref().unwrap_or_default())?;
+    let (company, actor) = (&account.company.id, &account.email);
+    let mut transaction = state.database.begin().await?;
+    spend(&mut transaction, new.form.as_deref().unwrap_or_default()).await?;
     if new.project == NEW_PROJECT {
-        new.project = key_store::create_project(connection, company, actor, project_name)?.id;
+        new.project = key_store::create_project(&mut transaction, company, actor, project_name).await?.id;
     }
-    key_store::create(connection, company, actor, &new)
+    let made = key_store::create(&mut transaction, company, actor, &new).await?;
+    transaction.commit().await?;
+    Ok(made)
 }
 
 /// A form stays spent when its key is deleted.
-pub(super) fn spend(connection: &mut Connection, form: &str) -> Result<(), KeyError> {
-    if credential::spend_form(connection, form, UnixTime::now())? { Ok(()) } else { Err(KeyError::FormUsed) }
+pub(super) async fn spend(transaction: &mut Transaction, form: &str) -> Result<(), KeyError> {
+    if credential::spend_form(transaction, form, UnixTime::now()).await? {
+        Ok(())
+    } else {
+        Err(KeyError::FormUsed)
+    }
 }
 
 /// Names the key that the form made, masked.
@@ -201,9 +205,8 @@ pub(super) async fn sent_before(
     signed_in: &SignedIn,
     form: String,
 ) -> Result<Response, Refusal> {
-    let company = signed_in.account.company.id.clone();
-    let made =
-        state.database.read(move |connection| key_store::find_by_form(connection, &company, &form)).await?;
+    let mut connection = state.database.acquire().await?;
+    let made = key_store::find_by_form(&mut connection, &signed_in.account.company.id, &form).await?;
     Err(Refusal::sent_before(made.map(|key| key.record.id.masked().to_string())))
 }
 

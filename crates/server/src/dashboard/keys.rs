@@ -105,8 +105,8 @@ pub(super) async fn list(signed_in: SignedIn, State(state): State<AppState>) -> 
 }
 
 pub(super) async fn shown_keys(state: &AppState, signed_in: &SignedIn) -> Result<Vec<ShownKey>, Refusal> {
-    let company = signed_in.account.company.id.clone();
-    let keys = state.database.read(move |connection| key_store::list(connection, &company)).await?;
+    let mut connection = state.database.acquire().await?;
+    let keys = key_store::list(&mut connection, &signed_in.account.company.id).await?;
     let now = UnixTime::now();
     Ok(keys.iter().map(|key| ShownKey::new(key, now)).collect())
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::assets;
 use crate::database::DatabaseError;
@@ -128,8 +128,12 @@ impl Refusal {
 
 impl From<DatabaseError> for Refusal {
     fn from(failure: DatabaseError) -> Self {
-        error!(%failure, "the database did not do its work");
-        Self::unavailable()
+        if failure.is_temporary() {
+            warn!(%failure, "the database is not available");
+            return Self::unavailable();
+        }
+        error!(%failure, "database error");
+        Self::internal()
     }
 }
 

@@ -10,7 +10,7 @@ use ctx_key::UnixTime;
 use super::page::Refusal;
 use crate::account::{self, Account};
 use crate::credential::{self, Kind};
-use crate::database::{Connection, DatabaseError};
+use crate::database::{DatabaseError, Transaction};
 use crate::state::AppState;
 
 /// What a cookie is for.
@@ -54,18 +54,18 @@ impl Cookie {
 }
 
 /// A new session; the one before ends.
-pub(super) fn begin(
-    connection: &mut Connection,
+pub(super) async fn begin(
+    transaction: &mut Transaction,
     account: &str,
     before: Option<&str>,
 ) -> Result<String, DatabaseError> {
-    end(connection, before)?;
-    credential::issue(connection, Kind::Session, Some(account), UnixTime::now())
+    end(transaction, before).await?;
+    credential::issue(transaction, Kind::Session, Some(account), UnixTime::now()).await
 }
 
-pub(super) fn end(connection: &mut Connection, session: Option<&str>) -> Result<(), DatabaseError> {
+pub(super) async fn end(transaction: &mut Transaction, session: Option<&str>) -> Result<(), DatabaseError> {
     if let Some(session) = session {
-        credential::take(connection, Kind::Session, session, UnixTime::now())?;
+        credential::take(transaction, Kind::Session, session, UnixTime::now()).await?;
     }
     Ok(())
 }
@@ -81,14 +81,14 @@ impl FromRequestParts<AppState> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, NotSignedIn> {
         let session = Cookie::Session.read(state.is_secure, &parts.headers).ok_or(NotSignedIn::Stranger)?;
-        let text = session.clone();
-        let found = state
-            .database
-            .read(move |connection| account::of_credential(connection, Kind::Session, &text))
-            .await
-            .map_err(|error| NotSignedIn::Unknown(error.into()))?;
+        let found = find(state, &session).await.map_err(|error| NotSignedIn::Unknown(error.into()))?;
         Ok(Self { account: found.ok_or(NotSignedIn::Stranger)?, session })
     }
+}
+
+async fn find(state: &AppState, session: &str) -> Result<Option<Account>, DatabaseError> {
+    let mut connection = state.database.acquire().await?;
+    account::of_credential(&mut connection, Kind::Session, session).await
 }
 
 pub(super) enum NotSignedIn {

@@ -15,7 +15,6 @@ use super::page::{Mistakes, Refusal, page};
 use super::session::{self, Cookie};
 use crate::account::{self, Account, LONGEST_PASSWORD, SHORTEST_PASSWORD, SetUpError};
 use crate::credential::{self, Kind};
-use crate::database::DatabaseError;
 use crate::management::name;
 use crate::state::AppState;
 
@@ -42,9 +41,9 @@ pub(super) async fn show(
     query: Result<Query<Link>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let link = query.map_err(|_| Refusal::no_link())?.0.link;
-    let text = link.clone();
-    let known = move |connection: &mut _| credential::find(connection, Kind::SetUp, &text, UnixTime::now());
-    state.database.read::<_, DatabaseError>(known).await?.ok_or_else(Refusal::no_link)?;
+    let mut connection = state.database.acquire().await?;
+    let known = credential::find(&mut connection, Kind::SetUp, &link, UnixTime::now()).await?;
+    known.ok_or_else(Refusal::no_link)?;
     let template = SetUpPage { link: &link, email: "", company: "", mistakes: Mistakes::default() };
     Ok(page(StatusCode::OK, &template))
 }
@@ -106,10 +105,9 @@ pub(super) async fn sign_in(
     account: Account,
 ) -> Result<Response, Refusal> {
     let before = Cookie::Session.read(state.is_secure, headers);
-    let session = state
-        .database
-        .write(move |connection| session::begin(connection, &account.id, before.as_deref()))
-        .await?;
+    let mut transaction = state.database.begin().await?;
+    let session = session::begin(&mut transaction, &account.id, before.as_deref()).await?;
+    transaction.commit().await?;
     let cookies = [Cookie::Session.set(state.is_secure, &session), Cookie::SignIn.set(state.is_secure, "")];
     let cookies = AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie)));
     Ok((cookies, Redirect::to("/keys")).into_response())

@@ -68,7 +68,9 @@ pub(super) async fn sign_out(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    state.database.write(move |connection| session::end(connection, Some(&signed_in.session))).await?;
+    let mut transaction = state.database.begin().await?;
+    session::end(&mut transaction, Some(&signed_in.session)).await?;
+    transaction.commit().await?;
     let cookies = AppendHeaders([(SET_COOKIE, Cookie::Session.set(state.is_secure, ""))]);
     Ok((cookies, Redirect::to("/sign-in")).into_response())
 }

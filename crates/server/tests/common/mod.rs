@@ -2,6 +2,7 @@
 //! names a PostgreSQL server as `postgres://user@host:port`, on a new database there.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -37,6 +38,18 @@ impl Data {
         Self { folder, database_url }
     }
 
+    /// The URL for a server: through PgBouncer, where `CTX_KEY_TEST_PGBOUNCER` names one in front of PostgreSQL.
+    pub fn server_url(&self) -> Option<String> {
+        let url = self.database_url.clone()?;
+        let variable = |name| std::env::var(name).ok();
+        let (Some(server), Some(pooler)) =
+            (variable("CTX_KEY_TEST_POSTGRES"), variable("CTX_KEY_TEST_PGBOUNCER"))
+        else {
+            return Some(url);
+        };
+        Some(url.replacen(&server, &pooler, 1))
+    }
+
     pub fn is_postgres(&self) -> bool {
         self.database_url.is_some()
     }
@@ -59,9 +72,19 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).args(arguments);
         command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
-        if let Some(url) = &data.database_url {
-            command.env("DATABASE_URL", url);
-        }
+        Self::run(data, command)
+    }
+
+    /// The log goes to a file.
+    pub fn start_logged(data: &Data, log: File) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+        command.args(["--listen", "127.0.0.1:0", "--log-json", "--data"]).arg(data.folder.path());
+        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn").stderr(log);
+        Self::run(data, command)
+    }
+
+    fn run(data: &Data, mut command: Command) -> Self {
+        command.envs(data.server_url().map(|url| ("DATABASE_URL", url)));
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::common::{DEADLINE, Data, Server, read_answer, wait};
 
-/// No process grants a key later after another one has answered its revocation.
+/// No grant begins later than this after the commit of a revocation, whichever process made it.
 pub const LEASE: Duration = Duration::from_millis(500);
 
 /// A server with an account, signed in.
@@ -116,13 +116,13 @@ pub fn wait_for_cache(server: &Server, key: &str) {
     });
 }
 
-/// Records that were read into the cache, and past it.
+/// Verifications whose record was not in the cache, and those without the cache.
 pub fn counts(server: &Server) -> (u64, u64) {
     (count(server, "ctx_key_cache_misses_total"), count(server, "ctx_key_cache_bypasses_total"))
 }
 
 /// A counter of `/metrics`.
-fn count(server: &Server, name: &str) -> u64 {
+pub fn count(server: &Server, name: &str) -> u64 {
     let mut response = server.get("/metrics", None);
     let text = response.body_mut().read_to_string().expect("a text");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -224,7 +224,7 @@ impl Proxy {
 
     /// Between a second server and the database of the first.
     pub fn before(data: &Data) -> (Self, Data) {
-        let url = data.database_url.as_ref().expect("PostgreSQL");
+        let url = data.server_url().expect("PostgreSQL");
         let (start, rest) = url.split_once('@').expect("user@host");
         let (address, name) = rest.split_once('/').expect("host:port/name");
         let proxy = Self::start(address.to_owned());

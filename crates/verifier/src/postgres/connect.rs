@@ -34,9 +34,12 @@ const HOST_TIMEOUT: Duration = Duration::from_secs(5);
 /// # }
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Config {
-    postgres: tokio_postgres::Config,
-    tls: MakeRustlsConnect,
+    /// Hosts, the log-in and time-outs. Everything of the URL but the verification of TLS.
+    pub postgres: tokio_postgres::Config,
+    /// TLS as `sslmode` and `sslrootcert` ask for it, for connections outside of [`pool`](Self::pool).
+    pub tls: MakeRustlsConnect,
 }
 
 impl Config {

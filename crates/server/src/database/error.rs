@@ -1,0 +1,40 @@
+//! Errors of a database: [`DatabaseError`].
+
+use std::error::Error;
+use std::fmt;
+
+/// Error of a statement, or of acquiring a connection.
+///
+/// Messages name tables, columns and codes. They never hold data, a URL or a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseError {
+    /// No connection, lock or answer in time. Try again.
+    Busy,
+    /// The database can't be reached, or can't do what it is asked to do at present: the text says what failed.
+    Unavailable(String),
+    /// This column holds what the server does not write.
+    Corrupt(&'static str),
+    /// Anything else, such as a table that is missing.
+    Unexpected(String),
+}
+
+impl DatabaseError {
+    /// Returns whether it makes sense to try again, and nothing is wrong with the server or its data.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable(_))
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("the database has no connection, lock or answer within the time limit"),
+            Self::Unavailable(cause) | Self::Unexpected(cause) => f.write_str(cause),
+            Self::Corrupt(column) => {
+                write!(f, "the column {column} holds an unexpected type or value: repair or remove the row")
+            }
+        }
+    }
+}
+
+impl Error for DatabaseError {}

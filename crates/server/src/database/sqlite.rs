@@ -1,0 +1,210 @@
+//! SQLite. A statement blocks, so each runs on a thread of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult};
+use rusqlite::{ErrorCode, InterruptHandle};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::value::{Row, Value};
+use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT, from_pool};
+
+/// Connections to one file.
+#[derive(Clone)]
+pub(super) struct Pool {
+    connections: managed::Pool<Manager>,
+    /// SQLite has one writer at a time: the others wait here, without a thread.
+    writer: Arc<Mutex<()>>,
+}
+
+impl Pool {
+    pub(super) fn new(path: PathBuf, size: usize) -> Self {
+        let connections = managed::Pool::builder(Manager(path))
+            .max_size(size)
+            .queue_mode(QueueMode::Lifo)
+            .wait_timeout(Some(ACQUIRE_TIMEOUT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("the pool has a runtime");
+        Self { connections, writer: Arc::default() }
+    }
+
+    pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
+        let client = self.connections.get().await.map_err(|error| from_pool(error, from_sqlite))?;
+        Ok(Connection(Some(Session { client, _writer: None })))
+    }
+
+    /// Begins a transaction as a writer: a reader that becomes one may be refused.
+    pub(super) async fn begin(&self) -> Result<Connection, DatabaseError> {
+        let writer = timeout(ACQUIRE_TIMEOUT, self.writer.clone().lock_owned());
+        let writer = writer.await.map_err(|_| DatabaseError::Busy)?;
+        let mut connection = self.acquire().await?;
+        if let Some(session) = &mut connection.0 {
+            session._writer = Some(writer);
+        }
+        connection.execute_batch("BEGIN IMMEDIATE").await?;
+        Ok(connection)
+    }
+}
+
+struct Manager(PathBuf);
+
+impl managed::Manager for Manager {
+    type Type = rusqlite::Connection;
+    type Error = rusqlite::Error;
+
+    async fn create(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let path = self.0.clone();
+        let opened = spawn_blocking(move || open(&path));
+        opened.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
+    }
+
+    async fn recycle(
+        &self,
+        client: &mut rusqlite::Connection,
+        _: &Metrics,
+    ) -> RecycleResult<rusqlite::Error> {
+        let is_clean = client.is_autocommit();
+        is_clean.then_some(()).ok_or(RecycleError::message("a transaction is open"))
+    }
+}
+
+fn open(path: &PathBuf) -> rusqlite::Result<rusqlite::Connection> {
+    let client = rusqlite::Connection::open(path)?;
+    client.busy_timeout(ACQUIRE_TIMEOUT)?;
+    client.pragma_update(None, "journal_mode", "WAL")?;
+    // a key that was shown outlives a power failure
+    client.pragma_update(None, "synchronous", "FULL")?;
+    client.pragma_update(None, "foreign_keys", true)?;
+    client.set_prepared_statement_cache_capacity(64);
+    Ok(client)
+}
+
+/// A connection of the pool. It is empty while a statement runs, and stays so if nobody waited for the statement.
+pub(super) struct Connection(Option<Session>);
+
+/// What moves to the thread of a statement and back.
+struct Session {
+    client: Object<Manager>,
+    /// Held from the beginning to the end of a transaction.
+    _writer: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Session {
+    /// Rolls back what was not committed, before the connection returns to the pool. That takes microseconds.
+    fn drop(&mut self) {
+        if !self.client.is_autocommit() {
+            // an open transaction is noticed when the pool hands the connection out, and closes it
+            let _ = self.client.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Ends a statement that nobody waits for any more.
+struct InterruptOnDrop(Option<InterruptHandle>);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            handle.interrupt();
+        }
+    }
+}
+
+impl Connection {
+    pub(super) async fn query(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let values = values.to_vec();
+        self.run(move |client| query(client, sql, &values)).await
+    }
+
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+    ) -> Result<u64, DatabaseError> {
+        let values = values.to_vec();
+        self.run(move |client| execute(client, sql, &values)).await
+    }
+
+    pub(super) async fn execute_batch(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
+        self.run(move |client| client.execute_batch(sql)).await
+    }
+
+    /// Commits, however long the disk takes.
+    pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
+        let session = self.0.take().ok_or(DatabaseError::Busy)?;
+        let task = spawn_blocking(move || session.client.execute_batch("COMMIT").map_err(from_sqlite));
+        task.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
+    }
+
+    async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        let session = self.0.take().ok_or(DatabaseError::Busy)?;
+        let interrupt = session.client.get_interrupt_handle();
+        let mut task = spawn_blocking(move || {
+            let result = work(&session.client);
+            (session, result)
+        });
+        // dropped before the task: until then, nobody else can have the connection
+        let mut interrupt = InterruptOnDrop(Some(interrupt));
+        match timeout(STATEMENT_TIMEOUT, &mut task).await {
+            Ok(Ok((session, result))) => {
+                interrupt.0 = None;
+                self.0 = Some(session);
+                result.map_err(from_sqlite)
+            }
+            Ok(Err(failure)) => std::panic::resume_unwind(failure.into_panic()),
+            Err(_) => Err(DatabaseError::Busy),
+        }
+    }
+}
+
+/// SQLite numbers `?1`, and takes `$1` for a name.
+fn numbered(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
+fn query(client: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = client.prepare_cached(&numbered(sql))?;
+    let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
+    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
+        let values = (0..names.len()).map(|index| row.get_ref(index).map(Value::from));
+        Ok(Row::new(names.clone(), values.collect::<rusqlite::Result<_>>()?))
+    })?;
+    rows.collect()
+}
+
+fn execute(client: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqlite::Result<u64> {
+    let changed = client.prepare_cached(&numbered(sql))?.execute(rusqlite::params_from_iter(values))?;
+    Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+}
+
+/// SQLite's own words name tables and columns, and hold no data. Those of rusqlite may, and are left out.
+fn from_sqlite(error: rusqlite::Error) -> DatabaseError {
+    let Some(failure) = error.sqlite_error() else {
+        return DatabaseError::Unexpected("SQLite: the statement does not fit its parameters or rows".into());
+    };
+    let text = format!("SQLite: {failure}");
+    match failure.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => {
+            DatabaseError::Busy
+        }
+        ErrorCode::DiskFull
+        | ErrorCode::SystemIoFailure
+        | ErrorCode::CannotOpen
+        | ErrorCode::ReadOnly
+        | ErrorCode::PermissionDenied
+        | ErrorCode::OutOfMemory => DatabaseError::Unavailable(text),
+        _ => DatabaseError::Unexpected(text),
+    }
+}

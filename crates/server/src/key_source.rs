@@ -1,0 +1,111 @@
+//! The key records of the server's database, for the verifier: [`KeySource`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctx_key::{KeyId, UnixTime};
+use ctx_key_verifier::postgres::{self, PostgresSource, Snapshot};
+use ctx_key_verifier::sqlite::{self, SqliteSource};
+use ctx_key_verifier::{Changes, LookedUp, Options, Source, SourceError, Verifier};
+
+use crate::database::Location;
+
+/// Verifies keys with the records of a [`KeySource`].
+pub type KeyVerifier = Verifier<KeySource>;
+
+/// Minimum time between two recorded uses of a key. The dashboard shows minutes.
+const USE_GRANULARITY: Duration = Duration::from_secs(60);
+
+/// Key records in SQLite or PostgreSQL, read through connections of their own.
+#[derive(Debug)]
+pub enum KeySource {
+    Sqlite(SqliteSource),
+    Postgres(PostgresSource),
+}
+
+/// A point in the history of either database.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+pub enum Cursor {
+    Sqlite(sqlite::Cursor),
+    Postgres(Snapshot),
+}
+
+impl KeySource {
+    /// Opens the records of a database whose schema is up to date.
+    ///
+    /// # Errors
+    ///
+    /// - The file can't be opened, or lacks a table.
+    /// - The URL can't be read.
+    pub async fn open(location: &Location) -> Result<Self, SourceError> {
+        match location {
+            Location::Sqlite(path) => {
+                SqliteSource::open(path, sqlite::Options::default()).await.map(Self::Sqlite)
+            }
+            Location::Postgres(url) => {
+                let config = postgres::Config::new(url);
+                let mut config = config.map_err(|error| SourceError::Unavailable(error.into()))?;
+                if config.postgres.get_application_name().is_none() {
+                    config.postgres.application_name("ctx-key-verifier");
+                }
+                Ok(Self::Postgres(PostgresSource::new(&config, &postgres::Options::default())))
+            }
+        }
+    }
+
+    /// Starts a verifier of these keys.
+    pub fn verifier(self) -> KeyVerifier {
+        Verifier::new(self, Options { use_granularity: USE_GRANULARITY, ..Options::default() })
+    }
+}
+
+impl Source for KeySource {
+    type Project = Arc<str>;
+    type Cursor = Cursor;
+
+    async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<Arc<str>, Cursor>, SourceError> {
+        fn with<C>(found: LookedUp<Arc<str>, C>, cursor: fn(C) -> Cursor) -> LookedUp<Arc<str>, Cursor> {
+            LookedUp { records: found.records, corrupt: found.corrupt, cursor: cursor(found.cursor) }
+        }
+        match self {
+            Self::Sqlite(source) => source.look_up(ids).await.map(|found| with(found, Cursor::Sqlite)),
+            Self::Postgres(source) => source.look_up(ids).await.map(|found| with(found, Cursor::Postgres)),
+        }
+    }
+
+    async fn changes_since(&self, cursor: Option<&Cursor>) -> Result<Changes<Cursor>, SourceError> {
+        fn with<C>(read: Changes<C>, cursor: fn(C) -> Cursor) -> Changes<Cursor> {
+            Changes { changed: read.changed, cursor: cursor(read.cursor) }
+        }
+        match self {
+            Self::Sqlite(source) => {
+                let cursor = match cursor {
+                    Some(Cursor::Sqlite(cursor)) => Some(cursor),
+                    Some(Cursor::Postgres(_)) => return Err(of_other_database()),
+                    None => None,
+                };
+                source.changes_since(cursor).await.map(|read| with(read, Cursor::Sqlite))
+            }
+            Self::Postgres(source) => {
+                let cursor = match cursor {
+                    Some(Cursor::Postgres(cursor)) => Some(cursor),
+                    Some(Cursor::Sqlite(_)) => return Err(of_other_database()),
+                    None => None,
+                };
+                source.changes_since(cursor).await.map(|read| with(read, Cursor::Postgres))
+            }
+        }
+    }
+
+    async fn record_uses(&self, uses: &[(KeyId, UnixTime)]) -> Result<Vec<KeyId>, SourceError> {
+        match self {
+            Self::Sqlite(source) => source.record_uses(uses).await,
+            Self::Postgres(source) => source.record_uses(uses).await,
+        }
+    }
+}
+
+/// A verifier never asks for that: it gets its cursors from one source.
+fn of_other_database() -> SourceError {
+    SourceError::Unexpected("the cursor belongs to another kind of database".into())
+}

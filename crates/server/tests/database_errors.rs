@@ -1,0 +1,242 @@
+//! An error of the database says what failed and what to do, to who runs the server, and nothing to a client.
+
+mod common;
+mod trouble;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use common::{Data, Server};
+use ctx_key_server::database::{Database, DatabaseError, Location};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
+use serde_json::Value;
+use tempfile::TempDir;
+use trouble::{Fixture, execute, id, skip, status};
+
+/// Why a connection to this URL can't be acquired.
+async fn error_of(url: &str) -> DatabaseError {
+    match Database::open(Location::Postgres(url.to_owned())) {
+        Ok(database) => database.acquire().await.err().expect("an error"),
+        Err(error) => error,
+    }
+}
+
+fn unavailable(text: &str) -> DatabaseError {
+    DatabaseError::Unavailable(text.to_owned())
+}
+
+/// Starts a server that refuses whoever connects to it, with this code and message, over TLS if it has a certificate.
+fn refusing(code: &'static str, message: &'static str, tls: Option<Arc<ServerConfig>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let tls = tls.clone();
+            thread::spawn(move || refuse(client, code, message, tls));
+        }
+    });
+    port
+}
+
+/// The start of PostgreSQL's protocol: a request for TLS, a startup message, an error.
+fn refuse(
+    mut client: TcpStream,
+    code: &str,
+    message: &str,
+    tls: Option<Arc<ServerConfig>>,
+) -> std::io::Result<()> {
+    const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+    let fields = format!("SFATAL\0C{code}\0M{message}\0\0");
+    let mut error = vec![b'E'];
+    error.extend(u32::try_from(fields.len() + 4).unwrap().to_be_bytes());
+    error.extend(fields.as_bytes());
+    let mut start = [0; 8];
+    client.read_exact(&mut start)?;
+    if start == TLS_REQUEST {
+        let Some(tls) = tls else {
+            client.write_all(b"N")?;
+            client.read_exact(&mut start)?;
+            return client.write_all(&error);
+        };
+        client.write_all(b"S")?;
+        let mut client = StreamOwned::new(ServerConnection::new(tls).unwrap(), client);
+        client.read_exact(&mut start)?;
+        client.write_all(&error)?;
+        return client.flush();
+    }
+    client.write_all(&error)
+}
+
+#[tokio::test]
+async fn who_cannot_connect_is_told_why() {
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
+    let password = refusing("28P01", r#"password authentication failed for user "ada""#, None);
+    let host = r#"no pg_hba.conf entry for host "127.0.0.1", user "ada", database "keys", no encryption"#;
+    let demands_tls = refusing("28000", host, None);
+    let role = refusing("28000", r#"role "ada" does not exist"#, None);
+    let full = refusing("53300", "sorry, too many clients already", None);
+    let starts = refusing("57P03", "the database system is starting up", None);
+    let url = |port: u16| format!("postgres://ada:secret@127.0.0.1:{port}/keys");
+    let cases = [
+        (
+            url(refused),
+            "the database's host refuses connections: check the port, and that PostgreSQL runs there",
+        ),
+        (url(silent_port), "the database's host does not answer in time: check the host and the port"),
+        (
+            "postgres://ada:secret@no-such-host.invalid/keys".to_owned(),
+            "the database's host name is unknown: check the host",
+        ),
+        (url(password), "PostgreSQL refuses the password: check the user and the password"),
+        (
+            format!("{}?sslmode=disable", url(demands_tls)),
+            "PostgreSQL demands TLS of this user: set sslmode to require, verify-ca or verify-full",
+        ),
+        (
+            format!("{}?sslmode=require", url(password)),
+            "PostgreSQL offers no TLS, which sslmode demands: turn it on there",
+        ),
+        (url(role), r#"PostgreSQL refuses the connection: role "ada" does not exist"#),
+        (url(full), "PostgreSQL: 53300 sorry, too many clients already"),
+        (url(starts), "PostgreSQL: 57P03 the database system is starting up"),
+        (
+            format!("{}?sslmode=verify-full&sslrootcert=/nowhere.pem", url(password)),
+            "sslrootcert=/nowhere.pem can't be read as certificates in PEM",
+        ),
+        (
+            format!("{}?sslmode=on", url(password)),
+            "unknown sslmode: use disable, prefer, require, verify-ca or verify-full",
+        ),
+    ];
+    for (url, expected) in cases {
+        assert_eq!(error_of(&url).await, unavailable(expected), "{url}");
+    }
+    drop(silent);
+}
+
+#[test]
+fn a_missing_database_is_named_as_the_cause() {
+    const NAME: &str = "a_missing_database_is_named_as_the_cause";
+    let Ok(server) = std::env::var("CTX_KEY_TEST_POSTGRES") else { return skip(NAME) };
+    let expected = unavailable("PostgreSQL has no such database: create it, or correct its name");
+    let data = Data::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let found = runtime.block_on(error_of(&format!("{server}/no_such_database")));
+    assert_eq!(found, expected);
+    let error = runtime.block_on(async {
+        let database = Database::open(Location::Postgres(data.server_url().unwrap())).unwrap();
+        let mut connection = database.acquire().await.unwrap();
+        connection.query("SELECT 1 FROM api_keys", &[]).await.unwrap_err()
+    });
+    let expected = r#"PostgreSQL: 42P01 relation "api_keys" does not exist"#;
+    assert_eq!(error, DatabaseError::Unexpected(expected.to_owned()));
+}
+
+/// An authority, as a file, and a server's settings with a certificate of it for `localhost`.
+fn authority(folder: &Path, name: &str) -> (String, Arc<ServerConfig>) {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let file = folder.join(name);
+    fs::write(&file, authority.pem()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key);
+    (file.to_str().unwrap().to_owned(), Arc::new(config.unwrap()))
+}
+
+#[tokio::test]
+async fn each_sslmode_verifies_what_it_names() {
+    let folder = TempDir::new().unwrap();
+    let (ours, config) = authority(folder.path(), "ours.pem");
+    let (other, _) = authority(folder.path(), "other.pem");
+    let port = refusing("28P01", "over TLS", Some(config));
+    let error = async |host: &str, parameters: &str| {
+        error_of(&format!("postgres://ada@{host}:{port}/keys?{parameters}")).await
+    };
+    // whoever gets so far has verified the server
+    let verified = unavailable("PostgreSQL refuses the password: check the user and the password");
+    let unknown = unavailable("TLS with PostgreSQL failed: invalid peer certificate: UnknownIssuer");
+    for (host, parameters) in [
+        ("localhost", format!("sslmode=verify-full&sslrootcert={ours}")),
+        ("localhost", format!("sslmode=verify-ca&sslrootcert={ours}")),
+        ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={ours}")),
+        ("127.0.0.1", format!("sslmode=require&sslrootcert={ours}")),
+        ("127.0.0.1", "sslmode=require".to_owned()),
+        ("127.0.0.1", "sslmode=prefer".to_owned()),
+    ] {
+        assert_eq!(error(host, &parameters).await, verified, "{host} {parameters}");
+    }
+    for parameters in [
+        format!("sslmode=verify-full&sslrootcert={other}"),
+        format!("sslmode=verify-ca&sslrootcert={other}"),
+        format!("sslmode=require&sslrootcert={other}"),
+    ] {
+        assert_eq!(error("localhost", &parameters).await, unknown, "{parameters}");
+    }
+    let DatabaseError::Unavailable(text) =
+        error("127.0.0.1", &format!("sslmode=verify-full&sslrootcert={ours}")).await
+    else {
+        panic!("an error of TLS");
+    };
+    let expected = "TLS with PostgreSQL failed: invalid peer certificate: certificate not valid for name";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+/// The server ends, and says why in its last line, without the URL.
+#[test]
+fn a_server_that_cannot_start_says_why() {
+    let port = refusing("28P01", r#"password authentication failed for user "ada""#, None);
+    let output = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"))
+        .args(["--listen", "127.0.0.1:0"])
+        .env("DATABASE_URL", format!("postgres://ada:secret@127.0.0.1:{port}/keys"))
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: the database can't be prepared: PostgreSQL refuses the password: check the user and the password\n"
+    );
+}
+
+#[test]
+fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
+    let Fixture { server, token, company, project, data } = Fixture::new();
+    let key = server.key_in(&token, &company, &project, &["memories:read"]);
+    server.stop();
+    execute(&data, &format!("UPDATE api_keys SET scopes = 1048576 WHERE id = '{}'", id(&key)));
+    let log = data.folder.path().join("log");
+    let server = Server::start_logged(&data, File::create(&log).unwrap());
+    let mut response = server.get("/v1/key", Some(&key));
+    let body: Value = response.body_mut().read_json().unwrap();
+    assert_eq!(response.status(), 500, "{body}");
+    assert!(!response.headers().contains_key("retry-after"));
+    let message = "something went wrong here: tell us the request_id";
+    let error = serde_json::json!({ "type": "api_error", "code": "internal", "message": message });
+    assert_eq!(body["error"], error);
+
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["level"] == "ERROR").expect("a line for the error");
+    assert_eq!(line["span"]["id"], body["request_id"]);
+    let failure = format!("the row of key {} is not a record: repair or delete it", id(&key));
+    assert_eq!(line["fields"]["failure"], failure);
+    // and nothing else stops
+    assert_eq!(status(&server, "ctx_"), 401);
+}
