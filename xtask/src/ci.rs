@@ -52,7 +52,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "coverage", about: "every line of the library runs in its tests", run: coverage::run },
     Step { name: "builds", about: "examples and benchmarks build", run: library::builds },
     Step { name: "quickstart", about: "README's first command in a fresh clone", run: library::quickstart },
-    Step { name: "fuzz", about: "every seed, and a quarter of a minute for each target", run: fuzz::replay },
+    Step { name: "fuzz", about: "every seed, and five seconds for each target", run: fuzz::replay },
     Step { name: "rules", about: "detector rules in the real scanners", run: rules },
     Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
     Step {
