@@ -162,3 +162,25 @@ fn public_texts_align() {
     assert_eq!(format!("{:>14}|", key.id()), "  8aspm4G7VmSU|");
     assert_eq!(format!("{:<66}|", key.digest()), format!("{}  |", key.digest()));
 }
+
+/// White space may stand inside of what is removed; characters that are only trimmed at the ends may not.
+#[test]
+fn what_may_stand_inside_a_pasted_text() {
+    let key = ApiKey::parse(KEY).unwrap();
+    for c in (0..=0xffff).filter_map(char::from_u32).filter(|&c| models::is_trimmed(c)) {
+        let expected = if models::is_white_space(c) { Ok(key.clone()) } else { Err(ParseKeyError::Prefix) };
+        for text in [
+            format!("MEMORYKIT_API_KEY{c}={KEY}"),
+            format!("export{c}MEMORYKIT_API_KEY={KEY}"),
+            format!("Authorization{c}:{KEY}"),
+            format!("Bearer{c}{KEY}"),
+        ] {
+            assert_eq!(ApiKey::parse_pasted(&text), expected, "{text:?}");
+        }
+        for text in
+            [format!("{c}{KEY}{c}"), format!("MEMORYKIT_API_KEY={c}{KEY}"), format!("'{c}{KEY}{c}'{c}")]
+        {
+            assert_eq!(ApiKey::parse_pasted(&text).as_ref(), Ok(&key), "{text:?}");
+        }
+    }
+}

@@ -204,8 +204,10 @@ fn a_write_takes_what_it_can() {
 fn what_is_shown_of_a_find() {
     let text = format!("={KEY}");
     let mut finds = scan::find_iter(text.as_bytes());
-    assert_eq!(format!("{finds:?}"), "Finds { .. }");
-    assert_eq!(format!("{:?}", finds.next()), "Some(Match(1..53, ctx_8aspm4G7VmSU***))");
+    assert_eq!(format!("{finds:?} {finds:#?}"), "Finds { .. } Finds { .. }");
+    let find = finds.next().unwrap();
+    let shown = "Match(1..53, ctx_8aspm4G7VmSU***)";
+    assert_eq!([format!("{find:?}"), format!("{find:#?}")], [shown, shown]);
 }
 
 /// The writer searches long texts piece by piece.
