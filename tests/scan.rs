@@ -254,7 +254,8 @@ fn what_is_undecided_is_held_and_what_is_decided_is_not() {
                 writer.flush().unwrap();
             }
             assert_eq!(sink.0.take(), passed.as_bytes(), "{text:?}");
-            assert_eq!(format!("{writer:?}"), "RedactingWriter { .. }");
+            let shown = "RedactingWriter { .. }";
+            assert_eq!([format!("{writer:?}"), format!("{writer:#?}")], [shown, shown]);
             drop(writer);
             let rest = scan::redact(text.as_bytes())[passed.len()..].to_vec();
             assert_eq!(sink.0.take(), rest, "dropping finishes: {text:?}");
@@ -563,5 +564,32 @@ fn no_panic_of_the_sink_repeats_a_byte() {
             assert!(caller.redacted[caller.text.len()].0.starts_with(&sink.taken()));
             assert!(!panicked || caller.end.0 == FINISH || sink.taken() == taken);
         }
+    }
+}
+
+/// A sink that breaks the rules of `Write`.
+struct Boastful(Shared);
+
+impl Write for Boastful {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(bytes)?;
+        Ok(usize::MAX)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_claims_too_many_bytes_has_taken_all() {
+    for text in ["", "a", "ctx_", "ab ctx_8asp", KEY, &format!("{KEY} {KEY}")] {
+        let sink = Shared::default();
+        let mut writer = RedactingWriter::new(Boastful(sink.clone()));
+        for byte in text.as_bytes() {
+            assert_eq!(writer.write(&[*byte]).unwrap(), 1);
+        }
+        writer.finish().unwrap();
+        assert_eq!(sink.0.take(), models::redact(text.as_bytes()), "{text:?}");
     }
 }

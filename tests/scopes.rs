@@ -285,3 +285,19 @@ proptest! {
         }
     }
 }
+
+/// Every set of the known bits, with and without unknown ones.
+#[test]
+fn only_exactly_one_scope_has_a_name_and_a_description() {
+    for known in 0..64 {
+        for unknown in [0, 1 << 6, 1 << 31] {
+            let scope = Scope::from_bits_retain(known | unknown);
+            let is_one = known.count_ones() == 1 && unknown == 0;
+            assert_eq!(
+                (scope.name().is_some(), scope.description().is_some()),
+                (is_one, is_one),
+                "{scope:?}"
+            );
+        }
+    }
+}
