@@ -136,8 +136,14 @@ fn a_record_is_nothing_else() {
 fn no_other_field_is_ignored() {
     let near = |name: &str| {
         let changed = [name.to_uppercase(), format!("_{name}"), format!("#{name}"), format!("{name} ")];
+        let separators = ["-", " ", ".", "__"].map(|separator| name.replace('_', separator));
         let one_less = (0..name.len()).map(|index| format!("{}{}", &name[..index], &name[index + 1..]));
-        changed.into_iter().chain(one_less).collect::<Vec<_>>()
+        changed
+            .into_iter()
+            .chain(separators)
+            .chain(one_less)
+            .filter(|other| other != name)
+            .collect::<Vec<_>>()
     };
     let json = record_json();
     let fields = json.as_object().unwrap().keys();
