@@ -51,7 +51,7 @@ pub fn minimal(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo check --quiet --lib --locked --no-default-features").run()?;
     check.run()?;
     // These tests need no more. Cargo adds to the lock what they need, and must change nothing else in it.
-    sh.write_file("Cargo.toml", with_dev_dependencies(&manifest, &["chacha20", "serde_json"]))?;
+    sh.write_file("Cargo.toml", with_dev_dependencies(&manifest, &["base62", "chacha20", "serde_json"]))?;
     test(cmd!(sh, "cargo test --all-features --test env --test errors --test types --test vectors"))?;
     ensure!(versions(sh)? == lowest, "the tests ran with other versions");
 
