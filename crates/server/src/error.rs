@@ -92,7 +92,7 @@ impl ApiError {
         }
     }
 
-    /// Nothing was changed, or it is not known; to be tried again.
+    /// The database is busy or unavailable. Whether a change was made can be unknown; the client tries again.
     pub fn unavailable() -> Self {
         let message = Cow::Borrowed("the service is not available at the moment: try again");
         Self {

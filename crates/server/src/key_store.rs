@@ -56,7 +56,7 @@ pub struct NewKey {
     pub form: Option<String>,
 }
 
-/// Why nothing was changed.
+/// Reason why a key or a project is not created or changed.
 #[derive(Debug)]
 pub enum KeyError {
     Database(DatabaseError),
