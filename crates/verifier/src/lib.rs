@@ -73,6 +73,8 @@ mod lease;
 mod options;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod record;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod request;
 mod source;

@@ -63,13 +63,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctx_key::{KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
+use ctx_key::{KeyId, KeyRecord, UnixTime};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 pub use connect::{Config, ConfigError};
 pub use snapshot::Snapshot;
 
+use crate::record::from_columns;
 use crate::{Changed, Changes, LookedUp, Source, SourceError};
 use connections::{Connections, Parameters};
 use error::{no_change_log, standby, unexpected};
@@ -257,25 +258,9 @@ fn record(id: KeyId, row: &Row) -> Result<Option<KeyRecord<Arc<str>>>, SourceErr
     let scopes: Option<i64> = row.try_get("scopes")?;
     let times = ["not_before", "expires_at", "retires_at", "revoked_at"];
     let [not_before, expires_at, retires_at, revoked_at] = times.map(|column| row.try_get(column));
-    let times = [not_before?, expires_at?, retires_at?, revoked_at?].map(time);
-    let digest = digest.and_then(|digest| KeyDigest::try_from(digest).ok());
-    let scopes = scopes.and_then(|bits| Scope::from_bits(u32::try_from(bits).ok()?));
+    let times = [not_before?, expires_at?, retires_at?, revoked_at?];
     let (Some(digest), Some(project), Some(scopes)) = (digest, project, scopes) else { return Ok(None) };
-    let [Some(not_before), Some(expires_at), Some(retires_at), Some(revoked_at)] = times else {
-        return Ok(None);
-    };
-    let mut record = KeyRecord::from_parts(id, digest, project.into(), scopes);
-    (record.not_before, record.expires_at) = (not_before, expires_at);
-    (record.retires_at, record.revoked_at) = (retires_at, revoked_at);
-    Ok(Some(record))
-}
-
-/// Returns nothing for a negative time: read as absent, it would make a key that never ends.
-fn time(seconds: Option<i64>) -> Option<Option<UnixTime>> {
-    match seconds {
-        Some(seconds) => Some(Some(UnixTime::from_secs(u64::try_from(seconds).ok()?))),
-        None => Some(None),
-    }
+    Ok(from_columns(id, digest, project, scopes, times))
 }
 
 #[cfg(test)]

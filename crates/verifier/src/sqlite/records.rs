@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ctx_key::{KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
-use rusqlite::types::ValueRef;
+use ctx_key::{KeyId, KeyRecord, UnixTime};
 use rusqlite::{Connection, Row, TransactionBehavior};
 
+use crate::record::from_columns;
 use crate::source::{LookedUp, SourceError};
 use crate::sqlite::connection::{Session, failure, unexpected};
 use crate::sqlite::log::Cursor;
@@ -75,22 +75,9 @@ fn id(row: &Row<'_>) -> Option<KeyId> {
 
 /// Reads a row, or `None` if it is not a record.
 fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
-    let digest: KeyDigest = row.get_ref(1).ok()?.as_blob().ok()?.try_into().ok()?;
-    let project = row.get_ref(2).ok()?.as_str().ok()?.into();
-    let scopes = Scope::from_bits(row.get_ref(3).ok()?.as_i64().ok()?.try_into().ok()?)?;
-    let mut record = KeyRecord::from_parts(id, digest, project, scopes);
-    record.not_before = time(row.get_ref(4).ok()?)?;
-    record.expires_at = time(row.get_ref(5).ok()?)?;
-    record.retires_at = time(row.get_ref(6).ok()?)?;
-    record.revoked_at = time(row.get_ref(7).ok()?)?;
-    Some(record)
-}
-
-/// A negative time is not read as none: that would be a key which never expires.
-fn time(value: ValueRef<'_>) -> Option<Option<UnixTime>> {
-    match value {
-        ValueRef::Null => Some(None),
-        ValueRef::Integer(secs) => Some(Some(UnixTime::from_secs(secs.try_into().ok()?))),
-        _ => None,
-    }
+    let digest = row.get_ref(1).ok()?.as_blob().ok()?;
+    let project = row.get_ref(2).ok()?.as_str().ok()?;
+    let scopes = row.get_ref(3).ok()?.as_i64().ok()?;
+    let time = |column| row.get_ref(column).ok()?.as_i64_or_null().ok();
+    from_columns(id, digest, project, scopes, [time(4)?, time(5)?, time(6)?, time(7)?])
 }
