@@ -5,13 +5,13 @@ use std::error::Error;
 
 use axum::Router;
 use axum::routing::get;
-use ctx_key_server::connections::serve;
 use ctx_key_server::database::{Database, Location};
+use ctx_key_server::http::connections::serve;
+use ctx_key_server::http::metrics::Metrics;
+use ctx_key_server::http::sign_in_limit::SignInLimit;
+use ctx_key_server::http::state::Shared;
+use ctx_key_server::http::{layers::surround, limits::in_json};
 use ctx_key_server::key_source::KeySource;
-use ctx_key_server::metrics::Metrics;
-use ctx_key_server::routes::{in_json, surround};
-use ctx_key_server::sign_in_limit::SignInLimit;
-use ctx_key_server::state::Shared;
 use ctx_key_verifier::sqlite::{Options, SqliteSource};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

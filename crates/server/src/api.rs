@@ -2,22 +2,22 @@
 
 mod chats;
 mod fields;
-mod key;
 mod memories;
-mod page;
+mod own_key;
+mod paging;
 mod search;
 mod users;
 
 use axum::Router;
 
-use crate::error::ApiError;
-use crate::granted::AnyKey;
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::granted::AnyKey;
+use crate::http::state::AppState;
 
 /// What lies below `/v1`. Whoever has no valid key is not told what there is.
 pub fn routes() -> Router<AppState> {
     Router::new()
-        .merge(key::routes())
+        .merge(own_key::routes())
         .merge(memories::routes())
         .merge(users::routes())
         .merge(chats::routes())

@@ -21,8 +21,8 @@ use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
-use crate::routes::end_all;
-use crate::state::AppState;
+use crate::http::limits::end_all;
+use crate::http::state::AppState;
 use page::Refusal;
 
 /// Nothing but what is served from here, and no script or style within a page.

@@ -4,7 +4,7 @@
 //! and `RETURNING`. Rows are read by the names of their columns.
 
 mod cancel;
-mod error;
+mod database_error;
 mod postgres;
 mod sqlite;
 mod value;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use deadpool::managed::PoolError;
 use tokio::time::timeout;
 
-pub use error::DatabaseError;
+pub use database_error::DatabaseError;
 pub use value::{FromValue, Row, Value};
 
 /// Maximum time that a request waits for a connection, or for a lock of another.

@@ -1,24 +1,18 @@
 //! A reference server for MemoryKit API keys. What is to be copied from is how it uses [`ctx_key`] and
-//! [`ctx_key_verifier`]: [`granted`] on each request, [`key_source`] for the records, [`key_store`] for the life of a key.
+//! [`ctx_key_verifier`]: [`http::granted`] on each request, [`key_source`] for the records, [`store::api_key`] for the
+//! life of a key.
+//!
+//! Its floors, from bottom to top: [`clock`] and [`config`], [`database`], [`store`], [`key_source`], [`http`], then
+//! [`api`], [`management`] and [`dashboard`], then [`routes`], then [`server`]. Nothing imports upward.
 
-pub mod account;
 pub mod api;
 pub mod clock;
 pub mod config;
-pub mod connections;
-pub mod credential;
 pub mod dashboard;
 pub mod database;
-pub mod error;
-pub mod extract;
-pub mod granted;
+pub mod http;
 pub mod key_source;
-pub mod key_store;
 pub mod management;
-pub mod metrics;
-pub mod migration;
-pub mod request_id;
 pub mod routes;
 pub mod server;
-pub mod sign_in_limit;
-pub mod state;
+pub mod store;

@@ -9,14 +9,15 @@ use ctx_key::{ApiKey, KeyId, KeyState, Scope, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::account::{self, Account};
 use crate::clock::{iso_seconds, seconds};
-use crate::credential::{self, Kind};
 use crate::database::{DatabaseError, Transaction};
-use crate::error::ApiError;
-use crate::extract::{ClientAddress, Json, Segment};
-use crate::key_store::{self, LONGEST_NAME, ListedKey, NewKey};
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::extract::{ClientAddress, Json, Segment};
+use crate::http::state::AppState;
+use crate::store::account::{self, Account};
+use crate::store::api_key::{self, LONGEST_NAME, ListedKey, NewKey};
+use crate::store::credential::{self, Kind};
+use crate::store::project;
 
 /// What lies below `/api/v1`.
 pub fn routes() -> Router<AppState> {
@@ -132,7 +133,7 @@ async fn list(
     signed_in.own(&company)?;
     let company = signed_in.0.company.id;
     let mut connection = state.database.acquire().await?;
-    let keys = key_store::list(&mut connection, &company).await?;
+    let keys = api_key::list(&mut connection, &company).await?;
     Ok(axum::Json(keys.iter().map(|key| shown(key, &company)).collect()))
 }
 
@@ -144,7 +145,7 @@ async fn projects(
     signed_in.own(&company)?;
     let company = signed_in.0.company.id;
     let mut connection = state.database.acquire().await?;
-    let projects = key_store::projects(&mut connection, &company).await?;
+    let projects = project::list(&mut connection, &company).await?;
     Ok(axum::Json(projects.iter().map(|project| json!({ "id": project.id, "name": project.name })).collect()))
 }
 
@@ -163,7 +164,7 @@ async fn create_project(
     let name = name(&body.name)?;
     let Account { email, company, .. } = signed_in.0;
     let mut transaction = state.database.begin().await?;
-    let project = key_store::create_project(&mut transaction, &company.id, &email, &name).await?;
+    let project = project::create(&mut transaction, &company.id, &email, &name).await?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(json!({ "id": project.id, "name": project.name }))))
 }
@@ -191,7 +192,7 @@ async fn create(
     };
     let Account { email, company, .. } = signed_in.0;
     let mut transaction = state.database.begin().await?;
-    let (key, listed) = key_store::create(&mut transaction, &company.id, &email, &new).await?;
+    let (key, listed) = api_key::create(&mut transaction, &company.id, &email, &new).await?;
     transaction.commit().await?;
     let mut body = shown(&listed, &company.id);
     body["api_key"] = expose(&key);
@@ -239,7 +240,7 @@ async fn revoke(
     let id: KeyId = id.parse().map_err(|_| ApiError::not_found("there is no such key"))?;
     let Account { email, company, .. } = signed_in.0;
     let mut transaction = state.database.begin().await?;
-    key_store::revoke(&mut transaction, &company.id, &email, id).await?;
+    api_key::revoke(&mut transaction, &company.id, &email, id).await?;
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,17 +10,17 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::account;
 use crate::config::Config;
-use crate::connections::serve;
-use crate::credential::{self, Kind};
 use crate::database::{Database, DatabaseError, Location};
+use crate::http::connections::serve;
+use crate::http::metrics::Metrics;
+use crate::http::sign_in_limit::SignInLimit;
+use crate::http::state::{AppState, Shared};
 use crate::key_source::KeySource;
-use crate::metrics::Metrics;
-use crate::migration::{LATEST, migrate};
 use crate::routes::routes;
-use crate::sign_in_limit::SignInLimit;
-use crate::state::{AppState, Shared};
+use crate::store::account;
+use crate::store::credential::{self, Kind};
+use crate::store::migration::{LATEST, migrate};
 
 /// Maximum time to write down the last uses of keys.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);

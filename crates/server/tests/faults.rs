@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use common::{Data, Server, agent, assert_within, becomes, wait};
 use ctx_key::Scope;
-use ctx_key_server::credential::random;
 use ctx_key_server::database::{Database, Location};
-use ctx_key_server::key_store::{self, NewKey};
+use ctx_key_server::store::api_key::{self, NewKey};
+use ctx_key_server::store::credential::random;
 use serde_json::{Value, json};
 use trouble::{
     Fixture, LEASE, Proxy, assert_changes_within, database_file, execute, id, number, postgres,
@@ -164,12 +164,12 @@ async fn rotates_until_it_is_killed() {
         form: None,
     };
     let mut transaction = database.begin().await.unwrap();
-    let (mut key, _) = key_store::create(&mut transaction, &company, "a test", &new).await.unwrap();
+    let (mut key, _) = api_key::create(&mut transaction, &company, "a test", &new).await.unwrap();
     transaction.commit().await.unwrap();
     println!("\nBEGINS");
     for _ in 0..500 {
         let mut transaction = database.begin().await.unwrap();
-        let rotated = key_store::rotate(&mut transaction, &company, "a test", key.id(), 0, &random()).await;
+        let rotated = api_key::rotate(&mut transaction, &company, "a test", key.id(), 0, &random()).await;
         let (next, _) = rotated.unwrap();
         transaction.commit().await.unwrap();
         println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());

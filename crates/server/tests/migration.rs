@@ -9,7 +9,7 @@ use std::thread;
 use common::{Data, Server};
 use ctx_key::ApiKey;
 use ctx_key_server::database::{Database, Location};
-use ctx_key_server::migration::{LATEST, migrate};
+use ctx_key_server::store::migration::{LATEST, migrate};
 use trouble::{database_file, execute, insert, number, second, skip, status};
 
 fn migrate_to(data: &Data, version: usize) {

@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, ID, TITLE, check, check_some};
-use super::page::{Page, USUAL};
+use super::paging::{Page, USUAL};
 use super::search::Search;
-use crate::account::new_id;
 use crate::clock::{iso_seconds, seconds};
 use crate::database::{Connection, DatabaseError, Row, Transaction};
-use crate::error::ApiError;
-use crate::extract::{Json, Parameters, Segment};
-use crate::granted::{CHATS_READ, CHATS_WRITE, Granted};
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::granted::{CHATS_READ, CHATS_WRITE, Granted};
+use crate::http::state::AppState;
+use crate::store::new_id;
 
 /// In characters.
 const LONGEST_MESSAGE: usize = 20_000;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::database::{DatabaseError, Row};
-use crate::error::ApiError;
+use crate::http::api_error::ApiError;
 
 /// The longest content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four times as
 /// large, if it is made of many short words.

@@ -9,16 +9,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, ID, TITLE, WORD, check_content, check_some};
-use super::page::{Page, USUAL};
+use super::paging::{Page, USUAL};
 use super::search::Search;
-use crate::account::new_id;
 use crate::clock::{iso_seconds, seconds};
 use crate::database::{DatabaseError, Row, Transaction};
-use crate::error::ApiError;
-use crate::extract::{Json, Parameters, Segment};
-use crate::granted::{Granted, MEMORIES_READ, MEMORIES_WRITE};
-use crate::request_id;
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::granted::{Granted, MEMORIES_READ, MEMORIES_WRITE};
+use crate::http::request_id;
+use crate::http::state::AppState;
+use crate::store::new_id;
 
 /// Nothing works on a memory once it is stored.
 const STATUS: &str = "completed";

@@ -4,9 +4,9 @@ use time::format_description::well_known::Iso8601;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::fields;
-use super::page::{USUAL, checked};
+use super::paging::{USUAL, checked};
 use crate::database::{Connection, DatabaseError, Row};
-use crate::error::ApiError;
+use crate::http::api_error::ApiError;
 
 /// The longest query, in characters.
 const LONGEST_QUERY: usize = 1_000;

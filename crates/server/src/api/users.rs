@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, ID, TITLE, WORD, check, check_some};
-use super::page::{Page, USUAL};
+use super::paging::{Page, USUAL};
 use super::{chats, memories};
-use crate::account::new_id;
 use crate::clock::{iso_seconds, seconds};
 use crate::database::{Connection, DatabaseError, Row, Transaction};
-use crate::error::ApiError;
-use crate::extract::{Json, Parameters, Segment};
-use crate::granted::{Granted, USERS_READ, USERS_WRITE};
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::granted::{Granted, USERS_READ, USERS_WRITE};
+use crate::http::state::AppState;
+use crate::store::new_id;
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()

@@ -9,8 +9,8 @@ use super::assets;
 use super::keys::{Frame, Moment};
 use super::page::{Refusal, page};
 use super::session::SignedIn;
-use crate::key_store;
-use crate::state::AppState;
+use crate::http::state::AppState;
+use crate::store::audit_log;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
@@ -29,7 +29,7 @@ struct Line {
 
 pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
     let mut connection = state.database.acquire().await?;
-    let lines = key_store::audit_log(&mut connection, &signed_in.account.company.id).await?;
+    let lines = audit_log::latest(&mut connection, &signed_in.account.company.id).await?;
     let lines = lines.into_iter().map(|line| Line {
         at: Moment::new(line.at),
         actor: line.actor,

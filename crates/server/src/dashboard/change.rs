@@ -13,11 +13,12 @@ use super::form::Form;
 use super::keys::{Frame, Moment, ShownKey, shown_keys};
 use super::page::{Refusal, page};
 use super::session::SignedIn;
-use crate::account::Account;
 use crate::clock::seconds;
-use crate::credential;
-use crate::key_store::{self, KeyError, ListedKey};
-use crate::state::AppState;
+use crate::http::state::AppState;
+use crate::store::account::Account;
+use crate::store::api_key::{self, ListedKey};
+use crate::store::credential;
+use crate::store::store_error::StoreError;
 
 /// For how many seconds the old key may stay good.
 const OVERLAPS: [(&str, &str); 4] =
@@ -88,7 +89,7 @@ pub(super) async fn ask_delete(
 
 async fn shown_key(state: &AppState, signed_in: &SignedIn, id: KeyId) -> Result<ShownKey, Refusal> {
     let mut connection = state.database.acquire().await?;
-    let key = key_store::find(&mut connection, &signed_in.account.company.id, id).await?;
+    let key = api_key::find(&mut connection, &signed_in.account.company.id, id).await?;
     Ok(ShownKey::new(&key, UnixTime::now()))
 }
 
@@ -116,7 +117,7 @@ pub(super) async fn rotate(
     let token = form.one_time_token()?.to_owned();
     match replace(&state, &signed_in.account, id, overlap, &token).await {
         Ok((key, new, old)) => Ok(show_once(&state, &signed_in, &key, &new, Some(replaced(&old)))),
-        Err(KeyError::FormUsed) => sent_before(&state, &signed_in, token).await,
+        Err(StoreError::FormUsed) => sent_before(&state, &signed_in, token).await,
         Err(error) => Err(error.into()),
     }
 }
@@ -134,12 +135,12 @@ async fn replace(
     id: KeyId,
     overlap: u64,
     form: &str,
-) -> Result<(ApiKey, ListedKey, ListedKey), KeyError> {
+) -> Result<(ApiKey, ListedKey, ListedKey), StoreError> {
     let company = &account.company.id;
     let mut transaction = state.database.begin().await?;
     spend(&mut transaction, form).await?;
-    let (key, new) = key_store::rotate(&mut transaction, company, &account.email, id, overlap, form).await?;
-    let old = key_store::find(&mut transaction, company, id).await?;
+    let (key, new) = api_key::rotate(&mut transaction, company, &account.email, id, overlap, form).await?;
+    let old = api_key::find(&mut transaction, company, id).await?;
     transaction.commit().await?;
     Ok((key, new, old))
 }
@@ -158,7 +159,7 @@ pub(super) async fn revoke(
     form.check_token(&signed_in.session)?;
     let account = signed_in.account;
     let mut transaction = state.database.begin().await?;
-    key_store::revoke(&mut transaction, &account.company.id, &account.email, id).await?;
+    api_key::revoke(&mut transaction, &account.company.id, &account.email, id).await?;
     transaction.commit().await?;
     Ok(Redirect::to("/keys"))
 }
@@ -172,7 +173,7 @@ pub(super) async fn delete(
     form.check_token(&signed_in.session)?;
     let account = signed_in.account;
     let mut transaction = state.database.begin().await?;
-    key_store::delete(&mut transaction, &account.company.id, &account.email, id).await?;
+    api_key::delete(&mut transaction, &account.company.id, &account.email, id).await?;
     transaction.commit().await?;
     Ok(Redirect::to("/keys").into_response())
 }

@@ -11,12 +11,14 @@ use super::form::Form;
 use super::keys::{Frame, Moment, ShownKey, shown_keys};
 use super::page::{Mistakes, Refusal, page};
 use super::session::SignedIn;
-use crate::account::Account;
-use crate::credential;
 use crate::database::Transaction;
-use crate::key_store::{self, KeyError, ListedKey, NewKey, Project};
+use crate::http::state::AppState;
 use crate::management::name;
-use crate::state::AppState;
+use crate::store::account::Account;
+use crate::store::api_key::{self, ListedKey, NewKey};
+use crate::store::credential;
+use crate::store::project::{self, Project};
+use crate::store::store_error::StoreError;
 
 /// The value that stands for a project that is to be made.
 const NEW_PROJECT: &str = "new";
@@ -132,7 +134,7 @@ async fn dialog(
 ) -> Result<Response, Refusal> {
     let keys = shown_keys(state, signed_in).await?;
     let mut connection = state.database.acquire().await?;
-    let projects = key_store::projects(&mut connection, &signed_in.account.company.id).await?;
+    let projects = project::list(&mut connection, &signed_in.account.company.id).await?;
     let frame = Frame::new(signed_in, "/keys");
     Ok(page(status, &CreatePage { frame, keys, projects, typed, mistakes }))
 }
@@ -150,12 +152,12 @@ pub(super) async fn create(
     };
     match make(&state, &signed_in.account, &typed.project_name, new).await {
         Ok((key, listed)) => Ok(show_once(&state, &signed_in, &key, &listed, None)),
-        Err(KeyError::FormUsed) => sent_before(&state, &signed_in, typed.form).await,
-        Err(KeyError::NameTaken) => {
+        Err(StoreError::FormUsed) => sent_before(&state, &signed_in, typed.form).await,
+        Err(StoreError::NameTaken) => {
             let mistake = Mistakes::one("project_name", "There is a project of this name. Choose it above.");
             refuse(&state, &signed_in, typed, mistake).await
         }
-        Err(KeyError::NotFound) => {
+        Err(StoreError::NotFound) => {
             let mistake = Mistakes::one("project", "Choose a project.");
             refuse(&state, &signed_in, typed, mistake).await
         }
@@ -178,24 +180,24 @@ async fn make(
     account: &Account,
     project_name: &str,
     mut new: NewKey,
-) -> Result<(ApiKey, ListedKey), KeyError> {
+) -> Result<(ApiKey, ListedKey), StoreError> {
     let (company, actor) = (&account.company.id, &account.email);
     let mut transaction = state.database.begin().await?;
     spend(&mut transaction, new.form.as_deref().unwrap_or_default()).await?;
     if new.project == NEW_PROJECT {
-        new.project = key_store::create_project(&mut transaction, company, actor, project_name).await?.id;
+        new.project = project::create(&mut transaction, company, actor, project_name).await?.id;
     }
-    let made = key_store::create(&mut transaction, company, actor, &new).await?;
+    let made = api_key::create(&mut transaction, company, actor, &new).await?;
     transaction.commit().await?;
     Ok(made)
 }
 
 /// A form stays spent when its key is deleted.
-pub(super) async fn spend(transaction: &mut Transaction, form: &str) -> Result<(), KeyError> {
+pub(super) async fn spend(transaction: &mut Transaction, form: &str) -> Result<(), StoreError> {
     if credential::spend_form(transaction, form, UnixTime::now()).await? {
         Ok(())
     } else {
-        Err(KeyError::FormUsed)
+        Err(StoreError::FormUsed)
     }
 }
 
@@ -206,7 +208,7 @@ pub(super) async fn sent_before(
     form: String,
 ) -> Result<Response, Refusal> {
     let mut connection = state.database.acquire().await?;
-    let made = key_store::find_by_form(&mut connection, &signed_in.account.company.id, &form).await?;
+    let made = api_key::find_by_form(&mut connection, &signed_in.account.company.id, &form).await?;
     Err(Refusal::sent_before(made.map(|key| key.record.id.masked().to_string())))
 }
 

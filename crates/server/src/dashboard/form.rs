@@ -8,8 +8,8 @@ use axum::http::header::{HOST, ORIGIN};
 use subtle::ConstantTimeEq;
 
 use super::page::Refusal;
-use crate::credential;
-use crate::state::AppState;
+use crate::http::state::AppState;
+use crate::store::credential;
 
 /// The largest form, in bytes.
 pub(super) const LARGEST: usize = 64 * 1024;

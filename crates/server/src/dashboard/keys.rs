@@ -9,11 +9,11 @@ use ctx_key::{KeyState, UnixTime};
 use super::assets;
 use super::page::{Refusal, page};
 use super::session::SignedIn;
-use crate::account::Account;
 use crate::clock::{for_people, seconds};
-use crate::credential;
-use crate::key_store::{self, ListedKey};
-use crate::state::AppState;
+use crate::http::state::AppState;
+use crate::store::account::Account;
+use crate::store::api_key::{self, ListedKey};
+use crate::store::credential;
 
 /// What stands around each page of somebody who is signed in.
 pub(super) struct Frame {
@@ -106,7 +106,7 @@ pub(super) async fn list(signed_in: SignedIn, State(state): State<AppState>) -> 
 
 pub(super) async fn shown_keys(state: &AppState, signed_in: &SignedIn) -> Result<Vec<ShownKey>, Refusal> {
     let mut connection = state.database.acquire().await?;
-    let keys = key_store::list(&mut connection, &signed_in.account.company.id).await?;
+    let keys = api_key::list(&mut connection, &signed_in.account.company.id).await?;
     let now = UnixTime::now();
     Ok(keys.iter().map(|key| ShownKey::new(key, now)).collect())
 }

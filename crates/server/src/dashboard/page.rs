@@ -8,8 +8,8 @@ use tracing::{error, warn};
 
 use super::assets;
 use crate::database::DatabaseError;
-use crate::key_store::KeyError;
-use crate::request_id;
+use crate::http::request_id;
+use crate::store::store_error::StoreError;
 
 /// A template as an answer.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
@@ -137,16 +137,16 @@ impl From<DatabaseError> for Refusal {
     }
 }
 
-impl From<KeyError> for Refusal {
-    fn from(failure: KeyError) -> Self {
+impl From<StoreError> for Refusal {
+    fn from(failure: StoreError) -> Self {
         let conflict = |message: &str| Self::new(StatusCode::CONFLICT, "Nothing was changed", message);
         match failure {
-            KeyError::Database(failure) => failure.into(),
-            KeyError::NotFound => Self::no_page(),
-            KeyError::FormUsed => Self::sent_before(None),
-            KeyError::NotActive => conflict("The key is revoked or has expired. Create a new one instead."),
-            KeyError::TooMany => conflict("There are as many keys as there may be. Delete some first."),
-            KeyError::NameTaken => conflict("There is a project of this name."),
+            StoreError::Database(failure) => failure.into(),
+            StoreError::NotFound => Self::no_page(),
+            StoreError::FormUsed => Self::sent_before(None),
+            StoreError::NotActive => conflict("The key is revoked or has expired. Create a new one instead."),
+            StoreError::TooMany => conflict("There are as many keys as there may be. Delete some first."),
+            StoreError::NameTaken => conflict("There is a project of this name."),
         }
     }
 }

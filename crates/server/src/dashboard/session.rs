@@ -1,17 +1,17 @@
 //! Who is signed in, by a cookie.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::COOKIE;
+use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use ctx_key::UnixTime;
 
 use super::page::Refusal;
-use crate::account::{self, Account};
-use crate::credential::{self, Kind};
 use crate::database::{DatabaseError, Transaction};
-use crate::state::AppState;
+use crate::http::state::AppState;
+use crate::store::account::{self, Account};
+use crate::store::credential::{self, Kind};
 
 /// What a cookie is for.
 #[derive(Clone, Copy)]
@@ -68,6 +68,21 @@ pub(super) async fn end(transaction: &mut Transaction, session: Option<&str>) ->
         credential::take(transaction, Kind::Session, session, UnixTime::now()).await?;
     }
     Ok(())
+}
+
+/// Who has just made an account need not type the password again.
+pub(super) async fn sign_in(
+    state: &AppState,
+    headers: &HeaderMap,
+    account: Account,
+) -> Result<Response, Refusal> {
+    let before = Cookie::Session.read(state.is_secure, headers);
+    let mut transaction = state.database.begin().await?;
+    let session = begin(&mut transaction, &account.id, before.as_deref()).await?;
+    transaction.commit().await?;
+    let cookies = [Cookie::Session.set(state.is_secure, &session), Cookie::SignIn.set(state.is_secure, "")];
+    let cookies = AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie)));
+    Ok((cookies, Redirect::to("/keys")).into_response())
 }
 
 /// The account whose session the request carries. Handlers that take it run for nobody else.

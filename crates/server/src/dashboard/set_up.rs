@@ -3,20 +3,19 @@
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::Response;
 use ctx_key::UnixTime;
 use serde::Deserialize;
 
 use super::assets;
 use super::form::Form;
 use super::page::{Mistakes, Refusal, page};
-use super::session::{self, Cookie};
-use crate::account::{self, Account, LONGEST_PASSWORD, SHORTEST_PASSWORD, SetUpError};
-use crate::credential::{self, Kind};
+use super::session;
+use crate::http::state::AppState;
 use crate::management::name;
-use crate::state::AppState;
+use crate::store::account::{self, LONGEST_PASSWORD, SHORTEST_PASSWORD, SetUpError};
+use crate::store::credential::{self, Kind};
 
 #[derive(Template)]
 #[template(path = "set-up.html")]
@@ -66,7 +65,7 @@ pub(super) async fn set_up(
             company.to_owned(),
         );
         match made.await {
-            Ok(account) => return sign_in(&state, &headers, account).await,
+            Ok(account) => return session::sign_in(&state, &headers, account).await,
             Err(SetUpError::Database(error)) => return Err(error.into()),
             Err(SetUpError::Link) => return Err(Refusal::no_link()),
             Err(SetUpError::Email) => mistakes.add("email", "There is an account with this email address."),
@@ -96,19 +95,4 @@ fn is_address(email: &str) -> bool {
     let has_both = email.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
     let is_plain = !email.chars().any(|character| character.is_control() || character.is_whitespace());
     has_both && is_plain && email.len() <= 254
-}
-
-/// Who has just made an account need not type the password again.
-pub(super) async fn sign_in(
-    state: &AppState,
-    headers: &HeaderMap,
-    account: Account,
-) -> Result<Response, Refusal> {
-    let before = Cookie::Session.read(state.is_secure, headers);
-    let mut transaction = state.database.begin().await?;
-    let session = session::begin(&mut transaction, &account.id, before.as_deref()).await?;
-    transaction.commit().await?;
-    let cookies = [Cookie::Session.set(state.is_secure, &session), Cookie::SignIn.set(state.is_secure, "")];
-    let cookies = AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie)));
-    Ok((cookies, Redirect::to("/keys")).into_response())
 }

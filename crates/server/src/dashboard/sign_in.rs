@@ -10,11 +10,10 @@ use super::assets;
 use super::form::Form;
 use super::page::{Mistakes, Refusal, page};
 use super::session::{self, Cookie, SignedIn};
-use super::set_up;
-use crate::account;
-use crate::credential;
-use crate::extract::ClientAddress;
-use crate::state::AppState;
+use crate::http::extract::ClientAddress;
+use crate::http::state::AppState;
+use crate::store::account;
+use crate::store::credential;
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
@@ -55,7 +54,7 @@ pub(super) async fn sign_in(
         return Ok(response);
     }
     match account::sign_in(&state.database, email, form.text("password").to_owned()).await? {
-        Some(account) => set_up::sign_in(&state, &headers, account).await,
+        Some(account) => session::sign_in(&state, &headers, account).await,
         None => {
             Ok(refuse(StatusCode::UNAUTHORIZED, "The e-mail address or the password is wrong.".to_owned()))
         }

@@ -4,22 +4,16 @@
 
 use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, KeyState, Scope, UnixTime};
 
-use crate::account::new_id;
+use super::store_error::StoreError;
+use super::{audit_log, project};
 use crate::clock::seconds;
-use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
+use crate::database::{Connection, DatabaseError, Row, Transaction};
 
 /// The longest name of a key or project, in characters.
 pub const LONGEST_NAME: usize = 100;
 
 /// How many keys a company may have.
 const MOST_KEYS: i64 = 1_000;
-
-/// A project.
-#[derive(Clone, Debug)]
-pub struct Project {
-    pub id: String,
-    pub name: String,
-}
 
 /// A key as lists show it: nothing of its secret.
 #[derive(Clone, Debug)]
@@ -56,36 +50,14 @@ pub struct NewKey {
     pub form: Option<String>,
 }
 
-/// Reason why a key or a project is not created or changed.
-#[derive(Debug)]
-pub enum KeyError {
-    Database(DatabaseError),
-    /// No such project or key, or another company's.
-    NotFound,
-    /// This form has made its key already.
-    FormUsed,
-    /// The key has ended, so it has no successor.
-    NotActive,
-    /// The company has as many keys as it may have.
-    TooMany,
-    /// There is a project of this name.
-    NameTaken,
-}
-
-impl From<DatabaseError> for KeyError {
-    fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
-    }
-}
-
 /// Makes a key, and gives it away once.
 pub async fn create(
     transaction: &mut Transaction,
     company: &str,
     actor: &str,
     new: &NewKey,
-) -> Result<(ApiKey, ListedKey), KeyError> {
-    let project = project(transaction, company, &new.project).await?;
+) -> Result<(ApiKey, ListedKey), StoreError> {
+    let project = project::find(transaction, company, &new.project).await?;
     limit(transaction, company).await?;
     let key = ApiKey::generate();
     let mut record = KeyRecord::new(&key, project.id, new.scopes);
@@ -101,12 +73,16 @@ pub async fn create(
     };
     insert(transaction, &listed, new.form.as_deref()).await?;
     let detail = format!("{}; {}", new.name, new.scopes);
-    log(transaction, company, actor, "created", Some(listed.record.id), &detail).await?;
+    audit_log::append(transaction, company, actor, "created", Some(listed.record.id), &detail).await?;
     Ok((key, listed))
 }
 
 /// Never an upsert: an id that is taken, one in 10²¹, is an error.
-async fn insert(transaction: &mut Transaction, key: &ListedKey, form: Option<&str>) -> Result<(), KeyError> {
+async fn insert(
+    transaction: &mut Transaction,
+    key: &ListedKey,
+    form: Option<&str>,
+) -> Result<(), StoreError> {
     let record = &key.record;
     transaction.announce(record.id.as_str());
     let inserted = transaction.execute(
@@ -127,7 +103,7 @@ async fn insert(transaction: &mut Transaction, key: &ListedKey, form: Option<&st
             form.into(),
         ],
     ).await?;
-    if inserted == 0 { Err(KeyError::FormUsed) } else { Ok(()) }
+    if inserted == 0 { Err(StoreError::FormUsed) } else { Ok(()) }
 }
 
 /// Creates the successor of a key. The key itself stays valid for `overlap` seconds.
@@ -138,21 +114,21 @@ pub async fn rotate(
     id: KeyId,
     overlap: u64,
     form: &str,
-) -> Result<(ApiKey, ListedKey), KeyError> {
+) -> Result<(ApiKey, ListedKey), StoreError> {
     let now = UnixTime::now();
     if form_is_used(transaction, form).await? {
-        return Err(KeyError::FormUsed);
+        return Err(StoreError::FormUsed);
     }
     let mut old = find_for_change(transaction, company, id).await?;
     limit(transaction, company).await?;
     let key = ApiKey::generate();
-    let record = old.record.rotate(&key, now, overlap).map_err(|_| KeyError::NotActive)?;
+    let record = old.record.rotate(&key, now, overlap).map_err(|_| StoreError::NotActive)?;
     store_validity(transaction, &old, now).await?;
     let new =
         ListedKey { record, created_at: seconds(now), updated_at: seconds(now), last_used_at: None, ..old };
     insert(transaction, &new, Some(form)).await?;
     let detail = format!("by {}, overlap {overlap} s", new.record.id);
-    log(transaction, company, actor, "rotated", Some(id), &detail).await?;
+    audit_log::append(transaction, company, actor, "rotated", Some(id), &detail).await?;
     Ok((key, new))
 }
 
@@ -166,14 +142,14 @@ pub async fn revoke(
     company: &str,
     actor: &str,
     id: KeyId,
-) -> Result<ListedKey, KeyError> {
+) -> Result<ListedKey, StoreError> {
     let now = UnixTime::now();
     let mut key = find_for_change(transaction, company, id).await?;
     if key.record.revoked_at.is_none_or(|at| at > now) {
         key.record.revoke(now);
         key.updated_at = seconds(now);
         store_validity(transaction, &key, now).await?;
-        log(transaction, company, actor, "revoked", Some(id), &key.name).await?;
+        audit_log::append(transaction, company, actor, "revoked", Some(id), &key.name).await?;
     }
     Ok(key)
 }
@@ -205,11 +181,11 @@ pub async fn delete(
     company: &str,
     actor: &str,
     id: KeyId,
-) -> Result<(), KeyError> {
+) -> Result<(), StoreError> {
     let key = find_for_change(transaction, company, id).await?;
     transaction.announce(id.as_str());
     transaction.execute("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()]).await?;
-    Ok(log(transaction, company, actor, "deleted", Some(id), &key.name).await?)
+    Ok(audit_log::append(transaction, company, actor, "deleted", Some(id), &key.name).await?)
 }
 
 macro_rules! select {
@@ -230,10 +206,10 @@ pub async fn list(connection: &mut Connection, company: &str) -> Result<Vec<List
 }
 
 /// A company's key.
-pub async fn find(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, KeyError> {
+pub async fn find(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, StoreError> {
     let sql = select!("WHERE p.company = $1 AND k.id = $2");
     let row = connection.query_opt(sql, &[company.into(), id.as_str().into()]).await?;
-    Ok(listed(row.ok_or(KeyError::NotFound)?)?)
+    Ok(listed(row.ok_or(StoreError::NotFound)?)?)
 }
 
 /// A company's key that a form made.
@@ -251,7 +227,7 @@ async fn find_for_change(
     transaction: &mut Transaction,
     company: &str,
     id: KeyId,
-) -> Result<ListedKey, KeyError> {
+) -> Result<ListedKey, StoreError> {
     if transaction.is_postgres() {
         transaction.query("SELECT id FROM api_keys WHERE id = $1 FOR UPDATE", &[id.as_str().into()]).await?;
     }
@@ -270,9 +246,9 @@ fn listed(row: Row) -> Result<ListedKey, DatabaseError> {
 }
 
 /// Returns the company that owns a key, for whoever presents the key.
-pub async fn company(connection: &mut Connection, id: KeyId) -> Result<String, KeyError> {
+pub async fn company(connection: &mut Connection, id: KeyId) -> Result<String, StoreError> {
     let sql = "SELECT p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1";
-    let row = connection.query_opt(sql, &[id.as_str().into()]).await?.ok_or(KeyError::NotFound)?;
+    let row = connection.query_opt(sql, &[id.as_str().into()]).await?.ok_or(StoreError::NotFound)?;
     Ok(row.get("company")?)
 }
 
@@ -302,95 +278,11 @@ fn time(row: &Row, column: &'static str) -> Result<Option<UnixTime>, DatabaseErr
     Ok(seconds.map_err(|_| DatabaseError::Corrupt(column))?.map(UnixTime::from_secs))
 }
 
-async fn limit(connection: &mut Connection, company: &str) -> Result<(), KeyError> {
+async fn limit(connection: &mut Connection, company: &str) -> Result<(), StoreError> {
     let row = connection.query_one(
         "SELECT count(*) AS keys FROM api_keys k JOIN projects p ON p.id = k.project WHERE p.company = $1",
         &[company.into()],
     ).await?;
     let keys: i64 = row.get("keys")?;
-    if keys < MOST_KEYS { Ok(()) } else { Err(KeyError::TooMany) }
-}
-
-/// The projects of a company, by name.
-pub async fn projects(connection: &mut Connection, company: &str) -> Result<Vec<Project>, DatabaseError> {
-    let sql = "SELECT id, name FROM projects WHERE company = $1 ORDER BY name";
-    let rows = connection.query(sql, &[company.into()]).await?;
-    rows.into_iter().map(|row| Ok(Project { id: row.get("id")?, name: row.get("name")? })).collect()
-}
-
-async fn project(connection: &mut Connection, company: &str, id: &str) -> Result<Project, KeyError> {
-    let sql = "SELECT id, name FROM projects WHERE company = $1 AND id = $2";
-    let row = connection.query_opt(sql, &[company.into(), id.into()]).await?.ok_or(KeyError::NotFound)?;
-    Ok(Project { id: row.get("id")?, name: row.get("name")? })
-}
-
-/// Makes a project.
-pub async fn create_project(
-    transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
-    name: &str,
-) -> Result<Project, KeyError> {
-    let project = Project { id: new_id("proj"), name: name.to_owned() };
-    let inserted = transaction.execute(
-        "INSERT INTO projects (id, company, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        &[(&project.id).into(), company.into(), name.into(), seconds(UnixTime::now()).into()],
-    ).await?;
-    if inserted == 0 {
-        return Err(KeyError::NameTaken);
-    }
-    log(transaction, company, actor, "created project", None, name).await?;
-    Ok(project)
-}
-
-/// One line of the audit log.
-#[derive(Clone, Debug)]
-pub struct LogLine {
-    pub at: i64,
-    pub actor: String,
-    pub action: String,
-    pub key: Option<String>,
-    pub detail: String,
-}
-
-async fn log(
-    transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
-    action: &str,
-    key: Option<KeyId>,
-    detail: &str,
-) -> Result<(), DatabaseError> {
-    let key: Value = key.map(|id| id.as_str().to_owned()).into();
-    transaction
-        .execute(
-            "INSERT INTO audit_log (at, company, actor, action, key, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-            &[
-                seconds(UnixTime::now()).into(),
-                company.into(),
-                actor.into(),
-                action.into(),
-                key,
-                detail.into(),
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// The last lines of a company's audit log, the newest first.
-pub async fn audit_log(connection: &mut Connection, company: &str) -> Result<Vec<LogLine>, DatabaseError> {
-    let sql =
-        "SELECT at, actor, action, key, detail FROM audit_log WHERE company = $1 ORDER BY seq DESC LIMIT 200";
-    let rows = connection.query(sql, &[company.into()]).await?;
-    let line = |row: Row| {
-        Ok(LogLine {
-            at: row.get("at")?,
-            actor: row.get("actor")?,
-            action: row.get("action")?,
-            key: row.get("key")?,
-            detail: row.get("detail")?,
-        })
-    };
-    rows.into_iter().map(line).collect()
+    if keys < MOST_KEYS { Ok(()) } else { Err(StoreError::TooMany) }
 }

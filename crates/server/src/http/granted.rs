@@ -9,8 +9,8 @@ use ctx_key::{ApiKey, Grant, Scope, bearer};
 use ctx_key_verifier::VerifyError;
 use tracing::info;
 
-use crate::error::ApiError;
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::state::AppState;
 
 pub const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
 pub const MEMORIES_WRITE: u32 = Scope::MEMORIES_WRITE.bits();

@@ -7,10 +7,10 @@ use ctx_key::UnixTime;
 use serde_json::{Value, json};
 
 use crate::clock::{iso_seconds, seconds};
-use crate::error::ApiError;
-use crate::granted::AnyKey;
-use crate::key_store;
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::granted::AnyKey;
+use crate::http::state::AppState;
+use crate::store::api_key;
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new().route("/key", get(show)).route("/key/revoke", post(revoke))
@@ -30,8 +30,8 @@ async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
 async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
     let id = grant.key_id();
     let mut transaction = state.database.begin().await?;
-    let company = key_store::company(&mut transaction, id).await?;
-    let revoked = key_store::revoke(&mut transaction, &company, "the key itself", id).await?;
+    let company = api_key::company(&mut transaction, id).await?;
+    let revoked = api_key::revoke(&mut transaction, &company, "the key itself", id).await?;
     transaction.commit().await?;
     let at = revoked.record.revoked_at.unwrap_or_else(UnixTime::now);
     Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))

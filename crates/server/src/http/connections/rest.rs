@@ -15,7 +15,7 @@ use axum::http::header::EXPECT;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-use crate::routes::LARGEST_BODY;
+use crate::http::limits::LARGEST_BODY;
 
 /// How much is read for nothing, in bytes.
 const LARGEST: usize = 2 * LARGEST_BODY;

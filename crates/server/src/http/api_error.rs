@@ -12,8 +12,8 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::database::DatabaseError;
-use crate::key_store::KeyError;
-use crate::request_id;
+use crate::http::request_id;
+use crate::store::store_error::StoreError;
 
 /// What the challenge calls the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
@@ -167,15 +167,17 @@ impl From<VerifyError> for ApiError {
     }
 }
 
-impl From<KeyError> for ApiError {
-    fn from(error: KeyError) -> Self {
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
         match error {
-            KeyError::Database(error) => error.into(),
-            KeyError::NotFound => Self::not_found("there is no such project or key"),
-            KeyError::FormUsed => Self::conflict("this form was sent before, and has made its key"),
-            KeyError::NotActive => Self::conflict("the key is revoked or has expired: make a new one"),
-            KeyError::TooMany => Self::conflict("there are as many keys as there may be: delete some first"),
-            KeyError::NameTaken => Self::conflict("there is a project of this name"),
+            StoreError::Database(error) => error.into(),
+            StoreError::NotFound => Self::not_found("there is no such project or key"),
+            StoreError::FormUsed => Self::conflict("this form was sent before, and has made its key"),
+            StoreError::NotActive => Self::conflict("the key is revoked or has expired: make a new one"),
+            StoreError::TooMany => {
+                Self::conflict("there are as many keys as there may be: delete some first")
+            }
+            StoreError::NameTaken => Self::conflict("there is a project of this name"),
         }
     }
 }

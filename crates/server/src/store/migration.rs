@@ -10,18 +10,21 @@ type Step = [&'static [&'static str]; 2];
 /// A step that was released is never changed. The next one is added after it, also if a change log of the verifier changes.
 const STEPS: [Step; 4] = [
     [
-        &[include_str!("../migrations/sqlite/1-keys.sql")],
-        &[include_str!("../migrations/postgres/1-keys.sql")],
+        &[include_str!("../../migrations/sqlite/1-keys.sql")],
+        &[include_str!("../../migrations/postgres/1-keys.sql")],
     ],
     [
-        &[include_str!("../migrations/sqlite/2-records.sql")],
-        &[include_str!("../migrations/postgres/2-records.sql")],
+        &[include_str!("../../migrations/sqlite/2-records.sql")],
+        &[include_str!("../../migrations/postgres/2-records.sql")],
     ],
     [
-        &[include_str!("../migrations/sqlite/3-retirement.sql")],
-        &[include_str!("../migrations/postgres/3-retirement.sql")],
+        &[include_str!("../../migrations/sqlite/3-retirement.sql")],
+        &[include_str!("../../migrations/postgres/3-retirement.sql")],
     ],
-    [&[sqlite::CHANGE_LOG], &[include_str!("../migrations/postgres/4-change-log.sql"), postgres::CHANGE_LOG]],
+    [
+        &[sqlite::CHANGE_LOG],
+        &[include_str!("../../migrations/postgres/4-change-log.sql"), postgres::CHANGE_LOG],
+    ],
 ];
 
 /// The newest version of the schema.

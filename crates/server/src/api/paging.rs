@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 
 use crate::database::{DatabaseError, Row};
-use crate::error::ApiError;
+use crate::http::api_error::ApiError;
 
 const LIMIT: RangeInclusive<i64> = 1..=100;
 

@@ -8,10 +8,11 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use ctx_key::UnixTime;
 use tokio::sync::Semaphore;
 
+use super::credential::{self, Kind};
+use super::store_error::StoreError;
+use super::{new_id, project};
 use crate::clock::seconds;
-use crate::credential::{self, Kind};
 use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
-use crate::key_store::{self, KeyError};
 
 /// The shortest password that is taken, in characters; NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor.
 pub const SHORTEST_PASSWORD: usize = 15;
@@ -122,9 +123,9 @@ async fn insert(
 }
 
 async fn first_project(transaction: &mut Transaction, account: &Account) -> Result<(), DatabaseError> {
-    match key_store::create_project(transaction, &account.company.id, &account.email, FIRST_PROJECT).await {
+    match project::create(transaction, &account.company.id, &account.email, FIRST_PROJECT).await {
         Ok(_) => Ok(()),
-        Err(KeyError::Database(error)) => Err(error),
+        Err(StoreError::Database(error)) => Err(error),
         // a new company has no project of this name
         Err(_) => Err(DatabaseError::Unexpected("a new company has a project".into())),
     }
@@ -198,11 +199,6 @@ fn hash_now(password: &str) -> String {
 /// Addresses that differ in case alone are one person's. PostgreSQL takes no U+0000, and no address has one.
 fn normalized(email: &str) -> String {
     email.trim().to_lowercase().replace('\0', "\u{fffd}")
-}
-
-/// `acc_5f2c…`: nobody can guess it.
-pub fn new_id(prefix: &str) -> String {
-    format!("{prefix}_{}", uuid::Uuid::new_v4().simple())
 }
 
 fn slug(name: &str) -> String {

@@ -4,9 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::database::Database;
+use crate::http::metrics::Metrics;
+use crate::http::sign_in_limit::SignInLimit;
 use crate::key_source::KeyVerifier;
-use crate::metrics::Metrics;
-use crate::sign_in_limit::SignInLimit;
 
 /// A clone shares all of it. There are a dozen for each request, so that one count is kept and not eight.
 #[derive(Clone)]

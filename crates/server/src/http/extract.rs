@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, StatusCode, request::Parts};
 use ctx_key::scan::redact_str;
 use serde::de::DeserializeOwned;
 
-use crate::error::ApiError;
-use crate::routes::LARGEST_BODY;
-use crate::state::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::limits::LARGEST_BODY;
+use crate::http::state::AppState;
 
 /// A body of JSON, whatever its type is said to be.
 pub struct Json<T>(pub T);

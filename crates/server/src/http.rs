@@ -1,0 +1,12 @@
+//! What all handlers share: the state, what they read from a request, errors, limits, connections.
+
+pub mod api_error;
+pub mod connections;
+pub mod extract;
+pub mod granted;
+pub mod layers;
+pub mod limits;
+pub mod metrics;
+pub mod request_id;
+pub mod sign_in_limit;
+pub mod state;
