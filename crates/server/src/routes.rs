@@ -13,9 +13,10 @@ use ctx_key_verifier::{Source, VerifyError};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use tracing::{Instrument, error, error_span, info};
+use tracing::{Instrument, error, error_span, info, warn};
 
 use crate::error::ApiError;
+use crate::granted::refuse_browsers;
 use crate::state::AppState;
 use crate::{api, dashboard, management, request_id};
 
@@ -35,7 +36,7 @@ pub fn routes(state: AppState) -> Router {
     let for_programs = Router::new()
         .nest("/v1", api::routes())
         // a nest leaves this one out
-        .route("/v1/", any(api::not_found))
+        .route("/v1/", any(api::not_found).layer(middleware::from_fn(refuse_browsers)))
         .nest("/api/v1", management::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -100,7 +101,8 @@ async fn finish(request: Request, next: Next) -> Response {
 async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError> {
     if !state.verifier.is_current() {
         let read = tokio::time::timeout(HEALTH_TIMEOUT, state.verifier.source().look_up(&[]));
-        read.await.map_err(|_| ApiError::unavailable())?.map_err(VerifyError::from)?;
+        let read = read.await.map_err(|_| ApiError::unavailable())?;
+        read.inspect_err(|error| warn!(%error, "keys can't be verified")).map_err(VerifyError::from)?;
     }
     Ok("ok\n")
 }

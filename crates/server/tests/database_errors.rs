@@ -235,8 +235,8 @@ fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let line = lines.iter().find(|line| line["level"] == "ERROR").expect("a line for the error");
     assert_eq!(line["span"]["id"], body["request_id"]);
-    let failure = format!("the row of key {} is not a record: repair or delete it", id(&key));
-    assert_eq!(line["fields"]["failure"], failure);
+    let cause = format!("the row of key {} is not a record: repair or delete it", id(&key));
+    assert_eq!(line["fields"]["error"], cause);
     // and nothing else stops
     assert_eq!(status(&server, "ctx_"), 401);
 }
