@@ -70,7 +70,7 @@ use tokio_postgres::types::Type;
 pub use connect::{Config, ConfigError};
 pub use snapshot::Snapshot;
 
-use crate::record::from_columns;
+use crate::record::record_from_columns;
 use crate::{Changed, Changes, LookedUp, Source, SourceError};
 use connections::{Connections, Parameters};
 use error::{no_change_log, standby, unexpected};
@@ -260,7 +260,7 @@ fn record(id: KeyId, row: &Row) -> Result<Option<KeyRecord<Arc<str>>>, SourceErr
     let [not_before, expires_at, retires_at, revoked_at] = times.map(|column| row.try_get(column));
     let times = [not_before?, expires_at?, retires_at?, revoked_at?];
     let (Some(digest), Some(project), Some(scopes)) = (digest, project, scopes) else { return Ok(None) };
-    Ok(from_columns(id, digest, project, scopes, times))
+    Ok(record_from_columns(id, digest, project.into(), scopes, times))
 }
 
 #[cfg(test)]
