@@ -15,6 +15,19 @@
 //! # }
 //! ```
 //!
+//! # Errors
+//!
+//! An application that has connections of its own can describe their errors in the same words: [`SourceError`] is made from
+//! those of `tokio_postgres` and of the pool. Its texts hold neither data nor the URL.
+//!
+//! ```no_run
+//! # async fn example(config: &ctx_key_verifier::postgres::Config) -> Result<(), ctx_key_verifier::SourceError> {
+//! let client = config.pool(8).get().await?;
+//! let row = client.query_typed_one("SELECT count(*) FROM users", &[]).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Privileges
 //!
 //! The source's user needs no more than these. Whoever changes keys needs nothing on the log.
