@@ -50,6 +50,14 @@
 //! Behind a pooler, give the source a user or a database entry of its own. A pooler shares its server connections among
 //! all clients of one user and database, so other queries of that user could make the source wait.
 //!
+//! A process has at most [`Options::connections`] + 1 connections, one of them for the log. Give the pool of that entry
+//! (PgBouncer: `default_pool_size`) as many server connections for each process. With fewer, statements wait in the pooler.
+//! Answers stay right, but a read of the log that waits longer than the lease ends the use of the cache, and a look-up that
+//! waits longer than its time-out is an error (503).
+//!
+//! PgBouncer 1.18 crashes on some requests to cancel a statement whose client hangs up too early. The source never sends
+//! such a request, but other clients of the pooler may.
+//!
 //! # Dumps
 //!
 //! Leave the rows of `api_key_changes` and `api_key_log` out of a dump (`pg_dump --exclude-table-data='api_key_*'`),
