@@ -7,15 +7,18 @@
 //!
 //! `docs/frameworks.md` compares its answers with those of other extractors, request by request.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 
-use axum::extract::{FromRequestParts, Path};
-use axum::http::{HeaderMap, StatusCode, request::Parts};
+use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use ctx_key::{ApiKey, Denied, Grant, Scope, UnixTime, bearer};
-use ctx_key_integrations::{ErrorBody, Store};
+use ctx_key::{Grant, Scope};
+use ctx_key_integrations::{ErrorBody, Records, Store};
+use ctx_key_verifier::axum::{Granted, VerifierState};
+use ctx_key_verifier::{Verifier, VerifyError};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -24,25 +27,25 @@ const MEMORIES_WRITE: u32 = Scope::MEMORIES_WRITE.bits();
 const USERS_READ: u32 = Scope::USERS_READ.bits();
 
 /// The routes, behind the keys in the store.
-pub fn app(store: Store) -> Router {
+pub fn app(store: &Store) -> Router {
     Router::new()
         .route("/v1/memories", get(list_memories).post(create_memory))
         .route("/v1/users/{id}", get(show_user))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(store)
+        .with_state(App { verifier: store.verifier().clone() })
 }
 
-async fn list_memories(Granted(grant): Granted<MEMORIES_READ>) -> Json<Value> {
+async fn list_memories(Granted(grant): Granted<MEMORIES_READ, Records>) -> Json<Value> {
     Json(json!({ "memories": [], "project": grant.project(), "key_id": grant.key_id().as_str() }))
 }
 
-async fn create_memory(Granted(grant): Granted<MEMORIES_WRITE>) -> (StatusCode, Json<Value>) {
+async fn create_memory(Granted(grant): Granted<MEMORIES_WRITE, Records>) -> (StatusCode, Json<Value>) {
     let body = json!({ "project": grant.project(), "key_id": grant.key_id().as_str() });
     (StatusCode::CREATED, Json(body))
 }
 
-async fn show_user(Granted(grant): Granted<USERS_READ>, Path(user): Path<String>) -> Json<Value> {
+async fn show_user(Granted(grant): Granted<USERS_READ, Records>, Path(user): Path<String>) -> Json<Value> {
     Json(json!({ "user": user, "project": grant.project(), "key_id": grant.key_id().as_str() }))
 }
 
@@ -55,33 +58,25 @@ async fn method_not_allowed() -> ErrorBody {
     ErrorBody::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", "method_not_allowed", message)
 }
 
-/// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
-pub struct Granted<const SCOPES: u32>(pub Grant<String>);
+/// What requests share. It logs grants, and answers with the platform's error body.
+#[derive(Clone)]
+struct App {
+    verifier: Verifier<Records>,
+}
 
-impl<const SCOPES: u32> FromRequestParts<Store> for Granted<SCOPES> {
+impl VerifierState<Records> for App {
     type Rejection = ErrorBody;
 
-    async fn from_request_parts(parts: &mut Parts, store: &Store) -> Result<Self, ErrorBody> {
-        // bits that are no scope don't compile
-        let required = const { Scope::from_bits(SCOPES).expect("bits of scopes") };
-        Ok(Self(admit(&parts.headers, store, required)?))
+    fn verifier(&self) -> Cow<'_, Verifier<Records>> {
+        Cow::Borrowed(&self.verifier)
     }
-}
 
-/// Logs the reason's label and the key's id, and nothing else: neither is secret.
-fn admit(headers: &HeaderMap, store: &Store, required: Scope) -> Result<Grant<String>, Denied> {
-    let key = bearer::parse_headers(headers)
-        .inspect_err(|denied| info!(reason = denied.reason().as_str(), "refused"))?;
-    verify(&key, store, required)
-        .inspect(|grant| info!(key = %grant.key_id(), "granted"))
-        .inspect_err(|denied| info!(reason = denied.reason().as_str(), key = %key.id(), "refused"))
-}
-
-fn verify(key: &ApiKey, store: &Store, required: Scope) -> Result<Grant<String>, Denied> {
-    let record = store.find(key.id()).ok_or(Denied::unknown_key())?;
-    let grant = record.verify(key, UnixTime::now())?;
-    grant.require(required)?;
-    Ok(grant.cloned())
+    /// The verifier has logged refusals already. A key's id is not secret.
+    fn observe(&self, outcome: Result<&Grant<String>, &VerifyError>) {
+        if let Ok(grant) = outcome {
+            info!(key = %grant.key_id(), "granted");
+        }
+    }
 }
 
 #[tokio::main]
@@ -92,7 +87,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = bound.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let store = Store::default();
     introduce(&store, &format!("http://{}", listener.local_addr()?));
-    axum::serve(listener, app(store)).await?;
+    axum::serve(listener, app(&store)).await?;
     Ok(())
 }
 

@@ -24,8 +24,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use ctx_key::{Denied, Grant, Scope, UnixTime, bearer};
+use ctx_key::{Grant, Scope, bearer};
 use ctx_key_integrations::{ErrorBody, Store};
+use ctx_key_verifier::VerifyError;
 use tokio::net::TcpListener;
 
 const KEY_ID: &str = "x-ctx-key-id";
@@ -71,7 +72,7 @@ pub async fn tell(request: Request) -> String {
 
 /// Whether nginx may pass a request on. It gets 403 for every other answer, and then asks for that one.
 async fn nginx_check(State(store): State<Store>, headers: HeaderMap) -> Response {
-    match check(&store, &headers, nginx_scope(&headers)) {
+    match check(&store, &headers, nginx_scope(&headers)).await {
         Ok(grant) => granted(&grant),
         Err(_) => StatusCode::FORBIDDEN.into_response(),
     }
@@ -79,7 +80,7 @@ async fn nginx_check(State(store): State<Store>, headers: HeaderMap) -> Response
 
 /// What nginx answers in place of the platform: never success, for the platform has done nothing.
 async fn nginx_refuse(State(store): State<Store>, headers: HeaderMap) -> ErrorBody {
-    check(&store, &headers, nginx_scope(&headers)).map_or_else(ErrorBody::from, |_| FAULT)
+    check(&store, &headers, nginx_scope(&headers)).await.map_or_else(ErrorBody::from, |_| FAULT)
 }
 
 fn nginx_scope(headers: &HeaderMap) -> Scope {
@@ -87,27 +88,24 @@ fn nginx_scope(headers: &HeaderMap) -> Scope {
 }
 
 async fn traefik(State(store): State<Store>, headers: HeaderMap) -> Response {
-    answer(&store, &headers, forwarded_scope(&headers, "x-forwarded-method", "x-forwarded-uri"))
+    answer(&store, &headers, forwarded_scope(&headers, "x-forwarded-method", "x-forwarded-uri")).await
 }
 
 async fn envoy(State(store): State<Store>, request: Request) -> Response {
     let path = request.uri().path().strip_prefix("/envoy").unwrap_or_default();
-    answer(&store, request.headers(), required_scope(request.method().as_str(), path))
+    answer(&store, request.headers(), required_scope(request.method().as_str(), path)).await
 }
 
-fn answer(store: &Store, headers: &HeaderMap, required: Scope) -> Response {
-    match check(store, headers, required) {
+async fn answer(store: &Store, headers: &HeaderMap, required: Scope) -> Response {
+    match check(store, headers, required).await {
         Ok(grant) => granted(&grant),
-        Err(denied) => ErrorBody::from(denied).into_response(),
+        Err(error) => ErrorBody::from(error).into_response(),
     }
 }
 
-fn check(store: &Store, headers: &HeaderMap, required: Scope) -> Result<Grant<String>, Denied> {
+async fn check(store: &Store, headers: &HeaderMap, required: Scope) -> Result<Grant<String>, VerifyError> {
     let key = bearer::parse_headers(headers)?;
-    let record = store.find(key.id()).ok_or(Denied::unknown_key())?;
-    let grant = record.verify(&key, UnixTime::now())?;
-    grant.require(required)?;
-    Ok(grant.cloned())
+    store.verifier().verify(&key, required).await
 }
 
 fn granted(grant: &Grant<String>) -> Response {

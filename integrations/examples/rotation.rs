@@ -7,7 +7,8 @@
 //!
 //! Clients send requests to a server all the time, over the loopback. The key is rotated in their midst, reaches the
 //! clients one by one, the overlap ends, and the old record is deleted. The seconds are simulated: one is over when each
-//! client has sent its requests of that second.
+//! client has sent its requests of that second. So the server verifies keys itself, and not with ctx-key-verifier, whose
+//! clock is the system's.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -5,118 +5,55 @@
 //! ```
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, Method, Request, Response};
+use axum::http::{Request, Response};
 use axum::response::IntoResponse;
-use ctx_key::{ApiKey, Denied, Grant, Scope, UnixTime, bearer};
+use axum::routing::get_service;
+use ctx_key::{ApiKey, Grant, Scope};
 use ctx_key_integrations::{ErrorBody, Store};
+use ctx_key_verifier::VerifyError;
+use ctx_key_verifier::tower::VerifyLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tracing::info;
 
-/// What a request requires. For what no one thought of, answer with no scope at all: that is always refused.
-pub type Requirement = fn(&Method, &str) -> Scope;
-
-/// The layer.
-#[derive(Clone)]
-pub struct Guard {
-    store: Store,
-    requirement: Requirement,
-}
-
-impl Guard {
-    /// Guards a service with the keys in the store.
-    pub const fn new(store: Store, requirement: Requirement) -> Self {
-        Self { store, requirement }
-    }
-}
-
-impl<S> Layer<S> for Guard {
-    type Service = Guarded<S>;
-
-    fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { guard: self.clone(), inner }
-    }
-}
-
-/// The service behind the layer.
-#[derive(Clone)]
-pub struct Guarded<S> {
-    guard: Guard,
-    inner: S,
-}
-
-impl<S, B> Service<Request<B>> for Guarded<S>
+/// A service for each of the platform's paths and methods, behind a layer that requires its scope.
+pub fn guarded<S>(store: &Store, service: S) -> Router
 where
-    S: Service<Request<B>, Response: IntoResponse, Future: Send + 'static>,
-    S::Error: Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>,
+    S: Clone + Send + Sync + 'static,
 {
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let required = (self.guard.requirement)(request.method(), request.uri().path());
-        match admit(request.headers(), &self.guard.store, required) {
-            Ok(grant) => {
-                // the key has done its work: what is behind can't log it, nor pass it on
-                request.headers_mut().remove(AUTHORIZATION);
-                request.extensions_mut().insert(grant);
-                let answer = self.inner.call(request);
-                Box::pin(async { answer.await.map(IntoResponse::into_response) })
-            }
-            Err(denied) => Box::pin(ready(Ok(ErrorBody::from(denied).into_response()))),
-        }
-    }
-}
-
-/// Logs the reason's label and the key's id, and nothing else: neither is secret.
-fn admit(headers: &HeaderMap, store: &Store, required: Scope) -> Result<Grant<String>, Denied> {
-    let key = bearer::parse_headers(headers)
-        .inspect_err(|denied| info!(reason = denied.reason().as_str(), "refused"))?;
-    verify(&key, store, required)
-        .inspect(|grant| info!(key = %grant.key_id(), "granted"))
-        .inspect_err(|denied| info!(reason = denied.reason().as_str(), key = %key.id(), "refused"))
-}
-
-fn verify(key: &ApiKey, store: &Store, required: Scope) -> Result<Grant<String>, Denied> {
-    let record = store.find(key.id()).ok_or(Denied::unknown_key())?;
-    let grant = record.verify(key, UnixTime::now())?;
-    grant.require(required)?;
-    Ok(grant.cloned())
+    let refuse = |error: &VerifyError| ErrorBody::from(error.clone()).into_response();
+    let behind = |required| {
+        let layer = VerifyLayer::new(store.verifier().clone(), required).respond_with(refuse);
+        layer.layer(service.clone())
+    };
+    // for what no one thought of, a layer that requires nothing: it refuses every request
+    let closed = || behind(Scope::empty());
+    let memories = get_service(behind(Scope::MEMORIES_READ)).post_service(behind(Scope::MEMORIES_WRITE));
+    Router::new().route("/v1/memories", memories.fallback_service(closed())).fallback_service(closed())
 }
 
 /// The service that is guarded. It takes the grant from the extensions, where nobody but the layer can have put one.
 pub async fn greet<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     let greeting = match request.extensions().get::<Grant<String>>() {
-        Some(grant) => format!("project {}, key {}\n", grant.project(), grant.key_id()),
+        Some(grant) => {
+            // the layer logs refusals alone; a key's id is not secret
+            info!(key = %grant.key_id(), "granted");
+            format!("project {}, key {}\n", grant.project(), grant.key_id())
+        }
         None => "nobody stands before this service\n".to_owned(),
     };
     Ok(greeting.into_response())
-}
-
-/// What the platform's paths require.
-pub fn requirement(method: &Method, path: &str) -> Scope {
-    match (method.as_str(), path) {
-        ("GET", "/v1/memories") => Scope::MEMORIES_READ,
-        ("POST", "/v1/memories") => Scope::MEMORIES_WRITE,
-        _ => Scope::empty(),
-    }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Store::default();
     let key = store.issue("demo", Scope::READ);
-    let service = Guard::new(store, requirement).layer(service_fn(greet::<Body>));
+    let service = guarded(&store, service_fn(greet::<Body>));
 
     let bearer = format!("Bearer {}", key.expose_secret());
     let stranger = format!("Bearer {}", ApiKey::generate().expose_secret());

@@ -1,9 +1,11 @@
 //! How the platform says no: [`ErrorBody`].
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ctx_key::{Denied, Reason};
+use ctx_key::Denied;
+use ctx_key_verifier::VerifyError;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -18,7 +20,7 @@ pub struct ErrorBody {
     kind: &'static str,
     code: &'static str,
     message: &'static str,
-    challenge: Option<HeaderValue>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl ErrorBody {
@@ -29,22 +31,29 @@ impl ErrorBody {
         code: &'static str,
         message: &'static str,
     ) -> Self {
-        Self { status, kind, code, message, challenge: None }
+        Self { status, kind, code, message, header: None }
     }
 }
 
 /// A stranger is told the status and the public message. The code says no more than the challenge does.
+impl From<VerifyError> for ErrorBody {
+    fn from(error: VerifyError) -> Self {
+        let (kind, code, message) = error.body_fields();
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let header = match &error {
+            VerifyError::Denied(denied) => Some((WWW_AUTHENTICATE, denied.to_header_value(REALM))),
+            VerifyError::Source(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
+                Some((RETRY_AFTER, VerifyError::RETRY_AFTER_SECS.into()))
+            }
+            VerifyError::Source(_) => None,
+        };
+        Self { header, ..Self::new(status, kind, code, message) }
+    }
+}
+
 impl From<Denied> for ErrorBody {
     fn from(denied: Denied) -> Self {
-        let (kind, code) = match denied.reason() {
-            Reason::MissingCredentials => ("authentication_error", "missing_credentials"),
-            Reason::MalformedHeader => ("invalid_request_error", "invalid_request"),
-            Reason::MissingScope { .. } => ("permission_error", "insufficient_scope"),
-            _ => ("authentication_error", "invalid_token"),
-        };
-        let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-        let challenge = Some(denied.to_header_value(REALM));
-        Self { challenge, ..Self::new(status, kind, code, denied.message()) }
+        VerifyError::from(denied).into()
     }
 }
 
@@ -54,9 +63,7 @@ impl IntoResponse for ErrorBody {
         let error = json!({ "type": self.kind, "code": self.code, "message": self.message });
         let body = Json(json!({ "error": error, "request_id": request_id }));
         let mut response = (self.status, [("x-request-id", request_id)], body).into_response();
-        if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
+        response.headers_mut().extend(self.header);
         response
     }
 }

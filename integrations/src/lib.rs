@@ -4,4 +4,4 @@ mod error;
 mod store;
 
 pub use error::ErrorBody;
-pub use store::Store;
+pub use store::{Records, Store};

@@ -1,13 +1,25 @@
-//! Where the examples keep records: in memory. `examples/quickstart.rs` of the library has a database.
+//! Where the examples keep records: in memory. `crates/verifier/README.md` has a server on SQLite.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use ctx_key::{ApiKey, KeyId, KeyRecord, Scope};
+use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};
+use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier};
 
-/// Records by id. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct Store(Arc<RwLock<HashMap<KeyId, KeyRecord<String>>>>);
+/// Records by id, and what verifies keys with them. Clones share both.
+#[derive(Clone, Debug)]
+pub struct Store {
+    records: Records,
+    verifier: Verifier<Records>,
+}
+
+/// An empty store. It needs a tokio runtime, in which the verifier reads the log of changes.
+impl Default for Store {
+    fn default() -> Self {
+        let records = Records::default();
+        Self { verifier: Verifier::new(records.clone(), Options::default()), records }
+    }
+}
 
 impl Store {
     /// A new key of a project, and its record in the store.
@@ -19,11 +31,62 @@ impl Store {
 
     /// Stores a record, in place of the one with its id.
     pub fn put(&self, record: KeyRecord<String>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(record.id, record);
+        let id = record.id;
+        self.records.put(record);
+        self.verifier.invalidate(id);
     }
 
     /// The record of this id.
     pub fn find(&self, id: KeyId) -> Option<KeyRecord<String>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.records.read().by_id.get(&id).cloned()
+    }
+
+    /// Verifies keys. A record that is put counts from then on.
+    pub fn verifier(&self) -> &Verifier<Records> {
+        &self.verifier
+    }
+}
+
+/// The records, with a log of their changes.
+#[derive(Clone, Debug, Default)]
+pub struct Records(Arc<RwLock<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    by_id: HashMap<KeyId, KeyRecord<String>>,
+    log: Vec<KeyId>,
+}
+
+impl Records {
+    fn put(&self, record: KeyRecord<String>) {
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        table.log.push(record.id);
+        table.by_id.insert(record.id, record);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for Records {
+    type Project = String;
+    /// The number of changes.
+    type Cursor = usize;
+
+    async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<String, usize>, SourceError> {
+        let table = self.read();
+        let records = ids.iter().filter_map(|id| table.by_id.get(id)).cloned().collect();
+        Ok(LookedUp { records, corrupt: Vec::new(), cursor: table.log.len() })
+    }
+
+    async fn changes_since(&self, cursor: Option<&usize>) -> Result<Changes<usize>, SourceError> {
+        let log = &self.read().log;
+        let since = cursor.copied().unwrap_or(log.len());
+        Ok(Changes { changed: Changed::Keys(log[since..].to_vec()), cursor: log.len() })
+    }
+
+    async fn record_uses(&self, _: &[(KeyId, UnixTime)]) -> Result<Vec<KeyId>, SourceError> {
+        Ok(Vec::new())
     }
 }

@@ -439,7 +439,8 @@ impl Front {
 
     fn with_endpoint(is_there: bool) -> Option<Self> {
         let program = nginx_program()?;
-        let (store, hits, runtime) = (Store::default(), Arc::default(), Runtime::new().unwrap());
+        let (hits, runtime) = (Arc::default(), Runtime::new().unwrap());
+        let store = runtime.block_on(async { Store::default() });
         let endpoint = if is_there { serve(&runtime, app(store.clone())) } else { free_port() };
         let platform = serve(&runtime, platform(Arc::clone(&hits)));
         let nginx = Nginx::start(program, endpoint, platform);

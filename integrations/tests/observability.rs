@@ -12,9 +12,11 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::Response;
 use common::{ROWS, Server, World, head};
 use ctx_key::KeyId;
-use tower::{Layer, service_fn};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::trace::{DefaultMakeSpan, DefaultOnRequest, DefaultOnResponse, TraceLayer};
 use tracing::Level;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -60,8 +62,7 @@ fn tower_example(world: &World) -> Router {
         .on_request(DefaultOnRequest::new().level(Level::TRACE))
         .on_response(DefaultOnResponse::new().level(Level::TRACE).include_headers(true))
         .layer(service_fn(tower_layer::greet));
-    let guard = tower_layer::Guard::new(world.store.clone(), tower_layer::requirement);
-    Router::new().fallback_service(guard.layer(traced))
+    tower_layer::guarded(&world.store, traced.map_response(|response: Response<_>| response.map(Body::new)))
 }
 
 /// The key, and the place in it, of the first four characters of a secret that stand in the text in their order.
@@ -76,7 +77,7 @@ fn find_secret(text: &str, world: &World) -> Option<(KeyId, usize)> {
 fn the_log_has_the_reasons_and_no_secret() {
     let (log, world) = (Log::install(), World::new());
     let apps: [(&str, Router); 2] =
-        [("axum_server", axum_server::app(world.store.clone())), ("tower_layer", tower_example(&world))];
+        [("axum_server", axum_server::app(&world.store)), ("tower_layer", tower_example(&world))];
     for (target, app) in apps {
         let server = Server::start(app);
         for row in ROWS {
@@ -84,6 +85,7 @@ fn the_log_has_the_reasons_and_no_secret() {
             let answer = server.get(&world.lines(row));
             assert_eq!(answer.status, row.status());
             let logged = log.text()[before..].to_owned();
+            let target = if row.is_granted() { target } else { "ctx_key_verifier::request" };
             let line = logged.lines().find(|line| line.contains(target) && line.contains("INFO"));
             let told = line.unwrap_or_else(|| panic!("nothing logged for {:?}", row.lines));
             let key = world.id_read(row).map(|id| format!(" key={id}")).unwrap_or_default();

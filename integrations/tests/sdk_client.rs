@@ -313,7 +313,8 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let (store, connections, runtime) = (Store::default(), Arc::default(), Runtime::new().unwrap());
+        let (connections, runtime) = (Arc::default(), Runtime::new().unwrap());
+        let store = runtime.block_on(async { Store::default() });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().route("/v1/memories", get(memories)).with_state(store.clone());

@@ -18,23 +18,21 @@ use axum::routing::get;
 use axum::{Json, Router};
 use axum_extra::TypedHeader;
 use axum_extra::headers::authorization::{Authorization, Bearer};
-use common::{Answer, ROWS, Row, Server, World, head, latin_1, vectors};
+use common::{Answer, ROWS, Row, Server, World, head, latin_1, store, vectors};
 use ctx_key::{ApiKey, Denied, KeyRecord, Scope, UnixTime};
 use ctx_key_integrations::{ErrorBody, Store};
 use serde_json::{Value, json};
-use tower::{Layer, service_fn};
+use tower::service_fn;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 
 const REALM_ALONE: &str = r#"Bearer realm="MemoryKit""#;
 
 fn axum_example(store: &Store) -> Server {
-    Server::start(axum_server::app(store.clone()))
+    Server::start(axum_server::app(store))
 }
 
 fn tower_example(store: &Store) -> Server {
-    let guard = tower_layer::Guard::new(store.clone(), tower_layer::requirement);
-    let guarded = guard.layer(service_fn(tower_layer::greet::<Body>));
-    Server::start(Router::new().fallback_service(guarded))
+    Server::start(tower_layer::guarded(store, service_fn(tower_layer::greet::<Body>)))
 }
 
 /// The platform's error body, and nothing else in it; its request id is that of the header.
@@ -122,8 +120,8 @@ fn what_a_stranger_sees_is_the_same() {
 /// First to a server that knows none of the keys, then to one that knows all of them.
 #[test]
 fn every_vector_gets_its_answer() {
-    let (store, mut no_value, mut unreached) = (Store::default(), 0, 0);
-    let (strange, known) = (axum_example(&Store::default()), axum_example(&store));
+    let (filled, mut no_value, mut unreached) = (store(), 0, 0);
+    let (strange, known) = (axum_example(&store()), axum_example(&filled));
     for case in vectors("bearer") {
         let values = case["values"].as_array().unwrap().iter();
         let values: Vec<_> = values.map(|value| latin_1(value.as_str().unwrap())).collect();
@@ -136,7 +134,7 @@ fn every_vector_gets_its_answer() {
         } else if case["status"] == 200 {
             let challenge = r#"Bearer realm="MemoryKit", error="invalid_token""#;
             assert_refused(&strange.get(&lines), 401, challenge, &case);
-            let id = store_key_of(&values[0], &store);
+            let id = store_key_of(&values[0], &filled);
             let answer = known.get(&lines);
             assert_eq!((answer.status, &answer.json()["key_id"]), (200, &json!(id)), "{case}");
             assert_eq!(case["id"], id);
@@ -163,7 +161,7 @@ fn store_key_of(value: &[u8], store: &Store) -> String {
 /// What each route requires, of keys with each scope.
 #[test]
 fn a_route_takes_its_own_scope_alone() {
-    let store = Store::default();
+    let store = common::store();
     let server = axum_example(&store);
     for scope in Scope::all() {
         let line = format!("Authorization: Bearer {}", store.issue("demo", scope).expose_secret());
@@ -185,7 +183,7 @@ fn a_route_takes_its_own_scope_alone() {
 
 #[test]
 fn other_errors_have_the_same_body() {
-    let server = axum_example(&Store::default());
+    let server = axum_example(&store());
     for (method, target, status) in [("GET", "/v2", 404), ("DELETE", "/v1/memories", 405)] {
         let answer = server.send(&head(method, target, &[]));
         assert_eq!((answer.status, answer.challenge()), (status, None));

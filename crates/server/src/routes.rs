@@ -5,11 +5,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use ctx_key_verifier::{Source, VerifyError};
+use tracing::warn;
 
 use crate::http::api_error::ApiError;
+use crate::http::granted::refuse_browsers;
 use crate::http::layers::surround;
 use crate::http::limits::in_json;
 use crate::http::state::AppState;
@@ -22,7 +25,7 @@ pub fn routes(state: AppState) -> Router {
     let for_programs = Router::new()
         .nest("/v1", api::routes())
         // a nest leaves this one out
-        .route("/v1/", any(api::not_found))
+        .route("/v1/", any(api::not_found).layer(middleware::from_fn(refuse_browsers)))
         .nest("/api/v1", management::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -35,7 +38,8 @@ pub fn routes(state: AppState) -> Router {
 async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError> {
     if !state.verifier.is_current() {
         let read = tokio::time::timeout(HEALTH_TIMEOUT, state.verifier.source().look_up(&[]));
-        read.await.map_err(|_| ApiError::unavailable())?.map_err(VerifyError::from)?;
+        let read = read.await.map_err(|_| ApiError::unavailable())?;
+        read.inspect_err(|error| warn!(%error, "keys can't be verified")).map_err(VerifyError::from)?;
     }
     Ok("ok\n")
 }

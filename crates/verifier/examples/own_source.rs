@@ -10,10 +10,11 @@
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};
 use ctx_key_verifier::sqlite::{CHANGE_LOG, SCHEMA};
-use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier};
-use rusqlite::types::FromSql;
+use ctx_key_verifier::{
+    Changed, Changes, LookedUp, Options, Source, SourceError, Verifier, record_from_columns,
+};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
 /// The program's connection, which blocks. So its work runs where tokio expects that.
@@ -105,22 +106,13 @@ fn last_change(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("SELECT coalesce(max(seq), 0) FROM api_key_changes", [], |row| row.get(0))
 }
 
-/// Reads a row, or `None` if it is not a record. A negative time is not read as none: that would be a key which never
-/// expires.
+/// Reads a row, or `None` if it is not a record.
 fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
-    fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Option<T> {
-        row.get(name).ok()
-    }
-    let time = |name| {
-        let secs: Option<i64> = column(row, name)?;
-        secs.map(u64::try_from).transpose().ok().map(|secs| secs.map(UnixTime::from_secs))
-    };
-    let digest = KeyDigest::from_bytes(column(row, "digest")?);
-    let scopes = Scope::from_bits(column(row, "scopes")?)?;
-    let mut record = KeyRecord::from_parts(id, digest, column::<Arc<str>>(row, "project")?, scopes);
-    (record.not_before, record.expires_at) = (time("not_before")?, time("expires_at")?);
-    (record.retires_at, record.revoked_at) = (time("retires_at")?, time("revoked_at")?);
-    Some(record)
+    let digest: [u8; 32] = row.get("digest").ok()?;
+    let project: Arc<str> = row.get("project").ok()?;
+    let time = |name| row.get(name).ok();
+    let times = [time("not_before")?, time("expires_at")?, time("retires_at")?, time("revoked_at")?];
+    record_from_columns(id, &digest, project, row.get("scopes").ok()?, times)
 }
 
 #[tokio::main]

@@ -22,7 +22,8 @@
 //! # let _: fn(_) -> _ = app;
 //! ```
 //!
-//! A state that holds more implements [`FromRef`] for the verifier. A type alias saves the name of the source:
+//! A state that holds more implements [`FromRef`] for the verifier, or [`VerifierState`] if it counts outcomes or writes
+//! error bodies of its own. A type alias saves the name of the source:
 //! `type Granted<const SCOPES: u32> = ctx_key_verifier::axum::Granted<SCOPES, SqliteSource>;`
 //!
 //! Requiring nothing does not compile, nor do bits that are not scopes:
@@ -43,6 +44,7 @@
 //! # let _: fn(_) -> _ = app;
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 
 use axum_core::body::Body;
@@ -56,6 +58,82 @@ use crate::request::{REALM, Required, verify};
 use crate::source::Source;
 use crate::verifier::Verifier;
 
+/// A state that verifies the requests of an application.
+///
+/// A state that implements [`FromRef`] for the verifier is one already.
+///
+#[cfg_attr(feature = "sqlite", doc = "```")]
+#[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+/// # use std::borrow::Cow;
+/// # use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// # use axum::response::{IntoResponse, Response};
+/// # use ctx_key::Grant;
+/// # use ctx_key_verifier::{Source, Verifier, VerifyError, axum::VerifierState, sqlite::SqliteSource};
+/// struct App {
+///     verifier: Verifier<SqliteSource>,
+///     refused: AtomicU64,
+/// }
+///
+/// impl VerifierState<SqliteSource> for App {
+///     type Rejection = Plain;
+///
+///     fn verifier(&self) -> Cow<'_, Verifier<SqliteSource>> {
+///         Cow::Borrowed(&self.verifier)
+///     }
+///
+///     fn observe(&self, outcome: Result<&Grant<<SqliteSource as Source>::Project>, &VerifyError>) {
+///         self.refused.fetch_add(u64::from(outcome.is_err()), Relaxed);
+///     }
+/// }
+///
+/// /// An error body in plain text.
+/// struct Plain(VerifyError);
+///
+/// impl From<VerifyError> for Plain {
+///     fn from(error: VerifyError) -> Self {
+///         Self(error)
+///     }
+/// }
+///
+/// impl IntoResponse for Plain {
+///     fn into_response(self) -> Response {
+///         let (_, _, message) = self.0.body_fields();
+///         self.0.to_response::<String>("My service").map(|_| message.into())
+///     }
+/// }
+/// ```
+pub trait VerifierState<S: Source>: Send + Sync {
+    /// The rejection of the extractors.
+    type Rejection: From<VerifyError> + IntoResponse;
+
+    /// Returns the verifier.
+    fn verifier(&self) -> Cow<'_, Verifier<S>>;
+
+    /// Observes the outcome for each request, for example to count it. The extractors have logged it.
+    fn observe(&self, _outcome: Result<&Grant<S::Project>, &VerifyError>) {}
+}
+
+impl<S: Source, State: Send + Sync> VerifierState<S> for State
+where
+    Verifier<S>: FromRef<State>,
+{
+    type Rejection = Refused;
+
+    fn verifier(&self) -> Cow<'_, Verifier<S>> {
+        Cow::Owned(Verifier::from_ref(self))
+    }
+}
+
+async fn extract<S: Source, State: VerifierState<S>>(
+    parts: &Parts,
+    state: &State,
+    required: Required,
+) -> Result<Grant<S::Project>, State::Rejection> {
+    let outcome = verify(&*state.verifier(), &parts.headers, required).await;
+    state.observe(outcome.as_ref());
+    Ok(outcome?)
+}
+
 /// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
 pub struct Granted<const SCOPES: u32, S: Source>(pub Grant<S::Project>);
 
@@ -67,32 +145,22 @@ impl<const SCOPES: u32, S: Source> Granted<SCOPES, S> {
     };
 }
 
-impl<const SCOPES: u32, S: Source, State> FromRequestParts<State> for Granted<SCOPES, S>
-where
-    Verifier<S>: FromRef<State>,
-    State: Send + Sync,
-{
-    type Rejection = Refused;
+impl<const SCOPES: u32, S: Source, State: VerifierState<S>> FromRequestParts<State> for Granted<SCOPES, S> {
+    type Rejection = State::Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Refused> {
-        let verifier = Verifier::from_ref(state);
-        verify(&verifier, &parts.headers, Self::REQUIRED).await.map(Self).map_err(Refused)
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, State::Rejection> {
+        extract(parts, state, Self::REQUIRED).await.map(Self)
     }
 }
 
 /// The grant of any valid key, whatever its scopes are.
 pub struct AnyKey<S: Source>(pub Grant<S::Project>);
 
-impl<S: Source, State> FromRequestParts<State> for AnyKey<S>
-where
-    Verifier<S>: FromRef<State>,
-    State: Send + Sync,
-{
-    type Rejection = Refused;
+impl<S: Source, State: VerifierState<S>> FromRequestParts<State> for AnyKey<S> {
+    type Rejection = State::Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Refused> {
-        let verifier = Verifier::from_ref(state);
-        verify(&verifier, &parts.headers, Required::Validity).await.map(Self).map_err(Refused)
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, State::Rejection> {
+        extract(parts, state, Required::Validity).await.map(Self)
     }
 }
 
@@ -108,11 +176,17 @@ impl<S: Source<Project: fmt::Debug>> fmt::Debug for AnyKey<S> {
     }
 }
 
-/// The rejection of the extractors. Its response is that of [`VerifyError::to_response`], with the realm `MemoryKit`.
+/// The rejection of the extractors, unless the state has another. Its response is that of [`VerifyError::to_response`], with the realm `MemoryKit`.
 ///
 /// The error is in the response's extensions too, so that a layer can write another body.
 #[derive(Clone, Debug)]
 pub struct Refused(pub VerifyError);
+
+impl From<VerifyError> for Refused {
+    fn from(error: VerifyError) -> Self {
+        Self(error)
+    }
+}
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {

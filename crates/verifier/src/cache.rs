@@ -4,6 +4,9 @@
 //! a *flight* before it is sent, with its ids and the cursor of the moment. An invalidation removes the record and marks
 //! the id in every flight. An answer is kept only if its id is not marked and its own cursor is not older than that of the
 //! flight: then each change that it does not show is noticed later. Records enter the cache under the same lock.
+//!
+//! Nobody gets an answer of another history than the log's, or one from before the flight's cursor: it came from a server
+//! that is behind, or the log has not followed a failover yet. Until the log was read once, each answer counts.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -28,8 +31,16 @@ pub(crate) struct Cached<P> {
 /// A record, or the knowledge that there is none.
 pub(crate) type Found<P> = Option<Arc<Cached<P>>>;
 
-/// Answer to one who waits: what was found, and when the look-up was sent.
-pub(crate) type Answer<P> = Result<(Found<P>, Instant), Arc<SourceError>>;
+/// Answer to one who waits.
+pub(crate) type Answer<P> = Result<Landed<P>, Arc<SourceError>>;
+
+#[derive(Clone)]
+pub(crate) enum Landed<P> {
+    /// What was found, and when the look-up was sent.
+    Found(Found<P>, Instant),
+    /// The look-up saw another history than the log, or an older state.
+    Foreign,
+}
 
 pub(crate) struct Cache<P, C> {
     records: quick_cache::sync::Cache<KeyId, Arc<Cached<P>>>,
@@ -204,19 +215,22 @@ impl<P: Clone, C: Clone + PartialOrd> Departure<'_, P, C> {
                 return waiting.for_each(|sender| _ = sender.send(Err(error.clone())));
             }
         };
-        let is_current = flight.cursor.is_some_and(|cursor| looked_up.cursor >= cursor);
+        let is_behind = flight.cursor.as_ref().is_some_and(|cursor| looked_up.cursor < *cursor);
+        let is_of_log = fills.cursor.as_ref().is_none_or(|now| looked_up.cursor.partial_cmp(now).is_some());
         let mut records: HashMap<KeyId, KeyRecord<P>> =
             looked_up.records.into_iter().map(|record| (record.id, record)).collect();
         for (id, seat) in flight.seats {
-            let answer = if looked_up.corrupt.contains(&id) {
+            let answer = if is_behind || !is_of_log {
+                Ok(Landed::Foreign)
+            } else if looked_up.corrupt.contains(&id) {
                 Err(Arc::new(SourceError::Corrupt(id)))
             } else {
                 let cached = |record| Arc::new(Cached { record, used_at: AtomicU64::new(0) });
                 let found = records.remove(&id).map(cached);
-                if is_current && !seat.is_stale {
+                if flight.cursor.is_some() && !seat.is_stale {
                     self.cache.keep(id, &found);
                 }
-                Ok((found, flight.sent))
+                Ok(Landed::Found(found, flight.sent))
             };
             // whoever asked may have gone
             seat.waiting.into_iter().for_each(|sender| _ = sender.send(answer.clone()));

@@ -4,14 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use ctx_key::Denied;
+use ctx_key::{Denied, Reason};
 
 use crate::source::SourceError;
 
 /// Reason why a [`Verifier`](crate::Verifier) gives no grant.
 ///
 /// ```
-/// use ctx_key::Denied;
+/// use ctx_key::{Denied, Reason};
 /// use ctx_key_verifier::{SourceError, VerifyError};
 ///
 /// assert_eq!(VerifyError::from(Denied::unknown_key()).status(), 401);
@@ -43,6 +43,35 @@ impl VerifyError {
                 SourceError::Busy | SourceError::Unavailable(_) => 503,
                 SourceError::Corrupt(_) | SourceError::Unexpected(_) => 500,
             },
+        }
+    }
+
+    /// Returns the type, the code and the message of the error's body. None of them has a character that JSON escapes, and
+    /// the client learns nothing of a database's error.
+    ///
+    /// ```
+    /// use ctx_key_verifier::{SourceError, VerifyError};
+    ///
+    /// let (kind, code, message) = VerifyError::from(SourceError::Busy).body_fields();
+    /// assert_eq!((kind, code), ("api_error", "unavailable"));
+    /// assert_eq!(message, "the service is not available at the moment: try again");
+    /// ```
+    #[must_use]
+    pub fn body_fields(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Denied(denied) => {
+                let (kind, code) = match denied.reason() {
+                    Reason::MissingCredentials => ("authentication_error", "missing_credentials"),
+                    Reason::MalformedHeader => ("invalid_request_error", "invalid_request"),
+                    Reason::MissingScope { .. } => ("permission_error", "insufficient_scope"),
+                    _ => ("authentication_error", "invalid_token"),
+                };
+                (kind, code, denied.message())
+            }
+            Self::Source(_) if self.status() == 503 => {
+                ("api_error", "unavailable", "the service is not available at the moment: try again")
+            }
+            Self::Source(_) => ("api_error", "internal", "something went wrong on the server"),
         }
     }
 

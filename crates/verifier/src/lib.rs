@@ -73,7 +73,6 @@ mod lease;
 mod options;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod record;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod request;
@@ -87,6 +86,7 @@ mod verifier;
 
 pub use error::VerifyError;
 pub use options::Options;
+pub use record::record_from_columns;
 pub use source::{Changed, Changes, LookedUp, Source, SourceError};
 pub use stats::Stats;
 pub use verifier::Verifier;

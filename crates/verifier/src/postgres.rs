@@ -15,6 +15,19 @@
 //! # }
 //! ```
 //!
+//! # Errors
+//!
+//! An application that has connections of its own can describe their errors in the same words: [`SourceError`] is made from
+//! those of `tokio_postgres` and of the pool. Its texts hold neither data nor the URL.
+//!
+//! ```no_run
+//! # async fn example(config: &ctx_key_verifier::postgres::Config) -> Result<(), ctx_key_verifier::SourceError> {
+//! let client = config.pool(8).get().await?;
+//! let row = client.query_typed_one("SELECT count(*) FROM users", &[]).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Privileges
 //!
 //! The source's user needs no more than these. Whoever changes keys needs nothing on the log.
@@ -36,6 +49,14 @@
 //!
 //! Behind a pooler, give the source a user or a database entry of its own. A pooler shares its server connections among
 //! all clients of one user and database, so other queries of that user could make the source wait.
+//!
+//! A process has at most [`Options::connections`] + 1 connections, one of them for the log. Give the pool of that entry
+//! (PgBouncer: `default_pool_size`) as many server connections for each process. With fewer, statements wait in the pooler.
+//! Answers stay right, but a read of the log that waits longer than the lease ends the use of the cache, and a look-up that
+//! waits longer than its time-out is an error (503).
+//!
+//! PgBouncer 1.18 crashes on some requests to cancel a statement whose client hangs up too early. The source never sends
+//! such a request, but other clients of the pooler may.
 //!
 //! # Dumps
 //!
@@ -70,7 +91,7 @@ use tokio_postgres::types::Type;
 pub use connect::{Config, ConfigError};
 pub use snapshot::Snapshot;
 
-use crate::record::from_columns;
+use crate::record::record_from_columns;
 use crate::{Changed, Changes, LookedUp, Source, SourceError};
 use connections::{Connections, Parameters};
 use error::{no_change_log, standby, unexpected};
@@ -260,7 +281,7 @@ fn record(id: KeyId, row: &Row) -> Result<Option<KeyRecord<Arc<str>>>, SourceErr
     let [not_before, expires_at, retires_at, revoked_at] = times.map(|column| row.try_get(column));
     let times = [not_before?, expires_at?, retires_at?, revoked_at?];
     let (Some(digest), Some(project), Some(scopes)) = (digest, project, scopes) else { return Ok(None) };
-    Ok(from_columns(id, digest, project, scopes, times))
+    Ok(record_from_columns(id, digest, project.into(), scopes, times))
 }
 
 #[cfg(test)]

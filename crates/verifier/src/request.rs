@@ -1,6 +1,6 @@
 //! From the headers of a request to a grant, or to the response that refuses it.
 
-use ctx_key::{ApiKey, Grant, Reason, Scope, bearer};
+use ctx_key::{ApiKey, Grant, Scope, bearer};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tracing::{error, info, warn};
@@ -63,7 +63,7 @@ impl VerifyError {
     /// ```
     #[must_use]
     pub fn to_response<B: From<String>>(&self, realm: &str) -> Response<B> {
-        let (kind, code, message) = self.words();
+        let (kind, code, message) = self.body_fields();
         let body = format!(r#"{{"error":{{"type":"{kind}","code":"{code}","message":"{message}"}}}}"#);
         let mut response = Response::new(B::from(body));
         let status = StatusCode::from_u16(self.status());
@@ -78,24 +78,5 @@ impl VerifyError {
             Self::Source(_) => {}
         }
         response
-    }
-
-    /// Returns the type, the code and the message for the client. None has a character that JSON escapes.
-    fn words(&self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::Denied(denied) => {
-                let (kind, code) = match denied.reason() {
-                    Reason::MissingCredentials => ("authentication_error", "missing_credentials"),
-                    Reason::MalformedHeader => ("invalid_request_error", "invalid_request"),
-                    Reason::MissingScope { .. } => ("permission_error", "insufficient_scope"),
-                    _ => ("authentication_error", "invalid_token"),
-                };
-                (kind, code, denied.message())
-            }
-            Self::Source(_) if self.status() == 503 => {
-                ("api_error", "unavailable", "the service is not available at the moment: try again")
-            }
-            Self::Source(_) => ("api_error", "internal", "something went wrong on the server"),
-        }
     }
 }

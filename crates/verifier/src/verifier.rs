@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ctx_key::{ApiKey, Denied, Grant, KeyId, Scope, UnixTime};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
-use crate::cache::{Answer, Cache, Cached, Found};
+use crate::cache::{Answer, Cache, Cached, Found, Landed};
 use crate::error::VerifyError;
 use crate::lease::Lease;
 use crate::options::Options;
@@ -22,7 +22,8 @@ use crate::uses::Uses;
 /// Maximum number of uses in one write.
 const USES_PER_WRITE: usize = 10_000;
 
-/// Maximum number of look-ups for one verification. One is enough, unless the answer is older than the lease.
+/// Maximum number of look-ups for one verification. One is enough, unless the answer is older than the lease or
+/// foreign.
 const MAX_ATTEMPTS: usize = 4;
 
 /// Verifies keys with a cache of recently used records. A clone shares it.
@@ -166,20 +167,24 @@ impl<S: Source> Shared<S> {
         } else {
             counters.cache_bypasses.increment()
         }
+        let mut cause = "its answers take longer than the lease";
         for _ in 0..MAX_ATTEMPTS {
             match self.look_up(id).await {
-                Ok((found, sent)) if self.is_fresh(sent) => return Ok(found),
+                Ok(Landed::Found(found, sent)) if self.is_fresh(sent) => return Ok(found),
                 // the answer is older than the lease, but perhaps it was kept and no change came since
-                Ok(_) => {
-                    if let Some(found) = self.cached(id) {
-                        return Ok(found);
-                    }
+                Ok(Landed::Found(..)) => {}
+                Ok(Landed::Foreign) => {
+                    cause = "look-ups reach another server than the change log, or one that is behind";
+                    // perhaps the next poll finds the log there
+                    sleep(self.options.poll_interval).await;
                 }
                 Err(error) => return self.cached_in_outage(id).ok_or(VerifyError::Source(error)),
             }
+            if let Some(found) = self.cached(id) {
+                return Ok(found);
+            }
         }
-        let slow = "its answers take longer than the lease";
-        let error = SourceError::Unavailable(slow.into());
+        let error = SourceError::Unavailable(cause.into());
         self.cached_in_outage(id).ok_or(error.into())
     }
 

@@ -2,14 +2,17 @@
 
 mod requests;
 
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::FromRef;
 use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use ctx_key::Scope;
-use ctx_key_verifier::axum::{AnyKey, Granted};
+use ctx_key::{Grant, Scope};
+use ctx_key_verifier::axum::{AnyKey, Granted, VerifierState};
 use ctx_key_verifier::{Verifier, VerifyError};
 use http::{Request, Response};
 use requests::{Keys, NO_SCOPE, World, request, request_with, whole};
@@ -97,4 +100,59 @@ async fn a_layer_can_write_another_body() {
     let app = Router::new().route("/", get(show)).layer(map_response(rewrite)).with_state(verifier);
     let response = send(&app, request_with(&writer)).await;
     assert_eq!(response.body(), "the API key lacks a scope that this request requires");
+}
+
+/// A state that notes each outcome, and answers in its own words.
+#[derive(Clone)]
+struct Observer {
+    verifier: Verifier<Keys>,
+    outcomes: Arc<Mutex<Vec<String>>>,
+}
+
+impl VerifierState<Keys> for Observer {
+    type Rejection = OwnWords;
+
+    fn verifier(&self) -> Cow<'_, Verifier<Keys>> {
+        Cow::Borrowed(&self.verifier)
+    }
+
+    fn observe(&self, outcome: Result<&Grant<Arc<str>>, &VerifyError>) {
+        let outcome = outcome.map_or_else(|error| error.to_string(), |grant| grant.key_id().to_string());
+        self.outcomes.lock().unwrap().push(outcome);
+    }
+}
+
+struct OwnWords(VerifyError);
+
+impl From<VerifyError> for OwnWords {
+    fn from(error: VerifyError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for OwnWords {
+    fn into_response(self) -> Response<Body> {
+        let (kind, code, message) = self.0.body_fields();
+        self.0.to_response::<String>("mine").map(|_| format!("{kind}, {code}: {message}").into())
+    }
+}
+
+#[tokio::test]
+async fn a_state_can_observe_outcomes_and_have_its_own_rejection() {
+    let World { verifier, reader, writer, .. } = World::new();
+    let state = Observer { verifier, outcomes: Arc::default() };
+    let app = Router::new().route("/", get(show)).route("/any", get(show_any)).with_state(state.clone());
+    assert_eq!(send(&app, request_with(&reader)).await.status(), 200);
+    let expected = r#"403
+content-type: application/json
+www-authenticate: Bearer realm="mine", error="insufficient_scope", scope="memories:read"
+
+permission_error, insufficient_scope: the API key lacks a scope that this request requires"#;
+    assert_eq!(without_length(&send(&app, request_with(&writer)).await), expected);
+    let mut any = request_with(&writer);
+    *any.uri_mut() = "/any".parse().unwrap();
+    assert_eq!(send(&app, any).await.status(), 200);
+    let (reader, writer) = (reader.id().to_string(), writer.id().to_string());
+    let no_scope = "the API key lacks a scope that this request requires".to_owned();
+    assert_eq!(*state.outcomes.lock().unwrap(), [reader, no_scope, writer]);
 }

@@ -225,6 +225,88 @@ async fn a_flood_of_unknown_ids_pushes_out_no_known_one() {
     assert!(fixture.look_ups.try_recv().is_err());
 }
 
+/// After a failover, a look-up can reach the new primary before the poll does.
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_another_history_is_not_used_until_the_log_has_moved_there() {
+    let mut fixture = fixture(Options::default()).await;
+    let key = fixture.database.create("project");
+    let verification = fixture.verify(&key);
+    fixture.database.history += 1;
+    fixture.look_up().await;
+    assert!(fixture.look_ups.try_recv().is_err() && !verification.is_finished(), "it waits for a poll");
+    fixture.database.revoke(&key);
+    fixture.poll().await;
+    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    let Err(VerifyError::Denied(denied)) = verification.await.unwrap() else { panic!("an old answer") };
+    assert_eq!(denied.reason(), Reason::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_the_history_that_the_log_has_moved_to_is_used() {
+    let mut fixture = fixture(Options::default()).await;
+    let key = fixture.database.create("project");
+    let verification = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    fixture.database.history += 1;
+    fixture.poll().await;
+    look_up.answer(Ok(fixture.database.look_up(&[key.id()])));
+    assert!(verification.await.unwrap().is_ok());
+    assert!(fixture.look_ups.try_recv().is_err(), "once is enough");
+}
+
+/// Before the first poll, nothing says which history is the log's. From then on, each answer is compared with it.
+#[tokio::test(start_paused = true)]
+async fn any_answer_is_used_until_the_log_was_read_once() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    let verification = fixture.verify(&key);
+    fixture.look_up().await;
+    assert!(verification.await.unwrap().is_ok());
+
+    let verification = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let found = fixture.database.look_up(&[key.id()]);
+    fixture.database.create("other");
+    fixture.poll().await;
+    look_up.answer(Ok(found));
+    assert!(verification.await.unwrap().is_ok(), "the poll came after the look-up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_another_history_than_that_of_the_first_poll_is_not_used() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    let verification = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let found = fixture.database.look_up(&[key.id()]);
+    fixture.database.history += 1;
+    fixture.database.revoke(&key);
+    fixture.poll().await;
+    look_up.answer(Ok(found));
+    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    assert!(verification.await.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_from_a_server_that_is_behind_are_an_error_in_the_end() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    let behind = fixture.database.look_up(&[key.id()]);
+    fixture.database.create("other");
+    fixture.poll().await;
+    let verification = fixture.verify(&key);
+    for _ in 0..4 {
+        fixture.look_ups.recv().await.unwrap().answer(Ok(behind.clone()));
+        settle().await;
+        assert!(!verification.is_finished());
+        fixture.poll().await;
+    }
+    let error = verification.await.unwrap().unwrap_err();
+    let cause = "look-ups reach another server than the change log, or one that is behind";
+    assert_eq!((error.status(), error.to_string()), (503, format!("the database is unavailable: {cause}")));
+    assert!(fixture.look_ups.try_recv().is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn scopes_are_required_as_said() {
     let mut fixture = fixture(Options::default()).await;

@@ -7,7 +7,18 @@ mod socket;
 pub(crate) use rows::{ROWS, Row, World};
 pub(crate) use socket::{Answer, Server, head};
 
+use std::sync::LazyLock;
+
+use ctx_key_integrations::Store;
 use serde_json::Value;
+use tokio::runtime::Runtime;
+
+/// An empty store, whose verifier works as long as the process.
+pub(crate) fn store() -> Store {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    let _entered = RUNTIME.enter();
+    Store::default()
+}
 
 /// The cases of a file among the library's vectors.
 pub(crate) fn vectors(name: &str) -> Vec<Value> {

@@ -158,7 +158,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let mut world = Self { store: Store::default(), keys: BTreeMap::new(), texts: BTreeMap::new() };
+        let mut world = Self { store: super::store(), keys: BTreeMap::new(), texts: BTreeMap::new() };
         world.fill();
         world
     }

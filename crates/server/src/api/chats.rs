@@ -65,7 +65,7 @@ async fn create(
     let metadata = fields::object("metadata", body.metadata.unwrap_or_default())?;
     let values = [
         new_id("chat").into(),
-        granted.project().into(),
+        granted.0.project().into(),
         body.user_id.into(),
         body.title.into(),
         metadata.into(),
@@ -96,7 +96,7 @@ async fn list(
     let page = Page::new("chats", list.limit.unwrap_or(USUAL), list.cursor.as_deref())?;
     let sql = "SELECT seq, id, \"user\", title, metadata, created_at, updated_at FROM chats \
                WHERE project = $1 AND seq < $2 AND (\"user\" = $3 OR $3 IS NULL) ORDER BY seq DESC LIMIT $4";
-    let values = [granted.project().into(), page.before().into(), list.user_id.into(), page.rows().into()];
+    let values = [granted.0.project().into(), page.before().into(), list.user_id.into(), page.rows().into()];
     let rows = state.database.acquire().await?.query(sql, &values).await?;
     Ok(page.list(rows, shown)?.into())
 }
@@ -137,7 +137,7 @@ async fn messages(
 ) -> Result<axum::Json<Value>, ApiError> {
     let page = Page::new("messages", messages.limit.unwrap_or(100), messages.cursor.as_deref())?;
     let mut connection = state.database.acquire().await?;
-    let chat = chat(&mut connection, granted.project(), &id).await?;
+    let chat = chat(&mut connection, granted.0.project(), &id).await?;
     let sql = "SELECT seq, id, role, content, created_at FROM messages WHERE chat = $1 AND seq < $2 \
                ORDER BY seq DESC LIMIT $3";
     let values = [(&id).into(), page.before().into(), page.rows().into()];
@@ -165,7 +165,7 @@ async fn send(
     Json(body): Json<Send>,
 ) -> Result<axum::Json<Value>, ApiError> {
     check("message", &body.message, &(1..=LONGEST_MESSAGE))?;
-    let project = granted.project();
+    let project = granted.0.project();
     let mut transaction = state.database.begin().await?;
     let chat = chat(&mut transaction, project, &id).await?;
     insert(&mut transaction, &id, "user", &body.message).await?;
@@ -223,7 +223,7 @@ async fn remove(
     State(state): State<AppState>,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    let values = [granted.project().into(), id.into()];
+    let values = [granted.0.project().into(), id.into()];
     let sql = "DELETE FROM chats WHERE project = $1 AND id = $2";
     let mut transaction = state.database.begin().await?;
     let removed = transaction.execute(sql, &values).await?;

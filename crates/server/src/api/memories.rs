@@ -96,7 +96,7 @@ async fn create(
     let now = seconds(UnixTime::now());
     let values = [
         (&id).into(),
-        granted.project().into(),
+        granted.0.project().into(),
         body.title.into(),
         body.content.into(),
         body.r#type.into(),
@@ -141,7 +141,7 @@ async fn list(
          AND (\"user\" = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5"
     );
     let values = [
-        granted.project().into(),
+        granted.0.project().into(),
         page.before().into(),
         list.r#type.into(),
         list.user_id.into(),
@@ -158,7 +158,7 @@ async fn search(
 ) -> Result<axum::Json<Value>, ApiError> {
     let search = Search::from_parameters(parameters)?;
     let mut connection = state.database.acquire().await?;
-    let found = search.run(&mut connection, granted.project()).await?;
+    let found = search.run(&mut connection, granted.0.project()).await?;
     let results: Vec<Value> = found
         .memories
         .into_iter()
@@ -186,7 +186,7 @@ async fn show(
     Segment(id): Segment<String>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let sql = concat!("SELECT ", columns!(), " FROM memories WHERE project = $1 AND id = $2");
-    let values = [granted.project().into(), id.into()];
+    let values = [granted.0.project().into(), id.into()];
     let row = state.database.acquire().await?.query_opt(sql, &values).await?.ok_or_else(no_memory)?;
     Ok(axum::Json(shown(&row)?))
 }
@@ -233,7 +233,7 @@ async fn change(
         columns!()
     );
     let values = [
-        granted.project().into(),
+        granted.0.project().into(),
         id.into(),
         body.title.is_some().into(),
         body.title.flatten().into(),
@@ -256,7 +256,7 @@ async fn remove(
     State(state): State<AppState>,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    let values = [granted.project().into(), id.into()];
+    let values = [granted.0.project().into(), id.into()];
     let sql = "DELETE FROM memories WHERE project = $1 AND id = $2";
     let mut transaction = state.database.begin().await?;
     let removed = transaction.execute(sql, &values).await?;

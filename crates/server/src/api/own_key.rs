@@ -16,7 +16,8 @@ pub(super) fn routes() -> Router<AppState> {
     Router::new().route("/key", get(show)).route("/key/revoke", post(revoke))
 }
 
-async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
+async fn show(key: AnyKey) -> axum::Json<Value> {
+    let grant = key.0;
     let scopes: Vec<String> = grant.scopes().iter().map(|scope| scope.to_string()).collect();
     axum::Json(json!({
         "id": grant.key_id().as_str(),
@@ -27,8 +28,8 @@ async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
 }
 
 /// Whoever found a leaked key may end it.
-async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
-    let id = grant.key_id();
+async fn revoke(key: AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
+    let id = key.0.key_id();
     let mut transaction = state.database.begin().await?;
     let company = api_key::company(&mut transaction, id).await?;
     let revoked = api_key::revoke(&mut transaction, &company, "the key itself", id).await?;

@@ -102,7 +102,7 @@ async fn upsert(
     Json(body): Json<Upsert>,
 ) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
     check("id", &body.id, &ID)?;
-    let project = granted.project();
+    let project = granted.0.project();
     let Upsert { id, email, name, metadata } = body;
     let change = Change { email, name, metadata };
     let mut transaction = state.database.begin().await?;
@@ -126,7 +126,7 @@ async fn show(
 ) -> Result<axum::Json<Value>, ApiError> {
     let sql =
         "SELECT id, email, name, metadata, created_at, updated_at FROM users WHERE project = $1 AND id = $2";
-    let values = [granted.project().into(), id.into()];
+    let values = [granted.0.project().into(), id.into()];
     let row = state.database.acquire().await?.query_opt(sql, &values).await?.ok_or_else(no_user)?;
     Ok(axum::Json(shown(&row)?))
 }
@@ -138,7 +138,7 @@ async fn change(
     Json(change): Json<Change>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let mut transaction = state.database.begin().await?;
-    let user = change.run(&mut transaction, granted.project(), &id).await?.ok_or_else(no_user)?;
+    let user = change.run(&mut transaction, granted.0.project(), &id).await?.ok_or_else(no_user)?;
     transaction.commit().await?;
     Ok(axum::Json(user))
 }
@@ -157,7 +157,7 @@ async fn remove(
     Segment(id): Segment<String>,
     Parameters(parameters): Parameters<Remove>,
 ) -> Result<StatusCode, ApiError> {
-    let project = granted.project();
+    let project = granted.0.project();
     let mut transaction = state.database.begin().await?;
     let sql = "DELETE FROM users WHERE project = $1 AND id = $2";
     if transaction.execute(sql, &[project.into(), (&id).into()]).await? == 0 {
@@ -201,10 +201,10 @@ async fn create_event(
     check("type", &body.r#type, &WORD)?;
     let data = fields::object("data", body.data.unwrap_or_default())?;
     let mut transaction = state.database.begin().await?;
-    require_user(&mut transaction, granted.project(), &user).await?;
+    require_user(&mut transaction, granted.0.project(), &user).await?;
     let values = [
         new_id("evt").into(),
-        granted.project().into(),
+        granted.0.project().into(),
         user.into(),
         body.r#type.into(),
         data.into(),
@@ -231,7 +231,7 @@ async fn events(
     Parameters(events): Parameters<Events>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let page = Page::new("events", events.limit.unwrap_or(USUAL), events.cursor.as_deref())?;
-    let project = granted.project();
+    let project = granted.0.project();
     let mut connection = state.database.acquire().await?;
     require_user(&mut connection, project, &user).await?;
     let values =
@@ -246,7 +246,7 @@ async fn remove_event(
     State(state): State<AppState>,
     Segment((user, event)): Segment<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let values = [granted.project().into(), user.into(), event.into()];
+    let values = [granted.0.project().into(), user.into(), event.into()];
     let sql = "DELETE FROM events WHERE project = $1 AND \"user\" = $2 AND id = $3";
     let mut transaction = state.database.begin().await?;
     let removed = transaction.execute(sql, &values).await?;

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use ctx_key_verifier::SourceError;
+
 /// Error of a statement, or of acquiring a connection.
 ///
 /// Messages name tables, columns and codes. They never hold data, a URL or a password.
@@ -38,3 +40,14 @@ impl fmt::Display for DatabaseError {
 }
 
 impl Error for DatabaseError {}
+
+impl From<SourceError> for DatabaseError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Busy => Self::Busy,
+            SourceError::Unavailable(cause) => Self::Unavailable(cause.to_string()),
+            SourceError::Unexpected(cause) => Self::Unexpected(cause.to_string()),
+            other => Self::Unexpected(other.to_string()),
+        }
+    }
+}

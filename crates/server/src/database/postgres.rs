@@ -3,22 +3,20 @@
 //! No statement is prepared, and no setting of a session is changed. A statement with its parameters and their types is
 //! one round trip, so a pooler can't give its parts to different connections.
 
-use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::mem;
 use std::sync::Arc;
 
+use ctx_key_verifier::SourceError;
 use ctx_key_verifier::postgres::Config;
-use deadpool_postgres::{Object, PoolError, TimeoutType};
+use deadpool_postgres::Object;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::error::DbError;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::cancel::cancel;
 use super::value::{Row, Value};
-use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT, from_pool};
+use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT};
 
 /// The time limits hold in the server, too, for a client that is gone. Only within the transaction: the connection may
 /// be another client's afterwards.
@@ -34,7 +32,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(url: &str, size: usize) -> Result<Self, DatabaseError> {
-        let mut config = Config::new(url).map_err(|error| unavailable(error.to_string()))?;
+        let mut config = Config::new(url).map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
         if config.postgres.get_application_name().is_none() {
             config.postgres.application_name("ctx-key-server");
         }
@@ -42,10 +40,7 @@ impl Pool {
     }
 
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
-        let client = self.connections.get().await.map_err(|error| match error {
-            PoolError::Timeout(TimeoutType::Create) => no_answer(),
-            error => from_pool(error, |error| from_connecting(&error)),
-        })?;
+        let client = self.connections.get().await.map_err(SourceError::from)?;
         Ok(Connection { client: Some(client), config: self.config.clone(), state: State::Idle })
     }
 
@@ -136,7 +131,7 @@ impl Connection {
         let committed = timeout(STATEMENT_TIMEOUT, client.batch_execute("COMMIT")).await;
         let committed = committed.map_err(|_| DatabaseError::Busy)?;
         // after an error, the connection is closed: the transaction may be open
-        committed.map_err(|error| from_statement(&error))?;
+        committed.map_err(SourceError::from)?;
         *state = State::Idle;
         Ok(())
     }
@@ -159,85 +154,5 @@ async fn run<T>(
     let before = mem::replace(state, State::Running);
     let answer = timeout(STATEMENT_TIMEOUT, statement).await.map_err(|_| DatabaseError::Busy)?;
     *state = before;
-    answer.map_err(|error| from_statement(&error))
-}
-
-fn unavailable(text: impl Into<String>) -> DatabaseError {
-    DatabaseError::Unavailable(text.into())
-}
-
-fn no_answer() -> DatabaseError {
-    unavailable("the database's host does not answer in time: check the host and the port")
-}
-
-fn from_statement(error: &tokio_postgres::Error) -> DatabaseError {
-    match error.as_db_error() {
-        Some(failure) => from_server(failure),
-        None if error.is_closed() || cause::<io::Error>(error).is_some() => {
-            unavailable("the connection to PostgreSQL was lost")
-        }
-        None => DatabaseError::Unexpected(format!("PostgreSQL: {error}")),
-    }
-}
-
-/// Names of things are quoted, and never data: of classes whose messages may quote it, the code alone.
-fn from_server(failure: &DbError) -> DatabaseError {
-    let (code, message) = (failure.code().code(), failure.message());
-    match code {
-        // a lock, a deadlock, a conflict, a time limit
-        "55P03" | "40P01" | "40001" | "57014" | "25P03" | "25P04" => DatabaseError::Busy,
-        "28P01" => unavailable("PostgreSQL refuses the password: check the user and the password"),
-        "28000" if message.ends_with("no encryption") || message.ends_with("SSL off") => unavailable(
-            "PostgreSQL demands TLS of this user: set sslmode to require, verify-ca or verify-full",
-        ),
-        "28000" => unavailable(format!("PostgreSQL refuses the connection: {message}")),
-        "3D000" => unavailable("PostgreSQL has no such database: create it, or correct its name"),
-        // the server is a standby
-        "25006" => unavailable(format!("PostgreSQL: 25006 {message}")),
-        _ => match &code[..2] {
-            "08" | "53" | "57" | "58" => unavailable(format!("PostgreSQL: {code} {message}")),
-            "42" => DatabaseError::Unexpected(format!("PostgreSQL: {code} {message}")),
-            _ => {
-                let place = failure.constraint().or(failure.column()).or(failure.table()).unwrap_or_default();
-                DatabaseError::Unexpected(format!("PostgreSQL: {code} {place}").trim_end().to_owned())
-            }
-        },
-    }
-}
-
-fn from_connecting(error: &tokio_postgres::Error) -> DatabaseError {
-    if let Some(failure) = error.as_db_error() {
-        return from_server(failure);
-    }
-    let Some(failure) = cause::<io::Error>(error) else {
-        let cause = error.source().map(ToString::to_string);
-        return unavailable(match cause.as_deref() {
-            Some("server does not support TLS") => {
-                "PostgreSQL offers no TLS, which sslmode demands: turn it on there".to_owned()
-            }
-            Some("password missing") => "PostgreSQL asks for a password, and the URL has none".to_owned(),
-            Some(cause) => format!("PostgreSQL can't be connected to: {cause}"),
-            None => format!("PostgreSQL can't be connected to: {error}"),
-        });
-    };
-    if let Some(failure) = failure.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return unavailable(format!("TLS with PostgreSQL failed: {failure}"));
-    }
-    match failure.kind() {
-        io::ErrorKind::ConnectionRefused => unavailable(
-            "the database's host refuses connections: check the port, and that PostgreSQL runs there",
-        ),
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            no_answer()
-        }
-        _ if failure.to_string().starts_with("failed to lookup address") => {
-            unavailable("the database's host name is unknown: check the host")
-        }
-        kind => unavailable(format!("PostgreSQL can't be connected to: {kind}")),
-    }
-}
-
-/// Finds the first cause of a type.
-fn cause<T: Error + 'static>(error: &tokio_postgres::Error) -> Option<&T> {
-    error.source().and_then(|cause| cause.downcast_ref())
+    Ok(answer.map_err(SourceError::from)?)
 }

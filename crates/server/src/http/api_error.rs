@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ctx_key::{Denied, Reason};
+use ctx_key::Reason;
 use ctx_key_verifier::VerifyError;
 use serde_json::json;
 use tracing::{error, warn};
@@ -121,25 +121,6 @@ impl ApiError {
     }
 }
 
-/// A stranger is told the status and the public message. The code says no more than the challenge does.
-impl From<Denied> for ApiError {
-    fn from(denied: Denied) -> Self {
-        let (kind, code) = match denied.reason() {
-            Reason::MissingCredentials => ("authentication_error", "missing_credentials"),
-            Reason::MalformedHeader => ("invalid_request_error", "invalid_request"),
-            Reason::MissingScope { .. } => ("permission_error", "insufficient_scope"),
-            _ => ("authentication_error", "invalid_token"),
-        };
-        let message = match denied.reason() {
-            Reason::MissingScope { missing, .. } => format!("{}: {missing}", denied.message()).into(),
-            _ => denied.message().into(),
-        };
-        let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-        let header = Some(Box::new((WWW_AUTHENTICATE, denied.to_header_value(REALM))));
-        Self { header, ..Self::new(status, kind, code, message) }
-    }
-}
-
 impl From<DatabaseError> for ApiError {
     fn from(failure: DatabaseError) -> Self {
         if failure.is_temporary() {
@@ -151,19 +132,22 @@ impl From<DatabaseError> for ApiError {
     }
 }
 
+/// A client gets the status and the public message. The code says no more than the challenge does.
 impl From<VerifyError> for ApiError {
     fn from(error: VerifyError) -> Self {
-        match &error {
-            VerifyError::Denied(denied) => (*denied).into(),
-            VerifyError::Source(failure) if error.status() == 503 => {
-                warn!(%failure, "keys can't be verified");
-                Self::unavailable()
-            }
-            VerifyError::Source(failure) => {
-                error!(%failure, "a key can't be verified");
-                Self::internal()
-            }
-        }
+        let denied = match &error {
+            VerifyError::Denied(denied) => denied,
+            VerifyError::Source(_) if error.status() == 503 => return Self::unavailable(),
+            VerifyError::Source(_) => return Self::internal(),
+        };
+        let (kind, code, message) = error.body_fields();
+        let message = match denied.reason() {
+            Reason::MissingScope { missing, .. } => format!("{message}: {missing}").into(),
+            _ => message.into(),
+        };
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        let header = Some(Box::new((WWW_AUTHENTICATE, denied.to_header_value(REALM))));
+        Self { header, ..Self::new(status, kind, code, message) }
     }
 }
 

@@ -1,16 +1,20 @@
 //! What a handler of the API takes, so that its signature says which scope it needs.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::Request;
+use axum::http::Method;
 use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, Method, request::Parts};
-use ctx_key::{ApiKey, Grant, Scope, bearer};
+use axum::middleware::Next;
+use axum::response::Response;
+use ctx_key::{Grant, Scope};
 use ctx_key_verifier::VerifyError;
-use tracing::info;
+use ctx_key_verifier::axum::{self as extractors, VerifierState};
 
 use crate::http::api_error::ApiError;
 use crate::http::state::AppState;
+use crate::key_source::{KeySource, KeyVerifier};
 
 pub const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
 pub const MEMORIES_WRITE: u32 = Scope::MEMORIES_WRITE.bits();
@@ -20,65 +24,29 @@ pub const USERS_READ: u32 = Scope::USERS_READ.bits();
 pub const USERS_WRITE: u32 = Scope::USERS_WRITE.bits();
 
 /// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
-pub struct Granted<const SCOPES: u32>(pub Grant<Arc<str>>);
-
-impl<const SCOPES: u32> Granted<SCOPES> {
-    pub fn project(&self) -> &str {
-        self.0.project()
-    }
-}
-
-impl<const SCOPES: u32> FromRequestParts<AppState> for Granted<SCOPES> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        // bits that are no scope, and none at all, don't compile
-        let required = const {
-            let scopes = Scope::from_bits(SCOPES).expect("bits of scopes");
-            assert!(!scopes.is_empty());
-            scopes
-        };
-        admit(parts, state, async |key| state.verifier.verify(key, required).await).await.map(Self)
-    }
-}
+pub type Granted<const SCOPES: u32> = extractors::Granted<SCOPES, KeySource>;
 
 /// The grant of any valid key.
-pub struct AnyKey(pub Grant<Arc<str>>);
+pub type AnyKey = extractors::AnyKey<KeySource>;
 
-impl FromRequestParts<AppState> for AnyKey {
+impl VerifierState<KeySource> for AppState {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        admit(parts, state, async |key| state.verifier.verify_any(key).await).await.map(Self)
+    fn verifier(&self) -> Cow<'_, KeyVerifier> {
+        Cow::Borrowed(&self.verifier)
+    }
+
+    fn observe(&self, outcome: Result<&Grant<Arc<str>>, &VerifyError>) {
+        self.metrics.verified(outcome.map(drop));
     }
 }
 
-/// Logs and counts the reason's label, and logs the key's id: neither is secret.
-async fn admit(
-    parts: &Parts,
-    state: &AppState,
-    verify: impl AsyncFnOnce(&ApiKey) -> Result<Grant<Arc<str>>, VerifyError>,
-) -> Result<Grant<Arc<str>>, ApiError> {
-    if is_from_browser(&parts.method, &parts.headers) {
+/// Refuses browsers before their key is read.
+///
+/// A page's script sends `Origin` with every request to another site, and with what changes things.
+pub async fn refuse_browsers(request: Request, next: Next) -> Result<Response, ApiError> {
+    if request.method() == Method::OPTIONS || request.headers().contains_key(ORIGIN) {
         return Err(ApiError::browser());
     }
-    let key = bearer::parse_headers(&parts.headers).inspect_err(|denied| {
-        state.metrics.verified(Err(denied));
-        info!(reason = denied.reason().as_str(), "refused");
-    })?;
-    let verified = verify(&key).await;
-    match &verified {
-        Ok(_) => state.metrics.verified(Ok(())),
-        Err(VerifyError::Denied(denied)) => {
-            state.metrics.verified(Err(denied));
-            info!(reason = denied.reason().as_str(), key = %key.id(), "refused");
-        }
-        Err(VerifyError::Source(_)) => state.metrics.not_verified(),
-    }
-    Ok(verified?)
-}
-
-/// A page's script sends `Origin` with every request to another site, and with what changes things.
-fn is_from_browser(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS || headers.contains_key(ORIGIN)
+    Ok(next.run(request).await)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ctx_key::Denied;
+use ctx_key_verifier::VerifyError;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -76,17 +76,13 @@ impl Metrics {
         Self { registry, verifications, granted, responses, seconds }
     }
 
-    /// A key was presented, or none: `Ok` if it was granted.
-    pub fn verified(&self, outcome: Result<(), &Denied>) {
+    /// Counts a request with or without a key.
+    pub fn verified(&self, outcome: Result<(), &VerifyError>) {
         match outcome {
             Ok(()) => drop(self.granted.inc()),
-            Err(denied) => self.count_verification(denied.reason().as_str()),
+            Err(VerifyError::Denied(denied)) => self.count_verification(denied.reason().as_str()),
+            Err(VerifyError::Source(_)) => self.count_verification("unavailable"),
         }
-    }
-
-    /// The records can't be read.
-    pub fn not_verified(&self) {
-        self.count_verification("unavailable");
     }
 
     fn count_verification(&self, outcome: &'static str) {

@@ -2,7 +2,8 @@
 //!
 //! Each function is one transaction's work, writes the audit log in it, and touches the given company's keys alone.
 
-use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, KeyState, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyId, KeyRecord, KeyState, Scope, UnixTime};
+use ctx_key_verifier::{SourceError, record_from_columns};
 
 use super::store_error::StoreError;
 use super::{audit_log, project};
@@ -255,27 +256,12 @@ pub async fn company(connection: &mut Connection, id: KeyId) -> Result<String, S
 /// Reads the columns of a record.
 fn record(row: &Row) -> Result<KeyRecord<String>, DatabaseError> {
     let id: String = row.get("id")?;
+    let id = id.parse().map_err(|_| DatabaseError::Corrupt("id"))?;
     let digest: Vec<u8> = row.get("digest")?;
-    let scopes: i64 = row.get("scopes")?;
-    // a bit that this version doesn't know is an error of the service
-    let scopes = u32::try_from(scopes).ok().and_then(Scope::from_bits);
-    let mut record = KeyRecord::from_parts(
-        id.parse().map_err(|_| DatabaseError::Corrupt("id"))?,
-        KeyDigest::try_from(&digest[..]).map_err(|_| DatabaseError::Corrupt("digest"))?,
-        row.get("project")?,
-        scopes.ok_or(DatabaseError::Corrupt("scopes"))?,
-    );
-    record.not_before = time(row, "not_before")?;
-    record.expires_at = time(row, "expires_at")?;
-    record.retires_at = time(row, "retires_at")?;
-    record.revoked_at = time(row, "revoked_at")?;
-    Ok(record)
-}
-
-/// Reads a time. A negative one is an error: read as absent, it would make a key that never ends.
-fn time(row: &Row, column: &'static str) -> Result<Option<UnixTime>, DatabaseError> {
-    let seconds = row.get::<Option<i64>>(column)?.map(u64::try_from).transpose();
-    Ok(seconds.map_err(|_| DatabaseError::Corrupt(column))?.map(UnixTime::from_secs))
+    let time = |column| row.get(column);
+    let times = [time("not_before")?, time("expires_at")?, time("retires_at")?, time("revoked_at")?];
+    let record = record_from_columns(id, &digest, row.get("project")?, row.get("scopes")?, times);
+    record.ok_or_else(|| SourceError::Corrupt(id).into())
 }
 
 async fn limit(connection: &mut Connection, company: &str) -> Result<(), StoreError> {

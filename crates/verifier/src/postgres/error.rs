@@ -1,13 +1,13 @@
 //! What an error of the database means for a caller.
 //!
-//! Texts are made from the kind of an error and its SQLSTATE. A message of the server can quote a row, and one of a client
-//! its URL, so neither is repeated.
+//! Texts are made from the kind of an error, its SQLSTATE and the names of constraints, columns and tables. A message of
+//! the server can quote a row, and one of a client its URL, so neither is repeated.
 
 use std::error::Error;
 use std::io;
 
 use deadpool_postgres::{PoolError, TimeoutType};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::DbError;
 
 use crate::SourceError;
 
@@ -26,8 +26,8 @@ impl From<PoolError> for SourceError {
 
 impl From<tokio_postgres::Error> for SourceError {
     fn from(error: tokio_postgres::Error) -> Self {
-        if let Some(code) = error.code() {
-            return refused(code);
+        if let Some(error) = error.as_db_error() {
+            return refused(error);
         }
         match source::<io::Error>(&error) {
             Some(cause) => unavailable(format!("the connection broke: {cause}")),
@@ -56,8 +56,8 @@ pub(super) fn no_change_log() -> SourceError {
 
 /// Describes an error of a connection that was not made.
 fn not_connected(error: &tokio_postgres::Error) -> SourceError {
-    if let Some(code) = error.code() {
-        return refused(code);
+    if let Some(error) = error.as_db_error() {
+        return refused(error);
     }
     if let Some(cause) = source::<rustls::Error>(error) {
         return unavailable(format!("TLS failed: {cause}"));
@@ -78,20 +78,26 @@ fn not_connected(error: &tokio_postgres::Error) -> SourceError {
 }
 
 /// Describes an error that the server or a pooler sent.
-fn refused(code: &SqlState) -> SourceError {
-    let class = code.code().get(..2).unwrap_or_default();
-    let cause = match code.code() {
-        // lock_not_available, query_canceled, serialization_failure, deadlock_detected
-        "55P03" | "57014" | "40001" | "40P01" => return SourceError::Busy,
+fn refused(error: &DbError) -> SourceError {
+    let place = error.constraint().or(error.column()).or(error.table());
+    describe(error.code().code(), place)
+}
+
+/// Describes an error by its code, and the name of a constraint, column or table.
+fn describe(code: &str, place: Option<&str>) -> SourceError {
+    let class = code.get(..2).unwrap_or_default();
+    let cause = match code {
+        // lock_not_available, query_canceled, serialization_failure, deadlock_detected, time-outs of transactions
+        "55P03" | "57014" | "40001" | "40P01" | "25P03" | "25P04" => return SourceError::Busy,
         "28P01" => "the password is wrong",
-        "28000" => "the user may not log in here: see pg_hba.conf",
+        // one code for all that pg_hba.conf refuses
+        "28000" => "the user does not exist, or may not log in from here or without TLS: see pg_hba.conf",
         "3D000" => "the database does not exist",
         "42501" => return unexpected("the user lacks a privilege: grant those of the documentation (42501)"),
         // undefined_table, undefined_column, undefined_function
         "42P01" | "42703" | "42883" => {
             return unexpected(format!(
-                "a table or column is missing: apply SCHEMA and CHANGE_LOG ({})",
-                code.code()
+                "a table or column is missing: apply the schema and the change log ({code})"
             ));
         }
         "25006" => return standby(),
@@ -103,14 +109,14 @@ fn refused(code: &SqlState) -> SourceError {
             "57" => "the server is starting or shutting down",
             "58" => "the server has an error of its system",
             _ => {
+                let place = place.map(|name| format!(", {name}")).unwrap_or_default();
                 return unexpected(format!(
-                    "the statement failed: see the log of the server ({})",
-                    code.code()
+                    "the statement failed: see the log of the server ({code}{place})"
                 ));
             }
         },
     };
-    unavailable(format!("{cause} ({})", code.code()))
+    unavailable(format!("{cause} ({code})"))
 }
 
 /// Returns the first error of this type below `error`.
@@ -135,9 +141,8 @@ mod tests {
     use std::io;
 
     use deadpool_postgres::{PoolError, TimeoutType};
-    use tokio_postgres::error::SqlState;
 
-    use super::refused;
+    use super::describe;
     use crate::SourceError;
 
     fn text(error: &SourceError) -> String {
@@ -154,10 +159,15 @@ mod tests {
         let expected = [
             ("55P03", "busy"),
             ("57014", "busy"),
+            ("25P03", "busy"),
+            ("25P04", "busy"),
             ("40001", "busy"),
             ("40P01", "busy"),
             ("28P01", "unavailable: the password is wrong (28P01)"),
-            ("28000", "unavailable: the user may not log in here: see pg_hba.conf (28000)"),
+            (
+                "28000",
+                "unavailable: the user does not exist, or may not log in from here or without TLS: see pg_hba.conf (28000)",
+            ),
             ("3D000", "unavailable: the database does not exist (3D000)"),
             ("25006", "unavailable: the server is a standby: connect to the primary"),
             ("53300", "unavailable: the server has too many connections (53300)"),
@@ -168,14 +178,25 @@ mod tests {
             ("08006", "unavailable: the connection broke (08006)"),
             ("08P01", "unavailable: the server or its pooler refused the connection: see its log (08P01)"),
             ("42501", "unexpected: the user lacks a privilege: grant those of the documentation (42501)"),
-            ("42P01", "unexpected: a table or column is missing: apply SCHEMA and CHANGE_LOG (42P01)"),
-            ("42703", "unexpected: a table or column is missing: apply SCHEMA and CHANGE_LOG (42703)"),
-            ("42883", "unexpected: a table or column is missing: apply SCHEMA and CHANGE_LOG (42883)"),
+            (
+                "42P01",
+                "unexpected: a table or column is missing: apply the schema and the change log (42P01)",
+            ),
+            (
+                "42703",
+                "unexpected: a table or column is missing: apply the schema and the change log (42703)",
+            ),
+            (
+                "42883",
+                "unexpected: a table or column is missing: apply the schema and the change log (42883)",
+            ),
             ("XX001", "unexpected: the statement failed: see the log of the server (XX001)"),
         ];
         for (code, expected) in expected {
-            assert_eq!(text(&refused(&SqlState::from_code(code))), expected);
+            assert_eq!(text(&describe(code, None)), expected);
         }
+        let expected = "unexpected: the statement failed: see the log of the server (23505, users_pkey)";
+        assert_eq!(text(&describe("23505", Some("users_pkey"))), expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ctx_key::{KeyId, KeyRecord, UnixTime};
 use rusqlite::{Connection, Row, TransactionBehavior};
 
-use crate::record::from_columns;
+use crate::record::record_from_columns;
 use crate::source::{LookedUp, SourceError};
 use crate::sqlite::connection::{Session, failure, unexpected};
 use crate::sqlite::log::Cursor;
@@ -79,5 +79,5 @@ fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
     let project = row.get_ref(2).ok()?.as_str().ok()?;
     let scopes = row.get_ref(3).ok()?.as_i64().ok()?;
     let time = |column| row.get_ref(column).ok()?.as_i64_or_null().ok();
-    from_columns(id, digest, project, scopes, [time(4)?, time(5)?, time(6)?, time(7)?])
+    record_from_columns(id, digest, project.into(), scopes, [time(4)?, time(5)?, time(6)?, time(7)?])
 }

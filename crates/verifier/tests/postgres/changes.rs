@@ -164,7 +164,7 @@ async fn a_log_that_is_not_written_is_an_error() {
         assert_eq!(reader.read().await, Changed::History, "{statement}");
         assert_eq!(reader.read().await, keys(&[]), "{statement}");
     }
-    let missing = "a table or column is missing: apply SCHEMA and CHANGE_LOG (42883)";
+    let missing = "a table or column is missing: apply the schema and the change log (42883)";
     for statement in [
         "ALTER FUNCTION log_changed_api_keys() RENAME TO another",
         "DROP FUNCTION log_changed_api_keys() CASCADE",
@@ -173,7 +173,7 @@ async fn a_log_that_is_not_written_is_an_error() {
         database.client().await.batch_execute(CHANGE_LOG).await.expect("the change log");
         assert_eq!(reader.read().await, Changed::History, "{statement}");
     }
-    let missing = "a table or column is missing: apply SCHEMA and CHANGE_LOG (42P01)";
+    let missing = "a table or column is missing: apply the schema and the change log (42P01)";
     for statement in ["DROP TABLE api_key_changes", "DROP TABLE api_key_log", "DROP TABLE api_keys"] {
         assert_eq!(error_after(&reader, &database, statement).await, missing, "{statement}");
     }

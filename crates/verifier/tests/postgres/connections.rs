@@ -116,7 +116,12 @@ async fn errors_of_connections_say_what_failed() {
         ("secretive:right@127.0.0.1:PORT/postgres", None),
         ("secretive:wrong@127.0.0.1:PORT/postgres", Some("the password is wrong (28P01)")),
         ("secretive@127.0.0.1:PORT/postgres", Some("the server asks for a password: add one to the URL")),
-        ("nobody@127.0.0.1:PORT/postgres", Some("the user may not log in here: see pg_hba.conf (28000)")),
+        (
+            "nobody@127.0.0.1:PORT/postgres",
+            Some(
+                "the user does not exist, or may not log in from here or without TLS: see pg_hba.conf (28000)",
+            ),
+        ),
         ("postgres@127.0.0.1:PORT/missing", Some("the database does not exist (3D000)")),
         (
             "postgres@127.0.0.1:1/postgres",

@@ -92,7 +92,10 @@ async fn columns_of_near_types_are_read() {
     assert_eq!((found.records, found.corrupt), (vec![record(1), record(2)], vec![]));
     client.batch_execute("ALTER TABLE api_keys DROP retires_at CASCADE").await.expect("a dropped column");
     let Err(SourceError::Unexpected(cause)) = database.source().look_up(&[id(1)]).await else { panic!() };
-    assert_eq!(cause.to_string(), "a table or column is missing: apply SCHEMA and CHANGE_LOG (42703)");
+    assert_eq!(
+        cause.to_string(),
+        "a table or column is missing: apply the schema and the change log (42703)"
+    );
 }
 
 #[tokio::test]
