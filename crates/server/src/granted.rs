@@ -38,7 +38,7 @@ impl<const SCOPES: u32> FromRequestParts<AppState> for Granted<SCOPES> {
             assert!(!scopes.is_empty());
             scopes
         };
-        admit(parts, state, async |key| state.verifier.verify(key, required).await).await.map(Self)
+        require(&parts.method, &parts.headers, state, required).await.map(Self)
     }
 }
 
@@ -49,20 +49,32 @@ impl FromRequestParts<AppState> for AnyKey {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        admit(parts, state, async |key| state.verifier.verify_any(key).await).await.map(Self)
+        let verify = async |key: &ApiKey| state.verifier.verify_any(key).await;
+        admit(&parts.method, &parts.headers, state, verify).await.map(Self)
     }
+}
+
+/// Returns the grant of a key in these headers that has the required scopes. No key has the empty set.
+pub async fn require(
+    method: &Method,
+    headers: &HeaderMap,
+    state: &AppState,
+    required: Scope,
+) -> Result<Grant<Arc<str>>, ApiError> {
+    admit(method, headers, state, async |key| state.verifier.verify(key, required).await).await
 }
 
 /// Logs and counts the reason's label, and logs the key's id: neither is secret.
 async fn admit(
-    parts: &Parts,
+    method: &Method,
+    headers: &HeaderMap,
     state: &AppState,
     verify: impl AsyncFnOnce(&ApiKey) -> Result<Grant<Arc<str>>, VerifyError>,
 ) -> Result<Grant<Arc<str>>, ApiError> {
-    if is_from_browser(&parts.method, &parts.headers) {
+    if is_from_browser(method, headers) {
         return Err(ApiError::browser());
     }
-    let key = bearer::parse_headers(&parts.headers).inspect_err(|denied| {
+    let key = bearer::parse_headers(headers).inspect_err(|denied| {
         state.metrics.verified(Err(denied));
         info!(reason = denied.reason().as_str(), "refused");
     })?;

@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod database;
 pub mod error;
 pub mod extract;
+pub mod forward_auth;
 pub mod granted;
 pub mod key_source;
 pub mod key_store;

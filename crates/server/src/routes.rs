@@ -17,7 +17,7 @@ use tracing::{Instrument, error, error_span, info};
 
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::{api, dashboard, management, request_id};
+use crate::{api, dashboard, forward_auth, management, request_id};
 
 /// The largest body, in bytes.
 pub const LARGEST_BODY: usize = 1 << 20;
@@ -37,6 +37,7 @@ pub fn routes(state: AppState) -> Router {
         // a nest leaves this one out
         .route("/v1/", any(api::not_found))
         .nest("/api/v1", management::routes())
+        .nest("/forward-auth", forward_auth::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi));
