@@ -353,6 +353,23 @@ fn nothing_passes(kind: &'static Kind, program: &Path) {
     }
 }
 
+/// The headers of the identity never come from the client, even if the check answers without them.
+#[test]
+fn a_grant_without_an_identity_gives_none() {
+    for kind in [&NGINX, &CADDY, &ENVOY] {
+        let Some(program) = kind.program() else { continue };
+        let runtime = Runtime::new().unwrap();
+        let platform = Platform::start(&runtime);
+        let check = Router::new().fallback(|| async {});
+        let proxy = Proxy::start(kind, &program, serve(&runtime, check), platform.port);
+        let spoofed = ["X-Ctx-Key-Id: spoofed", "X-Ctx-Project: spoofed"].map(str::to_owned);
+        let answer = proxy.send("GET", "/v1/memories", &spoofed, b"");
+        let received = platform.take();
+        assert_eq!((answer.status, received.len()), (200, 1), "{}: {answer:?}", kind.name);
+        assert!(!format!("{received:?}").contains("spoofed"), "{}: {received:?}", kind.name);
+    }
+}
+
 /// A platform that is away is no fault of the check's.
 #[test]
 fn a_platform_that_is_away_is_not_a_refusal() {
