@@ -296,6 +296,17 @@ fn all_through(kind: &'static Kind) {
         let is_refused = [400, 403, 404].contains(&answer.status);
         assert!(is_refused && platform.take().is_empty(), "{}: {path}: {answer:?}", kind.name);
     }
+    for method in ["get", "TRACE", "CONNECT", "OPTIONS", "PROPFIND"] {
+        let answer = proxy.send(method, "/v1/memories", &[authorization(&keys.memories)], b"");
+        let is_refused = [400, 403, 405].contains(&answer.status);
+        assert!(is_refused && platform.take().is_empty(), "{}: {method}: {answer:?}", kind.name);
+    }
+    // a grant is for one request of a connection
+    let get = "GET /v1/memories HTTP/1.1\r\nHost: localhost\r\n";
+    let first = format!("{get}{}\r\n\r\n", authorization(&keys.reader));
+    let answers = proxy.exchange(&[first.as_bytes(), get.as_bytes(), b"Connection: close\r\n\r\n"].concat());
+    let count = |status: &str| answers.matches(&format!("HTTP/1.1 {status} ")).count();
+    assert_eq!((count("200"), count("401"), platform.take().len()), (1, 1, 1), "{}: {answers}", kind.name);
     // what the platform itself answers is not taken for the check's answer
     for status in [204, 302, 401, 403, 404, 500, 503] {
         let target = format!("/v1/memories/{status}");
@@ -606,12 +617,16 @@ impl Proxy {
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         let close = "Host: localhost\r\nConnection: close\r\n";
         let head = format!("{method} {target} HTTP/1.1\r\n{close}{length}{headers}\r\n");
+        Answer::read(&self.exchange(&[head.as_bytes(), body].concat()))
+    }
+
+    fn exchange(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        stream.write_all(bytes).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        Answer::read(&text)
+        text
     }
 
     /// Stops the program, and returns all that it logged.
