@@ -105,6 +105,12 @@ fn nothing_is_granted_unless_it_is_described_exactly_once() {
         (nginx, &[get, (TARGET, "v1/memories")]),
         (nginx, &[get, (TARGET, "x/v1/memories")]),
         (nginx, &[get, (TARGET, "http://localhost/v1/memories")]),
+        // which another program could read as another path
+        (nginx, &[get, (TARGET, "/v1/memories/../users/u1")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%2e%2e/users/u1")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%2Fb")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a;b")]),
+        (nginx, &[get, (TARGET, "/v1/memories/")]),
         (nginx, &[get, (TARGET, "/v1/other")]),
         (nginx, &[get, (TARGET, "/v1")]),
         (nginx, &[get, (TARGET, "/v2/memories")]),
