@@ -1,7 +1,7 @@
 //! How does a proxy check keys for what stands behind it? It asks this endpoint about each request.
 //!
 //! ```text
-//! cargo run -p ctx-key-integrations --example forward_auth      then nginx, with integrations/nginx.conf
+//! cargo run -p ctx-key-integrations --example forward_auth
 //! ```
 //!
 //! | proxy | asks | and says what the request is in |
@@ -13,9 +13,9 @@
 //! Each proxy has a path of its own, because a proxy replaces its own headers alone: where Traefik asks, an
 //! `X-Original-URI` is the client's word.
 //!
-//! A granted request is answered with 204, `x-ctx-key-id` and `x-ctx-project`. The proxy must let these replace
-//! the client's headers of the same names: nginx's `proxy_set_header`, Traefik's `authResponseHeaders`, Envoy's
-//! `allowed_upstream_headers`.
+//! A granted request is answered with 200, `x-ctx-key-id` and `x-ctx-project`. (Envoy refuses at 204.) The proxy must
+//! let these replace the client's headers of the same names: nginx's `proxy_set_header`, Traefik's
+//! `authResponseHeaders`, Envoy's `allowed_upstream_headers`.
 
 use std::io;
 
@@ -114,7 +114,7 @@ fn granted(grant: &Grant<String>) -> Response {
     if project.is_empty() || !project.bytes().all(|byte| byte.is_ascii_graphic()) {
         return FAULT.into_response();
     }
-    (StatusCode::NO_CONTENT, [(KEY_ID, key_id.as_str()), (PROJECT, project)].map(owned)).into_response()
+    [(KEY_ID, key_id.as_str()), (PROJECT, project)].map(owned).into_response()
 }
 
 fn owned((name, value): (&'static str, &str)) -> (&'static str, String) {

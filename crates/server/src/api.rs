@@ -8,10 +8,10 @@ mod paging;
 mod search;
 mod users;
 
-use axum::{Router, middleware};
+use axum::Router;
 
 use crate::http::api_error::ApiError;
-use crate::http::granted::{AnyKey, refuse_browsers};
+use crate::http::granted::AnyKey;
 use crate::http::state::AppState;
 
 /// What lies below `/v1`. Whoever has no valid key is not told what there is.
@@ -23,7 +23,6 @@ pub fn routes() -> Router<AppState> {
         .merge(chats::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(refuse_browsers))
 }
 
 pub async fn not_found(_: AnyKey) -> ApiError {

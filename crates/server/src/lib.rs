@@ -3,13 +3,14 @@
 //! life of a key.
 //!
 //! Its floors, from bottom to top: [`clock`] and [`config`], [`database`], [`store`], [`key_source`], [`http`], then
-//! [`api`], [`management`] and [`dashboard`], then [`routes`], then [`server`]. Nothing imports upward.
+//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`routes`], then [`server`]. Nothing imports upward.
 
 pub mod api;
 pub mod clock;
 pub mod config;
 pub mod dashboard;
 pub mod database;
+pub mod forward_auth;
 pub mod http;
 pub mod key_source;
 pub mod management;

@@ -5,18 +5,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use ctx_key_verifier::{Source, VerifyError};
 use tracing::warn;
 
 use crate::http::api_error::ApiError;
-use crate::http::granted::refuse_browsers;
 use crate::http::layers::surround;
 use crate::http::limits::in_json;
 use crate::http::state::AppState;
-use crate::{api, dashboard, management};
+use crate::{api, dashboard, forward_auth, management};
 
 /// Maximum time of a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,8 +23,9 @@ pub fn routes(state: AppState) -> Router {
     let for_programs = Router::new()
         .nest("/v1", api::routes())
         // a nest leaves this one out
-        .route("/v1/", any(api::not_found).layer(middleware::from_fn(refuse_browsers)))
+        .route("/v1/", any(api::not_found))
         .nest("/api/v1", management::routes())
+        .nest("/forward-auth", forward_auth::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi));

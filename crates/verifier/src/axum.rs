@@ -109,7 +109,16 @@ pub trait VerifierState<S: Source>: Send + Sync {
     /// Returns the verifier.
     fn verifier(&self) -> Cow<'_, Verifier<S>>;
 
-    /// Observes the outcome for each request, for example to count it. The extractors have logged it.
+    /// Refuses requests before their key is read, for example those of browsers. By default, none is.
+    ///
+    /// # Errors
+    ///
+    /// The rejection of a request that is refused.
+    fn admit(&self, _request: &Parts) -> Result<(), Self::Rejection> {
+        Ok(())
+    }
+
+    /// Observes the outcome for each request that was admitted, for example to count it. The extractors have logged it.
     fn observe(&self, _outcome: Result<&Grant<S::Project>, &VerifyError>) {}
 }
 
@@ -129,6 +138,7 @@ async fn extract<S: Source, State: VerifierState<S>>(
     state: &State,
     required: Required,
 ) -> Result<Grant<S::Project>, State::Rejection> {
+    state.admit(parts)?;
     let outcome = verify(&*state.verifier(), &parts.headers, required).await;
     state.observe(outcome.as_ref());
     Ok(outcome?)

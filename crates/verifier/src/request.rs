@@ -35,6 +35,37 @@ pub(crate) async fn verify<S: Source>(
     verified.inspect_err(|error| log(error, &key))
 }
 
+impl<S: Source> Verifier<S> {
+    /// Returns the grant of the one valid key in the headers, if it has the required scopes (feature `tower` or `axum`).
+    ///
+    /// Logs why a request is refused, and the key's id: neither is secret.
+    ///
+    #[cfg_attr(feature = "sqlite", doc = "```")]
+    #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+    /// use ctx_key::{Grant, Scope};
+    /// use ctx_key_verifier::{Verifier, VerifyError, sqlite::SqliteSource};
+    /// use http::HeaderMap;
+    ///
+    /// async fn check(verifier: &Verifier<SqliteSource>, headers: &HeaderMap) -> Result<(), VerifyError> {
+    ///     let grant = verifier.verify_headers(headers, Scope::MEMORIES_READ).await?;
+    ///     println!("granted for {}", grant.project());
+    ///     Ok(())
+    /// }
+    /// # let _: fn(_, _) -> _ = check;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify), and [`VerifyError::Denied`] if the headers do not hold exactly one key.
+    pub async fn verify_headers(
+        &self,
+        headers: &HeaderMap,
+        required: Scope,
+    ) -> Result<Grant<S::Project>, VerifyError> {
+        verify(self, headers, Required::Scopes(required)).await
+    }
+}
+
 fn log(error: &VerifyError, key: &ApiKey) {
     let key = key.id();
     match error {

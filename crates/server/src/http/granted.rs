@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::http::Method;
 use axum::http::header::ORIGIN;
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use ctx_key::{Grant, Scope};
 use ctx_key_verifier::VerifyError;
 use ctx_key_verifier::axum::{self as extractors, VerifierState};
@@ -36,17 +34,30 @@ impl VerifierState<KeySource> for AppState {
         Cow::Borrowed(&self.verifier)
     }
 
+    fn admit(&self, request: &Parts) -> Result<(), ApiError> {
+        refuse_browser(&request.method, &request.headers)
+    }
+
     fn observe(&self, outcome: Result<&Grant<Arc<str>>, &VerifyError>) {
         self.metrics.verified(outcome.map(drop));
     }
 }
 
-/// Refuses browsers before their key is read.
-///
+/// Returns the grant of a key in these headers that has the required scopes. No key has the empty set.
+pub async fn require(
+    state: &AppState,
+    method: &Method,
+    headers: &HeaderMap,
+    required: Scope,
+) -> Result<Grant<Arc<str>>, ApiError> {
+    refuse_browser(method, headers)?;
+    let outcome = state.verifier.verify_headers(headers, required).await;
+    state.observe(outcome.as_ref());
+    Ok(outcome?)
+}
+
 /// A page's script sends `Origin` with every request to another site, and with what changes things.
-pub async fn refuse_browsers(request: Request, next: Next) -> Result<Response, ApiError> {
-    if request.method() == Method::OPTIONS || request.headers().contains_key(ORIGIN) {
-        return Err(ApiError::browser());
-    }
-    Ok(next.run(request).await)
+fn refuse_browser(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_browser = method == Method::OPTIONS || headers.contains_key(ORIGIN);
+    if is_browser { Err(ApiError::browser()) } else { Ok(()) }
 }

@@ -1,0 +1,133 @@
+//! What the endpoints for proxies answer, asked directly. `proxies.rs` asks them through the real proxies.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Data, Server};
+use ctx_key::{ApiKey, Scope};
+use serde_json::Value;
+use ureq::Body;
+use ureq::http::Response;
+
+const METHOD: &str = "x-original-method";
+const TARGET: &str = "x-original-uri";
+
+/// Asks with a key, and returns the status, the challenge, and the two headers of the identity.
+fn ask(server: &Server, method: &str, path: &str, key: &str, headers: &[(&str, &str)]) -> (u16, [String; 3]) {
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", server.url));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.header("authorization", format!("Bearer {key}")).body(()).unwrap();
+    let answer: Response<Body> = server.agent.run(request).unwrap();
+    let text = |name| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    (answer.status().as_u16(), ["www-authenticate", "x-ctx-key-id", "x-ctx-project"].map(text))
+}
+
+/// Returns method, path and scope of each route that requires one.
+fn documented() -> Vec<(String, String, Scope)> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let document: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if let Some(scope) = operation["x-required-scope"].as_str() {
+                let path = path.replace("{id}", "a%40b").replace("{event}", "e1");
+                routes.push((method.to_uppercase(), path, scope.parse().unwrap()));
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn each_documented_route_requires_its_scope_whichever_proxy_asks() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    server.set_up(&data);
+    let (token, company) = server.log_in();
+    let routes = documented();
+    assert!(routes.len() > 15, "{routes:?}");
+    for scope in Scope::all().iter() {
+        let (name, others) = (scope.to_string(), (Scope::all() - scope).to_string());
+        let (project, key) = server.key(&token, &company, &[&name]);
+        let without = server.key_in(&token, &company, &project, &others.split(' ').collect::<Vec<_>>());
+        let key_id = key.parse::<ApiKey>().unwrap().id().to_string();
+        let granted = (200, [String::new(), key_id, project]);
+        let challenge = format!(r#"Bearer realm="MemoryKit", error="insufficient_scope", scope="{name}""#);
+        let refused = (403, [challenge, String::new(), String::new()]);
+        for (method, path, _) in routes.iter().filter(|route| route.2 == scope) {
+            let target = &format!("{path}?limit=/..//%2e");
+            let described = [(METHOD, method.as_str()), (TARGET, target)];
+            let forwarded = [("x-forwarded-method", method.as_str()), ("x-forwarded-uri", target)];
+            let envoy = &format!("/forward-auth/envoy{target}");
+            for (asked, at, headers) in [
+                ("GET", "/forward-auth/nginx/check", &described[..]),
+                ("GET", "/forward-auth/caddy", &forwarded),
+                (method, envoy, &[]),
+            ] {
+                assert_eq!(ask(&server, asked, at, &key, headers), granted, "{at}: {method} {path}");
+                let answer = ask(&server, asked, at, &without, headers);
+                if at.ends_with("check") {
+                    assert_eq!(answer.0, 403, "{at}: {method} {path}");
+                } else {
+                    assert_eq!(answer, refused, "{at}: {method} {path}");
+                }
+            }
+            let answer = ask(&server, "GET", "/forward-auth/nginx/refuse", &without, &described);
+            assert_eq!(answer, refused, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_granted_unless_it_is_described_exactly_once() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    server.set_up(&data);
+    let (token, company) = server.log_in();
+    let (_, key) = server.key(&token, &company, &["memories:read"]);
+    let (get, list) = ((METHOD, "GET"), (TARGET, "/v1/memories"));
+    let forwarded = [("x-forwarded-method", "GET"), ("x-forwarded-uri", "/v1/memories")];
+    let never = (403, [r#"Bearer realm="MemoryKit", error="insufficient_scope""#, "", ""].map(str::to_owned));
+    let nginx = "/forward-auth/nginx/refuse";
+    for (path, headers) in [
+        (nginx, &[][..]),
+        (nginx, &[get]),
+        (nginx, &[list]),
+        (nginx, &[get, get, list]),
+        (nginx, &[get, list, list]),
+        (nginx, &[(METHOD, "get"), list]),
+        (nginx, &[(METHOD, "TRACE"), list]),
+        (nginx, &[(METHOD, "a b"), list]),
+        (nginx, &[get, (TARGET, "v1/memories")]),
+        (nginx, &[get, (TARGET, "x/v1/memories")]),
+        (nginx, &[get, (TARGET, "http://localhost/v1/memories")]),
+        // which another program could read as another path
+        (nginx, &[get, (TARGET, "/v1/memories/../users/u1")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%2e%2e/users/u1")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%2Fb")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a;b")]),
+        (nginx, &[get, (TARGET, "/v1/memories/")]),
+        (nginx, &[get, (TARGET, "/v1/other")]),
+        (nginx, &[get, (TARGET, "/v1")]),
+        (nginx, &[get, (TARGET, "/v2/memories")]),
+        // headers of another proxy, which the client could have chosen
+        (nginx, &forwarded),
+        ("/forward-auth/caddy", &[get, list]),
+        ("/forward-auth/envoy/", &[get, list]),
+        ("/forward-auth/envoy/v1/other", &[get, list]),
+        ("/forward-auth/envoy//v1/memories", &[]),
+        ("/forward-auth/envoy/envoy/v1/memories", &[]),
+    ] {
+        assert_eq!(ask(&server, "GET", path, &key, headers), never, "{path} {headers:?}");
+    }
+    let check = "/forward-auth/nginx/check";
+    assert_eq!(ask(&server, "GET", check, &key, &[get]).0, 403);
+    assert_eq!(ask(&server, "GET", check, &key, &[(METHOD, "HEAD"), list]).0, 200);
+    // the platform has done nothing, so the answer is not success
+    let unavailable = (503, [String::new(), String::new(), String::new()]);
+    assert_eq!(ask(&server, "GET", nginx, &key, &[get, list]), unavailable);
+}
