@@ -3,6 +3,7 @@
 pub mod api_error;
 pub mod connections;
 pub mod extract;
+pub mod failure;
 pub mod granted;
 pub mod layers;
 pub mod limits;

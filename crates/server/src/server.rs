@@ -5,11 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ctx_key::UnixTime;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::warn;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, DatabaseError, Location};
 use crate::http::connections::serve;
@@ -52,6 +52,7 @@ impl Server {
             verifier,
             metrics,
             sign_ins: SignInLimit::default(),
+            clock: Clock::default(),
             is_secure: public_url.starts_with("https://"),
             is_behind_proxy: config.behind_proxy,
             public_url,
@@ -114,7 +115,7 @@ fn location(config: &Config, url: Option<&String>) -> Location {
 /// A one-time link with which an account is made.
 pub async fn invite(database: &Database, public_url: &str) -> Result<String, DatabaseError> {
     let mut transaction = database.begin().await?;
-    let secret = credential::issue(&mut transaction, Kind::SetUp, None, UnixTime::now()).await?;
+    let secret = credential::issue(&mut transaction, Kind::SetUp, None, Clock::System.now()).await?;
     transaction.commit().await?;
-    Ok(format!("{public_url}/set-up?link={secret}"))
+    Ok(format!("{public_url}/set-up?link={}", secret.expose()))
 }

@@ -1,11 +1,18 @@
 //! What the database holds, and all SQL.
 
 pub mod account;
+pub mod actor;
 pub mod api_key;
 pub mod audit_log;
 pub mod credential;
+pub mod email;
+pub mod id;
+pub mod idempotency_key;
 pub mod migration;
+pub mod name;
+pub mod password;
 pub mod project;
+pub mod secret;
 pub mod store_error;
 
 /// Returns a new id with a prefix, such as `acc_5f2c…`. Nobody can guess it.

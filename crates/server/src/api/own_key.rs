@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use ctx_key::UnixTime;
 use serde_json::{Value, json};
 
 use crate::clock::{iso_seconds, seconds};
 use crate::http::api_error::ApiError;
 use crate::http::granted::AnyKey;
 use crate::http::state::AppState;
+use crate::store::actor::{Act, Actor};
 use crate::store::api_key;
 
 pub(super) fn routes() -> Router<AppState> {
@@ -28,11 +28,12 @@ async fn show(AnyKey(grant): AnyKey) -> axum::Json<Value> {
 
 /// Whoever found a leaked key may end it.
 async fn revoke(AnyKey(grant): AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
-    let id = grant.key_id();
+    let (id, now) = (grant.key_id(), state.clock.now());
     let mut transaction = state.database.begin().await?;
     let company = api_key::company(&mut transaction, id).await?;
-    let revoked = api_key::revoke(&mut transaction, &company, "the key itself", id).await?;
+    let act = Act { company: &company, actor: Actor::KeyItself, now };
+    let revoked = api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
-    let at = revoked.record.revoked_at.unwrap_or_else(UnixTime::now);
+    let at = revoked.record.revoked_at.unwrap_or(now);
     Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))
 }

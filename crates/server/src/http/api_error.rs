@@ -12,7 +12,9 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::database::DatabaseError;
+use crate::http::failure::{Failure, RETRY_AFTER_SECS};
 use crate::http::request_id;
+use crate::store::name::NameError;
 use crate::store::store_error::StoreError;
 
 /// What the challenge calls the protected space (RFC 9110 §11.5).
@@ -96,7 +98,7 @@ impl ApiError {
     pub fn unavailable() -> Self {
         let message = Cow::Borrowed("the service is not available at the moment: try again");
         Self {
-            header: Some(Box::new((RETRY_AFTER, 2.into()))),
+            header: Some(Box::new((RETRY_AFTER, RETRY_AFTER_SECS.into()))),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", "unavailable", message)
         }
     }
@@ -141,13 +143,8 @@ impl From<Denied> for ApiError {
 }
 
 impl From<DatabaseError> for ApiError {
-    fn from(failure: DatabaseError) -> Self {
-        if failure.is_temporary() {
-            warn!(%failure, "the database is not available");
-            return Self::unavailable();
-        }
-        error!(%failure, "database error");
-        Self::internal()
+    fn from(error: DatabaseError) -> Self {
+        StoreError::from(error).into()
     }
 }
 
@@ -169,16 +166,18 @@ impl From<VerifyError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Database(error) => error.into(),
-            StoreError::NotFound => Self::not_found("there is no such project or key"),
-            StoreError::FormUsed => Self::conflict("this form was sent before, and has made its key"),
-            StoreError::NotActive => Self::conflict("the key is revoked or has expired: make a new one"),
-            StoreError::TooMany => {
-                Self::conflict("there are as many keys as there may be: delete some first")
-            }
-            StoreError::NameTaken => Self::conflict("there is a project of this name"),
+        match Failure::of(&error) {
+            Failure::Unavailable => Self::unavailable(),
+            Failure::Internal => Self::internal(),
+            Failure::NotFound => Self::not_found(error.to_string()),
+            Failure::Conflict => Self::conflict(error.to_string()),
         }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::invalid(error.to_string())
     }
 }
 

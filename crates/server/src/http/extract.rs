@@ -25,8 +25,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::invalid("the body is not a JSON object"));
         }
-        if has_nul(&bytes) {
-            return Err(ApiError::invalid("the body has a NUL character, which can't be stored"));
+        if has_nul(&bytes, Encoding::Json) {
+            return Err(ApiError::invalid("the body has a NUL character, which can't be stored: remove it"));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let error = error.to_string();
@@ -38,16 +38,29 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     }
 }
 
-/// PostgreSQL stores no NUL. In JSON it is always written as an escape.
-fn has_nul(json: &[u8]) -> bool {
-    let mut rest = json;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+/// How a text of a request is written.
+#[derive(Clone, Copy)]
+pub enum Encoding {
+    Json,
+    /// A path, a query or a form.
+    Url,
+}
+
+/// Returns whether a text that is written so has a NUL character (U+0000). PostgreSQL stores none, so this is asked of
+/// all that a client sends.
+pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
+    // in JSON, the character after a backslash may be another one, which begins no escape
+    let (nul, escape, skipped): (&[u8], _, _) = match encoding {
+        Encoding::Json => (br"\u0000", b'\\', 2),
+        Encoding::Url => (b"%00", b'%', 1),
+    };
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| byte == escape || byte == 0) {
         rest = &rest[at..];
-        if rest.starts_with(b"\\u0000") {
+        if rest.starts_with(nul) || rest.starts_with(&[0]) {
             return true;
         }
-        // the next one may be an escaped backslash
-        rest = rest.get(2..).unwrap_or_default();
+        rest = rest.get(skipped..).unwrap_or_default();
     }
     false
 }
@@ -67,8 +80,10 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(ApiError::invalid("a parameter has a NUL character, which can't be stored"));
+        if parts.uri.query().is_some_and(|query| has_nul(query.as_bytes(), Encoding::Url)) {
+            return Err(ApiError::invalid(
+                "a parameter has a NUL character, which can't be stored: remove it",
+            ));
         }
         Query::try_from_uri(&parts.uri).map(|Query(parameters)| Self(parameters)).map_err(|rejection| {
             let rejection = rejection.body_text();
@@ -87,8 +102,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        // nothing has such an id, and PostgreSQL refuses to look for it
-        if parts.uri.path().contains("%00") {
+        // nothing has such an id
+        if has_nul(parts.uri.path().as_bytes(), Encoding::Url) {
             return Err(ApiError::not_found("there is nothing at this path"));
         }
         let path = axum::extract::Path::from_request_parts(parts, state).await;
@@ -114,4 +129,29 @@ impl FromRequestParts<AppState> for ClientAddress {
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
     last.rsplit(',').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_however_it_is_written() {
+        for (text, in_json, in_url) in [
+            ("", false, false),
+            (r"\u0000", true, false),
+            (r"\\u0000", false, false),
+            (r"\\\u0000", true, false),
+            (r"a\", false, false),
+            ("%00", false, true),
+            ("%%00", false, true),
+            ("%2500", false, false),
+            ("%0", false, false),
+            ("a\0", true, true),
+            ("0000", false, false),
+        ] {
+            let found = [Encoding::Json, Encoding::Url].map(|encoding| has_nul(text.as_bytes(), encoding));
+            assert_eq!(found, [in_json, in_url], "{text:?}");
+        }
+    }
 }

@@ -9,6 +9,8 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 
+use crate::store::email::Email;
+
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
@@ -41,7 +43,7 @@ impl<C: Clock + Clone> SignInLimit<C> {
     }
 
     /// Counts an attempt, or says after how many seconds there may be one.
-    pub fn check(&self, email: &str, address: IpAddr) -> Result<(), u64> {
+    pub fn check(&self, email: &Email, address: IpAddr) -> Result<(), u64> {
         if self.accounts.len() + self.addresses.len() > MANY {
             self.accounts.retain_recent();
             self.addresses.retain_recent();
@@ -49,7 +51,7 @@ impl<C: Clock + Clone> SignInLimit<C> {
         let now = self.clock.now();
         let by_address =
             self.addresses.check_key(&network(address)).map_err(|not_until| not_until.wait_time_from(now));
-        let account = Sha256::digest(email.trim().to_lowercase()).into();
+        let account = Sha256::digest(email.as_str()).into();
         let by_account = self.accounts.check_key(&account).map_err(|not_until| not_until.wait_time_from(now));
         by_address.and(by_account).map_err(|wait| wait.as_secs() + 1)
     }
@@ -90,8 +92,12 @@ mod tests {
         }
     }
 
-    fn email(number: u32) -> String {
-        format!("{number}@example.com")
+    fn email(number: u32) -> Email {
+        Email::new(&format!("{number}@example.com"))
+    }
+
+    fn ada() -> Email {
+        Email::new("ada@example.com")
     }
 
     fn address(number: u32) -> IpAddr {
@@ -121,7 +127,7 @@ mod tests {
     #[test]
     fn an_account_has_five_attempts_a_minute() {
         let (limit, clock) = limit();
-        assert_quota(5, &clock, numbered(|number| limit.check("ada@example.com", address(number))));
+        assert_quota(5, &clock, numbered(|number| limit.check(&ada(), address(number))));
     }
 
     #[test]
@@ -141,13 +147,13 @@ mod tests {
             "adA@eXample.com ",
         ];
         for (number, spelling) in (0..).zip(spellings) {
-            assert_eq!(limit.check(spelling, address(number)), Ok(()), "{spelling}");
+            assert_eq!(limit.check(&Email::new(spelling), address(number)), Ok(()), "{spelling}");
         }
         for (number, spelling) in (10..).zip(spellings) {
-            assert_eq!(limit.check(spelling, address(number)), Err(13), "{spelling}");
+            assert_eq!(limit.check(&Email::new(spelling), address(number)), Err(13), "{spelling}");
         }
         for other in ["ada@example.org", "ada@example.co", "a da@example.com", "da@example.com", ""] {
-            assert_eq!(limit.check(other, address(20)), Ok(()), "{other}");
+            assert_eq!(limit.check(&Email::new(other), address(20)), Ok(()), "{other}");
         }
     }
 
@@ -186,10 +192,10 @@ mod tests {
         assert_eq!(kept(&limit), MANY);
         clock.advance(MINUTE);
         for number in 1..=5 {
-            assert_eq!(limit.check("ada@example.com", address(many + number)), Ok(()));
+            assert_eq!(limit.check(&ada(), address(many + number)), Ok(()));
         }
         // the first of the five made one more than the maximum, and the second forgot all others
         assert_eq!(kept(&limit), 6);
-        assert_eq!(limit.check("ada@example.com", address(many)), Err(13));
+        assert_eq!(limit.check(&ada(), address(many)), Err(13));
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::metrics::Metrics;
 use crate::http::sign_in_limit::SignInLimit;
@@ -18,6 +19,8 @@ pub struct Shared {
     pub verifier: KeyVerifier,
     pub metrics: Metrics,
     pub sign_ins: SignInLimit,
+    /// The clock of all that is stored. The verifier has its own.
+    pub clock: Clock,
     /// Whether cookies are for HTTPS alone.
     pub is_secure: bool,
     /// Whether a proxy says who asks.
