@@ -24,6 +24,7 @@ use ctx_key_server::store::email::Email;
 use ctx_key_server::store::id::{CompanyId, ProjectId};
 use ctx_key_server::store::idempotency_key::IdempotencyKey;
 use ctx_key_server::store::name::Name;
+use ctx_key_server::store::secret::Secret;
 use serde_json::{Value, json};
 use trouble::{
     Fixture, LEASE, Proxy, assert_changes_within, database_file, execute, id, number, postgres,
@@ -176,8 +177,8 @@ async fn rotates_until_it_is_killed() {
     println!("\nBEGINS");
     for _ in 0..500 {
         let mut transaction = database.begin().await.unwrap();
-        let form = IdempotencyKey::generate();
-        let rotated = api_key::rotate(&mut transaction, act, key.id(), 0, &form).await;
+        let key_of_form = IdempotencyKey::new(&Secret::generate(), &Secret::generate());
+        let rotated = api_key::rotate(&mut transaction, act, key.id(), 0, &key_of_form).await;
         let next = rotated.unwrap().key;
         transaction.commit().await.unwrap();
         println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());

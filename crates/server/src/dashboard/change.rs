@@ -18,6 +18,7 @@ use crate::http::state::AppState;
 use crate::store::account::Account;
 use crate::store::api_key::{self, Rotated};
 use crate::store::idempotency_key::IdempotencyKey;
+use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
 
 /// Seconds for which the old key may stay valid.
@@ -30,7 +31,7 @@ struct RotatePage {
     frame: Frame,
     keys: Vec<ShownKey>,
     key: ShownKey,
-    form: IdempotencyKey,
+    form: Secret,
 }
 
 impl RotatePage {
@@ -63,7 +64,7 @@ pub(super) async fn ask_rotate(
 ) -> Result<Response, Refusal> {
     let key = shown_key(&state, &signed_in, id).await?;
     let keys = shown_keys(&state, &signed_in).await?;
-    let form = IdempotencyKey::generate();
+    let form = Secret::generate();
     Ok(page(StatusCode::OK, &RotatePage { frame: Frame::new(&signed_in, "/keys"), keys, key, form }))
 }
 
@@ -114,12 +115,13 @@ pub(super) async fn rotate(
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let overlap = overlap(form.text("overlap"))?;
-    let (now, key) = (state.clock.now(), form.idempotency_key()?);
+    let (now, form) = (state.clock.now(), form.nonce()?);
+    let key = IdempotencyKey::new(&signed_in.session, &form);
     match replace(&state, &signed_in.account, id, overlap, &key, now).await {
         Ok(Rotated { key, new, old }) => {
             Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now))))
         }
-        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &key).await,
+        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &form).await,
         Err(error) => Err(error.into()),
     }
 }

@@ -19,6 +19,7 @@ use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::project::{self, Project};
+use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
 
 /// The value that stands for a project that is created with the key.
@@ -50,7 +51,7 @@ struct Typed {
     project_name: String,
     scopes: Vec<String>,
     expires: String,
-    form: IdempotencyKey,
+    form: Secret,
 }
 
 impl Typed {
@@ -61,7 +62,7 @@ impl Typed {
             project_name: String::new(),
             scopes: Vec::new(),
             expires: DAYS[0].0.to_owned(),
-            form: IdempotencyKey::generate(),
+            form: Secret::generate(),
         }
     }
 
@@ -72,7 +73,7 @@ impl Typed {
             project_name: form.text("project_name").to_owned(),
             scopes: form.all("scopes").map(str::to_owned).collect(),
             expires: form.text("expires").to_owned(),
-            form: form.idempotency_key()?,
+            form: form.nonce()?,
         })
     }
 
@@ -81,7 +82,7 @@ impl Typed {
     }
 
     /// Returns the key that the form asks for, or what has to be corrected.
-    fn check(&self, now: UnixTime) -> Result<NewKey, Mistakes> {
+    fn check(&self, session: &Secret, now: UnixTime) -> Result<NewKey, Mistakes> {
         let mut mistakes = Mistakes::default();
         let name = mistakes.name("name", "the key", &self.name);
         let project = if self.project == NEW_PROJECT {
@@ -97,7 +98,7 @@ impl Typed {
             mistakes.expect(expiry(&self.expires, now), "expires", "Choose when the key expires.");
         match (name, project, scopes, expires_at) {
             (Some(name), Some(project), Some(scopes), Some(expires_at)) => {
-                let idempotency_key = Some(self.form.clone());
+                let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
                 Ok(NewKey { name, project, scopes, expires_at, idempotency_key })
             }
             _ => Err(mistakes),
@@ -138,7 +139,7 @@ pub(super) async fn create(
     form.check_token(&signed_in.session)?;
     let typed = Typed::read(&form)?;
     let now = state.clock.now();
-    let new = match typed.check(now) {
+    let new = match typed.check(&signed_in.session, now) {
         Ok(new) => new,
         Err(mistakes) => return refuse(&state, &signed_in, typed, mistakes).await,
     };

@@ -11,7 +11,6 @@ use subtle::ConstantTimeEq;
 use super::page::Refusal;
 use crate::http::extract::{Encoding, has_nul};
 use crate::http::state::AppState;
-use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::secret::Secret;
 
 /// Maximum number of bytes.
@@ -39,9 +38,10 @@ impl Form {
         if is_ours.into() { Ok(()) } else { Err(Refusal::forged()) }
     }
 
-    pub(super) fn idempotency_key(&self) -> Result<IdempotencyKey, Refusal> {
-        let missing = || Refusal::unreadable("Its idempotency key is missing. Open the page again.");
-        IdempotencyKey::parse(self.text("form")).ok_or_else(missing)
+    /// Returns the random text that makes this form another one than the next.
+    pub(super) fn nonce(&self) -> Result<Secret, Refusal> {
+        let missing = || Refusal::unreadable("Its one-time token is missing. Open the page again.");
+        Secret::parse(self.text("form")).ok_or_else(missing)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::clock::seconds;
 use crate::http::state::AppState;
 use crate::store::api_key::{self, ListedKey};
 use crate::store::idempotency_key::IdempotencyKey;
+use crate::store::secret::Secret;
 
 #[derive(Template)]
 #[template(path = "new-key.html")]
@@ -62,11 +63,12 @@ pub(super) fn show_once(
 pub(super) async fn sent_before(
     state: &AppState,
     signed_in: &SignedIn,
-    key: &IdempotencyKey,
+    form: &Secret,
 ) -> Result<Response, Refusal> {
     let company = &signed_in.account.company.id;
+    let key = IdempotencyKey::new(&signed_in.session, form);
     let mut connection = state.database.acquire().await?;
-    let created = api_key::find_by_idempotency_key(&mut connection, company, key).await?;
+    let created = api_key::find_by_idempotency_key(&mut connection, company, &key).await?;
     Err(Refusal::sent_before(created.map(|key| key.record.id.masked().to_string())))
 }
 

@@ -20,7 +20,7 @@ pub enum Kind {
     Access,
     /// Gives a program its next access token, once.
     Refresh,
-    /// An idempotency key that was used. It is stored as long as a session, and so a form of it, can be valid.
+    /// An idempotency key that was used. It is stored an hour longer than its session, as clocks may differ.
     Idempotency,
 }
 
@@ -39,7 +39,8 @@ impl Kind {
     pub const fn lifetime(self) -> u64 {
         match self {
             Self::SetUp => 24 * 3600,
-            Self::Session | Self::Idempotency => 12 * 3600,
+            Self::Session => 12 * 3600,
+            Self::Idempotency => 13 * 3600,
             Self::Access => 3600,
             Self::Refresh => 30 * 24 * 3600,
         }
@@ -54,15 +55,15 @@ pub async fn issue(
     now: UnixTime,
 ) -> Result<Secret, DatabaseError> {
     let secret = Secret::generate();
-    insert(transaction, kind, &secret, account, now).await?;
+    insert(transaction, kind, secret.digest(), account, now).await?;
     Ok(secret)
 }
 
-/// Removes what has expired, and returns whether the secret is new.
+/// Removes what has expired, and returns whether the digest is new.
 pub(super) async fn insert(
     transaction: &mut Transaction,
     kind: Kind,
-    secret: &Secret,
+    digest: [u8; 32],
     account: Option<&AccountId>,
     now: UnixTime,
 ) -> Result<bool, DatabaseError> {
@@ -70,7 +71,7 @@ pub(super) async fn insert(
     transaction.execute("DELETE FROM credentials WHERE expires_at <= $1", &[seconds(now).into()]).await?;
     let inserted = transaction.execute(
         "INSERT INTO credentials (digest, kind, account, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        &[secret.digest().into(), kind.name().into(), account.into(), seconds(expires_at).into()],
+        &[digest.into(), kind.name().into(), account.into(), seconds(expires_at).into()],
     ).await?;
     Ok(inserted == 1)
 }
