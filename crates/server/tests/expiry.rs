@@ -9,21 +9,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clap::Parser;
 use common::browser::Browser;
 use common::{Data, EMAIL, PASSWORD, agent};
-use ctx_key::ApiKey;
+use ctx_key::{ApiKey, UnixTime};
 use ctx_key_server::clock::Clock;
-use ctx_key_server::database::{Database, Location};
-use ctx_key_server::http::connections::serve;
-use ctx_key_server::http::metrics::Metrics;
-use ctx_key_server::http::sign_in_limit::SignInLimit;
-use ctx_key_server::http::state::Shared;
-use ctx_key_server::key_source::KeySource;
-use ctx_key_server::routes::routes;
-use ctx_key_server::store::credential::{self, Kind};
-use ctx_key_server::store::migration::{LATEST, migrate};
+use ctx_key_server::config::Config;
+use ctx_key_server::server::{Server, invite, open};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use ureq::http::Request;
 
@@ -35,9 +28,8 @@ const DAY: u64 = 24 * HOUR;
 
 struct Fixture {
     url: String,
-    database: Database,
     time: Arc<AtomicU64>,
-    clock: Clock,
+    config: Config,
     runtime: Runtime,
     _data: Data,
 }
@@ -45,33 +37,17 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let data = Data::new();
-        let location = match data.server_url() {
-            Some(url) => Location::Postgres(url),
-            None => Location::Sqlite(data.folder.path().join("ctx-key.sqlite")),
-        };
-        let time = Arc::new(AtomicU64::new(START));
-        let clock = Clock::Set(time.clone());
-        let runtime = Runtime::new().unwrap();
-        let database = Database::open(location.clone()).unwrap();
+        let folder = data.folder.path().to_str().unwrap();
+        let mut config = Config::parse_from(["ctx-key-server", "--listen", "127.0.0.1:0", "--data", folder]);
+        config.database_url = data.server_url();
+        let (time, runtime) = (Arc::new(AtomicU64::new(START)), Runtime::new().unwrap());
         let url = runtime.block_on(async {
-            migrate(&database, LATEST).await.unwrap();
-            let verifier = KeySource::open(&location).await.unwrap().verifier();
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let url = format!("http://{}", listener.local_addr().unwrap());
-            let shared = Shared {
-                database: database.clone(),
-                metrics: Metrics::new(verifier.clone()),
-                verifier,
-                sign_ins: SignInLimit::default(),
-                clock: clock.clone(),
-                is_secure: false,
-                is_behind_proxy: false,
-                public_url: url.clone(),
-            };
-            tokio::spawn(serve(listener, routes(shared.into()), pending()));
+            let server = Server::bind_with_clock(&config, Clock::Set(time.clone())).await.unwrap();
+            let url = server.public_url().to_owned();
+            tokio::spawn(server.run(pending()));
             url
         });
-        Self { url, database, time, clock, runtime, _data: data }
+        Self { url, time, config, runtime, _data: data }
     }
 
     /// Sets the clock to so many seconds after the start.
@@ -80,13 +56,8 @@ impl Fixture {
     }
 
     fn set_up_link(&self) -> String {
-        self.runtime.block_on(async {
-            let mut transaction = self.database.begin().await.unwrap();
-            let secret =
-                credential::issue(&mut transaction, Kind::SetUp, None, self.clock.now()).await.unwrap();
-            transaction.commit().await.unwrap();
-            format!("/set-up?link={}", secret.expose())
-        })
+        let now = UnixTime::from_secs(self.time.load(Ordering::Relaxed));
+        self.runtime.block_on(async { invite(&open(&self.config).await.unwrap(), "", now).await.unwrap() })
     }
 
     /// A browser that has made an account and is signed in.

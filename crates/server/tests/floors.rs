@@ -38,8 +38,9 @@ fn imports(text: &str, depth: usize) -> Vec<&str> {
                 Some((group, _)) => group.split(',').collect(),
                 None => vec![rest],
             };
-            let first = |path: &'_ str| path.trim_start().split(|c: char| !is_of_word(c)).next();
-            imports.extend(paths.into_iter().filter_map(first).filter(|word| floor(word).is_some()));
+            let words =
+                paths.into_iter().filter_map(|path| path.trim_start().split(|c| !is_of_word(c)).next());
+            imports.extend(words.filter(|word| floor(word).is_some()));
         }
     }
     imports
