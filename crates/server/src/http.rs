@@ -1,4 +1,4 @@
-//! What all handlers share: the state, what they read from a request, errors, limits, connections.
+//! What all handlers share: state, extractors, errors, limits and connections.
 
 pub mod api_error;
 pub mod connections;

@@ -89,8 +89,8 @@ impl Refusal {
     }
 
     pub(super) fn no_link() -> Self {
-        let message = "It was used, has expired, or is not whole. Whoever runs this server can make a new one with \
-                       the command “ctx-key-server invite”.";
+        let message = "It was used, has expired, or is incomplete. The operator of this server can create a new one \
+                       with the command “ctx-key-server invite”.";
         Self::new(StatusCode::BAD_REQUEST, "This set-up link is not valid", message)
     }
 
@@ -131,7 +131,7 @@ impl Refusal {
     }
 
     pub(super) fn timeout() -> Self {
-        let message = "It took too long. Look whether it was done, and try again if it was not.";
+        let message = "The request timed out. Check whether the change was made before you try again.";
         Self::new(StatusCode::REQUEST_TIMEOUT, "Not finished", message)
     }
 

@@ -1,4 +1,4 @@
-//! How the API says no: [`ApiError`].
+//! Errors of the API: [`ApiError`].
 
 use std::borrow::Cow;
 
@@ -64,14 +64,14 @@ impl ApiError {
         Self::new(status, "invalid_request_error", "too_large", message.into())
     }
 
-    /// A browser asks, on behalf of another site's page.
+    /// A browser sent the request for a page of another site.
     pub fn browser() -> Self {
         let message = "API keys don't belong in browsers, where every visitor can read them: send this request from \
                        your server";
         Self::new(StatusCode::FORBIDDEN, "permission_error", "browser_request", message.into())
     }
 
-    /// An account's token is required, and an API key is none.
+    /// An account's token is required. An API key is not one.
     pub fn unauthenticated(message: &'static str) -> Self {
         let challenge =
             HeaderValue::from_static(r#"Bearer realm="MemoryKit accounts", error="invalid_token""#);

@@ -1,4 +1,4 @@
-//! What handlers read from a request, refused with 400 and a sentence.
+//! Extractors: what handlers read from a request. They refuse the rest with 400 and a reason.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +13,7 @@ use crate::http::api_error::ApiError;
 use crate::http::limits::LARGEST_BODY;
 use crate::http::state::AppState;
 
-/// A body of JSON, whatever its type is said to be.
+/// A body of JSON, whatever its `Content-Type`.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
@@ -21,7 +21,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        // for serde, a list of its fields would do too
+        // serde would also take an array of the fields
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::invalid("the body is not a JSON object"));
         }
@@ -46,8 +46,7 @@ pub enum Encoding {
     Url,
 }
 
-/// Returns whether a text that is written so has a NUL character (U+0000). PostgreSQL stores none, so this is asked of
-/// all that a client sends.
+/// Returns whether a text has a NUL character (U+0000). PostgreSQL stores none, so every text of a client is checked.
 pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
     // in JSON, the character after a backslash may be another one, which begins no escape
     let (nul, escape, skipped): (&[u8], _, _) = match encoding {
@@ -73,7 +72,7 @@ fn unread(rejection: &BytesRejection) -> ApiError {
     }
 }
 
-/// The parameters behind the `?`.
+/// The parameters after the `?`.
 pub struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
@@ -112,7 +111,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
     }
 }
 
-/// Who asks: whom the connection is with, or whom the proxy in front names.
+/// The address of the client: the peer of the connection, or the one that the proxy in front names.
 pub struct ClientAddress(pub IpAddr);
 
 impl FromRequestParts<AppState> for ClientAddress {
@@ -125,7 +124,7 @@ impl FromRequestParts<AppState> for ClientAddress {
     }
 }
 
-/// The last address of `X-Forwarded-For`, which the proxy itself has added: the others are what it was told.
+/// Returns the last address of `X-Forwarded-For`, which the proxy added. A client may have sent the others.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
     last.rsplit(',').next()?.trim().parse().ok()

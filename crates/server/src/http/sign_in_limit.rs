@@ -1,4 +1,4 @@
-//! How often somebody may try a password.
+//! A rate limit on attempts to sign in: [`SignInLimit`].
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -14,14 +14,14 @@ use crate::store::email::Email;
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
-/// From how many keys on those that are full again are forgotten.
+/// Number of accounts and addresses from which on those with all attempts left are forgotten.
 const MANY: usize = 10_000;
 
 type Limiter<K, C> = RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// Five a minute for an account, twenty for an address; who waits may go on.
+/// Allows five attempts a minute for an account and twenty for an address. Attempts that are left add up to one minute's.
 pub struct SignInLimit<C: Clock = DefaultClock> {
-    /// By the SHA-256 of the e-mail address, which could be of any length.
+    /// By the SHA-256 of the e-mail address, which may have any length.
     accounts: Limiter<[u8; 32], C>,
     addresses: Limiter<IpAddr, C>,
     clock: C,
@@ -42,7 +42,11 @@ impl<C: Clock + Clone> SignInLimit<C> {
         }
     }
 
-    /// Counts an attempt, or says after how many seconds there may be one.
+    /// Counts an attempt.
+    ///
+    /// # Errors
+    ///
+    /// No attempt is left: the seconds until there is one.
     pub fn check(&self, email: &Email, address: IpAddr) -> Result<(), u64> {
         if self.accounts.len() + self.addresses.len() > MANY {
             self.accounts.retain_recent();
@@ -57,7 +61,7 @@ impl<C: Clock + Clone> SignInLimit<C> {
     }
 }
 
-/// Whoever has an IPv6 address has 2⁶⁴ of them.
+/// Returns the network that one client controls. With an IPv6 address, a client has 2⁶⁴ of them.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
