@@ -8,19 +8,37 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctx_key::{Denied, Reason};
 use ctx_key_verifier::VerifyError;
-use serde_json::json;
+use serde::Serialize;
 use tracing::{error, warn};
+use utoipa::ToSchema;
 
 use crate::database::DatabaseError;
 use crate::http::failure::{Failure, RETRY_AFTER_SECS};
-use crate::http::request_id;
+use crate::http::{request_id, schema};
 use crate::store::name::NameError;
 use crate::store::store_error::StoreError;
 
 /// What the challenge calls the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
 
-/// The platform's body, `{"error":{"type","code","message"},"request_id"}`, and what headers belong to it.
+/// The platform's body of an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody {
+    #[schema(inline)]
+    error: ErrorFields,
+    #[schema(schema_with = schema::request_id)]
+    request_id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ErrorFields {
+    r#type: &'static str,
+    code: &'static str,
+    message: Cow<'static, str>,
+}
+
+/// A status, an [`ErrorBody`], and what header belongs to it.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -183,9 +201,9 @@ impl From<NameError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = json!({ "type": self.kind, "code": self.code, "message": self.message });
-        let body = Json(json!({ "error": error, "request_id": request_id::current() }));
-        let mut response = (self.status, body).into_response();
+        let error = ErrorFields { r#type: self.kind, code: self.code, message: self.message };
+        let body = ErrorBody { error, request_id: request_id::current() };
+        let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.header.map(|header| *header));
         response
     }

@@ -8,7 +8,7 @@ use crate::database::{FromValue, Value};
 
 /// A name of 1 to 100 characters on one line, without spaces around it.
 ///
-/// `openapi.json` states the rule as a pattern of the text as it is sent.
+/// The OpenAPI document states the rule as a pattern of the text as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Name(String);
 
