@@ -3,15 +3,21 @@
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{StatusCode, request::Parts};
-use axum::routing::{delete, get, post};
 use axum::{Json as Answer, Router};
 use ctx_key::{ApiKey, KeyState, Scope, UnixTime};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::clock::{iso_seconds, seconds};
 use crate::database::{DatabaseError, Transaction};
 use crate::http::api_error::ApiError;
 use crate::http::extract::{ClientAddress, Json, Segment};
+use crate::http::iso_time::IsoTime;
+use crate::http::open_api::{self, Argument, Schemas, route};
+use crate::http::schema::{self, ScopeName};
 use crate::http::state::AppState;
 use crate::store::account::{self, Account, Company};
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
@@ -23,16 +29,21 @@ use crate::store::project::{self, Project};
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
 
-/// Returns the routes below `/api/v1`.
-pub fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/auth/login", post(log_in))
-        .route("/auth/refresh", post(refresh))
-        .route("/companies/{company}/api-keys", get(list).post(create))
-        .route("/companies/{company}/api-keys/{id}", delete(revoke))
-        .route("/companies/{company}/projects", get(projects).post(create_project))
+/// Returns the routes below `/api/v1`, and their document.
+pub fn routes() -> (Router<AppState>, OpenApi) {
+    let (router, document) = OpenApiRouter::default()
+        .routes(route!(log_in))
+        .routes(route!(refresh))
+        .routes(route!(list))
+        .routes(route!(create))
+        .routes(route!(revoke))
+        .routes(route!(projects))
+        .routes(route!(create_project))
+        .split_for_parts();
+    let router = router
         .fallback(async || ApiError::not_found("there is nothing at this path"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed());
+    (router, document)
 }
 
 /// The account whose access token the request carries.
@@ -65,6 +76,12 @@ impl FromRequestParts<AppState> for SignedIn {
     }
 }
 
+impl Argument for SignedIn {
+    fn document(operation: &mut Operation, _: &mut Schemas) {
+        open_api::takes_access_token(operation);
+    }
+}
+
 impl SignedIn {
     /// Returns the account if the company of the path is its own. Another company is answered like one that does not
     /// exist.
@@ -78,35 +95,57 @@ impl SignedIn {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct LogIn {
+    #[schema(max_length = 1000, pattern = r"^[^\u0000]*$")]
     email: String,
+    #[schema(max_length = 1024, pattern = r"^[^\u0000]*$")]
     password: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct LoggedIn {
     #[serde(flatten)]
     tokens: Tokens,
+    #[schema(value_type = Vec<ShownCompany>)]
     companies: [ShownCompany; 1],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Tokens {
     access_token: String,
     refresh_token: String,
+    #[schema(schema_with = bearer)]
     token_type: &'static str,
     expires_in: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ShownCompany {
+    #[schema(value_type = String)]
     id: CompanyId,
+    #[schema(value_type = String)]
     name: Name,
     slug: String,
+    #[schema(schema_with = owner)]
     role: &'static str,
 }
 
+fn bearer() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["Bearer"]))
+}
+
+fn owner() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["owner"]))
+}
+
+/// Gives an access token.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    operation_id = "logIn",
+    responses((status = OK, body = LoggedIn), (status = UNAUTHORIZED), (status = TOO_MANY_REQUESTS))
+)]
 async fn log_in(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
@@ -123,11 +162,19 @@ async fn log_in(
     Ok(Answer(LoggedIn { tokens, companies: [ShownCompany { id, name, slug, role: "owner" }] }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Refresh {
+    #[schema(max_length = 1000, pattern = r"^[^\u0000]*$")]
     refresh_token: String,
 }
 
+/// Gives the next access token.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    operation_id = "refresh",
+    responses((status = OK, body = Tokens), (status = UNAUTHORIZED))
+)]
 async fn refresh(
     State(state): State<AppState>,
     Json(body): Json<Refresh>,
@@ -159,6 +206,13 @@ async fn issue(
     })
 }
 
+/// Lists the keys of a company.
+#[utoipa::path(
+    get,
+    path = "/companies/{company}/api-keys",
+    operation_id = "listKeys",
+    responses((status = OK, body = Vec<ShownKey>))
+)]
 async fn list(
     signed_in: SignedIn,
     State(state): State<AppState>,
@@ -171,9 +225,12 @@ async fn list(
     Ok(Answer(keys.into_iter().map(|key| ShownKey::new(key, company.clone(), now)).collect()))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Project)]
 struct ShownProject {
+    #[schema(value_type = String)]
     id: ProjectId,
+    #[schema(value_type = String)]
     name: Name,
 }
 
@@ -183,6 +240,13 @@ impl From<Project> for ShownProject {
     }
 }
 
+/// Lists the projects of a company.
+#[utoipa::path(
+    get,
+    path = "/companies/{company}/projects",
+    operation_id = "listProjects",
+    responses((status = OK, body = Vec<ShownProject>))
+)]
 async fn projects(
     signed_in: SignedIn,
     State(state): State<AppState>,
@@ -194,11 +258,20 @@ async fn projects(
     Ok(Answer(projects.into_iter().map(ShownProject::from).collect()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewProject)]
 struct CreateProject {
+    #[schema(schema_with = schema::name)]
     name: String,
 }
 
+/// Makes a project.
+#[utoipa::path(
+    post,
+    path = "/companies/{company}/projects",
+    operation_id = "createProject",
+    responses((status = CREATED, body = ShownProject), (status = CONFLICT))
+)]
 async fn create_project(
     signed_in: SignedIn,
     State(state): State<AppState>,
@@ -213,20 +286,33 @@ async fn create_project(
     Ok((StatusCode::CREATED, Answer(project.into())))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewKey)]
 struct Create {
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000]*$")]
     project_id: String,
+    #[schema(schema_with = schema::name)]
     name: String,
+    #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedKey)]
 struct Created {
     #[serde(flatten)]
     shown: ShownKey,
+    #[schema(pattern = "^ctx_[0-9A-Za-z]{48}$")]
     api_key: String,
 }
 
+/// Makes a key, which is shown here once.
+#[utoipa::path(
+    post,
+    path = "/companies/{company}/api-keys",
+    operation_id = "createKey",
+    responses((status = CREATED, body = Created), (status = CONFLICT))
+)]
 async fn create(
     signed_in: SignedIn,
     State(state): State<AppState>,
@@ -270,6 +356,13 @@ fn scopes(names: &[String]) -> Result<Scope, ApiError> {
     Ok(scopes)
 }
 
+/// Revokes a key.
+#[utoipa::path(
+    delete,
+    path = "/companies/{company}/api-keys/{id}",
+    operation_id = "revokeListedKey",
+    responses((status = NO_CONTENT))
+)]
 async fn revoke(
     signed_in: SignedIn,
     State(state): State<AppState>,
@@ -284,17 +377,23 @@ async fn revoke(
 }
 
 /// A key as the platform's clients read it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedKey)]
 struct ShownKey {
     id: String,
+    #[schema(value_type = String)]
     company_id: CompanyId,
+    #[schema(value_type = String)]
     project_id: ProjectId,
+    #[schema(value_type = String)]
     name: Name,
-    scopes: Vec<String>,
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Scope,
     is_active: bool,
-    expires_at: Option<String>,
-    created_at: String,
-    updated_at: String,
+    #[schema(required)]
+    expires_at: Option<IsoTime>,
+    created_at: IsoTime,
+    updated_at: IsoTime,
 }
 
 impl ShownKey {
@@ -303,13 +402,13 @@ impl ShownKey {
         Self {
             id: record.id.to_string(),
             company_id,
-            scopes: record.scopes.iter().map(|scope| scope.to_string()).collect(),
+            scopes: record.scopes,
             is_active: record.state(now) == KeyState::Active,
-            expires_at: record.expires_at.map(|at| iso_seconds(seconds(at))),
+            expires_at: record.expires_at.map(IsoTime::from),
             project_id: record.project,
             name: key.name,
-            created_at: iso_seconds(key.created_at),
-            updated_at: iso_seconds(key.updated_at),
+            created_at: IsoTime::from_seconds(key.created_at),
+            updated_at: IsoTime::from_seconds(key.updated_at),
         }
     }
 }

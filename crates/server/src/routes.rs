@@ -22,13 +22,14 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn routes(state: AppState) -> Router {
     let (for_keys, keys_document) = api::routes();
-    let document = open_api::document().nest("/v1", keys_document);
+    let (for_accounts, accounts_document) = management::routes();
+    let document = open_api::document().nest("/v1", keys_document).nest("/api/v1", accounts_document);
     let document = Bytes::from(document.to_json().expect("a document is JSON"));
     let for_programs = Router::new()
         .nest("/v1", for_keys)
         // a nest leaves this one out
         .route("/v1/", any(api::not_found))
-        .nest("/api/v1", management::routes())
+        .nest("/api/v1", for_accounts)
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)));
