@@ -5,6 +5,7 @@ use std::error::Error;
 
 use axum::Router;
 use axum::routing::get;
+use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::http::connections::serve;
 use ctx_key_server::http::metrics::Metrics;
@@ -34,6 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         metrics: Metrics::new(verifier.clone()),
         verifier,
         sign_ins: SignInLimit::default(),
+        clock: Clock::default(),
         is_secure: false,
         is_behind_proxy: false,
         public_url: String::new(),

@@ -1,6 +1,7 @@
 //! The API that keys open. Every handler says in its signature which scope it needs.
 
 mod chats;
+mod events;
 mod fields;
 mod memories;
 mod own_key;
@@ -9,20 +10,23 @@ mod search;
 mod users;
 
 use axum::Router;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::api_error::ApiError;
 use crate::http::granted::AnyKey;
 use crate::http::state::AppState;
 
-/// What lies below `/v1`. Whoever has no valid key is not told what there is.
-pub fn routes() -> Router<AppState> {
-    Router::new()
+/// Returns what lies below `/v1`, and its document. Whoever has no valid key is not told what there is.
+pub fn routes() -> (Router<AppState>, OpenApi) {
+    let (router, document) = OpenApiRouter::default()
         .merge(own_key::routes())
         .merge(memories::routes())
         .merge(users::routes())
+        .merge(events::routes())
         .merge(chats::routes())
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+        .split_for_parts();
+    (router.fallback(not_found).method_not_allowed_fallback(method_not_allowed), document)
 }
 
 pub async fn not_found(_: AnyKey) -> ApiError {

@@ -5,7 +5,9 @@ mod audit;
 mod change;
 mod create;
 mod form;
+mod frame;
 mod keys;
+mod new_key;
 mod page;
 mod session;
 mod set_up;
@@ -25,7 +27,7 @@ use crate::http::limits::end_all;
 use crate::http::state::AppState;
 use page::Refusal;
 
-/// Nothing but what is served from here, and no script or style within a page.
+/// Allows only what this server serves, and no script or style within a page.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'",
@@ -48,7 +50,7 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/assets/favicon.svg", get(assets::icon))
         .fallback(async || Refusal::no_page())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
-        .layer(DefaultBodyLimit::max(form::LARGEST));
+        .layer(DefaultBodyLimit::max(form::MAX_BYTES));
     end_all(pages, Refusal::timeout, Refusal::internal).layer(middleware::from_fn_with_state(state, protect))
 }
 

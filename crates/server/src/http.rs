@@ -1,12 +1,16 @@
-//! What all handlers share: the state, what they read from a request, errors, limits, connections.
+//! What all handlers share: state, extractors, errors, limits and connections.
 
 pub mod api_error;
 pub mod connections;
 pub mod extract;
+pub mod failure;
 pub mod granted;
+pub mod iso_time;
 pub mod layers;
 pub mod limits;
 pub mod metrics;
+pub mod open_api;
 pub mod request_id;
+pub mod schema;
 pub mod sign_in_limit;
 pub mod state;

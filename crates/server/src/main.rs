@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ctx_key::scan::RedactingWriter;
+use ctx_key_server::clock::Clock;
 use ctx_key_server::config::{Command, Config};
 use ctx_key_server::server::{Server, invite, open};
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +54,7 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
 async fn print_invitation(config: &Config) -> Result<(), Box<dyn Error>> {
     let database = open(config).await?;
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    println!("{}", invite(&database, url.trim_end_matches('/')).await?);
+    println!("{}", invite(&database, url.trim_end_matches('/'), Clock::System.now()).await?);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use tracing::warn;
 use crate::http::api_error::ApiError;
 use crate::http::layers::surround;
 use crate::http::limits::in_json;
+use crate::http::open_api;
 use crate::http::state::AppState;
 use crate::{api, dashboard, forward_auth, management};
 
@@ -20,15 +22,19 @@ use crate::{api, dashboard, forward_auth, management};
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn routes(state: AppState) -> Router {
+    let (for_keys, keys_document) = api::routes();
+    let (for_accounts, accounts_document) = management::routes();
+    let document = open_api::document().nest("/v1", keys_document).nest("/api/v1", accounts_document);
+    let document = Bytes::from(document.to_json().expect("a document is JSON"));
     let for_programs = Router::new()
-        .nest("/v1", api::routes())
+        .nest("/v1", for_keys)
         // a nest leaves this one out
         .route("/v1/", any(api::not_found))
-        .nest("/api/v1", management::routes())
+        .nest("/api/v1", for_accounts)
         .nest("/forward-auth", forward_auth::routes())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
-        .route("/openapi.json", get(openapi));
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)));
     let for_people = dashboard::routes(state.clone());
     surround(in_json(for_programs).merge(for_people), state)
 }
@@ -46,8 +52,4 @@ async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError>
 async fn metrics(State(state): State<AppState>) -> Response {
     let version = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, version)], state.metrics.encode()).into_response()
-}
-
-async fn openapi() -> Response {
-    ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::warn;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, DatabaseError, Location};
 use crate::http::connections::serve;
@@ -34,6 +35,11 @@ pub struct Server {
 impl Server {
     /// Opens the database, brings it up to date, and binds the address.
     pub async fn bind(config: &Config) -> Result<Self, Box<dyn Error>> {
+        Self::bind_with_clock(config, Clock::System).await
+    }
+
+    /// Does the same as [`bind`](Self::bind) for a server with a clock of its own, for tests.
+    pub async fn bind_with_clock(config: &Config, clock: Clock) -> Result<Self, Box<dyn Error>> {
         let database = open(config).await?;
         let source = KeySource::open(&key_location(config)).await?;
         let listener = TcpListener::bind(config.listen)
@@ -52,6 +58,7 @@ impl Server {
             verifier,
             metrics,
             sign_ins: SignInLimit::default(),
+            clock,
             is_secure: public_url.starts_with("https://"),
             is_behind_proxy: config.behind_proxy,
             public_url,
@@ -72,7 +79,10 @@ impl Server {
         let mut connection = self.state.database.acquire().await?;
         let is_empty = account::is_empty(&mut connection).await?;
         drop(connection);
-        if is_empty { invite(&self.state.database, self.public_url()).await.map(Some) } else { Ok(None) }
+        if !is_empty {
+            return Ok(None);
+        }
+        invite(&self.state.database, self.public_url(), self.state.clock.now()).await.map(Some)
     }
 
     /// Answers requests until `stop` is over.
@@ -111,10 +121,10 @@ fn location(config: &Config, url: Option<&String>) -> Location {
     }
 }
 
-/// A one-time link with which an account is made.
-pub async fn invite(database: &Database, public_url: &str) -> Result<String, DatabaseError> {
+/// Returns a one-time link with which an account is created.
+pub async fn invite(database: &Database, public_url: &str, now: UnixTime) -> Result<String, DatabaseError> {
     let mut transaction = database.begin().await?;
-    let secret = credential::issue(&mut transaction, Kind::SetUp, None, UnixTime::now()).await?;
+    let secret = credential::issue(&mut transaction, Kind::SetUp, None, now).await?;
     transaction.commit().await?;
-    Ok(format!("{public_url}/set-up?link={secret}"))
+    Ok(format!("{public_url}/set-up?link={}", secret.expose()))
 }

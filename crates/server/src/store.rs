@@ -1,12 +1,26 @@
 //! What the database holds, and all SQL.
 
 pub mod account;
+pub mod actor;
 pub mod api_key;
 pub mod audit_log;
+pub mod chat;
+pub mod column;
 pub mod credential;
+pub mod email;
+pub mod event;
+pub mod id;
+pub mod idempotency_key;
+pub mod memory;
 pub mod migration;
+pub mod name;
+pub mod password;
 pub mod project;
+pub mod secret;
 pub mod store_error;
+pub mod text_search;
+pub mod user;
+pub mod window;
 
 /// Returns a new id with a prefix, such as `acc_5f2c…`. Nobody can guess it.
 pub fn new_id(prefix: &str) -> String {

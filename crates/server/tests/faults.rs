@@ -16,9 +16,15 @@ use std::time::Duration;
 
 use common::{Data, Server, agent, assert_within, becomes, wait};
 use ctx_key::Scope;
+use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
-use ctx_key_server::store::api_key::{self, NewKey};
-use ctx_key_server::store::credential::random;
+use ctx_key_server::store::actor::{Act, Actor};
+use ctx_key_server::store::api_key::{self, NewKey, ProjectChoice};
+use ctx_key_server::store::email::Email;
+use ctx_key_server::store::id::{CompanyId, ProjectId};
+use ctx_key_server::store::idempotency_key::IdempotencyKey;
+use ctx_key_server::store::name::Name;
+use ctx_key_server::store::secret::Secret;
 use serde_json::{Value, json};
 use trouble::{
     Fixture, LEASE, Proxy, assert_changes_within, database_file, execute, id, number, postgres,
@@ -152,25 +158,28 @@ fn database_of(data: &Data) -> String {
 async fn rotates_until_it_is_killed() {
     let Ok(location) = std::env::var("TEST_DATABASE") else { return };
     let variable = |name: &str| std::env::var(name).unwrap();
-    let company = variable("TEST_COMPANY");
+    let company = CompanyId::parse(&variable("TEST_COMPANY")).unwrap();
+    let actor = Email::new("ada@example.com");
+    let act = Act { company: &company, actor: Actor::Account(&actor), now: Clock::System.now() };
     let is_postgres = location.starts_with("postgres:");
     let location = if is_postgres { Location::Postgres(location) } else { Location::Sqlite(location.into()) };
     let database = Database::open(location).unwrap();
     let new = NewKey {
-        name: "a key".into(),
-        project: variable("TEST_PROJECT"),
+        name: Name::parse("a key").unwrap(),
+        project: ProjectChoice::Existing(ProjectId::parse(&variable("TEST_PROJECT")).unwrap()),
         scopes: Scope::MEMORIES_READ,
         expires_at: None,
-        form: None,
+        idempotency_key: None,
     };
     let mut transaction = database.begin().await.unwrap();
-    let (mut key, _) = api_key::create(&mut transaction, &company, "a test", &new).await.unwrap();
+    let (mut key, _) = api_key::create(&mut transaction, act, &new).await.unwrap();
     transaction.commit().await.unwrap();
     println!("\nBEGINS");
     for _ in 0..500 {
         let mut transaction = database.begin().await.unwrap();
-        let rotated = api_key::rotate(&mut transaction, &company, "a test", key.id(), 0, &random()).await;
-        let (next, _) = rotated.unwrap();
+        let key_of_form = IdempotencyKey::new(&Secret::generate(), &Secret::generate());
+        let rotated = api_key::rotate(&mut transaction, act, key.id(), 0, &key_of_form).await;
+        let next = rotated.unwrap().key;
         transaction.commit().await.unwrap();
         println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());
         key = next;

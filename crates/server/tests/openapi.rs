@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{Data, Server};
+use ctx_key::Scope;
 use serde_json::{Value, json};
 
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
@@ -14,9 +15,8 @@ const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 /// By method and path, such as `get /v1/memories/{id}`, the scope, if one is required.
 type Routes = BTreeMap<String, Option<String>>;
 
-fn document() -> Value {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+fn document(server: &Server) -> Value {
+    server.get("/openapi.json", None).body_mut().read_json().unwrap()
 }
 
 fn documented(document: &Value) -> Routes {
@@ -32,7 +32,7 @@ fn documented(document: &Value) -> Routes {
     routes
 }
 
-/// What stands in the sources, as `.route("/path", get(handler).post(handler))`.
+/// What stands in the sources: each handler's attribute, and the scope in its signature.
 fn written() -> Routes {
     let mut routes = Routes::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -41,25 +41,22 @@ fn written() -> Routes {
     for (file, prefix) in files {
         let text = fs::read_to_string(&file).unwrap();
         for route in text.split(".route(\"").skip(1) {
-            let (path, methods) = route.lines().next().unwrap().split_once("\", ").unwrap();
-            // a name that is no id, and answers as if it weren't there
-            if methods == "any(super::not_found))" {
-                continue;
-            }
-            for call in methods.trim_end_matches(')').split(").") {
-                let (method, handler) = call.split_once('(').unwrap();
-                assert!(METHODS.contains(&method), "{route}");
-                routes.insert(format!("{method} {prefix}{path}"), scope(&text, handler));
-            }
+            // a name that is not an id, and answers as if it weren't there
+            assert!(route.lines().next().unwrap().ends_with("any(super::not_found))"), "{route}");
+        }
+        for handler in text.split("#[utoipa::path(").skip(1) {
+            let (attribute, signature) = handler.split_once("async fn ").unwrap();
+            let signature = signature.split_once(") ->").unwrap().0;
+            let method = attribute.split_once(',').unwrap().0.trim();
+            let path = attribute.split_once("path = \"").unwrap().1.split_once('"').unwrap().0;
+            routes.insert(format!("{method} {prefix}{path}"), scope(signature));
         }
     }
     routes
 }
 
 /// The scope in a handler's signature.
-fn scope(text: &str, handler: &str) -> Option<String> {
-    let start = text.find(&format!("async fn {handler}(")).unwrap_or_else(|| panic!("no {handler}"));
-    let signature = text[start..].split_once(") ->").unwrap().0;
+fn scope(signature: &str) -> Option<String> {
     let name = signature.split_once("Granted<")?.1.split_once('>').unwrap().0;
     Some(name.to_lowercase().replacen('_', ":", 1))
 }
@@ -68,27 +65,39 @@ fn scope(text: &str, handler: &str) -> Option<String> {
 fn the_document_has_every_route_with_its_scope_and_no_other() {
     let written = written();
     assert!(written.len() > 20, "{written:?}");
-    assert_eq!(documented(&document()), written);
+    let data = Data::new();
+    assert_eq!(documented(&document(&Server::start(&data))), written);
 }
 
 #[test]
-fn every_documented_route_is_answered() {
+fn every_documented_route_is_answered_to_its_scope_alone() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
     let (token, company) = server.log_in();
-    let all: Vec<String> = ctx_key::Scope::all().iter().map(|scope| scope.to_string()).collect();
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let served: Value = server.get("/openapi.json", None).body_mut().read_json().unwrap();
-    assert_eq!(served, document());
-    for route in documented(&served).keys() {
+    let all: Vec<String> = Scope::all().iter().map(|scope| scope.to_string()).collect();
+    let (project, _) = server.key(&token, &company, &[&all[0]]);
+    let key = |is_granted: &dyn Fn(&str) -> bool| {
+        let scopes: Vec<&str> = all.iter().map(String::as_str).filter(|scope| is_granted(scope)).collect();
+        server.key_in(&token, &company, &project, &scopes)
+    };
+    for (route, scope) in documented(&document(&server)) {
         let (method, path) = route.split_once(' ').unwrap();
-        // each with a key of its own, as one of them revokes it
-        let (_, key) = server.key(&token, &company, &all);
-        let bearer = if path.starts_with("/v1/") { &key } else { &token };
         let path = path.replace("{company}", &company).replace("{id}", "none").replace("{event}", "none");
-        let (status, body) =
-            server.send(&method.to_uppercase(), &path, Some(bearer), Some(&json!({ "name": "a" })));
+        let send = |bearer: &str| {
+            server.send(&method.to_uppercase(), &path, Some(bearer), Some(&json!({ "name": "a" })))
+        };
+        let (status, body) = match &scope {
+            None if path.starts_with("/api/v1/") => send(&token),
+            // of its own, as one of them revokes it
+            None => send(&key(&|_| true)),
+            Some(scope) => {
+                let (status, body) = send(&key(&|granted| granted != scope));
+                assert_eq!((status, &body["error"]["code"]), (403, &json!("insufficient_scope")), "{route}");
+                send(&key(&|granted| granted == scope))
+            }
+        };
+        assert_ne!(status, 403, "{route}");
         assert_ne!(status, 405, "{route}");
         assert_ne!(body["error"]["message"], "there is nothing at this path", "{route}");
     }
@@ -97,12 +106,10 @@ fn every_documented_route_is_answered() {
 /// Each operation names what it takes for a credential, and how it says no.
 #[test]
 fn every_operation_has_its_errors() {
-    let document = document();
+    let data = Data::new();
+    let document = document(&Server::start(&data));
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            if method == "parameters" {
-                continue;
-            }
             let scheme = operation["security"].get(0).and_then(|scheme| scheme.as_object()?.keys().next());
             let expected = match path {
                 path if path.starts_with("/v1/") => Some("apiKey"),
@@ -121,8 +128,32 @@ fn every_operation_has_its_errors() {
                 needed.push("404");
             }
             for status in needed {
-                assert!(operation["responses"][status].is_object(), "{method} {path}: {status}");
+                let response = operation["responses"][status]["$ref"].as_str().unwrap_or_default();
+                let response = response.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+                let response = response.unwrap_or_else(|| panic!("{method} {path}: {status}"));
+                assert!(response["content"]["application/json"].is_object(), "{method} {path}: {status}");
             }
         }
     }
+}
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 100, "{found:?}");
+    found.retain(|reference| reference.strip_prefix('#').and_then(|at| document.pointer(at)).is_none());
+    assert_eq!(found, [""; 0]);
 }

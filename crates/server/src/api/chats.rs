@@ -1,194 +1,275 @@
 //! Chats, in which the service answers with the titles of memories.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
-use ctx_key::{Scope, UnixTime};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use ctx_key::Scope;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
 
-use super::fields::{self, ID, TITLE, check, check_some};
-use super::paging::{Page, USUAL};
-use super::search::Search;
-use crate::clock::{iso_seconds, seconds};
-use crate::database::{Connection, DatabaseError, Row, Transaction};
+use super::fields::{Filter, Id, OwnObject, Text, Title, checked};
+use super::paging::{Cursor, Limit, List, Listed, Page};
+use crate::database::{Connection, DatabaseError};
 use crate::http::api_error::ApiError;
 use crate::http::extract::{Json, Parameters, Segment};
 use crate::http::granted::{CHATS_READ, CHATS_WRITE, Granted};
+use crate::http::iso_time::IsoTime;
+use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::new_id;
+use crate::store::chat;
+use crate::store::column::JsonObject;
+use crate::store::text_search::TextSearch;
 
-/// In characters.
-const LONGEST_MESSAGE: usize = 20_000;
+/// Maximum number of memories that an answer names.
+const MAX_NAMED: i64 = 5;
 
-/// How many memories an answer names.
-const NAMED: i64 = 5;
-
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/chats", post(create).get(list))
-        .route("/chats/{id}", delete(remove))
-        .route("/chats/{id}/messages", get(messages).post(send))
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(route!(create))
+        .routes(route!(list))
+        .routes(route!(remove))
+        .routes(route!(messages))
+        .routes(route!(send))
 }
 
 fn no_chat() -> ApiError {
     ApiError::not_found("there is no such chat")
 }
 
-fn shown(row: &Row) -> Result<Value, DatabaseError> {
-    Ok(json!({
-        "id": row.get::<String>("id")?,
-        "user_id": row.get::<Option<String>>("user")?,
-        "title": row.get::<Option<String>>("title")?,
-        "metadata": fields::stored(row, "metadata")?,
-        "created_at": iso_seconds(row.get("created_at")?),
-        "updated_at": iso_seconds(row.get("updated_at")?),
-    }))
-}
-
-#[derive(Deserialize)]
-struct Create {
-    #[serde(alias = "userId")]
+#[derive(Serialize, ToSchema)]
+struct Chat {
+    id: String,
+    #[schema(required)]
     user_id: Option<String>,
+    #[schema(required)]
     title: Option<String>,
-    metadata: Option<Map<String, Value>>,
+    #[schema(value_type = Object)]
+    metadata: JsonObject,
+    created_at: IsoTime,
+    updated_at: IsoTime,
 }
 
+impl From<chat::Chat> for Chat {
+    fn from(chat: chat::Chat) -> Self {
+        Self {
+            id: chat.id,
+            user_id: chat.user,
+            title: chat.title,
+            metadata: chat.metadata,
+            created_at: chat.created_at.into(),
+            updated_at: chat.updated_at.into(),
+        }
+    }
+}
+
+impl Listed for Chat {
+    type Row = chat::Chat;
+    const LIST: &'static str = "chats";
+
+    fn seq(row: &chat::Chat) -> i64 {
+        row.seq
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    User,
+    Assistant,
+}
+
+impl From<chat::Role> for Role {
+    fn from(role: chat::Role) -> Self {
+        match role {
+            chat::Role::User => Self::User,
+            chat::Role::Assistant => Self::Assistant,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct Message {
+    id: String,
+    role: Role,
+    content: String,
+    created_at: IsoTime,
+}
+
+impl From<chat::Message> for Message {
+    fn from(message: chat::Message) -> Self {
+        Self {
+            id: message.id,
+            role: message.role.into(),
+            content: message.content,
+            created_at: message.created_at.into(),
+        }
+    }
+}
+
+impl Listed for Message {
+    type Row = chat::Message;
+    const LIST: &'static str = "messages";
+
+    fn seq(row: &chat::Message) -> i64 {
+        row.seq
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewChat {
+    /// Also as `userId`, but not both.
+    #[serde(alias = "userId")]
+    user_id: Option<Id>,
+    title: Option<Title>,
+    metadata: Option<OwnObject>,
+}
+
+/// Begins a chat.
+#[utoipa::path(post, path = "/chats", operation_id = "createChat", responses((status = CREATED, body = Chat)))]
 async fn create(
     granted: Granted<CHATS_WRITE>,
     State(state): State<AppState>,
-    Json(body): Json<Create>,
-) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
-    check_some("user_id", body.user_id.as_deref(), &ID)?;
-    check_some("title", body.title.as_deref(), &TITLE)?;
-    let metadata = fields::object("metadata", body.metadata.unwrap_or_default())?;
-    let values = [
-        new_id("chat").into(),
-        granted.0.project().into(),
-        body.user_id.into(),
-        body.title.into(),
-        metadata.into(),
-        seconds(UnixTime::now()).into(),
-    ];
-    let sql = "INSERT INTO chats (id, project, \"user\", title, metadata, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $6) \
-               RETURNING seq, id, \"user\", title, metadata, created_at, updated_at";
+    Json(body): Json<NewChat>,
+) -> Result<(StatusCode, axum::Json<Chat>), ApiError> {
+    let new = chat::NewChat {
+        user: checked("user_id", body.user_id)?,
+        title: checked("title", body.title)?,
+        metadata: body.metadata.unwrap_or_default().checked("metadata")?,
+    };
     let mut transaction = state.database.begin().await?;
-    let chat = shown(&transaction.query_one(sql, &values).await?)?;
+    let chat = chat::create(&mut transaction, granted.0.project(), new, state.clock.now()).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, axum::Json(chat)))
+    Ok((StatusCode::CREATED, axum::Json(chat.into())))
 }
 
-#[derive(Deserialize)]
-struct List {
-    limit: Option<i64>,
-    cursor: Option<String>,
+type ChatCursor = Cursor<Chat>;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many at most.
+    #[serde(default)]
+    #[param(inline)]
+    limit: Limit,
+    /// The `cursor` of the piece before.
+    #[param(inline)]
+    cursor: Option<ChatCursor>,
+    /// Also as `userId`, but not both.
     #[serde(alias = "userId")]
-    user_id: Option<String>,
+    #[param(inline)]
+    user_id: Option<Filter>,
 }
 
+/// Lists chats, the newest first.
+#[utoipa::path(get, path = "/chats", operation_id = "listChats", responses((status = OK, body = List<Chat>)))]
 async fn list(
     granted: Granted<CHATS_READ>,
     State(state): State<AppState>,
-    Parameters(list): Parameters<List>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let page = Page::new("chats", list.limit.unwrap_or(USUAL), list.cursor.as_deref())?;
-    let sql = "SELECT seq, id, \"user\", title, metadata, created_at, updated_at FROM chats \
-               WHERE project = $1 AND seq < $2 AND (\"user\" = $3 OR $3 IS NULL) ORDER BY seq DESC LIMIT $4";
-    let values = [granted.0.project().into(), page.before().into(), list.user_id.into(), page.rows().into()];
-    let rows = state.database.acquire().await?.query(sql, &values).await?;
-    Ok(page.list(rows, shown)?.into())
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Result<axum::Json<List<Chat>>, ApiError> {
+    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
+    let user = parameters.user_id.map(|Filter(user)| user);
+    let mut connection = state.database.acquire().await?;
+    let rows = chat::list(&mut connection, granted.0.project(), user, page.window()).await?;
+    Ok(axum::Json(page.list(rows)))
 }
 
-/// A chat of the project: its title, and the user whose it is.
-struct Chat {
-    title: Option<String>,
-    user: Option<String>,
+type MessageCursor = Cursor<Message>;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct MessagesParameters {
+    /// How many at most.
+    #[serde(default)]
+    #[param(inline)]
+    limit: Limit<100>,
+    /// The `cursor` of the piece before.
+    #[param(inline)]
+    cursor: Option<MessageCursor>,
 }
 
-async fn chat(connection: &mut Connection, project: &str, id: &str) -> Result<Chat, ApiError> {
-    let sql = "SELECT title, \"user\" FROM chats WHERE project = $1 AND id = $2";
-    let row = connection.query_opt(sql, &[project.into(), id.into()]).await?.ok_or_else(no_chat)?;
-    Ok(Chat { title: row.get("title")?, user: row.get("user")? })
-}
-
-#[derive(Deserialize)]
+#[derive(Serialize, ToSchema)]
 struct Messages {
-    limit: Option<i64>,
+    id: String,
+    #[schema(required)]
+    title: Option<String>,
+    messages: Vec<Message>,
+    has_more: bool,
+    /// With it, the client asks for the messages before these.
+    #[schema(required)]
     cursor: Option<String>,
 }
 
-fn shown_message(row: &Row) -> Result<Value, DatabaseError> {
-    Ok(json!({
-        "id": row.get::<String>("id")?,
-        "role": row.get::<String>("role")?,
-        "content": row.get::<String>("content")?,
-        "created_at": iso_seconds(row.get("created_at")?),
-    }))
-}
-
-/// The last messages, in the order in which they were sent; the cursor leads to those before.
+/// Lists the last messages of a chat, in the order in which they were sent.
+#[utoipa::path(
+    get,
+    path = "/chats/{id}/messages",
+    operation_id = "listMessages",
+    responses((status = OK, body = Messages))
+)]
 async fn messages(
     granted: Granted<CHATS_READ>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
-    Parameters(messages): Parameters<Messages>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let page = Page::new("messages", messages.limit.unwrap_or(100), messages.cursor.as_deref())?;
+    Parameters(parameters): Parameters<MessagesParameters>,
+) -> Result<axum::Json<Messages>, ApiError> {
+    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
     let mut connection = state.database.acquire().await?;
-    let chat = chat(&mut connection, granted.0.project(), &id).await?;
-    let sql = "SELECT seq, id, role, content, created_at FROM messages WHERE chat = $1 AND seq < $2 \
-               ORDER BY seq DESC LIMIT $3";
-    let values = [(&id).into(), page.before().into(), page.rows().into()];
-    let mut listed = page.list(connection.query(sql, &values).await?, shown_message)?;
-    listed.data.reverse();
-    Ok(axum::Json(json!({
-        "id": id,
-        "title": chat.title,
-        "messages": listed.data,
-        "has_more": listed.has_more,
-        "cursor": listed.cursor,
-    })))
+    let chat = chat::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_chat)?;
+    let rows = chat::messages(&mut connection, &chat, page.window()).await?;
+    let List { mut data, has_more, cursor } = page.list(rows);
+    data.reverse();
+    Ok(axum::Json(Messages { id, title: chat.title, messages: data, has_more, cursor }))
 }
 
-#[derive(Deserialize)]
-struct Send {
-    message: String,
+#[derive(Deserialize, ToSchema)]
+struct NewMessage {
+    message: Text<1, 20_000>,
 }
 
-/// Stores a message, and the answer to it. A key that may not read memories is told of none.
+#[derive(Serialize, ToSchema)]
+struct Answer {
+    message: Message,
+}
+
+/// Sends a message, and gets the answer: titles of memories, if the key may read those.
+#[utoipa::path(
+    post,
+    path = "/chats/{id}/messages",
+    operation_id = "sendMessage",
+    responses((status = OK, body = Answer))
+)]
 async fn send(
     granted: Granted<CHATS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
-    Json(body): Json<Send>,
-) -> Result<axum::Json<Value>, ApiError> {
-    check("message", &body.message, &(1..=LONGEST_MESSAGE))?;
-    let project = granted.0.project();
+    Json(body): Json<NewMessage>,
+) -> Result<axum::Json<Answer>, ApiError> {
+    let text = body.message.checked("message")?;
+    let (project, now) = (granted.0.project(), state.clock.now());
     let mut transaction = state.database.begin().await?;
-    let chat = chat(&mut transaction, project, &id).await?;
-    insert(&mut transaction, &id, "user", &body.message).await?;
+    let chat = chat::find(&mut transaction, project, &id).await?.ok_or_else(no_chat)?;
     let answer = if granted.0.scopes().grants(Scope::MEMORIES_READ) {
-        answer(&mut transaction, project, chat.user, &body.message).await?
+        answer(&mut transaction, project, chat.user.clone(), &text).await?
     } else {
         "Your message is stored. Memories were not searched: the key lacks memories:read.".to_owned()
     };
-    let message = insert(&mut transaction, &id, "assistant", &answer).await?;
-    let sql = "UPDATE chats SET updated_at = $2 WHERE id = $1";
-    transaction.execute(sql, &[id.into(), seconds(UnixTime::now()).into()]).await?;
+    chat::append(&mut transaction, &chat, chat::Role::User, text, now).await?;
+    let message = chat::append(&mut transaction, &chat, chat::Role::Assistant, answer, now).await?;
+    chat::touch(&mut transaction, &chat, now).await?;
     transaction.commit().await?;
-    Ok(axum::Json(json!({ "message": message })))
+    Ok(axum::Json(Answer { message: message.into() }))
 }
 
-/// What can be said without a model: which memories have all words of the message.
+/// Says what can be said without a model: which memories have all words of the message.
 async fn answer(
     connection: &mut Connection,
     project: &str,
     user: Option<String>,
     message: &str,
 ) -> Result<String, DatabaseError> {
-    let found = Search::of_words(message, user, NAMED).run(connection, project).await?;
+    let search = TextSearch { user, ..TextSearch::of_words(message, MAX_NAMED) };
+    let found = search.run(connection, project).await?;
     if found.memories.is_empty() {
         return Ok("No memory has all words of your message.".to_owned());
     }
@@ -196,47 +277,15 @@ async fn answer(
     Ok(format!("Memories with the words of your message: {}.", titles.collect::<Vec<_>>().join("; ")))
 }
 
-async fn insert(
-    transaction: &mut Transaction,
-    chat: &str,
-    role: &str,
-    content: &str,
-) -> Result<Value, DatabaseError> {
-    let row = transaction
-        .query_one(
-            "INSERT INTO messages (id, chat, role, content, created_at) VALUES ($1, $2, $3, $4, $5) \
-         RETURNING seq, id, role, content, created_at",
-            &[
-                new_id("msg").into(),
-                chat.into(),
-                role.into(),
-                content.into(),
-                seconds(UnixTime::now()).into(),
-            ],
-        )
-        .await?;
-    shown_message(&row)
-}
-
+/// Removes a chat with its messages.
+#[utoipa::path(delete, path = "/chats/{id}", operation_id = "removeChat", responses((status = NO_CONTENT)))]
 async fn remove(
     granted: Granted<CHATS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    let values = [granted.0.project().into(), id.into()];
-    let sql = "DELETE FROM chats WHERE project = $1 AND id = $2";
     let mut transaction = state.database.begin().await?;
-    let removed = transaction.execute(sql, &values).await?;
+    let is_removed = chat::remove(&mut transaction, granted.0.project(), &id).await?;
     transaction.commit().await?;
-    if removed == 0 { Err(no_chat()) } else { Ok(StatusCode::NO_CONTENT) }
-}
-
-/// Removes what a user had.
-pub(super) async fn remove_of_user(
-    transaction: &mut Transaction,
-    project: &str,
-    user: &str,
-) -> Result<u64, DatabaseError> {
-    let sql = "DELETE FROM chats WHERE project = $1 AND \"user\" = $2";
-    transaction.execute(sql, &[project.into(), user.into()]).await
+    if is_removed { Ok(StatusCode::NO_CONTENT) } else { Err(no_chat()) }
 }

@@ -1,81 +1,155 @@
-//! What the fields of a record may hold.
+//! Fields of requests: each type knows its limits, says them in the OpenAPI document, and gives its content only after
+//! a check.
 
-use std::ops::RangeInclusive;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::database::{DatabaseError, Row};
 use crate::http::api_error::ApiError;
+use crate::http::schema::{any_text, text};
+use crate::store::column::JsonObject;
 
-/// The longest content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four times as
-/// large, if it is made of many short words.
-const LONGEST_CONTENT: usize = 100_000;
+/// Maximum length of the content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four
+/// times as large, if it is made of many short words.
+const MAX_CONTENT_LENGTH: usize = 100_000;
 
-const MOST_TAGS: usize = 50;
+const MAX_TAGS: usize = 50;
 
-/// Bytes of JSON.
-const LARGEST_OBJECT: usize = 16 * 1024;
+/// Maximum length of an object, in bytes of JSON.
+const MAX_OBJECT_LENGTH: usize = 16 * 1024;
 
-const DEEPEST_OBJECT: usize = 16;
+const MAX_OBJECT_DEPTH: usize = 16;
 
-/// The length of a title or a name, in characters.
-pub const TITLE: RangeInclusive<usize> = 0..=500;
+/// A text of `MIN` to `MAX` characters.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Text<const MIN: usize, const MAX: usize>(String);
 
-/// The length of an id that the client chose.
-pub const ID: RangeInclusive<usize> = 1..=128;
+/// A title, a name or an address.
+pub type Title = Text<0, 500>;
 
-/// The length of a word that says of which kind something is.
-pub const WORD: RangeInclusive<usize> = 1..=64;
+/// An id that the client chose.
+pub type Id = Text<1, 128>;
 
-/// The length of a tag.
-const TAG: RangeInclusive<usize> = 1..=100;
+/// The kind of something, a language or a format.
+pub type Word = Text<1, 64>;
 
-/// Refuses a text that has too many characters, or too few.
-pub fn check(field: &str, text: &str, length: &RangeInclusive<usize>) -> Result<(), ApiError> {
-    // a text of so many bytes has too many characters, and those need no counting
-    if text.len() <= length.end() * 4 && length.contains(&text.chars().count()) {
-        return Ok(());
+type Tag = Text<1, 100>;
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    pub fn checked(self, field: &str) -> Result<String, ApiError> {
+        let Self(text) = self;
+        // a text of more bytes has too many characters, and those need no counting
+        if text.len() <= MAX * 4 && (MIN..=MAX).contains(&text.chars().count()) {
+            return Ok(text);
+        }
+        Err(ApiError::invalid(format!("`{field}` needs {MIN} to {MAX} characters")))
     }
-    let (least, most) = (length.start(), length.end());
-    Err(ApiError::invalid(format!("`{field}` needs {least} to {most} characters")))
 }
 
-/// The same for a text that may be missing.
-pub fn check_some(field: &str, text: Option<&str>, length: &RangeInclusive<usize>) -> Result<(), ApiError> {
-    text.map_or(Ok(()), |text| check(field, text, length))
+impl<const MIN: usize, const MAX: usize> From<String> for Text<MIN, MAX> {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
 }
 
-pub fn check_content(text: &str) -> Result<(), ApiError> {
-    if text.is_empty() || text.len() > LONGEST_CONTENT {
-        return Err(ApiError::invalid(format!("`content` needs 1 to {LONGEST_CONTENT} bytes")));
+impl<const MIN: usize, const MAX: usize> PartialSchema for Text<MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        text(MIN..=MAX).into()
     }
-    Ok(())
 }
 
-/// Tags, as their column has them.
-pub fn tags(tags: &[String]) -> Result<String, ApiError> {
-    if tags.len() > MOST_TAGS {
-        return Err(ApiError::invalid(format!("`tags` may have {MOST_TAGS} entries")));
+impl<const MIN: usize, const MAX: usize> ToSchema for Text<MIN, MAX> {
+    fn name() -> Cow<'static, str> {
+        format!("Text{MIN}To{MAX}").into()
     }
-    tags.iter().try_for_each(|tag| check("tags", tag, &TAG))?;
-    Ok(Value::from(tags).to_string())
 }
 
-/// An object of the client's own, as its column has it.
-pub fn object(field: &str, object: Map<String, Value>) -> Result<String, ApiError> {
-    let object = Value::Object(object);
-    if depth(&object) > DEEPEST_OBJECT {
-        return Err(ApiError::invalid(format!("`{field}` may be {DEEPEST_OBJECT} levels deep")));
-    }
-    let text = object.to_string();
-    if text.len() > LARGEST_OBJECT {
-        return Err(ApiError::invalid(format!("`{field}` may have {LARGEST_OBJECT} bytes of JSON")));
-    }
-    Ok(text)
+/// Checks a text that may be missing.
+pub fn checked<const MIN: usize, const MAX: usize>(
+    field: &str,
+    text: Option<Text<MIN, MAX>>,
+) -> Result<Option<String>, ApiError> {
+    text.map(|text| text.checked(field)).transpose()
 }
 
-/// The parser has refused what is deeper than 128 levels.
+/// Checks a text that may be missing, or null.
+pub fn checked_change<const MIN: usize, const MAX: usize>(
+    field: &str,
+    text: Option<Option<Text<MIN, MAX>>>,
+) -> Result<Option<Option<String>>, ApiError> {
+    text.map(|text| checked(field, text)).transpose()
+}
+
+/// The content of a memory.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct Content(String);
+
+impl Content {
+    pub fn checked(self) -> Result<String, ApiError> {
+        if self.0.is_empty() || self.0.len() > MAX_CONTENT_LENGTH {
+            return Err(ApiError::invalid(format!("`content` needs 1 to {MAX_CONTENT_LENGTH} bytes")));
+        }
+        Ok(self.0)
+    }
+}
+
+impl PartialSchema for Content {
+    fn schema() -> RefOr<Schema> {
+        let description = format!("At most {MAX_CONTENT_LENGTH} bytes in UTF-8.");
+        text(1..=MAX_CONTENT_LENGTH).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Content {}
+
+/// The tags of a memory.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct Tags(Vec<Tag>);
+
+impl Tags {
+    pub fn checked(self) -> Result<Vec<String>, ApiError> {
+        if self.0.len() > MAX_TAGS {
+            return Err(ApiError::invalid(format!("`tags` may have {MAX_TAGS} entries")));
+        }
+        self.0.into_iter().map(|tag| tag.checked("tags")).collect()
+    }
+}
+
+impl PartialSchema for Tags {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new().items(Tag::schema()).max_items(Some(MAX_TAGS)).into()
+    }
+}
+
+impl ToSchema for Tags {}
+
+/// An object of the client's own.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct OwnObject(JsonObject);
+
+impl OwnObject {
+    pub fn checked(self, field: &str) -> Result<JsonObject, ApiError> {
+        // the parser has refused what is deeper than 128 levels
+        let depth = 1 + self.0.values().map(depth).max().unwrap_or(0);
+        if depth > MAX_OBJECT_DEPTH {
+            return Err(ApiError::invalid(format!("`{field}` may be {MAX_OBJECT_DEPTH} levels deep")));
+        }
+        let json = serde_json::to_vec(&self.0).map_err(|_| ApiError::internal())?;
+        if json.len() > MAX_OBJECT_LENGTH {
+            return Err(ApiError::invalid(format!("`{field}` may have {MAX_OBJECT_LENGTH} bytes of JSON")));
+        }
+        Ok(self.0)
+    }
+}
+
 fn depth(value: &Value) -> usize {
     match value {
         Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
@@ -84,13 +158,30 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Reads what [`tags`] and [`object`] wrote.
-pub fn stored(row: &Row, column: &'static str) -> Result<Value, DatabaseError> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|_| DatabaseError::Corrupt(column))
+impl PartialSchema for OwnObject {
+    fn schema() -> RefOr<Schema> {
+        let description =
+            format!("At most {MAX_OBJECT_DEPTH} levels deep, and {} KiB of JSON.", MAX_OBJECT_LENGTH / 1024);
+        ObjectBuilder::new().description(Some(description)).into()
+    }
 }
 
-/// A field that is named, also with null, is `Some`.
+impl ToSchema for OwnObject {}
+
+/// A text to compare a field with.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Filter(pub String);
+
+impl PartialSchema for Filter {
+    fn schema() -> RefOr<Schema> {
+        any_text().into()
+    }
+}
+
+impl ToSchema for Filter {}
+
+/// Reads a field that is named, also with null, as `Some`.
 pub fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

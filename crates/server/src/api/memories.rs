@@ -1,275 +1,335 @@
 //! Memories: texts that are found again by their words.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{any, get, post};
-use ctx_key::UnixTime;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::routing::any;
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
 
-use super::fields::{self, ID, TITLE, WORD, check_content, check_some};
-use super::paging::{Page, USUAL};
-use super::search::Search;
-use crate::clock::{iso_seconds, seconds};
-use crate::database::{DatabaseError, Row, Transaction};
+use super::fields::{Content, Filter, Id, OwnObject, Tags, Title, Word, checked, checked_change, named};
+use super::paging::{Cursor, Limit, List, Listed, Page};
+use super::search::SearchParameters;
 use crate::http::api_error::ApiError;
 use crate::http::extract::{Json, Parameters, Segment};
 use crate::http::granted::{Granted, MEMORIES_READ, MEMORIES_WRITE};
+use crate::http::iso_time::IsoTime;
+use crate::http::open_api::route;
 use crate::http::request_id;
 use crate::http::state::AppState;
-use crate::store::new_id;
+use crate::store::column::JsonObject;
+use crate::store::memory::{self, MemoryChange, MemoryFilter};
+use crate::store::text_search::FoundMemory;
 
-/// Nothing works on a memory once it is stored.
-const STATUS: &str = "completed";
-
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/memories", post(create).get(list))
-        .route("/memories/search", get(search))
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(route!(create))
+        .routes(route!(list))
+        .routes(route!(search))
         // names of calls that no scope covers, and not ids
         .route("/memories/batch", any(super::not_found))
         .route("/memories/upload", any(super::not_found))
-        .route("/memories/{id}", get(show).put(change).delete(remove))
+        .routes(route!(show))
+        .routes(route!(change))
+        .routes(route!(remove))
 }
 
 fn no_memory() -> ApiError {
     ApiError::not_found("there is no such memory")
 }
 
-macro_rules! columns {
-    () => {
-        r#"seq, id, title, content, type, tags, metadata, "user", language, format, created_at, updated_at"#
-    };
+/// What became of a memory. Nothing works on it once it is stored.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = MemoryStatus)]
+enum Status {
+    Completed,
 }
 
-fn shown(row: &Row) -> Result<Value, DatabaseError> {
-    Ok(json!({
-        "id": row.get::<String>("id")?,
-        "title": row.get::<Option<String>>("title")?,
-        "content": row.get::<String>("content")?,
-        "type": row.get::<Option<String>>("type")?,
-        "tags": fields::stored(row, "tags")?,
-        "metadata": fields::stored(row, "metadata")?,
-        "user_id": row.get::<Option<String>>("user")?,
-        "language": row.get::<Option<String>>("language")?,
-        "format": row.get::<Option<String>>("format")?,
-        "created_at": iso_seconds(row.get("created_at")?),
-        "updated_at": iso_seconds(row.get("updated_at")?),
-        "status": STATUS,
-    }))
-}
+const COMPLETED: &str = "completed";
 
-#[derive(Deserialize)]
-struct Create {
-    content: String,
+#[derive(Serialize, ToSchema)]
+struct Memory {
+    id: String,
+    #[schema(required)]
     title: Option<String>,
+    content: String,
+    #[schema(required)]
     r#type: Option<String>,
-    tags: Option<Vec<String>>,
-    metadata: Option<Map<String, Value>>,
-    #[serde(alias = "userId")]
+    tags: Vec<String>,
+    #[schema(value_type = Object)]
+    metadata: JsonObject,
+    #[schema(required)]
     user_id: Option<String>,
+    #[schema(required)]
     language: Option<String>,
+    #[schema(required)]
     format: Option<String>,
+    created_at: IsoTime,
+    updated_at: IsoTime,
+    status: Status,
 }
 
-impl Create {
-    fn check(&self) -> Result<(), ApiError> {
-        check_content(&self.content)?;
-        check_some("title", self.title.as_deref(), &TITLE)?;
-        check_some("type", self.r#type.as_deref(), &WORD)?;
-        check_some("user_id", self.user_id.as_deref(), &ID)?;
-        check_some("language", self.language.as_deref(), &WORD)?;
-        check_some("format", self.format.as_deref(), &WORD)
+impl From<memory::Memory> for Memory {
+    fn from(memory: memory::Memory) -> Self {
+        Self {
+            id: memory.id,
+            title: memory.title,
+            content: memory.content,
+            r#type: memory.kind,
+            tags: memory.tags,
+            metadata: memory.metadata,
+            user_id: memory.user,
+            language: memory.language,
+            format: memory.format,
+            created_at: memory.created_at.into(),
+            updated_at: memory.updated_at.into(),
+            status: Status::Completed,
+        }
     }
 }
 
+impl Listed for Memory {
+    type Row = memory::Memory;
+    const LIST: &'static str = "memories";
+
+    fn seq(row: &memory::Memory) -> i64 {
+        row.seq
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewMemory {
+    content: Content,
+    title: Option<Title>,
+    r#type: Option<Word>,
+    tags: Option<Tags>,
+    metadata: Option<OwnObject>,
+    /// Also as `userId`, but not both.
+    #[serde(alias = "userId")]
+    user_id: Option<Id>,
+    language: Option<Word>,
+    format: Option<Word>,
+}
+
+impl NewMemory {
+    fn checked(self) -> Result<memory::NewMemory, ApiError> {
+        Ok(memory::NewMemory {
+            content: self.content.checked()?,
+            title: checked("title", self.title)?,
+            kind: checked("type", self.r#type)?,
+            user: checked("user_id", self.user_id)?,
+            language: checked("language", self.language)?,
+            format: checked("format", self.format)?,
+            tags: self.tags.unwrap_or_default().checked()?,
+            metadata: self.metadata.unwrap_or_default().checked("metadata")?,
+        })
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct StoredMemory {
+    id: String,
+    status: Status,
+}
+
+/// Stores a memory.
+#[utoipa::path(
+    post,
+    path = "/memories",
+    operation_id = "createMemory",
+    responses((status = ACCEPTED, body = StoredMemory))
+)]
 async fn create(
     granted: Granted<MEMORIES_WRITE>,
     State(state): State<AppState>,
-    Json(body): Json<Create>,
-) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
-    body.check()?;
-    let tags = fields::tags(&body.tags.unwrap_or_default())?;
-    let metadata = fields::object("metadata", body.metadata.unwrap_or_default())?;
-    let id = new_id("mem");
-    let now = seconds(UnixTime::now());
-    let values = [
-        (&id).into(),
-        granted.0.project().into(),
-        body.title.into(),
-        body.content.into(),
-        body.r#type.into(),
-        tags.into(),
-        metadata.into(),
-        body.user_id.into(),
-        body.language.into(),
-        body.format.into(),
-        now.into(),
-    ];
-    let sql = "INSERT INTO memories (id, project, title, content, type, tags, metadata, \"user\", language, format, \
-               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+    Json(body): Json<NewMemory>,
+) -> Result<(StatusCode, axum::Json<StoredMemory>), ApiError> {
+    let new = body.checked()?;
     let mut transaction = state.database.begin().await?;
-    transaction.execute(sql, &values).await?;
+    let id = memory::create(&mut transaction, granted.0.project(), new, state.clock.now()).await?;
     transaction.commit().await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(json!({ "id": id, "status": STATUS }))))
+    Ok((StatusCode::ACCEPTED, axum::Json(StoredMemory { id, status: Status::Completed })))
 }
 
-#[derive(Deserialize)]
-struct List {
-    limit: Option<i64>,
-    cursor: Option<String>,
-    status: Option<String>,
-    r#type: Option<String>,
+type MemoryCursor = Cursor<Memory>;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many at most.
+    #[serde(default)]
+    #[param(inline)]
+    limit: Limit,
+    /// The `cursor` of the piece before.
+    #[param(inline)]
+    cursor: Option<MemoryCursor>,
+    #[param(inline)]
+    status: Option<Filter>,
+    #[param(inline)]
+    r#type: Option<Filter>,
+    /// Also as `userId`, but not both.
     #[serde(alias = "userId")]
-    user_id: Option<String>,
+    #[param(inline)]
+    user_id: Option<Filter>,
 }
 
+/// Lists memories, the newest first.
+#[utoipa::path(
+    get,
+    path = "/memories",
+    operation_id = "listMemories",
+    responses((status = OK, body = List<Memory>))
+)]
 async fn list(
     granted: Granted<MEMORIES_READ>,
     State(state): State<AppState>,
-    Parameters(list): Parameters<List>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let page = Page::new("memories", list.limit.unwrap_or(USUAL), list.cursor.as_deref())?;
-    if list.status.is_some_and(|status| status != STATUS) {
-        return Ok(page.list(Vec::new(), shown)?.into());
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Result<axum::Json<List<Memory>>, ApiError> {
+    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
+    if parameters.status.is_some_and(|Filter(status)| status != COMPLETED) {
+        return Ok(axum::Json(page.list(Vec::new())));
     }
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM memories WHERE project = $1 AND seq < $2 AND (type = $3 OR $3 IS NULL) \
-         AND (\"user\" = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5"
-    );
-    let values = [
-        granted.0.project().into(),
-        page.before().into(),
-        list.r#type.into(),
-        list.user_id.into(),
-        page.rows().into(),
-    ];
-    let rows = state.database.acquire().await?.query(sql, &values).await?;
-    Ok(page.list(rows, shown)?.into())
+    let filter = MemoryFilter {
+        kind: parameters.r#type.map(|Filter(kind)| kind),
+        user: parameters.user_id.map(|Filter(user)| user),
+    };
+    let mut connection = state.database.acquire().await?;
+    let rows = memory::list(&mut connection, granted.0.project(), filter, page.window()).await?;
+    Ok(axum::Json(page.list(rows)))
 }
 
+#[derive(Serialize, ToSchema)]
+struct SearchResult {
+    memory_id: String,
+    id: String,
+    #[schema(required)]
+    title: Option<String>,
+    content: String,
+    #[schema(minimum = 0, maximum = 1)]
+    score: f64,
+}
+
+impl From<FoundMemory> for SearchResult {
+    fn from(memory: FoundMemory) -> Self {
+        Self {
+            memory_id: memory.id.clone(),
+            id: memory.id,
+            title: memory.title,
+            content: memory.content,
+            score: memory.score,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct SearchResults {
+    results: Vec<SearchResult>,
+    #[schema(schema_with = null)]
+    graph: (),
+    #[schema(minimum = 0)]
+    total_results: i64,
+    request_id: String,
+}
+
+fn null() -> Object {
+    Object::with_type(Type::Null)
+}
+
+/// Finds memories that have all words of a query, the best first.
+#[utoipa::path(
+    get,
+    path = "/memories/search",
+    operation_id = "searchMemories",
+    responses((status = OK, body = SearchResults))
+)]
 async fn search(
     granted: Granted<MEMORIES_READ>,
     State(state): State<AppState>,
-    Parameters(parameters): Parameters<Vec<(String, String)>>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let search = Search::from_parameters(parameters)?;
+    Parameters(parameters): Parameters<SearchParameters>,
+) -> Result<axum::Json<SearchResults>, ApiError> {
+    let search = parameters.checked()?;
     let mut connection = state.database.acquire().await?;
     let found = search.run(&mut connection, granted.0.project()).await?;
-    let results: Vec<Value> = found
-        .memories
-        .into_iter()
-        .map(|memory| {
-            json!({
-                "memory_id": memory.id,
-                "id": memory.id,
-                "title": memory.title,
-                "content": memory.content,
-                "score": memory.score,
-            })
-        })
-        .collect();
-    Ok(axum::Json(json!({
-        "results": results,
-        "graph": null,
-        "total_results": found.total,
-        "request_id": request_id::current(),
-    })))
+    Ok(axum::Json(SearchResults {
+        results: found.memories.into_iter().map(SearchResult::from).collect(),
+        graph: (),
+        total_results: found.total,
+        request_id: request_id::current(),
+    }))
 }
 
+/// Shows a memory.
+#[utoipa::path(get, path = "/memories/{id}", operation_id = "showMemory", responses((status = OK, body = Memory)))]
 async fn show(
     granted: Granted<MEMORIES_READ>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let sql = concat!("SELECT ", columns!(), " FROM memories WHERE project = $1 AND id = $2");
-    let values = [granted.0.project().into(), id.into()];
-    let row = state.database.acquire().await?.query_opt(sql, &values).await?.ok_or_else(no_memory)?;
-    Ok(axum::Json(shown(&row)?))
+) -> Result<axum::Json<Memory>, ApiError> {
+    let mut connection = state.database.acquire().await?;
+    let memory = memory::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_memory)?;
+    Ok(axum::Json(memory.into()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MemoryChange)]
 struct Change {
-    #[serde(default, deserialize_with = "fields::named")]
-    title: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    r#type: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    content: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    tags: Option<Option<Vec<String>>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    metadata: Option<Option<Map<String, Value>>>,
+    #[serde(default, deserialize_with = "named")]
+    title: Option<Option<Title>>,
+    #[serde(default, deserialize_with = "named")]
+    r#type: Option<Option<Word>>,
+    // null is refused as an empty content is
+    #[serde(default, deserialize_with = "named")]
+    #[schema(value_type = Content, required = false)]
+    content: Option<Option<Content>>,
+    #[serde(default, deserialize_with = "named")]
+    tags: Option<Option<Tags>>,
+    #[serde(default, deserialize_with = "named")]
+    metadata: Option<Option<OwnObject>>,
 }
 
 impl Change {
-    fn check(&self) -> Result<(), ApiError> {
-        if let Some(content) = &self.content {
-            check_content(content.as_deref().unwrap_or_default())?;
-        }
-        check_some("title", self.title.as_ref().and_then(Option::as_deref), &TITLE)?;
-        check_some("type", self.r#type.as_ref().and_then(Option::as_deref), &WORD)
+    fn checked(self) -> Result<MemoryChange, ApiError> {
+        Ok(MemoryChange {
+            content: self.content.map(|content| content.unwrap_or_default().checked()).transpose()?,
+            title: checked_change("title", self.title)?,
+            kind: checked_change("type", self.r#type)?,
+            tags: self.tags.map(|tags| tags.unwrap_or_default().checked()).transpose()?,
+            metadata: self
+                .metadata
+                .map(|object| object.unwrap_or_default().checked("metadata"))
+                .transpose()?,
+        })
     }
 }
 
-/// Changes the fields that are named: null empties one.
+/// Changes the fields that are named; null empties one.
+#[utoipa::path(put, path = "/memories/{id}", operation_id = "changeMemory", responses((status = OK, body = Memory)))]
 async fn change(
     granted: Granted<MEMORIES_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
     Json(body): Json<Change>,
-) -> Result<axum::Json<Value>, ApiError> {
-    body.check()?;
-    let tags = body.tags.map(|tags| fields::tags(&tags.unwrap_or_default())).transpose()?;
-    let metadata = body.metadata.map(|object| fields::object("metadata", object.unwrap_or_default()));
-    let sql = concat!(
-        "UPDATE memories SET title = CASE WHEN $3 = 1 THEN $4 ELSE title END, \
-         type = CASE WHEN $5 = 1 THEN $6 ELSE type END, content = coalesce($7, content), \
-         tags = coalesce($8, tags), metadata = coalesce($9, metadata), updated_at = $10 \
-         WHERE project = $1 AND id = $2 RETURNING ",
-        columns!()
-    );
-    let values = [
-        granted.0.project().into(),
-        id.into(),
-        body.title.is_some().into(),
-        body.title.flatten().into(),
-        body.r#type.is_some().into(),
-        body.r#type.flatten().into(),
-        body.content.flatten().into(),
-        tags.into(),
-        metadata.transpose()?.into(),
-        seconds(UnixTime::now()).into(),
-    ];
+) -> Result<axum::Json<Memory>, ApiError> {
+    let change = body.checked()?;
     let mut transaction = state.database.begin().await?;
-    let row = transaction.query_opt(sql, &values).await?.ok_or_else(no_memory)?;
-    let memory = shown(&row)?;
+    let changed =
+        memory::change(&mut transaction, granted.0.project(), &id, change, state.clock.now()).await?;
+    let memory = changed.ok_or_else(no_memory)?;
     transaction.commit().await?;
-    Ok(axum::Json(memory))
+    Ok(axum::Json(memory.into()))
 }
 
+/// Removes a memory.
+#[utoipa::path(delete, path = "/memories/{id}", operation_id = "removeMemory", responses((status = NO_CONTENT)))]
 async fn remove(
     granted: Granted<MEMORIES_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    let values = [granted.0.project().into(), id.into()];
-    let sql = "DELETE FROM memories WHERE project = $1 AND id = $2";
     let mut transaction = state.database.begin().await?;
-    let removed = transaction.execute(sql, &values).await?;
+    let is_removed = memory::remove(&mut transaction, granted.0.project(), &id).await?;
     transaction.commit().await?;
-    if removed == 0 { Err(no_memory()) } else { Ok(StatusCode::NO_CONTENT) }
-}
-
-/// Removes what a user had.
-pub(super) async fn remove_of_user(
-    transaction: &mut Transaction,
-    project: &str,
-    user: &str,
-) -> Result<u64, DatabaseError> {
-    let sql = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2";
-    transaction.execute(sql, &[project.into(), user.into()]).await
+    if is_removed { Ok(StatusCode::NO_CONTENT) } else { Err(no_memory()) }
 }

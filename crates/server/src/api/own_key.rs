@@ -1,39 +1,64 @@
 //! What a key can do about itself: tell what it is good for, and end.
 
-use axum::Router;
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{get, post};
-use ctx_key::UnixTime;
-use serde_json::{Value, json};
+use ctx_key::Scope;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::clock::{iso_seconds, seconds};
 use crate::http::api_error::ApiError;
 use crate::http::granted::AnyKey;
+use crate::http::iso_time::IsoTime;
+use crate::http::open_api::route;
+use crate::http::schema::ScopeName;
 use crate::http::state::AppState;
+use crate::store::actor::{Act, Actor};
 use crate::store::api_key;
 
-pub(super) fn routes() -> Router<AppState> {
-    Router::new().route("/key", get(show)).route("/key/revoke", post(revoke))
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(route!(show)).routes(route!(revoke))
 }
 
-async fn show(key: AnyKey) -> axum::Json<Value> {
+#[derive(Serialize, ToSchema)]
+struct Key {
+    id: String,
+    project_id: String,
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Scope,
+    #[schema(required)]
+    expires_at: Option<IsoTime>,
+}
+
+/// Shows what the key is good for; any valid key.
+#[utoipa::path(get, path = "/key", operation_id = "showKey", responses((status = OK, body = Key)))]
+async fn show(key: AnyKey) -> Json<Key> {
     let grant = key.0;
-    let scopes: Vec<String> = grant.scopes().iter().map(|scope| scope.to_string()).collect();
-    axum::Json(json!({
-        "id": grant.key_id().as_str(),
-        "project_id": &**grant.project(),
-        "scopes": scopes,
-        "expires_at": grant.expires_at().map(|at| iso_seconds(seconds(at))),
-    }))
+    Json(Key {
+        id: grant.key_id().to_string(),
+        project_id: grant.project().to_string(),
+        scopes: grant.scopes(),
+        expires_at: grant.expires_at().map(IsoTime::from),
+    })
 }
 
-/// Whoever found a leaked key may end it.
-async fn revoke(key: AnyKey, State(state): State<AppState>) -> Result<axum::Json<Value>, ApiError> {
-    let id = key.0.key_id();
+#[derive(Serialize, ToSchema)]
+struct RevokedKey {
+    id: String,
+    revoked_at: IsoTime,
+}
+
+/// Ends the key that is presented; any valid key.
+///
+/// Whoever found a leaked key may do it.
+#[utoipa::path(post, path = "/key/revoke", operation_id = "revokeKey", responses((status = OK, body = RevokedKey)))]
+async fn revoke(key: AnyKey, State(state): State<AppState>) -> Result<Json<RevokedKey>, ApiError> {
+    let (id, now) = (key.0.key_id(), state.clock.now());
     let mut transaction = state.database.begin().await?;
     let company = api_key::company(&mut transaction, id).await?;
-    let revoked = api_key::revoke(&mut transaction, &company, "the key itself", id).await?;
+    let act = Act { company: &company, actor: Actor::KeyItself, now };
+    let revoked = api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
-    let at = revoked.record.revoked_at.unwrap_or_else(UnixTime::now);
-    Ok(axum::Json(json!({ "id": id.as_str(), "revoked_at": iso_seconds(seconds(at)) })))
+    let revoked_at = revoked.record.revoked_at.unwrap_or(now).into();
+    Ok(Json(RevokedKey { id: id.to_string(), revoked_at }))
 }

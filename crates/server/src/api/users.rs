@@ -1,255 +1,169 @@
-//! The users of a project, and what happened to them.
+//! The users of a project.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post};
-use ctx_key::UnixTime;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
 
-use super::fields::{self, ID, TITLE, WORD, check, check_some};
-use super::paging::{Page, USUAL};
-use super::{chats, memories};
-use crate::clock::{iso_seconds, seconds};
-use crate::database::{Connection, DatabaseError, Row, Transaction};
+use super::fields::{Id, OwnObject, Title, checked_change, named};
 use crate::http::api_error::ApiError;
 use crate::http::extract::{Json, Parameters, Segment};
 use crate::http::granted::{Granted, USERS_READ, USERS_WRITE};
+use crate::http::iso_time::IsoTime;
+use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::new_id;
+use crate::store::column::JsonObject;
+use crate::store::user::{self, Named, UserChange};
 
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/users", post(upsert))
-        .route("/users/{id}", get(show).put(change).delete(remove))
-        .route("/users/{id}/events", post(create_event).get(events))
-        .route("/users/{id}/events/{event}", delete(remove_event))
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(route!(upsert))
+        .routes(route!(show))
+        .routes(route!(change))
+        .routes(route!(remove))
 }
 
-fn no_user() -> ApiError {
+pub(super) fn no_user() -> ApiError {
     ApiError::not_found("there is no such user")
 }
 
-fn shown(row: &Row) -> Result<Value, DatabaseError> {
-    Ok(json!({
-        "id": row.get::<String>("id")?,
-        "email": row.get::<Option<String>>("email")?,
-        "name": row.get::<Option<String>>("name")?,
-        "metadata": fields::stored(row, "metadata")?,
-        "created_at": iso_seconds(row.get("created_at")?),
-        "updated_at": iso_seconds(row.get("updated_at")?),
-    }))
+#[derive(Serialize, ToSchema)]
+struct User {
+    id: String,
+    #[schema(required)]
+    email: Option<String>,
+    #[schema(required)]
+    name: Option<String>,
+    #[schema(value_type = Object)]
+    metadata: JsonObject,
+    created_at: IsoTime,
+    updated_at: IsoTime,
 }
 
-/// What is to be changed of a user: null empties a field.
-#[derive(Deserialize)]
-struct Change {
-    #[serde(default, deserialize_with = "fields::named")]
-    email: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    metadata: Option<Option<Map<String, Value>>>,
-}
-
-impl Change {
-    /// Changes a user of the project, if it has this one.
-    async fn run(
-        self,
-        transaction: &mut Transaction,
-        project: &str,
-        id: &str,
-    ) -> Result<Option<Value>, ApiError> {
-        check_some("email", self.email.as_ref().and_then(Option::as_deref), &TITLE)?;
-        check_some("name", self.name.as_ref().and_then(Option::as_deref), &TITLE)?;
-        let metadata = self.metadata.map(|object| fields::object("metadata", object.unwrap_or_default()));
-        let row = transaction.query_opt(
-            "UPDATE users SET email = CASE WHEN $3 = 1 THEN $4 ELSE email END, \
-             name = CASE WHEN $5 = 1 THEN $6 ELSE name END, metadata = coalesce($7, metadata), updated_at = $8 \
-             WHERE project = $1 AND id = $2 RETURNING id, email, name, metadata, created_at, updated_at",
-            &[
-                project.into(),
-                id.into(),
-                self.email.is_some().into(),
-                self.email.flatten().into(),
-                self.name.is_some().into(),
-                self.name.flatten().into(),
-                metadata.transpose()?.into(),
-                seconds(UnixTime::now()).into(),
-            ],
-        ).await?;
-        Ok(row.as_ref().map(shown).transpose()?)
+impl From<user::User> for User {
+    fn from(user: user::User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            metadata: user.metadata,
+            created_at: user.created_at.into(),
+            updated_at: user.updated_at.into(),
+        }
     }
 }
 
-#[derive(Deserialize)]
-struct Upsert {
-    id: String,
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UserChange)]
+struct Change {
+    #[serde(default, deserialize_with = "named")]
+    email: Option<Option<Title>>,
+    #[serde(default, deserialize_with = "named")]
+    name: Option<Option<Title>>,
+    #[serde(default, deserialize_with = "named")]
+    metadata: Option<Option<OwnObject>>,
+}
+
+impl Change {
+    fn checked(self) -> Result<UserChange, ApiError> {
+        Ok(UserChange {
+            email: checked_change("email", self.email)?,
+            name: checked_change("name", self.name)?,
+            metadata: self
+                .metadata
+                .map(|object| object.unwrap_or_default().checked("metadata"))
+                .transpose()?,
+        })
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewUser {
+    id: Id,
     // no flattened `Change`: serde would copy what it doesn't know
-    #[serde(default, deserialize_with = "fields::named")]
-    email: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "fields::named")]
-    metadata: Option<Option<Map<String, Value>>>,
+    #[serde(default, deserialize_with = "named")]
+    email: Option<Option<Title>>,
+    #[serde(default, deserialize_with = "named")]
+    name: Option<Option<Title>>,
+    #[serde(default, deserialize_with = "named")]
+    metadata: Option<Option<OwnObject>>,
 }
 
 /// Makes a user, or changes the fields that are named of the one who has the id.
+#[utoipa::path(
+    post,
+    path = "/users",
+    operation_id = "upsertUser",
+    responses((status = OK, body = User), (status = CREATED, body = User))
+)]
 async fn upsert(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
-    Json(body): Json<Upsert>,
-) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
-    check("id", &body.id, &ID)?;
-    let project = granted.0.project();
-    let Upsert { id, email, name, metadata } = body;
-    let change = Change { email, name, metadata };
+    Json(body): Json<NewUser>,
+) -> Result<(StatusCode, axum::Json<User>), ApiError> {
+    let NewUser { id, email, name, metadata } = body;
+    let id = id.checked("id")?;
+    let change = Change { email, name, metadata }.checked()?;
+    let (project, now) = (granted.0.project(), state.clock.now());
     let mut transaction = state.database.begin().await?;
-    let inserted = transaction
-        .execute(
-            "INSERT INTO users (project, id, metadata, created_at, updated_at) VALUES ($1, $2, '{}', $3, $3) \
-             ON CONFLICT DO NOTHING",
-            &[project.into(), (&id).into(), seconds(UnixTime::now()).into()],
-        )
-        .await?;
-    let user = change.run(&mut transaction, project, &id).await?.ok_or_else(no_user)?;
+    let is_new = user::create(&mut transaction, project, &id, now).await?;
+    let user = user::change(&mut transaction, project, &id, change, now).await?.ok_or_else(no_user)?;
     transaction.commit().await?;
-    let status = if inserted == 0 { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, axum::Json(user)))
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(user.into())))
 }
 
+/// Shows a user.
+#[utoipa::path(get, path = "/users/{id}", operation_id = "showUser", responses((status = OK, body = User)))]
 async fn show(
     granted: Granted<USERS_READ>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let sql =
-        "SELECT id, email, name, metadata, created_at, updated_at FROM users WHERE project = $1 AND id = $2";
-    let values = [granted.0.project().into(), id.into()];
-    let row = state.database.acquire().await?.query_opt(sql, &values).await?.ok_or_else(no_user)?;
-    Ok(axum::Json(shown(&row)?))
+) -> Result<axum::Json<User>, ApiError> {
+    let mut connection = state.database.acquire().await?;
+    let user = user::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_user)?;
+    Ok(axum::Json(user.into()))
 }
 
+/// Changes the fields that are named; null empties one.
+#[utoipa::path(put, path = "/users/{id}", operation_id = "changeUser", responses((status = OK, body = User)))]
 async fn change(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
-    Json(change): Json<Change>,
-) -> Result<axum::Json<Value>, ApiError> {
+    Json(body): Json<Change>,
+) -> Result<axum::Json<User>, ApiError> {
+    let change = body.checked()?;
     let mut transaction = state.database.begin().await?;
-    let user = change.run(&mut transaction, granted.0.project(), &id).await?.ok_or_else(no_user)?;
+    let changed = user::change(&mut transaction, granted.0.project(), &id, change, state.clock.now()).await?;
+    let user = changed.ok_or_else(no_user)?;
     transaction.commit().await?;
-    Ok(axum::Json(user))
+    Ok(axum::Json(user.into()))
 }
 
-#[derive(Deserialize)]
-struct Remove {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RemoveParameters {
+    /// Whether the memories and chats that name the user go too.
     #[serde(default)]
     cascade: bool,
 }
 
-/// Removes a user with all events, and, if `cascade` is true, with the memories and chats that name the user. Otherwise
-/// those stay, and still name the id: it may be another system's, and become a user again.
+/// Removes a user with all events.
+///
+/// Memories and chats that name the user stay, unless `cascade` is true. They still name the id: it may be another
+/// system's, and become a user again.
+#[utoipa::path(delete, path = "/users/{id}", operation_id = "removeUser", responses((status = NO_CONTENT)))]
 async fn remove(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
-    Parameters(parameters): Parameters<Remove>,
+    Parameters(parameters): Parameters<RemoveParameters>,
 ) -> Result<StatusCode, ApiError> {
-    let project = granted.0.project();
+    let named = if parameters.cascade { Named::Remove } else { Named::Keep };
     let mut transaction = state.database.begin().await?;
-    let sql = "DELETE FROM users WHERE project = $1 AND id = $2";
-    if transaction.execute(sql, &[project.into(), (&id).into()]).await? == 0 {
-        return Err(no_user());
-    }
-    if parameters.cascade {
-        memories::remove_of_user(&mut transaction, project, &id).await?;
-        chats::remove_of_user(&mut transaction, project, &id).await?;
-    }
+    let is_removed = user::remove(&mut transaction, granted.0.project(), &id, named).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn shown_event(row: &Row) -> Result<Value, DatabaseError> {
-    Ok(json!({
-        "id": row.get::<String>("id")?,
-        "user_id": row.get::<String>("user")?,
-        "type": row.get::<String>("type")?,
-        "data": fields::stored(row, "data")?,
-        "created_at": iso_seconds(row.get("created_at")?),
-    }))
-}
-
-async fn require_user(connection: &mut Connection, project: &str, id: &str) -> Result<(), ApiError> {
-    let sql = "SELECT id FROM users WHERE project = $1 AND id = $2";
-    connection.query_opt(sql, &[project.into(), id.into()]).await?.map(drop).ok_or_else(no_user)
-}
-
-#[derive(Deserialize)]
-struct CreateEvent {
-    r#type: String,
-    data: Option<Map<String, Value>>,
-}
-
-async fn create_event(
-    granted: Granted<USERS_WRITE>,
-    State(state): State<AppState>,
-    Segment(user): Segment<String>,
-    Json(body): Json<CreateEvent>,
-) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
-    check("type", &body.r#type, &WORD)?;
-    let data = fields::object("data", body.data.unwrap_or_default())?;
-    let mut transaction = state.database.begin().await?;
-    require_user(&mut transaction, granted.0.project(), &user).await?;
-    let values = [
-        new_id("evt").into(),
-        granted.0.project().into(),
-        user.into(),
-        body.r#type.into(),
-        data.into(),
-        seconds(UnixTime::now()).into(),
-    ];
-    let sql = "INSERT INTO events (id, project, \"user\", type, data, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-               RETURNING seq, id, \"user\", type, data, created_at";
-    let event = shown_event(&transaction.query_one(sql, &values).await?)?;
-    transaction.commit().await?;
-    Ok((StatusCode::CREATED, axum::Json(event)))
-}
-
-#[derive(Deserialize)]
-struct Events {
-    limit: Option<i64>,
-    cursor: Option<String>,
-    r#type: Option<String>,
-}
-
-async fn events(
-    granted: Granted<USERS_READ>,
-    State(state): State<AppState>,
-    Segment(user): Segment<String>,
-    Parameters(events): Parameters<Events>,
-) -> Result<axum::Json<Value>, ApiError> {
-    let page = Page::new("events", events.limit.unwrap_or(USUAL), events.cursor.as_deref())?;
-    let project = granted.0.project();
-    let mut connection = state.database.acquire().await?;
-    require_user(&mut connection, project, &user).await?;
-    let values =
-        [project.into(), user.into(), page.before().into(), events.r#type.into(), page.rows().into()];
-    let sql = "SELECT seq, id, \"user\", type, data, created_at FROM events WHERE project = $1 AND \"user\" = $2 \
-               AND seq < $3 AND (type = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5";
-    Ok(page.list(connection.query(sql, &values).await?, shown_event)?.into())
-}
-
-async fn remove_event(
-    granted: Granted<USERS_WRITE>,
-    State(state): State<AppState>,
-    Segment((user, event)): Segment<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    let values = [granted.0.project().into(), user.into(), event.into()];
-    let sql = "DELETE FROM events WHERE project = $1 AND \"user\" = $2 AND id = $3";
-    let mut transaction = state.database.begin().await?;
-    let removed = transaction.execute(sql, &values).await?;
-    transaction.commit().await?;
-    if removed == 0 { Err(ApiError::not_found("there is no such event")) } else { Ok(StatusCode::NO_CONTENT) }
+    if is_removed { Ok(StatusCode::NO_CONTENT) } else { Err(no_user()) }
 }

@@ -1,4 +1,4 @@
-//! The style sheet, the script and the icon. Pages name them with a version, so browsers keep them for good.
+//! The style sheet, the script and the icon. Pages name them with a version, so browsers cache them forever.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     hex::encode(&digest[..8])
 });
 
-/// Another one whenever an asset changes.
+/// Returns a version that changes with any asset.
 pub(super) fn version() -> &'static str {
     &VERSION
 }

@@ -1,4 +1,4 @@
-//! Who did what to which key.
+//! The audit log: who did what to which key.
 
 use askama::Template;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::assets;
-use super::keys::{Frame, Moment};
+use super::frame::{Frame, Moment};
 use super::page::{Refusal, page};
 use super::session::SignedIn;
 use crate::http::state::AppState;

@@ -4,23 +4,24 @@ use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Redirect, Response};
-use ctx_key::{ApiKey, KeyId, UnixTime};
+use axum::response::{Redirect, Response};
+use ctx_key::{KeyId, UnixTime};
 
 use super::assets;
-use super::create::{Replaced, sent_before, show_once, spend};
 use super::form::Form;
-use super::keys::{Frame, Moment, ShownKey, shown_keys};
+use super::frame::Frame;
+use super::keys::{ShownKey, shown_keys};
+use super::new_key::{Replaced, sent_before, show_once};
 use super::page::{Refusal, page};
 use super::session::SignedIn;
-use crate::clock::seconds;
 use crate::http::state::AppState;
 use crate::store::account::Account;
-use crate::store::api_key::{self, ListedKey};
-use crate::store::credential;
+use crate::store::api_key::{self, Rotated};
+use crate::store::idempotency_key::IdempotencyKey;
+use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
 
-/// For how many seconds the old key may stay good.
+/// Seconds for which the old key may stay valid.
 const OVERLAPS: [(&str, &str); 4] =
     [("0", "Now"), ("3600", "After 1 hour"), ("86400", "After 24 hours"), ("604800", "After 7 days")];
 
@@ -30,7 +31,7 @@ struct RotatePage {
     frame: Frame,
     keys: Vec<ShownKey>,
     key: ShownKey,
-    form: String,
+    form: Secret,
 }
 
 impl RotatePage {
@@ -63,7 +64,7 @@ pub(super) async fn ask_rotate(
 ) -> Result<Response, Refusal> {
     let key = shown_key(&state, &signed_in, id).await?;
     let keys = shown_keys(&state, &signed_in).await?;
-    let form = credential::random();
+    let form = Secret::generate();
     Ok(page(StatusCode::OK, &RotatePage { frame: Frame::new(&signed_in, "/keys"), keys, key, form }))
 }
 
@@ -90,10 +91,10 @@ pub(super) async fn ask_delete(
 async fn shown_key(state: &AppState, signed_in: &SignedIn, id: KeyId) -> Result<ShownKey, Refusal> {
     let mut connection = state.database.acquire().await?;
     let key = api_key::find(&mut connection, &signed_in.account.company.id, id).await?;
-    Ok(ShownKey::new(&key, UnixTime::now()))
+    Ok(ShownKey::new(&key, state.clock.now()))
 }
 
-/// The id in the path. What is none is answered as an id that no key has.
+/// The id in the path. A text that is not an id is answered like an id that no key has.
 pub(super) struct KeyOfPath(KeyId);
 
 impl FromRequestParts<AppState> for KeyOfPath {
@@ -114,10 +115,13 @@ pub(super) async fn rotate(
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let overlap = overlap(form.text("overlap"))?;
-    let token = form.one_time_token()?.to_owned();
-    match replace(&state, &signed_in.account, id, overlap, &token).await {
-        Ok((key, new, old)) => Ok(show_once(&state, &signed_in, &key, &new, Some(replaced(&old)))),
-        Err(StoreError::FormUsed) => sent_before(&state, &signed_in, token).await,
+    let (now, form) = (state.clock.now(), form.nonce()?);
+    let key = IdempotencyKey::new(&signed_in.session, &form);
+    match replace(&state, &signed_in.account, id, overlap, &key, now).await {
+        Ok(Rotated { key, new, old }) => {
+            Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now))))
+        }
+        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &form).await,
         Err(error) => Err(error.into()),
     }
 }
@@ -125,29 +129,21 @@ pub(super) async fn rotate(
 fn overlap(choice: &str) -> Result<u64, Refusal> {
     let found = OVERLAPS.iter().find(|(value, _)| *value == choice);
     let overlap = found.and_then(|(value, _)| value.parse().ok());
-    overlap.ok_or_else(|| Refusal::unreadable("Choose when the old key shall end."))
+    overlap.ok_or_else(|| Refusal::unreadable("Choose when the old key ends."))
 }
 
-/// The new key, and what became of the old one.
 async fn replace(
     state: &AppState,
     account: &Account,
     id: KeyId,
     overlap: u64,
-    form: &str,
-) -> Result<(ApiKey, ListedKey, ListedKey), StoreError> {
-    let company = &account.company.id;
+    key: &IdempotencyKey,
+    now: UnixTime,
+) -> Result<Rotated, StoreError> {
     let mut transaction = state.database.begin().await?;
-    spend(&mut transaction, form).await?;
-    let (key, new) = api_key::rotate(&mut transaction, company, &account.email, id, overlap, form).await?;
-    let old = api_key::find(&mut transaction, company, id).await?;
+    let rotated = api_key::rotate(&mut transaction, account.act(now), id, overlap, key).await?;
     transaction.commit().await?;
-    Ok((key, new, old))
-}
-
-fn replaced(old: &ListedKey) -> Replaced {
-    let until = old.end().filter(|end| *end > UnixTime::now());
-    Replaced { masked: old.record.id.masked().to_string(), until: until.map(|at| Moment::new(seconds(at))) }
+    Ok(rotated)
 }
 
 pub(super) async fn revoke(
@@ -157,9 +153,9 @@ pub(super) async fn revoke(
     form: Form,
 ) -> Result<Redirect, Refusal> {
     form.check_token(&signed_in.session)?;
-    let account = signed_in.account;
+    let act = signed_in.account.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
-    api_key::revoke(&mut transaction, &account.company.id, &account.email, id).await?;
+    api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
     Ok(Redirect::to("/keys"))
 }
@@ -169,11 +165,11 @@ pub(super) async fn delete(
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
     form: Form,
-) -> Result<Response, Refusal> {
+) -> Result<Redirect, Refusal> {
     form.check_token(&signed_in.session)?;
-    let account = signed_in.account;
+    let act = signed_in.account.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
-    api_key::delete(&mut transaction, &account.company.id, &account.email, id).await?;
+    api_key::delete(&mut transaction, act, id).await?;
     transaction.commit().await?;
-    Ok(Redirect::to("/keys").into_response())
+    Ok(Redirect::to("/keys"))
 }

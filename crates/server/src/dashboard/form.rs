@@ -1,50 +1,53 @@
-//! What a browser sends with a form, if it sends it from one of our pages.
+//! Forms: what a browser sends, if it sends it from one of our pages.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::{HOST, ORIGIN};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::page::Refusal;
+use crate::http::extract::{Encoding, has_nul};
 use crate::http::state::AppState;
-use crate::store::credential;
+use crate::store::secret::Secret;
 
-/// The largest form, in bytes.
-pub(super) const LARGEST: usize = 64 * 1024;
+/// Maximum number of bytes.
+pub(super) const MAX_BYTES: usize = 64 * 1024;
 
-/// The fields of a form, in order; one name may stand more than once.
+/// The fields of a form, in order. A name may occur more than once.
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// A field, or nothing.
+    /// Returns a field, or an empty text.
     pub(super) fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(field, _)| field == name);
         found.map_or("", |(_, value)| value.as_str())
     }
 
-    /// All fields of this name.
+    /// Returns all fields of this name.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the form stood on a page that this secret's owner was given.
-    pub(super) fn check_token(&self, secret: &str) -> Result<(), Refusal> {
-        let expected = credential::form_token(secret);
+    /// Refuses a form that was not on a page for the owner of this secret.
+    pub(super) fn check_token(&self, secret: &Secret) -> Result<(), Refusal> {
+        let expected = form_token(secret);
         let is_ours = expected.as_bytes().ct_eq(self.text("form_token").as_bytes());
         if is_ours.into() { Ok(()) } else { Err(Refusal::forged()) }
     }
 
-    /// The token with which this form is good for once.
-    pub(super) fn one_time_token(&self) -> Result<&str, Refusal> {
-        let token = self.text("form");
-        if token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            Ok(token)
-        } else {
-            Err(Refusal::unreadable("Its one-time token is missing. Open the page again."))
-        }
+    /// Returns the random text that makes this form another one than the next.
+    pub(super) fn nonce(&self) -> Result<Secret, Refusal> {
+        let missing = || Refusal::unreadable("Its one-time token is missing. Open the page again.");
+        Secret::parse(self.text("form")).ok_or_else(missing)
     }
+}
+
+/// Returns what a form of this session carries. Whoever can't read the page can't know it.
+pub(super) fn form_token(session: &Secret) -> String {
+    hex::encode(Sha256::new().chain_update("form\0").chain_update(session.expose()).finalize())
 }
 
 impl FromRequest<AppState> for Form {
@@ -61,12 +64,15 @@ impl FromRequest<AppState> for Form {
                 Refusal::unreadable("It did not arrive as a whole.")
             }
         })?;
+        if has_nul(&bytes, Encoding::Url) {
+            return Err(Refusal::unreadable("It has a NUL character, which can't be stored."));
+        }
         Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 }
 
-/// Browsers say where a form stood. As our pages send no referrer, the origin may be `null`; then, and where a browser
-/// says nothing, the token decides.
+/// Browsers name the page of a form. Our pages send no referrer, so the origin may be `null`; then, and if a browser
+/// names nothing, the token decides.
 fn is_from_us(headers: &HeaderMap, public_url: &str) -> bool {
     let site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
     let origin = headers.get(ORIGIN).is_none_or(|origin| {

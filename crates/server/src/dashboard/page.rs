@@ -1,34 +1,56 @@
-//! Pages, also those that say no: [`Refusal`].
+//! Pages, also those that refuse something: [`Refusal`].
 
 use askama::Template;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use tracing::{error, warn};
+use tracing::error;
 
 use super::assets;
 use crate::database::DatabaseError;
+use crate::http::failure::{Failure, RETRY_AFTER_SECS};
 use crate::http::request_id;
+use crate::store::name::Name;
 use crate::store::store_error::StoreError;
 
-/// A template as an answer.
+/// Returns a template as a response.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(failure) => {
-            error!(%failure, "a page can't be written");
+            error!(%failure, "can't write a page");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// What was wrong in a form: fields, and what to do about them.
+/// Mistakes in a form: fields, and how to correct them.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(Vec<(&'static str, String)>);
 
 impl Mistakes {
     pub(super) fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.0.push((field, message.into()));
+    }
+
+    /// Notes a mistake if a field has no value.
+    pub(super) fn expect<T>(
+        &mut self,
+        value: Option<T>,
+        field: &'static str,
+        message: impl Into<String>,
+    ) -> Option<T> {
+        if value.is_none() {
+            self.add(field, message);
+        }
+        value
+    }
+
+    /// Reads the name of something, or notes a mistake.
+    pub(super) fn name(&mut self, field: &'static str, of: &str, text: &str) -> Option<Name> {
+        let max = Name::MAX_LENGTH;
+        let message = format!("Enter a name for {of}, of at most {max} characters.");
+        self.expect(Name::parse(text).ok(), field, message)
     }
 
     pub(super) fn one(field: &'static str, message: impl Into<String>) -> Self {
@@ -48,7 +70,7 @@ impl Mistakes {
     }
 }
 
-/// Why there is no such page, or nothing was done.
+/// Reason why there is no such page, or nothing was done.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -67,8 +89,8 @@ impl Refusal {
     }
 
     pub(super) fn no_link() -> Self {
-        let message = "It was used, has expired, or is not whole. Whoever runs this server can make a new one with \
-                       the command “ctx-key-server invite”.";
+        let message = "It was used, has expired, or is incomplete. The operator of this server can create a new one \
+                       with the command “ctx-key-server invite”.";
         Self::new(StatusCode::BAD_REQUEST, "This set-up link is not valid", message)
     }
 
@@ -109,7 +131,7 @@ impl Refusal {
     }
 
     pub(super) fn timeout() -> Self {
-        let message = "It took too long. Look whether it was done, and try again if it was not.";
+        let message = "The request timed out. Check whether the change was made before you try again.";
         Self::new(StatusCode::REQUEST_TIMEOUT, "Not finished", message)
     }
 
@@ -122,33 +144,36 @@ impl Refusal {
     fn unavailable() -> Self {
         let message = "The service is not available at the moment. Try again in a few seconds.";
         let title = "Not available";
-        Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, title, message) }
+        Self {
+            retry_after: Some(RETRY_AFTER_SECS),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, title, message)
+        }
     }
 }
 
 impl From<DatabaseError> for Refusal {
-    fn from(failure: DatabaseError) -> Self {
-        if failure.is_temporary() {
-            warn!(%failure, "the database is not available");
-            return Self::unavailable();
-        }
-        error!(%failure, "database error");
-        Self::internal()
+    fn from(error: DatabaseError) -> Self {
+        StoreError::from(error).into()
     }
 }
 
 impl From<StoreError> for Refusal {
-    fn from(failure: StoreError) -> Self {
-        let conflict = |message: &str| Self::new(StatusCode::CONFLICT, "Nothing was changed", message);
-        match failure {
-            StoreError::Database(failure) => failure.into(),
-            StoreError::NotFound => Self::no_page(),
-            StoreError::FormUsed => Self::sent_before(None),
-            StoreError::NotActive => conflict("The key is revoked or has expired. Create a new one instead."),
-            StoreError::TooMany => conflict("There are as many keys as there may be. Delete some first."),
-            StoreError::NameTaken => conflict("There is a project of this name."),
+    fn from(error: StoreError) -> Self {
+        match Failure::of(&error) {
+            Failure::Unavailable => Self::unavailable(),
+            Failure::Internal => Self::internal(),
+            Failure::NotFound => Self::no_page(),
+            Failure::Conflict => {
+                Self::new(StatusCode::CONFLICT, "Nothing was changed", sentence(&error.to_string()))
+            }
         }
     }
+}
+
+/// Returns the text of an error as a sentence.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect()
 }
 
 #[derive(Template)]

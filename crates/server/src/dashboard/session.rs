@@ -12,13 +12,14 @@ use crate::database::{DatabaseError, Transaction};
 use crate::http::state::AppState;
 use crate::store::account::{self, Account};
 use crate::store::credential::{self, Kind};
+use crate::store::secret::Secret;
 
 /// What a cookie is for.
 #[derive(Clone, Copy)]
 pub(super) enum Cookie {
     /// The secret of a session.
     Session,
-    /// What the sign-in form is bound to: nobody can be signed in to another's account by another site.
+    /// The secret that the sign-in form is bound to, so that no other site signs a browser in to its own account.
     SignIn,
 }
 
@@ -33,54 +34,48 @@ impl Cookie {
         }
     }
 
-    /// Sets it; to nothing, if it shall be forgotten.
-    pub(super) fn set(self, is_secure: bool, value: &str) -> HeaderValue {
+    /// Returns the header that sets the cookie, or removes it.
+    pub(super) fn set(self, is_secure: bool, value: Option<&Secret>) -> HeaderValue {
         let name = self.name(is_secure);
         let secure = if is_secure { "; Secure" } else { "" };
-        let end = if value.is_empty() { "; Max-Age=0" } else { "" };
+        let end = if value.is_none() { "; Max-Age=0" } else { "" };
+        let value = value.map_or("", Secret::expose);
         HeaderValue::try_from(format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/{secure}{end}"))
             .expect("hexadecimal digits")
     }
 
-    /// Its value, if it is one of ours.
-    pub(super) fn read(self, is_secure: bool, headers: &HeaderMap) -> Option<String> {
+    /// Reads the cookie. A value that is not a secret is ignored.
+    pub(super) fn read(self, is_secure: bool, headers: &HeaderMap) -> Option<Secret> {
         let name = self.name(is_secure);
         let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(found, _)| *found == name).map(|(_, value)| value);
-        let is_ours = |value: &&str| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-        values.find(is_ours).map(str::to_owned)
+        pairs.filter(|(found, _)| *found == name).find_map(|(_, value)| Secret::parse(value))
     }
 }
 
-/// A new session; the one before ends.
-pub(super) async fn begin(
+pub(super) async fn end(
     transaction: &mut Transaction,
-    account: &str,
-    before: Option<&str>,
-) -> Result<String, DatabaseError> {
-    end(transaction, before).await?;
-    credential::issue(transaction, Kind::Session, Some(account), UnixTime::now()).await
+    session: &Secret,
+    now: UnixTime,
+) -> Result<(), DatabaseError> {
+    credential::take(transaction, Kind::Session, session, now).await.map(drop)
 }
 
-pub(super) async fn end(transaction: &mut Transaction, session: Option<&str>) -> Result<(), DatabaseError> {
-    if let Some(session) = session {
-        credential::take(transaction, Kind::Session, session, UnixTime::now()).await?;
-    }
-    Ok(())
-}
-
-/// Who has just made an account need not type the password again.
+/// Begins a session, ends the one before, and leads to the keys.
 pub(super) async fn sign_in(
     state: &AppState,
     headers: &HeaderMap,
     account: Account,
 ) -> Result<Response, Refusal> {
-    let before = Cookie::Session.read(state.is_secure, headers);
+    let now = state.clock.now();
     let mut transaction = state.database.begin().await?;
-    let session = begin(&mut transaction, &account.id, before.as_deref()).await?;
+    if let Some(before) = Cookie::Session.read(state.is_secure, headers) {
+        end(&mut transaction, &before, now).await?;
+    }
+    let session = credential::issue(&mut transaction, Kind::Session, Some(&account.id), now).await?;
     transaction.commit().await?;
-    let cookies = [Cookie::Session.set(state.is_secure, &session), Cookie::SignIn.set(state.is_secure, "")];
+    let cookies =
+        [Cookie::Session.set(state.is_secure, Some(&session)), Cookie::SignIn.set(state.is_secure, None)];
     let cookies = AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie)));
     Ok((cookies, Redirect::to("/keys")).into_response())
 }
@@ -88,7 +83,7 @@ pub(super) async fn sign_in(
 /// The account whose session the request carries. Handlers that take it run for nobody else.
 pub(super) struct SignedIn {
     pub(super) account: Account,
-    pub(super) session: String,
+    pub(super) session: Secret,
 }
 
 impl FromRequestParts<AppState> for SignedIn {
@@ -101,14 +96,14 @@ impl FromRequestParts<AppState> for SignedIn {
     }
 }
 
-async fn find(state: &AppState, session: &str) -> Result<Option<Account>, DatabaseError> {
+async fn find(state: &AppState, session: &Secret) -> Result<Option<Account>, DatabaseError> {
     let mut connection = state.database.acquire().await?;
-    account::of_credential(&mut connection, Kind::Session, session).await
+    account::of_credential(&mut connection, Kind::Session, session, state.clock.now()).await
 }
 
 pub(super) enum NotSignedIn {
     Stranger,
-    /// The database can't tell.
+    /// The session can't be looked up.
     Unknown(Refusal),
 }
 

@@ -5,7 +5,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use ctx_key::UnixTime;
 use serde::Deserialize;
 
 use super::assets;
@@ -13,9 +12,11 @@ use super::form::Form;
 use super::page::{Mistakes, Refusal, page};
 use super::session;
 use crate::http::state::AppState;
-use crate::management::name;
-use crate::store::account::{self, LONGEST_PASSWORD, SHORTEST_PASSWORD, SetUpError};
+use crate::store::account::{self, NewAccount, SetUpError};
 use crate::store::credential::{self, Kind};
+use crate::store::email::Email;
+use crate::store::password::{MAX_BYTES, MIN_LENGTH};
+use crate::store::secret::Secret;
 
 #[derive(Template)]
 #[template(path = "set-up.html")]
@@ -27,7 +28,7 @@ struct SetUpPage<'a> {
 }
 
 impl SetUpPage<'_> {
-    const SHORTEST: usize = SHORTEST_PASSWORD;
+    const MIN_LENGTH: usize = MIN_LENGTH;
 }
 
 #[derive(Deserialize)]
@@ -39,60 +40,51 @@ pub(super) async fn show(
     State(state): State<AppState>,
     query: Result<Query<Link>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let link = query.map_err(|_| Refusal::no_link())?.0.link;
+    let text = query.map_err(|_| Refusal::no_link())?.0.link;
+    let link = Secret::parse(&text).ok_or_else(Refusal::no_link)?;
     let mut connection = state.database.acquire().await?;
-    let known = credential::find(&mut connection, Kind::SetUp, &link, UnixTime::now()).await?;
+    let known = credential::find(&mut connection, Kind::SetUp, &link, state.clock.now()).await?;
     known.ok_or_else(Refusal::no_link)?;
-    let template = SetUpPage { link: &link, email: "", company: "", mistakes: Mistakes::default() };
+    let template = SetUpPage { link: &text, email: "", company: "", mistakes: Mistakes::default() };
     Ok(page(StatusCode::OK, &template))
 }
 
-/// The link is secret and good for once: no other token is needed.
+/// The link is secret and works once, so the form needs no other token.
 pub(super) async fn set_up(
     State(state): State<AppState>,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Refusal> {
-    let (link, email) = (form.text("link"), form.text("email").trim());
-    let (password, company) = (form.text("password"), form.text("company").trim());
-    let mut mistakes = mistakes(email, password, company);
-    if mistakes.is_empty() {
-        let made = account::set_up(
-            &state.database,
-            link.to_owned(),
-            email.to_owned(),
-            password.to_owned(),
-            company.to_owned(),
-        );
-        match made.await {
+    let mistakes = match check(&form)? {
+        Ok(new) => match account::set_up(&state.database, new, state.clock.now()).await {
             Ok(account) => return session::sign_in(&state, &headers, account).await,
             Err(SetUpError::Database(error)) => return Err(error.into()),
             Err(SetUpError::Link) => return Err(Refusal::no_link()),
-            Err(SetUpError::Email) => mistakes.add("email", "There is an account with this email address."),
-        }
-    }
+            Err(SetUpError::Email) => Mistakes::one("email", "There is an account with this email address."),
+        },
+        Err(mistakes) => mistakes,
+    };
+    let (link, email, company) = (form.text("link"), form.text("email").trim(), form.text("company"));
     Ok(page(StatusCode::BAD_REQUEST, &SetUpPage { link, email, company, mistakes }))
 }
 
-fn mistakes(email: &str, password: &str, company: &str) -> Mistakes {
+/// Returns the account that the form asks for, or what has to be corrected.
+fn check(form: &Form) -> Result<Result<NewAccount, Mistakes>, Refusal> {
+    let link = Secret::parse(form.text("link")).ok_or_else(Refusal::no_link)?;
     let mut mistakes = Mistakes::default();
-    if !is_address(email) {
-        mistakes.add("email", "Enter an email address, such as ada@example.com.");
+    let email = Some(Email::new(form.text("email"))).filter(Email::is_plausible);
+    let email = mistakes.expect(email, "email", "Enter an email address, such as ada@example.com.");
+    let password = form.text("password");
+    if password.chars().count() < MIN_LENGTH {
+        mistakes.add("password", format!("Choose a password of at least {MIN_LENGTH} characters."));
+    } else if password.len() > MAX_BYTES {
+        mistakes.add("password", format!("Choose a password of at most {MAX_BYTES} bytes."));
     }
-    if password.chars().count() < SHORTEST_PASSWORD {
-        mistakes.add("password", format!("Choose a password of at least {SHORTEST_PASSWORD} characters."));
-    } else if password.len() > LONGEST_PASSWORD {
-        mistakes.add("password", format!("Choose a password of at most {LONGEST_PASSWORD} bytes."));
-    }
-    if name(company).is_err() {
-        mistakes.add("company", "Enter your company's name, of at most 100 characters.");
-    }
-    mistakes
-}
-
-/// Whether something could be an address; only a letter to it would tell.
-fn is_address(email: &str) -> bool {
-    let has_both = email.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    let is_plain = !email.chars().any(|character| character.is_control() || character.is_whitespace());
-    has_both && is_plain && email.len() <= 254
+    let company = mistakes.name("company", "your company", form.text("company"));
+    Ok(match (email, company) {
+        (Some(email), Some(company)) if mistakes.is_empty() => {
+            Ok(NewAccount { link, email, password: password.to_owned(), company })
+        }
+        _ => Err(mistakes),
+    })
 }

@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 
 use super::assets;
-use super::form::Form;
+use super::form::{Form, form_token};
 use super::page::{Mistakes, Refusal, page};
 use super::session::{self, Cookie, SignedIn};
 use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
 use crate::store::account;
-use crate::store::credential;
+use crate::store::email::Email;
+use crate::store::secret::Secret;
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
@@ -23,14 +24,14 @@ struct SignInPage<'a> {
     mistakes: Mistakes,
 }
 
-/// The form, bound to a cookie; one that is there is kept, for the form in another tab.
+/// Shows the form, bound to a cookie. A cookie that is there is kept, for the form in another tab.
 pub(super) async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let is_secure = state.is_secure;
-    let secret = Cookie::SignIn.read(is_secure, &headers).unwrap_or_else(credential::random);
-    let form_token = credential::form_token(&secret);
+    let secret = Cookie::SignIn.read(is_secure, &headers).unwrap_or_else(Secret::generate);
+    let form_token = form_token(&secret);
     let template = SignInPage { form_token, email: "", mistakes: Mistakes::default() };
     let mut response = page(StatusCode::OK, &template);
-    response.headers_mut().insert(SET_COOKIE, Cookie::SignIn.set(is_secure, &secret));
+    response.headers_mut().insert(SET_COOKIE, Cookie::SignIn.set(is_secure, Some(&secret)));
     response
 }
 
@@ -42,18 +43,19 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Refusal> {
     let secret = Cookie::SignIn.read(state.is_secure, &headers).ok_or_else(Refusal::forged)?;
     form.check_token(&secret)?;
-    let email = form.text("email").trim();
+    let typed = form.text("email").trim();
+    let email = Email::new(typed);
     let refuse = |status, message| {
-        let form_token = credential::form_token(&secret);
-        page(status, &SignInPage { form_token, email, mistakes: Mistakes::one("email", message) })
+        let form_token = form_token(&secret);
+        page(status, &SignInPage { form_token, email: typed, mistakes: Mistakes::one("email", message) })
     };
-    if let Err(seconds) = state.sign_ins.check(email, address) {
+    if let Err(seconds) = state.sign_ins.check(&email, address) {
         let message = format!("Too many attempts. Try again in {seconds} seconds.");
         let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, message);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         return Ok(response);
     }
-    match account::sign_in(&state.database, email, form.text("password").to_owned()).await? {
+    match account::sign_in(&state.database, &email, form.text("password").to_owned()).await? {
         Some(account) => session::sign_in(&state, &headers, account).await,
         None => {
             Ok(refuse(StatusCode::UNAUTHORIZED, "The e-mail address or the password is wrong.".to_owned()))
@@ -68,8 +70,8 @@ pub(super) async fn sign_out(
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let mut transaction = state.database.begin().await?;
-    session::end(&mut transaction, Some(&signed_in.session)).await?;
+    session::end(&mut transaction, &signed_in.session, state.clock.now()).await?;
     transaction.commit().await?;
-    let cookies = AppendHeaders([(SET_COOKIE, Cookie::Session.set(state.is_secure, ""))]);
+    let cookies = AppendHeaders([(SET_COOKIE, Cookie::Session.set(state.is_secure, None))]);
     Ok((cookies, Redirect::to("/sign-in")).into_response())
 }

@@ -1,4 +1,4 @@
-//! How the API says no: [`ApiError`].
+//! Errors of the API: [`ApiError`].
 
 use std::borrow::Cow;
 
@@ -8,17 +8,36 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctx_key::Reason;
 use ctx_key_verifier::VerifyError;
-use serde_json::json;
-use tracing::{error, warn};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::database::DatabaseError;
-use crate::http::request_id;
+use crate::http::failure::{Failure, RETRY_AFTER_SECS};
+use crate::http::{request_id, schema};
+use crate::store::name::NameError;
 use crate::store::store_error::StoreError;
 
 /// What the challenge calls the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
 
-/// The platform's body, `{"error":{"type","code","message"},"request_id"}`, and what headers belong to it.
+/// The platform's body of an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody {
+    #[schema(inline)]
+    error: ErrorFields,
+    #[schema(schema_with = schema::request_id)]
+    request_id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ErrorFields {
+    r#type: &'static str,
+    code: &'static str,
+    message: Cow<'static, str>,
+}
+
+/// A status, an [`ErrorBody`], and what header belongs to it.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -62,14 +81,14 @@ impl ApiError {
         Self::new(status, "invalid_request_error", "too_large", message.into())
     }
 
-    /// A browser asks, on behalf of another site's page.
+    /// A browser sent the request for a page of another site.
     pub fn browser() -> Self {
         let message = "API keys don't belong in browsers, where every visitor can read them: send this request from \
                        your server";
         Self::new(StatusCode::FORBIDDEN, "permission_error", "browser_request", message.into())
     }
 
-    /// An account's token is required, and an API key is none.
+    /// An account's token is required. An API key is not one.
     pub fn unauthenticated(message: &'static str) -> Self {
         let challenge =
             HeaderValue::from_static(r#"Bearer realm="MemoryKit accounts", error="invalid_token""#);
@@ -96,7 +115,7 @@ impl ApiError {
     pub fn unavailable() -> Self {
         let message = Cow::Borrowed("the service is not available at the moment: try again");
         Self {
-            header: Some(Box::new((RETRY_AFTER, 2.into()))),
+            header: Some(Box::new((RETRY_AFTER, RETRY_AFTER_SECS.into()))),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", "unavailable", message)
         }
     }
@@ -122,13 +141,8 @@ impl ApiError {
 }
 
 impl From<DatabaseError> for ApiError {
-    fn from(failure: DatabaseError) -> Self {
-        if failure.is_temporary() {
-            warn!(%failure, "the database is not available");
-            return Self::unavailable();
-        }
-        error!(%failure, "database error");
-        Self::internal()
+    fn from(error: DatabaseError) -> Self {
+        StoreError::from(error).into()
     }
 }
 
@@ -153,24 +167,26 @@ impl From<VerifyError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Database(error) => error.into(),
-            StoreError::NotFound => Self::not_found("there is no such project or key"),
-            StoreError::FormUsed => Self::conflict("this form was sent before, and has made its key"),
-            StoreError::NotActive => Self::conflict("the key is revoked or has expired: make a new one"),
-            StoreError::TooMany => {
-                Self::conflict("there are as many keys as there may be: delete some first")
-            }
-            StoreError::NameTaken => Self::conflict("there is a project of this name"),
+        match Failure::of(&error) {
+            Failure::Unavailable => Self::unavailable(),
+            Failure::Internal => Self::internal(),
+            Failure::NotFound => Self::not_found(error.to_string()),
+            Failure::Conflict => Self::conflict(error.to_string()),
         }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::invalid(error.to_string())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = json!({ "type": self.kind, "code": self.code, "message": self.message });
-        let body = Json(json!({ "error": error, "request_id": request_id::current() }));
-        let mut response = (self.status, body).into_response();
+        let error = ErrorFields { r#type: self.kind, code: self.code, message: self.message };
+        let body = ErrorBody { error, request_id: request_id::current() };
+        let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.header.map(|header| *header));
         response
     }

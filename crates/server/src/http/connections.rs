@@ -1,4 +1,4 @@
-//! The connections: bounded in number, age and patience, and ended in peace.
+//! Connections, with limits on count, lifetime and time-outs, and graceful shutdown.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,24 +22,24 @@ use tracing::{debug, info, warn};
 
 mod rest;
 
-/// How many there are at once; the next ones wait.
-const MOST: usize = 4096;
+/// Maximum number of connections. Further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 4096;
 
-/// From the first byte of a request, or the end of the one before, to the end of its head.
-const HEAD: Duration = Duration::from_secs(10);
+/// Maximum time from the first byte of a request, or the end of the one before, to the end of its headers.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After so long a connection is closed, behind the request that it is at.
-const AGE: Duration = Duration::from_secs(600);
+/// Maximum age of a connection. It is closed after its current request.
+const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// How long that one may take, until its answer was received.
-const LAST: Duration = Duration::from_secs(60);
+/// Maximum time of the last request of a connection, until its response was received.
+const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long what was begun may take when the server stops.
-const END: Duration = Duration::from_secs(10);
+/// Maximum time of open requests when the server stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers requests until `stop` is over, and then those that were begun.
+/// Answers requests until `stop` completes, and then finishes open ones.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let turns = Arc::new(Semaphore::new(MOST));
+    let turns = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (end, ended) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
@@ -58,18 +58,18 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
                 });
             }
             Err(error) => {
-                // too many open files, say
-                warn!(%error, "no connection can be accepted");
+                // such as too many open files
+                warn!(%error, "can't accept a connection");
                 sleep(Duration::from_millis(100)).await;
             }
         }
     }
     drop((listener, ended));
-    info!("stops: answers what was begun");
-    // each connection has a receiver, as long as it lasts
+    info!("shutting down: finishing open requests");
+    // each open connection has a receiver
     end.send_replace(());
-    if timeout(END, end.closed()).await.is_err() {
-        warn!("some requests took too long, and are cut off");
+    if timeout(SHUTDOWN_TIMEOUT, end.closed()).await.is_err() {
+        warn!("some requests took too long and are cut off");
     }
 }
 
@@ -90,16 +90,16 @@ async fn talk(stream: TcpStream, address: SocketAddr, router: Router, mut ended:
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_buf_size(32 * 1024)
         .max_headers(64)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = &mut connection => Ok(result),
-        _ = timeout(AGE, ended.changed()) => {
+        _ = timeout(MAX_AGE, ended.changed()) => {
             connection.as_mut().graceful_shutdown();
-            timeout(LAST, connection).await
+            timeout(LAST_REQUEST_TIMEOUT, connection).await
         }
     };
     if let Ok(Err(error)) = result {

@@ -1,4 +1,4 @@
-//! What handlers read from a request, refused with 400 and a sentence.
+//! Extractors: what handlers read from a request. They refuse the rest with 400 and a reason.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +13,7 @@ use crate::http::api_error::ApiError;
 use crate::http::limits::LARGEST_BODY;
 use crate::http::state::AppState;
 
-/// A body of JSON, whatever its type is said to be.
+/// A body of JSON, whatever its `Content-Type`.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
@@ -21,12 +21,12 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        // for serde, a list of its fields would do too
+        // serde would also take an array of the fields
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::invalid("the body is not a JSON object"));
         }
-        if has_nul(&bytes) {
-            return Err(ApiError::invalid("the body has a NUL character, which can't be stored"));
+        if has_nul(&bytes, Encoding::Json) {
+            return Err(ApiError::invalid("the body has a NUL character, which can't be stored: remove it"));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let error = error.to_string();
@@ -38,16 +38,28 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     }
 }
 
-/// PostgreSQL stores no NUL. In JSON it is always written as an escape.
-fn has_nul(json: &[u8]) -> bool {
-    let mut rest = json;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+/// How a text of a request is written.
+#[derive(Clone, Copy)]
+pub enum Encoding {
+    Json,
+    /// A path, a query or a form.
+    Url,
+}
+
+/// Returns whether a text has a NUL character (U+0000). PostgreSQL stores none, so every text of a client is checked.
+pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
+    // in JSON, the character after a backslash may be another one, which begins no escape
+    let (nul, escape, skipped): (&[u8], _, _) = match encoding {
+        Encoding::Json => (br"\u0000", b'\\', 2),
+        Encoding::Url => (b"%00", b'%', 1),
+    };
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| byte == escape || byte == 0) {
         rest = &rest[at..];
-        if rest.starts_with(b"\\u0000") {
+        if rest.starts_with(nul) || rest.starts_with(&[0]) {
             return true;
         }
-        // the next one may be an escaped backslash
-        rest = rest.get(2..).unwrap_or_default();
+        rest = rest.get(skipped..).unwrap_or_default();
     }
     false
 }
@@ -60,15 +72,17 @@ fn unread(rejection: &BytesRejection) -> ApiError {
     }
 }
 
-/// The parameters behind the `?`.
+/// The parameters after the `?`.
 pub struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(ApiError::invalid("a parameter has a NUL character, which can't be stored"));
+        if parts.uri.query().is_some_and(|query| has_nul(query.as_bytes(), Encoding::Url)) {
+            return Err(ApiError::invalid(
+                "a parameter has a NUL character, which can't be stored: remove it",
+            ));
         }
         Query::try_from_uri(&parts.uri).map(|Query(parameters)| Self(parameters)).map_err(|rejection| {
             let rejection = rejection.body_text();
@@ -87,8 +101,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        // nothing has such an id, and PostgreSQL refuses to look for it
-        if parts.uri.path().contains("%00") {
+        // nothing has such an id
+        if has_nul(parts.uri.path().as_bytes(), Encoding::Url) {
             return Err(ApiError::not_found("there is nothing at this path"));
         }
         let path = axum::extract::Path::from_request_parts(parts, state).await;
@@ -97,7 +111,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
     }
 }
 
-/// Who asks: whom the connection is with, or whom the proxy in front names.
+/// The address of the client: the peer of the connection, or the one that the proxy in front names.
 pub struct ClientAddress(pub IpAddr);
 
 impl FromRequestParts<AppState> for ClientAddress {
@@ -110,8 +124,33 @@ impl FromRequestParts<AppState> for ClientAddress {
     }
 }
 
-/// The last address of `X-Forwarded-For`, which the proxy itself has added: the others are what it was told.
+/// Returns the last address of `X-Forwarded-For`, which the proxy added. A client may have sent the others.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
     last.rsplit(',').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_however_it_is_written() {
+        for (text, in_json, in_url) in [
+            ("", false, false),
+            (r"\u0000", true, false),
+            (r"\\u0000", false, false),
+            (r"\\\u0000", true, false),
+            (r"a\", false, false),
+            ("%00", false, true),
+            ("%%00", false, true),
+            ("%2500", false, false),
+            ("%0", false, false),
+            ("a\0", true, true),
+            ("0000", false, false),
+        ] {
+            let found = [Encoding::Json, Encoding::Url].map(|encoding| has_nul(text.as_bytes(), encoding));
+            assert_eq!(found, [in_json, in_url], "{text:?}");
+        }
+    }
 }

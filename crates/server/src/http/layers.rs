@@ -11,7 +11,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{Instrument, error_span, info};
 
-use super::limits::{BODY, LARGEST_BODY};
+use super::limits::{BODY_READ_TIMEOUT, LARGEST_BODY};
 use super::request_id;
 use super::state::AppState;
 
@@ -19,7 +19,7 @@ use super::state::AppState;
 pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(RequestBodyTimeoutLayer::new(BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_READ_TIMEOUT))
         .layer(SetResponseHeaderLayer::if_not_present(
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),

@@ -1,4 +1,4 @@
-//! What ends a request that is too large or takes too long.
+//! Limits on the size and the time of a request.
 
 use std::any::Any;
 use std::time::Duration;
@@ -13,33 +13,33 @@ use tracing::error;
 use super::api_error::ApiError;
 use super::state::AppState;
 
-/// The largest body, in bytes.
+/// Maximum number of bytes of a body.
 pub const LARGEST_BODY: usize = 1 << 20;
 
-/// How long a body may stop on its way.
-pub(super) const BODY: Duration = Duration::from_secs(10);
+/// Maximum time between two parts of a body.
+pub(super) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a request may take, from the end of its head to the begin of its answer; its body is part of that.
-const ANSWER: Duration = Duration::from_secs(20);
+/// Maximum time from the end of a request's headers, its body included, to the start of the response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Routes for programs, which are told in JSON also of what no handler says.
+/// Returns routes for programs, which answer in JSON also when a handler takes too long or panics.
 pub fn in_json(routes: Router<AppState>) -> Router<AppState> {
     end_all(routes, ApiError::timeout, ApiError::internal)
 }
 
-/// Ends handlers that take too long or panic, with an answer all the same.
+/// Ends handlers that take too long, and answers for them and for those that panic.
 pub fn end_all<T: IntoResponse + 'static>(
     routes: Router<AppState>,
     timeout: fn() -> T,
     internal: fn() -> T,
 ) -> Router<AppState> {
     let give_up = move |request: Request, next: Next| async move {
-        match tokio::time::timeout(ANSWER, next.run(request)).await {
+        match tokio::time::timeout(RESPONSE_TIMEOUT, next.run(request)).await {
             Ok(response) => response,
             Err(_) => timeout().into_response(),
         }
     };
-    // a panic's message stays in the log of the process
+    // the message of the panic goes to the log only
     let panicked = move |_: Box<dyn Any + Send>| {
         error!("a handler panicked");
         internal().into_response()

@@ -1,4 +1,4 @@
-//! How often somebody may try a password.
+//! A rate limit on attempts to sign in: [`SignInLimit`].
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -9,17 +9,19 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 
+use crate::store::email::Email;
+
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
-/// From how many keys on those that are full again are forgotten.
+/// Number of accounts and addresses from which on those with all attempts left are forgotten.
 const MANY: usize = 10_000;
 
 type Limiter<K, C> = RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// Five a minute for an account, twenty for an address; who waits may go on.
+/// Allows five attempts a minute for an account and twenty for an address. Attempts that are left add up to one minute's.
 pub struct SignInLimit<C: Clock = DefaultClock> {
-    /// By the SHA-256 of the e-mail address, which could be of any length.
+    /// By the SHA-256 of the e-mail address, which may have any length.
     accounts: Limiter<[u8; 32], C>,
     addresses: Limiter<IpAddr, C>,
     clock: C,
@@ -40,8 +42,12 @@ impl<C: Clock + Clone> SignInLimit<C> {
         }
     }
 
-    /// Counts an attempt, or says after how many seconds there may be one.
-    pub fn check(&self, email: &str, address: IpAddr) -> Result<(), u64> {
+    /// Counts an attempt.
+    ///
+    /// # Errors
+    ///
+    /// No attempt is left: the seconds until there is one.
+    pub fn check(&self, email: &Email, address: IpAddr) -> Result<(), u64> {
         if self.accounts.len() + self.addresses.len() > MANY {
             self.accounts.retain_recent();
             self.addresses.retain_recent();
@@ -49,13 +55,13 @@ impl<C: Clock + Clone> SignInLimit<C> {
         let now = self.clock.now();
         let by_address =
             self.addresses.check_key(&network(address)).map_err(|not_until| not_until.wait_time_from(now));
-        let account = Sha256::digest(email.trim().to_lowercase()).into();
+        let account = Sha256::digest(email.as_str()).into();
         let by_account = self.accounts.check_key(&account).map_err(|not_until| not_until.wait_time_from(now));
         by_address.and(by_account).map_err(|wait| wait.as_secs() + 1)
     }
 }
 
-/// Whoever has an IPv6 address has 2⁶⁴ of them.
+/// Returns the network that one client controls. With an IPv6 address, a client has 2⁶⁴ of them.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
@@ -90,8 +96,12 @@ mod tests {
         }
     }
 
-    fn email(number: u32) -> String {
-        format!("{number}@example.com")
+    fn email(number: u32) -> Email {
+        Email::new(&format!("{number}@example.com"))
+    }
+
+    fn ada() -> Email {
+        Email::new("ada@example.com")
     }
 
     fn address(number: u32) -> IpAddr {
@@ -121,7 +131,7 @@ mod tests {
     #[test]
     fn an_account_has_five_attempts_a_minute() {
         let (limit, clock) = limit();
-        assert_quota(5, &clock, numbered(|number| limit.check("ada@example.com", address(number))));
+        assert_quota(5, &clock, numbered(|number| limit.check(&ada(), address(number))));
     }
 
     #[test]
@@ -141,13 +151,13 @@ mod tests {
             "adA@eXample.com ",
         ];
         for (number, spelling) in (0..).zip(spellings) {
-            assert_eq!(limit.check(spelling, address(number)), Ok(()), "{spelling}");
+            assert_eq!(limit.check(&Email::new(spelling), address(number)), Ok(()), "{spelling}");
         }
         for (number, spelling) in (10..).zip(spellings) {
-            assert_eq!(limit.check(spelling, address(number)), Err(13), "{spelling}");
+            assert_eq!(limit.check(&Email::new(spelling), address(number)), Err(13), "{spelling}");
         }
         for other in ["ada@example.org", "ada@example.co", "a da@example.com", "da@example.com", ""] {
-            assert_eq!(limit.check(other, address(20)), Ok(()), "{other}");
+            assert_eq!(limit.check(&Email::new(other), address(20)), Ok(()), "{other}");
         }
     }
 
@@ -186,10 +196,10 @@ mod tests {
         assert_eq!(kept(&limit), MANY);
         clock.advance(MINUTE);
         for number in 1..=5 {
-            assert_eq!(limit.check("ada@example.com", address(many + number)), Ok(()));
+            assert_eq!(limit.check(&ada(), address(many + number)), Ok(()));
         }
         // the first of the five made one more than the maximum, and the second forgot all others
         assert_eq!(kept(&limit), 6);
-        assert_eq!(limit.check("ada@example.com", address(many)), Err(13));
+        assert_eq!(limit.check(&ada(), address(many)), Err(13));
     }
 }

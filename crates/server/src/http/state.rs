@@ -1,14 +1,15 @@
-//! What all requests share.
+//! The state that all requests share: [`AppState`].
 
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::metrics::Metrics;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::key_source::KeyVerifier;
 
-/// A clone shares all of it. There are a dozen for each request, so that one count is kept and not eight.
+/// A clone shares all of it. Each request clones it a dozen times, so there is one reference count and not eight.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
@@ -18,11 +19,13 @@ pub struct Shared {
     pub verifier: KeyVerifier,
     pub metrics: Metrics,
     pub sign_ins: SignInLimit,
-    /// Whether cookies are for HTTPS alone.
+    /// The clock of all that is stored. The verifier has its own.
+    pub clock: Clock,
+    /// Whether cookies are sent over HTTPS only.
     pub is_secure: bool,
-    /// Whether a proxy says who asks.
+    /// Whether a proxy in front names the client's address.
     pub is_behind_proxy: bool,
-    /// Under which address this server is reached, for what the dashboard shows.
+    /// The address under which clients reach this server, for the pages of the dashboard.
     pub public_url: String,
 }
 

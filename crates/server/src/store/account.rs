@@ -1,52 +1,57 @@
 //! Accounts: who may sign in, and the one company that is theirs.
 
-use std::sync::LazyLock;
-
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use ctx_key::UnixTime;
-use tokio::sync::Semaphore;
 
+use super::actor::{Act, Actor};
 use super::credential::{self, Kind};
+use super::email::Email;
+use super::id::{AccountId, CompanyId};
+use super::name::Name;
+use super::secret::Secret;
 use super::store_error::StoreError;
-use super::{new_id, project};
+use super::{password, project};
 use crate::clock::seconds;
 use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 
-/// The shortest password that is taken, in characters; NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor.
-pub const SHORTEST_PASSWORD: usize = 15;
-
-/// The longest, in bytes: hashing takes time for each.
-pub const LONGEST_PASSWORD: usize = 1024;
-
-/// What a company begins with.
+/// The first project of a company.
 const FIRST_PROJECT: &str = "Development";
 
-/// Each takes 19 MiB and 20 ms of a core; more wait.
-static HASHES: Semaphore = Semaphore::const_new(2);
-
-/// Who is signed in.
+/// Somebody who can sign in.
 #[derive(Clone, Debug)]
 pub struct Account {
-    pub id: String,
-    pub email: String,
+    pub id: AccountId,
+    pub email: Email,
     pub company: Company,
 }
 
-/// What owns projects and keys.
+impl Account {
+    /// Returns what the audit log says of a change that this account makes.
+    pub fn act(&self, now: UnixTime) -> Act<'_> {
+        Act { company: &self.company.id, actor: Actor::Account(&self.email), now }
+    }
+}
+
+/// The owner of projects and keys.
 #[derive(Clone, Debug)]
 pub struct Company {
-    pub id: String,
-    pub name: String,
+    pub id: CompanyId,
+    pub name: Name,
     pub slug: String,
 }
 
-/// Why an account can't be made.
+/// An account to be created.
+pub struct NewAccount {
+    pub link: Secret,
+    pub email: Email,
+    pub password: String,
+    pub company: Name,
+}
+
+/// Reason why an account is not created.
 #[derive(Debug)]
 pub enum SetUpError {
     Database(DatabaseError),
-    /// The link was used, has expired or never was.
+    /// The link was used, has expired or never existed.
     Link,
     /// There is an account with this address.
     Email,
@@ -58,36 +63,29 @@ impl From<DatabaseError> for SetUpError {
     }
 }
 
-/// Whether nobody can sign in yet.
+/// Returns whether nobody can sign in yet.
 pub async fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
     Ok(connection.query_opt("SELECT id FROM accounts LIMIT 1", &[]).await?.is_none())
 }
 
-/// Makes the account that a set-up link is for, with its company and a first project.
-pub async fn set_up(
-    database: &Database,
-    link: String,
-    email: String,
-    password: String,
-    company: String,
-) -> Result<Account, SetUpError> {
-    // a stranger without a link doesn't get a password hashed, which takes long
+/// Creates the account that a set-up link is for, with its company and a first project.
+pub async fn set_up(database: &Database, new: NewAccount, now: UnixTime) -> Result<Account, SetUpError> {
+    // hashing takes long, so a stranger without a link gets no password hashed
     let mut connection = database.acquire().await?;
-    let known = credential::find(&mut connection, Kind::SetUp, &link, UnixTime::now()).await?;
+    let known = credential::find(&mut connection, Kind::SetUp, &new.link, now).await?;
     known.ok_or(SetUpError::Link)?;
     drop(connection);
-    let password = hash(password).await;
-    let email = normalized(&email);
+    let password = password::hash(new.password).await;
     let mut transaction = database.begin().await?;
-    let now = UnixTime::now();
-    credential::take(&mut transaction, Kind::SetUp, &link, now).await?.ok_or(SetUpError::Link)?;
+    credential::take(&mut transaction, Kind::SetUp, &new.link, now).await?.ok_or(SetUpError::Link)?;
+    let slug = slug(new.company.as_str());
     let account = Account {
-        id: new_id("acc"),
-        email,
-        company: Company { id: new_id("org"), slug: slug(&company), name: company },
+        id: AccountId::generate(),
+        email: new.email,
+        company: Company { id: CompanyId::generate(), name: new.company, slug },
     };
     insert(&mut transaction, &account, password, now).await?;
-    first_project(&mut transaction, &account).await?;
+    first_project(&mut transaction, account.act(now)).await?;
     transaction.commit().await?;
     Ok(account)
 }
@@ -122,12 +120,13 @@ async fn insert(
     Ok(())
 }
 
-async fn first_project(transaction: &mut Transaction, account: &Account) -> Result<(), DatabaseError> {
-    match project::create(transaction, &account.company.id, &account.email, FIRST_PROJECT).await {
+async fn first_project(transaction: &mut Transaction, act: Act<'_>) -> Result<(), DatabaseError> {
+    let name = Name::parse(FIRST_PROJECT).expect("the name of the first project is a name");
+    match project::create(transaction, act, &name).await {
         Ok(_) => Ok(()),
         Err(StoreError::Database(error)) => Err(error),
         // a new company has no project of this name
-        Err(_) => Err(DatabaseError::Unexpected("a new company has a project".into())),
+        Err(error) => Err(DatabaseError::Unexpected(error.to_string())),
     }
 }
 
@@ -138,42 +137,33 @@ macro_rules! select {
     };
 }
 
-/// The account with this address and password. An unknown address takes as long as a wrong password.
+/// Returns the account with this address and password. An unknown address takes as long as a wrong password.
 pub async fn sign_in(
     database: &Database,
-    email: &str,
+    email: &Email,
     password: String,
 ) -> Result<Option<Account>, DatabaseError> {
-    static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
-    let email = normalized(email);
     let sql = concat!(select!(), " WHERE a.email = $1");
     let found = database.acquire().await?.query_opt(sql, &[email.into()]).await?;
-    let (account, stored) = match found {
-        Some(row) => (Some(account(&row)?), row.get("password")?),
-        None => (None, NOBODY.clone()),
-    };
-    let _turn = HASHES.acquire().await;
-    let is_right = tokio::task::spawn_blocking(move || {
-        let stored = PasswordHash::new(&stored);
-        stored.is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
-    });
-    let is_right = is_right.await.unwrap_or(false);
-    Ok(account.filter(|_| is_right))
+    let hash = found.as_ref().map(|row| row.get("password")).transpose()?;
+    let is_right = password::is_right(password, hash).await;
+    found.filter(|_| is_right).as_ref().map(account).transpose()
 }
 
-/// The account of a credential.
+/// Returns the account of a credential.
 pub async fn of_credential(
     connection: &mut Connection,
     kind: Kind,
-    text: &str,
+    secret: &Secret,
+    now: UnixTime,
 ) -> Result<Option<Account>, DatabaseError> {
-    match credential::find(connection, kind, text, UnixTime::now()).await? {
+    match credential::find(connection, kind, secret, now).await? {
         Some(Some(id)) => find(connection, &id).await,
         _ => Ok(None),
     }
 }
 
-pub async fn find(connection: &mut Connection, id: &str) -> Result<Option<Account>, DatabaseError> {
+async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Account>, DatabaseError> {
     let sql = concat!(select!(), " WHERE a.id = $1");
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }
@@ -181,24 +171,6 @@ pub async fn find(connection: &mut Connection, id: &str) -> Result<Option<Accoun
 fn account(row: &Row) -> Result<Account, DatabaseError> {
     let company = Company { id: row.get("company")?, name: row.get("name")?, slug: row.get("slug")? };
     Ok(Account { id: row.get("id")?, email: row.get("email")?, company })
-}
-
-async fn hash(password: String) -> String {
-    let _turn = HASHES.acquire().await;
-    match tokio::task::spawn_blocking(move || hash_now(&password)).await {
-        Ok(hash) => hash,
-        Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-    }
-}
-
-fn hash_now(password: &str) -> String {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    hash.expect("the password is not too long, and the system has randomness").to_string()
-}
-
-/// Addresses that differ in case alone are one person's. PostgreSQL takes no U+0000, and no address has one.
-fn normalized(email: &str) -> String {
-    email.trim().to_lowercase().replace('\0', "\u{fffd}")
 }
 
 fn slug(name: &str) -> String {

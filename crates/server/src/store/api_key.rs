@@ -1,27 +1,30 @@
-//! The keys of a company: made, listed, rotated, revoked, deleted. What is secret in them comes and goes as [`ApiKey`].
+//! The keys of a company: created, listed, rotated, revoked, deleted. A whole key comes and goes as [`ApiKey`].
 //!
-//! Each function is one transaction's work, writes the audit log in it, and touches the given company's keys alone.
+//! Each function does its work in the caller's transaction, writes the audit log in it, and touches only keys of the
+//! given company.
 
 use ctx_key::{ApiKey, KeyId, KeyRecord, KeyState, Scope, UnixTime};
 use ctx_key_verifier::{SourceError, record_from_columns};
 
+use super::actor::Act;
+use super::audit_log::{self, Action};
+use super::id::{CompanyId, ProjectId};
+use super::idempotency_key::IdempotencyKey;
+use super::name::Name;
+use super::project::{self, Project};
 use super::store_error::StoreError;
-use super::{audit_log, project};
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction};
 
-/// The longest name of a key or project, in characters.
-pub const LONGEST_NAME: usize = 100;
+/// Maximum number of keys of a company.
+pub const MAX_KEYS: i64 = 1_000;
 
-/// How many keys a company may have.
-const MOST_KEYS: i64 = 1_000;
-
-/// A key as lists show it: nothing of its secret.
+/// A key as lists show it, without its secret.
 #[derive(Clone, Debug)]
 pub struct ListedKey {
-    pub record: KeyRecord<String>,
-    pub project_name: String,
-    pub name: String,
+    pub record: KeyRecord<ProjectId>,
+    pub project_name: Name,
+    pub name: Name,
     pub created_at: i64,
     pub updated_at: i64,
     pub last_used_at: Option<i64>,
@@ -38,32 +41,47 @@ impl ListedKey {
         let week = now.saturating_add(7 * 24 * 3600);
         self.record.state(now) == KeyState::Active && self.end().is_some_and(|end| end <= week)
     }
+
+    /// Returns whether the key is not valid now, and will not be later.
+    pub fn has_ended(&self, now: UnixTime) -> bool {
+        !matches!(self.record.state(now), KeyState::Active | KeyState::NotYetValid)
+    }
 }
 
-/// What a new key shall be.
+/// A key to be created.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    pub name: String,
-    pub project: String,
+    pub name: Name,
+    pub project: ProjectChoice,
     pub scopes: Scope,
     pub expires_at: Option<UnixTime>,
-    /// The one-time token of the form, if it came by one.
-    pub form: Option<String>,
+    /// Creates the key once, however often the request is sent.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Makes a key, and gives it away once.
+/// The project of a new key.
+#[derive(Clone, Debug)]
+pub enum ProjectChoice {
+    Existing(ProjectId),
+    /// A project that is created with the key, or not at all.
+    New(Name),
+}
+
+/// Creates a key, and returns it this once.
 pub async fn create(
     transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
+    act: Act<'_>,
     new: &NewKey,
 ) -> Result<(ApiKey, ListedKey), StoreError> {
-    let project = project::find(transaction, company, &new.project).await?;
-    limit(transaction, company).await?;
+    if let Some(key) = &new.idempotency_key {
+        key.spend(transaction, act.now).await?;
+    }
+    let project = choose(transaction, act, &new.project).await?;
+    check_number(transaction, act.company).await?;
     let key = ApiKey::generate();
     let mut record = KeyRecord::new(&key, project.id, new.scopes);
     record.expires_at = new.expires_at;
-    let now = seconds(UnixTime::now());
+    let now = seconds(act.now);
     let listed = ListedKey {
         record,
         project_name: project.name,
@@ -72,94 +90,97 @@ pub async fn create(
         updated_at: now,
         last_used_at: None,
     };
-    insert(transaction, &listed, new.form.as_deref()).await?;
+    insert(transaction, &listed, new.idempotency_key.as_ref()).await?;
     let detail = format!("{}; {}", new.name, new.scopes);
-    audit_log::append(transaction, company, actor, "created", Some(listed.record.id), &detail).await?;
+    audit_log::append(transaction, act, Action::Created, Some(listed.record.id), &detail).await?;
     Ok((key, listed))
+}
+
+async fn choose(
+    transaction: &mut Transaction,
+    act: Act<'_>,
+    choice: &ProjectChoice,
+) -> Result<Project, StoreError> {
+    match choice {
+        ProjectChoice::Existing(id) => project::find(transaction, act.company, id).await,
+        ProjectChoice::New(name) => project::create(transaction, act, name).await,
+    }
 }
 
 /// Never an upsert: an id that is taken, one in 10²¹, is an error.
 async fn insert(
     transaction: &mut Transaction,
     key: &ListedKey,
-    form: Option<&str>,
-) -> Result<(), StoreError> {
+    idempotency_key: Option<&IdempotencyKey>,
+) -> Result<(), DatabaseError> {
     let record = &key.record;
     transaction.announce(record.id.as_str());
-    let inserted = transaction.execute(
-        "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at, name, \
-         created_at, updated_at, form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (form) DO NOTHING",
-        &[
-            record.id.as_str().into(),
-            (*record.digest.as_bytes()).into(),
-            (&record.project).into(),
-            i64::from(record.scopes.bits()).into(),
-            record.not_before.map(seconds).into(),
-            record.expires_at.map(seconds).into(),
-            record.retires_at.map(seconds).into(),
-            record.revoked_at.map(seconds).into(),
-            (&key.name).into(),
-            key.created_at.into(),
-            key.updated_at.into(),
-            form.into(),
-        ],
-    ).await?;
-    if inserted == 0 { Err(StoreError::FormUsed) } else { Ok(()) }
+    transaction
+        .execute(
+            "INSERT INTO api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at, \
+             name, created_at, updated_at, form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            &[
+                record.id.as_str().into(),
+                (*record.digest.as_bytes()).into(),
+                (&record.project).into(),
+                i64::from(record.scopes.bits()).into(),
+                record.not_before.map(seconds).into(),
+                record.expires_at.map(seconds).into(),
+                record.retires_at.map(seconds).into(),
+                record.revoked_at.map(seconds).into(),
+                (&key.name).into(),
+                key.created_at.into(),
+                key.updated_at.into(),
+                idempotency_key.into(),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// A key and its successor.
+pub struct Rotated {
+    /// The whole new key, this once.
+    pub key: ApiKey,
+    pub new: ListedKey,
+    pub old: ListedKey,
 }
 
 /// Creates the successor of a key. The key itself stays valid for `overlap` seconds.
 pub async fn rotate(
     transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
+    act: Act<'_>,
     id: KeyId,
     overlap: u64,
-    form: &str,
-) -> Result<(ApiKey, ListedKey), StoreError> {
-    let now = UnixTime::now();
-    if form_is_used(transaction, form).await? {
-        return Err(StoreError::FormUsed);
-    }
-    let mut old = find_for_change(transaction, company, id).await?;
-    limit(transaction, company).await?;
+    idempotency_key: &IdempotencyKey,
+) -> Result<Rotated, StoreError> {
+    idempotency_key.spend(transaction, act.now).await?;
+    let mut old = find_for_change(transaction, act.company, id).await?;
+    check_number(transaction, act.company).await?;
     let key = ApiKey::generate();
-    let record = old.record.rotate(&key, now, overlap).map_err(|_| StoreError::NotActive)?;
-    store_validity(transaction, &old, now).await?;
-    let new =
-        ListedKey { record, created_at: seconds(now), updated_at: seconds(now), last_used_at: None, ..old };
-    insert(transaction, &new, Some(form)).await?;
+    let record = old.record.rotate(&key, act.now, overlap).map_err(|_| StoreError::HasEnded)?;
+    old.updated_at = seconds(act.now);
+    store_validity(transaction, &old).await?;
+    let new = ListedKey { record, created_at: old.updated_at, last_used_at: None, ..old.clone() };
+    insert(transaction, &new, Some(idempotency_key)).await?;
     let detail = format!("by {}, overlap {overlap} s", new.record.id);
-    audit_log::append(transaction, company, actor, "rotated", Some(id), &detail).await?;
-    Ok((key, new))
+    audit_log::append(transaction, act, Action::Rotated, Some(id), &detail).await?;
+    Ok(Rotated { key, new, old })
 }
 
-async fn form_is_used(connection: &mut Connection, form: &str) -> Result<bool, DatabaseError> {
-    Ok(connection.query_opt("SELECT id FROM api_keys WHERE form = $1", &[form.into()]).await?.is_some())
-}
-
-/// Revokes a key from now on; once is enough.
-pub async fn revoke(
-    transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
-    id: KeyId,
-) -> Result<ListedKey, StoreError> {
-    let now = UnixTime::now();
-    let mut key = find_for_change(transaction, company, id).await?;
-    if key.record.revoked_at.is_none_or(|at| at > now) {
-        key.record.revoke(now);
-        key.updated_at = seconds(now);
-        store_validity(transaction, &key, now).await?;
-        audit_log::append(transaction, company, actor, "revoked", Some(id), &key.name).await?;
+/// Revokes a key. A key that is revoked stays as it is.
+pub async fn revoke(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> Result<ListedKey, StoreError> {
+    let mut key = find_for_change(transaction, act.company, id).await?;
+    if key.record.state(act.now) != KeyState::Revoked {
+        key.record.revoke(act.now);
+        key.updated_at = seconds(act.now);
+        store_validity(transaction, &key).await?;
+        audit_log::append(transaction, act, Action::Revoked, Some(id), key.name.as_str()).await?;
     }
     Ok(key)
 }
 
-async fn store_validity(
-    transaction: &mut Transaction,
-    key: &ListedKey,
-    now: UnixTime,
-) -> Result<(), DatabaseError> {
+async fn store_validity(transaction: &mut Transaction, key: &ListedKey) -> Result<(), DatabaseError> {
     let record = &key.record;
     transaction.announce(record.id.as_str());
     transaction
@@ -169,24 +190,19 @@ async fn store_validity(
                 record.id.as_str().into(),
                 record.retires_at.map(seconds).into(),
                 record.revoked_at.map(seconds).into(),
-                seconds(now).into(),
+                key.updated_at.into(),
             ],
         )
         .await?;
     Ok(())
 }
 
-/// Removes a key with all that is known of it, but what the audit log says.
-pub async fn delete(
-    transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
-    id: KeyId,
-) -> Result<(), StoreError> {
-    let key = find_for_change(transaction, company, id).await?;
+/// Removes a key and all that is stored of it, except its lines in the audit log.
+pub async fn delete(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> Result<(), StoreError> {
+    let key = find_for_change(transaction, act.company, id).await?;
     transaction.announce(id.as_str());
     transaction.execute("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()]).await?;
-    Ok(audit_log::append(transaction, company, actor, "deleted", Some(id), &key.name).await?)
+    Ok(audit_log::append(transaction, act, Action::Deleted, Some(id), key.name.as_str()).await?)
 }
 
 macro_rules! select {
@@ -200,33 +216,37 @@ macro_rules! select {
     };
 }
 
-/// All keys of a company, the newest first.
-pub async fn list(connection: &mut Connection, company: &str) -> Result<Vec<ListedKey>, DatabaseError> {
+/// Returns all keys of a company, the newest first.
+pub async fn list(connection: &mut Connection, company: &CompanyId) -> Result<Vec<ListedKey>, DatabaseError> {
     let sql = select!("WHERE p.company = $1 ORDER BY k.created_at DESC, k.id");
     connection.query(sql, &[company.into()]).await?.into_iter().map(listed).collect()
 }
 
-/// A company's key.
-pub async fn find(connection: &mut Connection, company: &str, id: KeyId) -> Result<ListedKey, StoreError> {
+/// Returns a company's key.
+pub async fn find(
+    connection: &mut Connection,
+    company: &CompanyId,
+    id: KeyId,
+) -> Result<ListedKey, StoreError> {
     let sql = select!("WHERE p.company = $1 AND k.id = $2");
     let row = connection.query_opt(sql, &[company.into(), id.as_str().into()]).await?;
     Ok(listed(row.ok_or(StoreError::NotFound)?)?)
 }
 
-/// A company's key that a form made.
-pub async fn find_by_form(
+/// Returns the key of a company that was created with this idempotency key, unless it has been deleted since.
+pub async fn find_by_idempotency_key(
     connection: &mut Connection,
-    company: &str,
-    form: &str,
+    company: &CompanyId,
+    key: &IdempotencyKey,
 ) -> Result<Option<ListedKey>, DatabaseError> {
     let sql = select!("WHERE p.company = $1 AND k.form = $2");
-    connection.query_opt(sql, &[company.into(), form.into()]).await?.map(listed).transpose()
+    connection.query_opt(sql, &[company.into(), key.into()]).await?.map(listed).transpose()
 }
 
-/// The same as [`find`], and nobody else changes it until the end of the transaction.
+/// Returns the same as [`find`], and lets nobody else change the key until the end of the transaction.
 async fn find_for_change(
     transaction: &mut Transaction,
-    company: &str,
+    company: &CompanyId,
     id: KeyId,
 ) -> Result<ListedKey, StoreError> {
     if transaction.is_postgres() {
@@ -247,14 +267,14 @@ fn listed(row: Row) -> Result<ListedKey, DatabaseError> {
 }
 
 /// Returns the company that owns a key, for whoever presents the key.
-pub async fn company(connection: &mut Connection, id: KeyId) -> Result<String, StoreError> {
+pub async fn company(connection: &mut Connection, id: KeyId) -> Result<CompanyId, StoreError> {
     let sql = "SELECT p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1";
     let row = connection.query_opt(sql, &[id.as_str().into()]).await?.ok_or(StoreError::NotFound)?;
     Ok(row.get("company")?)
 }
 
 /// Reads the columns of a record.
-fn record(row: &Row) -> Result<KeyRecord<String>, DatabaseError> {
+fn record(row: &Row) -> Result<KeyRecord<ProjectId>, DatabaseError> {
     let id: String = row.get("id")?;
     let id = id.parse().map_err(|_| DatabaseError::Corrupt("id"))?;
     let digest: Vec<u8> = row.get("digest")?;
@@ -264,11 +284,11 @@ fn record(row: &Row) -> Result<KeyRecord<String>, DatabaseError> {
     record.ok_or_else(|| SourceError::Corrupt(id).into())
 }
 
-async fn limit(connection: &mut Connection, company: &str) -> Result<(), StoreError> {
+async fn check_number(connection: &mut Connection, company: &CompanyId) -> Result<(), StoreError> {
     let row = connection.query_one(
         "SELECT count(*) AS keys FROM api_keys k JOIN projects p ON p.id = k.project WHERE p.company = $1",
         &[company.into()],
     ).await?;
     let keys: i64 = row.get("keys")?;
-    if keys < MOST_KEYS { Ok(()) } else { Err(StoreError::TooMany) }
+    if keys < MAX_KEYS { Ok(()) } else { Err(StoreError::TooManyKeys) }
 }

@@ -1,9 +1,33 @@
 //! The audit log: who did what to which key.
 
-use ctx_key::{KeyId, UnixTime};
+use ctx_key::KeyId;
 
+use super::actor::Act;
+use super::id::CompanyId;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
+
+/// What was done.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Created,
+    Rotated,
+    Revoked,
+    Deleted,
+    CreatedProject,
+}
+
+impl From<Action> for Value {
+    fn from(action: Action) -> Self {
+        Self::from(match action {
+            Action::Created => "created",
+            Action::Rotated => "rotated",
+            Action::Revoked => "revoked",
+            Action::Deleted => "deleted",
+            Action::CreatedProject => "created project",
+        })
+    }
+}
 
 /// One line of the audit log.
 #[derive(Clone, Debug)]
@@ -17,9 +41,8 @@ pub struct LogLine {
 
 pub(super) async fn append(
     transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
-    action: &str,
+    act: Act<'_>,
+    action: Action,
     key: Option<KeyId>,
     detail: &str,
 ) -> Result<(), DatabaseError> {
@@ -28,9 +51,9 @@ pub(super) async fn append(
         .execute(
             "INSERT INTO audit_log (at, company, actor, action, key, detail) VALUES ($1, $2, $3, $4, $5, $6)",
             &[
-                seconds(UnixTime::now()).into(),
-                company.into(),
-                actor.into(),
+                seconds(act.now).into(),
+                act.company.into(),
+                act.actor.into(),
                 action.into(),
                 key,
                 detail.into(),
@@ -40,8 +63,8 @@ pub(super) async fn append(
     Ok(())
 }
 
-/// The last lines of a company's audit log, the newest first.
-pub async fn latest(connection: &mut Connection, company: &str) -> Result<Vec<LogLine>, DatabaseError> {
+/// Returns the last 200 lines of a company's audit log, the newest first.
+pub async fn latest(connection: &mut Connection, company: &CompanyId) -> Result<Vec<LogLine>, DatabaseError> {
     let sql =
         "SELECT at, actor, action, key, detail FROM audit_log WHERE company = $1 ORDER BY seq DESC LIMIT 200";
     let rows = connection.query(sql, &[company.into()]).await?;

@@ -1,52 +1,50 @@
 //! The projects of a company. A key belongs to one of them.
 
-use ctx_key::UnixTime;
-
-use super::audit_log;
-use super::new_id;
+use super::actor::Act;
+use super::audit_log::{self, Action};
+use super::id::{CompanyId, ProjectId};
+use super::name::Name;
 use super::store_error::StoreError;
 use crate::clock::seconds;
-use crate::database::{Connection, DatabaseError, Transaction};
+use crate::database::{Connection, DatabaseError, Row, Transaction};
 
 /// A project.
 #[derive(Clone, Debug)]
 pub struct Project {
-    pub id: String,
-    pub name: String,
+    pub id: ProjectId,
+    pub name: Name,
 }
 
-/// The projects of a company, by name.
-pub async fn list(connection: &mut Connection, company: &str) -> Result<Vec<Project>, DatabaseError> {
+/// Returns the projects of a company, by name.
+pub async fn list(connection: &mut Connection, company: &CompanyId) -> Result<Vec<Project>, DatabaseError> {
     let sql = "SELECT id, name FROM projects WHERE company = $1 ORDER BY name";
-    let rows = connection.query(sql, &[company.into()]).await?;
-    rows.into_iter().map(|row| Ok(Project { id: row.get("id")?, name: row.get("name")? })).collect()
+    connection.query(sql, &[company.into()]).await?.iter().map(project).collect()
 }
 
 pub(super) async fn find(
     connection: &mut Connection,
-    company: &str,
-    id: &str,
+    company: &CompanyId,
+    id: &ProjectId,
 ) -> Result<Project, StoreError> {
     let sql = "SELECT id, name FROM projects WHERE company = $1 AND id = $2";
-    let row = connection.query_opt(sql, &[company.into(), id.into()]).await?.ok_or(StoreError::NotFound)?;
+    let row = connection.query_opt(sql, &[company.into(), id.into()]).await?;
+    Ok(project(&row.ok_or(StoreError::NotFound)?)?)
+}
+
+fn project(row: &Row) -> Result<Project, DatabaseError> {
     Ok(Project { id: row.get("id")?, name: row.get("name")? })
 }
 
-/// Makes a project.
-pub async fn create(
-    transaction: &mut Transaction,
-    company: &str,
-    actor: &str,
-    name: &str,
-) -> Result<Project, StoreError> {
-    let project = Project { id: new_id("proj"), name: name.to_owned() };
+/// Creates a project.
+pub async fn create(transaction: &mut Transaction, act: Act<'_>, name: &Name) -> Result<Project, StoreError> {
+    let project = Project { id: ProjectId::generate(), name: name.clone() };
     let inserted = transaction.execute(
         "INSERT INTO projects (id, company, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        &[(&project.id).into(), company.into(), name.into(), seconds(UnixTime::now()).into()],
+        &[(&project.id).into(), act.company.into(), name.into(), seconds(act.now).into()],
     ).await?;
     if inserted == 0 {
         return Err(StoreError::NameTaken);
     }
-    audit_log::append(transaction, company, actor, "created project", None, name).await?;
+    audit_log::append(transaction, act, Action::CreatedProject, None, name.as_str()).await?;
     Ok(project)
 }

@@ -1,5 +1,7 @@
 //! Reasons why a change is not made: [`StoreError`].
 
+use std::fmt;
+
 use crate::database::DatabaseError;
 
 /// Reason why a key or a project is not created or changed.
@@ -8,12 +10,12 @@ pub enum StoreError {
     Database(DatabaseError),
     /// No such project or key, or another company's.
     NotFound,
-    /// This form has made its key already.
-    FormUsed,
-    /// The key has ended, so it has no successor.
-    NotActive,
+    /// A change with this idempotency key was made before.
+    Repeated,
+    /// The key has ended, so it can't be replaced.
+    HasEnded,
     /// The company has as many keys as it may have.
-    TooMany,
+    TooManyKeys,
     /// There is a project of this name.
     NameTaken,
 }
@@ -23,3 +25,26 @@ impl From<DatabaseError> for StoreError {
         Self::Database(error)
     }
 }
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::NotFound => f.write_str("there is no such project or key"),
+            Self::Repeated => f.write_str("this change was made before: look at the list of keys"),
+            Self::HasEnded => {
+                f.write_str("the key was revoked, replaced or has expired: create a new one instead")
+            }
+            Self::TooManyKeys => {
+                write!(
+                    f,
+                    "too many keys: a company has at most {}; delete some first",
+                    super::api_key::MAX_KEYS
+                )
+            }
+            Self::NameTaken => f.write_str("there is a project of this name: choose another name"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

@@ -2,6 +2,8 @@
 //! names a PostgreSQL server as `postgres://user@host:port`, on a new database there.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod browser;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,8 @@
-//! What is left of a request's body when it has been answered.
+//! The rest of a request's body that is unread when the response is ready.
 //!
-//! hyper closes a connection whose request was not read to its end, and a client that is still sending may lose the
-//! answer by that. So the rest is read, within limits; behind those the answer says that the connection ends (RFC 9112 §9.6).
+//! hyper closes a connection whose request was not read to its end, and a client that is still sending may then lose the
+//! response. So the server reads the rest, within limits. Beyond them, the response says that the connection ends
+//! (RFC 9112 §9.6).
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,26 +18,26 @@ use tokio::time::timeout;
 
 use crate::http::limits::LARGEST_BODY;
 
-/// How much is read for nothing, in bytes.
-const LARGEST: usize = 2 * LARGEST_BODY;
+/// Maximum number of bytes that are read and discarded.
+const MAX_REST_BYTES: usize = 2 * LARGEST_BODY;
 
-/// How long.
-const LONGEST: Duration = Duration::from_secs(1);
+/// Maximum time to read them.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The body of a request, if it has one.
 pub(super) struct Rest(Option<Shared>);
 
-/// What the handlers are given of it.
+/// The body that the handlers read.
 struct Given(Shared);
 
 #[derive(Clone)]
 struct Shared {
     body: Arc<Mutex<Incoming>>,
-    /// The client waits for `100 Continue` (RFC 9110 §10.1.1): reading would ask for what nobody wants.
+    /// The client waits for `100 Continue` (RFC 9110 §10.1.1). Reading would ask for a body that nobody wants.
     is_held_back: bool,
 }
 
-/// Gives the request away, and keeps what will be left of it.
+/// Returns the request for the handlers, and a handle to what they leave unread.
 pub(super) fn keep(request: hyper::Request<Incoming>) -> (Request, Rest) {
     if request.body().is_end_stream() {
         return (request.map(Body::new), Rest(None));
@@ -48,13 +49,13 @@ pub(super) fn keep(request: hyper::Request<Incoming>) -> (Request, Rest) {
 }
 
 impl Rest {
-    /// Reads what is left. `false` if the connection can't go on.
+    /// Reads the rest. Returns whether the connection can be used again.
     pub(super) async fn read_to_end(self) -> bool {
         match self.0 {
             None => true,
             Some(shared) if shared.body().is_end_stream() => true,
             Some(shared) if shared.is_held_back => false,
-            Some(shared) => timeout(LONGEST, shared.read()).await.unwrap_or(false),
+            Some(shared) => timeout(REST_TIMEOUT, shared.read()).await.unwrap_or(false),
         }
     }
 }
@@ -68,9 +69,9 @@ impl Shared {
         Pin::new(&mut *self.body()).poll_frame(context)
     }
 
-    /// Whether the end was reached.
+    /// Returns whether the end was reached.
     async fn read(&self) -> bool {
-        let mut left = LARGEST;
+        let mut left = MAX_REST_BYTES;
         while let Some(frame) = poll_fn(|context| self.poll_frame(context)).await {
             let length = frame.ok().and_then(|frame| frame.data_ref().map(Bytes::len)).unwrap_or(usize::MAX);
             match left.checked_sub(length) {

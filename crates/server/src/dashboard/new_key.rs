@@ -1,0 +1,97 @@
+//! The page that shows a new key once, and the one for a form that was sent before.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use ctx_key::{ApiKey, Scope, UnixTime};
+
+use super::assets;
+use super::frame::{Frame, Moment};
+use super::keys::ShownKey;
+use super::page::{Refusal, page};
+use super::session::SignedIn;
+use crate::clock::seconds;
+use crate::http::state::AppState;
+use crate::store::api_key::{self, ListedKey};
+use crate::store::idempotency_key::IdempotencyKey;
+use crate::store::secret::Secret;
+
+#[derive(Template)]
+#[template(path = "new-key.html")]
+struct NewKeyPage<'a> {
+    frame: Frame,
+    key: &'a ApiKey,
+    shown: ShownKey,
+    request: Request<'a>,
+    replaced: Option<Replaced>,
+}
+
+/// The key that the new one replaces.
+pub(super) struct Replaced {
+    masked: String,
+    /// The end of its overlap, unless it has ended.
+    until: Option<Moment>,
+}
+
+impl Replaced {
+    pub(super) fn new(old: &ListedKey, now: UnixTime) -> Self {
+        let until = old.end().filter(|_| !old.has_ended(now));
+        Self { masked: old.record.id.masked().to_string(), until: until.map(|at| Moment::new(seconds(at))) }
+    }
+}
+
+/// Returns the one page with a key's secret. It is written from the [`ApiKey`] alone, which erases itself when the
+/// caller drops it. The buffer of the response also holds the key; it is freed and not erased.
+pub(super) fn show_once(
+    state: &AppState,
+    signed_in: &SignedIn,
+    key: &ApiKey,
+    listed: &ListedKey,
+    replaced: Option<Replaced>,
+) -> Response {
+    let template = NewKeyPage {
+        frame: Frame::new(signed_in, "/keys"),
+        key,
+        shown: ShownKey::new(listed, state.clock.now()),
+        request: Request::for_scopes(listed.record.scopes, &state.public_url),
+        replaced,
+    };
+    page(StatusCode::OK, &template)
+}
+
+/// Refuses a form that was sent before, and names the key that it created, masked.
+pub(super) async fn sent_before(
+    state: &AppState,
+    signed_in: &SignedIn,
+    form: &Secret,
+) -> Result<Response, Refusal> {
+    let company = &signed_in.account.company.id;
+    let key = IdempotencyKey::new(&signed_in.session, form);
+    let mut connection = state.database.acquire().await?;
+    let created = api_key::find_by_idempotency_key(&mut connection, company, &key).await?;
+    Err(Refusal::sent_before(created.map(|key| key.record.id.masked().to_string())))
+}
+
+/// A request to try a key with.
+struct Request<'a> {
+    url: &'a str,
+    path: &'static str,
+    body: Option<&'static str>,
+}
+
+impl<'a> Request<'a> {
+    /// Returns one that the scopes allow, if possible one that only reads.
+    fn for_scopes(scopes: Scope, url: &'a str) -> Self {
+        let choices = [
+            (Scope::MEMORIES_READ, "/v1/memories", None),
+            (Scope::CHATS_READ, "/v1/chats", None),
+            // there is no list of users
+            (Scope::USERS_READ, "/v1/key", None),
+            (Scope::MEMORIES_WRITE, "/v1/memories", Some(r#"{"content":"Ada likes tea."}"#)),
+            (Scope::CHATS_WRITE, "/v1/chats", Some(r#"{"title":"A first chat"}"#)),
+        ];
+        let choice = choices.into_iter().find(|(scope, ..)| scopes.contains(*scope));
+        let (_, path, body) = choice.unwrap_or((Scope::USERS_WRITE, "/v1/users", Some(r#"{"id":"ada"}"#)));
+        Self { url, path, body }
+    }
+}

@@ -1,0 +1,39 @@
+//! What an error of the store means for a request: [`Failure`].
+
+use tracing::{error, warn};
+
+use crate::store::store_error::StoreError;
+
+/// Seconds after which a client may try again when the service is not available.
+pub const RETRY_AFTER_SECS: u64 = 2;
+
+/// How a request fails. The API and the pages answer each with the same status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The database is busy or can't be reached. Whether a change was made may be unknown.
+    Unavailable,
+    /// A defect of the server or its data.
+    Internal,
+    NotFound,
+    Conflict,
+}
+
+impl Failure {
+    /// Classifies an error, and logs one of the database.
+    pub fn of(failure: &StoreError) -> Self {
+        match failure {
+            StoreError::Database(failure) if failure.is_temporary() => {
+                warn!(%failure, "the database is not available");
+                Self::Unavailable
+            }
+            StoreError::Database(failure) => {
+                error!(%failure, "database error");
+                Self::Internal
+            }
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Repeated | StoreError::HasEnded | StoreError::TooManyKeys | StoreError::NameTaken => {
+                Self::Conflict
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The OpenAPI document, which is put together with the routes. [`route!`](crate::http::open_api::route) adds a handler
+//! to both: `#[utoipa::path]` says where it is and how it succeeds, and the types of its arguments say what it takes,
+//! which key it needs, and how it refuses.
+
+use std::ops::RangeInclusive;
+
+use axum::extract::State;
+use ctx_key::Scope;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{Object, Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response,
+    ResponseBuilder,
+};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use super::api_error::ErrorBody;
+use super::extract::{ClientAddress, Json, Parameters, Segment};
+use super::granted::{AnyKey, Granted};
+use super::schema::{request_id, text};
+use super::state::AppState;
+
+const JSON: &str = "application/json";
+
+/// Length of a part of a path, in characters.
+const PART: RangeInclusive<usize> = 1..=128;
+
+const DESCRIPTION: &str = "What lies below `/v1` is opened by API keys, and each operation says in \
+    `x-required-scope` which scope the key needs. What lies below `/api/v1` is opened by an account's access token, \
+    and by no API key. Answers are in snake_case; requests may be in camelCase too. Fields and parameters that are not \
+    known are ignored.";
+
+/// Status, name, description and further header of each response that refuses a request.
+const REFUSALS: [(&str, &str, &str, Option<&str>); 10] = [
+    ("400", "BadRequest", "The request can't be understood, or asks for what can't be.", None),
+    ("401", "Unauthorized", "No key or token, or one that is not valid, or no longer.", Some(CHALLENGE)),
+    (
+        "403",
+        "Forbidden",
+        "The key lacks the scope; or a browser asks, and keys don't belong there.",
+        Some(CHALLENGE),
+    ),
+    ("404", "NotFound", "There is no such thing, or it is another's.", None),
+    ("408", "Timeout", "The request took too long to arrive.", None),
+    ("409", "Conflict", "The name is taken, or there are as many as there may be.", None),
+    ("413", "TooLarge", "The body has more than 1 MiB.", None),
+    ("429", "TooMany", "Too many attempts.", Some(RETRY_AFTER)),
+    ("500", "Internal", "A defect of the server.", None),
+    ("503", "Unavailable", "Not available at the moment: try again.", Some(RETRY_AFTER)),
+];
+
+const CHALLENGE: &str = "WWW-Authenticate";
+const RETRY_AFTER: &str = "Retry-After";
+const REQUEST_ID: &str = "x-request-id";
+
+/// Returns a document without paths: what all operations refer to.
+pub fn document() -> OpenApi {
+    let mut components = Components::new();
+    components.schemas.insert(ErrorBody::name().into(), ErrorBody::schema());
+    components.headers = [
+        (REQUEST_ID, "The request's id, also in the body of errors.", request_id().build()),
+        (CHALLENGE, "The challenge, as in RFC 6750.", Object::with_type(Type::String)),
+        (RETRY_AFTER, "Seconds.", Object::with_type(Type::Integer)),
+    ]
+    .into_iter()
+    .map(|(name, description, schema)| {
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description));
+        (name.to_owned(), header.build().into())
+    })
+    .collect();
+    components.responses = REFUSALS
+        .into_iter()
+        .map(|(_, name, description, header)| {
+            let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
+            let response = ResponseBuilder::new().description(description).content(JSON, body);
+            let headers = [REQUEST_ID].into_iter().chain(header);
+            let response =
+                headers.fold(response, |response, name| response.header_ref(name, header_ref(name)));
+            (name.to_owned(), response.into())
+        })
+        .collect();
+    let api_key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("ctx_ and 48 letters and digits")
+        .description(Some(
+            "An API key. It needs the scope that the operation names in `x-required-scope`; where none is named, any \
+             valid key does.",
+        ));
+    let access_token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+        "An account's access token, from `POST /api/v1/auth/login`. An API key is refused.",
+    ));
+    components.add_security_scheme(API_KEY, SecurityScheme::Http(api_key.build()));
+    components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(access_token.build()));
+    let mut info = Info::new("MemoryKit reference server", env!("CARGO_PKG_VERSION"));
+    info.description = Some(DESCRIPTION.to_owned());
+    OpenApiBuilder::new().info(info).components(Some(components)).build()
+}
+
+const API_KEY: &str = "apiKey";
+const ACCESS_TOKEN: &str = "accessToken";
+
+fn header_ref(name: &str) -> Ref {
+    Ref::new(format!("#/components/headers/{name}"))
+}
+
+/// Schemas that an operation refers to, by name.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// The type of a handler's argument, which documents itself.
+pub trait Argument {
+    fn document(operation: &mut Operation, schemas: &mut Schemas);
+}
+
+/// A handler with documented arguments.
+pub trait Documented<Arguments> {
+    fn document(operation: &mut Operation, schemas: &mut Schemas);
+}
+
+macro_rules! documented {
+    ($($argument:ident)*) => {
+        impl<Handler, Answer, $($argument: Argument),*> Documented<($($argument,)*)> for Handler
+        where
+            Handler: Fn($($argument),*) -> Answer,
+        {
+            fn document(operation: &mut Operation, schemas: &mut Schemas) {
+                $($argument::document(operation, schemas);)*
+            }
+        }
+    };
+}
+
+documented!(A);
+documented!(A B);
+documented!(A B C);
+documented!(A B C D);
+
+/// Makes the route of a handler, with its place in the document. Use it as `router.routes(route!(handler))`.
+macro_rules! route {
+    ($handler:ident) => {
+        $crate::http::open_api::complete(utoipa_axum::routes!($handler), $handler)
+    };
+}
+pub(crate) use route;
+
+/// Completes what `#[utoipa::path]` says of a handler.
+pub fn complete<Arguments, Handler: Documented<Arguments>>(
+    (mut schemas, mut paths, router): UtoipaMethodRouter<AppState>,
+    _: Handler,
+) -> UtoipaMethodRouter<AppState> {
+    for (path, item) in &mut paths.paths {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            Handler::document(operation, &mut schemas);
+            add_parts(operation, path);
+            refuse(operation, &["408", "500", "503"]);
+            operation.responses.responses.iter_mut().for_each(|(status, response)| share(status, response));
+        }
+    }
+    (schemas, paths, router)
+}
+
+/// Adds the parameters of a path such as `/users/{id}`.
+fn add_parts(operation: &mut Operation, path: &str) {
+    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+        let parameter = parameter.required(Required::True).schema(Some(text(PART)));
+        operation.parameters.get_or_insert_default().push(parameter.build().into());
+    }
+}
+
+/// Adds responses, whose content [`share`] adds.
+fn refuse(operation: &mut Operation, statuses: &[&str]) {
+    let responses = &mut operation.responses.responses;
+    responses.extend(statuses.iter().map(|&status| (status.to_owned(), Response::default().into())));
+}
+
+/// Gives a response what all with its status have.
+fn share(status: &str, response: &mut RefOr<Response>) {
+    if let Some((_, name, ..)) = REFUSALS.into_iter().find(|&(refusal, ..)| refusal == status) {
+        *response = Ref::from_response_name(name).into();
+    } else if let RefOr::T(response) = response {
+        response.headers.insert(REQUEST_ID.to_owned(), RefOr::Ref(header_ref(REQUEST_ID)));
+        let description = match status {
+            "200" => "Done.",
+            "201" => "Made.",
+            "202" => "Taken.",
+            _ => "Gone.",
+        };
+        response.description = description.to_owned();
+    }
+}
+
+impl<const SCOPES: u32> Argument for Granted<SCOPES> {
+    fn document(operation: &mut Operation, schemas: &mut Schemas) {
+        AnyKey::document(operation, schemas);
+        let scopes = Scope::from_bits_truncate(SCOPES).to_string();
+        operation.extensions = Some(Extensions::from_iter([("x-required-scope", scopes)]));
+    }
+}
+
+impl Argument for AnyKey {
+    fn document(operation: &mut Operation, _: &mut Schemas) {
+        operation.security = Some(vec![SecurityRequirement::new(API_KEY, [""; 0])]);
+        refuse(operation, &["400", "401", "403"]);
+    }
+}
+
+/// Documents that a handler takes an account's access token.
+pub fn takes_access_token(operation: &mut Operation) {
+    operation.security = Some(vec![SecurityRequirement::new(ACCESS_TOKEN, [""; 0])]);
+    refuse(operation, &["401"]);
+}
+
+impl<T: ToSchema> Argument for Json<T> {
+    fn document(operation: &mut Operation, schemas: &mut Schemas) {
+        schemas.push((T::name().into(), T::schema()));
+        T::schemas(schemas);
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
+        let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True));
+        operation.request_body = Some(body.build().into());
+        refuse(operation, &["400", "413"]);
+    }
+}
+
+impl<T: IntoParams> Argument for Parameters<T> {
+    fn document(operation: &mut Operation, _: &mut Schemas) {
+        let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(Into::into);
+        operation.parameters.get_or_insert_default().extend(parameters);
+        refuse(operation, &["400"]);
+    }
+}
+
+impl<T> Argument for Segment<T> {
+    fn document(operation: &mut Operation, _: &mut Schemas) {
+        refuse(operation, &["404"]);
+    }
+}
+
+impl Argument for State<AppState> {
+    fn document(_: &mut Operation, _: &mut Schemas) {}
+}
+
+impl Argument for ClientAddress {
+    fn document(_: &mut Operation, _: &mut Schemas) {}
+}

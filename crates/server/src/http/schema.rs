@@ -1,0 +1,50 @@
+//! Schemas of texts that several types share.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use ctx_key::Scope;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::store::name::Name;
+
+/// Returns the schema of a text of a length in characters.
+pub fn text(length: RangeInclusive<usize>) -> ObjectBuilder {
+    let (least, most) = length.into_inner();
+    any_text().min_length((least > 0).then_some(least)).max_length(Some(most))
+}
+
+/// Returns the schema of a text of any length. PostgreSQL stores no U+0000.
+pub fn any_text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[^\u0000]*$"))
+}
+
+/// Returns the schema of a name as it is sent: what [`Name::parse`] takes.
+pub fn name() -> ObjectBuilder {
+    const PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$";
+    let description = "On one line, and not blank; white space around it is dropped.";
+    text(1..=Name::MAX_LENGTH).pattern(Some(PATTERN)).description(Some(description))
+}
+
+/// Returns the schema of a request's id.
+pub fn request_id() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^req_[0-9a-f]{32}$"))
+}
+
+/// The schema of a scope's name.
+pub struct ScopeName;
+
+impl PartialSchema for ScopeName {
+    fn schema() -> RefOr<Schema> {
+        let names = Scope::all().iter().map(|scope| scope.to_string());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for ScopeName {
+    fn name() -> Cow<'static, str> {
+        "Scope".into()
+    }
+}

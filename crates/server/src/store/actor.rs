@@ -1,0 +1,33 @@
+//! Who changes something: [`Actor`], [`Act`].
+
+use ctx_key::UnixTime;
+
+use super::email::Email;
+use super::id::CompanyId;
+use crate::database::Value;
+
+/// Who changes something.
+#[derive(Clone, Copy, Debug)]
+pub enum Actor<'a> {
+    /// Somebody who is signed in to the account with this address.
+    Account(&'a Email),
+    /// Whoever has the key that is changed.
+    KeyItself,
+}
+
+impl From<Actor<'_>> for Value {
+    fn from(actor: Actor<'_>) -> Self {
+        match actor {
+            Actor::Account(email) => email.into(),
+            Actor::KeyItself => "the key itself".into(),
+        }
+    }
+}
+
+/// A change that is being made: in which company, by whom and when. The audit log notes all three.
+#[derive(Clone, Copy, Debug)]
+pub struct Act<'a> {
+    pub company: &'a CompanyId,
+    pub actor: Actor<'a>,
+    pub now: UnixTime,
+}

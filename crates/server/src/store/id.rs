@@ -1,0 +1,56 @@
+//! Ids of accounts, companies and projects. A function can't take one for another.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::new_id;
+use crate::database::{FromValue, Value};
+
+macro_rules! id {
+    ($name:ident, $prefix:literal, $of:literal) => {
+        #[doc = concat!("The id of ", $of, ".")]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Returns a new id. Nobody can guess it.
+            pub fn generate() -> Self {
+                Self(new_id($prefix))
+            }
+
+            /// Reads an id that a client sent: letters, digits and `_`. Nothing has another id.
+            pub fn parse(text: &str) -> Option<Self> {
+                let is_id =
+                    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                is_id.then(|| Self(text.to_owned()))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&$name> for Value {
+            fn from(id: &$name) -> Self {
+                id.as_str().into()
+            }
+        }
+
+        impl FromValue for $name {
+            fn from_value(value: Value) -> Option<Self> {
+                String::from_value(value).map(Self)
+            }
+        }
+    };
+}
+
+id!(AccountId, "acc", "an account");
+id!(CompanyId, "org", "a company");
+id!(ProjectId, "proj", "a project");

@@ -1,0 +1,179 @@
+//! Memories: texts of a project.
+
+use ctx_key::UnixTime;
+
+use super::column::{self, JsonObject};
+use super::new_id;
+use super::window::Window;
+use crate::clock::seconds;
+use crate::database::{Connection, DatabaseError, Row, Transaction};
+
+/// A memory as it is stored.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    pub seq: i64,
+    pub id: String,
+    pub title: Option<String>,
+    pub content: String,
+    pub kind: Option<String>,
+    pub tags: Vec<String>,
+    pub metadata: JsonObject,
+    pub user: Option<String>,
+    pub language: Option<String>,
+    pub format: Option<String>,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+/// A memory to store.
+#[derive(Clone, Debug)]
+pub struct NewMemory {
+    pub title: Option<String>,
+    pub content: String,
+    pub kind: Option<String>,
+    pub tags: Vec<String>,
+    pub metadata: JsonObject,
+    pub user: Option<String>,
+    pub language: Option<String>,
+    pub format: Option<String>,
+}
+
+/// New values of a memory's fields. A field that is `None` stays as it is.
+#[derive(Clone, Debug)]
+pub struct MemoryChange {
+    pub title: Option<Option<String>>,
+    pub content: Option<String>,
+    pub kind: Option<Option<String>>,
+    pub tags: Option<Vec<String>>,
+    pub metadata: Option<JsonObject>,
+}
+
+/// Which memories to list. A field that is `None` allows all.
+#[derive(Clone, Debug)]
+pub struct MemoryFilter {
+    pub kind: Option<String>,
+    pub user: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        r#"seq, id, title, content, type, tags, metadata, "user", language, format, created_at, updated_at"#
+    };
+}
+
+fn memory(row: &Row) -> Result<Memory, DatabaseError> {
+    Ok(Memory {
+        seq: row.get("seq")?,
+        id: row.get("id")?,
+        title: row.get("title")?,
+        content: row.get("content")?,
+        kind: row.get("type")?,
+        tags: column::json(row, "tags")?,
+        metadata: column::json(row, "metadata")?,
+        user: row.get("user")?,
+        language: row.get("language")?,
+        format: row.get("format")?,
+        created_at: column::time(row, "created_at")?,
+        updated_at: column::time(row, "updated_at")?,
+    })
+}
+
+/// Stores a memory, and returns its id.
+pub async fn create(
+    transaction: &mut Transaction,
+    project: &str,
+    new: NewMemory,
+    now: UnixTime,
+) -> Result<String, DatabaseError> {
+    let id = new_id("mem");
+    let values = [
+        (&id).into(),
+        project.into(),
+        new.title.into(),
+        new.content.into(),
+        new.kind.into(),
+        column::texts(new.tags).into(),
+        column::object(new.metadata).into(),
+        new.user.into(),
+        new.language.into(),
+        new.format.into(),
+        seconds(now).into(),
+    ];
+    let sql = "INSERT INTO memories (id, project, title, content, type, tags, metadata, \"user\", language, format, \
+               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+    transaction.execute(sql, &values).await?;
+    Ok(id)
+}
+
+pub async fn list(
+    connection: &mut Connection,
+    project: &str,
+    filter: MemoryFilter,
+    window: Window,
+) -> Result<Vec<Memory>, DatabaseError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM memories WHERE project = $1 AND seq < $2 AND (type = $3 OR $3 IS NULL) \
+         AND (\"user\" = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5"
+    );
+    let values =
+        [project.into(), window.before.into(), filter.kind.into(), filter.user.into(), window.rows.into()];
+    connection.query(sql, &values).await?.iter().map(memory).collect()
+}
+
+pub async fn find(
+    connection: &mut Connection,
+    project: &str,
+    id: &str,
+) -> Result<Option<Memory>, DatabaseError> {
+    let sql = concat!("SELECT ", columns!(), " FROM memories WHERE project = $1 AND id = $2");
+    let row = connection.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.as_ref().map(memory).transpose()
+}
+
+/// Changes a memory and returns it, if the project has it.
+pub async fn change(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+    change: MemoryChange,
+    now: UnixTime,
+) -> Result<Option<Memory>, DatabaseError> {
+    let sql = concat!(
+        "UPDATE memories SET title = CASE WHEN $3 = 1 THEN $4 ELSE title END, \
+         type = CASE WHEN $5 = 1 THEN $6 ELSE type END, content = coalesce($7, content), \
+         tags = coalesce($8, tags), metadata = coalesce($9, metadata), updated_at = $10 \
+         WHERE project = $1 AND id = $2 RETURNING ",
+        columns!()
+    );
+    let values = [
+        project.into(),
+        id.into(),
+        change.title.is_some().into(),
+        change.title.flatten().into(),
+        change.kind.is_some().into(),
+        change.kind.flatten().into(),
+        change.content.into(),
+        change.tags.map(column::texts).into(),
+        change.metadata.map(column::object).into(),
+        seconds(now).into(),
+    ];
+    transaction.query_opt(sql, &values).await?.as_ref().map(memory).transpose()
+}
+
+/// Removes a memory. Returns whether the project had it.
+pub async fn remove(transaction: &mut Transaction, project: &str, id: &str) -> Result<bool, DatabaseError> {
+    let sql = "DELETE FROM memories WHERE project = $1 AND id = $2";
+    Ok(transaction.execute(sql, &[project.into(), id.into()]).await? > 0)
+}
+
+/// Removes the memories that name a user.
+pub(super) async fn remove_of_user(
+    transaction: &mut Transaction,
+    project: &str,
+    user: &str,
+) -> Result<(), DatabaseError> {
+    let sql = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2";
+    transaction.execute(sql, &[project.into(), user.into()]).await.map(drop)
+}

@@ -1,0 +1,43 @@
+//! Secrets of people, not of programs: [`Secret`].
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// 32 random bytes as 64 hexadecimal digits. The database stores their SHA-256.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns a new secret.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness.
+    pub fn generate() -> Self {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the operating system has randomness");
+        Self(hex::encode(bytes))
+    }
+
+    /// Reads what a client sent. Nothing else is one of our secrets.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the text, for the one who owns the secret.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}

@@ -1,0 +1,120 @@
+//! Users of a project.
+
+use ctx_key::UnixTime;
+
+use super::column::{self, JsonObject};
+use super::{chat, memory};
+use crate::clock::seconds;
+use crate::database::{Connection, DatabaseError, Row, Transaction};
+
+/// A user as it is stored.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub id: String,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub metadata: JsonObject,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+/// New values of a user's fields. A field that is `None` stays as it is.
+#[derive(Clone, Debug)]
+pub struct UserChange {
+    pub email: Option<Option<String>>,
+    pub name: Option<Option<String>>,
+    pub metadata: Option<JsonObject>,
+}
+
+/// Records of a project that name a user who is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// They still name the id, which may become a user again.
+    Keep,
+    /// The memories and chats are removed too.
+    Remove,
+}
+
+macro_rules! columns {
+    () => {
+        "id, email, name, metadata, created_at, updated_at"
+    };
+}
+
+fn user(row: &Row) -> Result<User, DatabaseError> {
+    Ok(User {
+        id: row.get("id")?,
+        email: row.get("email")?,
+        name: row.get("name")?,
+        metadata: column::json(row, "metadata")?,
+        created_at: column::time(row, "created_at")?,
+        updated_at: column::time(row, "updated_at")?,
+    })
+}
+
+/// Makes a user without an address and a name. Returns whether there was none with this id.
+pub async fn create(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+    now: UnixTime,
+) -> Result<bool, DatabaseError> {
+    let sql = "INSERT INTO users (project, id, metadata, created_at, updated_at) VALUES ($1, $2, '{}', $3, $3) \
+               ON CONFLICT DO NOTHING";
+    Ok(transaction.execute(sql, &[project.into(), id.into(), seconds(now).into()]).await? > 0)
+}
+
+pub async fn find(
+    connection: &mut Connection,
+    project: &str,
+    id: &str,
+) -> Result<Option<User>, DatabaseError> {
+    let sql = concat!("SELECT ", columns!(), " FROM users WHERE project = $1 AND id = $2");
+    let row = connection.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.as_ref().map(user).transpose()
+}
+
+/// Changes a user and returns it, if the project has it.
+pub async fn change(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+    change: UserChange,
+    now: UnixTime,
+) -> Result<Option<User>, DatabaseError> {
+    let sql = concat!(
+        "UPDATE users SET email = CASE WHEN $3 = 1 THEN $4 ELSE email END, \
+         name = CASE WHEN $5 = 1 THEN $6 ELSE name END, metadata = coalesce($7, metadata), updated_at = $8 \
+         WHERE project = $1 AND id = $2 RETURNING ",
+        columns!()
+    );
+    let values = [
+        project.into(),
+        id.into(),
+        change.email.is_some().into(),
+        change.email.flatten().into(),
+        change.name.is_some().into(),
+        change.name.flatten().into(),
+        change.metadata.map(column::object).into(),
+        seconds(now).into(),
+    ];
+    transaction.query_opt(sql, &values).await?.as_ref().map(user).transpose()
+}
+
+/// Removes a user with all events. Returns whether the project had it.
+pub async fn remove(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+    named: Named,
+) -> Result<bool, DatabaseError> {
+    let sql = "DELETE FROM users WHERE project = $1 AND id = $2";
+    if transaction.execute(sql, &[project.into(), id.into()]).await? == 0 {
+        return Ok(false);
+    }
+    if named == Named::Remove {
+        memory::remove_of_user(transaction, project, id).await?;
+        chat::remove_of_user(transaction, project, id).await?;
+    }
+    Ok(true)
+}
