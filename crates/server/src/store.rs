@@ -4,6 +4,7 @@ pub mod account;
 pub mod api_key;
 pub mod audit_log;
 pub mod credential;
+pub mod import;
 pub mod migration;
 pub mod project;
 pub mod store_error;

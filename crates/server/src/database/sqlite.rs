@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult};
 use rusqlite::{ErrorCode, InterruptHandle};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::value::{Row, Value};
-use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT, from_pool};
+use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, from_pool};
 
 /// Connections to one file.
 #[derive(Clone)]
@@ -33,13 +34,34 @@ impl Pool {
         Self { connections, writer: Arc::default() }
     }
 
+    pub(super) fn status(&self) -> PoolStatus {
+        let status = self.connections.status();
+        PoolStatus {
+            max: status.max_size,
+            open: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+        }
+    }
+
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
         let client = self.connections.get().await.map_err(|error| from_pool(error, from_sqlite))?;
         Ok(Connection(Some(Session { client, _writer: None })))
     }
 
-    /// Begins a transaction as a writer: a reader that becomes one may be refused.
-    pub(super) async fn begin(&self) -> Result<Connection, DatabaseError> {
+    /// Begins a transaction as a writer: a reader that becomes one may be refused. Without a limit, it waits as long as another
+    /// process holds the lock.
+    pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
+        loop {
+            match self.try_begin().await {
+                // while a new file is switched to the WAL mode, SQLite does not wait
+                Err(DatabaseError::Busy) if !is_limited => sleep(Duration::from_millis(20)).await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_begin(&self) -> Result<Connection, DatabaseError> {
         let writer = timeout(ACQUIRE_TIMEOUT, self.writer.clone().lock_owned());
         let writer = writer.await.map_err(|_| DatabaseError::Busy)?;
         let mut connection = self.acquire().await?;
@@ -138,6 +160,11 @@ impl Connection {
         self.run(move |client| client.execute_batch(sql)).await
     }
 
+    /// Copies the database into an empty file. `VACUUM INTO` reads in one transaction, so no writer makes it begin again.
+    pub(super) async fn copy_to(&mut self, path: String) -> Result<(), DatabaseError> {
+        self.run(move |client| client.execute("VACUUM INTO ?1", [path]).map(drop)).await
+    }
+
     /// Commits, however long the disk takes.
     pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
         let session = self.0.take().ok_or(DatabaseError::Busy)?;
@@ -157,14 +184,13 @@ impl Connection {
         });
         // dropped before the task: until then, nobody else can have the connection
         let mut interrupt = InterruptOnDrop(Some(interrupt));
-        match timeout(STATEMENT_TIMEOUT, &mut task).await {
-            Ok(Ok((session, result))) => {
+        match (&mut task).await {
+            Ok((session, result)) => {
                 interrupt.0 = None;
                 self.0 = Some(session);
                 result.map_err(from_sqlite)
             }
-            Ok(Err(failure)) => std::panic::resume_unwind(failure.into_panic()),
-            Err(_) => Err(DatabaseError::Busy),
+            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
         }
     }
 }

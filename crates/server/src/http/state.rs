@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::database::Database;
 use crate::http::metrics::Metrics;
@@ -22,6 +23,8 @@ pub struct Shared {
     pub is_secure: bool,
     /// Whether a proxy says who asks.
     pub is_behind_proxy: bool,
+    /// The server will stop soon, and wants no new requests.
+    pub is_draining: AtomicBool,
     /// Under which address this server is reached, for what the dashboard shows.
     pub public_url: String,
 }
