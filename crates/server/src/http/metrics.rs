@@ -59,7 +59,7 @@ impl Collector for Readings {
             ("grace_grants", "Grants from the cache during an outage", stats.grace_grants),
             ("lost_uses", "Uses that were not noted, because too many keys waited", stats.lost_uses),
         ] {
-            let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?;
             ConstCounter::new(count).encode(encoder)?;
         }
         let (options, pool) = (self.verifier.options(), self.database.pool_status());
@@ -76,10 +76,10 @@ impl Collector for Readings {
             ("pool_max_connections", "Maximum number of connections of the dashboard and the API", pool.max),
             ("pool_waiting", "Requests that wait for a connection", pool.waiting),
         ] {
-            let encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
             ConstGauge::new(i64::try_from(size).unwrap_or(i64::MAX)).encode(encoder)?;
         }
-        let help = "Time since the last read of the change log that kept the cache current was sent";
+        let help = "Time since the last read of the change log that kept the cache current was sent.";
         let encoder = encoder.encode_descriptor("change_log_age_seconds", help, None, MetricType::Gauge)?;
         ConstGauge::new(stats.change_log_age.as_secs_f64()).encode(encoder)
     }
