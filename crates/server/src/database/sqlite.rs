@@ -7,8 +7,9 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult};
 use rusqlite::{ErrorCode, InterruptHandle};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::value::{Row, Value};
@@ -126,14 +127,22 @@ impl Drop for Session {
     }
 }
 
-/// Ends a statement that nobody waits for any more.
-struct InterruptOnDrop(Option<InterruptHandle>);
+/// A statement on its thread.
+struct Running<T: Send + 'static>(Option<(JoinHandle<T>, InterruptHandle)>);
 
-impl Drop for InterruptOnDrop {
+impl<T: Send + 'static> Drop for Running<T> {
+    /// Ends a statement that nobody waits for any more. SQLite forgets an interrupt that comes before the thread has begun the
+    /// statement, so it is repeated. Nobody else can have the connection before the task is dropped.
     fn drop(&mut self) {
-        if let Some(handle) = self.0.take() {
-            handle.interrupt();
-        }
+        let Some((task, interrupt)) = self.0.take() else { return };
+        interrupt.interrupt();
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            while !task.is_finished() {
+                interrupt.interrupt();
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
     }
 }
 
@@ -178,20 +187,18 @@ impl Connection {
     ) -> Result<T, DatabaseError> {
         let session = self.0.take().ok_or(DatabaseError::Busy)?;
         let interrupt = session.client.get_interrupt_handle();
-        let mut task = spawn_blocking(move || {
+        let task = spawn_blocking(move || {
             let result = work(&session.client);
             (session, result)
         });
-        // dropped before the task: until then, nobody else can have the connection
-        let mut interrupt = InterruptOnDrop(Some(interrupt));
-        match (&mut task).await {
-            Ok((session, result)) => {
-                interrupt.0 = None;
-                self.0 = Some(session);
-                result.map_err(from_sqlite)
-            }
-            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-        }
+        let mut running = Running(Some((task, interrupt)));
+        let Some((task, _)) = &mut running.0 else { return Err(DatabaseError::Busy) };
+        let ended = task.await;
+        running.0 = None;
+        let (session, result) =
+            ended.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()));
+        self.0 = Some(session);
+        result.map_err(from_sqlite)
     }
 }
 
