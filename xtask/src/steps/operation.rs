@@ -27,8 +27,9 @@ fn metrics(sh: &Shell) -> Result<()> {
     let (program, data) = (tree::target().join("debug/ctx-key-server"), folder.path().join("data"));
     let arguments = ["--listen".as_ref(), "127.0.0.1:0".as_ref(), "--data".as_ref(), data.as_os_str()];
     let mut server = Background::start(sh, &program, &arguments, Stdio::piped())?;
-    let output = server.0.stdout.take().context("no pipe")?;
-    let url = BufReader::new(output).lines().next().context("the server has ended")??;
+    // the server ends if nobody can read its output
+    let mut lines = BufReader::new(server.0.stdout.take().context("no pipe")?).lines();
+    let url = lines.next().context("the server has ended")??;
     // so that each metric has a sample
     read(cmd!(sh, "curl --silent --show-error {url}/v1/key"))?;
     let text = read(cmd!(sh, "curl --silent --show-error --fail {url}/metrics"))?;
