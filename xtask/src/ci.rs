@@ -6,7 +6,8 @@ use xshell::{Shell, cmd};
 
 use crate::process::timed;
 use crate::steps::{
-    browser, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std, schemathesis,
+    browser, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std, operation,
+    schemathesis,
 };
 use crate::{postgres, tools};
 
@@ -67,6 +68,11 @@ pub const STEPS: &[Step] = &[
     },
     Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
     Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
+    Step {
+        name: "operation",
+        about: "promtool on the server's metrics, systemd-analyze on its unit",
+        run: operation::run,
+    },
     Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
 ];
 

@@ -12,5 +12,6 @@ pub mod load;
 pub mod machines;
 pub mod mutants;
 pub mod no_std;
+pub mod operation;
 pub mod schemathesis;
 pub mod soak;

@@ -85,6 +85,10 @@ pub const POSTGRES: Tool =
 pub const PSQL: Tool = Tool { name: "psql", probe: Command("psql"), source: Debian(&["postgresql-client"]) };
 pub const PGBOUNCER: Tool =
     Tool { name: "PgBouncer", probe: File("/usr/sbin/pgbouncer"), source: Debian(&["pgbouncer"]) };
+pub const PROMETHEUS: Tool =
+    Tool { name: "promtool", probe: Command("promtool"), source: Debian(&["prometheus"]) };
+pub const SYSTEMD: Tool =
+    Tool { name: "systemd-analyze", probe: Command("systemd-analyze"), source: Debian(&["systemd"]) };
 pub const CARGO_FUZZ: Tool = Tool {
     name: "cargo-fuzz",
     probe: Prints(&["cargo", "fuzz", "--version"], "cargo-fuzz 0.13.2"),
@@ -121,6 +125,8 @@ pub const ALL: &[&Tool] = &[
     &POSTGRES,
     &PSQL,
     &PGBOUNCER,
+    &PROMETHEUS,
+    &SYSTEMD,
     &CARGO_FUZZ,
     &CARGO_DENY,
     &CARGO_MUTANTS,

@@ -2,6 +2,7 @@
 //! difference. For `cargo xtask load`.
 
 use std::error::Error;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::routing::get;
@@ -12,7 +13,7 @@ use ctx_key_server::http::metrics::Metrics;
 use ctx_key_server::http::sign_in_limit::SignInLimit;
 use ctx_key_server::http::state::Shared;
 use ctx_key_server::http::{layers::surround, limits::in_json};
-use ctx_key_server::key_source::KeySource;
+use ctx_key_server::key_source::{KeySource, Settings};
 use ctx_key_verifier::sqlite::{Options, SqliteSource};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -29,15 +30,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("keys.sqlite");
     let options = Options { create: true, ..Options::default() };
-    let verifier = KeySource::Sqlite(SqliteSource::open(&path, options).await?).verifier();
+    let verifier =
+        KeySource::Sqlite(SqliteSource::open(&path, options).await?).verifier(&Settings::default());
+    let database = Database::open(Location::Sqlite(path))?;
     let shared = Shared {
-        database: Database::open(Location::Sqlite(path))?,
-        metrics: Metrics::new(verifier.clone()),
+        metrics: Metrics::new(database.clone(), verifier.clone()),
+        database,
         verifier,
         sign_ins: SignInLimit::default(),
         clock: Clock::default(),
         is_secure: false,
         is_behind_proxy: false,
+        is_draining: AtomicBool::new(false),
         public_url: String::new(),
     };
     // as deep as the guarded one

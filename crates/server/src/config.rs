@@ -1,9 +1,15 @@
-//! What can be set, by flags and by the environment.
+//! Settings of the server, by flags and by the environment: [`Config`].
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use crate::database::Location;
+use crate::key_source::Settings;
 
 /// A reference server for MemoryKit API keys: a dashboard to make them, an API that they open.
 #[derive(Debug, Parser)]
@@ -13,31 +19,48 @@ pub struct Config {
     #[arg(long, env = "CTX_KEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 
-    /// The folder of the SQLite database
-    #[arg(long, env = "CTX_KEY_DATA", default_value = "ctx-key-data", value_name = "FOLDER")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub database: DatabaseConfig,
 
-    /// A PostgreSQL database in place of it, as postgres://user:password@host/name
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
+    /// Maximum number of connections to the database for the dashboard and the API
+    #[arg(long, env = "CTX_KEY_CONNECTIONS", default_value_t = 8, value_name = "NUMBER", value_parser = connections)]
+    pub connections: usize,
 
-    /// The same PostgreSQL database for the verification of keys, as another user or entry of a pooler
+    /// Maximum number of connections to the database that look up keys
     #[arg(
         long,
-        env = "CTX_KEY_VERIFIER_DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        requires = "database_url"
+        env = "CTX_KEY_VERIFIER_CONNECTIONS",
+        default_value_t = 8,
+        value_name = "NUMBER",
+        value_parser = connections
     )]
-    pub verifier_database_url: Option<String>,
+    pub verifier_connections: usize,
+
+    /// Maximum number of keys in the cache, about 460 bytes each
+    #[arg(
+        long,
+        env = "CTX_KEY_CACHE_SIZE",
+        default_value_t = 200_000,
+        value_name = "NUMBER",
+        value_parser = cache_size
+    )]
+    pub cache_size: usize,
+
+    /// Maximum time from the revocation of a key to its last grant, in every other process
+    #[arg(long, env = "CTX_KEY_LEASE", default_value = "500", value_name = "MILLISECONDS", value_parser = lease)]
+    pub lease: Duration,
 
     /// The URL under which people reach this server; https makes its cookies Secure
     #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 
-    /// A proxy stands in front, and says in X-Forwarded-For who asks, for the limit of sign-ins
+    /// A proxy stands in front. Trust its X-Forwarded-For, for the limit of sign-ins, its X-Request-Id and its Traceparent
     #[arg(long, env = "CTX_KEY_BEHIND_PROXY")]
     pub behind_proxy: bool,
+
+    /// Seconds in which /readyz answers 503 before the server stops, so that a load balancer notices
+    #[arg(long, env = "CTX_KEY_DRAIN", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=3600))]
+    pub drain: u32,
 
     /// Log as lines of JSON
     #[arg(long, env = "CTX_KEY_LOG_JSON")]
@@ -51,4 +74,120 @@ pub struct Config {
 pub enum Command {
     /// Print a one-time link with which one more account is made, and end
     Invite,
+    /// Bring the database to this version's schema, however long that takes, and end
+    Migrate,
+    /// Copy the SQLite database to a new file, while servers run
+    Backup {
+        /// A file that does not exist
+        file: PathBuf,
+    },
+    /// Store the records of keys that another system made: all, or none if a line has a mistake
+    Import {
+        /// Lines of JSON, each a record with a name
+        file: PathBuf,
+    },
+}
+
+/// The database, by a folder or a URL.
+#[derive(Debug, Args)]
+pub struct DatabaseConfig {
+    /// The folder of the SQLite database
+    #[arg(long, env = "CTX_KEY_DATA", default_value = "ctx-key-data", value_name = "FOLDER")]
+    pub data: PathBuf,
+
+    /// A PostgreSQL database in place of it, as postgres://user:password@host/name
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", group = "postgres")]
+    database_url: Option<String>,
+
+    /// A file with that URL, such as a mounted secret
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", group = "postgres")]
+    database_url_file: Option<PathBuf>,
+
+    /// The same PostgreSQL database for the verification of keys, as another user or entry of a pooler
+    #[arg(
+        long,
+        env = "CTX_KEY_VERIFIER_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "postgres"
+    )]
+    verifier_database_url: Option<String>,
+
+    /// A file with that URL
+    #[arg(
+        long,
+        env = "CTX_KEY_VERIFIER_DATABASE_URL_FILE",
+        value_name = "FILE",
+        requires = "postgres",
+        conflicts_with = "verifier_database_url"
+    )]
+    verifier_database_url_file: Option<PathBuf>,
+}
+
+impl DatabaseConfig {
+    /// Returns where the data is.
+    ///
+    /// # Errors
+    ///
+    /// - The file with the URL can't be read.
+    pub fn location(&self) -> Result<Location, String> {
+        let url = url(self.database_url.as_ref(), self.database_url_file.as_deref())?;
+        Ok(url.map_or_else(|| Location::Sqlite(self.data.join("ctx-key.sqlite")), Location::Postgres))
+    }
+
+    /// Returns where keys are verified: in the same database, perhaps by another way.
+    ///
+    /// # Errors
+    ///
+    /// - The file with the URL can't be read.
+    pub fn key_location(&self) -> Result<Location, String> {
+        let file = self.verifier_database_url_file.as_deref();
+        let url = url(self.verifier_database_url.as_ref(), file)?;
+        url.map_or_else(|| self.location(), |url| Ok(Location::Postgres(url)))
+    }
+}
+
+impl Config {
+    /// Returns the sizes and times of verification.
+    pub fn verifier(&self) -> Settings {
+        Settings { cache_size: self.cache_size, connections: self.verifier_connections, lease: self.lease }
+    }
+}
+
+/// Returns a URL, or the text of the file that has it.
+fn url(url: Option<&String>, file: Option<&Path>) -> Result<Option<String>, String> {
+    let Some(file) = file else { return Ok(url.cloned()) };
+    let shown = file.display();
+    let text = fs::read_to_string(file);
+    let text = text.map_err(|error| {
+        format!("the file {shown} with the URL of the database can't be read: {}", error.kind())
+    })?;
+    match text.trim() {
+        "" => Err(format!("the file {shown} is empty: write the URL of the database into it")),
+        url => Ok(Some(url.to_owned())),
+    }
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    number(text, 1..=1_000)
+}
+
+fn cache_size(text: &str) -> Result<usize, String> {
+    number(text, 1..=1_000_000_000)
+}
+
+/// The cache is current for a lease after each read of the change log. A lease shorter than the time between two reads would
+/// end before it is renewed.
+fn lease(text: &str) -> Result<Duration, String> {
+    let milliseconds = text.parse().ok().filter(|milliseconds| (200..=60_000).contains(milliseconds));
+    milliseconds.map(Duration::from_millis).ok_or_else(|| {
+        "expected 200 to 60000 milliseconds: the change log is read each 100 ms, and a shorter lease would end before the \
+         next read renews it, so that the cache would not be used"
+            .to_owned()
+    })
+}
+
+fn number(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
 }

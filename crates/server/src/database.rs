@@ -24,10 +24,10 @@ pub use value::{FromValue, Row, Value};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Maximum time that a request waits for the answer to a statement.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Maximum number of connections. Verification has others, so that no search makes it wait.
-const CONNECTIONS: usize = 8;
+/// Default maximum number of connections. Verification has others, so that no search makes it wait.
+pub const CONNECTIONS: usize = 8;
 
 /// Where the data is. The URL may hold a password, so there is no `Debug`.
 #[derive(Clone)]
@@ -45,6 +45,17 @@ pub struct Database {
     on_commit: Arc<OnceLock<OnCommit>>,
 }
 
+/// Sizes of a pool of connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Maximum number of connections.
+    pub max: usize,
+    pub open: usize,
+    pub in_use: usize,
+    /// Requests that wait for a connection.
+    pub waiting: usize,
+}
+
 type OnCommit = Box<dyn Fn(&str) + Send + Sync>;
 
 #[derive(Clone)]
@@ -59,15 +70,16 @@ impl Pool {
             Self::Sqlite(pool) => Kind::Sqlite(pool.acquire().await?),
             Self::Postgres(pool) => Kind::Postgres(pool.acquire().await?),
         };
-        Ok(Connection { kind, has_failed: false })
+        Ok(Connection { kind, statement_timeout: Some(STATEMENT_TIMEOUT), has_failed: false })
     }
 
-    async fn begin(&self) -> Result<Connection, DatabaseError> {
+    async fn begin(&self, statement_timeout: Option<Duration>) -> Result<Connection, DatabaseError> {
+        let is_limited = statement_timeout.is_some();
         let kind = match self {
-            Self::Sqlite(pool) => Kind::Sqlite(pool.begin().await?),
-            Self::Postgres(pool) => Kind::Postgres(pool.begin().await?),
+            Self::Sqlite(pool) => Kind::Sqlite(pool.begin(is_limited).await?),
+            Self::Postgres(pool) => Kind::Postgres(pool.begin(is_limited).await?),
         };
-        Ok(Connection { kind, has_failed: false })
+        Ok(Connection { kind, statement_timeout, has_failed: false })
     }
 }
 
@@ -79,9 +91,14 @@ impl Database {
     /// - The URL can't be read.
     /// - The root certificates that it asks for can't be read.
     pub fn open(location: Location) -> Result<Self, DatabaseError> {
+        Self::open_with(location, CONNECTIONS)
+    }
+
+    /// The same with another maximum number of connections.
+    pub fn open_with(location: Location, connections: usize) -> Result<Self, DatabaseError> {
         let pool = match location {
-            Location::Sqlite(path) => Pool::Sqlite(sqlite::Pool::new(path, CONNECTIONS)),
-            Location::Postgres(url) => Pool::Postgres(postgres::Pool::new(&url, CONNECTIONS)?),
+            Location::Sqlite(path) => Pool::Sqlite(sqlite::Pool::new(path, connections)),
+            Location::Postgres(url) => Pool::Postgres(postgres::Pool::new(&url, connections)?),
         };
         Ok(Self { pool, on_commit: Arc::default() })
     }
@@ -92,6 +109,25 @@ impl Database {
         self.on_commit.get_or_init(|| Box::new(hook));
     }
 
+    /// Copies an SQLite database into an empty file, as it is at one moment, while others write. PostgreSQL has programs of its
+    /// own for that.
+    pub async fn copy_to(&self, path: String) -> Result<(), DatabaseError> {
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.acquire().await?.copy_to(path).await,
+            Pool::Postgres(_) => {
+                Err(DatabaseError::Unexpected("PostgreSQL is copied with pg_dump or pg_basebackup".into()))
+            }
+        }
+    }
+
+    /// Returns how many connections the pool has, and how many wait for one.
+    pub fn pool_status(&self) -> PoolStatus {
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.status(),
+            Pool::Postgres(pool) => pool.status(),
+        }
+    }
+
     /// Acquires a connection to read with, outside of transactions.
     pub async fn acquire(&self) -> Result<Connection, DatabaseError> {
         self.pool.acquire().await
@@ -99,7 +135,16 @@ impl Database {
 
     /// Begins a transaction. It is rolled back when it is dropped.
     pub async fn begin(&self) -> Result<Transaction, DatabaseError> {
-        let connection = self.pool.begin().await?;
+        self.begin_with(Some(STATEMENT_TIMEOUT)).await
+    }
+
+    /// Begins a transaction that waits for locks and answers as long as they take: for the operator's commands.
+    pub async fn begin_without_limits(&self) -> Result<Transaction, DatabaseError> {
+        self.begin_with(None).await
+    }
+
+    async fn begin_with(&self, statement_timeout: Option<Duration>) -> Result<Transaction, DatabaseError> {
+        let connection = self.pool.begin(statement_timeout).await?;
         Ok(Transaction { connection, announced: Vec::new(), on_commit: self.on_commit.clone() })
     }
 }
@@ -114,6 +159,7 @@ fn from_pool<E>(error: PoolError<E>, from_backend: impl FnOnce(E) -> DatabaseErr
 /// A connection. It returns to the pool when it is dropped, unless a statement of it still runs.
 pub struct Connection {
     kind: Kind,
+    statement_timeout: Option<Duration>,
     /// A statement failed. PostgreSQL then answers a COMMIT as if nothing were wrong, and rolls back.
     has_failed: bool,
 }
@@ -131,9 +177,10 @@ impl Connection {
 
     /// Returns all rows of a statement.
     pub async fn query(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let limit = self.statement_timeout;
         let result = match &mut self.kind {
-            Kind::Sqlite(connection) => connection.query(sql, values).await,
-            Kind::Postgres(connection) => connection.query(sql, values).await,
+            Kind::Sqlite(connection) => within(limit, connection.query(sql, values)).await,
+            Kind::Postgres(connection) => within(limit, connection.query(sql, values)).await,
         };
         self.has_failed |= result.is_err();
         result
@@ -156,9 +203,10 @@ impl Connection {
 
     /// Returns the number of rows that a statement changed.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, DatabaseError> {
+        let limit = self.statement_timeout;
         let result = match &mut self.kind {
-            Kind::Sqlite(connection) => connection.execute(sql, values).await,
-            Kind::Postgres(connection) => connection.execute(sql, values).await,
+            Kind::Sqlite(connection) => within(limit, connection.execute(sql, values)).await,
+            Kind::Postgres(connection) => within(limit, connection.execute(sql, values)).await,
         };
         self.has_failed |= result.is_err();
         result
@@ -166,9 +214,10 @@ impl Connection {
 
     /// Runs several statements without parameters.
     pub async fn execute_batch(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
+        let limit = self.statement_timeout;
         let result = match &mut self.kind {
-            Kind::Sqlite(connection) => connection.execute_batch(sql).await,
-            Kind::Postgres(connection) => connection.execute_batch(sql).await,
+            Kind::Sqlite(connection) => within(limit, connection.execute_batch(sql)).await,
+            Kind::Postgres(connection) => within(limit, connection.execute_batch(sql)).await,
         };
         self.has_failed |= result.is_err();
         result
@@ -179,9 +228,22 @@ impl Connection {
             return Err(DatabaseError::Unexpected("a statement failed before the commit".into()));
         }
         match self.kind {
+            // the disk takes its time, and the thread can't be stopped
             Kind::Sqlite(connection) => connection.commit().await,
-            Kind::Postgres(connection) => connection.commit().await,
+            Kind::Postgres(connection) => within(self.statement_timeout, connection.commit()).await,
         }
+    }
+}
+
+/// Waits for an answer, if there is a limit no longer than that. A statement without an answer is cancelled when its future
+/// is dropped.
+async fn within<T>(
+    limit: Option<Duration>,
+    answer: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    match limit {
+        Some(limit) => timeout(limit, answer).await.unwrap_or(Err(DatabaseError::Busy)),
+        None => answer.await,
     }
 }
 
@@ -193,6 +255,18 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Limits the time of each statement that follows, and of each wait for a lock.
+    pub async fn limit_statements(&mut self, limit: Duration) -> Result<(), DatabaseError> {
+        if self.is_postgres() {
+            let milliseconds = limit.as_millis().to_string();
+            let sql =
+                "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)";
+            self.query(sql, &[milliseconds.into()]).await?;
+        }
+        self.connection.statement_timeout = Some(limit);
+        Ok(())
+    }
+
     /// Leaves a text for the hook of [`Database::on_commit`].
     pub fn announce(&mut self, text: impl Into<String>) {
         self.announced.push(text.into());
@@ -202,6 +276,7 @@ impl Transaction {
     /// it may have been done and its answer lost.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let Self { connection, announced, on_commit } = self;
+        let limit = connection.statement_timeout;
         let task = tokio::spawn(async move {
             let result = connection.commit().await;
             if let Some(hook) = on_commit.get() {
@@ -209,14 +284,16 @@ impl Transaction {
             }
             result
         });
-        match timeout(STATEMENT_TIMEOUT, task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(failure)) => match failure.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(DatabaseError::Busy),
-            },
-            Err(_) => Err(DatabaseError::Busy),
-        }
+        within(limit, async {
+            match task.await {
+                Ok(result) => result,
+                Err(failure) => match failure.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(DatabaseError::Busy),
+                },
+            }
+        })
+        .await
     }
 }
 

@@ -16,6 +16,23 @@ pub type KeyVerifier = Verifier<KeySource>;
 /// Minimum time between two recorded uses of a key. The dashboard shows minutes.
 const USE_GRANULARITY: Duration = Duration::from_secs(60);
 
+/// Sizes and times of verification that the operator sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Maximum number of records in the cache.
+    pub cache_size: usize,
+    /// Maximum number of connections that look up records.
+    pub connections: usize,
+    pub lease: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let Options { max_records, max_look_ups, lease, .. } = Options::default();
+        Self { cache_size: max_records, connections: max_look_ups, lease }
+    }
+}
+
 /// Key records in SQLite or PostgreSQL, read through connections of their own.
 #[derive(Debug)]
 pub enum KeySource {
@@ -37,10 +54,12 @@ impl KeySource {
     ///
     /// - The file can't be opened, or lacks a table.
     /// - The URL can't be read.
-    pub async fn open(location: &Location) -> Result<Self, SourceError> {
+    pub async fn open(location: &Location, settings: &Settings) -> Result<Self, SourceError> {
+        let connections = settings.connections;
         match location {
             Location::Sqlite(path) => {
-                SqliteSource::open(path, sqlite::Options::default()).await.map(Self::Sqlite)
+                let options = sqlite::Options { connections, ..sqlite::Options::default() };
+                SqliteSource::open(path, options).await.map(Self::Sqlite)
             }
             Location::Postgres(url) => {
                 let config = postgres::Config::new(url);
@@ -48,14 +67,23 @@ impl KeySource {
                 if config.postgres.get_application_name().is_none() {
                     config.postgres.application_name("ctx-key-verifier");
                 }
-                Ok(Self::Postgres(PostgresSource::new(&config, &postgres::Options::default())))
+                let mut options = postgres::Options::default();
+                options.connections = connections;
+                Ok(Self::Postgres(PostgresSource::new(&config, &options)))
             }
         }
     }
 
     /// Starts a verifier of these keys.
-    pub fn verifier(self) -> KeyVerifier {
-        Verifier::new(self, Options { use_granularity: USE_GRANULARITY, ..Options::default() })
+    pub fn verifier(self, settings: &Settings) -> KeyVerifier {
+        let options = Options {
+            lease: settings.lease,
+            max_records: settings.cache_size,
+            max_look_ups: settings.connections,
+            use_granularity: USE_GRANULARITY,
+            ..Options::default()
+        };
+        Verifier::new(self, options)
     }
 }
 

@@ -3,9 +3,11 @@
 //! life of a key.
 //!
 //! Its floors, from bottom to top: [`clock`] and [`config`], [`database`], [`store`], [`key_source`], [`http`], then
-//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`routes`], then [`server`]. Nothing imports upward.
+//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`routes`], then [`server`], then [`backup`]. Nothing
+//! imports upward.
 
 pub mod api;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod dashboard;

@@ -1,25 +1,28 @@
 //! All routes.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use ctx_key_verifier::{Source, VerifyError};
+use ctx_key_verifier::Source;
+use tokio::time::timeout;
 use tracing::warn;
 
-use crate::http::api_error::ApiError;
 use crate::http::layers::surround;
 use crate::http::limits::in_json;
+use crate::http::metrics::Format;
 use crate::http::open_api;
 use crate::http::state::AppState;
 use crate::{api, dashboard, forward_auth, management};
 
-/// Maximum time of a health check.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum time to find out whether keys can be verified.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn routes(state: AppState) -> Router {
     let (for_keys, keys_document) = api::routes();
@@ -32,24 +35,44 @@ pub fn routes(state: AppState) -> Router {
         .route("/v1/", any(api::not_found))
         .nest("/api/v1", for_accounts)
         .nest("/forward-auth", forward_auth::routes())
-        .route("/healthz", get(health))
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], document)));
     let for_people = dashboard::routes(state.clone());
     surround(in_json(for_programs).merge(for_people), state)
 }
 
-/// Answers whether keys can be verified. No search makes it wait for a connection.
-async fn health(State(state): State<AppState>) -> Result<&'static str, ApiError> {
-    if !state.verifier.is_current() {
-        let read = tokio::time::timeout(HEALTH_TIMEOUT, state.verifier.source().look_up(&[]));
-        let read = read.await.map_err(|_| ApiError::unavailable())?;
-        read.inspect_err(|error| warn!(%error, "keys can't be verified")).map_err(VerifyError::from)?;
-    }
-    Ok("ok\n")
+/// Answers that the process runs. It says nothing about the database: a restart of every server does not end an outage.
+async fn live() -> &'static str {
+    "ok\n"
 }
 
-async fn metrics(State(state): State<AppState>) -> Response {
-    let version = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, version)], state.metrics.encode()).into_response()
+/// Answers whether keys can be verified. No search makes it wait for a connection.
+async fn ready(State(state): State<AppState>) -> Response {
+    let unready = |missing: &'static str| {
+        (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], format!("not ready: {missing}\n"))
+            .into_response()
+    };
+    if state.is_draining.load(Ordering::Relaxed) {
+        return unready("the server is about to stop");
+    }
+    if state.verifier.is_current() {
+        return "ok\n".into_response();
+    }
+    match timeout(READY_TIMEOUT, state.verifier.source().look_up(&[])).await {
+        Ok(Ok(_)) => "ok\n".into_response(),
+        Ok(Err(error)) => {
+            warn!(%error, "not ready");
+            unready("records of keys can't be read: the log has the reason")
+        }
+        Err(_) => unready("the database does not answer in time"),
+    }
+}
+
+/// Answers in OpenMetrics to whom asks for it, and otherwise in Prometheus' older text format.
+async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let format = Format::accepted(accepts);
+    ([(CONTENT_TYPE, format.content_type())], state.metrics.encode(format)).into_response()
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ctx_key::UnixTime;
@@ -12,7 +13,7 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::{Database, DatabaseError, Location};
+use crate::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
 use crate::http::connections::serve;
 use crate::http::metrics::Metrics;
 use crate::http::sign_in_limit::SignInLimit;
@@ -21,7 +22,7 @@ use crate::key_source::KeySource;
 use crate::routes::routes;
 use crate::store::account;
 use crate::store::credential::{self, Kind};
-use crate::store::migration::{LATEST, migrate};
+use crate::store::migration::{STEPS, prepare};
 
 /// Maximum time to write down the last uses of keys.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +42,8 @@ impl Server {
     /// Does the same as [`bind`](Self::bind) for a server with a clock of its own, for tests.
     pub async fn bind_with_clock(config: &Config, clock: Clock) -> Result<Self, Box<dyn Error>> {
         let database = open(config).await?;
-        let source = KeySource::open(&key_location(config)).await?;
+        let settings = config.verifier();
+        let source = KeySource::open(&config.database.key_location()?, &settings).await?;
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|error| format!("can't listen on {}: {error}", config.listen))?;
@@ -49,8 +51,8 @@ impl Server {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", listener.local_addr()?),
         };
-        let verifier = source.verifier();
-        let metrics = Metrics::new(verifier.clone());
+        let verifier = source.verifier(&settings);
+        let metrics = Metrics::new(database.clone(), verifier.clone());
         let of_hook = verifier.clone();
         database.on_commit(move |id| id.parse().into_iter().for_each(|id| of_hook.invalidate(id)));
         let shared = Shared {
@@ -61,6 +63,7 @@ impl Server {
             clock,
             is_secure: public_url.starts_with("https://"),
             is_behind_proxy: config.behind_proxy,
+            is_draining: AtomicBool::new(false),
             public_url,
         };
         Ok(Self { listener, state: shared.into() })
@@ -85,8 +88,15 @@ impl Server {
         invite(&self.state.database, self.public_url(), self.state.clock.now()).await.map(Some)
     }
 
-    /// Answers requests until `stop` is over.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Answers requests until a signal comes, and as long as `drain` after it while `/readyz` says that the server will stop. A
+    /// second signal ends that time.
+    pub async fn run(self, mut signal: impl AsyncFnMut(), drain: Duration) {
+        let state = self.state.clone();
+        let stop = async {
+            signal().await;
+            state.is_draining.store(true, Ordering::Relaxed);
+            let _ = timeout(drain, signal()).await;
+        };
         serve(self.listener, routes(self.state.clone()), stop).await;
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {
             Ok(Ok(())) => {}
@@ -96,29 +106,22 @@ impl Server {
     }
 }
 
-/// Opens the database that is configured, and brings its schema up to date.
+/// Opens the database that is configured, and brings its schema up to date as a server that starts.
 pub async fn open(config: &Config) -> Result<Database, Box<dyn Error>> {
-    if config.database_url.is_none() {
-        let shown = config.data.display();
-        fs::create_dir_all(&config.data)
-            .map_err(|error| format!("can't make the folder {shown}: {error}"))?;
-    }
-    let database = Database::open(location(config, config.database_url.as_ref()))?;
-    migrate(&database, LATEST).await?;
+    let database = open_unprepared(config)?;
+    prepare(&database, STEPS, STATEMENT_TIMEOUT).await?;
     Ok(database)
 }
 
-/// Returns where keys are verified: in the same database, perhaps by another way.
-fn key_location(config: &Config) -> Location {
-    let url = config.verifier_database_url.as_ref().or(config.database_url.as_ref());
-    location(config, url)
-}
-
-fn location(config: &Config, url: Option<&String>) -> Location {
-    match url {
-        Some(url) => Location::Postgres(url.clone()),
-        None => Location::Sqlite(config.data.join("ctx-key.sqlite")),
+/// Opens the database that is configured, with the schema that it has.
+pub fn open_unprepared(config: &Config) -> Result<Database, Box<dyn Error>> {
+    let location = config.database.location()?;
+    if let Location::Sqlite(_) = location {
+        let folder = &config.database.data;
+        fs::create_dir_all(folder)
+            .map_err(|error| format!("can't make the folder {}: {error}", folder.display()))?;
     }
+    Ok(Database::open_with(location, config.connections)?)
 }
 
 /// Returns a one-time link with which an account is created.

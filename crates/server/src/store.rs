@@ -11,6 +11,7 @@ pub mod email;
 pub mod event;
 pub mod id;
 pub mod idempotency_key;
+pub mod import;
 pub mod memory;
 pub mod migration;
 pub mod name;

@@ -8,6 +8,7 @@ mod common;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use clap::Parser;
 use common::browser::Browser;
@@ -39,12 +40,12 @@ impl Fixture {
         let data = Data::new();
         let folder = data.folder.path().to_str().unwrap();
         let mut config = Config::parse_from(["ctx-key-server", "--listen", "127.0.0.1:0", "--data", folder]);
-        config.database_url = data.server_url();
+        config.database.database_url = data.server_url();
         let (time, runtime) = (Arc::new(AtomicU64::new(START)), Runtime::new().unwrap());
         let url = runtime.block_on(async {
             let server = Server::bind_with_clock(&config, Clock::Set(time.clone())).await.unwrap();
             let url = server.public_url().to_owned();
-            tokio::spawn(server.run(pending()));
+            tokio::spawn(server.run(async || pending().await, Duration::ZERO));
             url
         });
         Self { url, time, config, runtime, _data: data }

@@ -362,10 +362,12 @@ fn a_lost_database_is_an_answer_and_no_grant() {
     assert_unavailable(&other, "GET", "/v1/key", &unknown, None);
     thread::sleep(2 * LEASE);
     assert_unavailable(&other, "GET", "/v1/key", &known, None);
-    assert_unavailable(&other, "GET", "/healthz", "", None);
+    assert_unavailable(&other, "GET", "/readyz", "", None);
+    // a restart of every server does not end an outage
+    assert_eq!(other.get("/livez", None).status(), 200);
     proxy.close(false);
     wait(|| status(&other, &unknown) == 200);
-    wait(|| other.get("/healthz", None).status() == 200);
+    wait(|| other.get("/readyz", None).status() == 200);
     assert_eq!(fixture.revoke(&known), 204);
     assert_changes_within(LEASE, [200, 401], || status(&other, &known));
 }
@@ -386,7 +388,7 @@ fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
             scope.spawn(|| fixture.server.get("/v1/memories/search?query=word", Some(&searching)));
         }
         wait(|| number(&fixture.data, held) == Some(8));
-        assert_eq!(fixture.server.get("/healthz", None).status(), 200);
+        assert_eq!(fixture.server.get("/readyz", None).status(), 200);
         assert_eq!(status(&fixture.server, &other), 200, "its record is not in the cache");
         assert_eq!(number(&fixture.data, held), Some(8), "the searches still hold the connections");
         transaction.rollback().unwrap();

@@ -5,15 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From bottom to top. Modules of one floor do not import each other.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["clock", "config"],
     &["database"],
     &["store"],
     &["key_source"],
     &["http"],
-    &["api", "management", "dashboard"],
+    &["api", "forward_auth", "management", "dashboard"],
     &["routes"],
     &["server"],
+    &["backup"],
     &["lib", "main"],
 ];
 

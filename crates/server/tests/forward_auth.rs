@@ -2,9 +2,6 @@
 
 mod common;
 
-use std::fs;
-use std::path::Path;
-
 use common::{Data, Server};
 use ctx_key::{ApiKey, Scope};
 use serde_json::Value;
@@ -27,9 +24,8 @@ fn ask(server: &Server, method: &str, path: &str, key: &str, headers: &[(&str, &
 }
 
 /// Returns method, path and scope of each route that requires one.
-fn documented() -> Vec<(String, String, Scope)> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
-    let document: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+fn documented(server: &Server) -> Vec<(String, String, Scope)> {
+    let document: Value = server.get("/openapi.json", None).body_mut().read_json().unwrap();
     let mut routes = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -48,7 +44,7 @@ fn each_documented_route_requires_its_scope_whichever_proxy_asks() {
     let server = Server::start(&data);
     server.set_up(&data);
     let (token, company) = server.log_in();
-    let routes = documented();
+    let routes = documented(&server);
     assert!(routes.len() > 15, "{routes:?}");
     for scope in Scope::all().iter() {
         let (name, others) = (scope.to_string(), (Scope::all() - scope).to_string());

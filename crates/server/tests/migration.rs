@@ -1,33 +1,44 @@
-//! A database goes forward only: from an older version, once, and from no newer one.
+//! A database goes forward only: each step is done once, and servers that can't use it afterwards are refused.
 
 mod common;
 mod trouble;
 
-use std::process::{Command, Output};
+use std::process::Output;
 use std::thread;
+use std::time::Duration;
 
 use common::{Data, Server};
 use ctx_key::ApiKey;
-use ctx_key_server::database::{Database, Location};
-use ctx_key_server::store::migration::{LATEST, migrate};
-use trouble::{database_file, execute, insert, number, second, skip, status};
+use ctx_key_server::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
+use ctx_key_server::store::migration::{self, MigrationError, STEPS, Step};
+use tokio::runtime::Runtime;
+use trouble::{Fixture, database_file, execute, insert, number, postgres, sqlite, status};
 
-fn migrate_to(data: &Data, version: usize) {
+/// The version of the schema that the program knows.
+const LATEST: i64 = STEPS.len() as i64;
+
+fn database(data: &Data) -> Database {
     let location = match data.server_url() {
         Some(url) => Location::Postgres(url),
         None => Location::Sqlite(database_file(data)),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime
-        .block_on(async { migrate(&Database::open(location).expect("a location"), version).await })
-        .expect("a migration");
+    Database::open(location).expect("a location")
+}
+
+fn prepare(data: &Data, steps: &[Step], statement_timeout: Duration) -> Result<(), MigrationError> {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async { migration::prepare(&database(data), steps, statement_timeout).await })
+}
+
+fn migrate(data: &Data, steps: &[Step]) -> Result<(), MigrationError> {
+    Runtime::new().unwrap().block_on(async { migration::migrate(&database(data), steps).await })
 }
 
 fn version(data: &Data) -> Option<i64> {
     number(data, "SELECT max(version) FROM schema_version")
 }
 
-/// Counts what writes or wrote changes of keys: the change log's function or trigger, and that of notifications.
+/// Counts the triggers that write the change log.
 fn change_logs(data: &Data) -> Option<i64> {
     let sql = if data.is_postgres() {
         "SELECT count(DISTINCT tgfoid) FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal"
@@ -38,10 +49,10 @@ fn change_logs(data: &Data) -> Option<i64> {
 }
 
 #[test]
-fn a_key_of_the_first_version_works_in_the_latest() {
+fn an_empty_database_is_migrated_once() {
     let data = Data::new();
-    migrate_to(&data, 1);
-    assert_eq!(version(&data), Some(1));
+    Server::start(&data).stop();
+    assert_eq!(version(&data), Some(LATEST));
     let key = ApiKey::generate();
     execute(
         &data,
@@ -51,18 +62,14 @@ fn a_key_of_the_first_version_works_in_the_latest() {
     );
     insert(&data, "proj", &key);
     std::fs::write(data.folder.path().join("has-accounts"), "").unwrap();
-    // and once more, where nothing is left to do
-    for _ in 0..2 {
-        let server = Server::start(&data);
-        assert_eq!(status(&server, key.expose_secret()), 200);
-        assert_eq!(version(&data), i64::try_from(LATEST).ok());
-        assert_eq!(number(&data, "SELECT count(*) FROM memories"), Some(0));
-        assert_eq!(change_logs(&data), Some(1));
-        server.stop();
-    }
+    let before = schema(&data);
+    let server = Server::start(&data);
+    assert_eq!(status(&server, key.expose_secret()), 200);
+    assert_eq!(change_logs(&data), Some(1));
+    assert_eq!(schema(&data), before);
 }
 
-/// All that the schema says of itself, and how much there is in it.
+/// Numbers that change with the schema.
 fn schema(data: &Data) -> Vec<Option<i64>> {
     let parts: &[&str] = if data.is_postgres() {
         &[
@@ -75,53 +82,116 @@ fn schema(data: &Data) -> Vec<Option<i64>> {
     parts.iter().chain(&["SELECT count(*) FROM schema_version"]).map(|sql| number(data, sql)).collect()
 }
 
-/// The program until its end.
-fn run(data: &Data, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
-    if let Some(url) = data.server_url() {
-        command.env("DATABASE_URL", url);
-    }
-    command.args(arguments).output().unwrap()
+#[track_caller]
+fn assert_refuses(output: Output, message: &str) {
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), message);
+}
+
+/// A later version of the program has one more step.
+fn later(oldest_server: i64) -> Vec<Step> {
+    let statements = &["CREATE TABLE later (a bigint)"];
+    [STEPS, &[Step { sqlite: statements, postgres: statements, oldest_server }]].concat()
 }
 
 #[test]
-fn a_newer_database_is_refused_and_left_alone() {
+fn old_and_new_servers_run_side_by_side_after_a_step_that_allows_it() {
+    let fixture = Fixture::new();
+    let key = fixture.key();
+    prepare(&fixture.data, &later(1), STATEMENT_TIMEOUT).unwrap();
+    assert_eq!(version(&fixture.data), Some(LATEST + 1));
+    assert_eq!(status(&fixture.server, &key), 200);
+    let another_old = Server::start(&fixture.data);
+    assert_eq!(status(&another_old, &key), 200);
+    assert_eq!(version(&fixture.data), Some(LATEST + 1));
+}
+
+#[test]
+fn a_step_that_stops_old_servers_is_left_to_the_operator() {
     let data = Data::new();
     Server::start(&data).stop();
-    let newer = LATEST + 1;
-    execute(&data, &format!("INSERT INTO schema_version (version) VALUES ({newer})"));
     let before = schema(&data);
-    let output = run(&data, &[]);
-    assert!(!output.status.success());
-    let message = String::from_utf8(output.stderr).unwrap();
-    let words = [format!("version {newer}"), format!("knows {LATEST} at most")];
-    assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    let steps = later(LATEST + 1);
+    let error = prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap_err();
+    let message = "servers of version 1 can't use the database after its upgrade to version 2: stop all of them, then run \
+                   `ctx-key-server migrate`";
+    assert_eq!(error.to_string(), message);
+    assert_eq!(schema(&data), before);
+    migrate(&data, &steps).unwrap();
+    // a new server needs no more than that
+    prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap();
+    assert_eq!(version(&data), Some(LATEST + 1));
+    let before = schema(&data);
+    let message = "error: the database has version 2, which needs a server that knows version 2, and this server knows \
+                   version 1: start a newer server\n";
+    assert_refuses(data.run(&[]), message);
+    assert_refuses(data.run(&["migrate"]), message);
     assert_eq!(schema(&data), before);
 }
 
 #[test]
-fn servers_that_start_at_once_migrate_once() {
+fn only_the_command_does_a_step_that_takes_long() {
     let data = Data::new();
-    let Some(url) = &data.database_url else { return skip("servers_that_start_at_once_migrate_once") };
-    let started: Vec<_> = (0..4)
-        .map(|_| {
-            let data = second(url.clone());
-            thread::spawn(move || Server::start(&data).get("/healthz", None).status())
-        })
-        .collect();
-    for server in started {
-        assert_eq!(server.join().unwrap(), 200);
-    }
-    let steps = number(&data, "SELECT count(*) FROM schema_version");
-    assert_eq!(steps, i64::try_from(LATEST).ok());
+    assert!(data.run(&["migrate"]).status.success());
+    assert_eq!(version(&data), Some(LATEST));
+    let slow = Step {
+        sqlite: &[
+            "CREATE TABLE slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) \
+             SELECT count(*) AS a FROM n",
+        ],
+        // longer than STATEMENT_TIMEOUT
+        postgres: &["CREATE TABLE slow AS SELECT 1 AS a FROM pg_sleep(6)"],
+        oldest_server: 1,
+    };
+    let (steps, before) = ([STEPS, &[slow]].concat(), schema(&data));
+    let error = prepare(&data, &steps, Duration::from_millis(1)).unwrap_err();
+    assert!(matches!(error, MigrationError::Slow), "{error}");
+    assert_eq!(schema(&data), before);
+    migrate(&data, &steps).unwrap();
+    assert_eq!(version(&data), Some(LATEST + 1));
+}
+
+#[test]
+fn a_step_that_fails_leaves_nothing_behind() {
+    let data = Data::new();
+    let statements = &["CREATE TABLE half (a bigint)", "SELECT a FROM nothing"];
+    let steps = [STEPS, &[Step { sqlite: statements, postgres: statements, oldest_server: 1 }]].concat();
+    let error = migrate(&data, &steps).unwrap_err();
+    assert!(matches!(error, MigrationError::Database(DatabaseError::Unexpected(_))), "{error}");
+    // neither the other steps of the transaction
+    Server::start(&data).stop();
+    assert_eq!(version(&data), Some(LATEST));
+}
+
+#[test]
+fn servers_that_start_at_once_wait_for_one_migration() {
+    let data = Data::new();
+    // another process migrates, for longer than a request waits for a lock
+    let release: Box<dyn FnOnce()> = if data.is_postgres() {
+        let mut client = postgres(&data);
+        client.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(4127063)").unwrap();
+        Box::new(move || client.batch_execute("ROLLBACK").unwrap())
+    } else {
+        let client = sqlite(&data);
+        client.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Box::new(move || client.execute_batch("ROLLBACK").unwrap())
+    };
+    thread::scope(|scope| {
+        let starting: Vec<_> = (0..4).map(|_| scope.spawn(|| Server::start(&data))).collect();
+        thread::sleep(Duration::from_secs(3));
+        release();
+        for server in starting {
+            assert_eq!(server.join().unwrap().get("/readyz", None).status(), 200);
+        }
+    });
+    assert_eq!(number(&data, "SELECT count(*) FROM schema_version"), Some(LATEST));
 }
 
 /// An invitation is printed by a process that opens the database and ends.
 #[test]
 fn an_invitation_ends_in_peace() {
     let data = Data::new();
-    let output = run(&data, &["invite"]);
+    let output = data.run(&["invite"]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && message.is_empty(), "{message}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("/set-up?link="));

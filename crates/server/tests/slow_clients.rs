@@ -74,7 +74,7 @@ fn whoever_is_slow_is_ended() {
         scope.spawn(|| assert_a_trickle_ends(&server, "/api/v1/auth/login", "application/json"));
         scope.spawn(|| assert_a_trickle_ends(&server, "/sign-in", "text/html"));
     });
-    assert_eq!(server.get("/healthz", None).status(), 200);
+    assert_eq!(server.get("/readyz", None).status(), 200);
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn many_half_open_connections_keep_nobody_waiting() {
     assert_within(TEN_SECONDS, || {
         let mut half_open: Vec<_> = (0..200).map(|_| connect(&server)).collect();
         for stream in &mut half_open {
-            stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+            stream.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
         }
         for _ in 0..10 {
-            assert_eq!(server.get("/healthz", None).status(), 200);
+            assert_eq!(server.get("/readyz", None).status(), 200);
         }
         let ended = half_open.iter().filter(|stream| !is_open(stream)).count();
         if ended == 0 { Ok(()) } else { Err(format!("{ended} had ended before others were answered")) }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::options::Options;
 use crate::source::{LookedUp, SourceError};
+use crate::stats::Stats;
 
 /// A cached record.
 #[derive(Debug)]
@@ -110,6 +111,13 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
             Some(cached) => Some(Some(cached)),
             None => self.unknown.get(&id).map(|()| None),
         }
+    }
+
+    /// Writes the present sizes of the cache and of the queue of look-ups.
+    pub(crate) fn measure(&self, stats: &mut Stats) {
+        (stats.cached_records, stats.cached_unknown) = (self.records.len(), self.unknown.len());
+        let fills = self.lock();
+        (stats.waiting_ids, stats.running_look_ups) = (fills.waiting.len(), fills.flights.len());
     }
 
     pub(crate) fn cursor(&self) -> Option<C> {

@@ -12,15 +12,18 @@ pub(crate) struct Lease {
     length: Duration,
     /// Nanoseconds after `origin`; 0 if there is no lease.
     end: AtomicU64,
+    /// Nanoseconds after `origin` at which the last lease began, also if it was ended; 0 if there was none.
+    last_begin: AtomicU64,
 }
 
 impl Lease {
     pub(crate) fn new(length: Duration) -> Self {
-        Self { origin: Instant::now(), length, end: AtomicU64::new(0) }
+        Self { origin: Instant::now(), length, end: AtomicU64::new(0), last_begin: AtomicU64::new(0) }
     }
 
     /// Begins a lease that counts from `sent`, the time before the read of the log was sent.
     pub(crate) fn renew(&self, sent: Instant) {
+        self.last_begin.store(self.since_origin(sent), Ordering::Relaxed);
         self.end.store(self.since_origin(sent + self.length), Ordering::Release);
     }
 
@@ -33,6 +36,12 @@ impl Lease {
     pub(crate) fn covers(&self, now: Instant, grace: Duration) -> bool {
         let end = self.end.load(Ordering::Acquire);
         end != 0 && self.since_origin(now) < end.saturating_add(nanos(grace))
+    }
+
+    /// Returns the time since the last lease began, or since this was created.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        let last_begin = self.last_begin.load(Ordering::Relaxed);
+        Duration::from_nanos(self.since_origin(now).saturating_sub(last_begin))
     }
 
     fn since_origin(&self, time: Instant) -> u64 {
@@ -58,5 +67,16 @@ mod tests {
         assert!(lease.covers(now, Duration::ZERO) && lease.covers(now + length, grace));
         lease.end();
         assert!(!lease.covers(now, Duration::ZERO) && !lease.covers(now, grace));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_age_counts_from_the_last_lease_even_if_it_was_ended() {
+        let (length, second) = (Duration::from_millis(500), Duration::from_secs(1));
+        let lease = Lease::new(length);
+        let now = Instant::now();
+        assert_eq!(lease.age(now + second), second);
+        lease.renew(now + second);
+        lease.end();
+        assert_eq!(lease.age(now + 3 * second), 2 * second);
     }
 }

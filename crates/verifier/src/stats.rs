@@ -1,8 +1,11 @@
-//! Counts of what a verifier did: [`Stats`].
+//! Counts of what a verifier did, and its present sizes: [`Stats`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// Counts since a [`Verifier`](crate::Verifier) was created, for metrics.
+use ctx_key::KeyId;
+
+/// Counts since a [`Verifier`](crate::Verifier) was created, and present sizes, for metrics.
 ///
 /// ```
 /// use ctx_key_verifier::Stats;
@@ -11,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
+    /// Verifications that used the cache.
+    pub cache_hits: u64,
     /// Verifications whose id was not in the cache.
     pub cache_misses: u64,
     /// Verifications that did not use the cache, because the lease had ended.
@@ -25,18 +30,36 @@ pub struct Stats {
     pub grace_grants: u64,
     /// Uses that were not noted, because too many keys waited to be written.
     pub lost_uses: u64,
+    /// Time since the last read of the change log that kept or made the cache current, counted from before it was sent. If
+    /// there was none, the time since the verifier was created. More than the lease means that the cache is not used.
+    pub change_log_age: Duration,
+    /// Records in the cache now.
+    pub cached_records: usize,
+    /// Ids in the cache now that have no record.
+    pub cached_unknown: usize,
+    /// Ids that wait now for a look-up to be sent.
+    pub waiting_ids: usize,
+    /// Look-ups that wait now for their answer. At most [`Options::max_look_ups`](crate::Options::max_look_ups).
+    pub running_look_ups: usize,
+    /// Keys whose use waits now to be written.
+    pub pending_uses: usize,
 }
 
 macro_rules! counters {
     ($($name:ident),*) => {
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
+            pub(crate) cache_hits: SpreadCounter,
             $(pub(crate) $name: Counter,)*
         }
 
         impl Counters {
             pub(crate) fn stats(&self) -> Stats {
-                Stats { $($name: self.$name.0.load(Ordering::Relaxed),)* }
+                Stats {
+                    cache_hits: self.cache_hits.sum(),
+                    $($name: self.$name.0.load(Ordering::Relaxed),)*
+                    ..Stats::default()
+                }
             }
         }
     };
@@ -50,5 +73,27 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A counter of what every verification does. Many threads that write one cache line would wait for each other, so each key
+/// has one of several.
+#[derive(Debug, Default)]
+pub(crate) struct SpreadCounter([Line; 16]);
+
+/// A counter that shares its cache line with no other. Some processors fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+impl SpreadCounter {
+    pub(crate) fn increment(&self, id: KeyId) {
+        let last = id.as_str().as_bytes().last().copied().unwrap_or_default();
+        let Some(line) = self.0.get(usize::from(last % 16)) else { return };
+        line.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sum(&self) -> u64 {
+        self.0.iter().map(|line| line.0.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 }

@@ -104,7 +104,10 @@ impl<S: Source> Verifier<S> {
     ) -> Result<Grant<S::Project>, VerifyError> {
         let shared = &self.shared;
         let found = match shared.cached(key.id()) {
-            Some(found) => found,
+            Some(found) => {
+                shared.counters.cache_hits.increment(key.id());
+                found
+            }
             // a large future takes longer to allocate than a verification from the cache
             None => Box::pin(shared.find(key.id())).await?,
         };
@@ -130,16 +133,27 @@ impl<S: Source> Verifier<S> {
         self.shared.lease.covers(Instant::now(), Duration::ZERO)
     }
 
+    /// Returns the options.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
     /// Returns the source.
     #[must_use]
     pub fn source(&self) -> &S {
         &self.shared.source
     }
 
-    /// Returns the counts until now.
+    /// Returns the counts until now, and the present sizes.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.counters.stats()
+        let shared = &self.shared;
+        let mut stats = shared.counters.stats();
+        shared.cache.measure(&mut stats);
+        stats.change_log_age = shared.lease.age(Instant::now());
+        stats.pending_uses = shared.uses.len();
+        stats
     }
 
     /// Writes down the uses that were noted since the last write. Call it before the process ends.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Fixture, Verification, settle};
 use ctx_key::{ApiKey, Denied, KeyId, Reason, Scope};
-use ctx_key_verifier::{Options, SourceError, VerifyError};
+use ctx_key_verifier::{Options, SourceError, Stats, VerifyError};
 use tokio::time::{Instant, advance};
 
 fn keys(fixture: &mut Fixture, count: usize) -> Vec<ApiKey> {
@@ -48,6 +48,46 @@ async fn what_waits_goes_out_as_one_look_up() {
         assert!(verification.await.unwrap().is_ok());
     }
     assert_eq!((fixture.verifier.stats().look_ups, fixture.verifier.stats().cache_misses), (3, 102));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 2);
+    let unknown = ApiKey::generate();
+    let first = fixture.verify(&keys[0]);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let [second, third] = [&keys[1], &unknown].map(|key| fixture.verify(key));
+    settle().await;
+    advance(Duration::from_millis(50)).await;
+    let expected = Stats {
+        cache_misses: 3,
+        look_ups: 1,
+        change_log_age: Duration::from_millis(50),
+        waiting_ids: 2,
+        running_look_ups: 1,
+        ..Stats::default()
+    };
+    assert_eq!(fixture.verifier.stats(), expected);
+
+    look_up.answer(Ok(fixture.database.look_up(&[keys[0].id()])));
+    assert!(first.await.unwrap().is_ok());
+    fixture.look_up().await;
+    assert!(second.await.unwrap().is_ok() && third.await.unwrap().is_err());
+    for key in &keys {
+        assert!(fixture.verify(key).await.unwrap().is_ok());
+    }
+    let expected = Stats {
+        cache_hits: 2,
+        cache_misses: 3,
+        look_ups: 2,
+        change_log_age: Duration::from_millis(50),
+        cached_records: 2,
+        cached_unknown: 1,
+        pending_uses: 2,
+        ..Stats::default()
+    };
+    assert_eq!(fixture.verifier.stats(), expected);
 }
 
 #[tokio::test(start_paused = true)]

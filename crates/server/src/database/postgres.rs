@@ -16,12 +16,15 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::cancel::cancel;
 use super::value::{Row, Value};
-use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT};
+use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, STATEMENT_TIMEOUT, within};
 
 /// The time limits hold in the server, too, for a client that is gone. Only within the transaction: the connection may
 /// be another client's afterwards.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
                      SET LOCAL idle_in_transaction_session_timeout = 10000";
+
+const BEGIN_WITHOUT_LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                                    SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -39,14 +42,25 @@ impl Pool {
         Ok(Self { connections: config.pool(size), config: Arc::new(config) })
     }
 
+    pub(super) fn status(&self) -> PoolStatus {
+        let status = self.connections.status();
+        PoolStatus {
+            max: status.max_size,
+            open: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+        }
+    }
+
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
         let client = self.connections.get().await.map_err(SourceError::from)?;
         Ok(Connection { client: Some(client), config: self.config.clone(), state: State::Idle })
     }
 
-    pub(super) async fn begin(&self) -> Result<Connection, DatabaseError> {
+    pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
         let mut connection = self.acquire().await?;
-        connection.execute_batch(BEGIN).await?;
+        let begin = if is_limited { BEGIN } else { BEGIN_WITHOUT_LIMITS };
+        within(Some(STATEMENT_TIMEOUT), connection.execute_batch(begin)).await?;
         connection.state = State::InTransaction;
         Ok(connection)
     }
@@ -102,7 +116,7 @@ fn roll_back(client: Object, config: Arc<Config>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
         let mut connection = Connection { client: Some(client), config, state: State::Idle };
-        if connection.execute_batch("ROLLBACK").await.is_err() {
+        if within(Some(STATEMENT_TIMEOUT), connection.execute_batch("ROLLBACK")).await.is_err() {
             connection.state = State::Running;
         }
     });
@@ -128,10 +142,8 @@ impl Connection {
     pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
         self.state = State::Committing;
         let (client, state) = self.parts()?;
-        let committed = timeout(STATEMENT_TIMEOUT, client.batch_execute("COMMIT")).await;
-        let committed = committed.map_err(|_| DatabaseError::Busy)?;
         // after an error, the connection is closed: the transaction may be open
-        committed.map_err(SourceError::from)?;
+        client.batch_execute("COMMIT").await.map_err(SourceError::from)?;
         *state = State::Idle;
         Ok(())
     }
@@ -152,7 +164,7 @@ async fn run<T>(
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, DatabaseError> {
     let before = mem::replace(state, State::Running);
-    let answer = timeout(STATEMENT_TIMEOUT, statement).await.map_err(|_| DatabaseError::Busy)?;
+    let answer = statement.await;
     *state = before;
     Ok(answer.map_err(SourceError::from)?)
 }

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult};
 use rusqlite::{ErrorCode, InterruptHandle};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
 
 use super::value::{Row, Value};
-use super::{ACQUIRE_TIMEOUT, DatabaseError, STATEMENT_TIMEOUT, from_pool};
+use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, from_pool};
 
 /// Connections to one file.
 #[derive(Clone)]
@@ -33,13 +35,34 @@ impl Pool {
         Self { connections, writer: Arc::default() }
     }
 
+    pub(super) fn status(&self) -> PoolStatus {
+        let status = self.connections.status();
+        PoolStatus {
+            max: status.max_size,
+            open: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+        }
+    }
+
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
         let client = self.connections.get().await.map_err(|error| from_pool(error, from_sqlite))?;
         Ok(Connection(Some(Session { client, _writer: None })))
     }
 
-    /// Begins a transaction as a writer: a reader that becomes one may be refused.
-    pub(super) async fn begin(&self) -> Result<Connection, DatabaseError> {
+    /// Begins a transaction as a writer: a reader that becomes one may be refused. Without a limit, it waits as long as another
+    /// process holds the lock.
+    pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
+        loop {
+            match self.try_begin().await {
+                // while a new file is switched to the WAL mode, SQLite does not wait
+                Err(DatabaseError::Busy) if !is_limited => sleep(Duration::from_millis(20)).await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_begin(&self) -> Result<Connection, DatabaseError> {
         let writer = timeout(ACQUIRE_TIMEOUT, self.writer.clone().lock_owned());
         let writer = writer.await.map_err(|_| DatabaseError::Busy)?;
         let mut connection = self.acquire().await?;
@@ -104,14 +127,22 @@ impl Drop for Session {
     }
 }
 
-/// Ends a statement that nobody waits for any more.
-struct InterruptOnDrop(Option<InterruptHandle>);
+/// A statement on its thread.
+struct Running<T: Send + 'static>(Option<(JoinHandle<T>, InterruptHandle)>);
 
-impl Drop for InterruptOnDrop {
+impl<T: Send + 'static> Drop for Running<T> {
+    /// Ends a statement that nobody waits for any more. SQLite forgets an interrupt that comes before the thread has begun the
+    /// statement, so it is repeated. Nobody else can have the connection before the task is dropped.
     fn drop(&mut self) {
-        if let Some(handle) = self.0.take() {
-            handle.interrupt();
-        }
+        let Some((task, interrupt)) = self.0.take() else { return };
+        interrupt.interrupt();
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            while !task.is_finished() {
+                interrupt.interrupt();
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
     }
 }
 
@@ -138,6 +169,11 @@ impl Connection {
         self.run(move |client| client.execute_batch(sql)).await
     }
 
+    /// Copies the database into an empty file. `VACUUM INTO` reads in one transaction, so no writer makes it begin again.
+    pub(super) async fn copy_to(&mut self, path: String) -> Result<(), DatabaseError> {
+        self.run(move |client| client.execute("VACUUM INTO ?1", [path]).map(drop)).await
+    }
+
     /// Commits, however long the disk takes.
     pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
         let session = self.0.take().ok_or(DatabaseError::Busy)?;
@@ -151,21 +187,18 @@ impl Connection {
     ) -> Result<T, DatabaseError> {
         let session = self.0.take().ok_or(DatabaseError::Busy)?;
         let interrupt = session.client.get_interrupt_handle();
-        let mut task = spawn_blocking(move || {
+        let task = spawn_blocking(move || {
             let result = work(&session.client);
             (session, result)
         });
-        // dropped before the task: until then, nobody else can have the connection
-        let mut interrupt = InterruptOnDrop(Some(interrupt));
-        match timeout(STATEMENT_TIMEOUT, &mut task).await {
-            Ok(Ok((session, result))) => {
-                interrupt.0 = None;
-                self.0 = Some(session);
-                result.map_err(from_sqlite)
-            }
-            Ok(Err(failure)) => std::panic::resume_unwind(failure.into_panic()),
-            Err(_) => Err(DatabaseError::Busy),
-        }
+        let mut running = Running(Some((task, interrupt)));
+        let Some((task, _)) = &mut running.0 else { return Err(DatabaseError::Busy) };
+        let ended = task.await;
+        running.0 = None;
+        let (session, result) =
+            ended.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()));
+        self.0 = Some(session);
+        result.map_err(from_sqlite)
     }
 }
 

@@ -26,7 +26,7 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
         ))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
-        .layer(middleware::from_fn(request_id::assign))
+        .layer(middleware::from_fn_with_state(state.clone(), request_id::assign))
         .layer(middleware::from_fn(finish))
         .with_state(state)
 }
@@ -51,7 +51,7 @@ async fn observe(State(state): State<AppState>, request: Request, next: Next) ->
     };
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     // of the level of an error, so that an error has it however little is logged
-    let span = error_span!("request", id = request_id::current());
+    let span = error_span!("request", id = request_id::current(), trace = request_id::trace());
     let response = next.run(request).instrument(span.clone()).await;
     let (status, after) = (response.status().as_u16(), begin.elapsed());
     state.metrics.responded(&method, &route, status, after);

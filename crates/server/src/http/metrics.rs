@@ -1,5 +1,6 @@
 //! What is counted, for Prometheus: outcomes and routes, never a key or a project.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::database::Database;
 use crate::key_source::KeyVerifier;
 
 type Labels<T, const N: usize> = [(&'static str, T); N];
@@ -27,34 +30,102 @@ pub struct Metrics {
     seconds: Histogram,
 }
 
-/// Reads the verifier's counts when it is asked for them.
-#[derive(Debug)]
-struct VerifierStats(KeyVerifier);
+/// Reads the verifier's counts and the sizes of the pool when they are asked for.
+struct Readings {
+    database: Database,
+    verifier: KeyVerifier,
+}
 
-impl Collector for VerifierStats {
+impl fmt::Debug for Readings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readings").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Readings {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = self.0.stats();
+        let stats = self.verifier.stats();
         for (name, help, count) in [
+            ("cache_hits", "Verifications that used the cache", stats.cache_hits),
             ("cache_misses", "Verifications whose key was not in the cache", stats.cache_misses),
             (
                 "cache_bypasses",
                 "Verifications without the cache, while changes can't be read",
                 stats.cache_bypasses,
             ),
+            ("cache_clears", "How often the whole cache was dropped", stats.cache_clears),
             ("look_ups", "Statements that looked up records", stats.look_ups),
             ("failed_polls", "Reads of the change log that failed or came too late", stats.failed_polls),
-            ("cache_clears", "How often the whole cache was dropped", stats.cache_clears),
+            ("grace_grants", "Grants from the cache during an outage", stats.grace_grants),
             ("lost_uses", "Uses that were not noted, because too many keys waited", stats.lost_uses),
         ] {
-            let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?;
             ConstCounter::new(count).encode(encoder)?;
         }
-        Ok(())
+        let (options, pool) = (self.verifier.options(), self.database.pool_status());
+        for (name, help, size) in [
+            ("cache_records", "Records in the cache", stats.cached_records),
+            ("cache_max_records", "Maximum number of records in the cache", options.max_records),
+            ("cache_unknown_ids", "Ids in the cache that have no record", stats.cached_unknown),
+            ("look_ups_running", "Look-ups that wait for an answer of the database", stats.running_look_ups),
+            ("look_ups_max", "Maximum number of look-ups that run at once", options.max_look_ups),
+            ("look_up_queue_ids", "Ids that wait until a look-up is sent", stats.waiting_ids),
+            ("pending_uses", "Keys whose use waits to be written", stats.pending_uses),
+            ("pool_connections", "Open connections of the dashboard and the API", pool.open),
+            ("pool_connections_in_use", "Connections that a request holds", pool.in_use),
+            ("pool_max_connections", "Maximum number of connections of the dashboard and the API", pool.max),
+            ("pool_waiting", "Requests that wait for a connection", pool.waiting),
+        ] {
+            let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
+            ConstGauge::new(i64::try_from(size).unwrap_or(i64::MAX)).encode(encoder)?;
+        }
+        let help = "Time since the last read of the change log that kept the cache current was sent.";
+        let encoder = encoder.encode_descriptor("change_log_age_seconds", help, None, MetricType::Gauge)?;
+        ConstGauge::new(stats.change_log_age.as_secs_f64()).encode(encoder)
     }
 }
 
+/// A text format of Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    OpenMetrics,
+    /// The older one, which every tool reads.
+    Text,
+}
+
+impl Format {
+    /// Chooses a format by the values of a request's `Accept`.
+    pub fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut types = values.into_iter().flat_map(|value| value.split(','));
+        let is_open_metrics =
+            |accepted: &str| accepted.split(';').next().is_some_and(|kind| kind.trim() == OPEN_METRICS);
+        if types.any(is_open_metrics) { Self::OpenMetrics } else { Self::Text }
+    }
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// Translates OpenMetrics to the older text format: there, the description of a counter has the name of its samples, and the
+/// end has no mark.
+fn to_text(open_metrics: &str) -> String {
+    let counter = |line: &'_ str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
+    let counters: HashSet<String> = open_metrics.lines().filter_map(counter).collect();
+    let translate = |line: &str| match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
+        ["#", kind, name, rest] if counters.contains(name) => format!("# {kind} {name}_total {rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    open_metrics.lines().filter(|line| *line != "# EOF").map(translate).collect()
+}
+
 impl Metrics {
-    pub fn new(verifier: KeyVerifier) -> Self {
+    pub fn new(database: Database, verifier: KeyVerifier) -> Self {
         let verifications = Family::<Labels<&'static str, 1>, Counter>::default();
         let granted = verifications.get_or_create_owned(&[("outcome", "granted")]);
         let responses = Family::default();
@@ -68,11 +139,11 @@ impl Metrics {
         );
         registry.register("responses", "Answers, by method, route and status", responses.clone());
         registry.register(
-            "request_seconds",
-            "From the head of a request to that of its answer",
+            "request_duration_seconds",
+            "Time from the head of a request to that of its answer",
             seconds.clone(),
         );
-        registry.register_collector(Box::new(VerifierStats(verifier)));
+        registry.register_collector(Box::new(Readings { database, verifier }));
         Self { registry, verifications, granted, responses, seconds }
     }
 
@@ -96,10 +167,42 @@ impl Metrics {
         self.seconds.observe(after.as_secs_f64());
     }
 
-    /// The text that Prometheus reads.
-    pub fn encode(&self) -> String {
+    /// Returns the text that Prometheus reads.
+    pub fn encode(&self, format: Format) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes all that is written");
-        text
+        match format {
+            Format::OpenMetrics => text,
+            Format::Text => to_text(&text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, to_text};
+
+    #[test]
+    fn the_older_format_describes_counters_by_the_name_of_their_samples() {
+        let open_metrics = "# HELP a A.\n# TYPE a counter\na_total{b=\"a counter\"} 1\n# HELP a_seconds B.\n\
+                            # TYPE a_seconds histogram\na_seconds_sum 0.0\n# HELP c C.\n# TYPE c gauge\nc 2\n# EOF\n";
+        let text = "# HELP a_total A.\n# TYPE a_total counter\na_total{b=\"a counter\"} 1\n# HELP a_seconds B.\n\
+                    # TYPE a_seconds histogram\na_seconds_sum 0.0\n# HELP c C.\n# TYPE c gauge\nc 2\n";
+        assert_eq!(to_text(open_metrics), text);
+    }
+
+    #[test]
+    fn only_who_asks_for_open_metrics_gets_it() {
+        let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+                          text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        for (accepted, format) in [
+            (&[][..], Format::Text),
+            (&["*/*"], Format::Text),
+            (&["text/plain;version=0.0.4"], Format::Text),
+            (&[prometheus], Format::OpenMetrics),
+            (&["text/plain", "application/openmetrics-text"], Format::OpenMetrics),
+        ] {
+            assert_eq!(Format::accepted(accepted.iter().copied()), format, "{accepted:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::clock::Clock;
 use crate::database::Database;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub is_secure: bool,
     /// Whether a proxy in front names the client's address.
     pub is_behind_proxy: bool,
+    /// The server will stop soon, and wants no new requests.
+    pub is_draining: AtomicBool,
     /// The address under which clients reach this server, for the pages of the dashboard.
     pub public_url: String,
 }

@@ -13,6 +13,8 @@ pub enum Actor<'a> {
     Account(&'a Email),
     /// Whoever has the key that is changed.
     KeyItself,
+    /// The operator, who imports keys of another system.
+    Import,
 }
 
 impl From<Actor<'_>> for Value {
@@ -20,6 +22,7 @@ impl From<Actor<'_>> for Value {
         match actor {
             Actor::Account(email) => email.into(),
             Actor::KeyItself => "the key itself".into(),
+            Actor::Import => "import".into(),
         }
     }
 }

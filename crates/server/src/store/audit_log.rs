@@ -15,6 +15,7 @@ pub(super) enum Action {
     Revoked,
     Deleted,
     CreatedProject,
+    Imported,
 }
 
 impl From<Action> for Value {
@@ -25,6 +26,7 @@ impl From<Action> for Value {
             Action::Revoked => "revoked",
             Action::Deleted => "deleted",
             Action::CreatedProject => "created project",
+            Action::Imported => "imported",
         })
     }
 }

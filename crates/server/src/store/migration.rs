@@ -1,41 +1,53 @@
-//! The schema, forward only: each step is done once, in the transaction that notes it.
+//! The schema, forward only. All steps that a database lacks are done in one transaction, by one process at a time.
+//!
+//! During an upgrade, servers of two versions run side by side. So each step names the oldest version whose servers can go
+//! on after it, and the database keeps that number: a server that knows less refuses the database. A server that starts does
+//! a step only if the servers of the database's version can go on; any other step is left to the command `migrate`.
+
+use std::time::Duration;
 
 use ctx_key_verifier::{postgres, sqlite};
+use tokio::time::timeout;
+use tracing::info;
 
 use crate::database::{Database, DatabaseError, Transaction};
 
-/// Statements of a step for SQLite, and those for PostgreSQL.
-type Step = [&'static [&'static str]; 2];
+/// A step from one version of the schema to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    pub sqlite: &'static [&'static str],
+    pub postgres: &'static [&'static str],
+    /// The oldest version whose servers can use the schema after this step.
+    pub oldest_server: i64,
+}
 
 /// A step that was released is never changed. The next one is added after it, also if a change log of the verifier changes.
-const STEPS: [Step; 4] = [
-    [
-        &[include_str!("../../migrations/sqlite/1-keys.sql")],
-        &[include_str!("../../migrations/postgres/1-keys.sql")],
-    ],
-    [
-        &[include_str!("../../migrations/sqlite/2-records.sql")],
-        &[include_str!("../../migrations/postgres/2-records.sql")],
-    ],
-    [
-        &[include_str!("../../migrations/sqlite/3-retirement.sql")],
-        &[include_str!("../../migrations/postgres/3-retirement.sql")],
-    ],
-    [
-        &[sqlite::CHANGE_LOG],
-        &[include_str!("../../migrations/postgres/4-change-log.sql"), postgres::CHANGE_LOG],
-    ],
-];
+pub const STEPS: &[Step] = &[Step {
+    sqlite: &[include_str!("../../migrations/sqlite/1-schema.sql"), sqlite::CHANGE_LOG],
+    postgres: &[include_str!("../../migrations/postgres/1-schema.sql"), postgres::CHANGE_LOG],
+    oldest_server: 1,
+}];
 
-/// The newest version of the schema.
-pub const LATEST: usize = STEPS.len();
+/// Time after which a process that waits for another one's migration logs that it waits.
+const SILENCE: Duration = Duration::from_secs(1);
 
-/// Why the schema can't be brought up to date.
+/// Reason why the schema can't be brought up to date.
 #[derive(Debug)]
 pub enum MigrationError {
     Database(DatabaseError),
-    /// A later version of the server made it.
-    Newer(i64),
+    /// The schema is too new for this server.
+    Newer {
+        version: i64,
+        oldest_server: i64,
+        known: i64,
+    },
+    /// A step stops the servers of the database's version.
+    NotBeside {
+        version: i64,
+        known: i64,
+    },
+    /// A step took longer than a server that starts waits.
+    Slow,
 }
 
 impl From<DatabaseError> for MigrationError {
@@ -48,10 +60,20 @@ impl std::fmt::Display for MigrationError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Database(error) => write!(f, "the database can't be prepared: {error}"),
-            Self::Newer(version) => write!(
+            Self::Newer { version, oldest_server, known } => write!(
                 f,
-                "the database has version {version}, and this server knows {LATEST} at most: start the server that \
-                 made it, or a later one"
+                "the database has version {version}, which needs a server that knows version {oldest_server}, and this \
+                 server knows version {known}: start a newer server"
+            ),
+            Self::NotBeside { version, known } => write!(
+                f,
+                "servers of version {version} can't use the database after its upgrade to version {known}: stop all of \
+                 them, then run `ctx-key-server migrate`"
+            ),
+            Self::Slow => write!(
+                f,
+                "the upgrade of the database takes longer than a start may wait for it: run `ctx-key-server migrate`, \
+                 which has no time limit"
             ),
         }
     }
@@ -59,32 +81,85 @@ impl std::fmt::Display for MigrationError {
 
 impl std::error::Error for MigrationError {}
 
-/// Brings the schema to a version, or leaves a later one alone if it is known.
-pub async fn migrate(database: &Database, to: usize) -> Result<(), MigrationError> {
-    let mut transaction = database.begin().await?;
-    migrate_to(&mut transaction, to).await?;
+/// Does the steps that a database lacks, as a server that starts. Waits for a migration in progress, however long it takes.
+///
+/// # Errors
+///
+/// - A later version of the server did a step that this one can't live with.
+/// - Servers of the database's version can't go on after a step.
+/// - A statement takes longer than `statement_timeout`, or waits so long for a lock.
+/// - The database fails.
+pub async fn prepare(
+    database: &Database,
+    steps: &[Step],
+    statement_timeout: Duration,
+) -> Result<(), MigrationError> {
+    run(database, steps, Some(statement_timeout)).await
+}
+
+/// Does the steps that a database lacks, however long they take. No server that can't use the schema afterwards may run.
+///
+/// # Errors
+///
+/// - A later version of the server did a step that this one can't live with.
+/// - The database fails.
+pub async fn migrate(database: &Database, steps: &[Step]) -> Result<(), MigrationError> {
+    run(database, steps, None).await
+}
+
+async fn run(database: &Database, steps: &[Step], start: Option<Duration>) -> Result<(), MigrationError> {
+    let mut begin = Box::pin(begin(database));
+    let mut transaction = match timeout(SILENCE, &mut begin).await {
+        Ok(begun) => begun?,
+        Err(_) => {
+            info!("waiting for the migration of another process");
+            begin.await?
+        }
+    };
+    let create = "CREATE TABLE IF NOT EXISTS schema_version \
+                  (version bigint NOT NULL PRIMARY KEY, oldest_server bigint NOT NULL)";
+    transaction.execute_batch(create).await?;
+    let sql = "SELECT max(version) AS version, max(oldest_server) AS oldest_server FROM schema_version";
+    let row = transaction.query_one(sql, &[]).await?;
+    let number = |column| row.get::<Option<i64>>(column).map(Option::unwrap_or_default);
+    let (version, oldest_server) = (number("version")?, number("oldest_server")?);
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    if oldest_server > known {
+        return Err(MigrationError::Newer { version, oldest_server, known });
+    }
+    let missing = || (1..).zip(steps).filter(|(number, _)| *number > version);
+    if let Some(limit) = start {
+        // an empty database has no servers
+        if version > 0 && missing().any(|(_, step)| step.oldest_server > version) {
+            return Err(MigrationError::NotBeside { version, known });
+        }
+        transaction.limit_statements(limit).await?;
+    }
+    for (number, step) in missing() {
+        let done = apply(&mut transaction, number, step).await;
+        done.map_err(|error| match error {
+            DatabaseError::Busy if start.is_some() => MigrationError::Slow,
+            error => error.into(),
+        })?;
+    }
     Ok(transaction.commit().await?)
 }
 
-async fn migrate_to(transaction: &mut Transaction, to: usize) -> Result<(), MigrationError> {
+/// Begins the transaction of the one process that migrates.
+async fn begin(database: &Database) -> Result<Transaction, DatabaseError> {
+    let mut transaction = database.begin_without_limits().await?;
     if transaction.is_postgres() {
-        // one process at a time, until the end of the transaction
         transaction.query("SELECT pg_advisory_xact_lock(4127063)::text", &[]).await?;
     }
-    transaction.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)").await?;
-    let row = transaction.query_one("SELECT max(version) AS version FROM schema_version", &[]).await?;
-    let version = row.get::<Option<i64>>("version")?.unwrap_or(0);
-    let done = usize::try_from(version).map_err(|_| MigrationError::Newer(version))?;
-    if done > LATEST {
-        return Err(MigrationError::Newer(version));
+    Ok(transaction)
+}
+
+async fn apply(transaction: &mut Transaction, number: i64, step: &Step) -> Result<(), DatabaseError> {
+    for statements in if transaction.is_postgres() { step.postgres } else { step.sqlite } {
+        transaction.execute_batch(statements).await?;
     }
-    let is_postgres = transaction.is_postgres();
-    for (step, [sqlite, postgres]) in (1_i64..).zip(STEPS).take(to).skip(done) {
-        for statements in if is_postgres { postgres } else { sqlite } {
-            transaction.execute_batch(statements).await?;
-        }
-        transaction.execute("INSERT INTO schema_version (version) VALUES ($1)", &[step.into()]).await?;
-    }
+    let sql = "INSERT INTO schema_version (version, oldest_server) VALUES ($1, $2)";
+    transaction.execute(sql, &[number.into(), step.oldest_server.into()]).await?;
     Ok(())
 }
 
@@ -94,20 +169,21 @@ mod tests {
 
     use super::STEPS;
 
-    /// Databases have done these steps: one that changes would leave them without the change.
+    /// Databases have done the steps that were released: one that changes would leave them without the change.
     #[test]
     fn released_steps_do_not_change() {
         let start =
             |texts: &[&str]| u32::from_be_bytes(*Sha256::digest(texts.concat()).first_chunk().unwrap());
-        let starts = STEPS.map(|step| step.map(start));
-        assert_eq!(
-            starts,
-            [
-                [0x510e_1a09, 0xcf70_934b],
-                [0x45a9_e393, 0xd60b_dbed],
-                [0xb42c_2132, 0xf679_78e1],
-                [0x97b0_6506, 0xf79a_eac3]
-            ]
-        );
+        // the first step is released with the first version of the server
+        let released: [[u32; 2]; 0] = [];
+        let starts: Vec<_> = STEPS.iter().map(|step| [start(step.sqlite), start(step.postgres)]).collect();
+        assert!(starts.starts_with(&released), "{starts:x?}");
+    }
+
+    #[test]
+    fn a_step_asks_for_no_server_that_does_not_exist() {
+        for (number, step) in (1..).zip(STEPS) {
+            assert!((1..=number).contains(&step.oldest_server), "step {number}");
+        }
     }
 }

@@ -6,7 +6,7 @@ pub mod browser;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,20 @@ impl Data {
         Some(url.replacen(&server, &pooler, 1))
     }
 
+    /// The program, on this data.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.folder.path()).args(arguments);
+        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
+        command.envs(self.server_url().map(|url| ("DATABASE_URL", url)));
+        command
+    }
+
+    /// Runs the program until its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program runs")
+    }
+
     pub fn is_postgres(&self) -> bool {
         self.database_url.is_some()
     }
@@ -71,22 +85,17 @@ impl Server {
     }
 
     pub fn start_with(data: &Data, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).args(arguments);
-        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
-        Self::run(data, command)
+        Self::run(data, data.command(arguments))
     }
 
     /// The log goes to a file.
     pub fn start_logged(data: &Data, log: File) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-        command.args(["--listen", "127.0.0.1:0", "--log-json", "--data"]).arg(data.folder.path());
-        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn").stderr(log);
+        let mut command = data.command(&["--log-json"]);
+        command.stderr(log);
         Self::run(data, command)
     }
 
-    fn run(data: &Data, mut command: Command) -> Self {
-        command.envs(data.server_url().map(|url| ("DATABASE_URL", url)));
+    pub fn run(data: &Data, mut command: Command) -> Self {
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
