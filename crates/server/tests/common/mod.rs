@@ -69,21 +69,27 @@ impl Server {
     }
 
     pub fn start_with(data: &Data, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path()).args(arguments);
-        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
+        let mut command = Self::command(data);
+        command.args(arguments);
         Self::run(data, command)
+    }
+
+    /// The command that starts a server, but for its database.
+    pub fn command(data: &Data) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.folder.path());
+        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
+        command
     }
 
     /// The log goes to a file.
     pub fn start_logged(data: &Data, log: File) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-        command.args(["--listen", "127.0.0.1:0", "--log-json", "--data"]).arg(data.folder.path());
-        command.env_remove("DATABASE_URL").env("RUST_LOG", "warn").stderr(log);
+        let mut command = Self::command(data);
+        command.arg("--log-json").stderr(log);
         Self::run(data, command)
     }
 
-    fn run(data: &Data, mut command: Command) -> Self {
+    pub fn run(data: &Data, mut command: Command) -> Self {
         command.envs(data.server_url().map(|url| ("DATABASE_URL", url)));
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
