@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::cluster::{Cluster, connect};
 use crate::common::Data;
-use crate::fleet::{Fleet, SIZES, Start};
+use crate::fleet::{Fleet, Start, sizes};
 use crate::trouble::{LEASE, Proxy, skip, skip_because};
 use crate::watch::measure;
 
@@ -99,7 +99,7 @@ fn data(url: &str) -> Data {
 fn while_the_database_restarts() {
     let Some(runner) = runner("while_the_database_restarts") else { return };
     let cluster = OwnCluster::new(&runner);
-    for size in SIZES {
+    for &size in sizes() {
         let fleet = Fleet::new(data(&cluster.url(&cluster.database())), &vec![Start::default(); size]);
         measure("restart of the database", &fleet, ROUND, |watch| {
             let wait_and_start = || {
@@ -116,7 +116,7 @@ fn while_the_database_restarts() {
 fn after_a_crash_of_the_database() {
     let Some(runner) = runner("after_a_crash_of_the_database") else { return };
     let cluster = OwnCluster::new(&runner);
-    for size in SIZES {
+    for &size in sizes() {
         let url = cluster.url(&cluster.database());
         let (proxy, verifier_url) = Proxy::start(&url);
         let fleet = Fleet::new(data(&url), &vec![Start::verifying_through(&verifier_url); size]);
@@ -145,7 +145,7 @@ fn after_a_crash_of_the_database() {
 #[test]
 fn after_a_failover() {
     let Some(runner) = runner("after_a_failover") else { return };
-    for size in SIZES {
+    for &size in sizes() {
         let mut primary = OwnCluster::new(&runner);
         let name = primary.database();
         let (proxy, way) = Proxy::start(&primary.url(&name));
@@ -172,7 +172,7 @@ fn after_dump_and_restore() {
     // the number of its next transaction is far higher
     clusters[0]
         .execute("DO 'BEGIN FOR i IN 1..5000 LOOP COMMIT; PERFORM pg_current_xact_id(); END LOOP; END'");
-    for size in SIZES {
+    for &size in sizes() {
         let [mut from, mut to] = clusters.each_ref();
         let name = from.database();
         let (proxy, way) = Proxy::start(&from.url(&name));

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::{Data, Server};
-use crate::fleet::{Fleet, SIZES, Start};
+use crate::fleet::{Fleet, Start, sizes};
 use crate::trouble::{Conduct, LEASE, Proxy, skip};
 use crate::watch::{measure, measure_without};
 
@@ -19,7 +19,7 @@ fn wait_for_the_end_of_leases() {
 
 /// Disturbs the verification of all processes but the first.
 fn disturb(test: &str, name: &str, begin: impl Fn(&Proxy), end: impl Fn(&Proxy)) {
-    for size in SIZES {
+    for &size in sizes() {
         let data = Data::new();
         let Some(url) = data.server_url() else { return skip(test) };
         let (proxy, url) = Proxy::start(&url);
@@ -68,7 +68,7 @@ fn reset(proxy: &Proxy) {
 
 #[test]
 fn while_a_process_is_stopped() {
-    for size in SIZES {
+    for &size in sizes() {
         let fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
         let stopped = size - 1;
         measure_without(Some(stopped), "process stopped for 3 s", &fleet, ROUND, |watch| {

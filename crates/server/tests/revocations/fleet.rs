@@ -11,8 +11,24 @@ use tempfile::TempDir;
 use crate::common::{Data, Server, wait};
 use crate::trouble::{LEASE, counts, id, second, sqlite, status};
 
-/// Numbers of processes that each case is tried with.
+/// Numbers of processes that a case is tried with.
 pub const SIZES: [usize; 2] = [2, 4];
+
+/// Number of revocations in each case.
+pub fn revocations() -> usize {
+    std::env::var("CTX_KEY_TEST_REVOCATIONS")
+        .map_or(5, |count| count.parse().expect("a number of revocations"))
+}
+
+/// Returns whether the cases may take minutes.
+pub fn is_long_run() -> bool {
+    revocations() >= 50
+}
+
+/// The same for cases that wait for long. In a short run, two processes would show nothing that four don't.
+pub fn sizes() -> &'static [usize] {
+    if is_long_run() { &SIZES } else { &SIZES[1..] }
+}
 
 /// How one process starts.
 #[derive(Clone, Default)]
@@ -138,6 +154,8 @@ impl Start {
 
     fn run(&self, data: &Data) -> Server {
         let mut command = Server::command(data);
+        // each outage would log hundreds of lines
+        command.env("RUST_LOG", "off");
         if let Some(url) = &self.verifier_url {
             command.args(["--verifier-database-url", url]);
         }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::common::{Data, Server};
-use crate::fleet::{Fleet, SIZES, Start, libfaketime};
+use crate::fleet::{Fleet, SIZES, Start, is_long_run, libfaketime};
 use crate::trouble::{Conduct, End, Proxy, skip, skip_because, status};
 use crate::watch::measure;
 
@@ -33,7 +33,7 @@ fn under_load() {
             let is_over = AtomicBool::new(false);
             thread::scope(|scope| {
                 let _end = End(&is_over);
-                for server in fleet.servers.iter().chain(&fleet.servers) {
+                for server in &fleet.servers {
                     scope.spawn(|| load(server, &known, &is_over));
                 }
                 watch.revoke_and_see_refused(2);
@@ -105,7 +105,7 @@ fn beside_open_transactions() {
     for size in SIZES {
         let mut fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
         let Some(url) = fleet.url() else { return skip("beside_open_transactions") };
-        fleet.hold = Duration::from_secs(3);
+        fleet.hold = Duration::from_secs(if is_long_run() { 3 } else { 1 });
         let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("PostgreSQL");
         let mut open = client.transaction().expect("a transaction");
         open.batch_execute("SELECT pg_current_xact_id()").expect("a number");

@@ -8,17 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::{DEADLINE, becomes};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, revocations};
 use crate::trouble::{End, LEASE, status};
 
 /// Requests to one process that are under way at once. More than one, because some wait for the database.
 const ASKERS: usize = 4;
-
-/// Number of revocations in each case.
-pub fn revocations() -> usize {
-    std::env::var("CTX_KEY_TEST_REVOCATIONS")
-        .map_or(5, |count| count.parse().expect("a number of revocations"))
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
