@@ -86,8 +86,8 @@ pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
 }
 
 fn test_tools(sh: &Shell) -> Result<()> {
-    use tools::{CC, CURL, CXX, GIT, NGINX, NODE, NPM, PYTHON, VALGRIND};
-    tools::install(sh, &[&CC, &CXX, &CURL, &GIT, &NGINX, &NODE, &NPM, &PYTHON, &VALGRIND])
+    use tools::{CC, CURL, CXX, GIT, LIBFAKETIME, NGINX, NODE, NPM, PYTHON, VALGRIND};
+    tools::install(sh, &[&CC, &CXX, &CURL, &GIT, &LIBFAKETIME, &NGINX, &NODE, &NPM, &PYTHON, &VALGRIND])
 }
 
 fn rules(sh: &Shell) -> Result<()> {
@@ -96,6 +96,7 @@ fn rules(sh: &Shell) -> Result<()> {
 }
 
 fn server_on_postgres(sh: &Shell) -> Result<()> {
+    tools::install(sh, &[&tools::LIBFAKETIME])?;
     let test =
         || Ok(cmd!(sh, "cargo test --locked -p ctx-key-server -p ctx-key-verifier --all-features").run()?);
     postgres::with_direct(sh, |_| test())?;

@@ -66,6 +66,9 @@ pub const POSTGRES: Tool =
 pub const PSQL: Tool = Tool { name: "psql", probe: Command("psql"), source: Debian(&["postgresql-client"]) };
 pub const PGBOUNCER: Tool =
     Tool { name: "PgBouncer", probe: File("/usr/sbin/pgbouncer"), source: Debian(&["pgbouncer"]) };
+/// Gives a process a wrong clock.
+pub const LIBFAKETIME: Tool =
+    Tool { name: "libfaketime", probe: Package("libfaketime"), source: Debian(&["libfaketime"]) };
 pub const CARGO_FUZZ: Tool = Tool {
     name: "cargo-fuzz",
     probe: Prints(&["cargo", "fuzz", "--version"], "cargo-fuzz 0.13.2"),
@@ -100,6 +103,7 @@ pub const ALL: &[&Tool] = &[
     &POSTGRES,
     &PSQL,
     &PGBOUNCER,
+    &LIBFAKETIME,
     &CARGO_FUZZ,
     &CARGO_DENY,
     &CARGO_MUTANTS,
