@@ -19,7 +19,9 @@ pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
     // nothing is skipped that can be had
     let _ci = sh.push_env("CI", "true");
     let rows = |database: &str| {
-        let test = cmd!(sh, "cargo test --locked -p ctx-key-server --all-features --test revocations");
+        let test = cmd!(sh, "cargo test --locked -p ctx-key-server --all-features --test revocations")
+            // they wait most of the time
+            .args(["--", "--test-threads", "4"]);
         let rows = rows(database, &process::transcript(test)?);
         print!("{rows}");
         ensure!(!rows.is_empty(), "the tests print no result");

@@ -10,7 +10,7 @@ use crate::trouble::{Conduct, LEASE, Proxy, skip};
 use crate::watch::{measure, measure_without};
 
 /// Revocations in one round.
-const ROUND: usize = 20;
+const ROUND: usize = 50;
 
 /// Much longer than a lease, even one that is twice as long.
 fn wait_for_the_end_of_leases() {

@@ -63,9 +63,9 @@ fn through_a_slow_network() {
         let mut starts = vec![Start::verifying_through(&url); size];
         starts[0] = Start::default();
         let fleet = Fleet::new(data, &starts);
-        measure("answers of the database 400 ms late", &fleet, 20, |watch| {
+        measure("answers of the database 400 ms late", &fleet, 50, |watch| {
             proxy.set(Conduct::Delay(Duration::from_millis(400)));
-            watch.revoke_and_see_refused(4);
+            watch.revoke_and_see_refused(8);
             proxy.set(Conduct::Forward);
         });
     }
