@@ -171,10 +171,11 @@ impl<'f> Watch<'f> {
             };
             let limit = if trial.is_revoked_by(process) { Duration::ZERO } else { LEASE };
             if delay > limit {
-                let (way, by) = (trial.way, trial.by);
-                let late = format!(
-                    "process {process} granted a key {delay:?} after its revocation by {way:?} in process {by}"
-                );
+                let by = match trial.way {
+                    Way::Sql => "SQL".to_owned(),
+                    way => format!("{way:?} in process {}", trial.by),
+                };
+                let late = format!("process {process} granted a key {delay:?} after its revocation by {by}");
                 self.late.lock().expect("no panic").get_or_insert(late);
             }
         }
