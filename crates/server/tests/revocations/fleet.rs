@@ -150,8 +150,8 @@ impl Start {
 
     fn run(&self, data: &Data) -> Server {
         let mut command = Server::command(data);
-        // each outage would log hundreds of lines
-        command.env("RUST_LOG", "off");
+        // each outage would log hundreds of warnings
+        command.env("RUST_LOG", "error");
         if let Some(url) = &self.verifier_url {
             command.args(["--verifier-database-url", url]);
         }
