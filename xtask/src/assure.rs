@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::steps::{bench, fuzz, mutants, schemathesis, soak};
+use crate::steps::{bench, coherence, fuzz, mutants, schemathesis, soak};
 use crate::{faults, results};
 
 /// A long check. It returns what its result says.
@@ -29,6 +29,11 @@ pub const STEPS: &[Step] = &[
         run: mutants::run,
     },
     Step { name: "faults", about: "[LIST]...: planted faults, each must be caught", run: faults::assure },
+    Step {
+        name: "coherence",
+        about: "[REVOCATIONS]: each revocation counts at every process within the lease: half an hour",
+        run: coherence::run,
+    },
     Step {
         name: "schemathesis",
         about: "ten times as many requests as in `ci`: four minutes",

@@ -92,8 +92,11 @@ pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
 }
 
 fn test_tools(sh: &Shell) -> Result<()> {
-    use tools::{CADDY, CC, CURL, CXX, ENVOY, GIT, NGINX, NODE, NPM, PYTHON, VALGRIND};
-    tools::install(sh, &[&CC, &CXX, &CURL, &GIT, &NGINX, &CADDY, &ENVOY, &NODE, &NPM, &PYTHON, &VALGRIND])
+    use tools::{CADDY, CC, CURL, CXX, ENVOY, GIT, LIBFAKETIME, NGINX, NODE, NPM, PYTHON, VALGRIND};
+    tools::install(
+        sh,
+        &[&CC, &CXX, &CURL, &GIT, &LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &NODE, &NPM, &PYTHON, &VALGRIND],
+    )
 }
 
 fn rules(sh: &Shell) -> Result<()> {
@@ -102,7 +105,7 @@ fn rules(sh: &Shell) -> Result<()> {
 }
 
 fn server_on_postgres(sh: &Shell) -> Result<()> {
-    tools::install(sh, &[&tools::NGINX, &tools::CADDY, &tools::ENVOY])?;
+    tools::install(sh, &[&tools::LIBFAKETIME, &tools::NGINX, &tools::CADDY, &tools::ENVOY])?;
     let test =
         || Ok(cmd!(sh, "cargo test --locked -p ctx-key-server -p ctx-key-verifier --all-features").run()?);
     postgres::with_direct(sh, |_| test())?;

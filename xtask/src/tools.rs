@@ -89,6 +89,9 @@ pub const PROMETHEUS: Tool =
     Tool { name: "promtool", probe: Command("promtool"), source: Debian(&["prometheus"]) };
 pub const SYSTEMD: Tool =
     Tool { name: "systemd-analyze", probe: Command("systemd-analyze"), source: Debian(&["systemd"]) };
+/// Gives a process a wrong clock.
+pub const LIBFAKETIME: Tool =
+    Tool { name: "libfaketime", probe: Package("libfaketime"), source: Debian(&["libfaketime"]) };
 pub const CARGO_FUZZ: Tool = Tool {
     name: "cargo-fuzz",
     probe: Prints(&["cargo", "fuzz", "--version"], "cargo-fuzz 0.13.2"),
@@ -127,6 +130,7 @@ pub const ALL: &[&Tool] = &[
     &PGBOUNCER,
     &PROMETHEUS,
     &SYSTEMD,
+    &LIBFAKETIME,
     &CARGO_FUZZ,
     &CARGO_DENY,
     &CARGO_MUTANTS,

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use common::{Server, wait};
 use ctx_key::ApiKey;
 use trouble::{
-    Fixture, LEASE, Proxy, assert_changes_within, count, counts, execute, id, insert, memory, number,
-    postgres, second, send_and_see_it_read, sqlite, status, wait_for_cache,
+    Conduct, End, Fixture, LEASE, Proxy, assert_changes_within, count, counts, execute, id, insert, memory,
+    number, postgres, second, send_and_see_it_read, sqlite, status, wait_for_cache,
 };
 
 /// A second server on the database of the first.
@@ -64,14 +64,6 @@ fn a_key_revoked_at_one_server_is_refused_at_the_other() {
     let other = neighbour(&fixture);
     let delays = (0..20).map(|turn| revoke_and_measure(&fixture, &other, turn)).collect();
     tell("refused at the other server after", delays);
-}
-
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]
@@ -135,7 +127,7 @@ fn a_frozen_connection_ends_the_trust_in_the_cache() {
     wait_for_cache(&other, &kept);
     wait_for_cache(&other, &revoked);
 
-    proxy.pause(true);
+    proxy.set(Conduct::HoldAnswers);
     assert_eq!(fixture.revoke(&revoked), 204);
     thread::sleep(2 * LEASE);
     for key in [&revoked, &kept, &revoked] {
@@ -143,7 +135,7 @@ fn a_frozen_connection_ends_the_trust_in_the_cache() {
         assert_eq!(response.status(), 503, "granted from a cache that may be wrong");
         assert!(response.headers().contains_key("retry-after"));
     }
-    proxy.pause(false);
+    proxy.set(Conduct::Forward);
     wait(|| {
         assert_ne!(status(&other, &revoked), 200);
         status(&other, &kept) == 200

@@ -39,8 +39,10 @@ impl Fixture {
     fn new() -> Self {
         let data = Data::new();
         let folder = data.folder.path().to_str().unwrap();
-        let mut config = Config::parse_from(["ctx-key-server", "--listen", "127.0.0.1:0", "--data", folder]);
-        config.database.database_url = data.server_url();
+        let mut arguments = vec!["ctx-key-server", "--listen", "127.0.0.1:0", "--data", folder];
+        let url = data.server_url();
+        arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));
+        let config = Config::parse_from(arguments);
         let (time, runtime) = (Arc::new(AtomicU64::new(START)), Runtime::new().unwrap());
         let url = runtime.block_on(async {
             let server = Server::bind_with_clock(&config, Clock::Set(time.clone())).await.unwrap();

@@ -1,16 +1,18 @@
 //! What tests of trouble share: a first account, SQL past the server, and a way to PostgreSQL that can be disturbed.
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+mod proxy;
+
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use tempfile::TempDir;
+
+pub use proxy::{Conduct, Proxy};
 
 use crate::common::{DEADLINE, Data, Server, read_answer, wait};
 
@@ -62,7 +64,20 @@ impl Fixture {
 /// Says past the capture of the test harness that a test did nothing.
 pub fn skip(test: &str) {
     assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "CTX_KEY_TEST_POSTGRES is not set");
-    let _ = writeln!(io::stderr(), "SKIPPED {test}: CTX_KEY_TEST_POSTGRES is not set");
+    skip_because(test, "CTX_KEY_TEST_POSTGRES is not set");
+}
+
+pub fn skip_because(test: &str, reason: &str) {
+    let _ = writeln!(io::stderr(), "SKIPPED {test}: {reason}");
+}
+
+/// Sets a mark when it is dropped, so that threads which loop until then end also if a test fails.
+pub struct End<'a>(pub &'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The status that a key gets.
@@ -196,83 +211,4 @@ pub fn insert(data: &Data, project: &str, key: &ApiKey) {
             record.scopes.bits()
         ),
     );
-}
-
-/// Forwards connections to a server, until it is told otherwise.
-pub struct Proxy {
-    pub port: u16,
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    is_paused: AtomicBool,
-    is_closed: AtomicBool,
-    streams: Mutex<Vec<TcpStream>>,
-}
-
-impl Proxy {
-    pub fn start(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let shared = Arc::<Shared>::default();
-        let theirs = shared.clone();
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if !theirs.is_closed.load(Ordering::SeqCst) {
-                    forward(&theirs, client, TcpStream::connect(&target).expect("the target"));
-                }
-            }
-        });
-        Self { port, shared }
-    }
-
-    /// Between a second server and the database of the first.
-    pub fn before(data: &Data) -> (Self, Data) {
-        let url = data.server_url().expect("PostgreSQL");
-        let (start, rest) = url.split_once('@').expect("user@host");
-        let (address, name) = rest.split_once('/').expect("host:port/name");
-        let proxy = Self::start(address.to_owned());
-        let url = format!("{start}@127.0.0.1:{}/{name}", proxy.port);
-        (proxy, second(url))
-    }
-
-    /// Holds back what the target says, or no more.
-    pub fn pause(&self, is_paused: bool) {
-        self.shared.is_paused.store(is_paused, Ordering::SeqCst);
-    }
-
-    /// Ends all connections and takes no more, or takes them again.
-    pub fn close(&self, is_closed: bool) {
-        self.shared.is_closed.store(is_closed, Ordering::SeqCst);
-        for stream in self.shared.streams.lock().expect("no panic").drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-fn forward(shared: &Arc<Shared>, client: TcpStream, target: TcpStream) {
-    let copy = |stream: &TcpStream| stream.try_clone().expect("a stream");
-    shared.streams.lock().expect("no panic").extend([copy(&client), copy(&target)]);
-    let (from, to) = (copy(&client), copy(&target));
-    thread::spawn(move || pass(from, to, || ()));
-    let shared = shared.clone();
-    thread::spawn(move || {
-        pass(target, client, || {
-            while shared.is_paused.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(5));
-            }
-        });
-    });
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, before_each: impl Fn()) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        before_each();
-        if to.write_all(&buffer[..length]).is_err() {
-            break;
-        }
-    }
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster of its own, for tests that stop it or change its settings.
 //!
-//! The server of `CTX_KEY_TEST_POSTGRES` runs the programs, since they refuse to run as root. All files lie beside that
-//! server's, and are removed with them.
+//! A server that runs already starts the programs, since they refuse to run as root. All files lie beside that server's, and
+//! are removed with them. The tests of `crates/server` use this file too.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -9,9 +9,12 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
 
-use crate::database::{DEADLINE, Database, connect};
+/// A server that has not recovered by then has failed.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Cluster {
+    /// URL of the server that runs the programs.
+    runner: String,
     control: Client,
     programs: String,
     folder: String,
@@ -19,9 +22,9 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Creates a cluster and starts it.
-    pub(crate) async fn new(name: &str, settings: &str) -> Option<Self> {
-        let cluster = Self::unstarted(name).await?;
+    /// Creates a cluster and starts it. `runner` is the URL of a server on this machine, without a database.
+    pub(crate) async fn new(runner: &str, settings: &str) -> Self {
+        let cluster = Self::unstarted(runner).await;
         let folder = &cluster.folder;
         let initdb = format!("{}/initdb", cluster.programs);
         cluster.run(&format!("{initdb} --no-sync --pgdata {folder} --username postgres --auth trust")).await;
@@ -32,24 +35,22 @@ impl Cluster {
         );
         cluster.write("postgresql.auto.conf", &common).await;
         cluster.control("start").await;
-        Some(cluster)
+        cluster
     }
 
-    async fn unstarted(name: &str) -> Option<Self> {
-        // the server, or a line that says that the test is skipped
-        let server = Database::new(name).await?.server;
-        let control = connect(&format!("{server}/postgres")).await;
+    async fn unstarted(runner: &str) -> Self {
+        let control = connect(&format!("{runner}/postgres")).await;
         let text = "SELECT current_setting('data_directory'), setting FROM pg_config WHERE name = 'BINDIR'";
         let row = control.query_one(text, &[]).await.expect("the folders");
         let (data, programs): (String, String) = (row.get(0), row.get(1));
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port();
-        Some(Self { control, programs, folder: format!("{data}-{port}"), port })
+        Self { runner: runner.to_owned(), control, programs, folder: format!("{data}-{port}"), port }
     }
 
     /// Creates a standby of this cluster and starts it.
-    pub(crate) async fn standby(&self, name: &str) -> Self {
-        let standby = Self::unstarted(name).await.expect("a server");
+    pub(crate) async fn standby(&self) -> Self {
+        let standby = Self::unstarted(&self.runner).await;
         let (folder, port) = (&standby.folder, standby.port);
         let backup = format!(
             "{}/pg_basebackup --no-sync --checkpoint=fast --write-recovery-conf --pgdata {folder} \
@@ -121,8 +122,15 @@ impl Cluster {
         timeout(DEADLINE, recovered).await.expect("a server that recovers");
     }
 
-    /// Stops the server. One that is not stopped ends when its files are removed.
+    /// Stops the server if it runs. One that is not stopped ends when its files are removed.
     pub(crate) async fn stop(&self) {
-        self.run(&format!("{}/pg_ctl stop --mode immediate --pgdata {}", self.programs, self.folder)).await;
+        let stop = format!("{}/pg_ctl stop --mode immediate --pgdata {}", self.programs, self.folder);
+        self.run(&format!("{stop} || test ! -e {}/postmaster.pid", self.folder)).await;
     }
+}
+
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
 }

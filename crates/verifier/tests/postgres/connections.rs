@@ -14,8 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::cluster::Cluster;
-use crate::database::Database;
+use crate::database::{Database, own_cluster};
 
 /// Returns what prevents a connection to this URL, or nothing.
 async fn failure(url: &str) -> Option<String> {
@@ -42,7 +41,7 @@ fn authority(folder: &TempDir, name: &str) -> CertifiedIssuer<'static, KeyPair> 
 
 #[tokio::test]
 async fn the_mode_says_what_is_verified() {
-    let Some(plain) = Cluster::new("the_mode_says_what_is_verified", "").await else { return };
+    let Some(plain) = own_cluster("the_mode_says_what_is_verified", "").await else { return };
     let folder = TempDir::new().expect("a folder");
     let (right, _wrong) = (authority(&folder, "right"), authority(&folder, "wrong"));
     let key = KeyPair::generate().expect("a key");
@@ -102,10 +101,10 @@ async fn the_mode_says_what_is_verified() {
 
 #[tokio::test]
 async fn errors_of_connections_say_what_failed() {
-    let Some(cluster) = Cluster::new("errors_of_connections_say_what_failed", "").await else { return };
+    let Some(cluster) = own_cluster("errors_of_connections_say_what_failed", "").await else { return };
     let access = "host all nobody 127.0.0.1/32 reject\nhost all secretive 127.0.0.1/32 scram-sha-256\n\
          host all all 127.0.0.1/32 trust\n";
-    let client = crate::database::connect(&format!("{}/postgres", cluster.server())).await;
+    let client = crate::cluster::connect(&format!("{}/postgres", cluster.server())).await;
     let role = "SET password_encryption = 'scram-sha-256'; CREATE ROLE secretive LOGIN PASSWORD 'right'";
     client.batch_execute(role).await.expect("a role");
     drop(client);

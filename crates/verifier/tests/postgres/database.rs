@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use ctx_key::KeyId;
 use ctx_key_verifier::postgres::{CHANGE_LOG, Config, Options, PostgresSource, SCHEMA, Snapshot};
 use ctx_key_verifier::{Changed, Source};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, connect};
 
 /// A test that has not come to its end by then has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -23,13 +23,7 @@ pub(crate) struct Database {
 impl Database {
     /// Creates a database with the tables, or says that the test is skipped.
     pub(crate) async fn new(test: &str) -> Option<Self> {
-        let Ok(server) = std::env::var("CTX_KEY_TEST_POSTGRES") else {
-            assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "no CTX_KEY_TEST_POSTGRES");
-            // directly, since the output of a test that passes is not shown
-            let _ = writeln!(io::stderr(), "SKIPPED {test}: CTX_KEY_TEST_POSTGRES is not set");
-            return None;
-        };
-        Some(Self::with_tables(&server).await)
+        Some(Self::with_tables(&server(test)?).await)
     }
 
     pub(crate) async fn in_cluster(cluster: &Cluster) -> Self {
@@ -80,10 +74,20 @@ impl Database {
     }
 }
 
-pub(crate) async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
-    tokio::spawn(connection);
-    client
+/// Returns the URL of the server, or says that the test is skipped.
+fn server(test: &str) -> Option<String> {
+    let server = std::env::var("CTX_KEY_TEST_POSTGRES").ok();
+    if server.is_none() {
+        assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "no CTX_KEY_TEST_POSTGRES");
+        // directly, since the output of a test that passes is not shown
+        let _ = writeln!(io::stderr(), "SKIPPED {test}: CTX_KEY_TEST_POSTGRES is not set");
+    }
+    server
+}
+
+/// Starts a cluster for one test, or says that the test is skipped.
+pub(crate) async fn own_cluster(test: &str, settings: &str) -> Option<Cluster> {
+    Some(Cluster::new(&server(test)?, settings).await)
 }
 
 /// Reads the log, one read after the other.

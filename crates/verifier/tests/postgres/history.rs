@@ -7,12 +7,11 @@ use ctx_key_verifier::postgres::Options;
 use ctx_key_verifier::{Changed, Source, SourceError};
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::Cluster;
-use crate::database::{DEADLINE, Database, Reader, id, insert, keys};
+use crate::database::{DEADLINE, Database, Reader, id, insert, keys, own_cluster};
 
 #[tokio::test]
 async fn a_restart_begins_a_new_history() {
-    let Some(cluster) = Cluster::new("a_restart_begins_a_new_history", "").await else { return };
+    let Some(cluster) = own_cluster("a_restart_begins_a_new_history", "").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let mut reader = Reader::new(database.direct(&Options::default())).await;
     let before = reader.source.look_up(&[id(1)]).await.expect("an answer").cursor;
@@ -27,7 +26,7 @@ async fn a_restart_begins_a_new_history() {
 /// The numbers of transactions that were lost in a crash are used again.
 #[tokio::test]
 async fn a_crash_begins_a_new_history() {
-    let Some(cluster) = Cluster::new("a_crash_begins_a_new_history", "synchronous_commit = off").await else {
+    let Some(cluster) = own_cluster("a_crash_begins_a_new_history", "synchronous_commit = off").await else {
         return;
     };
     let database = Database::in_cluster(&cluster).await;
@@ -65,10 +64,10 @@ async fn a_crash_begins_a_new_history() {
 
 #[tokio::test]
 async fn a_failover_begins_a_new_history() {
-    let Some(cluster) = Cluster::new("a_failover_begins_a_new_history", "").await else { return };
+    let Some(cluster) = own_cluster("a_failover_begins_a_new_history", "").await else { return };
     let database = Database::in_cluster(&cluster).await;
     database.client().await.batch_execute(&insert(1, 2)).await.expect("keys");
-    let standby = cluster.standby("a_failover_begins_a_new_history").await;
+    let standby = cluster.standby().await;
     let failed_over = Database { server: standby.server(), name: database.name.clone() };
     let (primary, new) = (database.direct(&Options::default()), failed_over.direct(&Options::default()));
     // a standby answers nobody
@@ -147,7 +146,7 @@ async fn a_restore_begins_a_new_history() {
 #[tokio::test]
 async fn a_log_from_an_older_cluster_is_repaired() {
     let test = "a_log_from_an_older_cluster_is_repaired";
-    let Some(young) = Cluster::new(test, "").await else { return };
+    let Some(young) = own_cluster(test, "").await else { return };
     let old = Database::new(test).await.expect("a database");
     let client = old.client().await;
     client.batch_execute(&insert(1, 3)).await.expect("keys");
@@ -176,7 +175,7 @@ async fn a_log_from_an_older_cluster_is_repaired() {
 async fn prepared_transactions_count_when_they_are_committed() {
     let settings = "max_prepared_transactions = 5";
     let name = "prepared_transactions_count_when_they_are_committed";
-    let Some(cluster) = Cluster::new(name, settings).await else { return };
+    let Some(cluster) = own_cluster(name, settings).await else { return };
     let database = Database::in_cluster(&cluster).await;
     let mut reader = Reader::new(database.direct(&Options::default())).await;
     let client = database.client().await;
@@ -201,7 +200,7 @@ async fn prepared_transactions_count_when_they_are_committed() {
 #[tokio::test]
 async fn replicated_changes_are_in_the_log() {
     let name = "replicated_changes_are_in_the_log";
-    let Some(cluster) = Cluster::new(name, "wal_level = logical").await else { return };
+    let Some(cluster) = own_cluster(name, "wal_level = logical").await else { return };
     let (from, to) = (Database::in_cluster(&cluster).await, Database::in_cluster(&cluster).await);
     let (publisher, subscriber) = (from.client().await, to.client().await);
     for statement in [

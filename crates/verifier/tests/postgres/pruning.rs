@@ -6,8 +6,7 @@ use ctx_key_verifier::postgres::Options;
 use ctx_key_verifier::{Changed, Source};
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::Cluster;
-use crate::database::{DEADLINE, Database, Reader, insert, keys};
+use crate::database::{DEADLINE, Database, Reader, insert, keys, own_cluster};
 
 fn at_once() -> Options {
     let mut options = Options::default();
@@ -24,7 +23,7 @@ async fn rows(database: &Database) -> i64 {
 async fn rows_that_all_have_read_are_deleted() {
     // alone, since an open transaction of another test makes every snapshot older
     let name = "rows_that_all_have_read_are_deleted";
-    let Some(cluster) = Cluster::new(name, "autovacuum = off").await else { return };
+    let Some(cluster) = own_cluster(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let (client, open) = (database.client().await, database.client().await);
     let mut slow = Reader::new(database.direct(&Options::default())).await;
@@ -65,7 +64,7 @@ async fn only_what_is_old_is_deleted() {
 #[tokio::test]
 async fn nodes_prune_one_after_the_other() {
     let name = "nodes_prune_one_after_the_other";
-    let Some(cluster) = Cluster::new(name, "autovacuum = off").await else { return };
+    let Some(cluster) = own_cluster(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let client = database.client().await;
     let [late, node, stranger] = [(); 3].map(|()| database.direct(&at_once()));

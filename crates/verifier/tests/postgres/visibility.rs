@@ -9,8 +9,7 @@ use ctx_key_verifier::postgres::Options;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
-use crate::cluster::Cluster;
-use crate::database::{DEADLINE, Database, Reader, id, insert, keys};
+use crate::database::{DEADLINE, Database, Reader, id, insert, keys, own_cluster};
 
 /// A generator of small numbers, the same for each seed.
 struct Random(u64);
@@ -125,7 +124,7 @@ async fn a_long_transaction_hides_nothing() {
 async fn an_open_transaction_costs_no_reads() {
     // alone, since each transaction that another test ends makes this one look older
     let name = "an_open_transaction_costs_no_reads";
-    let Some(cluster) = Cluster::new(name, "autovacuum = off").await else { return };
+    let Some(cluster) = own_cluster(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let (open, other) = (database.client().await, database.client().await);
     let source = || database.direct(&Options::default());

@@ -1,0 +1,95 @@
+//! Disturbances of the network or of a process, which end.
+
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use crate::common::{Data, Server};
+use crate::fleet::{Fleet, Start, sizes};
+use crate::trouble::{Conduct, LEASE, Proxy, skip};
+use crate::watch::{measure, measure_without};
+
+/// Revocations in one round.
+const ROUND: usize = 50;
+
+/// Much longer than a lease, even one that is twice as long.
+fn wait_for_the_end_of_leases() {
+    thread::sleep(3 * LEASE);
+}
+
+/// Disturbs the verification of all processes but the first.
+fn disturb(test: &str, name: &str, begin: impl Fn(&Proxy), end: impl Fn(&Proxy)) {
+    for &size in sizes() {
+        let data = Data::new();
+        let Some(url) = data.server_url() else { return skip(test) };
+        let (proxy, url) = Proxy::start(&url);
+        let mut starts = vec![Start::verifying_through(&url); size];
+        starts[0] = Start::default();
+        let fleet = Fleet::new(data, &starts);
+        measure(name, &fleet, ROUND, |watch| {
+            let calm = || {
+                wait_for_the_end_of_leases();
+                end(&proxy);
+            };
+            watch.revoke_around(|| begin(&proxy), calm);
+        });
+    }
+}
+
+#[test]
+fn behind_a_frozen_network() {
+    let begin = |proxy: &Proxy| proxy.set(Conduct::Freeze);
+    disturb("behind_a_frozen_network", "frozen network", begin, |proxy| proxy.set(Conduct::Forward));
+}
+
+#[test]
+fn behind_a_network_that_swallows_requests() {
+    let begin = |proxy: &Proxy| proxy.set(Conduct::SwallowRequests);
+    disturb("behind_a_network_that_swallows_requests", "requests to the database lost", begin, reset);
+}
+
+#[test]
+fn behind_a_network_that_swallows_answers() {
+    let begin = |proxy: &Proxy| proxy.set(Conduct::SwallowAnswers);
+    disturb("behind_a_network_that_swallows_answers", "answers of the database lost", begin, reset);
+}
+
+#[test]
+fn behind_a_cut_network() {
+    let begin = |proxy: &Proxy| proxy.close(true);
+    disturb("behind_a_cut_network", "connections cut", begin, |proxy| proxy.close(false));
+}
+
+/// Ends all connections first: no network loses bytes and delivers later ones.
+fn reset(proxy: &Proxy) {
+    proxy.close(true);
+    proxy.set(Conduct::Forward);
+    proxy.close(false);
+}
+
+#[test]
+fn while_a_process_is_stopped() {
+    for &size in sizes() {
+        let fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
+        let stopped = size - 1;
+        measure_without(Some(stopped), "process stopped for 3 s", &fleet, ROUND, |watch| {
+            let server = &fleet.servers[stopped];
+            thread::scope(|scope| {
+                let wait_and_continue = || {
+                    // these requests begin long after the lease, and meet the process when it wakes up
+                    for _ in 0..10 {
+                        thread::sleep(Duration::from_millis(300));
+                        scope.spawn(|| watch.ask_all(stopped));
+                    }
+                    signal(server, "-CONT");
+                };
+                watch.revoke_around(|| signal(server, "-STOP"), wait_and_continue);
+            });
+        });
+    }
+}
+
+fn signal(server: &Server, signal: &str) {
+    let id = server.process.id().to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());
+}
