@@ -11,6 +11,7 @@ mod memory;
 mod outage;
 mod pooler;
 mod report;
+mod requests;
 mod uses;
 
 use std::io::{self, Write};

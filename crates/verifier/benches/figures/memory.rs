@@ -5,15 +5,12 @@ use std::fs;
 use std::sync::Arc;
 
 use ctx_key::{ApiKey, KeyId, KeyRecord};
-use ctx_key_verifier::{Options, Source, VerifyError};
-use tokio::task::JoinSet;
+use ctx_key_verifier::{Options, Source};
 
 use crate::database::Database;
 use crate::report::Report;
+use crate::requests::verify_all;
 use crate::{Error, Sizes};
-
-/// Requests at the same time, so that look-ups come in batches.
-const REQUESTS: usize = 1_000;
 
 pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Error> {
     let count = sizes.records;
@@ -24,19 +21,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     let verifier = database.verifier(Options { max_records: count, ..Options::default() }).await?;
 
     let before = resident()?;
-    let mut requests = JoinSet::new();
-    for first in 0..REQUESTS {
-        let (verifier, keys) = (verifier.clone(), keys.clone());
-        requests.spawn(async move {
-            for key in keys.iter().skip(first).step_by(REQUESTS) {
-                refuse(verifier.verify_any(key).await)?;
-            }
-            Ok::<(), Error>(())
-        });
-    }
-    while let Some(request) = requests.join_next().await {
-        request??;
-    }
+    verify_all(&verifier, &keys).await?;
     let filled = resident()?;
 
     let source = database.source()?;
@@ -49,9 +34,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     let with_map = resident()?;
 
     let misses = verifier.stats().cache_misses;
-    for key in keys.iter() {
-        refuse(verifier.verify_any(key).await)?;
-    }
+    verify_all(&verifier, &keys).await?;
     let cached = count as u64 - (verifier.stats().cache_misses - misses);
 
     let bytes = |from, to: u64| to.saturating_sub(from) as f64;
@@ -66,15 +49,6 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     report.figure("records that the cache of that size kept", cached as f64, "");
     report.at_most("each of those in the cache", bytes(before, filled) / cached as f64, 300.0);
     Ok(())
-}
-
-/// Expects the refusal of a revoked key.
-fn refuse<T>(verified: Result<T, VerifyError>) -> Result<(), Error> {
-    match verified {
-        Ok(_) => Err("a revoked key is granted".into()),
-        Err(VerifyError::Denied(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Returns the bytes of this process that are in memory.
