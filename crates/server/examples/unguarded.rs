@@ -5,6 +5,7 @@ use std::error::Error;
 
 use axum::Router;
 use axum::routing::get;
+use ctx_key::Scope;
 use ctx_key_server::connections::serve;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::key_source::KeySource;
@@ -49,9 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As many bytes as the guarded route answers.
+/// The same work and answer as those of the guarded route.
 async fn show() -> axum::Json<Value> {
-    let scopes = ["memories:read".to_owned()];
+    let scopes: Vec<String> = Scope::MEMORIES_READ.iter().map(|scope| scope.to_string()).collect();
     axum::Json(json!({
         "id": "8aspm4G7VmSU",
         "project_id": "proj_00000000000000000000000000000000",

@@ -11,6 +11,9 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::Error;
 
+/// The unit of processor times on Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// A database of its own for each figure.
 pub(crate) struct Database {
     /// URL of the server, without a database.
@@ -70,6 +73,35 @@ impl Database {
 
     pub(crate) async fn verifier(&self, options: VerifierOptions) -> Result<Verifier<PostgresSource>, Error> {
         verifier(self.source()?, options).await
+    }
+
+    /// Waits until only these connections are open, so that none ends while its processor time is measured.
+    pub(crate) async fn wait_for_connections(&self, open: usize) -> Result<(), Error> {
+        const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let client = self.client().await?;
+        while client.query_one(CONNECTIONS, &[]).await?.get::<_, i64>(0) != i64::try_from(open)? {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Returns the seconds of processor time that this process and the connections of this database have used.
+    pub(crate) async fn processor_time(&self) -> Result<f64, Error> {
+        const CONNECTIONS: &str = "SELECT pid FROM pg_stat_activity \
+            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let connections = self.client().await?.query(CONNECTIONS, &[]).await?;
+        let connections = connections.iter().map(|row| row.get::<_, i32>("pid").to_string());
+        let mut ticks = 0;
+        for process in connections.chain(["self".to_owned()]) {
+            let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+            // the name of the program may have spaces and parentheses
+            let (_, fields) = stat.rsplit_once(") ").ok_or("no name in /proc/PID/stat")?;
+            for field in fields.split(' ').skip(11).take(2) {
+                ticks += field.parse::<u32>()?;
+            }
+        }
+        Ok(f64::from(ticks) / TICKS_PER_SECOND)
     }
 
     /// Inserts new keys, each with a project of its own.
