@@ -40,6 +40,11 @@ pub const STEPS: &[Step] = &[
         run: schemathesis::many,
     },
     Step {
+        name: "figures",
+        about: "[NAME]...: the verifier's speed and memory, and its goals: three minutes, at rest",
+        run: bench::figures,
+    },
+    Step {
         name: "scale",
         about: "look-ups in up to ten million records: ten minutes, at rest",
         run: bench::scale,

@@ -92,9 +92,9 @@ pub fn with_direct<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> 
     with_settings(sh, Settings { pooled: false, durable: false }, action)
 }
 
-/// Calls `action` while a PostgreSQL runs that waits for the disk, as a measurement needs it.
+/// Calls `action` while PgBouncer runs and a PostgreSQL that waits for the disk, as a measurement needs it.
 pub fn with_durable<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> Result<T> {
-    with_settings(sh, Settings { pooled: false, durable: true }, action)
+    with_settings(sh, Settings { pooled: true, durable: true }, action)
 }
 
 fn with_settings<T>(sh: &Shell, settings: Settings, action: impl FnOnce(&Server) -> Result<T>) -> Result<T> {

@@ -4,18 +4,20 @@
 use std::error::Error;
 use std::sync::atomic::AtomicBool;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Json, Router};
+use ctx_key::Scope;
 use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::http::connections::serve;
+use ctx_key_server::http::iso_time::IsoTime;
 use ctx_key_server::http::metrics::Metrics;
 use ctx_key_server::http::sign_in_limit::SignInLimit;
 use ctx_key_server::http::state::Shared;
 use ctx_key_server::http::{layers::surround, limits::in_json};
 use ctx_key_server::key_source::{KeySource, Settings};
 use ctx_key_verifier::sqlite::{Options, SqliteSource};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -55,13 +57,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As many bytes as the guarded route answers.
-async fn show() -> axum::Json<Value> {
-    let scopes = ["memories:read".to_owned()];
-    axum::Json(json!({
-        "id": "8aspm4G7VmSU",
-        "project_id": "proj_00000000000000000000000000000000",
-        "scopes": scopes,
-        "expires_at": None::<String>,
-    }))
+/// What the guarded route answers.
+#[derive(Serialize)]
+struct Key {
+    id: String,
+    project_id: String,
+    scopes: Scope,
+    expires_at: Option<IsoTime>,
+}
+
+/// The same work and answer as those of the guarded route.
+async fn show() -> Json<Key> {
+    Json(Key {
+        id: "8aspm4G7VmSU".to_owned(),
+        project_id: "proj_00000000000000000000000000000000".to_owned(),
+        scopes: Scope::MEMORIES_READ,
+        expires_at: None,
+    })
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use common::{Data, Server, becomes, rest, wait};
 use serde_json::{Value, json};
-use trouble::{Fixture, Proxy, count, number, second, send_and_see_it_read, status};
+use trouble::{Conduct, Fixture, Proxy, count, number, second, send_and_see_it_read, status};
 
 /// The server stops after what it had begun.
 #[track_caller]
@@ -82,7 +82,10 @@ fn an_outage_of_the_database_ends_no_process() {
     let (proxy, data) = Proxy::before(&fixture.data);
     let other = Server::start(&data);
     wait(|| text(&other, "/readyz").0 == 200);
-    for outage in [Proxy::pause as fn(&Proxy, bool), Proxy::close] {
+    let freeze = |proxy: &Proxy, is_frozen| {
+        proxy.set(if is_frozen { Conduct::Freeze } else { Conduct::Forward });
+    };
+    for outage in [freeze as fn(&Proxy, bool), Proxy::close] {
         outage(&proxy, true);
         wait(|| text(&other, "/readyz").0 == 503);
         for _ in 0..3 {

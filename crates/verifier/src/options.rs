@@ -17,7 +17,8 @@ pub struct Options {
     pub lease: Duration,
     /// Time between two reads of the change log, shorter than the lease. Default: 100 ms.
     pub poll_interval: Duration,
-    /// Maximum number of cached records. Each takes about 300 bytes. Default: 200,000.
+    /// Maximum number of cached records. Each takes about 280 bytes, with a project of 37 characters. Default:
+    /// 200,000.
     pub max_records: usize,
     /// Maximum number of cached ids without a record. Default: 10,000.
     pub max_unknown: usize,

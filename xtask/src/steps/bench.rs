@@ -57,6 +57,14 @@ pub fn scale(sh: &Shell, _: &[String]) -> Result<String> {
     Ok(format!("```text\n{printed}```\n"))
 }
 
+/// Measures the verifier's figures beside what each replaces. Arguments choose some by name.
+pub fn figures(sh: &Shell, names: &[String]) -> Result<String> {
+    let bench =
+        cmd!(sh, "cargo bench --locked -p ctx-key-verifier --all-features --bench figures -- {names...}");
+    let printed = postgres::with_durable(sh, |_| process::read(bench))?;
+    Ok(format!("```text\n{printed}```\n"))
+}
+
 fn prepare(sh: &Shell) -> Result<()> {
     tools::install(sh, &[&tools::CC, &tools::PYTHON])?;
     sh.set_var("CARGO_TARGET_DIR", tree::target());

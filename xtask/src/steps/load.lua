@@ -21,7 +21,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format("RESULT %.0f %.2f %.2f %.2f %.2f %d\n", summary.requests / summary.duration * 1e6,
+  io.write(string.format("RESULT %d %.0f %.2f %.2f %.2f %.2f %d\n", summary.requests,
+    summary.requests / summary.duration * 1e6,
     latency:percentile(50) / 1000, latency:percentile(90) / 1000, latency:percentile(99) / 1000,
     latency:percentile(99.9) / 1000, failed))
 end

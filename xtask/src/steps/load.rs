@@ -1,7 +1,8 @@
 //! The cost of a route's guard: `GET /v1/key` with 100,000 keys at random, all of them in the cache, beside the same route in
 //! the same surroundings without it, by turns.
 //!
-//! wrk runs on the same cores as the server, so the figures are a lower bound, and the ratio says more than they do.
+//! wrk runs on the same cores as the servers, so the rates are a lower bound. The ratio of the processor times of a request
+//! says what the guard costs, whatever else the machine does.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -55,6 +56,7 @@ pub fn measure(sh: &Shell, seconds: u32, turns: u32) -> Result<String> {
     println!("filling the cache");
     fill_cache(&guarded.address, &keys)?;
 
+    let ticks: f64 = cmd!(sh, "getconf CLK_TCK").quiet().read()?.parse()?;
     let servers = [("guarded", &guarded), ("unguarded", &unguarded)];
     for (_, server) in servers {
         server.load(sh, &key_file, 2)?;
@@ -62,21 +64,27 @@ pub fn measure(sh: &Shell, seconds: u32, turns: u32) -> Result<String> {
     let before = guarded.memory()?;
     let mut report = Report::default();
     report.line(format!(
-        "{:10} {:>9} {:>8} {:>8} {:>8} {:>8}",
-        "", "a second", "50 %", "90 %", "99 %", "99.9 %"
+        "{:10} {:>9} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "", "CPU", "a second", "50 %", "90 %", "99 %", "99.9 %"
     ));
-    let mut rates = [Vec::new(), Vec::new()];
+    let (mut rates, mut times) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     for _ in 0..turns {
-        for ((name, server), rates) in servers.iter().zip(&mut rates) {
+        for (index, (name, server)) in servers.iter().enumerate() {
+            let before = server.processor_time(ticks)?;
             let turn = server.load(sh, &key_file, seconds)?;
-            report.line(format!("{name:10} {turn}"));
+            let time = (server.processor_time(ticks)? - before) * 1e6 / turn.requests;
+            report.line(format!("{name:10} {time:6.2} µs {turn}"));
             ensure!(turn.failures == 0, "{} requests failed", turn.failures);
-            rates.push(turn.rate);
+            rates[index].push(turn.rate);
+            times[index].push(time);
         }
     }
     let after = guarded.memory()?;
-    let [guarded, unguarded] = rates.map(median);
-    report.line(format!("guarded / unguarded: {:.3}, of the medians", guarded / unguarded));
+    let ([guarded, unguarded], [guarded_time, unguarded_time]) = (rates.map(median), times.map(median));
+    let (by_time, by_rate) = (unguarded_time / guarded_time, guarded / unguarded);
+    report.line(format!(
+        "guarded / unguarded: {by_time:.3} by CPU per request, {by_rate:.3} by rate, of the medians"
+    ));
     report.line(format!("memory: {before} MiB before, {after} MiB after"));
     ensure!(after <= before + MAX_GROWTH, "the memory grows");
     Ok(report.0)
@@ -123,6 +131,12 @@ impl Server {
         parse(&process::read(wrk)?).context("wrk prints no result")
     }
 
+    /// Returns the seconds that the server has used a processor for. The system counts them in `ticks` a second.
+    fn processor_time(&self, ticks: f64) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
+        Ok(ticks_used(&stat).context("no times in /proc/PID/stat")? as f64 / ticks)
+    }
+
     /// Returns the MiB of the server that are in memory.
     fn memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
@@ -134,6 +148,7 @@ impl Server {
 /// A turn at one server.
 #[derive(Debug, PartialEq)]
 struct Turn {
+    requests: f64,
     /// Requests a second.
     rate: f64,
     /// Milliseconds that 50, 90, 99 and 99.9 % of the requests do not exceed.
@@ -152,13 +167,22 @@ impl fmt::Display for Turn {
 fn parse(printed: &str) -> Option<Turn> {
     let line = printed.lines().find_map(|line| line.strip_prefix("RESULT "))?;
     let words: Vec<_> = line.split(' ').collect();
-    let [rate, latencies @ .., failures] = &words[..] else { return None };
+    let [requests, rate, latencies @ .., failures] = &words[..] else { return None };
     let latencies: Result<Vec<f64>, _> = latencies.iter().map(|time| time.parse()).collect();
     Some(Turn {
+        requests: requests.parse().ok()?,
         rate: rate.parse().ok()?,
         latencies: latencies.ok()?.try_into().ok()?,
         failures: failures.parse().ok()?,
     })
+}
+
+/// Reads the ticks in which a process ran, for itself and in the kernel, from its `/proc/PID/stat`.
+fn ticks_used(stat: &str) -> Option<u64> {
+    // the name of the program may have spaces and parentheses
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut times = rest.split(' ').skip(11).map(str::parse::<u64>);
+    Some(times.next()?.ok()? + times.next()?.ok()?)
 }
 
 /// Returns the middle one, or the lower one of the two in the middle.
@@ -198,10 +222,18 @@ mod tests {
 
     #[test]
     fn the_result_is_read() {
-        let turn = Turn { rate: 84249.0, latencies: [0.35, 0.39, 2.87, 4.43], failures: 2 };
-        assert_eq!(parse("Requests/sec: 1\nRESULT 84249 0.35 0.39 2.87 4.43 2\n"), Some(turn));
-        assert_eq!(parse("RESULT 84249 0.35 0.39 2.87 2\n"), None);
+        let latencies = [0.35, 0.39, 2.87, 4.43];
+        let turn = Turn { requests: 421245.0, rate: 84249.0, latencies, failures: 2 };
+        assert_eq!(parse("Requests/sec: 1\nRESULT 421245 84249 0.35 0.39 2.87 4.43 2\n"), Some(turn));
+        assert_eq!(parse("RESULT 84249 0.35 0.39 2.87 4.43 2\n"), None);
         assert_eq!(parse("Requests/sec: 1\n"), None);
+    }
+
+    #[test]
+    fn the_times_of_a_process_are_read() {
+        let stat = "77 (a) b) S 1 77 77 0 -1 4194304 900 0 1 0 250 17 3 4 20 0 5 0 9 1 1";
+        assert_eq!(ticks_used(stat), Some(267));
+        assert_eq!(ticks_used("77 (a) S 1"), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn name() -> ObjectBuilder {
 
 /// Returns the schema of a request's id.
 pub fn request_id() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^req_[0-9a-f]{32}$"))
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9._~:/+=@-]{1,128}$"))
 }
 
 /// The schema of a scope's name.
