@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// From bottom to top. Modules of one floor do not import each other.
 const FLOORS: [&[&str]; 10] = [
-    &["clock", "config"],
+    &["clock"],
     &["database"],
     &["store"],
     &["key_source"],
     &["http"],
     &["api", "forward_auth", "management", "dashboard"],
-    &["routes"],
+    &["config", "routes"],
     &["server"],
     &["backup"],
     &["lib", "main"],

@@ -227,7 +227,10 @@ fn a_wrong_setting_is_an_error_that_says_what_to_do() {
         (["--drain", "3601"], &["3601 is not in"]),
         (["--database-url-file", "/nowhere/url"], &["/nowhere/url", "can't be read: entity not found"]),
         (["--database-url", "postgres://u:hunter2@127.0.0.1:x/d"], &[]),
-        (["--database-url", "postgres://u:hunter2@127.0.0.1:1/d"], &["refuses connections: check the port"]),
+        (
+            ["--database-url", "postgres://u:hunter2@127.0.0.1:1/d"],
+            &["the host can't be reached: Connection refused"],
+        ),
     ] {
         assert_refused(&data, &arguments, words);
     }
@@ -236,7 +239,7 @@ fn a_wrong_setting_is_an_error_that_says_what_to_do() {
     let file = file.to_str().unwrap();
     assert_refused(&data, &["--database-url-file", file], &["is empty: write the URL"]);
     fs::write(file, "postgres://u:hunter2@127.0.0.1:1/d\n").unwrap();
-    assert_refused(&data, &["--database-url-file", file], &["refuses connections: check the port"]);
+    assert_refused(&data, &["--database-url-file", file], &["the host can't be reached: Connection refused"]);
     let url = "postgres://u:hunter2@127.0.0.1:1/d";
     let both = ["--database-url-file", file, "--database-url", url];
     assert_refused(
