@@ -175,19 +175,20 @@ impl Source for PostgresSource {
     async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<Arc<str>, Snapshot>, SourceError> {
         let ids: Vec<_> = ids.iter().map(KeyId::as_str).collect();
         let rows = self.connections.query(statements::LOOK_UP, &[(&ids, Type::TEXT_ARRAY)]).await?;
-        let Some(first) = rows.first() else { return Err(no_change_log()) };
-        require_primary(first)?;
-        let cursor = snapshot(first, None)?;
-        let (mut records, mut corrupt) = (Vec::with_capacity(rows.len()), Vec::new());
+        let (mut cursor, mut records, mut corrupt) = (None, Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
-            let Some(id) = row.try_get::<_, Option<&str>>("id")? else { continue };
+            let Some(id) = row.try_get::<_, Option<&str>>("id")? else {
+                require_primary(row)?;
+                cursor = Some(snapshot(row, None)?);
+                continue;
+            };
             let id = id.parse().map_err(|_| unexpected("a row has an id that was not looked up"))?;
             match record(id, row)? {
                 Some(record) => records.push(record),
                 None => corrupt.push(id),
             }
         }
-        Ok(LookedUp { records, corrupt, cursor })
+        Ok(LookedUp { records, corrupt, cursor: cursor.ok_or_else(no_change_log)? })
     }
 
     async fn changes_since(&self, last: Option<&Snapshot>) -> Result<Changes<Snapshot>, SourceError> {

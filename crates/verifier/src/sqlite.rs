@@ -58,6 +58,8 @@
 #[cfg(feature = "sqlite")]
 mod connection;
 #[cfg(feature = "sqlite")]
+mod cursor;
+#[cfg(feature = "sqlite")]
 mod log;
 #[cfg(feature = "sqlite")]
 mod records;
@@ -67,7 +69,7 @@ mod source;
 mod threads;
 
 #[cfg(feature = "sqlite")]
-pub use self::log::Cursor;
+pub use self::cursor::Cursor;
 #[cfg(feature = "sqlite")]
 pub use self::source::{Options, SqliteSource};
 

@@ -31,9 +31,10 @@ impl Failure {
                 Self::Internal
             }
             StoreError::NotFound => Self::NotFound,
-            StoreError::Repeated | StoreError::HasEnded | StoreError::TooManyKeys | StoreError::NameTaken => {
-                Self::Conflict
-            }
+            StoreError::Repeated
+            | StoreError::HasEnded
+            | StoreError::TooManyKeys(_)
+            | StoreError::NameTaken => Self::Conflict,
         }
     }
 }

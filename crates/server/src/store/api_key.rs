@@ -290,5 +290,5 @@ async fn check_number(connection: &mut Connection, company: &CompanyId) -> Resul
         &[company.into()],
     ).await?;
     let keys: i64 = row.get("keys")?;
-    if keys < MAX_KEYS { Ok(()) } else { Err(StoreError::TooManyKeys) }
+    if keys < MAX_KEYS { Ok(()) } else { Err(StoreError::TooManyKeys(MAX_KEYS)) }
 }

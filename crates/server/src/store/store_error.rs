@@ -14,8 +14,8 @@ pub enum StoreError {
     Repeated,
     /// The key has ended, so it can't be replaced.
     HasEnded,
-    /// The company has as many keys as it may have.
-    TooManyKeys,
+    /// The company has as many keys as it may have: this number.
+    TooManyKeys(i64),
     /// There is a project of this name.
     NameTaken,
 }
@@ -35,12 +35,8 @@ impl fmt::Display for StoreError {
             Self::HasEnded => {
                 f.write_str("the key was revoked, replaced or has expired: create a new one instead")
             }
-            Self::TooManyKeys => {
-                write!(
-                    f,
-                    "too many keys: a company has at most {}; delete some first",
-                    super::api_key::MAX_KEYS
-                )
+            Self::TooManyKeys(max) => {
+                write!(f, "too many keys: a company has at most {max}; delete some first")
             }
             Self::NameTaken => f.write_str("there is a project of this name: choose another name"),
         }

@@ -23,15 +23,18 @@ macro_rules! history {
 
 /// `$1`: ids.
 ///
-/// Returns at least one row, whose `id` is null if no record was found.
+/// Returns what the statement saw, in one row without an `id`, and a row for each record that was found. Only those have
+/// an `id`. Both parts see the same snapshot, because they are one statement.
 pub(super) const LOOK_UP: &str = concat!(
-    "WITH seen AS MATERIALIZED (SELECT pg_is_in_recovery() AS standby, \
-       pg_current_snapshot()::text AS transactions, ",
+    "(SELECT pg_is_in_recovery() AS standby, pg_current_snapshot()::text AS transactions, ",
     history!(),
-    " AS history FROM api_key_log LIMIT 1) \
-     SELECT seen.*, k.id::text, k.digest::bytea, k.project::text, k.scopes::bigint, k.not_before::bigint, \
-       k.expires_at::bigint, k.retires_at::bigint, k.revoked_at::bigint \
-     FROM seen LEFT JOIN api_keys AS k ON k.id = ANY ($1)"
+    " AS history, NULL AS id, NULL::bytea AS digest, NULL AS project, NULL::bigint AS scopes, \
+       NULL::bigint AS not_before, NULL::bigint AS expires_at, NULL::bigint AS retires_at, NULL::bigint AS revoked_at \
+     FROM api_key_log LIMIT 1) \
+     UNION ALL \
+     SELECT NULL, NULL, NULL, id::text, digest::bytea, project::text, scopes::bigint, not_before::bigint, \
+       expires_at::bigint, retires_at::bigint, revoked_at::bigint \
+     FROM api_keys WHERE id = ANY ($1)"
 );
 
 /// `$1` and `$2`: the parts of the log that the last snapshot did not see, from a number to before another one, or to the

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::source::SourceError;
-use crate::sqlite::log::Polled;
+use crate::sqlite::cursor::{FileId, Polled};
 use crate::sqlite::{CHANGE_LOG, SCHEMA};
 
 /// Commits of connections that share a cache don't change their `data_version`, so this one is private even if the program
@@ -141,31 +141,6 @@ fn columns(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare("SELECT name FROM pragma_table_info('api_keys')")?;
     let names = statement.query_map([], |row| row.get(0))?;
     names.collect()
-}
-
-/// Identifies a file, also under another name. A file that was moved to its path is another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId {
-    #[cfg(unix)]
-    device: u64,
-    #[cfg(unix)]
-    inode: u64,
-}
-
-impl FileId {
-    #[cfg(unix)]
-    fn of(path: &Path) -> io::Result<Self> {
-        use std::os::unix::fs::MetadataExt;
-
-        let metadata = path.metadata()?;
-        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
-    }
-
-    /// Windows does not move a file over one that SQLite has open.
-    #[cfg(not(unix))]
-    fn of(path: &Path) -> io::Result<Self> {
-        path.metadata().map(|_| Self {})
-    }
 }
 
 fn unavailable(error: io::Error) -> SourceError {

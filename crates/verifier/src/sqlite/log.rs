@@ -1,52 +1,19 @@
 //! Reads and prunes the change log.
 
-use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use ctx_key::KeyId;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::source::{Changed, Changes, SourceError};
-use crate::sqlite::connection::{FileId, Session, check, failure, schema_version, unexpected};
+use crate::sqlite::connection::{Session, check, failure, schema_version, unexpected};
+use crate::sqlite::cursor::Cursor;
 
 /// Maximum number of changes that are reported one by one.
 const MAX_CHANGES: i64 = 20_000;
 
 /// Maximum number of rows that are deleted in one transaction, which other writers wait for.
 const MAX_PRUNED: i64 = 10_000;
-
-/// A point in the history of a file: its last change.
-///
-/// Cursors of one file, schema and log are in the order of their changes. Others are not comparable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    file: FileId,
-    /// It changes with the schema, with `VACUUM`, and if a copy is written into the file.
-    schema: i64,
-    history: [u8; 16],
-    seq: i64,
-}
-
-impl Cursor {
-    fn is_of_one_history(&self, other: &Self) -> bool {
-        (self.file, self.schema, self.history) == (other.file, other.schema, other.history)
-    }
-}
-
-impl PartialOrd for Cursor {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.is_of_one_history(other).then(|| self.seq.cmp(&other.seq))
-    }
-}
-
-/// What a connection that reads the log remembers.
-#[derive(Default)]
-pub(super) struct Polled {
-    /// The last cursor, with the `data_version` of what was read. This changes with each commit of another connection.
-    last: Option<(i64, Cursor)>,
-    /// A number of the log, and when it was read.
-    mark: Option<(Instant, i64)>,
-}
 
 /// First lines of the log.
 struct Head {

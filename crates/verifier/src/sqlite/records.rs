@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, TransactionBehavior};
 use crate::record::record_from_columns;
 use crate::source::{LookedUp, SourceError};
 use crate::sqlite::connection::{Session, failure, unexpected};
-use crate::sqlite::log::Cursor;
+use crate::sqlite::cursor::Cursor;
 
 /// The join is in this order, whatever SQLite's planner knows of the tables.
 const LOOK_UP: &str = "\

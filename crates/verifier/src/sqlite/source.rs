@@ -9,7 +9,7 @@ use ctx_key::{KeyId, UnixTime};
 
 use crate::source::{Changes, LookedUp, Source, SourceError};
 use crate::sqlite::connection::Database;
-use crate::sqlite::log::Cursor;
+use crate::sqlite::cursor::Cursor;
 use crate::sqlite::threads::{Threads, Worker};
 
 /// Settings of a [`SqliteSource`].
