@@ -31,11 +31,6 @@ pub(super) fn count(count: f64) -> String {
     with_unit(count, &COUNTS, short)
 }
 
-/// How many of what is never whole, such as busy cores: `0.11`.
-pub(super) fn busy(value: f64) -> String {
-    if value < 0.01 { "under 0.01".to_owned() } else { short(value) }
-}
-
 /// A part of a whole: `12.5 %`.
 pub(super) fn share(share: f64) -> String {
     short(share * 100.0) + " %"
@@ -99,8 +94,6 @@ mod tests {
             (count(1e9), "1 billion"),
             (count(2.5e6), "2.5 million"),
             (count(0.0), "0"),
-            (busy(0.11), "0.11"),
-            (busy(0.0001), "under 0.01"),
             (share(0.125), "12.5 %"),
             (share(1.0), "100 %"),
             (digits(0.0), "0.00"),
