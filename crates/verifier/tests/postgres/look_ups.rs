@@ -144,7 +144,7 @@ async fn wait_for_blocked(database: &Database, expected: i64) {
     let client = database.client().await;
     let count = async || -> i64 {
         let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-             AND wait_event_type = 'Lock' AND query LIKE '%seen%'";
+             AND wait_event_type = 'Lock' AND query LIKE '%pg_current_snapshot%'";
         client.query_one(blocked, &[]).await.expect("a count").get(0)
     };
     let is_blocked = async {
