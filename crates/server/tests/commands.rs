@@ -70,6 +70,21 @@ fn a_backup_under_writes_has_every_key_that_was_shown() {
     }
 }
 
+/// The reason for `backup`.
+#[test]
+fn a_copy_of_the_one_file_lacks_recent_keys() {
+    const NAME: &str = "a_copy_of_the_one_file_lacks_recent_keys";
+    let fixture = Fixture::new();
+    if fixture.data.is_postgres() {
+        return trouble::skip_because(NAME, "only SQLite has the file");
+    }
+    trouble::execute(&fixture.data, "PRAGMA wal_checkpoint(FULL)");
+    let stored = format!("SELECT count(*) FROM api_keys WHERE id = '{}'", trouble::id(&fixture.key()));
+    let copy = Data { folder: TempDir::new().unwrap(), database_url: None };
+    fs::copy(database_file(&fixture.data), database_file(&copy)).unwrap();
+    assert_eq!((number(&fixture.data, &stored), number(&copy, &stored)), (Some(1), Some(0)));
+}
+
 #[test]
 fn a_backup_that_can_t_be_made_leaves_no_file() {
     let mut data = Data::new();
@@ -178,6 +193,14 @@ fn a_file_with_a_mistake_imports_nothing_and_names_the_line() {
         assert!(message.contains(mistake), "{message}");
         assert!(!message.contains(&secret.expose_secret()[16..]), "{message}");
     }
+    // more lines than one statement stores
+    let many = (0..20_001).map(|number| good.replace(first.id.as_str(), &format!("{number:012}")));
+    fs::write(&file, format!("{}no JSON\n", many.collect::<String>())).unwrap();
+    let output = fixture.data.run(&["import", file.to_str().unwrap()]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with("error: nothing was imported: line 20002: "), "{message}");
+    assert_eq!(number(&fixture.data, "SELECT count(*) FROM api_keys WHERE name = 'good'"), Some(0));
+
     let bytes = [good.as_bytes(), b"\xff\n"].concat();
     fs::write(&file, bytes).unwrap();
     let output = fixture.data.run(&["import", file.to_str().unwrap()]);
