@@ -6,10 +6,12 @@ mod trouble;
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use common::{Data, Server, becomes, rest, wait};
+use common::{Data, Server, rest, wait};
 use serde_json::{Value, json};
-use trouble::{Conduct, Fixture, Proxy, count, number, second, send_and_see_it_read, status};
+use trouble::{Conduct, End, Fixture, Proxy, count, number, second, send_and_see_it_read, status};
 
 /// The server stops after what it had begun.
 #[track_caller]
@@ -54,6 +56,12 @@ fn sighup_finishes_what_was_begun() {
     assert_stops_gracefully("HUP");
 }
 
+fn change_log_age(server: &Server) -> f64 {
+    let (_, text) = text(server, "/metrics");
+    let age = text.lines().find_map(|line| line.strip_prefix("ctx_key_change_log_age_seconds "));
+    age.unwrap().parse().unwrap()
+}
+
 fn text(server: &Server, path: &str) -> (u16, String) {
     let mut response = server.get(path, None);
     (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
@@ -73,6 +81,7 @@ fn a_server_that_drains_is_alive_and_not_ready() {
     assert_eq!(text(&server, "/livez"), (200, "ok\n".to_owned()));
     assert_eq!(server.get("/v1/key", None).status(), 401, "others are answered");
     signal();
+    wait(|| server.process.try_wait().unwrap().is_some());
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
 }
 
@@ -88,6 +97,7 @@ fn an_outage_of_the_database_ends_no_process() {
     for outage in [freeze as fn(&Proxy, bool), Proxy::close] {
         outage(&proxy, true);
         wait(|| text(&other, "/readyz").0 == 503);
+        wait(|| change_log_age(&other) > 0.5);
         for _ in 0..3 {
             assert_eq!(text(&other, "/livez"), (200, "ok\n".to_owned()));
             let (status, missing) = text(&other, "/readyz");
@@ -145,11 +155,21 @@ fn metrics_show_the_cache_the_pools_and_the_age_of_the_log() {
     ] {
         assert_eq!(count(&server, name), value, "{name}");
     }
-    assert!(becomes(|| {
-        let (_, text) = text(&server, "/metrics");
-        let age = text.lines().find_map(|line| line.strip_prefix("ctx_key_change_log_age_seconds "));
-        age.unwrap().parse::<f64>().unwrap() < 0.5
-    }));
+    wait(|| {
+        let age = change_log_age(&server);
+        age > 0.0 && age < 0.5
+    });
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _end = End(&is_over);
+        scope.spawn(|| {
+            let (path, body) = (format!("/api/v1/companies/{company}/projects"), json!({ "name": "a name" }));
+            while !is_over.load(Ordering::Relaxed) {
+                server.send("POST", &path, Some(&token), Some(&body));
+            }
+        });
+        wait(|| count(&server, "ctx_key_pool_connections_in_use") > 0);
+    });
 }
 
 /// The answer's id, and the log's last line of a request.

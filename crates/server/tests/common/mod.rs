@@ -61,9 +61,15 @@ impl Data {
         command
     }
 
-    /// Runs the program until its end.
+    /// Runs the program until its end. If it does not end, it is killed, and has no exit code.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the program runs")
+        let mut command = self.command(arguments);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the program runs");
+        if !becomes(|| process.try_wait().expect("its state").is_some()) {
+            process.kill().expect("it runs");
+        }
+        process.wait_with_output().expect("its output")
     }
 
     pub fn is_postgres(&self) -> bool {
