@@ -235,7 +235,7 @@ impl Connection {
     }
 }
 
-/// Waits for an answer, if there is a limit no longer than that. A statement without an answer is cancelled when its future
+/// Waits for an answer, at most for the limit, if there is one. A statement without an answer is cancelled when its future
 /// is dropped.
 async fn within<T>(
     limit: Option<Duration>,

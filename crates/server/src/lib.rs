@@ -2,9 +2,9 @@
 //! [`ctx_key_verifier`]: [`http::granted`] on each request, [`key_source`] for the records, [`store::api_key`] for the
 //! life of a key.
 //!
-//! Its floors, from bottom to top: [`clock`], [`database`], [`store`], [`key_source`], [`http`], then
-//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`config`] and [`routes`], then [`server`], then [`backup`]. Nothing
-//! imports upward.
+//! Its floors, from bottom to top: [`clock`], [`database`], [`store`], [`key_source`], [`http`], then [`api`],
+//! [`forward_auth`], [`management`] and [`dashboard`], then [`config`] and [`routes`], then [`server`], then [`backup`].
+//! Nothing imports upward.
 
 pub mod api;
 pub mod backup;

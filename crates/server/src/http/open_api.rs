@@ -1,6 +1,6 @@
-//! The OpenAPI document, which is put together with the routes. `route!` adds a handler
-//! to both: `#[utoipa::path]` says where it is and how it succeeds, and the types of its arguments say what it takes,
-//! which key it needs, and how it refuses.
+//! The OpenAPI document, which is put together with the routes. `route!` adds a handler to both: `#[utoipa::path]` says
+//! where it is and how it succeeds, and the types of its arguments say what it takes, which key it needs, and how it
+//! refuses.
 
 use std::ops::RangeInclusive;
 

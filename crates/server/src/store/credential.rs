@@ -35,7 +35,7 @@ impl Kind {
         }
     }
 
-    /// Returns the seconds after which a credential is no longer valid.
+    /// Returns how many seconds a credential is valid.
     pub const fn lifetime(self) -> u64 {
         match self {
             Self::SetUp => 24 * 3600,
