@@ -113,7 +113,7 @@ fn a_step_that_stops_old_servers_is_left_to_the_operator() {
     let before = schema(&data);
     let steps = later(LATEST + 1);
     let error = prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap_err();
-    let message = "servers of version 1 can't use the database after its upgrade to version 2: stop all of them, then run \
+    let message = "servers of version 2 can't use the database after its upgrade to version 3: stop all of them, then run \
                    `ctx-key-server migrate`";
     assert_eq!(error.to_string(), message);
     assert_eq!(schema(&data), before);
@@ -122,8 +122,8 @@ fn a_step_that_stops_old_servers_is_left_to_the_operator() {
     prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap();
     assert_eq!(version(&data), Some(LATEST + 1));
     let before = schema(&data);
-    let message = "error: the database has version 2, which needs a server that knows version 2, and this server knows \
-                   version 1: start a newer server\n";
+    let message = "error: the database has version 3, which needs a server that knows version 3, and this server knows \
+                   version 2: start a newer server\n";
     assert_refuses(data.run(&[]), message);
     assert_refuses(data.run(&["migrate"]), message);
     assert_eq!(schema(&data), before);

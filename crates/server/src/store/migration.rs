@@ -22,11 +22,18 @@ pub struct Step {
 }
 
 /// A step that was released is never changed. The next one is added after it, also if a change log of the verifier changes.
-pub const STEPS: &[Step] = &[Step {
-    sqlite: &[include_str!("../../migrations/sqlite/1-schema.sql"), sqlite::CHANGE_LOG],
-    postgres: &[include_str!("../../migrations/postgres/1-schema.sql"), postgres::CHANGE_LOG],
-    oldest_server: 1,
-}];
+pub const STEPS: &[Step] = &[
+    Step {
+        sqlite: &[include_str!("../../migrations/sqlite/1-schema.sql"), sqlite::CHANGE_LOG],
+        postgres: &[include_str!("../../migrations/postgres/1-schema.sql"), postgres::CHANGE_LOG],
+        oldest_server: 1,
+    },
+    Step {
+        sqlite: &[include_str!("../../migrations/sqlite/2-sign-ins.sql")],
+        postgres: &[include_str!("../../migrations/postgres/2-sign-ins.sql")],
+        oldest_server: 1,
+    },
+];
 
 /// Time after which a process that waits for another one's migration logs that it waits.
 const SILENCE: Duration = Duration::from_secs(1);

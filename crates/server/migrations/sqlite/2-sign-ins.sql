@@ -1,0 +1,24 @@
+-- Settings of the servers, for the commands that run beside them.
+CREATE TABLE settings (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Tokens of one sign-in share `family`. A refresh token that was used stays, with `spent_at`.
+ALTER TABLE credentials ADD COLUMN family TEXT;
+ALTER TABLE credentials ADD COLUMN spent_at INTEGER;
+CREATE INDEX credentials_by_expiry ON credentials (expires_at);
+CREATE INDEX credentials_of_account ON credentials (account, kind) WHERE account IS NOT NULL;
+CREATE INDEX credentials_of_family ON credentials (family) WHERE family IS NOT NULL;
+
+-- Access tokens of programs: of each the SHA-256.
+CREATE TABLE access_tokens (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    digest       BLOB    NOT NULL UNIQUE CHECK (length(digest) = 32),
+    company      TEXT    NOT NULL REFERENCES companies (id),
+    name         TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER,
+    last_used_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX access_tokens_of_company ON access_tokens (company, created_at);
