@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 
 use crate::database::Location;
+use crate::http::connections::{ConnectionLimits, MAX_CONNECTIONS};
 use crate::key_source::Settings;
 
 /// A reference server for MemoryKit API keys: a dashboard to make them, an API that they open.
@@ -36,6 +38,16 @@ pub struct Config {
     )]
     pub verifier_connections: usize,
 
+    /// Maximum number of connections of clients. One address has a quarter of them, or all behind a proxy
+    #[arg(
+        long,
+        env = "CTX_KEY_MAX_CONNECTIONS",
+        default_value_t = MAX_CONNECTIONS,
+        value_name = "NUMBER",
+        value_parser = client_connections
+    )]
+    pub max_connections: usize,
+
     /// Maximum number of keys in the cache, about 460 bytes each
     #[arg(
         long,
@@ -51,7 +63,7 @@ pub struct Config {
     pub lease: Duration,
 
     /// The URL under which people reach this server; https makes its cookies Secure
-    #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL")]
+    #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
     /// A proxy stands in front. Trust its X-Forwarded-For, for the limit of sign-ins, its X-Request-Id and its Traceparent
@@ -152,6 +164,11 @@ impl Config {
     pub fn verifier(&self) -> Settings {
         Settings { cache_size: self.cache_size, connections: self.verifier_connections, lease: self.lease }
     }
+
+    /// Returns the limits on connections of clients.
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits { max: self.max_connections, is_behind_proxy: self.behind_proxy }
+    }
 }
 
 /// Returns a URL, or the text of the file that has it.
@@ -166,6 +183,26 @@ fn url(url: Option<&String>, file: Option<&Path>) -> Result<Option<String>, Stri
         "" => Err(format!("the file {shown} is empty: write the URL of the database into it")),
         url => Ok(Some(url.to_owned())),
     }
+}
+
+/// Reads the URL of a server: a scheme, a host and perhaps a port, since its pages and cookies stand at `/`. Returns it as
+/// browsers write an origin (RFC 6454 §6.1).
+fn public_url(text: &str) -> Result<String, String> {
+    const EXPECTED: &str =
+        "expected http:// or https://, a host and perhaps a port, such as https://keys.example.com";
+    let url = Url::parse(text).map_err(|error| format!("{error}: {EXPECTED}"))?;
+    // the parser also takes other numbers and kinds of slashes, and none
+    let is_plain = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\']));
+    let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if !matches!(url.scheme(), "http" | "https") || !is_plain || has_more || has_user {
+        return Err(EXPECTED.to_owned());
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+fn client_connections(text: &str) -> Result<usize, String> {
+    number(text, 16..=100_000)
 }
 
 fn connections(text: &str) -> Result<usize, String> {
@@ -190,4 +227,61 @@ fn lease(text: &str) -> Result<Duration, String> {
 fn number(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public_url;
+
+    #[test]
+    fn a_public_url_is_an_origin() {
+        for (text, origin) in [
+            ("https://keys.example.com", "https://keys.example.com"),
+            ("HTTPS://Keys.Example.COM/", "https://keys.example.com"),
+            (" https://keys.example.com\n", "https://keys.example.com"),
+            ("https://keys.example.com:443", "https://keys.example.com"),
+            ("https://keys.example.com:8443/", "https://keys.example.com:8443"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("https://schlüssel.example", "https://xn--schlssel-95a.example"),
+        ] {
+            assert_eq!(public_url(text).as_deref(), Ok(origin), "{text}");
+        }
+        for text in [
+            "",
+            "foo",
+            "keys.example.com",
+            "keys.example.com:8080",
+            "//keys.example.com",
+            "/",
+            "https:",
+            "https://",
+            "https://:8080",
+            "ftp://keys.example.com",
+            "ws://keys.example.com",
+            "file:///etc",
+            "data:,x",
+            "javascript:alert(1)",
+            "https:keys.example.com",
+            "https:/keys.example.com",
+            "https:///keys.example.com",
+            "https:\\\\keys.example.com",
+            "https://\\keys.example.com",
+            "https://keys.example.com/path",
+            "https://keys.example.com//",
+            "https://keys.example.com?a",
+            "https://keys.example.com/#a",
+            "https://user@keys.example.com",
+            "https://:secret@keys.example.com",
+            "https://keys.example.com:70000",
+            "https://a b",
+            "https://[::1",
+        ] {
+            let error = public_url(text).expect_err(text);
+            assert!(
+                error.ends_with("such as https://keys.example.com") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -15,8 +15,13 @@ use ctx_key_server::config::{Command, Config};
 use ctx_key_server::server::{Server, invite, open, open_unprepared};
 use ctx_key_server::store::import;
 use ctx_key_server::store::migration::{STEPS, migrate};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
+
+/// Number of files that a server opens beside connections of clients: those of the database, and the log.
+const OTHER_FILES: u64 = 256;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,6 +50,7 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+    raise_file_limit(config.max_connections);
     let server = Server::bind(config).await?;
     // before the first line is printed: whoever reads it may end the server at once
     let [mut terminate, mut interrupt, mut hang_up] =
@@ -66,6 +72,23 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Each connection is an open file, and many systems allow a process 1,024 of them until it asks for more.
+fn raise_file_limit(connections: usize) {
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    let raised = maximum.map_or(needed, |maximum| maximum.min(needed));
+    let result = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum });
+    if result.is_err() || raised < needed {
+        warn!(
+            needed,
+            raised, "fewer open files are allowed than --max-connections needs: raise the limit (ulimit -n)"
+        );
+    }
+}
+
 async fn import(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
     let opened = File::open(file);
     let lines = opened.map_err(|error| format!("can't read {}: {}", file.display(), error.kind()))?;
@@ -77,7 +100,7 @@ async fn import(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
 async fn print_invitation(config: &Config) -> Result<(), Box<dyn Error>> {
     let database = open(config).await?;
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    println!("{}", invite(&database, url.trim_end_matches('/'), Clock::System.now()).await?);
+    println!("{}", invite(&database, &url, Clock::System.now()).await?);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
-use crate::http::connections::serve;
+use crate::http::connections::{ConnectionLimits, serve};
 use crate::http::metrics::Metrics;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::http::state::{AppState, Shared};
@@ -30,6 +30,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that is bound to its address, with its database open.
 pub struct Server {
     listener: TcpListener,
+    limits: ConnectionLimits,
     state: AppState,
 }
 
@@ -48,7 +49,7 @@ impl Server {
             .await
             .map_err(|error| format!("can't listen on {}: {error}", config.listen))?;
         let public_url = match &config.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
+            Some(url) => url.clone(),
             None => format!("http://{}", listener.local_addr()?),
         };
         let verifier = source.verifier(&settings);
@@ -66,7 +67,7 @@ impl Server {
             is_draining: AtomicBool::new(false),
             public_url,
         };
-        Ok(Self { listener, state: shared.into() })
+        Ok(Self { listener, limits: config.connection_limits(), state: shared.into() })
     }
 
     pub fn address(&self) -> Result<SocketAddr, std::io::Error> {
@@ -97,7 +98,7 @@ impl Server {
             state.is_draining.store(true, Ordering::Relaxed);
             let _ = timeout(drain, signal()).await;
         };
-        serve(self.listener, routes(self.state.clone()), stop).await;
+        serve(self.listener, routes(self.state.clone()), self.limits, stop).await;
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(%error, "the last uses of keys are not written down"),

@@ -427,7 +427,7 @@ fn behind_tls_cookies_are_secure() {
         free.local_addr().unwrap().to_string()
     };
     let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-    command.args(["--listen", &address, "--public-url", "https://keys.example.com", "--data"]);
+    command.args(["--listen", &address, "--public-url", "HTTPS://Keys.Example.COM/", "--data"]);
     command.arg(data.folder.path()).env_remove("DATABASE_URL").env("RUST_LOG", "warn");
     if let Some(url) = data.server_url() {
         command.env("DATABASE_URL", url);

@@ -3,11 +3,13 @@
 mod common;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Data, Server, assert_within, read_answer};
+use common::{DEADLINE, Data, Server, assert_within, read_answer, wait};
+use tokio::net::TcpSocket;
+use tokio::runtime::Runtime;
 
 const LOG_IN: &str = "POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\n";
 
@@ -159,5 +161,95 @@ fn a_body_that_nobody_reads_does_not_end_the_connection() {
     for header in ["", "expect: 100-continue\r\n"] {
         let answer = end_of(&server, &format!("{WRITE}{header}content-length: 100\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 401") && answer.contains(CLOSE), "{answer}");
+    }
+}
+
+/// Connects from another address of the loopback.
+fn connect_from(server: &Server, last_byte: u8) -> TcpStream {
+    let to: SocketAddr = server.address().parse().unwrap();
+    let stream = Runtime::new().unwrap().block_on(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::new(127, 0, 0, last_byte), 0).into()).unwrap();
+        socket.connect(to).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+fn ask(stream: &mut TcpStream) -> String {
+    write!(stream, "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    read_answer(stream).unwrap()
+}
+
+#[test]
+fn an_address_has_a_quarter_of_the_connections() {
+    let data = Data::new();
+    let server = Server::start_with(&data, &["--max-connections", "40"]);
+    // after ten seconds silent connections are ended anyway
+    assert_within(TEN_SECONDS, || {
+        let mut other = connect_from(&server, 2);
+        assert!(ask(&mut other).starts_with("HTTP/1.1 200"));
+        let mut silent: Vec<_> = (0..10).map(|_| connect_from(&server, 3)).collect();
+        // begins a request that does not end, which is silence too
+        silent[1].write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
+        let mut used = connect_from(&server, 3);
+        wait(|| !is_open(&silent[0]));
+        assert!(ask(&mut used).starts_with("HTTP/1.1 200"));
+        let mut more: Vec<_> = (0..9).map(|_| connect_from(&server, 3)).collect();
+        wait(|| silent.iter().all(|stream| !is_open(stream)));
+        assert!(ask(&mut used).starts_with("HTTP/1.1 200"), "used later than the others");
+        assert!(more.iter_mut().all(|stream| ask(stream).starts_with("HTTP/1.1 200")));
+        if is_open(&other) { Ok(()) } else { Err("the other address lost its connection".into()) }
+    });
+}
+
+#[test]
+fn the_oldest_silent_connection_makes_room() {
+    let data = Data::new();
+    let server = Server::start_with(&data, &["--max-connections", "16"]);
+    assert_within(TEN_SECONDS, || {
+        let silent: Vec<_> = (0..16).map(|index| connect_from(&server, 10 + index / 4)).collect();
+        let mut newest = connect_from(&server, 20);
+        wait(|| !is_open(&silent[0]));
+        assert!(ask(&mut newest).starts_with("HTTP/1.1 200"));
+        let ended = silent.iter().filter(|stream| !is_open(stream)).count();
+        if ended == 1 { Ok(()) } else { Err(format!("{ended} were ended")) }
+    });
+}
+
+/// Behind a proxy, the address is the proxy's.
+#[test]
+fn a_proxy_has_all_connections() {
+    let data = Data::new();
+    let server = Server::start_with(&data, &["--max-connections", "16", "--behind-proxy"]);
+    assert_within(TEN_SECONDS, || {
+        let mut all: Vec<_> = (0..16).map(|_| connect_from(&server, 2)).collect();
+        let is_answered = |stream: &mut TcpStream| ask(stream).starts_with("HTTP/1.1 200");
+        if all.iter_mut().all(is_answered) { Ok(()) } else { Err("a connection has ended".into()) }
+    });
+}
+
+#[test]
+fn a_request_has_one_host() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    for (path, answer) in [("/livez", "200"), ("/v1/key", "401"), ("/sign-in", "200"), ("/nothing", "404")] {
+        for (hosts, status) in [
+            ("host: localhost\r\n", answer),
+            ("HOST:127.0.0.1:80\r\n", answer),
+            ("host:\r\n", answer),
+            ("", "400"),
+            ("host: localhost\r\nhost: localhost\r\n", "400"),
+            ("host: localhost\r\nHost: other\r\n", "400"),
+            ("host: localhost\r\nhost:\r\n", "400"),
+            ("host: localhost, other\r\n", "400"),
+            ("host: user@localhost\r\n", "400"),
+        ] {
+            let answer = end_of(&server, &format!("GET {path} HTTP/1.1\r\n{hosts}{CLOSE}\r\n"));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} {hosts:?}: {answer}");
+        }
+        let answer_without = end_of(&server, &format!("GET {path} HTTP/1.0\r\n\r\n"));
+        assert!(answer_without.starts_with(&format!("HTTP/1.0 {answer}")), "{answer_without}");
     }
 }

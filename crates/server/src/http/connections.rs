@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,15 +14,21 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use tracing::{debug, info, warn};
 
+use places::{Held, Places};
+
+mod places;
 mod rest;
 
-/// Maximum number of connections. Further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 4096;
+/// Default maximum number of connections.
+pub const MAX_CONNECTIONS: usize = 4096;
+
+/// One network has this part of the connections, unless all come from a proxy.
+const SHARE_DIVISOR: usize = 4;
 
 /// Maximum time from the first byte of a request, or the end of the one before, to the end of its headers.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,26 +42,38 @@ const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum time of open requests when the server stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Limits on the number of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    pub max: usize,
+    /// All connections come from a proxy, so that a network has no share.
+    pub is_behind_proxy: bool,
+}
+
 /// Answers requests until `stop` completes, and then finishes open ones.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let turns = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    stop: impl Future<Output = ()>,
+) {
+    let share = if limits.is_behind_proxy { limits.max } else { limits.max.div_ceil(SHARE_DIVISOR) };
+    let places = Places::new(limits.max, share);
     let (end, ended) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
-        let turn = turns.clone().acquire_owned();
-        let accepted = async { (turn.await, listener.accept().await) };
-        let (turn, accepted) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, address)) => {
-                let (router, ended) = (router.clone(), ended.clone());
-                tokio::spawn(async move {
-                    talk(stream, address, router, ended).await;
-                    drop(turn);
-                });
-            }
+            Ok((stream, address)) => match places.take(address.ip()) {
+                Some(place) => {
+                    tokio::spawn(talk(stream, address, place, router.clone(), ended.clone()));
+                }
+                // it is closed
+                None => debug!(%address, "too many connections with open requests"),
+            },
             Err(error) => {
                 // such as too many open files
                 warn!(%error, "can't accept a connection");
@@ -73,11 +90,18 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
 }
 
-async fn talk(stream: TcpStream, address: SocketAddr, router: Router, mut ended: watch::Receiver<()>) {
+async fn talk(
+    stream: TcpStream,
+    address: SocketAddr,
+    place: Held,
+    router: Router,
+    mut ended: watch::Receiver<()>,
+) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut router = router.clone();
+    let service = service_fn(|request: Request<Incoming>| {
+        let (mut router, open) = (router.clone(), place.open());
         async move {
+            let _open = open;
             let (mut request, rest) = rest::keep(request);
             request.extensions_mut().insert(ConnectInfo(address));
             let mut response =
@@ -95,9 +119,18 @@ async fn talk(stream: TcpStream, address: SocketAddr, router: Router, mut ended:
         .max_headers(64)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
+    let end = async {
+        tokio::select! {
+            () = place.lost() => true,
+            _ = timeout(MAX_AGE, ended.changed()) => false,
+        }
+    };
     let result = tokio::select! {
         result = &mut connection => Ok(result),
-        _ = timeout(MAX_AGE, ended.changed()) => {
+        has_lost_place = end => {
+            if has_lost_place && place.is_silent() {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             timeout(LAST_REQUEST_TIMEOUT, connection).await
         }

@@ -4,13 +4,16 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use axum::http::Version;
+use axum::http::header::{CACHE_CONTROL, HOST, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{Instrument, error_span, info};
 
+use super::api_error::ApiError;
 use super::limits::{BODY_READ_TIMEOUT, LARGEST_BODY};
 use super::request_id;
 use super::state::AppState;
@@ -25,6 +28,7 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(middleware::from_fn(require_host))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .layer(middleware::from_fn_with_state(state.clone(), request_id::assign))
         .layer(middleware::from_fn(finish))
@@ -42,6 +46,27 @@ async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
+/// Refuses a request without one valid `Host` line (RFC 9112 §3.2): a proxy in front may have read another one.
+async fn require_host(request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let is_valid = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host.as_bytes()),
+        (None, None) => request.version() < Version::HTTP_11,
+        _ => false,
+    };
+    if is_valid {
+        return next.run(request).await;
+    }
+    ApiError::invalid("the request needs exactly one `Host` header, with a host and perhaps a port")
+        .into_response()
+}
+
+/// Returns whether a value is `uri-host [ ":" port ]`, whose host may be empty (RFC 9110 §7.2).
+fn is_host(value: &[u8]) -> bool {
+    let is_authority = || Authority::try_from(value).is_ok() && !value.contains(&b'@');
+    value.is_empty() || is_authority()
+}
+
 /// One log line and one count for each request: the route, and not the path, which could be anything.
 async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let begin = Instant::now();
@@ -57,4 +82,31 @@ async fn observe(State(state): State<AppState>, request: Request, next: Next) ->
     state.metrics.responded(&method, &route, status, after);
     span.in_scope(|| info!(method, route, status, microseconds = after.as_micros(), "answered"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for host in ["", "localhost", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443", "keys.example.com."] {
+            assert!(is_host(host.as_bytes()), "{host:?}");
+        }
+        for host in [
+            "a b",
+            "a/b",
+            "user@localhost",
+            "http://localhost",
+            "a:b:c",
+            "[::1",
+            "::1",
+            "a?b",
+            "a#b",
+            "a\\b",
+            "é",
+        ] {
+            assert!(!is_host(host.as_bytes()), "{host:?}");
+        }
+    }
 }
