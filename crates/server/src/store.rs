@@ -9,6 +9,7 @@ pub mod column;
 pub mod credential;
 pub mod email;
 pub mod event;
+pub mod free_text;
 pub mod id;
 pub mod idempotency_key;
 pub mod import;

@@ -166,7 +166,7 @@ fn a_file_with_a_mistake_imports_nothing_and_names_the_line() {
     let stored = trouble::id(&fixture.key());
     let secret = ApiKey::generate();
     let taken = "a key with this id is stored already, or stands on an earlier line";
-    let name = "not a name: send 1 to 100 characters on one line";
+    let name = "not a name: ";
     let project = "there is no such project: create it first";
     for (second, mistake) in [
         ("no JSON\n".to_owned(), "expected"),
@@ -179,6 +179,8 @@ fn a_file_with_a_mistake_imports_nothing_and_names_the_line() {
         (with("name", json!("a\nb")), name),
         (with("name", json!("x".repeat(101))), name),
         (with("name", Value::Null), name),
+        (with("name", json!("a\u{202e}b")), "remove character 2"),
+        (with("name", json!(secret.expose_secret())), "Revoke that key"),
         (with("id", json!(secret.expose_secret())), ""),
         (with("digest", json!("00")), ""),
         (with("scopes", json!(["nothing"])), ""),

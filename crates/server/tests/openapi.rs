@@ -36,8 +36,10 @@ fn documented(document: &Value) -> Routes {
 fn written() -> Routes {
     let mut routes = Routes::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = vec![(source.join("management.rs"), "/api/v1")];
-    files.extend(fs::read_dir(source.join("api")).unwrap().map(|entry| (entry.unwrap().path(), "/v1")));
+    let folders = [("management", "/api/v1"), ("api", "/v1")];
+    let files = folders.into_iter().flat_map(|(folder, prefix)| {
+        fs::read_dir(source.join(folder)).unwrap().map(move |entry| (entry.unwrap().path(), prefix))
+    });
     for (file, prefix) in files {
         let text = fs::read_to_string(&file).unwrap();
         for route in text.split(".route(\"").skip(1) {

@@ -245,7 +245,7 @@ async fn send(
     Segment(id): Segment<String>,
     Json(body): Json<NewMessage>,
 ) -> Result<axum::Json<Answer>, ApiError> {
-    let text = body.message.checked("message")?;
+    let text = body.message.of_length("message")?;
     let (project, now) = (granted.0.project(), state.clock.now());
     let mut transaction = state.database.begin().await?;
     let chat = chat::find(&mut transaction, project, &id).await?.ok_or_else(no_chat)?;

@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::http::api_error::ApiError;
 use crate::http::schema::{any_text, text};
 use crate::store::column::JsonObject;
+use crate::store::free_text::contains_key;
 
 /// Maximum length of the content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four
 /// times as large, if it is made of many short words.
@@ -41,7 +42,15 @@ pub type Word = Text<1, 64>;
 type Tag = Text<1, 100>;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// Returns a text that is no content, and so contains no API key.
     pub fn checked(self, field: &str) -> Result<String, ApiError> {
+        let text = self.of_length(field)?;
+        refuse_key(field, &text)?;
+        Ok(text)
+    }
+
+    /// Returns a text that may contain anything.
+    pub fn of_length(self, field: &str) -> Result<String, ApiError> {
         let Self(text) = self;
         // a text of more bytes has too many characters, and those need no counting
         if text.len() <= MAX * 4 && (MIN..=MAX).contains(&text.chars().count()) {
@@ -67,6 +76,17 @@ impl<const MIN: usize, const MAX: usize> ToSchema for Text<MIN, MAX> {
     fn name() -> Cow<'static, str> {
         format!("Text{MIN}To{MAX}").into()
     }
+}
+
+/// Refuses a text with an API key, unless it is the content of a memory or a message: it would be shown to everybody who
+/// reads the record.
+fn refuse_key(field: &str, text: &str) -> Result<(), ApiError> {
+    if contains_key(text) {
+        return Err(ApiError::invalid(format!(
+            "`{field}` contains an API key: revoke that key, since others may have read it, and send the text without it"
+        )));
+    }
+    Ok(())
 }
 
 /// Checks a text that may be missing.
@@ -142,10 +162,11 @@ impl OwnObject {
         if depth > MAX_OBJECT_DEPTH {
             return Err(ApiError::invalid(format!("`{field}` may be {MAX_OBJECT_DEPTH} levels deep")));
         }
-        let json = serde_json::to_vec(&self.0).map_err(|_| ApiError::internal())?;
+        let json = serde_json::to_string(&self.0).map_err(|_| ApiError::internal())?;
         if json.len() > MAX_OBJECT_LENGTH {
             return Err(ApiError::invalid(format!("`{field}` may have {MAX_OBJECT_LENGTH} bytes of JSON")));
         }
+        refuse_key(field, &json)?;
         Ok(self.0)
     }
 }

@@ -16,6 +16,7 @@ use super::session::SignedIn;
 use crate::http::state::AppState;
 use crate::store::account::Account;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
+use crate::store::free_text::contains_key;
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::project::{self, Project};
@@ -75,6 +76,12 @@ impl Typed {
             expires: form.text("expires").to_owned(),
             form: form.nonce()?,
         })
+    }
+
+    /// Empties names that contain an API key, so that no page shows it.
+    fn without_keys(self) -> Self {
+        let without_key = |text: String| if contains_key(&text) { String::new() } else { text };
+        Self { name: without_key(self.name), project_name: without_key(self.project_name), ..self }
     }
 
     fn has_scope(&self, scope: &Scope) -> bool {
@@ -173,5 +180,5 @@ async fn refuse(
     typed: Typed,
     mistakes: Mistakes,
 ) -> Result<Response, Refusal> {
-    dialog(StatusCode::BAD_REQUEST, state, signed_in, typed, mistakes).await
+    dialog(StatusCode::BAD_REQUEST, state, signed_in, typed.without_keys(), mistakes).await
 }

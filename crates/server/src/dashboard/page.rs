@@ -10,7 +10,7 @@ use super::assets;
 use crate::database::DatabaseError;
 use crate::http::failure::{Failure, RETRY_AFTER_SECS};
 use crate::http::request_id;
-use crate::store::name::Name;
+use crate::store::name::{Name, NameError};
 use crate::store::store_error::StoreError;
 
 /// Returns a template as a response.
@@ -49,8 +49,18 @@ impl Mistakes {
     /// Reads the name of something, or notes a mistake.
     pub(super) fn name(&mut self, field: &'static str, of: &str, text: &str) -> Option<Name> {
         let max = Name::MAX_LENGTH;
-        let message = format!("Enter a name for {of}, of at most {max} characters.");
-        self.expect(Name::parse(text).ok(), field, message)
+        let name = Name::parse(text).map_err(|error| match error {
+            NameError::Length => format!("Enter a name for {of}, of at most {max} characters."),
+            NameError::Invisible(position) => format!(
+                "Enter a name for {of} without character {position}, which can't be seen or changes the direction of the \
+                 text."
+            ),
+            NameError::Key => format!(
+                "Enter a name for {of} that contains no API key. Revoke the key that you entered, since others may have \
+                 read it."
+            ),
+        });
+        name.map_err(|message| self.add(field, message)).ok()
     }
 
     pub(super) fn one(field: &'static str, message: impl Into<String>) -> Self {

@@ -8,6 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::store::free_text::RESTRICTED;
 use crate::store::name::Name;
 
 /// Returns the schema of a text of a length in characters.
@@ -21,11 +22,13 @@ pub fn any_text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[^\u0000]*$"))
 }
 
-/// Returns the schema of a name as it is sent: what [`Name::parse`] takes.
+/// Returns the schema of a name as it is sent. [`Name::parse`] also takes joiners and variation selectors beside visible
+/// characters, and spaces of other widths around the name.
 pub fn name() -> ObjectBuilder {
-    const PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f]*$";
-    let description = "On one line, and not blank; white space around it is dropped.";
-    text(1..=Name::MAX_LENGTH).pattern(Some(PATTERN)).description(Some(description))
+    let pattern = format!(r"^[^{RESTRICTED}]*[^{RESTRICTED} \u2800][^{RESTRICTED}]*$");
+    let description =
+        "On one line, with visible characters; spaces around it are dropped. It contains no API key.";
+    text(1..=Name::MAX_LENGTH).pattern(Some(pattern)).description(Some(description))
 }
 
 /// Returns the schema of a request's id.

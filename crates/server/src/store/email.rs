@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::free_text::{contains_key, first_invisible};
 use crate::database::{FromValue, Value};
 
 /// An e-mail address as accounts are found by it: in lower case, without spaces around it.
@@ -17,12 +18,12 @@ impl Email {
         Self(text.trim().to_lowercase())
     }
 
-    /// Returns whether mail might reach this address. Only sending a mail would tell.
+    /// Returns whether mail might reach this address, and it can be shown. Only sending a mail would tell.
     pub fn is_plausible(&self) -> bool {
         let has_both =
             self.0.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-        let is_plain = !self.0.chars().any(|character| character.is_control() || character.is_whitespace());
-        has_both && is_plain && self.0.len() <= Self::MAX_LENGTH
+        let is_plain = !self.0.contains(char::is_whitespace) && first_invisible(&self.0).is_none();
+        has_both && is_plain && self.0.len() <= Self::MAX_LENGTH && !contains_key(&self.0)
     }
 
     pub fn as_str(&self) -> &str {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::free_text::{contains_key, first_invisible, is_space, is_visible};
 use crate::database::{FromValue, Value};
 
 /// A name of 1 to 100 characters on one line, without spaces around it.
@@ -12,9 +13,16 @@ use crate::database::{FromValue, Value};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Name(String);
 
-/// The text is empty, too long, or not one line.
+/// Reason why a text is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NameError;
+pub enum NameError {
+    /// There is nothing to see, or there are too many characters.
+    Length,
+    /// The character at this position, counted from 1, shows nothing or turns the text around.
+    Invisible(usize),
+    /// The text contains an API key, which would be shown again.
+    Key,
+}
 
 impl Name {
     /// Maximum number of characters.
@@ -24,14 +32,24 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// - Nothing but white space.
+    /// - Nothing that can be seen.
     /// - More than [`Self::MAX_LENGTH`] characters.
-    /// - A control character, such as a line feed.
+    /// - A control, format or separator character other than the space, or a filler, such as a line feed or U+202E. U+200C
+    ///   and U+200D may stand between visible characters, and a variation selector after one.
+    /// - An API key.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let name = text.trim();
-        let is_long = text.chars().count() > Self::MAX_LENGTH;
-        if name.is_empty() || is_long || text.chars().any(char::is_control) {
-            return Err(NameError);
+        let name = text.trim_matches(is_space);
+        if text.chars().nth(Self::MAX_LENGTH).is_some() {
+            return Err(NameError::Length);
+        }
+        if contains_key(name) {
+            return Err(NameError::Key);
+        }
+        if let Some(position) = first_invisible(name) {
+            return Err(NameError::Invisible(position));
+        }
+        if !name.chars().any(is_visible) {
+            return Err(NameError::Length);
         }
         Ok(Self(name.to_owned()))
     }
@@ -62,8 +80,68 @@ impl FromValue for Name {
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a name: send 1 to {} characters on one line", Name::MAX_LENGTH)
+        match self {
+            Self::Length => {
+                write!(
+                    f,
+                    "not a name: send 1 to {} characters on one line, and not only spaces",
+                    Name::MAX_LENGTH
+                )
+            }
+            Self::Invisible(position) => write!(
+                f,
+                "not a name: remove character {position}, which can't be seen or changes the direction of the text"
+            ),
+            Self::Key => f.write_str(
+                "not a name: it contains an API key. Revoke that key, since others may have read it",
+            ),
+        }
     }
 }
 
 impl std::error::Error for NameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_around_a_name_are_dropped_and_counted() {
+        let longest = "ß".repeat(100);
+        for (text, name) in [
+            ("staging", "staging"),
+            ("  a name ", "a name"),
+            ("\u{3000}\u{a0} staging\u{2003}", "staging"),
+            ("\u{2800}a", "\u{2800}a"),
+            (&longest, &longest),
+        ] {
+            assert_eq!(Name::parse(text).map(|name| name.0).as_deref(), Ok(name), "{text:?}");
+        }
+        for text in ["", " ", "\u{3000}\u{a0}", "\u{2800} \u{2800}", &format!("{longest} "), &"a".repeat(101)]
+        {
+            assert_eq!(Name::parse(text), Err(NameError::Length), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_mistake_has_its_error() {
+        let key = ctx_key::ApiKey::generate();
+        for (text, error) in [
+            ("a\nb", NameError::Invisible(2)),
+            ("\tstaging", NameError::Invisible(1)),
+            ("staging\n", NameError::Invisible(8)),
+            ("a\u{2028}b", NameError::Invisible(2)),
+            ("a\u{2029}", NameError::Invisible(2)),
+            ("\u{2028}a", NameError::Invisible(1)),
+            ("a\u{200b}", NameError::Invisible(2)),
+            (" a\u{202e}b", NameError::Invisible(2)),
+            ("\u{200d}", NameError::Invisible(1)),
+            ("\u{3164}", NameError::Invisible(1)),
+            (key.expose_secret(), NameError::Key),
+            (&format!("prod {}", key.expose_secret()), NameError::Key),
+            (&format!("{}\u{202e}", key.expose_secret()), NameError::Key),
+        ] {
+            assert_eq!(Name::parse(text), Err(error), "{}", text.escape_unicode());
+        }
+    }
+}
