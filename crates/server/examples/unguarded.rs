@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use ctx_key::Scope;
 use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
-use ctx_key_server::http::connections::serve;
+use ctx_key_server::http::connections::{ConnectionLimits, MAX_CONNECTIONS, serve};
 use ctx_key_server::http::iso_time::IsoTime;
 use ctx_key_server::http::metrics::Metrics;
 use ctx_key_server::http::sign_in_limit::SignInLimit;
@@ -51,6 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serve(
         TcpListener::bind(address).await?,
         surround(in_json(routes), shared.into()),
+        ConnectionLimits { max: MAX_CONNECTIONS, is_behind_proxy: true },
         std::future::pending(),
     )
     .await;
