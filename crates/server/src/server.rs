@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ctx_key::UnixTime;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -23,6 +24,10 @@ use crate::routes::routes;
 use crate::store::account;
 use crate::store::credential::{self, Kind};
 use crate::store::migration::{STEPS, prepare};
+
+/// Maximum number of connections that wait to be accepted. A client beyond it waits for a second before it tries again. Linux
+/// takes at most `net.core.somaxconn`.
+const BACKLOG: u32 = 4096;
 
 /// Maximum time to write down the last uses of keys.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,9 +50,8 @@ impl Server {
         let database = open(config).await?;
         let settings = config.verifier();
         let source = KeySource::open(&config.database.key_location()?, &settings).await?;
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|error| format!("can't listen on {}: {error}", config.listen))?;
+        let listener =
+            listen(config.listen).map_err(|error| format!("can't listen on {}: {error}", config.listen))?;
         let public_url = match &config.public_url {
             Some(url) => url.clone(),
             None => format!("http://{}", listener.local_addr()?),
@@ -70,7 +74,7 @@ impl Server {
         Ok(Self { listener, limits: config.connection_limits(), state: shared.into() })
     }
 
-    pub fn address(&self) -> Result<SocketAddr, std::io::Error> {
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
@@ -105,6 +109,14 @@ impl Server {
             Err(_) => warn!("the last uses of keys are not written down in time"),
         }
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // a server that starts again does not wait until the connections of the one before are forgotten
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Opens the database that is configured, and brings its schema up to date as a server that starts.

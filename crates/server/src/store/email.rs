@@ -48,3 +48,39 @@ impl FromValue for Email {
         String::from_value(value).map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Email;
+
+    #[test]
+    fn an_address_is_plain_text_with_two_parts() {
+        let key = ctx_key::ApiKey::generate();
+        let longest = format!("{}@example.com", "a".repeat(242));
+        for text in [
+            "ada@example.com",
+            " Ada@Example.COM ",
+            "a@b",
+            "o'neil+1@sub.example",
+            "ädä@bücher.example",
+            &longest,
+        ] {
+            assert!(Email::new(text).is_plausible(), "{text}");
+        }
+        for text in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a da@example.com",
+            "ada@exam\u{202e}ple.com",
+            "ada\u{200b}@example.com",
+            "ada@example.com\u{3164}",
+            "ada\n@example.com",
+            &format!("a{longest}"),
+            &format!("{}@example.com", key.expose_secret()),
+        ] {
+            assert!(!Email::new(text).is_plausible(), "{}", text.escape_unicode());
+        }
+    }
+}
