@@ -9,6 +9,7 @@ pub mod column;
 pub mod credential;
 pub mod email;
 pub mod event;
+pub mod hash_queue;
 pub mod id;
 pub mod idempotency_key;
 pub mod import;

@@ -5,6 +5,7 @@ use ctx_key::UnixTime;
 use super::actor::{Act, Actor};
 use super::credential::{self, Kind};
 use super::email::Email;
+use super::hash_queue::Busy;
 use super::id::{AccountId, CompanyId};
 use super::name::Name;
 use super::secret::Secret;
@@ -51,6 +52,8 @@ pub struct NewAccount {
 #[derive(Debug)]
 pub enum SetUpError {
     Database(DatabaseError),
+    /// Too many passwords wait to be hashed.
+    Busy,
     /// The link was used, has expired or never existed.
     Link,
     /// There is an account with this address.
@@ -60,6 +63,12 @@ pub enum SetUpError {
 impl From<DatabaseError> for SetUpError {
     fn from(error: DatabaseError) -> Self {
         Self::Database(error)
+    }
+}
+
+impl From<Busy> for SetUpError {
+    fn from(Busy: Busy) -> Self {
+        Self::Busy
     }
 }
 
@@ -75,7 +84,7 @@ pub async fn set_up(database: &Database, new: NewAccount, now: UnixTime) -> Resu
     let known = credential::find(&mut connection, Kind::SetUp, &new.link, now).await?;
     known.ok_or(SetUpError::Link)?;
     drop(connection);
-    let password = password::hash(new.password).await;
+    let password = password::hash(new.password).await?;
     let mut transaction = database.begin().await?;
     credential::take(&mut transaction, Kind::SetUp, &new.link, now).await?.ok_or(SetUpError::Link)?;
     let slug = slug(new.company.as_str());
@@ -142,12 +151,12 @@ pub async fn sign_in(
     database: &Database,
     email: &Email,
     password: String,
-) -> Result<Option<Account>, DatabaseError> {
+) -> Result<Option<Account>, StoreError> {
     let sql = concat!(select!(), " WHERE a.email = $1");
     let found = database.acquire().await?.query_opt(sql, &[email.into()]).await?;
     let hash = found.as_ref().map(|row| row.get("password")).transpose()?;
-    let is_right = password::is_right(password, hash).await;
-    found.filter(|_| is_right).as_ref().map(account).transpose()
+    let is_right = password::is_right(password, hash).await?;
+    Ok(found.filter(|_| is_right).as_ref().map(account).transpose()?)
 }
 
 /// Returns the account of a credential.
