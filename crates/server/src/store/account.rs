@@ -191,3 +191,44 @@ fn slug(name: &str) -> String {
     let words: Vec<&str> = dashed.split('-').filter(|word| !word.is_empty()).collect();
     words.join("-")
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::database::Location;
+    use crate::store::migration::{STEPS, migrate};
+
+    /// An unknown address is answered after a hash, like a known one, so that nobody learns which accounts there are. The
+    /// queue shows that: without a place in it, neither is answered.
+    #[tokio::test]
+    async fn an_unknown_address_costs_a_hash_as_a_known_one() {
+        const PASSWORD: &str = "a long enough password";
+        let folder = TempDir::new().unwrap();
+        let location = Location::Sqlite(folder.path().join("database"));
+        let database = Database::open(location).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let now = UnixTime::from_secs(1_800_000_000);
+        let mut transaction = database.begin().await.unwrap();
+        let link = credential::issue(&mut transaction, Kind::SetUp, None, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        let company = Name::parse("Example, Inc.").unwrap();
+        let [known, unknown] = ["ada@example.com", "eve@example.com"].map(Email::new);
+        let new = NewAccount { link, email: known.clone(), password: PASSWORD.to_owned(), company };
+        set_up(&database, new, now).await.unwrap();
+        let sign_in = async |email, password: &str| {
+            sign_in(&database, email, password.to_owned()).await.map(|account| account.is_some())
+        };
+        let filled = password::QUEUE.fill();
+        for email in [&known, &unknown] {
+            assert!(matches!(sign_in(email, PASSWORD).await, Err(StoreError::Busy)), "{email}");
+        }
+        drop(filled);
+        for (email, password, expected) in
+            [(&known, PASSWORD, true), (&known, "another long password", false), (&unknown, PASSWORD, false)]
+        {
+            assert_eq!(sign_in(email, password).await.unwrap(), expected, "{email} {password}");
+        }
+    }
+}

@@ -53,9 +53,19 @@ impl HashQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, RwLock};
+impl HashQueue {
+    /// Takes all places, until the result is dropped.
+    pub(super) fn fill(&self) -> tokio::sync::SemaphorePermit<'_> {
+        let all = u32::try_from(MAX_RUNNING + MAX_WAITING).unwrap();
+        self.places.try_acquire_many(all).unwrap()
+    }
+}
 
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::RwLock;
     use tokio::task::{JoinHandle, yield_now};
 
     use super::*;
@@ -73,7 +83,7 @@ mod tests {
 
         fn add(&self, number: usize) -> JoinHandle<Result<usize, Busy>> {
             let gate = self.gate.clone();
-            tokio::spawn(self.queue.run(move || *gate.read().unwrap() + number))
+            tokio::spawn(self.queue.run(move || *gate.blocking_read() + number))
         }
 
         /// Returns how many more may wait or run, and how many may run.
@@ -92,7 +102,7 @@ mod tests {
     async fn two_run_and_32_wait() {
         let fixture = Fixture::new();
         let gate = fixture.gate.clone();
-        let closed = gate.write().unwrap();
+        let closed = gate.write().await;
         let tasks: Vec<_> = (0..34).map(|number| fixture.add(number)).collect();
         fixture.becomes((0, 0)).await;
         assert_eq!(fixture.add(34).await.unwrap(), Err(Busy));
@@ -107,7 +117,7 @@ mod tests {
     async fn who_gives_up_frees_a_place_at_once_and_a_turn_at_the_end() {
         let fixture = Fixture::new();
         let gate = fixture.gate.clone();
-        let closed = gate.write().unwrap();
+        let closed = gate.write().await;
         let mut tasks: Vec<_> = (0..34).map(|number| fixture.add(number)).collect();
         fixture.becomes((0, 0)).await;
         for waiting in tasks.drain(2..) {

@@ -14,7 +14,7 @@ pub const MIN_LENGTH: usize = 15;
 /// Maximum number of bytes, because hashing takes time for each.
 pub const MAX_BYTES: usize = 1024;
 
-static QUEUE: HashQueue = HashQueue::new();
+pub(super) static QUEUE: HashQueue = HashQueue::new();
 
 /// Returns the hash of a new password.
 pub(super) async fn hash(password: String) -> Result<String, Busy> {
