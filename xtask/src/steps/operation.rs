@@ -115,7 +115,7 @@ fn write_log(sh: &Shell, log: &Path, format: Option<&str>) -> Result<Vec<&'stati
     let mut arguments =
         vec!["--listen".as_ref(), "127.0.0.1:0".as_ref(), "--data".as_ref(), data.as_os_str()];
     arguments.push("--behind-proxy".as_ref());
-    arguments.extend(format.map(AsRef::as_ref));
+    arguments.extend(format.map(std::ffi::OsStr::new));
     let _level = sh.push_env("RUST_LOG", "debug");
     let mut server = Background::start_logged(sh, &program, &arguments, Stdio::piped(), File::create(log)?)?;
     let mut lines = BufReader::new(server.0.stdout.take().context("no pipe")?).lines();
