@@ -42,19 +42,20 @@ impl Attempt<'_> {
     /// [`SignInLimit`](super::sign_in_limit::SignInLimit). Logs a refusal.
     pub async fn check(self, state: &AppState) -> Result<Account, Refused> {
         let address = self.address;
+        let refuse = |reason, refused: Refused| {
+            log_refusal(address, reason);
+            refused
+        };
         let device = self.known_device(state).await?;
-        let refused_address =
-            |seconds| Self::refuse(address, Reason::AddressLimit, Refused::TooMany(seconds));
-        state.sign_ins.admit(address, device.as_ref()).map_err(refused_address)?;
+        let admitted = state.sign_ins.admit(address, device.as_ref());
+        admitted.map_err(|seconds| refuse(Reason::AddressLimit, Refused::TooMany(seconds)))?;
         match account::sign_in(&state.database, self.email, self.password).await {
             Ok(Some(account)) => Ok(account),
             Ok(None) => Err(match state.sign_ins.count_wrong(self.email) {
-                Ok(()) => Self::refuse(address, Reason::Wrong, Refused::Wrong),
-                Err(seconds) => Self::refuse(address, Reason::AccountLimit, Refused::TooMany(seconds)),
+                Ok(()) => refuse(Reason::Wrong, Refused::Wrong),
+                Err(seconds) => refuse(Reason::AccountLimit, Refused::TooMany(seconds)),
             }),
-            Err(StoreError::Busy) => {
-                Err(Self::refuse(address, Reason::Busy, Refused::Failed(StoreError::Busy)))
-            }
+            Err(StoreError::Busy) => Err(refuse(Reason::Busy, Refused::Failed(StoreError::Busy))),
             Err(error) => Err(Refused::Failed(error)),
         }
     }
@@ -66,11 +67,6 @@ impl Attempt<'_> {
         let now = state.clock.now();
         let account = account::of_credential(&mut connection, Kind::Device, device, now).await?;
         Ok(account.filter(|account| account.email == *self.email).map(|_| device.clone()))
-    }
-
-    fn refuse(address: IpAddr, reason: Reason, refused: Refused) -> Refused {
-        log_refusal(address, reason);
-        refused
     }
 }
 
