@@ -504,6 +504,16 @@ fn forms_of_others_are_refused() {
             );
         }
         browser.headers.clear();
+        for other in [
+            "text/plain",
+            "multipart/form-data",
+            "application/json",
+            "",
+            "application/x-www-form-urlencoded2",
+        ] {
+            let mut browser = Browser { content_type: other, ..browser.clone() };
+            assert_eq!(post(&mut browser, &path, &fields, Some(&token)).status, 415, "{path} {other}");
+        }
     }
     assert_eq!(browser.get("/keys").text, list);
     assert_eq!(status(&server, &key), 200);
@@ -516,6 +526,7 @@ fn forms_of_others_are_refused() {
     assert_eq!(victim.post("/sign-in", &fields).status, 403);
 
     // what a browser says of a form of ours
+    browser.content_type = "Application/X-WWW-Form-Urlencoded; charset=utf-8";
     browser.headers = vec![("origin", server.url.clone()), ("sec-fetch-site", "same-origin".to_owned())];
     browser.confirm(&id(&key), "revoke", &[]).leads_to("/keys");
     browser.headers = vec![("origin", "null".to_owned()), ("sec-fetch-site", "same-origin".to_owned())];

@@ -179,7 +179,7 @@ fn burst(server: &Server, round: u8) -> Vec<(String, String)> {
         } else {
             (format!("10.0.{round}.{number}"), EMAIL.to_owned())
         };
-        let (path, content_type, body) = if number % 2 == 0 {
+        let (path, content_type, body) = if number.is_multiple_of(2) {
             let body = json!({ "email": email, "password": WRONG }).to_string();
             ("/api/v1/auth/login", "application/json", body)
         } else {

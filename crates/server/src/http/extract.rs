@@ -14,7 +14,7 @@ use crate::http::api_error::ApiError;
 use crate::http::limits::LARGEST_BODY;
 use crate::http::state::AppState;
 
-/// A body of JSON. It has any `Content-Type`, as far as this extractor cares.
+/// A body of JSON. Its `Content-Type` is not checked here.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn an_ipv6_network_of_48_bits_has_a_hundred() {
         let (limit, clock) = limit();
-        let networks = |number| ipv6(7, u16::try_from(number).unwrap());
+        let networks = |number| ipv6(7, u16::try_from(number * 257 % 65_536).unwrap());
         assert_quota(100, &clock, numbered(|number| limit.admit(networks(number), None)));
     }
 

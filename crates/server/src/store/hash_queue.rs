@@ -64,9 +64,11 @@ impl HashQueue {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use tokio::sync::RwLock;
     use tokio::task::{JoinHandle, yield_now};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -92,9 +94,13 @@ mod tests {
         }
 
         async fn becomes(&self, free: (usize, usize)) {
-            while self.free() != free {
-                yield_now().await;
-            }
+            let wait = async {
+                while self.free() != free {
+                    yield_now().await;
+                }
+            };
+            let outcome = timeout(Duration::from_secs(60), wait).await;
+            assert!(outcome.is_ok(), "{:?} are free, not {free:?}", self.free());
         }
     }
 
