@@ -70,7 +70,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
     Step {
         name: "operation",
-        about: "promtool on the server's metrics, systemd-analyze on its unit",
+        about: "promtool on the server's metrics, systemd-analyze on its unit, fail2ban on its log",
         run: operation::run,
     },
     Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },

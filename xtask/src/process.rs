@@ -93,8 +93,19 @@ pub struct Background(pub Child);
 impl Background {
     /// Starts a program whose output goes to `output`, errors to the same place as this program's.
     pub fn start(sh: &Shell, program: &Path, arguments: &[&OsStr], output: impl Into<Stdio>) -> Result<Self> {
+        Self::start_logged(sh, program, arguments, output, Stdio::inherit())
+    }
+
+    /// Does the same, with a place of their own for errors.
+    pub fn start_logged(
+        sh: &Shell,
+        program: &Path,
+        arguments: &[&OsStr],
+        output: impl Into<Stdio>,
+        errors: impl Into<Stdio>,
+    ) -> Result<Self> {
         let command = cmd!(sh, "setpriv --pdeathsig KILL {program} {arguments...}");
-        let child = Command::from(command).stdin(Stdio::null()).stdout(output).spawn();
+        let child = Command::from(command).stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
         Ok(Self(child.with_context(|| format!("cannot start {}", program.display()))?))
     }
 }

@@ -89,6 +89,8 @@ pub const PROMETHEUS: Tool =
     Tool { name: "promtool", probe: Command("promtool"), source: Debian(&["prometheus"]) };
 pub const SYSTEMD: Tool =
     Tool { name: "systemd-analyze", probe: Command("systemd-analyze"), source: Debian(&["systemd"]) };
+pub const FAIL2BAN: Tool =
+    Tool { name: "fail2ban-regex", probe: Command("fail2ban-regex"), source: Debian(&["fail2ban"]) };
 /// Gives a process a wrong clock.
 pub const LIBFAKETIME: Tool =
     Tool { name: "libfaketime", probe: Package("libfaketime"), source: Debian(&["libfaketime"]) };
@@ -130,6 +132,7 @@ pub const ALL: &[&Tool] = &[
     &PGBOUNCER,
     &PROMETHEUS,
     &SYSTEMD,
+    &FAIL2BAN,
     &LIBFAKETIME,
     &CARGO_FUZZ,
     &CARGO_DENY,

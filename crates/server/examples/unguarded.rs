@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         metrics: Metrics::new(database.clone(), verifier.clone()),
         database,
         verifier,
-        sign_ins: SignInLimit::default(),
+        sign_ins: SignInLimit::new(&Clock::System),
         clock: Clock::default(),
         is_secure: false,
         is_behind_proxy: false,

@@ -1,6 +1,7 @@
 //! What all handlers share: state, extractors, errors, limits and connections.
 
 pub mod api_error;
+pub mod attempt;
 pub mod connections;
 pub mod extract;
 pub mod failure;
@@ -10,6 +11,7 @@ pub mod layers;
 pub mod limits;
 pub mod metrics;
 pub mod open_api;
+pub mod origin;
 pub mod request_id;
 pub mod schema;
 pub mod sign_in_limit;

@@ -104,12 +104,13 @@ async fn print_invitation(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// To standard error; a key that got into a line in spite of everything does not get out of it.
+/// To standard error; a key that got into a line in spite of everything does not get out of it. The lock keeps a line whole:
+/// the writer holds back what may be the beginning of a key, and so writes a line in parts.
 fn log(as_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| RedactingWriter::new(io::stderr()))
+        .with_writer(|| RedactingWriter::new(io::stderr().lock()))
         // it would be told where the lines can't go either, with a panic
         .log_internal_errors(false);
     if as_json { lines.json().init() } else { lines.init() }

@@ -6,21 +6,61 @@ mod sign_ins;
 mod signed_in;
 
 use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::api_error::ApiError;
+use crate::http::attempt::{Reason, log_refusal};
+use crate::http::extract::{ClientAddress, has_content_type};
+use crate::http::open_api::guard_changes;
+use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 
 /// Returns the routes below `/api/v1`, and their document.
-pub fn routes() -> (Router<AppState>, OpenApi) {
-    let (router, document) = OpenApiRouter::default()
+pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::default()
         .merge(sign_ins::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
         .split_for_parts();
     let router = router
         .fallback(async || ApiError::not_found("there is nothing at this path"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed());
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .layer(middleware::from_fn_with_state(state, refuse_foreign_changes));
+    guard_changes(&mut document);
     (router, document)
+}
+
+/// Refuses a change that a page of another site may have sent: one with its origin, or a body of a type that a page may send
+/// to another site without its consent.
+async fn refuse_foreign_changes(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    if !origin::is_own(request.headers(), &state.public_url, NullOrigin::Refused) {
+        let path = request.extensions().get::<MatchedPath>();
+        if path.is_some_and(|path| path.as_str() == "/api/v1/auth/login") {
+            log_refusal(address, Reason::Forged);
+        }
+        return ApiError::foreign_page().into_response();
+    }
+    if has_body(request.headers()) && !has_content_type(request.headers(), "application/json") {
+        return ApiError::not_json().into_response();
+    }
+    next.run(request).await
+}
+
+/// Returns whether a request has a body (RFC 9112 §6.3).
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }

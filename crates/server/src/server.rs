@@ -64,7 +64,7 @@ impl Server {
             database,
             verifier,
             metrics,
-            sign_ins: SignInLimit::default(),
+            sign_ins: SignInLimit::new(&clock),
             clock,
             is_secure: public_url.starts_with("https://"),
             is_behind_proxy: config.behind_proxy,

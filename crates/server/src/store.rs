@@ -10,6 +10,7 @@ pub mod credential;
 pub mod email;
 pub mod event;
 pub mod free_text;
+pub mod hash_queue;
 pub mod id;
 pub mod idempotency_key;
 pub mod import;

@@ -5,69 +5,31 @@
 
 mod common;
 
-use std::future::pending;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::ops::Deref;
 
-use clap::Parser;
 use common::browser::Browser;
-use common::{Data, EMAIL, PASSWORD, agent};
-use ctx_key::{ApiKey, UnixTime};
-use ctx_key_server::clock::Clock;
-use ctx_key_server::config::Config;
-use ctx_key_server::server::{Server, invite, open};
+use common::timed::Timed;
+use common::{EMAIL, PASSWORD, agent};
+use ctx_key::ApiKey;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 use ureq::http::Request;
-
-/// 2027-01-15 08:00 UTC.
-const START: u64 = 1_800_000_000;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
-struct Fixture {
-    url: String,
-    time: Arc<AtomicU64>,
-    config: Config,
-    runtime: Runtime,
-    _data: Data,
+struct Fixture(Timed);
+
+impl Deref for Fixture {
+    type Target = Timed;
+
+    fn deref(&self) -> &Timed {
+        &self.0
+    }
 }
 
 impl Fixture {
     fn new() -> Self {
-        let data = Data::new();
-        let folder = data.folder.path().to_str().unwrap();
-        let mut arguments = vec!["ctx-key-server", "--listen", "127.0.0.1:0", "--data", folder];
-        let url = data.server_url();
-        arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));
-        let config = Config::parse_from(arguments);
-        let (time, runtime) = (Arc::new(AtomicU64::new(START)), Runtime::new().unwrap());
-        let url = runtime.block_on(async {
-            let server = Server::bind_with_clock(&config, Clock::Set(time.clone())).await.unwrap();
-            let url = server.public_url().to_owned();
-            tokio::spawn(server.run(async || pending().await, Duration::ZERO));
-            url
-        });
-        Self { url, time, config, runtime, _data: data }
-    }
-
-    /// Sets the clock to so many seconds after the start.
-    fn set(&self, seconds: u64) {
-        self.time.store(START + seconds, Ordering::Relaxed);
-    }
-
-    fn set_up_link(&self) -> String {
-        let now = UnixTime::from_secs(self.time.load(Ordering::Relaxed));
-        self.runtime.block_on(async { invite(&open(&self.config).await.unwrap(), "", now).await.unwrap() })
-    }
-
-    /// A browser that has made an account and is signed in.
-    fn set_up(&self) -> Browser {
-        let mut browser = Browser::at(&self.url);
-        browser.set_up(&self.set_up_link(), EMAIL).leads_to("/keys");
-        browser
+        Self(Timed::start(&[]))
     }
 
     fn sign_in(&self) -> Browser {
@@ -96,7 +58,8 @@ impl Fixture {
 
     fn send(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
         let request = Request::builder().method(method).uri(format!("{}/api/v1{path}", self.url));
-        let request = request.header("authorization", format!("Bearer {bearer}")).body(body.to_string());
+        let request = request.header("authorization", format!("Bearer {bearer}"));
+        let request = request.header("content-type", "application/json").body(body.to_string());
         let mut response = agent().run(request.unwrap()).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         (response.status().as_u16(), serde_json::from_str(&text).unwrap())
@@ -211,4 +174,17 @@ fn a_key_for_30_days_ends_soon_after_23_and_expires_after_30() {
     assert_eq!((states(&mut browser, [&key]), fixture.are_active([&key])), (["Ending soon".into()], [true]));
     fixture.set(30 * DAY);
     assert_eq!((states(&mut browser, [&key]), fixture.are_active([&key])), (["Expired".into()], [false]));
+}
+
+#[test]
+fn a_device_is_known_for_180_days() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.set_up();
+    let device = browser.cookies["ctx-key-device"].clone();
+    fixture.set(180 * DAY - 1);
+    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    assert_eq!(browser.cookies["ctx-key-device"], device);
+    fixture.set(180 * DAY);
+    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    assert_ne!(browser.cookies["ctx-key-device"], device);
 }

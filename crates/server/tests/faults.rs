@@ -406,7 +406,7 @@ fn what_was_begun_is_finished_at_the_end() {
         let idle = TcpStream::connect(server.address()).unwrap();
         let begun = format!(
             "POST /api/v1/companies/{company}/projects HTTP/1.1\r\nhost: localhost\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{first}",
+             authorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
             body.len()
         );
         let mut stream = send_and_see_it_read(&server, &begun);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{Attempts, Data, EMAIL, PASSWORD, Server};
 use serde_json::{Value, json};
+use ureq::http::Request;
 
 struct Fixture {
     server: Server,
@@ -138,10 +139,85 @@ fn passwords_can_not_be_tried_without_end() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
-    let log_in = |password| log_in(&server, EMAIL, password, "");
-    let mut attempts = Attempts::new(5);
-    attempts.until_refused(401, || log_in("not the password at all"));
-    attempts.until_refused(200, || log_in(PASSWORD));
+    let mut attempts = Attempts::new(20);
+    attempts.until_refused(200, || log_in(&server, EMAIL, PASSWORD, ""));
+    attempts.until_refused(200, || log_in(&server, EMAIL, PASSWORD, ""));
+}
+
+#[test]
+fn a_change_by_a_page_of_another_site_is_refused() {
+    let fixture = Fixture::new();
+    let (_, made) = fixture.create(&json!(["memories:read"]));
+    let key = format!("{}/{}", fixture.path(), made["id"].as_str().unwrap());
+    let projects = format!("/api/v1/companies/{}/projects", fixture.company);
+    let log_in = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
+    let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", fixture.server.url));
+        request = request.header("authorization", format!("Bearer {}", fixture.token));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = fixture.server.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    };
+    const JSON: (&str, &str) = ("content-type", "application/json");
+    let changes = [
+        ("POST", "/api/v1/auth/login", log_in.as_str()),
+        ("POST", "/api/v1/auth/refresh", r#"{"refresh_token":""}"#),
+        ("POST", &projects, r#"{"name":"forged"}"#),
+        ("POST", &fixture.path(), "{}"),
+        ("DELETE", &key, ""),
+        ("PUT", "/api/v1/nothing", "{}"),
+        ("PATCH", &key, "{}"),
+    ];
+    for (method, path, body) in changes {
+        for foreign in [
+            ("origin", "https://evil.example"),
+            ("origin", "http://127.0.0.1:1"),
+            ("origin", "null"),
+            ("origin", ""),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let (status, answer) = send(method, path, &[JSON, foreign], body);
+            assert_eq!(status, 403, "{method} {path} {foreign:?}");
+            let error: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(error["error"]["code"], "foreign_origin");
+        }
+        if body.is_empty() {
+            continue;
+        }
+        for types in [
+            &[][..],
+            &[("content-type", "text/plain")],
+            &[("content-type", "text/plain; application/json")],
+            &[("content-type", "application/x-www-form-urlencoded")],
+            &[("content-type", "multipart/form-data; boundary=a")],
+            &[("content-type", "application/jsonp")],
+            &[("content-type", "application/json, text/plain")],
+            &[("content-type", "")],
+            &[JSON, ("content-type", "text/plain")],
+        ] {
+            let (status, answer) = send(method, path, types, body);
+            assert_eq!(status, 415, "{method} {path} {types:?}");
+            let error: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(error["error"]["code"], "unsupported_media_type");
+        }
+    }
+    assert_eq!(fixture.server.send("GET", "/v1/key", made["api_key"].as_str(), None).0, 200);
+    let own = fixture.server.url.as_str();
+    for headers in [
+        &[JSON][..],
+        &[("content-type", "application/json; charset=utf-8")],
+        &[("content-type", "Application/JSON;charset=UTF-8")],
+        &[JSON, ("origin", own), ("sec-fetch-site", "same-origin")],
+        &[JSON, ("sec-fetch-site", "none")],
+    ] {
+        assert_eq!(send("POST", "/api/v1/auth/login", headers, &log_in).0, 200, "{headers:?}");
+    }
+    // a page can't read the answer to this, and it changes nothing
+    assert_eq!(send("GET", &projects, &[("origin", "https://evil.example")], "").0, 200);
+    assert_eq!(send("DELETE", &key, &[], "").0, 204);
 }
 
 /// The status of the answer, and its `Retry-After`.

@@ -23,7 +23,7 @@ fn assert_stops_gracefully(signal: &str) {
     let (first, second) = body.split_at(8);
     let begun = format!(
         "POST /api/v1/companies/{company}/projects HTTP/1.1\r\nhost: localhost\r\n\
-         authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{first}",
+         authorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
         body.len()
     );
     let mut stream = send_and_see_it_read(&server, &begun);

@@ -11,7 +11,8 @@ use common::{DEADLINE, Data, Server, assert_within, read_answer, wait};
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-const LOG_IN: &str = "POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\n";
+const LOG_IN: &str =
+    "POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
 const CLOSE: &str = "connection: close\r\n";
 
@@ -43,10 +44,14 @@ fn assert_cut_after_ten_seconds(server: &Server, text: &str) {
 }
 
 /// Sends a byte each half second, and is ended all the same.
-fn assert_a_trickle_ends(server: &Server, path: &str, answered_with: &str) {
+fn assert_a_trickle_ends(server: &Server, path: &str, content_type: &str, answered_with: &str) {
     let begin = Instant::now();
     let mut stream = connect(server);
-    write!(stream, "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: 100000\r\n\r\n"
+    )
+    .unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let mut buffer = [0; 4096];
     loop {
@@ -69,12 +74,15 @@ fn whoever_is_slow_is_ended() {
     let data = Data::new();
     let server = Server::start(&data);
     let begun = format!("{LOG_IN}content-length: 1000\r\n\r\n{{");
+    let server = &server;
     thread::scope(|scope| {
-        scope.spawn(|| assert_cut_after_ten_seconds(&server, ""));
-        scope.spawn(|| assert_cut_after_ten_seconds(&server, "GET /v1/key HTTP/1.1\r\nhost: loc"));
-        scope.spawn(|| assert_cut_after_ten_seconds(&server, &begun));
-        scope.spawn(|| assert_a_trickle_ends(&server, "/api/v1/auth/login", "application/json"));
-        scope.spawn(|| assert_a_trickle_ends(&server, "/sign-in", "text/html"));
+        scope.spawn(|| assert_cut_after_ten_seconds(server, ""));
+        scope.spawn(|| assert_cut_after_ten_seconds(server, "GET /v1/key HTTP/1.1\r\nhost: loc"));
+        scope.spawn(|| assert_cut_after_ten_seconds(server, &begun));
+        const JSON: &str = "application/json";
+        scope.spawn(|| assert_a_trickle_ends(server, "/api/v1/auth/login", JSON, JSON));
+        let form = "application/x-www-form-urlencoded";
+        scope.spawn(move || assert_a_trickle_ends(server, "/sign-in", form, "text/html"));
     });
     assert_eq!(server.get("/readyz", None).status(), 200);
 }

@@ -2,14 +2,13 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::http::header::{HOST, ORIGIN};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::page::Refusal;
-use crate::http::extract::{Encoding, has_nul};
+use crate::http::extract::{Encoding, has_content_type, has_nul};
+use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 use crate::store::secret::Secret;
 
@@ -54,8 +53,11 @@ impl FromRequest<AppState> for Form {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Refusal> {
-        if !is_from_us(request.headers(), &state.public_url) {
+        if !origin::is_own(request.headers(), &state.public_url, NullOrigin::Allowed) {
             return Err(Refusal::forged());
+        }
+        if !has_content_type(request.headers(), "application/x-www-form-urlencoded") {
+            return Err(Refusal::no_form());
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -69,18 +71,4 @@ impl FromRequest<AppState> for Form {
         }
         Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
     }
-}
-
-/// Browsers name the page of a form. Our pages send no referrer, so the origin may be `null`; then, and if a browser
-/// names nothing, the token decides.
-fn is_from_us(headers: &HeaderMap, public_url: &str) -> bool {
-    let site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
-    let origin = headers.get(ORIGIN).is_none_or(|origin| {
-        let host = headers.get(HOST).map(|host| host.as_bytes());
-        let origin = origin.as_bytes();
-        let named =
-            [b"http://".as_slice(), b"https://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));
-        origin == b"null" || origin == public_url.as_bytes() || (named.is_some() && named == host)
-    });
-    site && origin
 }

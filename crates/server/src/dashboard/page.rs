@@ -116,9 +116,19 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, "This form was not accepted", message)
     }
 
+    pub(super) fn is_forged(&self) -> bool {
+        self.status == StatusCode::FORBIDDEN
+    }
+
     /// No browser sends this from one of our pages.
     pub(super) fn unreadable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "This form can't be read", message)
+    }
+
+    /// A text of another type, which a page of another site can send too.
+    pub(super) fn no_form() -> Self {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Self { status, ..Self::unreadable("It is not of the type application/x-www-form-urlencoded.") }
     }
 
     pub(super) fn too_large() -> Self {

@@ -1,17 +1,19 @@
 //! Who is signed in, by a cookie.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{self, SameSite};
 use ctx_key::UnixTime;
+use time::Duration;
 
 use super::page::Refusal;
 use crate::database::{DatabaseError, Transaction};
 use crate::http::state::AppState;
 use crate::store::account::{self, Account};
 use crate::store::credential::{self, Kind};
+use crate::store::id::AccountId;
 use crate::store::secret::Secret;
 
 /// What a cookie is for.
@@ -21,6 +23,8 @@ pub(super) enum Cookie {
     Session,
     /// The secret that the sign-in form is bound to, so that no other site signs a browser in to its own account.
     SignIn,
+    /// The secret of a browser that signed in before, which has a quota of attempts of its own.
+    Device,
 }
 
 impl Cookie {
@@ -31,25 +35,28 @@ impl Cookie {
             (Self::Session, false) => "ctx-key-session",
             (Self::SignIn, true) => "__Host-ctx-key-sign-in",
             (Self::SignIn, false) => "ctx-key-sign-in",
+            (Self::Device, true) => "__Host-ctx-key-device",
+            (Self::Device, false) => "ctx-key-device",
         }
     }
 
-    /// Returns the header that sets the cookie, or removes it.
-    pub(super) fn set(self, is_secure: bool, value: Option<&Secret>) -> HeaderValue {
-        let name = self.name(is_secure);
-        let secure = if is_secure { "; Secure" } else { "" };
-        let end = if value.is_none() { "; Max-Age=0" } else { "" };
-        let value = value.map_or("", Secret::expose);
-        HeaderValue::try_from(format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/{secure}{end}"))
-            .expect("hexadecimal digits")
+    /// Returns the cookie with this value. Without one, it removes the cookie.
+    pub(super) fn with(self, is_secure: bool, value: Option<&Secret>) -> cookie::Cookie<'static> {
+        let value = value.map_or("", Secret::expose).to_owned();
+        let cookie = cookie::Cookie::build((self.name(is_secure), value));
+        let mut cookie = cookie.http_only(true).same_site(SameSite::Lax).path("/").build();
+        if is_secure {
+            cookie.set_secure(true);
+        }
+        if let Self::Device = self {
+            cookie.set_max_age(Duration::seconds(Kind::Device.lifetime().cast_signed()));
+        }
+        cookie
     }
 
     /// Reads the cookie. A value that is not a secret is ignored.
-    pub(super) fn read(self, is_secure: bool, headers: &HeaderMap) -> Option<Secret> {
-        let name = self.name(is_secure);
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.filter(|(found, _)| *found == name).find_map(|(_, value)| Secret::parse(value))
+    pub(super) fn read(self, is_secure: bool, jar: &CookieJar) -> Option<Secret> {
+        Secret::parse(jar.get(self.name(is_secure))?.value())
     }
 }
 
@@ -61,23 +68,41 @@ pub(super) async fn end(
     credential::take(transaction, Kind::Session, session, now).await.map(drop)
 }
 
-/// Begins a session, ends the one before, and leads to the keys.
-pub(super) async fn sign_in(
-    state: &AppState,
-    headers: &HeaderMap,
-    account: Account,
-) -> Result<Response, Refusal> {
-    let now = state.clock.now();
+/// Begins a session, ends the one before, and leads to the keys. The browser is known to have signed in from now on.
+pub(super) async fn sign_in(state: &AppState, jar: CookieJar, account: Account) -> Result<Response, Refusal> {
+    let (now, is_secure) = (state.clock.now(), state.is_secure);
     let mut transaction = state.database.begin().await?;
-    if let Some(before) = Cookie::Session.read(state.is_secure, headers) {
+    if let Some(before) = Cookie::Session.read(is_secure, &jar) {
         end(&mut transaction, &before, now).await?;
     }
     let session = credential::issue(&mut transaction, Kind::Session, Some(&account.id), now).await?;
+    let device = new_device(&mut transaction, Cookie::Device.read(is_secure, &jar), &account.id, now).await?;
     transaction.commit().await?;
-    let cookies =
-        [Cookie::Session.set(state.is_secure, Some(&session)), Cookie::SignIn.set(state.is_secure, None)];
-    let cookies = AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie)));
-    Ok((cookies, Redirect::to("/keys")).into_response())
+    let jar =
+        jar.add(Cookie::Session.with(is_secure, Some(&session))).remove(Cookie::SignIn.with(is_secure, None));
+    let jar = match device {
+        Some(device) => jar.add(Cookie::Device.with(is_secure, Some(&device))),
+        None => jar,
+    };
+    Ok((jar, Redirect::to("/keys")).into_response())
+}
+
+/// Issues the secret of a device, unless it has a valid one of this account. That of another account ends.
+async fn new_device(
+    transaction: &mut Transaction,
+    before: Option<Secret>,
+    account: &AccountId,
+    now: UnixTime,
+) -> Result<Option<Secret>, DatabaseError> {
+    if let Some(before) = before {
+        if credential::find(transaction, Kind::Device, &before, now).await?.flatten().as_ref()
+            == Some(account)
+        {
+            return Ok(None);
+        }
+        credential::take(transaction, Kind::Device, &before, now).await?;
+    }
+    credential::issue(transaction, Kind::Device, Some(account), now).await.map(Some)
 }
 
 /// The account whose session the request carries. Handlers that take it run for nobody else.
@@ -90,7 +115,9 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = NotSignedIn;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, NotSignedIn> {
-        let session = Cookie::Session.read(state.is_secure, &parts.headers).ok_or(NotSignedIn::Stranger)?;
+        let session = Cookie::Session
+            .read(state.is_secure, &CookieJar::from_headers(&parts.headers))
+            .ok_or(NotSignedIn::Stranger)?;
         let found = find(state, &session).await.map_err(|error| NotSignedIn::Unknown(error.into()))?;
         Ok(Self { account: found.ok_or(NotSignedIn::Stranger)?, session })
     }

@@ -3,8 +3,9 @@
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
+use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
 use super::assets;
@@ -17,6 +18,7 @@ use crate::store::credential::{self, Kind};
 use crate::store::email::Email;
 use crate::store::password::{MAX_BYTES, MIN_LENGTH};
 use crate::store::secret::Secret;
+use crate::store::store_error::StoreError;
 
 #[derive(Template)]
 #[template(path = "set-up.html")]
@@ -52,13 +54,14 @@ pub(super) async fn show(
 /// The link is secret and works once, so the form needs no other token.
 pub(super) async fn set_up(
     State(state): State<AppState>,
-    headers: HeaderMap,
+    jar: CookieJar,
     form: Form,
 ) -> Result<Response, Refusal> {
     let mistakes = match check(&form)? {
         Ok(new) => match account::set_up(&state.database, new, state.clock.now()).await {
-            Ok(account) => return session::sign_in(&state, &headers, account).await,
+            Ok(account) => return session::sign_in(&state, jar, account).await,
             Err(SetUpError::Database(error)) => return Err(error.into()),
+            Err(SetUpError::Busy) => return Err(StoreError::Busy.into()),
             Err(SetUpError::Link) => return Err(Refusal::no_link()),
             Err(SetUpError::Email) => Mistakes::one("email", "There is an account with this email address."),
         },

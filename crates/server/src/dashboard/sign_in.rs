@@ -2,17 +2,18 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, RETRY_AFTER};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
 
 use super::assets;
 use super::form::{Form, form_token};
 use super::page::{Mistakes, Refusal, page};
 use super::session::{self, Cookie, SignedIn};
+use crate::http::attempt::{Attempt, Reason, Refused, log_refusal};
 use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
-use crate::store::account;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
 
@@ -25,53 +26,66 @@ struct SignInPage<'a> {
 }
 
 /// Shows the form, bound to a cookie. A cookie that is there is kept, for the form in another tab.
-pub(super) async fn show(State(state): State<AppState>, headers: HeaderMap) -> Response {
+pub(super) async fn show(State(state): State<AppState>, jar: CookieJar) -> Response {
     let is_secure = state.is_secure;
-    let secret = Cookie::SignIn.read(is_secure, &headers).unwrap_or_else(Secret::generate);
+    let secret = Cookie::SignIn.read(is_secure, &jar).unwrap_or_else(Secret::generate);
     let form_token = form_token(&secret);
     let template = SignInPage { form_token, email: "", mistakes: Mistakes::default() };
-    let mut response = page(StatusCode::OK, &template);
-    response.headers_mut().insert(SET_COOKIE, Cookie::SignIn.set(is_secure, Some(&secret)));
-    response
+    let jar = jar.add(Cookie::SignIn.with(is_secure, Some(&secret)));
+    (jar, page(StatusCode::OK, &template)).into_response()
 }
 
 pub(super) async fn sign_in(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,
-    headers: HeaderMap,
-    form: Form,
+    jar: CookieJar,
+    form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
-    let secret = Cookie::SignIn.read(state.is_secure, &headers).ok_or_else(Refusal::forged)?;
-    form.check_token(&secret)?;
-    let typed = form.text("email").trim();
-    let email = Email::new(typed);
-    let refuse = |status, message| {
-        let form_token = form_token(&secret);
-        page(status, &SignInPage { form_token, email: typed, mistakes: Mistakes::one("email", message) })
+    let own_form = || -> Result<_, Refusal> {
+        let form = form?;
+        let secret = Cookie::SignIn.read(state.is_secure, &jar).ok_or_else(Refusal::forged)?;
+        form.check_token(&secret)?;
+        Ok((form, secret))
     };
-    if let Err(seconds) = state.sign_ins.check(&email, address) {
-        let message = format!("Too many attempts. Try again in {seconds} seconds.");
-        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, message);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        return Ok(response);
-    }
-    match account::sign_in(&state.database, &email, form.text("password").to_owned()).await? {
-        Some(account) => session::sign_in(&state, &headers, account).await,
-        None => {
-            Ok(refuse(StatusCode::UNAUTHORIZED, "The e-mail address or the password is wrong.".to_owned()))
+    let log_forged = |refusal: &Refusal| {
+        if refusal.is_forged() {
+            log_refusal(address, Reason::Forged);
         }
-    }
+    };
+    let (form, secret) = own_form().inspect_err(log_forged)?;
+    let typed = form.text("email").trim();
+    let (email, password) = (Email::new(typed), form.text("password").to_owned());
+    let device = Cookie::Device.read(state.is_secure, &jar);
+    let attempt = Attempt { email: &email, password, address, device };
+    let (status, message, retry_after) = match attempt.check(&state).await {
+        Ok(account) => return session::sign_in(&state, jar, account).await,
+        Err(Refused::Failed(error)) => return Err(error.into()),
+        Err(Refused::Wrong) => {
+            let message = "The e-mail address or the password is wrong.".to_owned();
+            (StatusCode::UNAUTHORIZED, message, None)
+        }
+        Err(Refused::TooMany(seconds)) => {
+            let message = format!("Too many attempts. Try again in {seconds} seconds.");
+            (StatusCode::TOO_MANY_REQUESTS, message, Some((RETRY_AFTER, HeaderValue::from(seconds))))
+        }
+    };
+    let mistakes = Mistakes::one("email", message);
+    let template = SignInPage { form_token: form_token(&secret), email: typed, mistakes };
+    let mut response = page(status, &template);
+    response.headers_mut().extend(retry_after);
+    Ok(response)
 }
 
 pub(super) async fn sign_out(
     signed_in: SignedIn,
     State(state): State<AppState>,
+    jar: CookieJar,
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let mut transaction = state.database.begin().await?;
     session::end(&mut transaction, &signed_in.session, state.clock.now()).await?;
     transaction.commit().await?;
-    let cookies = AppendHeaders([(SET_COOKIE, Cookie::Session.set(state.is_secure, None))]);
-    Ok((cookies, Redirect::to("/sign-in")).into_response())
+    let jar = jar.remove(Cookie::Session.with(state.is_secure, None));
+    Ok((jar, Redirect::to("/sign-in")).into_response())
 }

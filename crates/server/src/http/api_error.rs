@@ -88,6 +88,20 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "permission_error", "browser_request", message.into())
     }
 
+    /// A page of another site sent a change.
+    pub fn foreign_page() -> Self {
+        let message = "a page of another site sent this request, and nothing was changed: send it from a program, or from a \
+                       page of this server";
+        Self::new(StatusCode::FORBIDDEN, "permission_error", "foreign_origin", message.into())
+    }
+
+    /// The header `Content-Type` does not say JSON.
+    pub fn not_json() -> Self {
+        let message = "the body is not JSON by its header: send `Content-Type: application/json`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Self::new(status, "invalid_request_error", "unsupported_media_type", message.into())
+    }
+
     /// An account's token is required. An API key is not one.
     pub fn unauthenticated(message: &'static str) -> Self {
         let challenge =

@@ -1,10 +1,11 @@
 //! Extractors: what handlers read from a request. They refuse the rest with 400 and a reason.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, request::Parts};
 use ctx_key::scan::redact_str;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ use crate::http::api_error::ApiError;
 use crate::http::limits::LARGEST_BODY;
 use crate::http::state::AppState;
 
-/// A body of JSON, whatever its `Content-Type`.
+/// A body of JSON. Its `Content-Type` is not checked here.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
@@ -36,6 +37,14 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             ))
         })
     }
+}
+
+/// Returns whether the one `Content-Type` is this media type. It may have parameters.
+pub fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let media_type = value.to_str().ok().and_then(|value| value.split(';').next());
+    media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
 }
 
 /// How a text of a request is written.
@@ -127,12 +136,70 @@ impl FromRequestParts<AppState> for ClientAddress {
 /// Returns the last address of `X-Forwarded-For`, which the proxy added. A client may have sent the others.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-    last.rsplit(',').next()?.trim().parse().ok()
+    ip_address(last.rsplit(',').next()?.trim())
+}
+
+/// Reads an address. It may have a port after it, and one of IPv6 may stand in brackets.
+fn ip_address(text: &str) -> Option<IpAddr> {
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+    let with_port = || text.parse::<SocketAddr>().ok();
+    let address = text.parse().ok().or_else(|| with_port().map(|address| address.ip()));
+    address.or_else(|| in_brackets().map(IpAddr::from))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn the_last_address_of_the_last_line_counts() {
+        for (lines, expected) in [
+            (&["7.7.7.7"][..], Some("7.7.7.7")),
+            (&["7.7.7.7:1234"], Some("7.7.7.7")),
+            (&["2001:db8::1"], Some("2001:db8::1")),
+            (&["[2001:db8::1]"], Some("2001:db8::1")),
+            (&["[2001:db8::1]:443"], Some("2001:db8::1")),
+            (&["2001:db8::1:443"], Some("2001:db8::1:443")),
+            (&["::ffff:7.7.7.7"], Some("::ffff:7.7.7.7")),
+            (&["[::ffff:7.7.7.7]:80"], Some("::ffff:7.7.7.7")),
+            (&["  7.7.7.7\t"], Some("7.7.7.7")),
+            (&["8.8.8.8, 7.7.7.7"], Some("7.7.7.7")),
+            (&["8.8.8.8,7.7.7.7:65535"], Some("7.7.7.7")),
+            (&["unknown, [2001:db8::1]:443 "], Some("2001:db8::1")),
+            (&["8.8.8.8", "7.7.7.7"], Some("7.7.7.7")),
+            (&["8.8.8.8, 9.9.9.9", "6.6.6.6, 7.7.7.7"], Some("7.7.7.7")),
+            (&["7.7.7.7, unknown"], None),
+            (&["7.7.7.7,"], None),
+            (&["7.7.7.7", ""], None),
+            (&["7.7.7.7", "unknown"], None),
+            (&["7.7.7.7:"], None),
+            (&["7.7.7.7:65536"], None),
+            (&["7.7.7.7:http"], None),
+            (&["7.7.7.7 8.8.8.8"], None),
+            (&["7.7.7"], None),
+            (&["[7.7.7.7]"], None),
+            (&["[2001:db8::1"], None),
+            (&["2001:db8::1]"], None),
+            (&["[]"], None),
+            (&["\"7.7.7.7\""], None),
+            (&["for=7.7.7.7"], None),
+            (&["_hidden"], None),
+            (&["7.7.7.7\u{e9}"], None),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            assert_eq!(
+                forwarded(&headers).map(|address| address.to_string()).as_deref(),
+                expected,
+                "{lines:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_nul_is_found_however_it_is_written() {

@@ -10,7 +10,7 @@ pub const RETRY_AFTER_SECS: u64 = 2;
 /// How a request fails. The API and the pages answer each with the same status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The database is busy or can't be reached. Whether a change was made may be unknown.
+    /// The database or the hashing of passwords is busy, or the database can't be reached. Whether a change was made may be unknown.
     Unavailable,
     /// A defect of the server or its data.
     Internal,
@@ -30,6 +30,7 @@ impl Failure {
                 error!(%failure, "database error");
                 Self::Internal
             }
+            StoreError::Busy => Self::Unavailable,
             StoreError::NotFound => Self::NotFound,
             StoreError::Repeated
             | StoreError::HasEnded

@@ -36,19 +36,20 @@ const DESCRIPTION: &str = "What lies below `/v1` is opened by API keys, and each
     known are ignored.";
 
 /// Status, name, description and further header of each response that refuses a request.
-const REFUSALS: [(&str, &str, &str, Option<&str>); 10] = [
+const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
     ("400", "BadRequest", "The request can't be understood, or asks for what can't be.", None),
     ("401", "Unauthorized", "No key or token, or one that is not valid, or no longer.", Some(CHALLENGE)),
     (
         "403",
         "Forbidden",
-        "The key lacks the scope; or a browser asks, and keys don't belong there.",
+        "The key lacks the scope; or a browser asks, and keys don't belong there; or a page of another site asks.",
         Some(CHALLENGE),
     ),
     ("404", "NotFound", "There is no such thing, or it is another's.", None),
     ("408", "Timeout", "The request took too long to arrive.", None),
     ("409", "Conflict", "The name is taken, or there are as many as there may be.", None),
     ("413", "TooLarge", "The body has more than 1 MiB.", None),
+    ("415", "NotJson", "The body is not JSON by its `Content-Type`.", None),
     ("429", "TooMany", "Too many attempts.", Some(RETRY_AFTER)),
     ("500", "Internal", "A defect of the server.", None),
     ("503", "Unavailable", "Not available at the moment: try again.", Some(RETRY_AFTER)),
@@ -162,6 +163,18 @@ pub fn complete<Arguments, Handler: Documented<Arguments>>(
         }
     }
     (schemas, paths, router)
+}
+
+/// Documents that each change is refused if a page of another site sends it, or if its body is not JSON by its header.
+pub fn guard_changes(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        for operation in
+            [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+        {
+            refuse(operation, &["403", "415"]);
+            operation.responses.responses.iter_mut().for_each(|(status, response)| share(status, response));
+        }
+    }
 }
 
 /// Adds the parameters of a path such as `/users/{id}`.

@@ -1,71 +1,208 @@
-//! A rate limit on attempts to sign in: [`SignInLimit`].
+//! Rate limits on attempts to sign in: [`SignInLimit`].
+//!
+//! A limit must stop who guesses, and must not stop the owner of an account:
+//!
+//! - An account is never locked. If wrong attempts of others could lock it, anybody who knows its e-mail address could keep
+//!   its owner out. So a right password is refused only by the limit of the address that it comes from. Guessing stays
+//!   hopeless without a lock: a password has at least 15 characters and is none of the common ones, and each guess needs an
+//!   attempt of an address.
+//! - An address is refused before anything else is counted or hashed. So whoever is refused uses up no other quota, and no
+//!   time.
+//! - A browser that signed in before has a device cookie, and with it a quota of its own (OWASP, "Device cookies"). So it
+//!   gets in although others have used up the quota of an address that it shares with them.
+//!
+//! A quota refills evenly, up to one minute's.
 
+use std::hash::{Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{Quota, RateLimiter, clock};
+use hashlink::LinkedHashMap;
 use sha2::{Digest, Sha256};
 
+use crate::clock::Clock;
 use crate::store::email::Email;
+use crate::store::secret::Secret;
 
-const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
-const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// Wrong attempts a minute for an account.
+const OF_ACCOUNT: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
-/// Number of accounts and addresses from which on those with all attempts left are forgotten.
-const MANY: usize = 10_000;
+/// Attempts a minute for a browser that signed in before.
+const OF_DEVICE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
-type Limiter<K, C> = RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+/// Attempts a minute for an IPv4 address, or for an IPv6 network of 64 bits, which one client has.
+const OF_NETWORK: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
-/// Allows five attempts a minute for an account and twenty for an address. Attempts that are left add up to one minute's.
-pub struct SignInLimit<C: Clock = DefaultClock> {
-    /// By the SHA-256 of the e-mail address, which may have any length.
-    accounts: Limiter<[u8; 32], C>,
-    addresses: Limiter<IpAddr, C>,
-    clock: C,
+/// Attempts a minute for an IPv6 network of 48 bits, which one customer of a provider has.
+const OF_SITE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+
+/// Maximum number of keys of each kind that are remembered, at about 100 bytes. The two hashes at once count far fewer
+/// accounts in a minute, so no account that matters is forgotten.
+const MAX_KEYS: usize = 1 << 16;
+
+/// Counts attempts to sign in.
+pub struct SignInLimit<C: clock::Clock = QuotaClock> {
+    accounts: Limit<[u8; 32], C>,
+    devices: Limit<[u8; 32], C>,
+    networks: Limit<IpAddr, C>,
+    sites: Limit<Ipv6Addr, C>,
 }
 
-impl Default for SignInLimit {
-    fn default() -> Self {
-        Self::new(DefaultClock::default())
+impl SignInLimit {
+    /// Returns a limit without any attempt so far.
+    pub fn new(clock: &Clock) -> Self {
+        Self::with_clock(&QuotaClock::new(clock))
     }
 }
 
-impl<C: Clock + Clone> SignInLimit<C> {
-    fn new(clock: C) -> Self {
+impl<C: clock::Clock + Clone> SignInLimit<C> {
+    fn with_clock(clock: &C) -> Self {
         Self {
-            accounts: Limiter::new(Quota::per_minute(FIVE), HashMapStateStore::default(), clock.clone()),
-            addresses: Limiter::new(Quota::per_minute(TWENTY), HashMapStateStore::default(), clock.clone()),
-            clock,
+            accounts: Limit::new(OF_ACCOUNT, clock),
+            devices: Limit::new(OF_DEVICE, clock),
+            networks: Limit::new(OF_NETWORK, clock),
+            sites: Limit::new(OF_SITE, clock),
         }
     }
 
-    /// Counts an attempt.
+    /// Counts an attempt, before its password is checked. A device is one that signed in to the same account before.
     ///
     /// # Errors
     ///
-    /// No attempt is left: the seconds until there is one.
-    pub fn check(&self, email: &Email, address: IpAddr) -> Result<(), u64> {
-        if self.accounts.len() + self.addresses.len() > MANY {
-            self.accounts.retain_recent();
-            self.addresses.retain_recent();
+    /// - The address has no attempt left, nor has the device: the seconds until there is one. Then nothing is counted.
+    pub fn admit(&self, address: IpAddr, device: Option<&Secret>) -> Result<(), u64> {
+        match device {
+            Some(device) if self.devices.count(&digest(device.expose())).is_ok() => Ok(()),
+            _ => self.count_address(address),
         }
-        let now = self.clock.now();
-        let by_address =
-            self.addresses.check_key(&network(address)).map_err(|not_until| not_until.wait_time_from(now));
-        let account = Sha256::digest(email.as_str()).into();
-        let by_account = self.accounts.check_key(&account).map_err(|not_until| not_until.wait_time_from(now));
-        by_address.and(by_account).map_err(|wait| wait.as_secs() + 1)
+    }
+
+    /// Counts a wrong attempt. The same holds for an account that exists and for one that does not.
+    ///
+    /// # Errors
+    ///
+    /// - The account has no wrong attempt left: the seconds until there is one.
+    pub fn count_wrong(&self, email: &Email) -> Result<(), u64> {
+        self.accounts.count(&digest(email.as_str()))
+    }
+
+    fn count_address(&self, address: IpAddr) -> Result<(), u64> {
+        let IpAddr::V6(address) = address.to_canonical() else {
+            return self.networks.count(&address.to_canonical());
+        };
+        let [network, site] = [64, 48].map(|bits| prefix(address, bits));
+        self.networks.count(&network.into())?;
+        self.sites.count(&site).inspect_err(|_| self.networks.give_back(&network.into()))
     }
 }
 
-/// Returns the network that one client controls. With an IPv6 address, a client has 2⁶⁴ of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
-        address => address,
+/// Returns the SHA-256 of a text, which may have any length.
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+/// Returns the address with all bits after the first ones zero.
+fn prefix(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
+}
+
+/// A quota for each key.
+struct Limit<K: Hash + Eq + Clone, C: clock::Clock> {
+    limiter: RateLimiter<K, Recent<K>, C, NoOpMiddleware<C::Instant>>,
+    recent: Recent<K>,
+    quota: Quota,
+}
+
+impl<K: Hash + Eq + Clone, C: clock::Clock + Clone> Limit<K, C> {
+    fn new(a_minute: NonZeroU32, clock: &C) -> Self {
+        let (quota, recent) = (Quota::per_minute(a_minute), Recent::default());
+        Self { limiter: RateLimiter::new(quota, recent.clone(), clock.clone()), recent, quota }
+    }
+
+    /// Counts one for a key, or returns the seconds until there is one left.
+    fn count(&self, key: &K) -> Result<(), u64> {
+        let now = self.limiter.clock().now();
+        self.limiter.check_key(key).map_err(|not_until| not_until.wait_time_from(now).as_secs() + 1)
+    }
+
+    /// Undoes one count.
+    fn give_back(&self, key: &K) {
+        self.recent.put_back(key, self.quota.replenish_interval());
+    }
+}
+
+/// When the quotas of the keys that were counted last are full again. Finding, adding and forgetting a key takes the same
+/// time at any number of them: the table has its final size from the beginning, and is never searched through. It is at most
+/// a quarter full, as a fuller one would be copied now and then to remove the marks of forgotten keys.
+#[derive(Clone)]
+struct Recent<K>(Arc<Mutex<LinkedHashMap<K, Nanos, RandomState>>>);
+
+impl<K: Hash + Eq> Default for Recent<K> {
+    fn default() -> Self {
+        let map = LinkedHashMap::with_capacity_and_hasher(2 * MAX_KEYS, RandomState::new());
+        Self(Arc::new(Mutex::new(map)))
+    }
+}
+
+impl<K: Hash + Eq> Recent<K> {
+    fn put_back(&self, key: &K, interval: Duration) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = map.get_mut(key) {
+            *full_at = full_at.saturating_sub(interval.into());
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone> StateStore for Recent<K> {
+    type Key = K;
+
+    fn measure_and_replace<T, F, E>(&self, key: &K, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, full_at) = measure(map.get(key).copied())?;
+        map.insert(key.clone(), full_at);
+        if map.len() > MAX_KEYS {
+            map.pop_front();
+        }
+        Ok(outcome)
+    }
+}
+
+/// The clock of the quotas.
+#[derive(Clone)]
+pub enum QuotaClock {
+    /// The time since the server started, which no change of the system's clock moves.
+    Since(Instant),
+    /// The clock of a test.
+    Set(Clock),
+}
+
+impl QuotaClock {
+    fn new(clock: &Clock) -> Self {
+        match clock {
+            Clock::System => Self::Since(Instant::now()),
+            Clock::Set(_) => Self::Set(clock.clone()),
+        }
+    }
+}
+
+impl clock::Clock for QuotaClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        match self {
+            Self::Since(start) => start.elapsed(),
+            Self::Set(clock) => Duration::from_secs(clock.now().as_secs()),
+        }
+        .into()
     }
 }
 
@@ -73,7 +210,6 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use std::cell::Cell;
     use std::net::Ipv4Addr;
-    use std::time::Duration;
 
     use governor::clock::FakeRelativeClock;
 
@@ -84,7 +220,7 @@ mod tests {
 
     fn limit() -> (SignInLimit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (SignInLimit::new(clock.clone()), clock)
+        (SignInLimit::with_clock(&clock), clock)
     }
 
     /// Calls `attempt` with 1, 2, 3 and so on, so that what it derives from the number is never the same twice.
@@ -108,6 +244,10 @@ mod tests {
         Ipv4Addr::from(number).into()
     }
 
+    fn ipv6(site: u16, network: u16) -> IpAddr {
+        Ipv6Addr::from([0x2001, 0xdb8, site, network, 0, 0, 0, 1]).into()
+    }
+
     /// Asserts that `quota` attempts pass at once and one more after each `interval`, again after a minute without any.
     fn assert_quota(quota: u32, clock: &FakeRelativeClock, attempt: impl Fn() -> Result<(), u64>) {
         let interval = MINUTE / quota;
@@ -129,15 +269,39 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_five_attempts_a_minute() {
+    fn an_account_has_five_wrong_attempts_a_minute() {
         let (limit, clock) = limit();
-        assert_quota(5, &clock, numbered(|number| limit.check(&ada(), address(number))));
+        assert_quota(5, &clock, || limit.count_wrong(&ada()));
     }
 
     #[test]
     fn an_address_has_twenty_attempts_a_minute() {
         let (limit, clock) = limit();
-        assert_quota(20, &clock, numbered(|number| limit.check(&email(number), address(0))));
+        assert_quota(20, &clock, || limit.admit(address(0), None));
+    }
+
+    #[test]
+    fn an_ipv6_network_of_48_bits_has_a_hundred() {
+        let (limit, clock) = limit();
+        let networks = |number| ipv6(7, u16::try_from(number * 257 % 65_536).unwrap());
+        assert_quota(100, &clock, numbered(|number| limit.admit(networks(number), None)));
+    }
+
+    #[test]
+    fn a_device_has_five_of_its_own_and_then_those_of_its_address() {
+        let (limit, clock) = limit();
+        let [device, other] = [Secret::generate(), Secret::generate()];
+        assert_quota(5, &clock, || {
+            while limit.admit(address(0), None).is_ok() {}
+            let outcome = limit.admit(address(0), Some(&device));
+            outcome.map_err(|_| limit.devices.count(&digest(device.expose())).unwrap_err())
+        });
+        assert_eq!(limit.admit(address(0), Some(&other)), Ok(()));
+        let (limit, _) = self::tests::limit();
+        for _ in 0..25 {
+            assert_eq!(limit.admit(address(0), Some(&device)), Ok(()));
+        }
+        assert_eq!(limit.admit(address(0), Some(&device)), Err(4));
     }
 
     #[test]
@@ -150,14 +314,14 @@ mod tests {
             "Ada@Example.COM",
             "adA@eXample.com ",
         ];
-        for (number, spelling) in (0..).zip(spellings) {
-            assert_eq!(limit.check(&Email::new(spelling), address(number)), Ok(()), "{spelling}");
+        for spelling in spellings {
+            assert_eq!(limit.count_wrong(&Email::new(spelling)), Ok(()), "{spelling}");
         }
-        for (number, spelling) in (10..).zip(spellings) {
-            assert_eq!(limit.check(&Email::new(spelling), address(number)), Err(13), "{spelling}");
+        for spelling in spellings {
+            assert_eq!(limit.count_wrong(&Email::new(spelling)), Err(13), "{spelling}");
         }
         for other in ["ada@example.org", "ada@example.co", "a da@example.com", "da@example.com", ""] {
-            assert_eq!(limit.check(&Email::new(other), address(20)), Ok(()), "{other}");
+            assert_eq!(limit.count_wrong(&Email::new(other)), Ok(()), "{other}");
         }
     }
 
@@ -171,8 +335,7 @@ mod tests {
             (["192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"], ["192.0.2.0", "::ffff:192.0.2.2", "::1"]),
         ] {
             let (limit, _) = limit();
-            let next_email = numbered(email);
-            let check = |address: &str| limit.check(&next_email(), address.parse().unwrap());
+            let check = |address: &str| limit.admit(address.parse().unwrap(), None);
             for address in same.iter().cycle().take(20) {
                 assert_eq!(check(address), Ok(()), "{address}");
             }
@@ -186,20 +349,118 @@ mod tests {
     }
 
     #[test]
-    fn only_those_that_are_full_again_are_forgotten() {
+    fn mapped_addresses_share_no_site() {
+        let (limit, _) = limit();
+        for number in 0..200 {
+            let mapped = Ipv4Addr::from(number).to_ipv6_mapped().into();
+            assert_eq!(limit.admit(mapped, None), Ok(()), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_is_refused_takes_nothing_from_its_site() {
+        let (limit, _) = limit();
+        for _ in 0..20 {
+            assert_eq!(limit.admit(ipv6(0, 0), None), Ok(()));
+        }
+        for _ in 0..1000 {
+            assert_eq!(limit.admit(ipv6(0, 0), None), Err(4));
+        }
+        for number in 0..80 {
+            assert_eq!(limit.admit(ipv6(0, 1 + number % 4), None), Ok(()), "{number}");
+        }
+        assert_eq!(limit.admit(ipv6(0, 5), None), Err(1), "the site has none left");
+        assert_eq!(limit.admit(ipv6(1, 5), None), Ok(()), "another has");
+    }
+
+    #[test]
+    fn a_site_that_is_refused_takes_nothing_from_its_networks() {
         let (limit, clock) = limit();
-        let kept = |limit: &SignInLimit<_>| limit.accounts.len() + limit.addresses.len();
-        let many = u32::try_from(MANY).unwrap();
-        for number in 0..many / 2 {
-            assert_eq!(limit.check(&email(number), address(number)), Ok(()));
+        for number in 0..100 {
+            assert_eq!(limit.admit(ipv6(0, number % 5), None), Ok(()));
         }
-        assert_eq!(kept(&limit), MANY);
         clock.advance(MINUTE);
-        for number in 1..=5 {
-            assert_eq!(limit.check(&ada(), address(many + number)), Ok(()));
+        // the networks 0 to 3 are used up again, the site is too, and 10 has 19 left
+        for number in 0..80 {
+            assert_eq!(limit.admit(ipv6(0, number % 4), None), Ok(()));
         }
-        // the first of the five made one more than the maximum, and the second forgot all others
-        assert_eq!(kept(&limit), 6);
-        assert_eq!(limit.check(&ada(), address(many)), Err(13));
+        for number in 0..20 {
+            assert_eq!(limit.admit(ipv6(0, 10 + number), None), Ok(()));
+        }
+        for _ in 0..1000 {
+            assert_eq!(limit.admit(ipv6(0, 10), None), Err(1));
+        }
+        // in 600 ms, the site has one more
+        let left = (0..19).filter(|_| {
+            clock.advance(MINUTE / 100);
+            limit.admit(ipv6(0, 10), None).is_ok()
+        });
+        assert_eq!(left.count(), 19);
+    }
+
+    #[test]
+    fn a_refused_address_counts_for_no_account_or_device() {
+        let (limit, _) = limit();
+        let device = Secret::generate();
+        while limit.admit(address(0), None).is_ok() {}
+        for _ in 0..5 {
+            assert_eq!(limit.admit(address(0), Some(&device)), Ok(()));
+        }
+        assert_eq!(limit.admit(address(0), Some(&device)), Err(4));
+        let kept = |limit: &SignInLimit<_>| {
+            let lengths =
+                [&limit.accounts.recent, &limit.devices.recent].map(|recent| recent.0.lock().unwrap().len());
+            (lengths, limit.networks.recent.0.lock().unwrap().len())
+        };
+        assert_eq!(kept(&limit), ([0, 1], 1));
+    }
+
+    #[test]
+    fn a_million_accounts_take_the_room_of_the_last_ones() {
+        let (limit, _) = limit();
+        let size = || {
+            let map = limit.accounts.recent.0.lock().unwrap();
+            (map.len(), map.capacity())
+        };
+        let (_, capacity) = size();
+        for number in 0..1_000_000 {
+            assert_eq!(limit.count_wrong(&email(number)), Ok(()));
+        }
+        let (length, capacity_then) = size();
+        assert_eq!(length, MAX_KEYS);
+        assert!(capacity_then <= capacity, "the table was copied to a larger one: {capacity_then}");
+        let first = 1_000_000 - u32::try_from(MAX_KEYS).unwrap();
+        for remembered in [999_999, first] {
+            for _ in 0..4 {
+                assert_eq!(limit.count_wrong(&email(remembered)), Ok(()));
+            }
+            assert_eq!(limit.count_wrong(&email(remembered)), Err(13));
+        }
+    }
+
+    /// Prints the cost of a refusal: `cargo test --release -p ctx-key-server --lib -- --ignored --nocapture refusal`.
+    #[test]
+    #[ignore = "a measurement, and no check"]
+    fn cost_of_a_refusal() {
+        for known in [10, 10_000, 1_000_000] {
+            let (limit, _) = limit();
+            for number in 0..known {
+                let _ = limit.count_wrong(&email(number));
+            }
+            while limit.admit(address(0), None).is_ok() {}
+            while limit.count_wrong(&ada()).is_ok() {}
+            let begin = Instant::now();
+            for _ in 0..100_000 {
+                assert!(limit.admit(address(0), None).is_err() && limit.count_wrong(&ada()).is_err());
+            }
+            println!("{known} accounts: {:?} for both refusals", begin.elapsed() / 100_000);
+            let (begin, mut longest) = (Instant::now(), Duration::ZERO);
+            for number in 0..100_000 {
+                let before = Instant::now();
+                let _ = limit.count_wrong(&email(known + number));
+                longest = longest.max(before.elapsed());
+            }
+            println!("{known} accounts: {:?} for a new one, at most {longest:?}", begin.elapsed() / 100_000);
+        }
     }
 }

@@ -10,10 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::database::{DatabaseError, Transaction};
 use crate::http::api_error::ApiError;
+use crate::http::attempt::{Attempt, Refused};
 use crate::http::extract::{ClientAddress, Json};
 use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::account::{self, Company};
+use crate::store::account::Company;
 use crate::store::credential::{self, Kind};
 use crate::store::email::Email;
 use crate::store::id::{AccountId, CompanyId};
@@ -81,9 +82,13 @@ async fn log_in(
     Json(body): Json<LogIn>,
 ) -> Result<Answer<LoggedIn>, ApiError> {
     let email = Email::new(&body.email);
-    state.sign_ins.check(&email, address).map_err(ApiError::too_many)?;
-    let account = account::sign_in(&state.database, &email, body.password).await?;
-    let account = account.ok_or(ApiError::unauthenticated("the e-mail address or the password is wrong"))?;
+    // programs keep no cookies
+    let attempt = Attempt { email: &email, password: body.password, address, device: None };
+    let account = attempt.check(&state).await.map_err(|refused| match refused {
+        Refused::Wrong => ApiError::unauthenticated("the e-mail address or the password is wrong"),
+        Refused::TooMany(seconds) => ApiError::too_many(seconds),
+        Refused::Failed(error) => error.into(),
+    })?;
     let mut transaction = state.database.begin().await?;
     let tokens = issue(&mut transaction, &account.id, state.clock.now()).await?;
     transaction.commit().await?;

@@ -5,6 +5,7 @@ use ctx_key::UnixTime;
 use super::actor::{Act, Actor};
 use super::credential::{self, Kind};
 use super::email::Email;
+use super::hash_queue::Busy;
 use super::id::{AccountId, CompanyId};
 use super::name::Name;
 use super::secret::Secret;
@@ -51,6 +52,8 @@ pub struct NewAccount {
 #[derive(Debug)]
 pub enum SetUpError {
     Database(DatabaseError),
+    /// Too many passwords wait to be hashed.
+    Busy,
     /// The link was used, has expired or never existed.
     Link,
     /// There is an account with this address.
@@ -60,6 +63,12 @@ pub enum SetUpError {
 impl From<DatabaseError> for SetUpError {
     fn from(error: DatabaseError) -> Self {
         Self::Database(error)
+    }
+}
+
+impl From<Busy> for SetUpError {
+    fn from(Busy: Busy) -> Self {
+        Self::Busy
     }
 }
 
@@ -75,7 +84,7 @@ pub async fn set_up(database: &Database, new: NewAccount, now: UnixTime) -> Resu
     let known = credential::find(&mut connection, Kind::SetUp, &new.link, now).await?;
     known.ok_or(SetUpError::Link)?;
     drop(connection);
-    let password = password::hash(new.password).await;
+    let password = password::hash(new.password).await?;
     let mut transaction = database.begin().await?;
     credential::take(&mut transaction, Kind::SetUp, &new.link, now).await?.ok_or(SetUpError::Link)?;
     let slug = slug(new.company.as_str());
@@ -142,12 +151,12 @@ pub async fn sign_in(
     database: &Database,
     email: &Email,
     password: String,
-) -> Result<Option<Account>, DatabaseError> {
+) -> Result<Option<Account>, StoreError> {
     let sql = concat!(select!(), " WHERE a.email = $1");
     let found = database.acquire().await?.query_opt(sql, &[email.into()]).await?;
     let hash = found.as_ref().map(|row| row.get("password")).transpose()?;
-    let is_right = password::is_right(password, hash).await;
-    found.filter(|_| is_right).as_ref().map(account).transpose()
+    let is_right = password::is_right(password, hash).await?;
+    Ok(found.filter(|_| is_right).as_ref().map(account).transpose()?)
 }
 
 /// Returns the account of a credential.
@@ -181,4 +190,45 @@ fn slug(name: &str) -> String {
         .collect();
     let words: Vec<&str> = dashed.split('-').filter(|word| !word.is_empty()).collect();
     words.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::database::Location;
+    use crate::store::migration::{STEPS, migrate};
+
+    /// An unknown address is answered after a hash, like a known one, so that nobody learns which accounts there are. The
+    /// queue shows that: without a place in it, neither is answered.
+    #[tokio::test]
+    async fn an_unknown_address_costs_a_hash_as_a_known_one() {
+        const PASSWORD: &str = "a long enough password";
+        let folder = TempDir::new().unwrap();
+        let location = Location::Sqlite(folder.path().join("database"));
+        let database = Database::open(location).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let now = UnixTime::from_secs(1_800_000_000);
+        let mut transaction = database.begin().await.unwrap();
+        let link = credential::issue(&mut transaction, Kind::SetUp, None, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        let company = Name::parse("Example, Inc.").unwrap();
+        let [known, unknown] = ["ada@example.com", "eve@example.com"].map(Email::new);
+        let new = NewAccount { link, email: known.clone(), password: PASSWORD.to_owned(), company };
+        set_up(&database, new, now).await.unwrap();
+        let sign_in = async |email, password: &str| {
+            sign_in(&database, email, password.to_owned()).await.map(|account| account.is_some())
+        };
+        let filled = password::QUEUE.fill();
+        for email in [&known, &unknown] {
+            assert!(matches!(sign_in(email, PASSWORD).await, Err(StoreError::Busy)), "{email}");
+        }
+        drop(filled);
+        for (email, password, expected) in
+            [(&known, PASSWORD, true), (&known, "another long password", false), (&unknown, PASSWORD, false)]
+        {
+            assert_eq!(sign_in(email, password).await.unwrap(), expected, "{email} {password}");
+        }
+    }
 }

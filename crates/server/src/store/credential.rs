@@ -1,4 +1,4 @@
-//! What people and their programs sign in with: set-up links, sessions of browsers, access and refresh tokens.
+//! What people and their programs sign in with: set-up links, sessions and devices, access and refresh tokens.
 //!
 //! Each is a [`Secret`]. API keys are not made here.
 
@@ -16,6 +16,8 @@ pub enum Kind {
     SetUp,
     /// A browser that is signed in.
     Session,
+    /// A browser that signed in before. It is not a session: nobody is signed in by it.
+    Device,
     /// A program that acts for an account.
     Access,
     /// Gives a program its next access token, once.
@@ -29,6 +31,7 @@ impl Kind {
         match self {
             Self::SetUp => "set-up",
             Self::Session => "session",
+            Self::Device => "device",
             Self::Access => "access",
             Self::Refresh => "refresh",
             Self::Idempotency => "idempotency",
@@ -40,6 +43,7 @@ impl Kind {
         match self {
             Self::SetUp => 24 * 3600,
             Self::Session => 12 * 3600,
+            Self::Device => 180 * 24 * 3600,
             Self::Idempotency => 13 * 3600,
             Self::Access => 3600,
             Self::Refresh => 30 * 24 * 3600,

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+
+use super::hash_queue::{Busy, HashQueue};
 
 /// Minimum number of characters. NIST SP 800-63B-4 §3.1.1.2 asks for 15 where a password is the only factor.
 pub const MIN_LENGTH: usize = 15;
@@ -13,32 +14,23 @@ pub const MIN_LENGTH: usize = 15;
 /// Maximum number of bytes, because hashing takes time for each.
 pub const MAX_BYTES: usize = 1024;
 
-/// Maximum number of hashes at once. Each takes 19 MiB and 20 ms of a core.
-static HASHES: Semaphore = Semaphore::const_new(2);
+pub(super) static QUEUE: HashQueue = HashQueue::new();
 
 /// Returns the hash of a new password.
-pub(super) async fn hash(password: String) -> String {
-    on_thread(move || hash_now(&password)).await
+pub(super) async fn hash(password: String) -> Result<String, Busy> {
+    QUEUE.run(move || hash_now(&password)).await
 }
 
 /// Returns whether a password has this hash. Without a hash, it takes as long and returns `false`.
-pub(super) async fn is_right(password: String, hash: Option<String>) -> bool {
+pub(super) async fn is_right(password: String, hash: Option<String>) -> Result<bool, Busy> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
-    on_thread(move || {
+    let verify = move || {
         let stored = PasswordHash::new(hash.as_ref().unwrap_or(&NOBODY));
         let matches = stored
             .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok());
         matches && hash.is_some()
-    })
-    .await
-}
-
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let _turn = HASHES.acquire().await;
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-    }
+    };
+    QUEUE.run(verify).await
 }
 
 fn hash_now(password: &str) -> String {

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use super::hash_queue::Busy;
 use crate::database::DatabaseError;
 
-/// Reason why a key or a project is not created or changed.
+/// Reason why a change is not made, or a password is not checked.
 #[derive(Debug)]
 pub enum StoreError {
     Database(DatabaseError),
+    /// Too many passwords wait to be hashed.
+    Busy,
     /// No such project or key, or another company's.
     NotFound,
     /// A change with this idempotency key was made before.
@@ -26,10 +29,17 @@ impl From<DatabaseError> for StoreError {
     }
 }
 
+impl From<Busy> for StoreError {
+    fn from(Busy: Busy) -> Self {
+        Self::Busy
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Database(error) => error.fmt(f),
+            Self::Busy => f.write_str("too many passwords are being checked: try again in a few seconds"),
             Self::NotFound => f.write_str("there is no such project or key"),
             Self::Repeated => f.write_str("this change was made before: look at the list of keys"),
             Self::HasEnded => {

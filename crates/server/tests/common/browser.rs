@@ -51,6 +51,7 @@ pub struct Browser {
     pub url: String,
     pub cookies: BTreeMap<String, String>,
     pub headers: Vec<(&'static str, String)>,
+    pub content_type: &'static str,
 }
 
 impl Browser {
@@ -59,7 +60,13 @@ impl Browser {
     }
 
     pub fn at(url: &str) -> Self {
-        Self { agent: agent(), url: url.to_owned(), cookies: BTreeMap::new(), headers: Vec::new() }
+        Self {
+            agent: agent(),
+            url: url.to_owned(),
+            cookies: BTreeMap::new(),
+            headers: Vec::new(),
+            content_type: "application/x-www-form-urlencoded",
+        }
     }
 
     pub fn get(&mut self, path: &str) -> Answer {
@@ -81,7 +88,7 @@ impl Browser {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("content-type", self.content_type);
         let request = request.body(body.unwrap_or_default()).expect("a request");
         let mut response = self.agent.run(request).expect("an answer");
         let text = |value: &ureq::http::HeaderValue| value.to_str().expect("a text").to_owned();
