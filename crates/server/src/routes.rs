@@ -26,7 +26,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn routes(state: AppState) -> Router {
     let (for_keys, keys_document) = api::routes();
-    let (for_accounts, accounts_document) = management::routes();
+    let (for_accounts, accounts_document) = management::routes(state.clone());
     let document = open_api::document().nest("/v1", keys_document).nest("/api/v1", accounts_document);
     let document = Bytes::from(document.to_json().expect("a document is JSON"));
     let for_programs = Router::new()
