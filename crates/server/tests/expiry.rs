@@ -5,110 +5,11 @@
 
 mod common;
 
-use std::future::pending;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use clap::Parser;
+use common::EMAIL;
 use common::browser::Browser;
-use common::{Data, EMAIL, PASSWORD, agent};
-use ctx_key::{ApiKey, UnixTime};
-use ctx_key_server::clock::Clock;
-use ctx_key_server::config::Config;
-use ctx_key_server::server::{Server, invite, open};
-use serde_json::{Value, json};
-use tokio::runtime::Runtime;
-use ureq::http::Request;
-
-/// 2027-01-15 08:00 UTC.
-const START: u64 = 1_800_000_000;
-
-const HOUR: u64 = 3600;
-const DAY: u64 = 24 * HOUR;
-
-struct Fixture {
-    url: String,
-    time: Arc<AtomicU64>,
-    config: Config,
-    runtime: Runtime,
-    _data: Data,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let data = Data::new();
-        let folder = data.folder.path().to_str().unwrap();
-        let mut arguments = vec!["ctx-key-server", "--listen", "127.0.0.1:0", "--data", folder];
-        let url = data.server_url();
-        arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));
-        let config = Config::parse_from(arguments);
-        let (time, runtime) = (Arc::new(AtomicU64::new(START)), Runtime::new().unwrap());
-        let url = runtime.block_on(async {
-            let server = Server::bind_with_clock(&config, Clock::Set(time.clone())).await.unwrap();
-            let url = server.public_url().to_owned();
-            tokio::spawn(server.run(async || pending().await, Duration::ZERO));
-            url
-        });
-        Self { url, time, config, runtime, _data: data }
-    }
-
-    /// Sets the clock to so many seconds after the start.
-    fn set(&self, seconds: u64) {
-        self.time.store(START + seconds, Ordering::Relaxed);
-    }
-
-    fn set_up_link(&self) -> String {
-        let now = UnixTime::from_secs(self.time.load(Ordering::Relaxed));
-        self.runtime.block_on(async { invite(&open(&self.config).await.unwrap(), "", now).await.unwrap() })
-    }
-
-    /// A browser that has made an account and is signed in.
-    fn set_up(&self) -> Browser {
-        let mut browser = Browser::at(&self.url);
-        browser.set_up(&self.set_up_link(), EMAIL).leads_to("/keys");
-        browser
-    }
-
-    fn sign_in(&self) -> Browser {
-        let mut browser = Browser::at(&self.url);
-        browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
-        browser
-    }
-
-    fn log_in(&self) -> Value {
-        let body = json!({ "email": EMAIL, "password": PASSWORD });
-        let (status, answer) = self.send("POST", "/auth/login", "", &body);
-        assert_eq!(status, 200, "{answer}");
-        answer
-    }
-
-    fn refresh(&self, tokens: &Value) -> u16 {
-        let body = json!({ "refresh_token": tokens["refresh_token"] });
-        self.send("POST", "/auth/refresh", "", &body).0
-    }
-
-    /// The keys, as a program with these tokens reads them.
-    fn keys(&self, tokens: &Value) -> (u16, Value) {
-        let path = format!("/companies/{}/api-keys", tokens["companies"][0]["id"].as_str().unwrap());
-        self.send("GET", &path, tokens["access_token"].as_str().unwrap(), &json!({}))
-    }
-
-    fn send(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(format!("{}/api/v1{path}", self.url));
-        let request = request.header("authorization", format!("Bearer {bearer}")).body(body.to_string());
-        let mut response = agent().run(request.unwrap()).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        (response.status().as_u16(), serde_json::from_str(&text).unwrap())
-    }
-
-    /// Whether the keys with these ids are active, as a program reads it.
-    fn are_active<const N: usize>(&self, ids: [&str; N]) -> [bool; N] {
-        let keys = self.keys(&self.log_in()).1;
-        let key = |id: &str| keys.as_array().unwrap().iter().find(|key| key["id"] == id).unwrap().clone();
-        ids.map(|id| key(id)["is_active"].as_bool().unwrap())
-    }
-}
+use common::timed::{DAY, Fixture, HOUR};
+use ctx_key::ApiKey;
+use serde_json::json;
 
 fn id(key: &str) -> String {
     ApiKey::parse(key).unwrap().id().to_string()

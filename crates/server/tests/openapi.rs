@@ -189,6 +189,18 @@ fn bodies_are_closed_where_the_server_ignores_nothing() {
         listed["properties"]["state"]["enum"],
         json!(["active", "not_yet_valid", "retired", "expired", "revoked"])
     );
-    let operations = &document["paths"]["/api/v1/companies/{company}/api-keys/{id}"];
-    assert_eq!(operations["delete"]["parameters"][0]["schema"]["enum"], json!(["true"]), "{operations}");
+    let paths = &document["paths"];
+    let list = &paths["/api/v1/companies/{company}/api-keys"]["get"];
+    let end = &paths["/api/v1/companies/{company}/api-keys/{id}"]["delete"];
+    let parameter = |operation: &Value, index: usize| {
+        let parameter = &operation["parameters"][index];
+        (parameter["name"].clone(), parameter["required"].clone(), parameter["schema"].clone())
+    };
+    let optional = |name: &str, schema: Value| (json!(name), json!(false), schema);
+    let purge = json!({ "type": "string", "enum": ["true"] });
+    assert_eq!(parameter(end, 0), optional("purge", purge));
+    let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 100 });
+    assert_eq!(parameter(list, 0), optional("limit", limit));
+    assert_eq!(parameter(list, 1), optional("cursor", json!({ "type": "string" })));
+    assert!(list["responses"]["200"]["headers"]["Link"].is_object(), "{list}");
 }

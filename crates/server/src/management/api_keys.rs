@@ -225,7 +225,7 @@ async fn rotate(
 #[serde(deny_unknown_fields)]
 struct End {
     /// Deletes a key that has ended, instead of revoking it.
-    #[param(inline)]
+    #[param(inline, value_type = Purge, required = false)]
     purge: Option<Purge>,
 }
 

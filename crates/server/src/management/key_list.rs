@@ -31,9 +31,10 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[derive(Deserialize, IntoParams)]
 struct Page {
     /// Maximum number of keys of a page.
-    #[param(minimum = 1, maximum = 100)]
+    #[param(value_type = i64, required = false, minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// The place where the page begins: from the `Link` of the page before.
+    #[param(value_type = String, required = false)]
     cursor: Option<String>,
 }
 

@@ -212,3 +212,20 @@ pub fn insert(data: &Data, project: &str, key: &ApiKey) {
         ),
     );
 }
+
+/// How the database finds the rows of a statement, with these values for its parameters.
+pub fn plan(data: &Data, sql: &str, values: &[&str]) -> String {
+    let mut sql = sql.to_owned();
+    for (number, value) in (1..).zip(values) {
+        sql = sql.replace(&format!("${number}"), value);
+    }
+    if data.is_postgres() {
+        let rows = postgres(data).query(&format!("EXPLAIN {sql}"), &[]).expect("a plan");
+        rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+    } else {
+        let client = sqlite(data);
+        let mut statement = client.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+        let rows = statement.query_map([], |row| row.get::<_, String>("detail")).expect("a plan");
+        rows.map(|row| row.expect("a line") + "\n").collect()
+    }
+}
