@@ -760,10 +760,17 @@ fn a_refused_request_uses_no_key() {
     let (revoked, of_revoked) = keys.create();
     assert_eq!(keys.send("DELETE", &of_revoked, &json!({})).0, 204);
     assert_eq!(keys.use_key(&revoked, "/v1/key").0, 401);
+    // a use that another process recorded later
+    let (late, of_late) = keys.create();
+    execute(
+        &keys.server.data,
+        &format!("UPDATE api_keys SET last_used_at = 4000000000 WHERE id = '{}'", &of_late[1..]),
+    );
+    assert_eq!(keys.use_key(&late, "/v1/key").0, 200);
     let (used, of_used) = keys.create();
     assert_eq!(keys.use_key(&used, "/v1/key").0, 200);
     // uses are written together, so the others would be written by then
     wait(|| !keys.record(&of_used)["last_used_at"].is_null());
-    let times = [&path, &of_revoked].map(|path| keys.record(path)["last_used_at"].clone());
-    assert_eq!(times, [Value::Null, Value::Null]);
+    let times = [&path, &of_revoked, &of_late].map(|path| keys.record(path)["last_used_at"].clone());
+    assert_eq!(times, [Value::Null, Value::Null, json!("2096-10-02T07:06:40Z")]);
 }

@@ -229,3 +229,21 @@ pub fn plan(data: &Data, sql: &str, values: &[&str]) -> String {
         rows.map(|row| row.expect("a line") + "\n").collect()
     }
 }
+
+/// Runs `work` while another program holds the lock of SQLite's writer, or keeps PostgreSQL from writing to a table.
+pub fn while_locked<T>(data: &Data, table: &str, work: impl FnOnce() -> T) -> T {
+    if data.is_postgres() {
+        let mut client = postgres(data);
+        let lock = format!("BEGIN; LOCK TABLE {table} IN SHARE MODE");
+        client.batch_execute(&lock).expect("a lock");
+        let done = work();
+        client.batch_execute("ROLLBACK").expect("its end");
+        done
+    } else {
+        let client = sqlite(data);
+        client.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        let done = work();
+        client.execute_batch("ROLLBACK").expect("its end");
+        done
+    }
+}
