@@ -89,19 +89,8 @@ impl Keys {
         );
     }
 
-    /// The lines of the audit log, the first first: actor, action, key and detail.
     fn log(&self) -> Vec<[String; 4]> {
-        let page = self.server.sign_in().get("/audit").text;
-        let rows = page.split("<tr role=\"row\">").skip(2);
-        let cell = |row: &str, title: &str| {
-            let cell = row.split(&format!("data-title=\"{title}\"")).nth(1).unwrap();
-            let cell = cell.split_once('>').unwrap().1.split("</td>").next().unwrap();
-            cell.replace("<code>", "").replace("</code>", "").replace("<bdi>", "").replace("</bdi>", "")
-        };
-        let mut lines: Vec<_> =
-            rows.map(|row| ["Who", "What", "Key", "Detail"].map(|title| cell(row, title))).collect();
-        lines.reverse();
-        lines
+        self.server.sign_in().audit_log()
     }
 }
 
