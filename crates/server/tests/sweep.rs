@@ -7,7 +7,7 @@ use common::timed::{DAY, Fixture, START};
 use common::{Data, EMAIL, Server, wait};
 use ctx_key::UnixTime;
 use ctx_key_server::database::{Database, Location};
-use ctx_key_server::store::credential::{SWEEP, sweep};
+use ctx_key_server::store::credential::{sweep, sweep_statement};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use trouble::{database_file, execute, number, plan};
@@ -47,7 +47,7 @@ fn a_hundred_thousand_are_deleted_piece_by_piece() {
     let data = empty();
     store(&data, 100_000, 3);
     execute(&data, "ANALYZE");
-    let plan = plan(&data, SWEEP, &["1800000000"]);
+    let plan = plan(&data, sweep_statement(data.is_postgres()), &["1800000000"]);
     assert!(plan.contains("credentials_by_expiry"), "{plan}");
     assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN credentials\n"), "{plan}");
     let server = Fixture::on(data);

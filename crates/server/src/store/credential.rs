@@ -79,14 +79,23 @@ pub(super) async fn insert(
     Ok(inserted == 1)
 }
 
-/// Deletes some that have expired. Without the limit, one statement could hold the lock of SQLite for seconds.
-pub const SWEEP: &str = "DELETE FROM credentials WHERE digest IN \
-    (SELECT digest FROM credentials WHERE expires_at <= $1 ORDER BY expires_at LIMIT 500)";
+/// Returns the statement that deletes 500 credentials which have expired. Without the limit, it could hold the lock of SQLite
+/// for seconds. PostgreSQL would read the whole table for `IN`.
+pub const fn sweep_statement(is_postgres: bool) -> &'static str {
+    if is_postgres {
+        "DELETE FROM credentials WHERE digest = ANY (ARRAY \
+            (SELECT digest FROM credentials WHERE expires_at <= $1 ORDER BY expires_at LIMIT 500))"
+    } else {
+        "DELETE FROM credentials WHERE digest IN \
+            (SELECT digest FROM credentials WHERE expires_at <= $1 ORDER BY expires_at LIMIT 500)"
+    }
+}
 
 /// Deletes at most 500 credentials that have expired, and returns whether there may be more.
 pub async fn sweep(database: &Database, now: UnixTime) -> Result<bool, DatabaseError> {
     let mut transaction = database.begin().await?;
-    let deleted = transaction.execute(SWEEP, &[seconds(now).into()]).await?;
+    let sql = sweep_statement(transaction.is_postgres());
+    let deleted = transaction.execute(sql, &[seconds(now).into()]).await?;
     transaction.commit().await?;
     Ok(deleted > 0)
 }
