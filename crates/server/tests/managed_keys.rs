@@ -528,6 +528,16 @@ fn a_key_is_revoked_once_and_purged_after_its_end() {
     let expected =
         [line("created", "a key; memories:read"), line("revoked", "a key"), line("deleted", "a key")];
     assert_eq!(of_key, expected.iter().collect::<Vec<_>>());
+    // whoever has a key can end it
+    let (found, path_of_found) = keys.create();
+    let revoke = || keys.server.exchange("POST", "/v1/key/revoke", &found, "").0;
+    assert_eq!((revoke(), revoke()), (200, 401));
+    assert_eq!(send("DELETE", &path_of_found), 204);
+    let log = keys.log();
+    let of_found: Vec<_> = log.iter().filter(|[_, _, key, _]| *key == path_of_found[1..]).collect();
+    let line = |who: &str, what: &str, detail: &str| [who, what, &path_of_found[1..], detail].map(str::to_owned);
+    let expected = [line(EMAIL, "created", "a key; memories:read"), line("the key itself", "revoked", "a key")];
+    assert_eq!(of_found, expected.iter().collect::<Vec<_>>());
     // also one that the clock ended
     let (_, made) = keys.create_with(json!({ "expires_at": "2027-01-15T08:02:00Z" }));
     let path = format!("/{}?purge=true", made["id"].as_str().unwrap());
