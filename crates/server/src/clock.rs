@@ -39,9 +39,92 @@ pub fn iso_seconds(seconds: i64) -> String {
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
 }
 
+/// Reads a time in ISO 8601 as RFC 3339 §5.6 writes it, with its zone: `2030-01-31T12:00:00Z`, `2030-01-31t12:00:00.5+02:00`. A
+/// fraction is dropped, and a leap second is the second before it, so nothing lasts longer than it was asked to. A space may
+/// stand for the `T`.
+pub fn parse_iso(text: &str) -> Option<i64> {
+    // the parser takes any character in this place
+    let is_separated = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| is_separated)?;
+    Some(time.unix_timestamp())
+}
+
+/// The last second that [`iso_seconds`] writes: the end of the year 9999 in UTC.
+pub const LAST_SECOND: i64 = 253_402_300_799;
+
 /// Returns a time as people read it, such as `2026-11-23 14:05 UTC`.
 pub fn for_people(seconds: i64) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
     time.and_then(|time| time.format(format).ok()).unwrap_or_else(|| "far in the future".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LAST_SECOND, iso_seconds, parse_iso};
+
+    #[test]
+    fn times_are_read_as_rfc_3339_writes_them() {
+        const NEW_YEAR: i64 = 1_893_456_000;
+        for (text, seconds) in [
+            ("2030-01-01T00:00:00Z", Some(NEW_YEAR)),
+            ("2030-01-01t00:00:00z", Some(NEW_YEAR)),
+            ("2030-01-01 00:00:00Z", Some(NEW_YEAR)),
+            ("2030-01-01T00:00:00+00:00", Some(NEW_YEAR)),
+            ("2030-01-01T00:00:00-00:00", Some(NEW_YEAR)),
+            ("2030-01-01T02:30:00+02:30", Some(NEW_YEAR)),
+            ("2029-12-31T19:00:00-05:00", Some(NEW_YEAR)),
+            ("2030-01-01T23:59:00+23:59", Some(NEW_YEAR)),
+            ("2030-01-01T00:00:00.0Z", Some(NEW_YEAR)),
+            ("2030-01-01T00:00:00.999999999999Z", Some(NEW_YEAR)),
+            ("2030-01-01T00:00:01.5+00:00", Some(NEW_YEAR + 1)),
+            ("2029-12-31T23:59:60Z", Some(NEW_YEAR - 1)),
+            ("2030-01-01T01:59:60+02:00", Some(NEW_YEAR - 1)),
+            ("2032-02-29T00:00:00Z", Some(1_961_625_600)),
+            ("1969-12-31T23:59:59Z", Some(-1)),
+            ("9999-12-31T23:59:59Z", Some(LAST_SECOND)),
+            // no zone, or one that says too little
+            ("2030-01-01T00:00:00", None),
+            ("2030-01-01T00:00:00 UTC", None),
+            ("2030-01-01T00:00:00+0200", None),
+            ("2030-01-01T00:00:00+02", None),
+            ("2030-01-01T00:00:00+24:00", None),
+            ("2030-01-01T00:00:00+02:60", None),
+            ("2030-01-01T00:00:00\u{2212}02:00", None),
+            ("2030-01-01T00:00:00Zx", None),
+            ("2030-01-01T00:00:00Z ", None),
+            (" 2030-01-01T00:00:00Z", None),
+            // other forms of ISO 8601
+            ("2030-01-01", None),
+            ("2030-01-01Z", None),
+            ("2030-01-01T00:00Z", None),
+            ("20300101T000000Z", None),
+            ("2030-W01-1T00:00:00Z", None),
+            ("2030-001T00:00:00Z", None),
+            ("2030-01-01T00:00:00,5Z", None),
+            ("2030-01-01T00:00:00.Z", None),
+            ("2030-01-01T24:00:00Z", None),
+            ("+02030-01-01T00:00:00Z", None),
+            ("12030-01-01T00:00:00Z", None),
+            // no such time
+            ("2030-02-29T00:00:00Z", None),
+            ("2030-13-01T00:00:00Z", None),
+            ("2030-01-01T00:60:00Z", None),
+            ("2030-01-01T00:00:60Z", None),
+            ("2030-01-01_00:00:00Z", None),
+            ("2030-01-01\n00:00:00Z", None),
+            ("1893456000", None),
+            ("null", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_iso(text), seconds, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_second_is_the_last_that_is_written() {
+        assert_eq!(iso_seconds(LAST_SECOND), "9999-12-31T23:59:59Z");
+        assert_eq!(iso_seconds(LAST_SECOND + 1), "9999-12-31T23:59:59Z");
+        assert_eq!(parse_iso("9999-12-31T23:59:59-00:01").filter(|&time| time <= LAST_SECOND), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! A server from its start to its end.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use ctx_key::UnixTime;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::clock::Clock;
@@ -31,6 +32,12 @@ const BACKLOG: u32 = 4096;
 
 /// Maximum time to write down the last uses of keys.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time between two sweeps of credentials that have expired.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Time between two pieces of a sweep, in which others may write.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// A server that is bound to its address, with its database open.
 pub struct Server {
@@ -102,7 +109,10 @@ impl Server {
             state.is_draining.store(true, Ordering::Relaxed);
             let _ = timeout(drain, signal()).await;
         };
-        serve(self.listener, routes(self.state.clone()), self.limits, stop).await;
+        tokio::select! {
+            () = serve(self.listener, routes(self.state.clone()), self.limits, stop) => {}
+            never = sweep(&self.state) => match never {},
+        }
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(%error, "the last uses of keys are not written down"),
@@ -117,6 +127,21 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Deletes credentials that have expired, in small pieces.
+async fn sweep(state: &AppState) -> Infallible {
+    loop {
+        let pause = match credential::sweep(&state.database, state.clock.now()).await {
+            Ok(true) => SWEEP_PAUSE,
+            Ok(false) => SWEEP_INTERVAL,
+            Err(error) => {
+                warn!(%error, "expired credentials are not deleted");
+                SWEEP_INTERVAL
+            }
+        };
+        sleep(pause).await;
+    }
 }
 
 /// Opens the database that is configured, and brings its schema up to date as a server that starts.

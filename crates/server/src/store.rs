@@ -1,5 +1,6 @@
 //! What the database holds, and all SQL.
 
+pub mod access_token;
 pub mod account;
 pub mod actor;
 pub mod api_key;
@@ -9,6 +10,7 @@ pub mod column;
 pub mod credential;
 pub mod email;
 pub mod event;
+pub mod family;
 pub mod free_text;
 pub mod hash_queue;
 pub mod id;
@@ -20,6 +22,7 @@ pub mod name;
 pub mod password;
 pub mod project;
 pub mod secret;
+pub mod slug;
 pub mod store_error;
 pub mod text_search;
 pub mod user;

@@ -5,73 +5,11 @@
 
 mod common;
 
-use std::ops::Deref;
-
+use common::EMAIL;
 use common::browser::Browser;
-use common::timed::Timed;
-use common::{EMAIL, PASSWORD, agent};
+use common::timed::{DAY, Fixture, HOUR};
 use ctx_key::ApiKey;
-use serde_json::{Value, json};
-use ureq::http::Request;
-
-const HOUR: u64 = 3600;
-const DAY: u64 = 24 * HOUR;
-
-struct Fixture(Timed);
-
-impl Deref for Fixture {
-    type Target = Timed;
-
-    fn deref(&self) -> &Timed {
-        &self.0
-    }
-}
-
-impl Fixture {
-    fn new() -> Self {
-        Self(Timed::start(&[]))
-    }
-
-    fn sign_in(&self) -> Browser {
-        let mut browser = Browser::at(&self.url);
-        browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
-        browser
-    }
-
-    fn log_in(&self) -> Value {
-        let body = json!({ "email": EMAIL, "password": PASSWORD });
-        let (status, answer) = self.send("POST", "/auth/login", "", &body);
-        assert_eq!(status, 200, "{answer}");
-        answer
-    }
-
-    fn refresh(&self, tokens: &Value) -> u16 {
-        let body = json!({ "refresh_token": tokens["refresh_token"] });
-        self.send("POST", "/auth/refresh", "", &body).0
-    }
-
-    /// The keys, as a program with these tokens reads them.
-    fn keys(&self, tokens: &Value) -> (u16, Value) {
-        let path = format!("/companies/{}/api-keys", tokens["companies"][0]["id"].as_str().unwrap());
-        self.send("GET", &path, tokens["access_token"].as_str().unwrap(), &json!({}))
-    }
-
-    fn send(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(format!("{}/api/v1{path}", self.url));
-        let request = request.header("authorization", format!("Bearer {bearer}"));
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        let mut response = agent().run(request.unwrap()).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        (response.status().as_u16(), serde_json::from_str(&text).unwrap())
-    }
-
-    /// Whether the keys with these ids are active, as a program reads it.
-    fn are_active<const N: usize>(&self, ids: [&str; N]) -> [bool; N] {
-        let keys = self.keys(&self.log_in()).1;
-        let key = |id: &str| keys.as_array().unwrap().iter().find(|key| key["id"] == id).unwrap().clone();
-        ids.map(|id| key(id)["is_active"].as_bool().unwrap())
-    }
-}
+use serde_json::json;
 
 fn id(key: &str) -> String {
     ApiKey::parse(key).unwrap().id().to_string()
@@ -174,17 +112,4 @@ fn a_key_for_30_days_ends_soon_after_23_and_expires_after_30() {
     assert_eq!((states(&mut browser, [&key]), fixture.are_active([&key])), (["Ending soon".into()], [true]));
     fixture.set(30 * DAY);
     assert_eq!((states(&mut browser, [&key]), fixture.are_active([&key])), (["Expired".into()], [false]));
-}
-
-#[test]
-fn a_device_is_known_for_180_days() {
-    let fixture = Fixture::new();
-    let mut browser = fixture.set_up();
-    let device = browser.cookies["ctx-key-device"].clone();
-    fixture.set(180 * DAY - 1);
-    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
-    assert_eq!(browser.cookies["ctx-key-device"], device);
-    fixture.set(180 * DAY);
-    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
-    assert_ne!(browser.cookies["ctx-key-device"], device);
 }

@@ -19,7 +19,7 @@ use ctx_key::Scope;
 use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::store::actor::{Act, Actor};
-use ctx_key_server::store::api_key::{self, NewKey, ProjectChoice};
+use ctx_key_server::store::api_key::{self, NewKey, ProjectChoice, Rotation};
 use ctx_key_server::store::email::Email;
 use ctx_key_server::store::id::{CompanyId, ProjectId};
 use ctx_key_server::store::idempotency_key::IdempotencyKey;
@@ -177,8 +177,9 @@ async fn rotates_until_it_is_killed() {
     println!("\nBEGINS");
     for _ in 0..500 {
         let mut transaction = database.begin().await.unwrap();
-        let key_of_form = IdempotencyKey::new(&Secret::generate(), &Secret::generate());
-        let rotated = api_key::rotate(&mut transaction, act, key.id(), 0, &key_of_form).await;
+        let idempotency_key = Some(IdempotencyKey::new(&Secret::generate(), &Secret::generate()));
+        let rotation = Rotation { overlap: 0, expires_at: None, idempotency_key };
+        let rotated = api_key::rotate(&mut transaction, act, key.id(), &rotation).await;
         let next = rotated.unwrap().key;
         transaction.commit().await.unwrap();
         println!("ROTATED {} {}", key.expose_secret(), next.expose_secret());

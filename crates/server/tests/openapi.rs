@@ -10,7 +10,7 @@ use common::{Data, Server};
 use ctx_key::Scope;
 use serde_json::{Value, json};
 
-const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// By method and path, such as `get /v1/memories/{id}`, the scope, if one is required.
 type Routes = BTreeMap<String, Option<String>>;
@@ -36,8 +36,7 @@ fn documented(document: &Value) -> Routes {
 fn written() -> Routes {
     let mut routes = Routes::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let folders = [("management", "/api/v1"), ("api", "/v1")];
-    let files = folders.into_iter().flat_map(|(folder, prefix)| {
+    let files = [("management", "/api/v1"), ("api", "/v1")].into_iter().flat_map(|(folder, prefix)| {
         fs::read_dir(source.join(folder)).unwrap().map(move |entry| (entry.unwrap().path(), prefix))
     });
     for (file, prefix) in files {
@@ -90,6 +89,8 @@ fn every_documented_route_is_answered_to_its_scope_alone() {
             server.send(&method.to_uppercase(), &path, Some(bearer), Some(&json!({ "name": "a" })))
         };
         let (status, body) = match &scope {
+            // it ends the token that is sent
+            None if path == "/api/v1/auth/logout" => send(&server.log_in().0),
             None if path.starts_with("/api/v1/") => send(&token),
             // of its own, as one of them revokes it
             None => send(&key(&|_| true)),
@@ -113,9 +114,9 @@ fn every_operation_has_its_errors() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let scheme = operation["security"].get(0).and_then(|scheme| scheme.as_object()?.keys().next());
-            let expected = match path {
+            let expected = match path.as_str() {
                 path if path.starts_with("/v1/") => Some("apiKey"),
-                path if path.starts_with("/api/v1/auth/") => None,
+                "/api/v1/auth/login" | "/api/v1/auth/refresh" => None,
                 _ => Some("accessToken"),
             };
             assert_eq!(scheme.map(String::as_str), expected, "{method} {path}");
@@ -158,4 +159,48 @@ fn every_reference_of_the_document_leads_somewhere() {
     assert!(found.len() > 100, "{found:?}");
     found.retain(|reference| reference.strip_prefix('#').and_then(|at| document.pointer(at)).is_none());
     assert_eq!(found, [""; 0]);
+}
+
+/// A request that makes or changes a credential has no other fields, and the document says which it needs.
+#[test]
+fn bodies_are_closed_where_the_server_ignores_nothing() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    let schemas = &document["components"]["schemas"];
+    for (name, required, properties) in [
+        (
+            "NewKey",
+            json!(["project_id", "name", "scopes"]),
+            ["expires_at", "name", "project_id", "scopes"].as_slice(),
+        ),
+        ("ChangedKey", Value::Null, &["name", "scopes"]),
+        ("Rotation", json!(["overlap_seconds"]), &["expires_at", "overlap_seconds"]),
+        ("NewToken", json!(["name"]), &["expires_at", "name"]),
+    ] {
+        let schema = &schemas[name];
+        assert_eq!(schema["additionalProperties"], json!(false), "{name}: {schema}");
+        assert_eq!(schema["required"], required, "{name}: {schema}");
+        let found: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(found, properties, "{name}");
+    }
+    let listed = &schemas["ListedKey"];
+    assert_eq!(listed["required"].as_array().unwrap().len(), listed["properties"].as_object().unwrap().len());
+    assert_eq!(
+        listed["properties"]["state"]["enum"],
+        json!(["active", "not_yet_valid", "retired", "expired", "revoked"])
+    );
+    let paths = &document["paths"];
+    let list = &paths["/api/v1/companies/{company}/api-keys"]["get"];
+    let end = &paths["/api/v1/companies/{company}/api-keys/{id}"]["delete"];
+    let parameter = |operation: &Value, index: usize| {
+        let parameter = &operation["parameters"][index];
+        (parameter["name"].clone(), parameter["required"].clone(), parameter["schema"].clone())
+    };
+    let optional = |name: &str, schema: Value| (json!(name), json!(false), schema);
+    let purge = json!({ "type": "string", "enum": ["true"] });
+    assert_eq!(parameter(end, 0), optional("purge", purge));
+    let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 100 });
+    assert_eq!(parameter(list, 0), optional("limit", limit));
+    assert_eq!(parameter(list, 1), optional("cursor", json!({ "type": "string" })));
+    assert!(list["responses"]["200"]["headers"]["Link"].is_object(), "{list}");
 }

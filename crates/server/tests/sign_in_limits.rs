@@ -3,14 +3,13 @@
 mod common;
 
 use common::browser::{Answer, Browser};
-use common::timed::Timed;
-use common::{EMAIL, PASSWORD, agent};
+use common::{Data, EMAIL, PASSWORD, agent, timed};
 use serde_json::json;
 
 const WRONG: &str = "not the password at all";
 
 /// A server with an account, behind a proxy that names addresses.
-struct Fixture(Timed);
+struct Fixture(timed::Fixture);
 
 /// The status of the answer, and its `Retry-After`.
 type Outcome = (u16, Option<String>);
@@ -25,7 +24,7 @@ fn outcome(answer: &Answer) -> Outcome {
 
 impl Fixture {
     fn new() -> (Self, Browser) {
-        let fixture = Self(Timed::start(&["--behind-proxy"]));
+        let fixture = Self(timed::Fixture::on(Data::new(), &["--behind-proxy"]));
         let browser = fixture.0.set_up();
         (fixture, browser)
     }

@@ -9,7 +9,7 @@ ALTER TABLE credentials ADD COLUMN family TEXT;
 ALTER TABLE credentials ADD COLUMN spent_at INTEGER;
 CREATE INDEX credentials_by_expiry ON credentials (expires_at);
 CREATE INDEX credentials_of_account ON credentials (account, kind) WHERE account IS NOT NULL;
-CREATE INDEX credentials_of_family ON credentials (family) WHERE family IS NOT NULL;
+CREATE INDEX credentials_of_family ON credentials (family, spent_at) WHERE family IS NOT NULL;
 
 -- Access tokens of programs: of each the SHA-256.
 CREATE TABLE access_tokens (
@@ -22,3 +22,9 @@ CREATE TABLE access_tokens (
     last_used_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX access_tokens_of_company ON access_tokens (company, created_at);
+
+-- Counts the keys of a project that have not ended: their end is the earlier one of the expiry and of the overlap.
+CREATE INDEX api_keys_by_end ON api_keys (
+    project,
+    coalesce(CASE WHEN retires_at < expires_at OR expires_at IS NULL THEN retires_at ELSE expires_at END, 9223372036854775807)
+) WHERE revoked_at IS NULL;

@@ -16,7 +16,7 @@ use super::page::{Refusal, page};
 use super::session::SignedIn;
 use crate::http::state::AppState;
 use crate::store::account::Account;
-use crate::store::api_key::{self, Rotated};
+use crate::store::api_key::{self, Rotated, Rotation};
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
@@ -116,8 +116,9 @@ pub(super) async fn rotate(
     form.check_token(&signed_in.session)?;
     let overlap = overlap(form.text("overlap"))?;
     let (now, form) = (state.clock.now(), form.nonce()?);
-    let key = IdempotencyKey::new(&signed_in.session, &form);
-    match replace(&state, &signed_in.account, id, overlap, &key, now).await {
+    let idempotency_key = Some(IdempotencyKey::new(&signed_in.session, &form));
+    let rotation = Rotation { overlap, expires_at: None, idempotency_key };
+    match replace(&state, &signed_in.account, id, &rotation, now).await {
         Ok(Rotated { key, new, old }) => {
             Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now))))
         }
@@ -136,12 +137,11 @@ async fn replace(
     state: &AppState,
     account: &Account,
     id: KeyId,
-    overlap: u64,
-    key: &IdempotencyKey,
+    rotation: &Rotation,
     now: UnixTime,
 ) -> Result<Rotated, StoreError> {
     let mut transaction = state.database.begin().await?;
-    let rotated = api_key::rotate(&mut transaction, account.act(now), id, overlap, key).await?;
+    let rotated = api_key::rotate(&mut transaction, account.act(now), id, rotation).await?;
     transaction.commit().await?;
     Ok(rotated)
 }

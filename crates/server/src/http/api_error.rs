@@ -102,14 +102,43 @@ impl ApiError {
         Self::new(status, "invalid_request_error", "unsupported_media_type", message.into())
     }
 
-    /// An account's token is required. An API key is not one.
+    /// No bearer token was sent, so the challenge names no error (RFC 6750 §3).
     pub fn unauthenticated(message: &'static str) -> Self {
-        let challenge =
-            HeaderValue::from_static(r#"Bearer realm="MemoryKit accounts", error="invalid_token""#);
-        Self {
-            header: Some(Box::new((WWW_AUTHENTICATE, challenge))),
-            ..Self::new(StatusCode::UNAUTHORIZED, "authentication_error", "invalid_token", message.into())
-        }
+        let kind = ("authentication_error", "missing_credentials");
+        Self::challenging(StatusCode::UNAUTHORIZED, kind, None, message)
+    }
+
+    /// The `Authorization` header of a request for an account is malformed.
+    pub fn malformed_token() -> Self {
+        let message = "the Authorization header is malformed: send one, as `Bearer <token>`";
+        let kind = ("invalid_request_error", "invalid_request");
+        Self::challenging(StatusCode::BAD_REQUEST, kind, Some("invalid_request"), message)
+    }
+
+    /// The token that was sent opens nothing for an account. An API key is not an access token.
+    pub fn refused_token(message: &'static str) -> Self {
+        let kind = ("authentication_error", "invalid_token");
+        Self::challenging(StatusCode::UNAUTHORIZED, kind, Some("invalid_token"), message)
+    }
+
+    /// The token of a program is valid, but does not open this path.
+    pub fn narrow_token() -> Self {
+        let message =
+            "a program's access token gives access to keys and projects only: log in with the password";
+        let kind = ("permission_error", "insufficient_scope");
+        Self::challenging(StatusCode::FORBIDDEN, kind, Some("insufficient_scope"), message)
+    }
+
+    fn challenging(
+        status: StatusCode,
+        (kind, code): (&'static str, &'static str),
+        error: Option<&str>,
+        message: &'static str,
+    ) -> Self {
+        let error = error.map(|error| format!(r#", error="{error}""#)).unwrap_or_default();
+        let challenge = HeaderValue::try_from(format!(r#"Bearer realm="MemoryKit accounts"{error}"#));
+        let header = challenge.ok().map(|challenge| Box::new((WWW_AUTHENTICATE, challenge)));
+        Self { header, ..Self::new(status, kind, code, message.into()) }
     }
 
     pub fn too_many(seconds: u64) -> Self {

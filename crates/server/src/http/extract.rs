@@ -30,11 +30,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             return Err(ApiError::invalid("the body has a NUL character, which can't be stored: remove it"));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            let error = error.to_string();
-            ApiError::invalid(format!(
-                "the body is not the JSON that is expected here: {}",
-                redact_str(&error)
-            ))
+            let error = readable(&error.to_string());
+            ApiError::invalid(format!("the body is not the JSON that is expected here: {error}"))
         })
     }
 }
@@ -94,12 +91,32 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
             ));
         }
         Query::try_from_uri(&parts.uri).map(|Query(parameters)| Self(parameters)).map_err(|rejection| {
-            let rejection = rejection.body_text();
-            ApiError::invalid(format!(
-                "the parameters are not those that are expected here: {}",
-                redact_str(&rejection)
-            ))
+            let rejection = readable(&rejection.body_text());
+            ApiError::invalid(format!("the parameters are not those that are expected here: {rejection}"))
         })
+    }
+}
+
+/// Returns the text of an error, which may quote the client, without keys and of a bounded length.
+fn readable(error: &str) -> String {
+    redact_str(error).chars().take(400).collect()
+}
+
+/// No parameter after the `?`: for requests that make or change a credential, which ignore nothing.
+pub struct NoParameters;
+
+impl FromRequestParts<AppState> for NoParameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        match form_urlencoded::parse(query.as_bytes()).next() {
+            None => Ok(Self),
+            Some((name, _)) => {
+                let name = readable(&name);
+                Err(ApiError::invalid(format!("unknown parameter `{name}`: send all fields in the body")))
+            }
+        }
     }
 }
 

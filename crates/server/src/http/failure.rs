@@ -34,7 +34,9 @@ impl Failure {
             StoreError::NotFound => Self::NotFound,
             StoreError::Repeated
             | StoreError::HasEnded
+            | StoreError::HasNotEnded
             | StoreError::TooManyKeys(_)
+            | StoreError::TooManyTokens(_)
             | StoreError::NameTaken => Self::Conflict,
         }
     }

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::api_error::ErrorBody;
-use super::extract::{ClientAddress, Json, Parameters, Segment};
+use super::extract::{ClientAddress, Json, NoParameters, Parameters, Segment};
 use super::granted::{AnyKey, Granted};
 use super::schema::{request_id, text};
 use super::state::AppState;
@@ -32,8 +32,9 @@ const PART: RangeInclusive<usize> = 1..=128;
 
 const DESCRIPTION: &str = "What lies below `/v1` is opened by API keys, and each operation says in \
     `x-required-scope` which scope the key needs. What lies below `/api/v1` is opened by an account's access token, \
-    and by no API key. Answers are in snake_case; requests may be in camelCase too. Fields and parameters that are not \
-    known are ignored.";
+    and by no API key; the token of a program opens keys, projects and the list of companies there. Answers are in \
+    snake_case; requests below `/v1` may be in camelCase too. Fields and parameters that are not known are ignored, but \
+    never where a credential is made or changed.";
 
 /// Status, name, description and further header of each response that refuses a request.
 const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
@@ -42,12 +43,17 @@ const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
     (
         "403",
         "Forbidden",
-        "The key lacks the scope; or a browser asks, and keys don't belong there; or a page of another site asks.",
+        "The key or token does not open this; or a browser asks, and keys don't belong there; or a page of another site asks.",
         Some(CHALLENGE),
     ),
     ("404", "NotFound", "There is no such thing, or it is another's.", None),
     ("408", "Timeout", "The request took too long to arrive.", None),
-    ("409", "Conflict", "The name is taken, or there are as many as there may be.", None),
+    (
+        "409",
+        "Conflict",
+        "The name is taken, the key has ended or not, or there are as many as there may be.",
+        None,
+    ),
     ("413", "TooLarge", "The body has more than 1 MiB.", None),
     ("415", "NotJson", "The body is not JSON by its `Content-Type`.", None),
     ("429", "TooMany", "Too many attempts.", Some(RETRY_AFTER)),
@@ -93,7 +99,7 @@ pub fn document() -> OpenApi {
              valid key does.",
         ));
     let access_token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
-        "An account's access token, from `POST /api/v1/auth/login`. An API key is refused.",
+        "An account's access token, from `POST /api/v1/auth/login`, or a program's. An API key is refused.",
     ));
     components.add_security_scheme(API_KEY, SecurityScheme::Http(api_key.build()));
     components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(access_token.build()));
@@ -139,6 +145,7 @@ documented!(A);
 documented!(A B);
 documented!(A B C);
 documented!(A B C D);
+documented!(A B C D E);
 
 /// Makes the route of a handler, with its place in the document. Use it as `router.routes(route!(handler))`.
 macro_rules! route {
@@ -154,7 +161,7 @@ pub fn complete<Arguments, Handler: Documented<Arguments>>(
     _: Handler,
 ) -> UtoipaMethodRouter<AppState> {
     for (path, item) in &mut paths.paths {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             Handler::document(operation, &mut schemas);
             add_parts(operation, path);
@@ -226,7 +233,7 @@ impl Argument for AnyKey {
 /// Documents that a handler takes an account's access token.
 pub fn takes_access_token(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new(ACCESS_TOKEN, [""; 0])]);
-    refuse(operation, &["401"]);
+    refuse(operation, &["400", "401", "403"]);
 }
 
 impl<T: ToSchema> Argument for Json<T> {
@@ -244,6 +251,12 @@ impl<T: IntoParams> Argument for Parameters<T> {
     fn document(operation: &mut Operation, _: &mut Schemas) {
         let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(Into::into);
         operation.parameters.get_or_insert_default().extend(parameters);
+        refuse(operation, &["400"]);
+    }
+}
+
+impl Argument for NoParameters {
+    fn document(operation: &mut Operation, _: &mut Schemas) {
         refuse(operation, &["400"]);
     }
 }

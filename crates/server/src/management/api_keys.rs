@@ -1,49 +1,40 @@
-//! The keys of a company.
+//! The keys of a company: each is made, changed and ended here.
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctx_key::{ApiKey, KeyState, Scope, UnixTime};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use ctx_key::{ApiKey, KeyId, KeyState, Scope, UnixTime};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::signed_in::SignedIn;
+use super::signed_in::KeyManager;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, Segment};
-use crate::http::iso_time::IsoTime;
+use crate::http::extract::{Json, NoParameters, Parameters, Segment};
+use crate::http::iso_time::{Expiry, IsoTime};
 use crate::http::open_api::route;
 use crate::http::schema::{self, ScopeName};
 use crate::http::state::AppState;
-use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
+use crate::store::api_key::{self, Change, ListedKey, NewKey, ProjectChoice, Rotated, Rotation};
 use crate::store::id::{CompanyId, ProjectId};
 use crate::store::name::Name;
 use crate::store::store_error::StoreError;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::default().routes(route!(list)).routes(route!(create)).routes(route!(revoke))
+    OpenApiRouter::default()
+        .routes(route!(create))
+        .routes(route!(show_one))
+        .routes(route!(change))
+        .routes(route!(rotate))
+        .routes(route!(end))
 }
 
-/// Lists the keys of a company.
-#[utoipa::path(
-    get,
-    path = "/companies/{company}/api-keys",
-    operation_id = "listKeys",
-    responses((status = OK, body = Vec<ShownKey>))
-)]
-async fn list(
-    signed_in: SignedIn,
-    State(state): State<AppState>,
-    Segment(company): Segment<String>,
-) -> Result<Answer<Vec<ShownKey>>, ApiError> {
-    let company = signed_in.of(&company)?.company.id;
-    let now = state.clock.now();
-    let mut connection = state.database.acquire().await?;
-    let keys = api_key::list(&mut connection, &company).await?;
-    Ok(Answer(keys.into_iter().map(|key| ShownKey::new(key, company.clone(), now)).collect()))
-}
+/// Maximum overlap after a rotation: 365 days.
+const MAX_OVERLAP: u64 = 365 * 24 * 3600;
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewKey)]
 struct Create {
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000]*$")]
@@ -52,6 +43,8 @@ struct Create {
     name: String,
     #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
+    /// Without it, or with null, the key does not expire.
+    expires_at: Option<Expiry>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -63,6 +56,13 @@ struct Created {
     api_key: String,
 }
 
+impl Created {
+    /// The one time that a key leaves the server.
+    fn new(key: &ApiKey, listed: ListedKey, company: CompanyId, now: UnixTime) -> Self {
+        Self { shown: ShownKey::new(listed, company, now), api_key: key.expose_secret().to_owned() }
+    }
+}
+
 /// Makes a key, which is shown here once.
 #[utoipa::path(
     post,
@@ -71,30 +71,25 @@ struct Created {
     responses((status = CREATED, body = Created), (status = CONFLICT))
 )]
 async fn create(
-    signed_in: SignedIn,
+    manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
+    _: NoParameters,
     Json(body): Json<Create>,
 ) -> Result<(StatusCode, Answer<Created>), ApiError> {
-    let account = signed_in.of(&company)?;
+    let manager = manager.of(&company)?;
+    let now = state.clock.now();
     let new = NewKey {
         name: Name::parse(&body.name)?,
         project: ProjectChoice::Existing(ProjectId::parse(&body.project_id).ok_or(StoreError::NotFound)?),
         scopes: scopes(&body.scopes)?,
-        expires_at: None,
+        expires_at: body.expires_at.map(|expiry| expiry.after(now)).transpose()?,
         idempotency_key: None,
     };
-    let now = state.clock.now();
     let mut transaction = state.database.begin().await?;
-    let (key, listed) = api_key::create(&mut transaction, account.act(now), &new).await?;
+    let (key, listed) = api_key::create(&mut transaction, manager.act(now), &new).await?;
     transaction.commit().await?;
-    let shown = ShownKey::new(listed, account.company.id, now);
-    Ok((StatusCode::CREATED, Answer(Created { shown, api_key: expose(&key) })))
-}
-
-/// The one time that a key leaves the server.
-fn expose(key: &ApiKey) -> String {
-    key.expose_secret().to_owned()
+    Ok((StatusCode::CREATED, Answer(Created::new(&key, listed, manager.company.id, now))))
 }
 
 fn scopes(names: &[String]) -> Result<Scope, ApiError> {
@@ -113,22 +108,153 @@ fn scopes(names: &[String]) -> Result<Scope, ApiError> {
     Ok(scopes)
 }
 
-/// Revokes a key.
+/// Shows a key.
+#[utoipa::path(
+    get,
+    path = "/companies/{company}/api-keys/{id}",
+    operation_id = "showListedKey",
+    responses((status = OK, body = ShownKey))
+)]
+async fn show_one(
+    manager: KeyManager,
+    State(state): State<AppState>,
+    Segment((company, id)): Segment<(String, String)>,
+) -> Result<Answer<ShownKey>, ApiError> {
+    let company = manager.of(&company)?.company.id;
+    let mut connection = state.database.acquire().await?;
+    let key = api_key::find(&mut connection, &company, key_id(&id)?).await?;
+    Ok(Answer(ShownKey::new(key, company, state.clock.now())))
+}
+
+/// Reads an id of the path. No key has another one.
+fn key_id(text: &str) -> Result<KeyId, StoreError> {
+    text.parse().map_err(|_| StoreError::NotFound)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ChangedKey)]
+struct ChangeKey {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(schema_with = schema::name, required = false)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<ScopeName>, min_items = 1, required = false)]
+    scopes: Option<Vec<String>>,
+}
+
+/// Reads a field that is there. Null is what `T` takes it for, and not the same as no field.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Changes the name or the scopes of a key that has not ended.
+#[utoipa::path(
+    patch,
+    path = "/companies/{company}/api-keys/{id}",
+    operation_id = "changeKey",
+    responses((status = OK, body = ShownKey), (status = CONFLICT))
+)]
+async fn change(
+    manager: KeyManager,
+    State(state): State<AppState>,
+    Segment((company, id)): Segment<(String, String)>,
+    _: NoParameters,
+    Json(body): Json<ChangeKey>,
+) -> Result<Answer<ShownKey>, ApiError> {
+    let manager = manager.of(&company)?;
+    let change = Change {
+        name: body.name.map(|name| Name::parse(&name)).transpose()?,
+        scopes: body.scopes.map(|names| scopes(&names)).transpose()?,
+    };
+    let now = state.clock.now();
+    let mut transaction = state.database.begin().await?;
+    let key = api_key::change(&mut transaction, manager.act(now), key_id(&id)?, change).await?;
+    transaction.commit().await?;
+    Ok(Answer(ShownKey::new(key, manager.company.id, now)))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Rotation)]
+struct Rotate {
+    /// Seconds for which the old key stays valid.
+    #[schema(maximum = 31_536_000)]
+    overlap_seconds: u64,
+    /// Without it, the new key expires when the old one would have; with null, never.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Expiry>, required = false)]
+    expires_at: Option<Option<Expiry>>,
+}
+
+/// Makes the successor of a key, which is shown here once. The key itself ends after the overlap.
+#[utoipa::path(
+    post,
+    path = "/companies/{company}/api-keys/{id}/rotate",
+    operation_id = "rotateKey",
+    responses((status = CREATED, body = Created), (status = CONFLICT))
+)]
+async fn rotate(
+    manager: KeyManager,
+    State(state): State<AppState>,
+    Segment((company, id)): Segment<(String, String)>,
+    _: NoParameters,
+    Json(body): Json<Rotate>,
+) -> Result<(StatusCode, Answer<Created>), ApiError> {
+    let manager = manager.of(&company)?;
+    let now = state.clock.now();
+    if body.overlap_seconds > MAX_OVERLAP {
+        return Err(ApiError::invalid(format!(
+            "`overlap_seconds` is too large: the maximum is {MAX_OVERLAP}, which is 365 days"
+        )));
+    }
+    let expires_at = body.expires_at.map(|expiry| expiry.map(|expiry| expiry.after(now)).transpose());
+    let rotation = Rotation {
+        overlap: body.overlap_seconds,
+        expires_at: expires_at.transpose()?,
+        idempotency_key: None,
+    };
+    let mut transaction = state.database.begin().await?;
+    let Rotated { key, new, .. } =
+        api_key::rotate(&mut transaction, manager.act(now), key_id(&id)?, &rotation).await?;
+    transaction.commit().await?;
+    Ok((StatusCode::CREATED, Answer(Created::new(&key, new, manager.company.id, now))))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct End {
+    /// Deletes a key that has ended, instead of revoking it.
+    #[param(inline, value_type = Purge, required = false)]
+    purge: Option<Purge>,
+}
+
+#[derive(Deserialize, ToSchema)]
+enum Purge {
+    #[serde(rename = "true")]
+    True,
+}
+
+/// Revokes a key, or deletes one that has ended.
 #[utoipa::path(
     delete,
     path = "/companies/{company}/api-keys/{id}",
     operation_id = "revokeListedKey",
-    responses((status = NO_CONTENT))
+    responses((status = NO_CONTENT), (status = CONFLICT))
 )]
-async fn revoke(
-    signed_in: SignedIn,
+async fn end(
+    manager: KeyManager,
     State(state): State<AppState>,
     Segment((company, id)): Segment<(String, String)>,
+    Parameters(parameters): Parameters<End>,
 ) -> Result<StatusCode, ApiError> {
-    let account = signed_in.of(&company)?;
-    let id = id.parse().map_err(|_| ApiError::not_found("there is no such key"))?;
+    let manager = manager.of(&company)?;
+    let (id, act) = (key_id(&id)?, manager.act(state.clock.now()));
     let mut transaction = state.database.begin().await?;
-    api_key::revoke(&mut transaction, account.act(state.clock.now()), id).await?;
+    match parameters.purge {
+        Some(Purge::True) => api_key::purge(&mut transaction, act, id).await?,
+        None => api_key::revoke(&mut transaction, act, id).await.map(drop)?,
+    }
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -136,7 +262,7 @@ async fn revoke(
 /// A key as the platform's clients read it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ListedKey)]
-struct ShownKey {
+pub(super) struct ShownKey {
     id: String,
     #[schema(value_type = String)]
     company_id: CompanyId,
@@ -147,21 +273,47 @@ struct ShownKey {
     #[schema(value_type = Vec<ScopeName>)]
     scopes: Scope,
     is_active: bool,
+    #[schema(schema_with = states)]
+    state: &'static str,
     #[schema(required)]
     expires_at: Option<IsoTime>,
+    #[schema(required)]
+    retires_at: Option<IsoTime>,
+    #[schema(required)]
+    revoked_at: Option<IsoTime>,
+    #[schema(required)]
+    last_used_at: Option<IsoTime>,
     created_at: IsoTime,
     updated_at: IsoTime,
 }
 
+const STATES: [(KeyState, &str); 5] = [
+    (KeyState::Active, "active"),
+    (KeyState::NotYetValid, "not_yet_valid"),
+    (KeyState::Retired, "retired"),
+    (KeyState::Expired, "expired"),
+    (KeyState::Revoked, "revoked"),
+];
+
+fn states() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATES.map(|(_, name)| name)))
+}
+
 impl ShownKey {
-    fn new(key: ListedKey, company_id: CompanyId, now: UnixTime) -> Self {
+    pub(super) fn new(key: ListedKey, company_id: CompanyId, now: UnixTime) -> Self {
         let record = key.record;
+        let state = record.state(now);
         Self {
             id: record.id.to_string(),
             company_id,
             scopes: record.scopes,
-            is_active: record.state(now) == KeyState::Active,
+            is_active: state == KeyState::Active,
+            // also for a state that this program does not know
+            state: STATES.iter().find(|(known, _)| *known == state).map_or("revoked", |(_, name)| name),
             expires_at: record.expires_at.map(IsoTime::from),
+            retires_at: record.retires_at.map(IsoTime::from),
+            revoked_at: record.revoked_at.map(IsoTime::from),
+            last_used_at: key.last_used_at.map(IsoTime::from_seconds),
             project_id: record.project,
             name: key.name,
             created_at: IsoTime::from_seconds(key.created_at),

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::signed_in::SignedIn;
+use super::signed_in::KeyManager;
 use crate::http::api_error::ApiError;
 use crate::http::extract::{Json, Segment};
+use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::schema;
 use crate::http::state::AppState;
-use crate::store::id::ProjectId;
+use crate::store::column::JsonObject;
+use crate::store::id::{CompanyId, ProjectId};
 use crate::store::name::Name;
 use crate::store::project::{self, Project};
 
@@ -27,12 +29,31 @@ struct ShownProject {
     #[schema(value_type = String)]
     id: ProjectId,
     #[schema(value_type = String)]
+    company_id: CompanyId,
+    #[schema(value_type = String)]
     name: Name,
+    slug: String,
+    is_active: bool,
+    #[schema(value_type = Object)]
+    metadata: JsonObject,
+    created_at: IsoTime,
+    updated_at: IsoTime,
 }
 
-impl From<Project> for ShownProject {
-    fn from(project: Project) -> Self {
-        Self { id: project.id, name: project.name }
+impl ShownProject {
+    /// A project has no end, no metadata, and no changes.
+    fn new(project: Project, company_id: CompanyId) -> Self {
+        let created_at = IsoTime::from_seconds(project.created_at);
+        Self {
+            company_id,
+            slug: project.slug(),
+            id: project.id,
+            name: project.name,
+            is_active: true,
+            metadata: JsonObject::new(),
+            created_at,
+            updated_at: created_at,
+        }
     }
 }
 
@@ -44,14 +65,15 @@ impl From<Project> for ShownProject {
     responses((status = OK, body = Vec<ShownProject>))
 )]
 async fn projects(
-    signed_in: SignedIn,
+    manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
 ) -> Result<Answer<Vec<ShownProject>>, ApiError> {
-    let company = signed_in.of(&company)?.company.id;
+    let company = manager.of(&company)?.company.id;
     let mut connection = state.database.acquire().await?;
     let projects = project::list(&mut connection, &company).await?;
-    Ok(Answer(projects.into_iter().map(ShownProject::from).collect()))
+    let shown = |project| ShownProject::new(project, company.clone());
+    Ok(Answer(projects.into_iter().map(shown).collect()))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -69,15 +91,15 @@ struct CreateProject {
     responses((status = CREATED, body = ShownProject), (status = CONFLICT))
 )]
 async fn create_project(
-    signed_in: SignedIn,
+    manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
     Json(body): Json<CreateProject>,
 ) -> Result<(StatusCode, Answer<ShownProject>), ApiError> {
-    let account = signed_in.of(&company)?;
+    let manager = manager.of(&company)?;
     let name = Name::parse(&body.name)?;
     let mut transaction = state.database.begin().await?;
-    let project = project::create(&mut transaction, account.act(state.clock.now()), &name).await?;
+    let project = project::create(&mut transaction, manager.act(state.clock.now()), &name).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Answer(project.into())))
+    Ok((StatusCode::CREATED, Answer(ShownProject::new(project, manager.company.id))))
 }

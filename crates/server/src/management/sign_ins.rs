@@ -1,28 +1,30 @@
-//! Access tokens: given for a password, and for a refresh token.
+//! Access tokens: given for a password, and for a refresh token, and ended.
 
 use axum::Json as Answer;
 use axum::extract::State;
+use axum::http::StatusCode;
 use ctx_key::UnixTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::companies::ShownCompany;
+use super::signed_in::SignedIn;
 use crate::database::{DatabaseError, Transaction};
 use crate::http::api_error::ApiError;
 use crate::http::attempt::{Attempt, Refused};
 use crate::http::extract::{ClientAddress, Json};
 use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::account::Company;
-use crate::store::credential::{self, Kind};
+use crate::store::credential::Kind;
 use crate::store::email::Email;
-use crate::store::id::{AccountId, CompanyId};
-use crate::store::name::Name;
+use crate::store::family::{self, Pair, Refreshed};
+use crate::store::id::AccountId;
 use crate::store::secret::Secret;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::default().routes(route!(log_in)).routes(route!(refresh))
+    OpenApiRouter::default().routes(route!(log_in)).routes(route!(refresh)).routes(route!(log_out))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -50,23 +52,8 @@ struct Tokens {
     expires_in: u64,
 }
 
-#[derive(Serialize, ToSchema)]
-struct ShownCompany {
-    #[schema(value_type = String)]
-    id: CompanyId,
-    #[schema(value_type = String)]
-    name: Name,
-    slug: String,
-    #[schema(schema_with = owner)]
-    role: &'static str,
-}
-
 fn bearer() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["Bearer"]))
-}
-
-fn owner() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["owner"]))
 }
 
 /// Gives an access token.
@@ -92,8 +79,7 @@ async fn log_in(
     let mut transaction = state.database.begin().await?;
     let tokens = issue(&mut transaction, &account.id, state.clock.now()).await?;
     transaction.commit().await?;
-    let Company { id, name, slug } = account.company;
-    Ok(Answer(LoggedIn { tokens, companies: [ShownCompany { id, name, slug, role: "owner" }] }))
+    Ok(Answer(LoggedIn { tokens, companies: [account.company.into()] }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -107,35 +93,47 @@ struct Refresh {
     post,
     path = "/auth/refresh",
     operation_id = "refresh",
-    responses((status = OK, body = Tokens), (status = UNAUTHORIZED))
+    responses((status = OK, body = Tokens), (status = UNAUTHORIZED), (status = TOO_MANY_REQUESTS))
 )]
 async fn refresh(
     State(state): State<AppState>,
     Json(body): Json<Refresh>,
 ) -> Result<Answer<Tokens>, ApiError> {
     const REFUSED: &str = "the refresh token is unknown, was used or has expired: log in again";
-    let now = state.clock.now();
     let token = Secret::parse(&body.refresh_token).ok_or(ApiError::unauthenticated(REFUSED))?;
-    let mut transaction = state.database.begin().await?;
-    let taken = credential::take(&mut transaction, Kind::Refresh, &token, now).await?;
-    let account = taken.flatten().ok_or(ApiError::unauthenticated(REFUSED))?;
-    let tokens = issue(&mut transaction, &account, now).await?;
-    transaction.commit().await?;
-    Ok(Answer(tokens))
+    match family::refresh(&state.database, &token, state.clock.now()).await? {
+        Refreshed::Pair(pair) => Ok(Answer(pair.into())),
+        Refreshed::Refused => Err(ApiError::unauthenticated(REFUSED)),
+        Refreshed::TooMany(wait) => Err(ApiError::too_many(wait)),
+    }
 }
 
-/// Issues an access token, and a refresh token for the next one.
+/// Ends the access tokens and the refresh token of the sign-in that gave this access token.
+#[utoipa::path(post, path = "/auth/logout", operation_id = "logOut", responses((status = NO_CONTENT)))]
+async fn log_out(signed_in: SignedIn, State(state): State<AppState>) -> Result<StatusCode, ApiError> {
+    let SignedIn { account, token } = signed_in;
+    let mut transaction = state.database.begin().await?;
+    family::end(&mut transaction, &account.id, &token, state.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Issues the first tokens of a sign-in.
 async fn issue(
     transaction: &mut Transaction,
     account: &AccountId,
     now: UnixTime,
 ) -> Result<Tokens, DatabaseError> {
-    let access = credential::issue(transaction, Kind::Access, Some(account), now).await?;
-    let refresh = credential::issue(transaction, Kind::Refresh, Some(account), now).await?;
-    Ok(Tokens {
-        access_token: access.expose().to_owned(),
-        refresh_token: refresh.expose().to_owned(),
-        token_type: "Bearer",
-        expires_in: Kind::Access.lifetime(),
-    })
+    family::begin(transaction, account, now).await.map(Tokens::from)
+}
+
+impl From<Pair> for Tokens {
+    fn from(pair: Pair) -> Self {
+        Self {
+            access_token: pair.access.expose().to_owned(),
+            refresh_token: pair.refresh.expose().to_owned(),
+            token_type: "Bearer",
+            expires_in: Kind::Access.lifetime(),
+        }
+    }
 }

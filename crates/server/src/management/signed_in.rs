@@ -1,44 +1,78 @@
-//! The account whose access token a request carries: [`SignedIn`].
+//! Whom the access token of a request belongs to: [`SignedIn`] and [`KeyManager`].
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use ctx_key::{Reason, UnixTime, bearer};
 use utoipa::openapi::path::Operation;
 
+use super::token_use::TokenUse;
 use crate::http::api_error::ApiError;
 use crate::http::open_api::{self, Argument, Schemas};
 use crate::http::state::AppState;
-use crate::store::account::{self, Account};
+use crate::store::access_token::{self, AccessToken};
+use crate::store::account::{self, Account, Company};
+use crate::store::actor::{Act, Actor};
 use crate::store::credential::Kind;
+use crate::store::email::Email;
+use crate::store::name::Name;
 use crate::store::secret::Secret;
 
-/// The account whose access token the request carries.
-pub(super) struct SignedIn(Account);
+/// The owner of a token.
+enum Owner {
+    Account(Box<Account>, Secret),
+    Program(AccessToken, Company),
+}
+
+impl Owner {
+    async fn find(parts: &Parts, state: &AppState, now: UnixTime) -> Result<Self, ApiError> {
+        const UNKNOWN: &str = "the access token is unknown or has expired: log in again";
+        let token = token(&parts.headers)?.ok_or(ApiError::refused_token(UNKNOWN))?;
+        let mut connection = state.database.acquire().await?;
+        if let Some(account) = account::of_credential(&mut connection, Kind::Access, &token, now).await? {
+            return Ok(Self::Account(Box::new(account), token));
+        }
+        let found = access_token::find(&mut connection, &token, now).await?;
+        let (token, company) = found.ok_or(ApiError::refused_token(UNKNOWN))?;
+        Ok(Self::Program(token, company))
+    }
+}
+
+/// Returns the token of a request, or nothing if the text is not one. The parser of API keys reads the header, so that both APIs
+/// take the same headers.
+fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
+    const MISSING: &str = "an access token is required, which POST /api/v1/auth/login gives: send it as \
+                           `Authorization: Bearer <token>`";
+    let Err(denied) = bearer::parse_headers(headers) else {
+        return Err(ApiError::refused_token("an API key gives no access to this path: send an access token"));
+    };
+    match denied.reason() {
+        Reason::MissingCredentials => Err(ApiError::unauthenticated(MISSING)),
+        Reason::MalformedHeader => Err(ApiError::malformed_token()),
+        // one header, with the scheme and one token
+        _ => {
+            let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+            let token = value.and_then(|value| value.trim().split(' ').next_back());
+            Ok(token.and_then(Secret::parse))
+        }
+    }
+}
+
+/// The account whose access token the request carries. The token of a program is refused.
+pub(super) struct SignedIn {
+    pub(super) account: Account,
+    pub(super) token: Secret,
+}
 
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        const MISSING: &str = "an access token is required, which POST /api/v1/auth/login gives: send it as \
-                               `Authorization: Bearer <token>`";
-        const UNKNOWN: &str = "the access token is unknown or has expired: log in again";
-        let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(ApiError::unauthenticated(MISSING));
-        };
-        let token = value.to_str().ok().and_then(|value| value.split_once(' '));
-        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
-        let token = token.ok_or(ApiError::unauthenticated(MISSING))?.1.trim();
-        if token.starts_with("ctx_") {
-            return Err(ApiError::unauthenticated(
-                "an API key gives no access to this path: send an access token",
-            ));
+        match Owner::find(parts, state, state.clock.now()).await? {
+            Owner::Account(account, token) => Ok(Self { account: *account, token }),
+            Owner::Program(..) => Err(ApiError::narrow_token()),
         }
-        let token = Secret::parse(token).ok_or(ApiError::unauthenticated(UNKNOWN))?;
-        let mut connection = state.database.acquire().await?;
-        let now = state.clock.now();
-        let found = account::of_credential(&mut connection, Kind::Access, &token, now).await?;
-        found.map(Self).ok_or(ApiError::unauthenticated(UNKNOWN))
     }
 }
 
@@ -52,11 +86,68 @@ impl SignedIn {
     /// Returns the account if the company of the path is its own. Another company is answered like one that does not
     /// exist.
     pub(super) fn of(self, company: &str) -> Result<Account, ApiError> {
-        let own = &self.0.company;
-        if company == own.id.as_str() || company == own.slug {
-            Ok(self.0)
-        } else {
-            Err(ApiError::not_found("there is no such company"))
+        require(&self.account.company, company)?;
+        Ok(self.account)
+    }
+}
+
+/// An account, or a program of its company: both manage its keys.
+pub(super) struct KeyManager {
+    pub(super) company: Company,
+    by: By,
+}
+
+enum By {
+    Account(Email),
+    Program(Name),
+}
+
+impl FromRequestParts<AppState> for KeyManager {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let now = state.clock.now();
+        match Owner::find(parts, state, now).await? {
+            Owner::Account(account, _) => {
+                Ok(Self { company: account.company, by: By::Account(account.email) })
+            }
+            Owner::Program(token, company) => {
+                if token.is_use_due(now) {
+                    TokenUse::note(parts, token.id);
+                }
+                Ok(Self { company, by: By::Program(token.name) })
+            }
         }
+    }
+}
+
+impl Argument for KeyManager {
+    fn document(operation: &mut Operation, _: &mut Schemas) {
+        open_api::takes_access_token(operation);
+    }
+}
+
+impl KeyManager {
+    /// Returns the manager if the company of the path is its own.
+    pub(super) fn of(self, company: &str) -> Result<Self, ApiError> {
+        require(&self.company, company)?;
+        Ok(self)
+    }
+
+    /// Returns what the audit log says of a change.
+    pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
+        let actor = match &self.by {
+            By::Account(email) => Actor::Account(email),
+            By::Program(name) => Actor::Program(name),
+        };
+        Act { company: &self.company.id, actor, now }
+    }
+}
+
+fn require(own: &Company, company: &str) -> Result<(), ApiError> {
+    if company == own.id.as_str() || company == own.slug {
+        Ok(())
+    } else {
+        Err(ApiError::not_found("there is no such company"))
     }
 }

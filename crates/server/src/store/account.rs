@@ -9,6 +9,7 @@ use super::hash_queue::Busy;
 use super::id::{AccountId, CompanyId};
 use super::name::Name;
 use super::secret::Secret;
+use super::slug::slug;
 use super::store_error::StoreError;
 use super::{password, project};
 use crate::clock::seconds;
@@ -87,7 +88,7 @@ pub async fn set_up(database: &Database, new: NewAccount, now: UnixTime) -> Resu
     let password = password::hash(new.password).await?;
     let mut transaction = database.begin().await?;
     credential::take(&mut transaction, Kind::SetUp, &new.link, now).await?.ok_or(SetUpError::Link)?;
-    let slug = slug(new.company.as_str());
+    let slug = slug(&new.company);
     let account = Account {
         id: AccountId::generate(),
         email: new.email,
@@ -177,19 +178,30 @@ async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Acco
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }
 
+/// Lets nobody else count what this company has until the end of the transaction. SQLite has one writer at a time.
+pub(super) async fn lock_company(
+    transaction: &mut Transaction,
+    company: &CompanyId,
+) -> Result<(), DatabaseError> {
+    if transaction.is_postgres() {
+        let sql = "SELECT id FROM companies WHERE id = $1 FOR NO KEY UPDATE";
+        transaction.query(sql, &[company.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Lets nobody else begin or end credentials of this account until the end of the transaction.
+pub(super) async fn lock(transaction: &mut Transaction, id: &AccountId) -> Result<(), DatabaseError> {
+    if transaction.is_postgres() {
+        let sql = "SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
+        transaction.query(sql, &[id.into()]).await?;
+    }
+    Ok(())
+}
+
 fn account(row: &Row) -> Result<Account, DatabaseError> {
     let company = Company { id: row.get("company")?, name: row.get("name")?, slug: row.get("slug")? };
     Ok(Account { id: row.get("id")?, email: row.get("email")?, company })
-}
-
-fn slug(name: &str) -> String {
-    let dashed: String = name
-        .to_lowercase()
-        .chars()
-        .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
-        .collect();
-    let words: Vec<&str> = dashed.split('-').filter(|word| !word.is_empty()).collect();
-    words.join("-")
 }
 
 #[cfg(test)]

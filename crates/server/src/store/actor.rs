@@ -4,6 +4,7 @@ use ctx_key::UnixTime;
 
 use super::email::Email;
 use super::id::CompanyId;
+use super::name::Name;
 use crate::database::Value;
 
 /// Who changes something.
@@ -11,6 +12,8 @@ use crate::database::Value;
 pub enum Actor<'a> {
     /// Somebody who is signed in to the account with this address.
     Account(&'a Email),
+    /// A program with the access token of this name.
+    Program(&'a Name),
     /// Whoever has the key that is changed.
     KeyItself,
     /// The operator, who imports keys of another system.
@@ -21,6 +24,8 @@ impl From<Actor<'_>> for Value {
     fn from(actor: Actor<'_>) -> Self {
         match actor {
             Actor::Account(email) => email.into(),
+            // no address has a space
+            Actor::Program(name) => format!("token {name}").into(),
             Actor::KeyItself => "the key itself".into(),
             Actor::Import => "import".into(),
         }

@@ -1,4 +1,4 @@
-//! The keys of a company: created, listed, rotated, revoked, deleted. A whole key comes and goes as [`ApiKey`].
+//! The keys of a company: created, listed, changed, rotated, revoked, deleted. A whole key comes and goes as [`ApiKey`].
 //!
 //! Each function does its work in the caller's transaction, writes the audit log in it, and touches only keys of the
 //! given company.
@@ -6,6 +6,7 @@
 use ctx_key::{ApiKey, KeyId, KeyRecord, KeyState, Scope, UnixTime};
 use ctx_key_verifier::{SourceError, record_from_columns};
 
+use super::account;
 use super::actor::Act;
 use super::audit_log::{self, Action};
 use super::id::{CompanyId, ProjectId};
@@ -16,7 +17,7 @@ use super::store_error::StoreError;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction};
 
-/// Maximum number of keys of a company.
+/// Maximum number of keys of a company that have not ended.
 pub const MAX_KEYS: i64 = 1_000;
 
 /// A key as lists show it, without its secret.
@@ -77,7 +78,7 @@ pub async fn create(
         key.spend(transaction, act.now).await?;
     }
     let project = choose(transaction, act, &new.project).await?;
-    check_number(transaction, act.company).await?;
+    check_number(transaction, act).await?;
     let key = ApiKey::generate();
     let mut record = KeyRecord::new(&key, project.id, new.scopes);
     record.expires_at = new.expires_at;
@@ -146,26 +147,81 @@ pub struct Rotated {
     pub old: ListedKey,
 }
 
-/// Creates the successor of a key. The key itself stays valid for `overlap` seconds.
+/// How a key is replaced.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// Seconds for which the old key stays valid.
+    pub overlap: u64,
+    /// The expiry of the new key. Without it, the new key has that of the old one.
+    pub expires_at: Option<Option<UnixTime>>,
+    /// Replaces the key once, however often the request is sent.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// Creates the successor of a key. It is possible at the maximum number of keys too, since a leaked key has to be replaced.
 pub async fn rotate(
     transaction: &mut Transaction,
     act: Act<'_>,
     id: KeyId,
-    overlap: u64,
-    idempotency_key: &IdempotencyKey,
+    rotation: &Rotation,
 ) -> Result<Rotated, StoreError> {
-    idempotency_key.spend(transaction, act.now).await?;
+    if let Some(key) = &rotation.idempotency_key {
+        key.spend(transaction, act.now).await?;
+    }
     let mut old = find_for_change(transaction, act.company, id).await?;
-    check_number(transaction, act.company).await?;
     let key = ApiKey::generate();
-    let record = old.record.rotate(&key, act.now, overlap).map_err(|_| StoreError::HasEnded)?;
+    let overlap = rotation.overlap;
+    let mut record = old.record.rotate(&key, act.now, overlap).map_err(|_| StoreError::HasEnded)?;
+    record.expires_at = rotation.expires_at.unwrap_or(record.expires_at);
     old.updated_at = seconds(act.now);
     store_validity(transaction, &old).await?;
     let new = ListedKey { record, created_at: old.updated_at, last_used_at: None, ..old.clone() };
-    insert(transaction, &new, Some(idempotency_key)).await?;
+    insert(transaction, &new, rotation.idempotency_key.as_ref()).await?;
     let detail = format!("by {}, overlap {overlap} s", new.record.id);
     audit_log::append(transaction, act, Action::Rotated, Some(id), &detail).await?;
     Ok(Rotated { key, new, old })
+}
+
+/// Changes of a key. What is missing stays as it is.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub name: Option<Name>,
+    pub scopes: Option<Scope>,
+}
+
+/// Changes the name and the scopes of a key that has not ended.
+pub async fn change(
+    transaction: &mut Transaction,
+    act: Act<'_>,
+    id: KeyId,
+    change: Change,
+) -> Result<ListedKey, StoreError> {
+    let mut key = find_for_change(transaction, act.company, id).await?;
+    let name = change.name.unwrap_or_else(|| key.name.clone());
+    let scopes = change.scopes.unwrap_or(key.record.scopes);
+    let mut changed = Vec::new();
+    if name != key.name {
+        changed.push(format!("name from {} to {name}", key.name));
+    }
+    if scopes != key.record.scopes {
+        changed.push(format!("scopes from {} to {scopes}", key.record.scopes));
+    }
+    if changed.is_empty() {
+        return Ok(key);
+    }
+    if key.has_ended(act.now) {
+        return Err(StoreError::HasEnded);
+    }
+    (key.name, key.record.scopes, key.updated_at) = (name, scopes, seconds(act.now));
+    transaction.announce(id.as_str());
+    transaction
+        .execute(
+            "UPDATE api_keys SET name = $2, scopes = $3, updated_at = $4 WHERE id = $1",
+            &[id.as_str().into(), (&key.name).into(), i64::from(scopes.bits()).into(), key.updated_at.into()],
+        )
+        .await?;
+    audit_log::append(transaction, act, Action::Changed, Some(id), &changed.join("; ")).await?;
+    Ok(key)
 }
 
 /// Revokes a key. A key that is revoked stays as it is.
@@ -200,6 +256,20 @@ async fn store_validity(transaction: &mut Transaction, key: &ListedKey) -> Resul
 /// Removes a key and all that is stored of it, except its lines in the audit log.
 pub async fn delete(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> Result<(), StoreError> {
     let key = find_for_change(transaction, act.company, id).await?;
+    remove(transaction, act, &key).await
+}
+
+/// Does the same as [`delete`] to a key that has ended.
+pub async fn purge(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> Result<(), StoreError> {
+    let key = find_for_change(transaction, act.company, id).await?;
+    if !key.has_ended(act.now) {
+        return Err(StoreError::HasNotEnded);
+    }
+    remove(transaction, act, &key).await
+}
+
+async fn remove(transaction: &mut Transaction, act: Act<'_>, key: &ListedKey) -> Result<(), StoreError> {
+    let id = key.record.id;
     transaction.announce(id.as_str());
     transaction.execute("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()]).await?;
     Ok(audit_log::append(transaction, act, Action::Deleted, Some(id), key.name.as_str()).await?)
@@ -220,6 +290,44 @@ macro_rules! select {
 pub async fn list(connection: &mut Connection, company: &CompanyId) -> Result<Vec<ListedKey>, DatabaseError> {
     let sql = select!("WHERE p.company = $1 ORDER BY k.created_at DESC, k.id");
     connection.query(sql, &[company.into()]).await?.into_iter().map(listed).collect()
+}
+
+/// A place in the list of a company's keys: right after the key that was made at this time and has this id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub created_at: i64,
+    pub id: KeyId,
+}
+
+impl ListedKey {
+    /// Returns the place after this key. It stays where it is when keys are made or deleted.
+    pub fn place(&self) -> Place {
+        Place { created_at: self.created_at, id: self.record.id }
+    }
+}
+
+/// Returns at most so many keys of a company, the newest first, from a place on.
+pub async fn page(
+    connection: &mut Connection,
+    company: &CompanyId,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<ListedKey>, DatabaseError> {
+    let rows = match after {
+        Some(Place { created_at, id }) => {
+            let sql = select!(
+                "WHERE p.company = $1 AND (k.created_at < $2 OR k.created_at = $2 AND k.id > $3) \
+                 ORDER BY k.created_at DESC, k.id LIMIT $4"
+            );
+            let parameters = [company.into(), created_at.into(), id.as_str().into(), limit.into()];
+            connection.query(sql, &parameters).await?
+        }
+        None => {
+            let sql = select!("WHERE p.company = $1 ORDER BY k.created_at DESC, k.id LIMIT $2");
+            connection.query(sql, &[company.into(), limit.into()]).await?
+        }
+    };
+    rows.into_iter().map(listed).collect()
 }
 
 /// Returns a company's key.
@@ -284,11 +392,14 @@ fn record(row: &Row) -> Result<KeyRecord<ProjectId>, DatabaseError> {
     record.ok_or_else(|| SourceError::Corrupt(id).into())
 }
 
-async fn check_number(connection: &mut Connection, company: &CompanyId) -> Result<(), StoreError> {
-    let row = connection.query_one(
-        "SELECT count(*) AS keys FROM api_keys k JOIN projects p ON p.id = k.project WHERE p.company = $1",
-        &[company.into()],
-    ).await?;
+/// Counts the keys of a company that have not ended, by the index `api_keys_by_end`.
+pub const COUNT: &str = "SELECT count(*) AS keys FROM projects p JOIN api_keys k ON k.project = p.id \
+    WHERE p.company = $1 AND k.revoked_at IS NULL AND coalesce(CASE WHEN k.retires_at < k.expires_at OR \
+    k.expires_at IS NULL THEN k.retires_at ELSE k.expires_at END, 9223372036854775807) > $2";
+
+async fn check_number(transaction: &mut Transaction, act: Act<'_>) -> Result<(), StoreError> {
+    account::lock_company(transaction, act.company).await?;
+    let row = transaction.query_one(COUNT, &[act.company.into(), seconds(act.now).into()]).await?;
     let keys: i64 = row.get("keys")?;
     if keys < MAX_KEYS { Ok(()) } else { Err(StoreError::TooManyKeys(MAX_KEYS)) }
 }

@@ -14,7 +14,10 @@ pub(super) enum Action {
     Rotated,
     Revoked,
     Deleted,
+    Changed,
     CreatedProject,
+    CreatedToken,
+    DeletedToken,
     Imported,
 }
 
@@ -25,7 +28,10 @@ impl From<Action> for Value {
             Action::Rotated => "rotated",
             Action::Revoked => "revoked",
             Action::Deleted => "deleted",
+            Action::Changed => "changed",
             Action::CreatedProject => "created project",
+            Action::CreatedToken => "created token",
+            Action::DeletedToken => "deleted token",
             Action::Imported => "imported",
         })
     }

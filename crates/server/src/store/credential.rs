@@ -7,7 +7,7 @@ use ctx_key::UnixTime;
 use super::id::AccountId;
 use super::secret::Secret;
 use crate::clock::seconds;
-use crate::database::{Connection, DatabaseError, Transaction, Value};
+use crate::database::{Connection, Database, DatabaseError, Transaction, Value};
 
 /// What a credential is for, and how long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,25 +59,49 @@ pub async fn issue(
     now: UnixTime,
 ) -> Result<Secret, DatabaseError> {
     let secret = Secret::generate();
-    insert(transaction, kind, secret.digest(), account, now).await?;
+    insert(transaction, kind, secret.digest(), account, None, now).await?;
     Ok(secret)
 }
 
-/// Removes what has expired, and returns whether the digest is new.
+/// Returns whether the digest is new.
 pub(super) async fn insert(
     transaction: &mut Transaction,
     kind: Kind,
     digest: [u8; 32],
     account: Option<&AccountId>,
+    family: Option<&str>,
     now: UnixTime,
 ) -> Result<bool, DatabaseError> {
     let expires_at = now.saturating_add(kind.lifetime());
-    transaction.execute("DELETE FROM credentials WHERE expires_at <= $1", &[seconds(now).into()]).await?;
-    let inserted = transaction.execute(
-        "INSERT INTO credentials (digest, kind, account, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        &[digest.into(), kind.name().into(), account.into(), seconds(expires_at).into()],
-    ).await?;
+    let inserted = transaction
+        .execute(
+            "INSERT INTO credentials (digest, kind, account, expires_at, family) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
+            &[digest.into(), kind.name().into(), account.into(), seconds(expires_at).into(), family.into()],
+        )
+        .await?;
     Ok(inserted == 1)
+}
+
+/// Returns the statement that deletes 500 credentials which have expired. Without the limit, it could hold the lock of SQLite
+/// for seconds. PostgreSQL would read the whole table for `IN`.
+pub const fn sweep_statement(is_postgres: bool) -> &'static str {
+    if is_postgres {
+        "DELETE FROM credentials WHERE digest = ANY (ARRAY \
+            (SELECT digest FROM credentials WHERE expires_at <= $1 ORDER BY expires_at LIMIT 500))"
+    } else {
+        "DELETE FROM credentials WHERE digest IN \
+            (SELECT digest FROM credentials WHERE expires_at <= $1 ORDER BY expires_at LIMIT 500)"
+    }
+}
+
+/// Deletes at most 500 credentials that have expired, and returns whether there may be more.
+pub async fn sweep(database: &Database, now: UnixTime) -> Result<bool, DatabaseError> {
+    let mut transaction = database.begin().await?;
+    let sql = sweep_statement(transaction.is_postgres());
+    let deleted = transaction.execute(sql, &[seconds(now).into()]).await?;
+    transaction.commit().await?;
+    Ok(deleted > 0)
 }
 
 /// Returns the account of a credential that is known and has not expired. A set-up link has none.

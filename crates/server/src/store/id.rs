@@ -53,4 +53,5 @@ macro_rules! id {
 
 id!(AccountId, "acc", "an account");
 id!(CompanyId, "org", "a company");
+id!(TokenId, "tok", "an access token of a program");
 id!(ProjectId, "proj", "a project");

@@ -5,20 +5,24 @@ use std::fmt;
 use super::hash_queue::Busy;
 use crate::database::DatabaseError;
 
-/// Reason why a change is not made, or a password is not checked.
+/// Reason why a key, a project or a token is not created or changed, or a password is not checked.
 #[derive(Debug)]
 pub enum StoreError {
     Database(DatabaseError),
     /// Too many passwords wait to be hashed.
     Busy,
-    /// No such project or key, or another company's.
+    /// No such project, key or token, or another company's.
     NotFound,
     /// A change with this idempotency key was made before.
     Repeated,
-    /// The key has ended, so it can't be replaced.
+    /// The key has ended, so it can't be replaced or changed.
     HasEnded,
-    /// The company has as many keys as it may have: this number.
+    /// The key has not ended, so it can't be purged.
+    HasNotEnded,
+    /// The company has as many keys that have not ended as it may have: this number.
     TooManyKeys(i64),
+    /// The company has as many tokens that have not expired as it may have: this number.
+    TooManyTokens(i64),
     /// There is a project of this name.
     NameTaken,
 }
@@ -40,13 +44,20 @@ impl fmt::Display for StoreError {
         match self {
             Self::Database(error) => error.fmt(f),
             Self::Busy => f.write_str("too many passwords are being checked: try again in a few seconds"),
-            Self::NotFound => f.write_str("there is no such project or key"),
+            Self::NotFound => f.write_str("there is no such project, key or token"),
             Self::Repeated => f.write_str("this change was made before: look at the list of keys"),
             Self::HasEnded => {
                 f.write_str("the key was revoked, replaced or has expired: create a new one instead")
             }
+            Self::HasNotEnded => f.write_str("the key has not ended: revoke it first"),
             Self::TooManyKeys(max) => {
-                write!(f, "too many keys: a company has at most {max}; delete some first")
+                write!(f, "too many keys: a company has at most {max} that have not ended; revoke some first")
+            }
+            Self::TooManyTokens(max) => {
+                write!(
+                    f,
+                    "too many access tokens: a company has at most {max} that have not expired; delete some first"
+                )
             }
             Self::NameTaken => f.write_str("there is a project of this name: choose another name"),
         }

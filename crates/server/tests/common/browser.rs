@@ -167,4 +167,20 @@ impl Browser {
     pub fn count_keys(&mut self) -> usize {
         self.get("/keys").text.matches("/delete\"").count()
     }
+
+    /// The lines of the audit log, the first first: actor, action, key and detail.
+    pub fn audit_log(&mut self) -> Vec<[String; 4]> {
+        let page = self.get("/audit").text;
+        let rows = page.split("<tr role=\"row\">").skip(2);
+        let cell = |row: &str, title: &str| {
+            let cell = row.split(&format!("data-title=\"{title}\"")).nth(1).unwrap();
+            let cell = cell.split_once('>').unwrap().1.split("</td>").next().unwrap();
+            let texts = cell.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+            texts.collect::<String>()
+        };
+        let mut lines: Vec<_> =
+            rows.map(|row| ["Who", "What", "Key", "Detail"].map(|title| cell(row, title))).collect();
+        lines.reverse();
+        lines
+    }
 }

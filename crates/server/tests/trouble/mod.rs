@@ -212,3 +212,38 @@ pub fn insert(data: &Data, project: &str, key: &ApiKey) {
         ),
     );
 }
+
+/// How the database finds the rows of a statement, with these values for its parameters.
+pub fn plan(data: &Data, sql: &str, values: &[&str]) -> String {
+    let mut sql = sql.to_owned();
+    for (number, value) in (1..).zip(values) {
+        sql = sql.replace(&format!("${number}"), value);
+    }
+    if data.is_postgres() {
+        let rows = postgres(data).query(&format!("EXPLAIN {sql}"), &[]).expect("a plan");
+        rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+    } else {
+        let client = sqlite(data);
+        let mut statement = client.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+        let rows = statement.query_map([], |row| row.get::<_, String>("detail")).expect("a plan");
+        rows.map(|row| row.expect("a line") + "\n").collect()
+    }
+}
+
+/// Runs `work` while another program holds the lock of SQLite's writer, or keeps PostgreSQL from writing to a table.
+pub fn while_locked<T>(data: &Data, table: &str, work: impl FnOnce() -> T) -> T {
+    if data.is_postgres() {
+        let mut client = postgres(data);
+        let lock = format!("BEGIN; LOCK TABLE {table} IN SHARE MODE");
+        client.batch_execute(&lock).expect("a lock");
+        let done = work();
+        client.batch_execute("ROLLBACK").expect("its end");
+        done
+    } else {
+        let client = sqlite(data);
+        client.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        let done = work();
+        client.execute_batch("ROLLBACK").expect("its end");
+        done
+    }
+}

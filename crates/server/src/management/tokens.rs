@@ -1,0 +1,133 @@
+//! The access tokens of a company's programs.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::signed_in::SignedIn;
+use crate::http::api_error::ApiError;
+use crate::http::extract::{Json, NoParameters, Segment};
+use crate::http::iso_time::{Expiry, IsoTime};
+use crate::http::open_api::route;
+use crate::http::schema;
+use crate::http::state::AppState;
+use crate::store::access_token::{self, AccessToken};
+use crate::store::id::TokenId;
+use crate::store::name::Name;
+use crate::store::store_error::StoreError;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(route!(list_tokens))
+        .routes(route!(create_token))
+        .routes(route!(delete_token))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+struct ShownToken {
+    #[schema(value_type = String)]
+    id: TokenId,
+    #[schema(value_type = String)]
+    name: Name,
+    created_at: IsoTime,
+    #[schema(required)]
+    expires_at: Option<IsoTime>,
+    #[schema(required)]
+    last_used_at: Option<IsoTime>,
+}
+
+impl From<AccessToken> for ShownToken {
+    fn from(token: AccessToken) -> Self {
+        Self {
+            id: token.id,
+            name: token.name,
+            created_at: IsoTime::from_seconds(token.created_at),
+            expires_at: token.expires_at.map(IsoTime::from_seconds),
+            last_used_at: token.last_used_at.map(IsoTime::from_seconds),
+        }
+    }
+}
+
+/// Lists the access tokens of a company's programs.
+#[utoipa::path(
+    get,
+    path = "/companies/{company}/tokens",
+    operation_id = "listTokens",
+    responses((status = OK, body = Vec<ShownToken>))
+)]
+async fn list_tokens(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Segment(company): Segment<String>,
+) -> Result<Answer<Vec<ShownToken>>, ApiError> {
+    let company = signed_in.of(&company)?.company.id;
+    let mut connection = state.database.acquire().await?;
+    let tokens = access_token::list(&mut connection, &company).await?;
+    Ok(Answer(tokens.into_iter().map(ShownToken::from).collect()))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewToken)]
+struct CreateToken {
+    #[schema(schema_with = schema::name)]
+    name: String,
+    expires_at: Option<Expiry>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CreatedToken {
+    #[serde(flatten)]
+    shown: ShownToken,
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    token: String,
+}
+
+/// Makes an access token for a program, which is shown here once.
+#[utoipa::path(
+    post,
+    path = "/companies/{company}/tokens",
+    operation_id = "createToken",
+    responses((status = CREATED, body = CreatedToken), (status = CONFLICT))
+)]
+async fn create_token(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Segment(company): Segment<String>,
+    _: NoParameters,
+    Json(body): Json<CreateToken>,
+) -> Result<(StatusCode, Answer<CreatedToken>), ApiError> {
+    let account = signed_in.of(&company)?;
+    let now = state.clock.now();
+    let name = Name::parse(&body.name)?;
+    let expires_at = body.expires_at.map(|expiry| expiry.after(now)).transpose()?;
+    let mut transaction = state.database.begin().await?;
+    let (secret, token) = access_token::create(&mut transaction, account.act(now), name, expires_at).await?;
+    transaction.commit().await?;
+    let created = CreatedToken { shown: token.into(), token: secret.expose().to_owned() };
+    Ok((StatusCode::CREATED, Answer(created)))
+}
+
+/// Ends an access token of a program.
+#[utoipa::path(
+    delete,
+    path = "/companies/{company}/tokens/{id}",
+    operation_id = "deleteToken",
+    responses((status = NO_CONTENT))
+)]
+async fn delete_token(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    Segment((company, id)): Segment<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let account = signed_in.of(&company)?;
+    let id = TokenId::parse(&id).ok_or(StoreError::NotFound)?;
+    let mut transaction = state.database.begin().await?;
+    access_token::delete(&mut transaction, account.act(state.clock.now()), &id).await?;
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,156 @@
+//! The tokens of one sign-in of a program, which end together: a family.
+//!
+//! A refresh token gives the next pair once, and is then *spent*. A spent token that is sent again was stolen, or its
+//! successor was, so it ends the family (RFC 9700 §4.14.2). The access tokens of earlier pairs stay valid until they expire,
+//! so that requests which are under way at a refresh do not fail.
+
+use ctx_key::UnixTime;
+use tracing::warn;
+
+use super::credential::{self, Kind};
+use super::id::AccountId;
+use super::secret::Secret;
+use super::{account, new_id};
+use crate::clock::seconds;
+use crate::database::{Connection, Database, DatabaseError, Transaction};
+
+/// Maximum number of refreshes of a family within [`PERIOD`].
+const MAX_REFRESHES: i64 = 10;
+
+/// In seconds.
+const PERIOD: i64 = 60;
+
+/// An access token, and the refresh token for the next one.
+pub struct Pair {
+    pub access: Secret,
+    pub refresh: Secret,
+}
+
+/// The outcome of a refresh.
+pub enum Refreshed {
+    Pair(Pair),
+    /// The token is unknown, was used or has expired.
+    Refused,
+    /// The family was refreshed too often: the seconds until it can be again. The token stays valid.
+    TooMany(u64),
+}
+
+/// Issues the first tokens of a sign-in.
+pub async fn begin(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    now: UnixTime,
+) -> Result<Pair, DatabaseError> {
+    issue(transaction, account, &new_id("fam"), now).await
+}
+
+async fn issue(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    family: &str,
+    now: UnixTime,
+) -> Result<Pair, DatabaseError> {
+    let pair = Pair { access: Secret::generate(), refresh: Secret::generate() };
+    for (kind, secret) in [(Kind::Access, &pair.access), (Kind::Refresh, &pair.refresh)] {
+        credential::insert(transaction, kind, secret.digest(), Some(account), Some(family), now).await?;
+    }
+    Ok(pair)
+}
+
+/// Exchanges a refresh token for the next pair. A token that is unknown, or whose family has ended, costs one read.
+pub async fn refresh(database: &Database, token: &Secret, now: UnixTime) -> Result<Refreshed, DatabaseError> {
+    let mut connection = database.acquire().await?;
+    let found = find(&mut connection, token, now).await?;
+    drop(connection);
+    let Some(found) = found else { return Ok(Refreshed::Refused) };
+    if found.is_spent && !found.is_living {
+        return Ok(Refreshed::Refused);
+    }
+    if let Some(wait) = found.wait.filter(|_| !found.is_spent) {
+        return Ok(Refreshed::TooMany(wait));
+    }
+    let mut transaction = database.begin().await?;
+    account::lock(&mut transaction, &found.account).await?;
+    let refreshed = match spend(&mut transaction, token, now).await? {
+        Some(family) => Refreshed::Pair(issue(&mut transaction, &found.account, &family, now).await?),
+        None => {
+            warn!(account = %found.account, "a refresh token was sent twice: all tokens of its sign-in end");
+            end_family(&mut transaction, token).await?;
+            Refreshed::Refused
+        }
+    };
+    transaction.commit().await?;
+    Ok(refreshed)
+}
+
+/// A refresh token that has not expired.
+struct Found {
+    account: AccountId,
+    is_spent: bool,
+    /// A token of the family is not spent.
+    is_living: bool,
+    /// Seconds until the family can be refreshed, if it can't be.
+    wait: Option<u64>,
+}
+
+/// Finds a refresh token, by its digest, and what is known of its family, by the index `credentials_of_family`.
+pub const FIND: &str = "SELECT c.account, c.spent_at, \
+    (SELECT 1 FROM credentials o WHERE o.family = c.family AND o.spent_at IS NULL LIMIT 1) AS living, \
+    (SELECT count(*) FROM credentials o WHERE o.family = c.family AND o.spent_at > $3) AS refreshes, \
+    (SELECT min(o.spent_at) FROM credentials o WHERE o.family = c.family AND o.spent_at > $3) AS earliest \
+    FROM credentials c WHERE c.digest = $1 AND c.kind = 'refresh' AND c.expires_at > $2";
+
+async fn find(
+    connection: &mut Connection,
+    token: &Secret,
+    now: UnixTime,
+) -> Result<Option<Found>, DatabaseError> {
+    let now = seconds(now);
+    let parameters = [token.digest().into(), now.into(), (now - PERIOD).into()];
+    let Some(row) = connection.query_opt(FIND, &parameters).await? else { return Ok(None) };
+    let refreshes: i64 = row.get("refreshes")?;
+    let earliest: Option<i64> = row.get("earliest")?;
+    Ok(Some(Found {
+        account: row.get("account")?,
+        is_spent: row.get::<Option<i64>>("spent_at")?.is_some(),
+        is_living: row.get::<Option<i64>>("living")?.is_some(),
+        wait: earliest
+            .filter(|_| refreshes >= MAX_REFRESHES)
+            .map(|earliest| u64::try_from(earliest + PERIOD - now).unwrap_or(1)),
+    }))
+}
+
+/// Spends a refresh token that is not spent, and returns its family. A token of an older version begins one.
+pub const SPEND: &str = "UPDATE credentials SET spent_at = $2, family = coalesce(family, $3) \
+    WHERE digest = $1 AND kind = 'refresh' AND spent_at IS NULL AND expires_at > $2 RETURNING family";
+
+async fn spend(
+    transaction: &mut Transaction,
+    token: &Secret,
+    now: UnixTime,
+) -> Result<Option<String>, DatabaseError> {
+    let parameters = [token.digest().into(), seconds(now).into(), new_id("fam").into()];
+    let row = transaction.query_opt(SPEND, &parameters).await?;
+    row.map(|row| row.get("family")).transpose()
+}
+
+/// Deletes the tokens of a family that are not spent.
+pub const END: &str = "DELETE FROM credentials \
+    WHERE family = (SELECT family FROM credentials WHERE digest = $1) AND spent_at IS NULL";
+
+async fn end_family(transaction: &mut Transaction, token: &Secret) -> Result<(), DatabaseError> {
+    transaction.execute(END, &[token.digest().into()]).await.map(drop)
+}
+
+/// Ends a sign-in: all tokens of the family of an access token, and the token itself.
+pub async fn end(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    access: &Secret,
+    now: UnixTime,
+) -> Result<(), DatabaseError> {
+    account::lock(transaction, account).await?;
+    end_family(transaction, access).await?;
+    // a token of an older version has no family
+    credential::take(transaction, Kind::Access, access, now).await.map(drop)
+}

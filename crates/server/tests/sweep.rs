@@ -1,0 +1,103 @@
+//! Credentials that have expired: never valid, and deleted in the background.
+
+mod common;
+mod trouble;
+
+use common::timed::{DAY, Fixture, START};
+use common::{Data, EMAIL, Server, wait};
+use ctx_key::UnixTime;
+use ctx_key_server::database::{Database, Location};
+use ctx_key_server::store::credential::{sweep, sweep_statement};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use trouble::{database_file, execute, number, plan};
+
+/// Stores credentials that expire at the start of the clock, and one second later.
+fn store(data: &Data, expired: u32, later: u32) {
+    let number = if data.is_postgres() {
+        "decode(lpad(to_hex(n), 64, '0'), 'hex')"
+    } else {
+        "unhex(printf('%064x', n))"
+    };
+    let last = expired + later;
+    execute(
+        data,
+        &format!(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) \
+             INSERT INTO credentials (digest, kind, expires_at) SELECT {number}, 'set-up', \
+             CASE WHEN n <= {expired} THEN 1800000000 ELSE 1800000001 END FROM numbers"
+        ),
+    );
+}
+
+/// A database with the schema, and without a server.
+fn empty() -> Data {
+    let data = Data::new();
+    Server::start(&data).stop();
+    execute(&data, "DELETE FROM credentials");
+    data
+}
+
+fn count(data: &Data) -> Option<i64> {
+    number(data, "SELECT count(*) FROM credentials")
+}
+
+#[test]
+fn a_hundred_thousand_are_deleted_piece_by_piece() {
+    let data = empty();
+    store(&data, 100_000, 3);
+    execute(&data, "ANALYZE");
+    let plan = plan(&data, sweep_statement(data.is_postgres()), &["1800000000"]);
+    assert!(plan.contains("credentials_by_expiry"), "{plan}");
+    assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN credentials\n"), "{plan}");
+    let server = Fixture::on(data, &[]);
+    // requests go on meanwhile
+    let account = server.account(EMAIL);
+    let path = format!("/companies/{}/api-keys", account.company);
+    assert_eq!(server.send("GET", &path, &account.token, &json!({})).0, 200);
+    let expired = "SELECT count(*) FROM credentials WHERE expires_at <= 1800000000";
+    wait(|| number(&server.data, expired) == Some(0));
+    assert_eq!(
+        number(&server.data, "SELECT count(*) FROM credentials WHERE expires_at = 1800000001"),
+        Some(3)
+    );
+    assert_eq!(server.send("GET", &path, &account.token, &json!({})).0, 200);
+}
+
+/// A statement deletes 500, so no request waits for long.
+#[test]
+fn a_piece_is_small() {
+    let data = empty();
+    store(&data, 1_200, 0);
+    let runtime = Runtime::new().unwrap();
+    let more = [700, 200, 0, 0].map(|left| {
+        let database = Database::open(location(&data)).unwrap();
+        let more = runtime.block_on(sweep(&database, UnixTime::from_secs(START))).unwrap();
+        assert_eq!(count(&data), Some(left));
+        more
+    });
+    assert_eq!(more, [true, true, true, false]);
+}
+
+fn location(data: &Data) -> Location {
+    match &data.database_url {
+        Some(url) => Location::Postgres(url.clone()),
+        None => Location::Sqlite(database_file(data)),
+    }
+}
+
+/// The sweep has nothing to do with what is valid: rows that it has not reached are refused.
+#[test]
+fn what_has_expired_is_refused_before_it_is_deleted() {
+    let server = Fixture::new();
+    let mut browser = server.set_up();
+    let tokens = server.log_in();
+    let link = server.set_up_link();
+    let before = count(&server.data);
+    server.set(30 * DAY);
+    browser.get("/keys").leads_to("/sign-in");
+    assert_eq!((server.keys(&tokens).0, server.refresh(&tokens)), (401, 401));
+    assert_eq!(browser.get(&link).status, 400);
+    assert_eq!(browser.set_up(&link, "eve@example.com").status, 400);
+    assert_eq!(count(&server.data), before, "they are still there");
+}
