@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From bottom to top. Modules of one floor do not import each other.
 const FLOORS: [&[&str]; 10] = [
-    &["clock"],
+    &["clock", "data_folder"],
     &["database"],
     &["store"],
     &["key_source"],
@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 10] = [
     &["api", "forward_auth", "management", "dashboard"],
     &["config", "routes"],
     &["server"],
-    &["backup"],
+    &["backup", "commands"],
     &["lib", "main"],
 ];
 

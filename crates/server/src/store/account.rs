@@ -1,15 +1,19 @@
 //! Accounts: who may sign in, and the one company that is theirs.
 
+use std::fmt;
+
 use ctx_key::UnixTime;
 
 use super::actor::{Act, Actor};
+use super::company::{self, Company};
 use super::credential::{self, Kind};
 use super::email::Email;
 use super::id::{AccountId, CompanyId};
 use super::name::Name;
+use super::new_password::NewPassword;
 use super::secret::Secret;
 use super::store_error::StoreError;
-use super::{password, project};
+use super::{password, project, set_up_link};
 use crate::clock::seconds;
 use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 
@@ -31,93 +35,117 @@ impl Account {
     }
 }
 
-/// The owner of projects and keys.
-#[derive(Clone, Debug)]
-pub struct Company {
-    pub id: CompanyId,
-    pub name: Name,
-    pub slug: String,
-}
-
 /// An account to be created.
 pub struct NewAccount {
-    pub link: Secret,
     pub email: Email,
-    pub password: String,
+    pub password: NewPassword,
     pub company: Name,
 }
 
 /// Reason why an account is not created.
 #[derive(Debug)]
-pub enum SetUpError {
+pub enum NewAccountError {
     Database(DatabaseError),
     /// The link was used, has expired or never existed.
     Link,
     /// There is an account with this address.
     Email,
+    /// There is a company of this name.
+    Company,
 }
 
-impl From<DatabaseError> for SetUpError {
+impl From<DatabaseError> for NewAccountError {
     fn from(error: DatabaseError) -> Self {
         Self::Database(error)
     }
 }
 
-/// Returns whether nobody can sign in yet.
-pub async fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
-    Ok(connection.query_opt("SELECT id FROM accounts LIMIT 1", &[]).await?.is_none())
+impl fmt::Display for NewAccountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::Link => {
+                f.write_str("the set-up link was used, has expired or is incomplete: ask for a new one")
+            }
+            Self::Email => f.write_str("there is an account with this email address: use another address"),
+            Self::Company => {
+                f.write_str("there is a company of this name, with an account of its own: use another name")
+            }
+        }
+    }
 }
 
+impl std::error::Error for NewAccountError {}
+
 /// Creates the account that a set-up link is for, with its company and a first project.
-pub async fn set_up(database: &Database, new: NewAccount, now: UnixTime) -> Result<Account, SetUpError> {
+pub async fn set_up(
+    database: &Database,
+    link: &Secret,
+    new: NewAccount,
+    now: UnixTime,
+) -> Result<Account, NewAccountError> {
     // hashing takes long, so a stranger without a link gets no password hashed
     let mut connection = database.acquire().await?;
-    let known = credential::find(&mut connection, Kind::SetUp, &new.link, now).await?;
-    known.ok_or(SetUpError::Link)?;
+    if !set_up_link::is_valid(&mut connection, link, now).await? {
+        return Err(NewAccountError::Link);
+    }
     drop(connection);
-    let password = password::hash(new.password).await;
+    let hash = password::hash(new.password).await;
     let mut transaction = database.begin().await?;
-    credential::take(&mut transaction, Kind::SetUp, &new.link, now).await?.ok_or(SetUpError::Link)?;
-    let slug = slug(new.company.as_str());
-    let account = Account {
-        id: AccountId::generate(),
-        email: new.email,
-        company: Company { id: CompanyId::generate(), name: new.company, slug },
-    };
-    insert(&mut transaction, &account, password, now).await?;
+    set_up_link::lock_accounts(&mut transaction).await?;
+    if !set_up_link::take(&mut transaction, link, now).await? {
+        return Err(NewAccountError::Link);
+    }
+    let account = insert(&mut transaction, new.email, hash, new.company, now).await?;
     first_project(&mut transaction, account.act(now)).await?;
     transaction.commit().await?;
     Ok(account)
 }
 
+/// Creates an account without a link, for the operator.
+pub async fn add(database: &Database, new: NewAccount, now: UnixTime) -> Result<Account, NewAccountError> {
+    let hash = password::hash(new.password).await;
+    let mut transaction = database.begin_without_limits().await?;
+    set_up_link::lock_accounts(&mut transaction).await?;
+    let account = insert(&mut transaction, new.email, hash, new.company, now).await?;
+    let act = Act { company: &account.company.id, actor: Actor::Operator, now };
+    first_project(&mut transaction, act).await?;
+    transaction.commit().await?;
+    Ok(account)
+}
+
+/// Stores an account with its company, and ends the links of starts. The transaction has locked the accounts.
 async fn insert(
     transaction: &mut Transaction,
-    account: &Account,
-    password: String,
+    email: Email,
+    hash: String,
+    company: Name,
     now: UnixTime,
-) -> Result<(), SetUpError> {
-    let now = seconds(now);
+) -> Result<Account, NewAccountError> {
+    let (id, created_at) = (AccountId::generate(), seconds(now));
     let inserted = transaction.execute(
         "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        &[(&account.id).into(), (&account.email).into(), password.into(), now.into()],
+        &[(&id).into(), (&email).into(), hash.into(), created_at.into()],
     ).await?;
     if inserted == 0 {
-        return Err(SetUpError::Email);
+        return Err(NewAccountError::Email);
     }
-    let company = &account.company;
+    let slug = company::free_slug(transaction, &company).await?.ok_or(NewAccountError::Company)?;
+    let company = Company { id: CompanyId::generate(), name: company, slug };
     transaction
         .execute(
             "INSERT INTO companies (id, account, name, slug, created_at) VALUES ($1, $2, $3, $4, $5)",
             &[
                 (&company.id).into(),
-                (&account.id).into(),
+                (&id).into(),
                 (&company.name).into(),
                 (&company.slug).into(),
-                now.into(),
+                created_at.into(),
             ],
         )
         .await?;
-    Ok(())
+    set_up_link::end_of_starts(transaction).await?;
+    Ok(Account { id, email, company })
 }
 
 async fn first_project(transaction: &mut Transaction, act: Act<'_>) -> Result<(), DatabaseError> {
@@ -163,6 +191,12 @@ pub async fn of_credential(
     }
 }
 
+/// Returns the account with this address.
+pub async fn of_email(connection: &mut Connection, email: &Email) -> Result<Option<Account>, DatabaseError> {
+    let sql = concat!(select!(), " WHERE a.email = $1");
+    connection.query_opt(sql, &[email.into()]).await?.as_ref().map(account).transpose()
+}
+
 async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Account>, DatabaseError> {
     let sql = concat!(select!(), " WHERE a.id = $1");
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
@@ -173,12 +207,32 @@ fn account(row: &Row) -> Result<Account, DatabaseError> {
     Ok(Account { id: row.get("id")?, email: row.get("email")?, company })
 }
 
-fn slug(name: &str) -> String {
-    let dashed: String = name
-        .to_lowercase()
-        .chars()
-        .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
-        .collect();
-    let words: Vec<&str> = dashed.split('-').filter(|word| !word.is_empty()).collect();
-    words.join("-")
+/// Returns the hash of an account's password.
+pub(super) async fn password_hash(
+    connection: &mut Connection,
+    id: &AccountId,
+) -> Result<Option<String>, DatabaseError> {
+    let row = connection.query_opt("SELECT password FROM accounts WHERE id = $1", &[id.into()]).await?;
+    row.map(|row| row.get("password")).transpose()
+}
+
+/// Replaces the hash of an account's password, and returns whether it was the `current` one until then.
+pub(super) async fn replace_password(
+    transaction: &mut Transaction,
+    id: &AccountId,
+    current: Option<String>,
+    new: String,
+) -> Result<bool, DatabaseError> {
+    let sql = "UPDATE accounts SET password = $3 WHERE id = $1 AND password = $2";
+    Ok(transaction.execute(sql, &[id.into(), current.into(), new.into()]).await? == 1)
+}
+
+/// Replaces the hash of an account's password, whatever it was.
+pub(super) async fn set_password(
+    transaction: &mut Transaction,
+    id: &AccountId,
+    new: String,
+) -> Result<(), DatabaseError> {
+    let sql = "UPDATE accounts SET password = $2 WHERE id = $1";
+    transaction.execute(sql, &[id.into(), new.into()]).await.map(drop)
 }

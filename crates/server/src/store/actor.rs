@@ -15,6 +15,8 @@ pub enum Actor<'a> {
     KeyItself,
     /// The operator, who imports keys of another system.
     Import,
+    /// The operator, who runs a command.
+    Operator,
 }
 
 impl From<Actor<'_>> for Value {
@@ -23,6 +25,7 @@ impl From<Actor<'_>> for Value {
             Actor::Account(email) => email.into(),
             Actor::KeyItself => "the key itself".into(),
             Actor::Import => "import".into(),
+            Actor::Operator => "the operator".into(),
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Action {
     Deleted,
     CreatedProject,
     Imported,
+    ChangedPassword,
+    ResetPassword,
 }
 
 impl From<Action> for Value {
@@ -27,6 +29,8 @@ impl From<Action> for Value {
             Action::Deleted => "deleted",
             Action::CreatedProject => "created project",
             Action::Imported => "imported",
+            Action::ChangedPassword => "changed password",
+            Action::ResetPassword => "reset password",
         })
     }
 }

@@ -12,8 +12,10 @@ use crate::database::{Connection, DatabaseError, Transaction, Value};
 /// What a credential is for, and how long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Creates one account.
+    /// Creates one account: the link of a server that starts.
     SetUp,
+    /// Creates one account: the link of the command `invite`.
+    Invitation,
     /// A browser that is signed in.
     Session,
     /// A program that acts for an account.
@@ -28,6 +30,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::SetUp => "set-up",
+            Self::Invitation => "invitation",
             Self::Session => "session",
             Self::Access => "access",
             Self::Refresh => "refresh",
@@ -38,7 +41,7 @@ impl Kind {
     /// Returns how many seconds a credential is valid.
     pub const fn lifetime(self) -> u64 {
         match self {
-            Self::SetUp => 24 * 3600,
+            Self::SetUp | Self::Invitation => 24 * 3600,
             Self::Session => 12 * 3600,
             Self::Idempotency => 13 * 3600,
             Self::Access => 3600,
@@ -106,6 +109,24 @@ pub async fn take(
         )
         .await?;
     taken.map(|row| row.get("account")).transpose()
+}
+
+/// Ends all credentials of a kind.
+pub(super) async fn end_all(transaction: &mut Transaction, kind: Kind) -> Result<(), DatabaseError> {
+    let sql = "DELETE FROM credentials WHERE kind = $1";
+    transaction.execute(sql, &[kind.name().into()]).await.map(drop)
+}
+
+/// Ends everything that is signed in to an account: sessions, access and refresh tokens.
+pub(super) async fn end_sign_ins(
+    transaction: &mut Transaction,
+    account: &AccountId,
+) -> Result<(), DatabaseError> {
+    for kind in [Kind::Session, Kind::Access, Kind::Refresh] {
+        let sql = "DELETE FROM credentials WHERE account = $1 AND kind = $2";
+        transaction.execute(sql, &[account.into(), kind.name().into()]).await?;
+    }
+    Ok(())
 }
 
 fn parameters(kind: Kind, secret: &Secret, now: UnixTime) -> [Value; 3] {
