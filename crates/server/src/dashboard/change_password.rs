@@ -11,7 +11,7 @@ use axum::response::Response;
 use super::assets;
 use super::form::Form;
 use super::frame::Frame;
-use super::page::{Mistakes, Refusal, page};
+use super::page::{Mistakes, page};
 use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;

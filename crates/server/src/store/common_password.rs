@@ -35,6 +35,9 @@ const MIN_UNIT: usize = 8;
 const MIN_SEQUENCE: usize = 3;
 const MIN_RUN: usize = 2;
 
+/// Maximum number of characters that are looked at for one sequence, so that a long password takes no long time.
+const MAX_SEQUENCE: usize = 64;
+
 /// Maximum number of further characters, such as the `1` of `passwordpassword1`.
 const MAX_FURTHER: usize = 2;
 
@@ -100,17 +103,20 @@ fn further_characters(sequences: &[(usize, usize)], text: &[char], word: &[char]
 
 /// Returns the lengths, from the shortest to the longest, of a sequence or run that a text begins with.
 fn sequence(text: &[char]) -> (usize, usize) {
+    // a longer one falls into several
+    let text = &text[..text.len().min(MAX_SEQUENCE)];
     let run = text.iter().take_while(|character| **character == text[0]).count();
     if run >= MIN_RUN {
         return (MIN_RUN, run);
     }
     let lengths = SEQUENCES.iter().flat_map(|sequence| {
-        let places: Vec<_> =
-            text.iter().map_while(|character| sequence.chars().position(|c| c == *character)).collect();
-        [1, sequence.len() - 1].map(|step| {
-            let is_next = |pair: &&[usize]| (pair[0] + step) % sequence.len() == pair[1];
-            1 + places.windows(2).take_while(is_next).count()
-        })
+        let place = |character| sequence.chars().position(|other| other == character);
+        let distance = move |pair: &[char]| {
+            let (from, to) = (place(pair[0])?, place(pair[1])?);
+            Some((to + sequence.len() - from) % sequence.len())
+        };
+        [1, sequence.len() - 1]
+            .map(|step| 1 + text.windows(2).take_while(|pair| distance(pair) == Some(step)).count())
     });
     (MIN_SEQUENCE, lengths.max().unwrap_or_default())
 }
@@ -170,7 +176,7 @@ mod tests {
             "password monkey dragon sunshine",
             "correcthorse correcthorse",
             "Zm9vYmFyYmF6cXV4",
-            "x7.k2!aqx7.k2!aq",
+            "x7.k2!aqzwx7.k2!aqzw",
             "🌳🌲🦊🐝🍎🍊🍋🍌🍉🍇🍓🫐123",
             "東京大阪名古屋札幌福岡神戸京都川崎",
             "#$;:,.-_<>|+*~'`",
