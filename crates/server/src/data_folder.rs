@@ -16,6 +16,9 @@ const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
+/// A folder with this bit, such as `/tmp`, is everybody's. Closing it would break the machine.
+const STICKY: u32 = 0o1000;
+
 /// The folder of the database.
 pub struct DataFolder<'a>(pub &'a Path);
 
@@ -67,6 +70,9 @@ fn restrict(path: &Path, mode: u32) {
         Err(error) if error.kind() == ErrorKind::NotFound => return,
         Err(error) => return warn_of(path, mode, &error),
     };
+    if found & STICKY != 0 {
+        return warn!(path = %path.display(), "others share the folder of the data: use a folder of its own");
+    }
     if found != mode
         && let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode))
     {
