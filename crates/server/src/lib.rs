@@ -3,7 +3,7 @@
 //! life of a key.
 //!
 //! Its floors, from bottom to top: [`clock`] and [`data_folder`], [`database`], [`store`], [`key_source`], [`http`], then
-//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`config`] and [`routes`], then [`server`], then
+//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`config`] and [`routes`], then [`server`],
 //! [`backup`] and [`commands`]. Nothing imports upward.
 
 pub mod api;

@@ -29,6 +29,7 @@ const DAY: u64 = 24 * HOUR;
 
 struct Fixture {
     url: String,
+    start_link: String,
     time: Arc<AtomicU64>,
     config: Config,
     runtime: Runtime,
@@ -44,13 +45,14 @@ impl Fixture {
         arguments.extend(url.iter().flat_map(|url| ["--database-url", url]));
         let config = Config::parse_from(arguments);
         let (time, runtime) = (Arc::new(AtomicU64::new(START)), Runtime::new().unwrap());
-        let url = runtime.block_on(async {
+        let (url, start_link) = runtime.block_on(async {
             let server = Server::bind_with_clock(&config, Clock::Set(time.clone())).await.unwrap();
             let url = server.public_url().to_owned();
+            let start_link = server.set_up_link().await.unwrap().unwrap();
             tokio::spawn(server.run(async || pending().await, Duration::ZERO));
-            url
+            (url, start_link)
         });
-        Self { url, time, config, runtime, _data: data }
+        Self { url, start_link, time, config, runtime, _data: data }
     }
 
     /// Sets the clock to so many seconds after the start.
@@ -131,7 +133,11 @@ fn a_set_up_link_is_valid_for_24_hours() {
     let links = [fixture.set_up_link(), fixture.set_up_link()];
     let mut browser = Browser::at(&fixture.url);
     fixture.set(DAY - 1);
-    assert_eq!(browser.get(&links[0]).status, 200);
+    let start_link = fixture.start_link.strip_prefix(&fixture.url).unwrap();
+    assert_eq!([&links[0], start_link].map(|link| browser.get(link).status), [200, 200]);
+    fixture.set(DAY);
+    assert_eq!(browser.get(start_link).status, 400);
+    fixture.set(DAY - 1);
     browser.set_up(&links[0], EMAIL).leads_to("/keys");
     fixture.set(DAY);
     let answers = [browser.get(&links[1]), browser.set_up(&links[1], "eve@example.com")];

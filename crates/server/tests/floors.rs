@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From bottom to top. Modules of one floor do not import each other.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["clock", "data_folder"],
     &["database"],
     &["store"],
@@ -14,7 +14,8 @@ const FLOORS: [&[&str]; 10] = [
     &["api", "forward_auth", "management", "dashboard"],
     &["config", "routes"],
     &["server"],
-    &["backup", "commands"],
+    &["backup"],
+    &["commands"],
     &["lib", "main"],
 ];
 
