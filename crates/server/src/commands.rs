@@ -77,7 +77,10 @@ fn parse_email(text: &str) -> Result<Email, Box<dyn Error>> {
 /// every user of the machine can read them.
 fn read_password() -> Result<String, Box<dyn Error>> {
     if io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("Password: ")?);
+        let typed = rpassword::prompt_password("Password: ");
+        return typed.map_err(|error| {
+            format!("the password can't be read from the terminal: {}", error.kind()).into()
+        });
     }
     let mut line = String::new();
     let read = io::stdin().lock().take(MAX_LINE).read_line(&mut line);

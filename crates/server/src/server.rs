@@ -52,7 +52,8 @@ impl Server {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", listener.local_addr()?),
         };
-        let mut transaction = database.begin().await?;
+        // an import may hold the lock of SQLite for long
+        let mut transaction = database.begin_without_limits().await?;
         setting::set_public_url(&mut transaction, &public_url).await?;
         transaction.commit().await?;
         let verifier = source.verifier(&settings);
@@ -83,7 +84,7 @@ impl Server {
 
     /// Returns a link with which the first account is made, if there is none, and ends the links of earlier starts.
     pub async fn set_up_link(&self) -> Result<Option<String>, DatabaseError> {
-        let mut transaction = self.state.database.begin().await?;
+        let mut transaction = self.state.database.begin_without_limits().await?;
         let secret = set_up_link::issue_at_start(&mut transaction, self.state.clock.now()).await?;
         transaction.commit().await?;
         Ok(secret.map(|secret| link(self.public_url(), &secret)))
@@ -153,7 +154,7 @@ pub fn require_database(config: &Config) -> Result<(), Box<dyn Error>> {
 
 /// Returns a one-time link with which an account is created.
 pub async fn invite(database: &Database, public_url: &str, now: UnixTime) -> Result<String, DatabaseError> {
-    let mut transaction = database.begin().await?;
+    let mut transaction = database.begin_without_limits().await?;
     let secret = set_up_link::invite(&mut transaction, now).await?;
     transaction.commit().await?;
     Ok(link(public_url, &secret))

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::thread;
 
 use common::browser::{Answer, Browser};
-use common::{Attempts, Data, EMAIL, PASSWORD, Server};
+use common::{Attempts, Data, EMAIL, PASSWORD, Server, wait};
 use serde_json::{Value, json};
 use trouble::number;
 
@@ -480,4 +480,33 @@ fn a_reset_password_ends_all_sessions_and_tokens() {
         "error: there is no account with the email address nobody@example.com: check it, or make one with `account \
          add`\n"
     );
+}
+
+/// What others are about to commit as the password is reset.
+#[test]
+fn a_reset_password_ends_what_is_being_issued() {
+    const NAME: &str = "a_reset_password_ends_what_is_being_issued";
+    let Some(fixture) = trouble::Fixture::on_postgres(NAME) else { return };
+    let url = fixture.data.database_url.as_ref().unwrap();
+    let insert = "INSERT INTO credentials (digest, kind, account, expires_at) \
+                  SELECT sha256($1::text::bytea), $1, id, 4000000000 FROM accounts";
+    let arguments = ["account", "reset-password", "--email", EMAIL];
+    for taken in ["SELECT 1", "DELETE FROM credentials WHERE kind = 'refresh'"] {
+        log_in(&fixture.server, EMAIL, PASSWORD);
+        let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+        let mut transaction = client.transaction().unwrap();
+        transaction.batch_execute(taken).unwrap();
+        for kind in ["session", "access", "refresh"] {
+            transaction.execute(insert, &[&kind]).unwrap();
+        }
+        thread::scope(|scope| {
+            let reset = scope.spawn(|| succeed(&fixture.data, &arguments, PASSWORD));
+            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            wait(|| number(&fixture.data, waiting) == Some(1));
+            transaction.commit().unwrap();
+            reset.join().unwrap();
+        });
+        let left = "SELECT count(*) FROM credentials WHERE kind IN ('session', 'access', 'refresh')";
+        assert_eq!(number(&fixture.data, left), Some(0), "{taken}");
+    }
 }

@@ -4,6 +4,7 @@ mod common;
 mod trouble;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -11,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use common::{Data, EMAIL, PASSWORD, Server, run, wait};
+use common::{Data, EMAIL, PASSWORD, Server, rest, run, wait};
 use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -335,6 +336,39 @@ fn the_operator_makes_an_account_beside_a_server() {
     // nobody finds a password among the arguments
     let help = String::from_utf8(data.run(&["account", "add", "--help"]).stdout).unwrap();
     assert!(!help.contains("--password"), "{help}");
+}
+
+#[test]
+fn a_password_that_is_typed_at_a_terminal_is_not_shown() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let add = data.command(&["account", "add", "--email", EMAIL, "--company", "Example, Inc."]);
+    let words = [add.get_program()].into_iter().chain(add.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let terminal = data.folder.path().join("terminal");
+    let line = format!("tty > '{}' && {}", terminal.display(), words.join(" "));
+    // gives the program a terminal of its own
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    command.env_remove("DATABASE_URL").envs(data.server_url().map(|url| ("DATABASE_URL", url)));
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut keyboard, mut screen) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !shown.ends_with(b"Password: ") {
+        let mut byte = [0];
+        screen.read_exact(&mut byte).expect("a prompt");
+        shown.extend(byte);
+    }
+    let terminal = fs::read_to_string(terminal).unwrap();
+    wait(|| {
+        let state = Command::new("stty").args(["-a", "-F", terminal.trim()]).output().unwrap();
+        String::from_utf8(state.stdout).unwrap().contains(" -echo ")
+    });
+    keyboard.write_all(format!("{PASSWORD}\r").as_bytes()).unwrap();
+    let shown = rest(screen);
+    assert!(shown.contains("made the account ada@example.com") && !shown.contains(PASSWORD), "{shown}");
+    assert!(process.wait().unwrap().success());
+    server.log_in();
 }
 
 /// The permissions of a file or folder.

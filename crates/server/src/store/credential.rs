@@ -118,13 +118,18 @@ pub(super) async fn end_all(transaction: &mut Transaction, kind: Kind) -> Result
 }
 
 /// Ends everything that is signed in to an account: sessions, access and refresh tokens.
+///
+/// With PostgreSQL, others may be issuing some. The first deletion waits for their use of a token that it deletes. The lock
+/// waits for what they insert, and the second deletion finds that.
 pub(super) async fn end_sign_ins(
     transaction: &mut Transaction,
     account: &AccountId,
 ) -> Result<(), DatabaseError> {
-    for kind in [Kind::Session, Kind::Access, Kind::Refresh] {
-        let sql = "DELETE FROM credentials WHERE account = $1 AND kind = $2";
-        transaction.execute(sql, &[account.into(), kind.name().into()]).await?;
+    let sql = "DELETE FROM credentials WHERE account = $1 AND kind IN ('session', 'access', 'refresh')";
+    transaction.execute(sql, &[account.into()]).await?;
+    if transaction.is_postgres() {
+        transaction.query("SELECT id FROM accounts WHERE id = $1 FOR UPDATE", &[account.into()]).await?;
+        transaction.execute(sql, &[account.into()]).await?;
     }
     Ok(())
 }
