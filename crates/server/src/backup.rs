@@ -8,7 +8,7 @@ use std::path::{Path, absolute};
 
 use crate::config::Config;
 use crate::database::Location;
-use crate::server::open_unprepared;
+use crate::server::{open_unprepared, require_database};
 
 /// Copies the configured SQLite database, as it is at one moment, into a new file that only its owner can read.
 ///
@@ -18,12 +18,10 @@ use crate::server::open_unprepared;
 /// - The file exists, or can't be made.
 /// - The database can't be read, or the file can't be written.
 pub async fn back_up(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
-    let Location::Sqlite(database) = config.database.location()? else {
+    let Location::Sqlite(_) = config.database.location()? else {
         return Err("backup copies an SQLite database: use pg_dump or pg_basebackup for PostgreSQL".into());
     };
-    if !database.is_file() {
-        return Err(format!("there is no database {}: check --data", database.display()).into());
-    }
+    require_database(config)?;
     // SQLite takes a name that begins with `file:` for a URL
     let file = absolute(file)?;
     let path = file.to_str().ok_or("the name of the file is not UTF-8: choose another")?.to_owned();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
+use crate::data_folder::DataFolder;
 use crate::database::Location;
 use crate::http::connections::{ConnectionLimits, MAX_CONNECTIONS};
 use crate::key_source::Settings;
@@ -84,6 +85,11 @@ pub struct Config {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make an account, or give it a new password
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
     /// Print a one-time link with which one more account is made, and end
     Invite,
     /// Bring the database to this version's schema, however long that takes, and end
@@ -97,6 +103,26 @@ pub enum Command {
     Import {
         /// Lines of JSON, each a record with a name
         file: PathBuf,
+    },
+}
+
+/// What the operator does with an account. The password is read from standard input, or typed at a prompt.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Make an account with its company; the password is read from standard input, or typed at a prompt
+    Add {
+        /// The e-mail address with which the account signs in
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+        /// The name of the company, which no other account has
+        #[arg(long, value_name = "NAME")]
+        company: String,
+    },
+    /// Give an account a new password, which is read in the same way, and end its sessions and tokens
+    ResetPassword {
+        /// The e-mail address of the account
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
     },
 }
 
@@ -144,7 +170,7 @@ impl DatabaseConfig {
     /// - The file with the URL can't be read.
     pub fn location(&self) -> Result<Location, String> {
         let url = url(self.database_url.as_ref(), self.database_url_file.as_deref())?;
-        Ok(url.map_or_else(|| Location::Sqlite(self.data.join("ctx-key.sqlite")), Location::Postgres))
+        Ok(url.map_or_else(|| Location::Sqlite(DataFolder(&self.data).database()), Location::Postgres))
     }
 
     /// Returns where keys are verified: in the same database, perhaps by another way.

@@ -3,6 +3,7 @@
 mod assets;
 mod audit;
 mod change;
+mod change_password;
 mod create;
 mod form;
 mod frame;
@@ -44,6 +45,7 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/keys/{id}/rotate", get(change::ask_rotate).post(change::rotate))
         .route("/keys/{id}/revoke", get(change::ask_revoke).post(change::revoke))
         .route("/keys/{id}/delete", get(change::ask_delete).post(change::delete))
+        .route("/account/password", get(change_password::show).post(change_password::change))
         .route("/audit", get(audit::show))
         .route("/assets/style.css", get(assets::style))
         .route("/assets/dashboard.js", get(assets::script))

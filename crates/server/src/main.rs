@@ -1,20 +1,15 @@
 //! The program: reads its configuration, and starts the server until SIGTERM, SIGINT or SIGHUP, or runs a command.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, BufReader, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use ctx_key::scan::{RedactingWriter, redact_str};
-use ctx_key_server::backup::back_up;
-use ctx_key_server::clock::Clock;
-use ctx_key_server::config::{Command, Config};
-use ctx_key_server::server::{Server, invite, open, open_unprepared};
-use ctx_key_server::store::import;
-use ctx_key_server::store::migration::{STEPS, migrate};
+use ctx_key_server::commands::run_command;
+use ctx_key_server::config::Config;
+use ctx_key_server::server::Server;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
@@ -42,10 +37,10 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     log(config.log_json);
     match &config.command {
         None => serve(config).await,
-        Some(Command::Invite) => print_invitation(config).await,
-        Some(Command::Migrate) => Ok(migrate(&open_unprepared(config)?, STEPS).await?),
-        Some(Command::Backup { file }) => back_up(config, file).await,
-        Some(Command::Import { file }) => import(config, file).await,
+        Some(command) => {
+            let done = run_command(config, command).await?;
+            Ok(io::stdout().write_all(done.as_bytes())?)
+        }
     }
 }
 
@@ -87,21 +82,6 @@ fn raise_file_limit(connections: usize) {
             raised, "fewer open files are allowed than --max-connections needs: raise the limit (ulimit -n)"
         );
     }
-}
-
-async fn import(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
-    let opened = File::open(file);
-    let lines = opened.map_err(|error| format!("can't read {}: {}", file.display(), error.kind()))?;
-    let keys = import::import(&open(config).await?, BufReader::new(lines), Clock::System.now()).await?;
-    writeln!(io::stdout(), "imported {keys} keys")?;
-    Ok(())
-}
-
-async fn print_invitation(config: &Config) -> Result<(), Box<dyn Error>> {
-    let database = open(config).await?;
-    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    println!("{}", invite(&database, &url, Clock::System.now()).await?);
-    Ok(())
 }
 
 /// To standard error; a key that got into a line in spite of everything does not get out of it. The lock keeps a line whole:

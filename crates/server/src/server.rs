@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::absolute;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::data_folder::DataFolder;
 use crate::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
 use crate::http::connections::{ConnectionLimits, serve};
 use crate::http::metrics::Metrics;
@@ -22,9 +23,9 @@ use crate::http::sign_in_limit::SignInLimit;
 use crate::http::state::{AppState, Shared};
 use crate::key_source::KeySource;
 use crate::routes::routes;
-use crate::store::account;
-use crate::store::credential::{self, Kind};
 use crate::store::migration::{STEPS, prepare};
+use crate::store::secret::Secret;
+use crate::store::{credential, set_up_link, setting};
 
 /// Maximum number of connections that wait to be accepted. A client beyond it waits for a second before it tries again. Linux
 /// takes at most `net.core.somaxconn`.
@@ -63,6 +64,10 @@ impl Server {
             Some(url) => url.clone(),
             None => format!("http://{}", listener.local_addr()?),
         };
+        // an import may hold the lock of SQLite for long
+        let mut transaction = database.begin_without_limits().await?;
+        setting::set_public_url(&mut transaction, &public_url).await?;
+        transaction.commit().await?;
         let verifier = source.verifier(&settings);
         let metrics = Metrics::new(database.clone(), verifier.clone());
         let of_hook = verifier.clone();
@@ -89,15 +94,12 @@ impl Server {
         &self.state.public_url
     }
 
-    /// A link with which the first account is made, if there is none.
+    /// Returns a link with which the first account is made, if there is none, and ends the links of earlier starts.
     pub async fn set_up_link(&self) -> Result<Option<String>, DatabaseError> {
-        let mut connection = self.state.database.acquire().await?;
-        let is_empty = account::is_empty(&mut connection).await?;
-        drop(connection);
-        if !is_empty {
-            return Ok(None);
-        }
-        invite(&self.state.database, self.public_url(), self.state.clock.now()).await.map(Some)
+        let mut transaction = self.state.database.begin_without_limits().await?;
+        let secret = set_up_link::issue_at_start(&mut transaction, self.state.clock.now()).await?;
+        transaction.commit().await?;
+        Ok(secret.map(|secret| link(self.public_url(), &secret)))
     }
 
     /// Answers requests until a signal comes, and as long as `drain` after it while `/readyz` says that the server will stop. A
@@ -151,21 +153,51 @@ pub async fn open(config: &Config) -> Result<Database, Box<dyn Error>> {
     Ok(database)
 }
 
-/// Opens the database that is configured, with the schema that it has.
+/// Does the same as [`open`] for a command that runs beside a server.
+pub async fn open_existing(config: &Config) -> Result<Database, Box<dyn Error>> {
+    require_database(config)?;
+    open(config).await
+}
+
+/// Opens the database that is configured, with the schema that it has. A folder that is missing is created.
 pub fn open_unprepared(config: &Config) -> Result<Database, Box<dyn Error>> {
     let location = config.database.location()?;
     if let Location::Sqlite(_) = location {
-        let folder = &config.database.data;
-        fs::create_dir_all(folder)
-            .map_err(|error| format!("can't make the folder {}: {error}", folder.display()))?;
+        let folder = DataFolder(&config.database.data);
+        folder.create().map_err(|error| {
+            let folder = config.database.data.display();
+            format!("can't make the folder {folder} with a database: {error}")
+        })?;
+        folder.restrict();
     }
     Ok(Database::open_with(location, config.connections)?)
 }
 
+/// Fails if the data folder has no SQLite database: a command would create one in the wrong place.
+pub fn require_database(config: &Config) -> Result<(), Box<dyn Error>> {
+    let data = &config.database.data;
+    if let Location::Sqlite(_) = config.database.location()?
+        && !DataFolder(data).has_database()
+    {
+        let folder = absolute(data).unwrap_or_else(|_| data.clone());
+        return Err(format!(
+            "there is no database in the folder {}: name the data folder of the server with --data or CTX_KEY_DATA, or \
+             start the server there first",
+            folder.display()
+        )
+        .into());
+    }
+    Ok(())
+}
+
 /// Returns a one-time link with which an account is created.
 pub async fn invite(database: &Database, public_url: &str, now: UnixTime) -> Result<String, DatabaseError> {
-    let mut transaction = database.begin().await?;
-    let secret = credential::issue(&mut transaction, Kind::SetUp, None, now).await?;
+    let mut transaction = database.begin_without_limits().await?;
+    let secret = set_up_link::invite(&mut transaction, now).await?;
     transaction.commit().await?;
-    Ok(format!("{public_url}/set-up?link={}", secret.expose()))
+    Ok(link(public_url, &secret))
+}
+
+fn link(public_url: &str, secret: &Secret) -> String {
+    format!("{public_url}/set-up?link={}", secret.expose())
 }

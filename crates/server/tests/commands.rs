@@ -1,16 +1,18 @@
-//! The commands of an operator: `backup` while servers write, `import` of many keys.
+//! The commands of an operator, beside a running server, and the files that commands and servers create.
 
 mod common;
 mod trouble;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use common::{Data, Server, wait};
+use common::{Data, EMAIL, PASSWORD, Server, rest, run, wait};
 use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,8 +94,7 @@ fn a_backup_that_can_t_be_made_leaves_no_file() {
     let file = data.folder.path().join("copy");
     let path = file.to_str().unwrap();
     let output = data.run(&["backup", path]);
-    let message = format!("error: there is no database {}: check --data\n", database_file(&data).display());
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), message));
+    assert_no_database(&output, data.folder.path());
     fs::write(database_file(&data), "no database, and longer than the header of one".repeat(100)).unwrap();
     let output = data.run(&["backup", path]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -212,4 +213,323 @@ fn a_file_with_a_mistake_imports_nothing_and_names_the_line() {
     let stored = format!("SELECT count(*) FROM api_keys WHERE id = '{}'", first.id);
     assert_eq!(number(&fixture.data, &stored), Some(0));
     assert_eq!(number(&fixture.data, "SELECT count(*) FROM audit_log WHERE action = 'imported'"), Some(0));
+}
+
+#[track_caller]
+fn assert_no_database(output: &Output, folder: &Path) {
+    let message = format!(
+        "error: there is no database in the folder {}: name the data folder of the server with --data or CTX_KEY_DATA, or \
+         start the server there first\n",
+        folder.display()
+    );
+    let found = (output.status.code(), output.stdout.as_slice(), str::from_utf8(&output.stderr).unwrap());
+    assert_eq!(found, (Some(1), &b""[..], message.as_str()));
+}
+
+const COMMANDS: [&[&str]; 5] = [
+    &["account", "add", "--email", EMAIL, "--company", "Example, Inc."],
+    &["account", "reset-password", "--email", EMAIL],
+    &["invite"],
+    &["backup", "copy"],
+    &["import", "keys"],
+];
+
+#[test]
+fn a_command_in_the_wrong_folder_creates_nothing() {
+    let parent = TempDir::new().unwrap();
+    fs::write(parent.path().join("keys"), "").unwrap();
+    let names = |folder: &Path| {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let run = |folder: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+        command
+            .current_dir(parent.path())
+            .env_remove("DATABASE_URL")
+            .args(["--data", folder])
+            .args(arguments);
+        run(&mut command, &format!("{PASSWORD}\n"))
+    };
+    fs::create_dir(parent.path().join("empty")).unwrap();
+    fs::create_dir(parent.path().join("other")).unwrap();
+    // of a server that was killed as it started
+    fs::write(parent.path().join("other/ctx-key.sqlite"), "").unwrap();
+    for arguments in COMMANDS {
+        for folder in ["missing", "empty", "other", "keys"] {
+            assert_no_database(&run(folder, arguments), &parent.path().join(folder));
+        }
+        assert_eq!(names(parent.path()), ["empty", "keys", "other"], "{arguments:?}");
+        assert_eq!(names(&parent.path().join("empty")), [""; 0], "{arguments:?}");
+        assert_eq!(names(&parent.path().join("other")), ["ctx-key.sqlite"], "{arguments:?}");
+    }
+    assert_succeeds(&run("missing", &["migrate"]));
+    assert_eq!(mode(&parent.path().join("missing")), 0o700);
+    assert_eq!(mode(&parent.path().join("missing/ctx-key.sqlite")), 0o600);
+    assert_succeeds(&run("missing", &["invite"]));
+}
+
+#[test]
+fn an_invitation_leads_to_the_running_server() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let invite = |arguments: &[&str]| {
+        let output = data.run(&[arguments, &["invite"]].concat());
+        assert_succeeds(&output);
+        let link = String::from_utf8(output.stdout).unwrap();
+        let (url, secret) = link.split_once("/set-up?link=").expect("a link");
+        assert!(secret.trim_end().len() == 64 && secret.ends_with('\n'), "{link}");
+        url.to_owned()
+    };
+    assert_eq!(invite(&[]), server.url);
+    assert_eq!(invite(&["--public-url", "https://keys.example.com/"]), "https://keys.example.com");
+    assert_eq!(invite(&[]), server.url, "the URL of a command is not that of the server");
+    drop(server);
+    let server = Server::start_with(&data, &["--public-url", "https://keys.example.org"]);
+    assert_eq!(server.url, "https://keys.example.org");
+    assert_eq!(invite(&[]), server.url);
+    drop(server);
+    trouble::execute(&data, "DELETE FROM settings");
+    assert_eq!(invite(&[]), "http://127.0.0.1:0");
+}
+
+#[test]
+fn the_operator_makes_an_account_beside_a_server() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let add = |email: &str, company: &str, input: &str| {
+        let output = data.run_with(&["account", "add", "--email", email, "--company", company], input);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let failed = |message: &str| (Some(1), String::new(), format!("error: {message}\n"));
+    for (email, company, input, message) in [
+        ("ada", "Example, Inc.", PASSWORD, "--email: not an email address: send one such as ada@example.com"),
+        (EMAIL, " ", PASSWORD, "--company: not a name: send 1 to 100 characters on one line"),
+        (EMAIL, "Example, Inc.", "", "there is no password on standard input: write it there as one line"),
+        (
+            EMAIL,
+            "Example, Inc.",
+            "\n",
+            "the password needs at least 15 characters: choose a longer one, such as several words",
+        ),
+    ] {
+        assert_eq!(add(email, company, input), failed(message));
+    }
+    let (code, made, error) = add(" Ada@Example.com", "Example, Inc.", &format!("{PASSWORD}\n"));
+    let (token, company) = server.log_in();
+    let expected = format!("made the account ada@example.com of the company Example, Inc. ({company})\n");
+    assert_eq!((code, made, error), (Some(0), expected, String::new()));
+    server.key(&token, &company, &["memories:read"]);
+    let log = "SELECT count(*) FROM audit_log WHERE actor = 'the operator' AND action = 'created project'";
+    assert_eq!(number(&data, log), Some(1));
+    assert_eq!(
+        add("ADA@example.com", "Other", PASSWORD),
+        failed("there is an account with this email address: use another address")
+    );
+    assert_eq!(
+        add("eve@example.com", "example, inc.", PASSWORD),
+        failed("there is a company of this name, with an account of its own: use another name")
+    );
+    assert_eq!(number(&data, "SELECT count(*) FROM companies"), Some(1));
+
+    // nobody finds a password among the arguments
+    let help = String::from_utf8(data.run(&["account", "add", "--help"]).stdout).unwrap();
+    assert!(!help.contains("--password"), "{help}");
+}
+
+#[test]
+fn a_password_that_is_typed_at_a_terminal_is_not_shown() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let add = data.command(&["account", "add", "--email", EMAIL, "--company", "Example, Inc."]);
+    let words = [add.get_program()].into_iter().chain(add.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let terminal = data.folder.path().join("terminal");
+    let line = format!("tty > '{}' && {}", terminal.display(), words.join(" "));
+    // gives the program a terminal of its own
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    command.env_remove("DATABASE_URL").envs(data.server_url().map(|url| ("DATABASE_URL", url)));
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut keyboard, mut screen) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !shown.ends_with(b"Password: ") {
+        let mut byte = [0];
+        screen.read_exact(&mut byte).expect("a prompt");
+        shown.extend(byte);
+    }
+    let terminal = fs::read_to_string(terminal).unwrap();
+    wait(|| {
+        let state = Command::new("stty").args(["-a", "-F", terminal.trim()]).output().unwrap();
+        String::from_utf8(state.stdout).unwrap().contains(" -echo ")
+    });
+    keyboard.write_all(format!("{PASSWORD}\r").as_bytes()).unwrap();
+    let shown = rest(screen);
+    assert!(shown.contains("made the account ada@example.com") && !shown.contains(PASSWORD), "{shown}");
+    assert!(process.wait().unwrap().success());
+    server.log_in();
+}
+
+/// The permissions of a file or folder.
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The modes of the folder and of the three files of a database that is in use.
+fn modes(folder: &Path) -> [u32; 4] {
+    ["", "ctx-key.sqlite", "ctx-key.sqlite-wal", "ctx-key.sqlite-shm"].map(|name| mode(&folder.join(name)))
+}
+
+const CLOSED: [u32; 4] = [0o700, 0o600, 0o600, 0o600];
+
+/// On SQLite, with a mask of permissions, in a working directory.
+fn start_on_sqlite(mask: &str, current: &Path, data: &str) -> Server {
+    let mut command = Command::new("sh");
+    let script = "umask $0 && exec \"$@\"";
+    command.args(["-c", script, mask, env!("CARGO_BIN_EXE_ctx-key-server"), "--listen", "127.0.0.1:0"]);
+    command.args(["--data", data]).current_dir(current).env_remove("DATABASE_URL").env("RUST_LOG", "warn");
+    Server::run(&Data { folder: TempDir::new().unwrap(), database_url: None }, command)
+}
+
+#[test]
+fn only_the_owner_reads_the_data_folder() {
+    let parent = TempDir::new().unwrap();
+    let folder = parent.path().join("data");
+    for mask in ["000", "022", "077", "002"] {
+        let server = start_on_sqlite(mask, parent.path(), "data");
+        assert_eq!(modes(&folder), CLOSED, "umask {mask}");
+        server.stop();
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+/// From the first moment: SQLite never sees a file that others may read.
+#[test]
+fn a_database_is_never_open_to_others() {
+    let parent = TempDir::new().unwrap();
+    let folder = parent.path().join("data");
+    let is_over = AtomicBool::new(false);
+    let widest = thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut widest = [0; 4];
+            while !is_over.load(Ordering::Relaxed) {
+                for (place, name) in
+                    ["", "ctx-key.sqlite", "ctx-key.sqlite-wal", "ctx-key.sqlite-shm"].iter().enumerate()
+                {
+                    if let Ok(found) = fs::metadata(folder.join(name)) {
+                        widest[place] |= found.permissions().mode() & 0o7777;
+                    }
+                }
+            }
+            widest
+        });
+        for _ in 0..5 {
+            drop(start_on_sqlite("000", parent.path(), "data"));
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        watch.join().unwrap()
+    });
+    assert_eq!(widest, CLOSED);
+}
+
+#[test]
+fn older_wider_files_are_closed() {
+    let parent = TempDir::new().unwrap();
+    let folder = parent.path().join("data");
+    let mut server = start_on_sqlite("077", parent.path(), "data");
+    // what is killed leaves its files
+    server.kill();
+    let open = || {
+        set_mode(&folder, 0o755);
+        for name in ["ctx-key.sqlite", "ctx-key.sqlite-wal", "ctx-key.sqlite-shm"] {
+            set_mode(&folder.join(name), 0o644);
+        }
+    };
+    open();
+    let mut server = start_on_sqlite("022", parent.path(), "data");
+    assert_eq!(modes(&folder), CLOSED);
+    server.kill();
+    open();
+    let link = parent.path().join("link");
+    symlink(&folder, &link).unwrap();
+    let mut server = start_on_sqlite("022", parent.path(), "link");
+    assert_eq!((modes(&folder), link.is_symlink()), (CLOSED, true));
+    server.kill();
+    open();
+    for data in [".", "../data", "./"] {
+        start_on_sqlite("022", &folder, data).kill();
+        assert_eq!(modes(&folder), CLOSED, "{data}");
+        open();
+    }
+    // a command closes them as well, while a server runs
+    let server = start_on_sqlite("022", parent.path(), "data");
+    open();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+    command.arg("--data").arg(&folder).env_remove("DATABASE_URL").arg("invite");
+    assert_succeeds(&run(&mut command, ""));
+    assert_eq!(modes(&folder), CLOSED);
+    server.stop();
+}
+
+#[test]
+fn a_database_that_is_a_link_is_closed_where_it_is() {
+    let parent = TempDir::new().unwrap();
+    let [data, disk] = ["data", "disk"].map(|name| parent.path().join(name));
+    fs::DirBuilder::new().mode(0o755).create(&disk).unwrap();
+    fs::DirBuilder::new().mode(0o755).create(&data).unwrap();
+    fs::write(disk.join("file"), "").unwrap();
+    set_mode(&disk.join("file"), 0o644);
+    symlink("../disk/file", data.join("ctx-key.sqlite")).unwrap();
+    let _server = start_on_sqlite("022", parent.path(), "data");
+    let modes = ["file", "file-wal", "file-shm"].map(|name| mode(&disk.join(name)));
+    assert_eq!((mode(&data), modes), (0o700, [0o600; 3]));
+}
+
+#[test]
+fn a_folder_of_everybody_stays_open() {
+    let parent = TempDir::new().unwrap();
+    let folder = parent.path().join("data");
+    fs::create_dir(&folder).unwrap();
+    set_mode(&folder, 0o1777);
+    let _server = start_on_sqlite("000", parent.path(), "data");
+    assert_eq!(modes(&folder), [0o1777, 0o600, 0o600, 0o600]);
+}
+
+#[test]
+fn files_of_another_owner_are_named_in_the_log_and_used() {
+    const NAME: &str = "files_of_another_owner_are_named_in_the_log_and_used";
+    const NOBODY: u32 = 65534;
+    let parent = TempDir::new().unwrap();
+    let folder = parent.path().join("data");
+    fs::create_dir(&folder).unwrap();
+    if chown(&folder, Some(0), Some(NOBODY)).is_err() {
+        return trouble::skip_because(NAME, "only root makes files of another owner");
+    }
+    set_mode(parent.path(), 0o755);
+    set_mode(&folder, 0o770);
+    // everybody may read the program there
+    let program = parent.path().join("server");
+    fs::copy(env!("CARGO_BIN_EXE_ctx-key-server"), &program).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program);
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder).env_remove("DATABASE_URL");
+    let log = parent.path().join("log");
+    command.stderr(fs::File::create(&log).unwrap()).stdin(Stdio::null());
+    let data = Data { folder: TempDir::new().unwrap(), database_url: None };
+    let server = Server::run(&data, command);
+    server.set_up(&data);
+    server.log_in();
+    let log = fs::read_to_string(log).unwrap();
+    let path = folder.display().to_string();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert!(lines.len() == 1 && lines[0].contains(&path) && lines[0].contains("mode 700"), "{log}");
+    assert_eq!(modes(&folder), [0o770, 0o600, 0o600, 0o600]);
 }

@@ -555,7 +555,7 @@ fn another_account_and_nobody_reach_nothing() {
     let mut fields = other.creation("in the owner's project");
     fields[3].1.clone_from(&project);
     assert_eq!(other.create_with(&fields).status, 400);
-    for path in ["/keys", "/keys/new", "/audit"] {
+    for path in ["/keys", "/keys/new", "/account/password", "/audit"] {
         let page = other.get(path).text;
         for secret in ["the owner's key", "the owner&#39;s key", &id(&key), &project, EMAIL] {
             assert!(!page.contains(secret), "{path} has {secret}");
@@ -568,7 +568,7 @@ fn another_account_and_nobody_reach_nothing() {
     let token_as_session =
         Browser { cookies: [("ctx-key-session".to_owned(), access)].into(), ..Browser::new(&server) };
     for mut stranger in [Browser::new(&server), key_as_session, token_as_session] {
-        for path in ["/keys", "/keys/new", "/audit"] {
+        for path in ["/keys", "/keys/new", "/account/password", "/audit"] {
             stranger.get(path).leads_to("/sign-in");
         }
         for (path, fields) in changes(&id(&key)) {
@@ -590,7 +590,17 @@ fn every_page_is_protected_and_kept_by_nobody() {
     let fields = browser.creation("another");
     let mut pages =
         vec![browser.create_with(&fields), browser.create_with(&fields), browser.create_with(&[])];
-    for path in ["/", "/set-up", "/sign-in", "/keys", "/keys/new", "/audit", "/nothing", "/keys/x/rotate"] {
+    for path in [
+        "/",
+        "/set-up",
+        "/sign-in",
+        "/keys",
+        "/keys/new",
+        "/account/password",
+        "/audit",
+        "/nothing",
+        "/keys/x/rotate",
+    ] {
         pages.push(browser.get(path));
     }
     for action in ["rotate", "revoke", "delete"] {
@@ -616,7 +626,7 @@ fn every_page_is_protected_and_kept_by_nobody() {
         }
     }
     let statuses: Vec<_> = pages.iter().map(|page| page.status).collect();
-    assert_eq!(statuses, [200, 409, 403, 303, 400, 200, 200, 200, 200, 404, 404, 200, 200, 200, 405]);
+    assert_eq!(statuses, [200, 409, 403, 303, 400, 200, 200, 200, 200, 200, 404, 404, 200, 200, 200, 405]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From bottom to top. Modules of one floor do not import each other.
-const FLOORS: [&[&str]; 10] = [
-    &["clock"],
+const FLOORS: [&[&str]; 11] = [
+    &["clock", "data_folder"],
     &["database"],
     &["store"],
     &["key_source"],
@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 10] = [
     &["config", "routes"],
     &["server"],
     &["backup"],
+    &["commands"],
     &["lib", "main"],
 ];
 

@@ -11,6 +11,7 @@ use crate::database::DatabaseError;
 use crate::http::failure::{Failure, RETRY_AFTER_SECS};
 use crate::http::request_id;
 use crate::store::name::{Name, NameError};
+use crate::store::new_password::{NewPassword, NewPasswordError};
 use crate::store::store_error::StoreError;
 
 /// Returns a template as a response.
@@ -61,6 +62,15 @@ impl Mistakes {
             ),
         });
         name.map_err(|message| self.add(field, message)).ok()
+    }
+
+    /// Returns a password that may be chosen, or notes why it may not.
+    pub(super) fn new_password(
+        &mut self,
+        field: &'static str,
+        password: Result<NewPassword, NewPasswordError>,
+    ) -> Option<NewPassword> {
+        password.map_err(|error| self.add(field, sentence(&error.to_string()))).ok()
     }
 
     pub(super) fn one(field: &'static str, message: impl Into<String>) -> Self {
@@ -191,7 +201,7 @@ impl From<StoreError> for Refusal {
 }
 
 /// Returns the text of an error as a sentence.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect()
 }

@@ -10,14 +10,15 @@ use serde::Deserialize;
 
 use super::assets;
 use super::form::Form;
-use super::page::{Mistakes, Refusal, page};
+use super::page::{Mistakes, Refusal, page, sentence};
 use super::session;
 use crate::http::state::AppState;
-use crate::store::account::{self, NewAccount, SetUpError};
-use crate::store::credential::{self, Kind};
+use crate::store::account::{self, NewAccount, NewAccountError};
 use crate::store::email::Email;
-use crate::store::password::{MAX_BYTES, MIN_LENGTH};
+use crate::store::name::Name;
+use crate::store::new_password::{MIN_LENGTH, NewPassword};
 use crate::store::secret::Secret;
+use crate::store::set_up_link;
 use crate::store::store_error::StoreError;
 
 #[derive(Template)]
@@ -45,8 +46,9 @@ pub(super) async fn show(
     let text = query.map_err(|_| Refusal::no_link())?.0.link;
     let link = Secret::parse(&text).ok_or_else(Refusal::no_link)?;
     let mut connection = state.database.acquire().await?;
-    let known = credential::find(&mut connection, Kind::SetUp, &link, state.clock.now()).await?;
-    known.ok_or_else(Refusal::no_link)?;
+    if !set_up_link::is_valid(&mut connection, &link, state.clock.now()).await? {
+        return Err(Refusal::no_link());
+    }
     let template = SetUpPage { link: &text, email: "", company: "", mistakes: Mistakes::default() };
     Ok(page(StatusCode::OK, &template))
 }
@@ -57,13 +59,15 @@ pub(super) async fn set_up(
     jar: CookieJar,
     form: Form,
 ) -> Result<Response, Refusal> {
-    let mistakes = match check(&form)? {
-        Ok(new) => match account::set_up(&state.database, new, state.clock.now()).await {
+    let link = Secret::parse(form.text("link")).ok_or_else(Refusal::no_link)?;
+    let mistakes = match check(&form) {
+        Ok(new) => match account::set_up(&state.database, &link, new, state.clock.now()).await {
             Ok(account) => return session::sign_in(&state, jar, account).await,
-            Err(SetUpError::Database(error)) => return Err(error.into()),
-            Err(SetUpError::Busy) => return Err(StoreError::Busy.into()),
-            Err(SetUpError::Link) => return Err(Refusal::no_link()),
-            Err(SetUpError::Email) => Mistakes::one("email", "There is an account with this email address."),
+            Err(NewAccountError::Database(error)) => return Err(error.into()),
+            Err(NewAccountError::Busy) => return Err(StoreError::Busy.into()),
+            Err(NewAccountError::Link) => return Err(Refusal::no_link()),
+            Err(error @ NewAccountError::Email) => Mistakes::one("email", sentence(&error.to_string())),
+            Err(error @ NewAccountError::Company) => Mistakes::one("company", sentence(&error.to_string())),
         },
         Err(mistakes) => mistakes,
     };
@@ -72,22 +76,16 @@ pub(super) async fn set_up(
 }
 
 /// Returns the account that the form asks for, or what has to be corrected.
-fn check(form: &Form) -> Result<Result<NewAccount, Mistakes>, Refusal> {
-    let link = Secret::parse(form.text("link")).ok_or_else(Refusal::no_link)?;
+fn check(form: &Form) -> Result<NewAccount, Mistakes> {
     let mut mistakes = Mistakes::default();
     let email = Some(Email::new(form.text("email"))).filter(Email::is_plausible);
     let email = mistakes.expect(email, "email", "Enter an email address, such as ada@example.com.");
-    let password = form.text("password");
-    if password.chars().count() < MIN_LENGTH {
-        mistakes.add("password", format!("Choose a password of at least {MIN_LENGTH} characters."));
-    } else if password.len() > MAX_BYTES {
-        mistakes.add("password", format!("Choose a password of at most {MAX_BYTES} bytes."));
-    }
+    let company = Name::parse(form.text("company")).ok();
+    let password = NewPassword::new(form.text("password"), &Email::new(form.text("email")), company.as_ref());
+    let password = mistakes.new_password("password", password);
     let company = mistakes.name("company", "your company", form.text("company"));
-    Ok(match (email, company) {
-        (Some(email), Some(company)) if mistakes.is_empty() => {
-            Ok(NewAccount { link, email, password: password.to_owned(), company })
-        }
+    match (email, password, company) {
+        (Some(email), Some(password), Some(company)) => Ok(NewAccount { email, password, company }),
         _ => Err(mistakes),
-    })
+    }
 }

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::signed_in::KeyManager;
 use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::account::Company;
+use crate::store::company::Company;
 use crate::store::id::CompanyId;
 use crate::store::name::Name;
 

@@ -2,9 +2,10 @@
 
 use ctx_key::UnixTime;
 
-use super::account::{self, Company};
+use super::account;
 use super::actor::Act;
 use super::audit_log::{self, Action};
+use super::company::Company;
 use super::id::{CompanyId, TokenId};
 use super::name::Name;
 use super::secret::Secret;

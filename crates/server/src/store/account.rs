@@ -1,17 +1,20 @@
 //! Accounts: who may sign in, and the one company that is theirs.
 
+use std::fmt;
+
 use ctx_key::UnixTime;
 
 use super::actor::{Act, Actor};
+use super::company::{self, Company};
 use super::credential::{self, Kind};
 use super::email::Email;
 use super::hash_queue::Busy;
 use super::id::{AccountId, CompanyId};
 use super::name::Name;
+use super::new_password::NewPassword;
 use super::secret::Secret;
-use super::slug::slug;
 use super::store_error::StoreError;
-use super::{password, project};
+use super::{password, project, set_up_link};
 use crate::clock::seconds;
 use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 
@@ -33,25 +36,16 @@ impl Account {
     }
 }
 
-/// The owner of projects and keys.
-#[derive(Clone, Debug)]
-pub struct Company {
-    pub id: CompanyId,
-    pub name: Name,
-    pub slug: String,
-}
-
 /// An account to be created.
 pub struct NewAccount {
-    pub link: Secret,
     pub email: Email,
-    pub password: String,
+    pub password: NewPassword,
     pub company: Name,
 }
 
 /// Reason why an account is not created.
 #[derive(Debug)]
-pub enum SetUpError {
+pub enum NewAccountError {
     Database(DatabaseError),
     /// Too many passwords wait to be hashed.
     Busy,
@@ -59,75 +53,109 @@ pub enum SetUpError {
     Link,
     /// There is an account with this address.
     Email,
+    /// There is a company of this name.
+    Company,
 }
 
-impl From<DatabaseError> for SetUpError {
+impl From<DatabaseError> for NewAccountError {
     fn from(error: DatabaseError) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<Busy> for SetUpError {
+impl From<Busy> for NewAccountError {
     fn from(Busy: Busy) -> Self {
         Self::Busy
     }
 }
 
-/// Returns whether nobody can sign in yet.
-pub async fn is_empty(connection: &mut Connection) -> Result<bool, DatabaseError> {
-    Ok(connection.query_opt("SELECT id FROM accounts LIMIT 1", &[]).await?.is_none())
+impl fmt::Display for NewAccountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => error.fmt(f),
+            Self::Busy => f.write_str("too many passwords are being checked: try again in a few seconds"),
+            Self::Link => {
+                f.write_str("the set-up link was used, has expired or is incomplete: ask for a new one")
+            }
+            Self::Email => f.write_str("there is an account with this email address: use another address"),
+            Self::Company => {
+                f.write_str("there is a company of this name, with an account of its own: use another name")
+            }
+        }
+    }
 }
 
+impl std::error::Error for NewAccountError {}
+
 /// Creates the account that a set-up link is for, with its company and a first project.
-pub async fn set_up(database: &Database, new: NewAccount, now: UnixTime) -> Result<Account, SetUpError> {
+pub async fn set_up(
+    database: &Database,
+    link: &Secret,
+    new: NewAccount,
+    now: UnixTime,
+) -> Result<Account, NewAccountError> {
     // hashing takes long, so a stranger without a link gets no password hashed
     let mut connection = database.acquire().await?;
-    let known = credential::find(&mut connection, Kind::SetUp, &new.link, now).await?;
-    known.ok_or(SetUpError::Link)?;
+    if !set_up_link::is_valid(&mut connection, link, now).await? {
+        return Err(NewAccountError::Link);
+    }
     drop(connection);
-    let password = password::hash(new.password).await?;
+    let hash = password::hash(new.password).await?;
     let mut transaction = database.begin().await?;
-    credential::take(&mut transaction, Kind::SetUp, &new.link, now).await?.ok_or(SetUpError::Link)?;
-    let slug = slug(&new.company);
-    let account = Account {
-        id: AccountId::generate(),
-        email: new.email,
-        company: Company { id: CompanyId::generate(), name: new.company, slug },
-    };
-    insert(&mut transaction, &account, password, now).await?;
+    set_up_link::lock_accounts(&mut transaction).await?;
+    if !set_up_link::take(&mut transaction, link, now).await? {
+        return Err(NewAccountError::Link);
+    }
+    let account = insert(&mut transaction, new.email, hash, new.company, now).await?;
     first_project(&mut transaction, account.act(now)).await?;
     transaction.commit().await?;
     Ok(account)
 }
 
+/// Creates an account without a link, for the operator.
+pub async fn add(database: &Database, new: NewAccount, now: UnixTime) -> Result<Account, NewAccountError> {
+    let hash = password::hash(new.password).await?;
+    let mut transaction = database.begin_without_limits().await?;
+    set_up_link::lock_accounts(&mut transaction).await?;
+    let account = insert(&mut transaction, new.email, hash, new.company, now).await?;
+    let act = Act { company: &account.company.id, actor: Actor::Operator, now };
+    first_project(&mut transaction, act).await?;
+    transaction.commit().await?;
+    Ok(account)
+}
+
+/// Stores an account with its company, and ends the links of starts. The transaction has locked the accounts.
 async fn insert(
     transaction: &mut Transaction,
-    account: &Account,
-    password: String,
+    email: Email,
+    hash: String,
+    company: Name,
     now: UnixTime,
-) -> Result<(), SetUpError> {
-    let now = seconds(now);
+) -> Result<Account, NewAccountError> {
+    let (id, created_at) = (AccountId::generate(), seconds(now));
     let inserted = transaction.execute(
         "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        &[(&account.id).into(), (&account.email).into(), password.into(), now.into()],
+        &[(&id).into(), (&email).into(), hash.into(), created_at.into()],
     ).await?;
     if inserted == 0 {
-        return Err(SetUpError::Email);
+        return Err(NewAccountError::Email);
     }
-    let company = &account.company;
+    let slug = company::free_slug(transaction, &company).await?.ok_or(NewAccountError::Company)?;
+    let company = Company { id: CompanyId::generate(), name: company, slug };
     transaction
         .execute(
             "INSERT INTO companies (id, account, name, slug, created_at) VALUES ($1, $2, $3, $4, $5)",
             &[
                 (&company.id).into(),
-                (&account.id).into(),
+                (&id).into(),
                 (&company.name).into(),
                 (&company.slug).into(),
-                now.into(),
+                created_at.into(),
             ],
         )
         .await?;
-    Ok(())
+    set_up_link::end_of_starts(transaction).await?;
+    Ok(Account { id, email, company })
 }
 
 async fn first_project(transaction: &mut Transaction, act: Act<'_>) -> Result<(), DatabaseError> {
@@ -173,6 +201,12 @@ pub async fn of_credential(
     }
 }
 
+/// Returns the account with this address.
+pub async fn of_email(connection: &mut Connection, email: &Email) -> Result<Option<Account>, DatabaseError> {
+    let sql = concat!(select!(), " WHERE a.email = $1");
+    connection.query_opt(sql, &[email.into()]).await?.as_ref().map(account).transpose()
+}
+
 async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Account>, DatabaseError> {
     let sql = concat!(select!(), " WHERE a.id = $1");
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
@@ -204,6 +238,16 @@ fn account(row: &Row) -> Result<Account, DatabaseError> {
     Ok(Account { id: row.get("id")?, email: row.get("email")?, company })
 }
 
+/// Replaces the hash of an account's password.
+pub(super) async fn set_password(
+    transaction: &mut Transaction,
+    id: &AccountId,
+    new: String,
+) -> Result<(), DatabaseError> {
+    let sql = "UPDATE accounts SET password = $2 WHERE id = $1";
+    transaction.execute(sql, &[id.into(), new.into()]).await.map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
@@ -222,13 +266,10 @@ mod tests {
         let database = Database::open(location).unwrap();
         migrate(&database, STEPS).await.unwrap();
         let now = UnixTime::from_secs(1_800_000_000);
-        let mut transaction = database.begin().await.unwrap();
-        let link = credential::issue(&mut transaction, Kind::SetUp, None, now).await.unwrap();
-        transaction.commit().await.unwrap();
         let company = Name::parse("Example, Inc.").unwrap();
         let [known, unknown] = ["ada@example.com", "eve@example.com"].map(Email::new);
-        let new = NewAccount { link, email: known.clone(), password: PASSWORD.to_owned(), company };
-        set_up(&database, new, now).await.unwrap();
+        let password = NewPassword::new(PASSWORD, &known, Some(&company)).unwrap();
+        add(&database, NewAccount { email: known.clone(), password, company }, now).await.unwrap();
         let sign_in = async |email, password: &str| {
             sign_in(&database, email, password.to_owned()).await.map(|account| account.is_some())
         };

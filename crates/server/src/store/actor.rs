@@ -18,6 +18,8 @@ pub enum Actor<'a> {
     KeyItself,
     /// The operator, who imports keys of another system.
     Import,
+    /// The operator, who runs a command.
+    Operator,
 }
 
 impl From<Actor<'_>> for Value {
@@ -28,6 +30,7 @@ impl From<Actor<'_>> for Value {
             Actor::Program(name) => format!("token {name}").into(),
             Actor::KeyItself => "the key itself".into(),
             Actor::Import => "import".into(),
+            Actor::Operator => "the operator".into(),
         }
     }
 }

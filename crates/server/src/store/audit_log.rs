@@ -19,6 +19,8 @@ pub(super) enum Action {
     CreatedToken,
     DeletedToken,
     Imported,
+    ChangedPassword,
+    ResetPassword,
 }
 
 impl From<Action> for Value {
@@ -33,6 +35,8 @@ impl From<Action> for Value {
             Action::CreatedToken => "created token",
             Action::DeletedToken => "deleted token",
             Action::Imported => "imported",
+            Action::ChangedPassword => "changed password",
+            Action::ResetPassword => "reset password",
         })
     }
 }

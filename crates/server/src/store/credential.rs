@@ -12,8 +12,10 @@ use crate::database::{Connection, Database, DatabaseError, Transaction, Value};
 /// What a credential is for, and how long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Creates one account.
+    /// Creates one account: the link of a server that starts.
     SetUp,
+    /// Creates one account: the link of the command `invite`.
+    Invitation,
     /// A browser that is signed in.
     Session,
     /// A browser that signed in before. It is not a session: nobody is signed in by it.
@@ -30,6 +32,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::SetUp => "set-up",
+            Self::Invitation => "invitation",
             Self::Session => "session",
             Self::Device => "device",
             Self::Access => "access",
@@ -41,7 +44,7 @@ impl Kind {
     /// Returns how many seconds a credential is valid.
     pub const fn lifetime(self) -> u64 {
         match self {
-            Self::SetUp => 24 * 3600,
+            Self::SetUp | Self::Invitation => 24 * 3600,
             Self::Session => 12 * 3600,
             Self::Device => 180 * 24 * 3600,
             Self::Idempotency => 13 * 3600,
@@ -134,6 +137,29 @@ pub async fn take(
         )
         .await?;
     taken.map(|row| row.get("account")).transpose()
+}
+
+/// Ends all credentials of a kind.
+pub(super) async fn end_all(transaction: &mut Transaction, kind: Kind) -> Result<(), DatabaseError> {
+    let sql = "DELETE FROM credentials WHERE kind = $1";
+    transaction.execute(sql, &[kind.name().into()]).await.map(drop)
+}
+
+/// Ends everything that is signed in to an account: sessions, access and refresh tokens.
+///
+/// With PostgreSQL, others may be issuing some. The first deletion waits for their use of a token that it deletes. The lock
+/// waits for what they insert, and the second deletion finds that.
+pub(super) async fn end_sign_ins(
+    transaction: &mut Transaction,
+    account: &AccountId,
+) -> Result<(), DatabaseError> {
+    let sql = "DELETE FROM credentials WHERE account = $1 AND kind IN ('session', 'access', 'refresh')";
+    transaction.execute(sql, &[account.into()]).await?;
+    if transaction.is_postgres() {
+        transaction.query("SELECT id FROM accounts WHERE id = $1 FOR UPDATE", &[account.into()]).await?;
+        transaction.execute(sql, &[account.into()]).await?;
+    }
+    Ok(())
 }
 
 fn parameters(kind: Kind, secret: &Secret, now: UnixTime) -> [Value; 3] {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::free_text::{contains_key, first_invisible};
 use crate::database::{FromValue, Value};
 
-/// An e-mail address as accounts are found by it: in lower case, without spaces around it.
+/// An e-mail address as accounts are found by it: in lower case and in the normal form NFC, without spaces around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -13,9 +15,9 @@ impl Email {
     /// Maximum number of bytes (RFC 5321 §4.5.3.1.3, without the angle brackets).
     const MAX_LENGTH: usize = 254;
 
-    /// Reads an address. Texts that differ in case alone are one person's address.
+    /// Reads an address. Texts that differ in case alone, or in how they compose letters, are one person's address.
     pub fn new(text: &str) -> Self {
-        Self(text.trim().to_lowercase())
+        Self(text.trim().to_lowercase().nfc().collect())
     }
 
     /// Returns whether mail might reach this address, and it can be shown. Only sending a mail would tell.

@@ -1,4 +1,4 @@
-//! Passwords: how long they are, and their hashes.
+//! Hashes of passwords.
 
 use std::sync::LazyLock;
 
@@ -7,24 +7,20 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
 use super::hash_queue::{Busy, HashQueue};
-
-/// Minimum number of characters. NIST SP 800-63B-4 §3.1.1.2 asks for 15 where a password is the only factor.
-pub const MIN_LENGTH: usize = 15;
-
-/// Maximum number of bytes, because hashing takes time for each.
-pub const MAX_BYTES: usize = 1024;
+use super::new_password::{NewPassword, normalize};
 
 pub(super) static QUEUE: HashQueue = HashQueue::new();
 
 /// Returns the hash of a new password.
-pub(super) async fn hash(password: String) -> Result<String, Busy> {
-    QUEUE.run(move || hash_now(&password)).await
+pub(super) async fn hash(password: NewPassword) -> Result<String, Busy> {
+    QUEUE.run(move || hash_now(password.expose())).await
 }
 
-/// Returns whether a password has this hash. Without a hash, it takes as long and returns `false`.
+/// Returns whether a password, as it was typed, has this hash. Without a hash, it takes as long and returns `false`.
 pub(super) async fn is_right(password: String, hash: Option<String>) -> Result<bool, Busy> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
     let verify = move || {
+        let password = normalize(&password);
         let stored = PasswordHash::new(hash.as_ref().unwrap_or(&NOBODY));
         let matches = stored
             .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok());

@@ -20,7 +20,7 @@ pub struct Project {
 impl Project {
     /// Returns the name as an address has it, or the id if that would be empty.
     pub fn slug(&self) -> String {
-        let slug = slug(&self.name);
+        let slug = slug(self.name.as_str());
         if slug.is_empty() { self.id.to_string() } else { slug }
     }
 }

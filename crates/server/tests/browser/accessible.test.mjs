@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { test } from "node:test";
 
 import { startDashboard } from "./fixture.mjs";
-import { choose, createButton, createKey, fillForm, shownKey, signIn } from "./person.mjs";
+import { PASSWORD, changePassword, choose, createButton, createKey, fillForm, shownKey, signIn } from "./person.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const dashboard = await startDashboard();
@@ -80,6 +80,23 @@ test("the list, empty and full, and the audit log", () =>
     await examine(page);
     await page.goto("/keys/000000000000/rotate");
     await examine(page);
+  }));
+
+test("the page of the password, its errors and its success", () =>
+  dashboard.asStranger(async (page) => {
+    await page.goto("/sign-in");
+    await signIn(page);
+    await page.waitForURL("**/keys");
+    await page.goto("/account/password");
+    await examine(page);
+    await changePassword(page, PASSWORD, "too short");
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+    await changePassword(page, PASSWORD, PASSWORD);
+    await page.getByRole("status").waitFor();
+    await examine(page);
+    // the session of the other tests has ended
+    dashboard.session = await page.context().storageState();
   }));
 
 test("the form, its errors, the new key, and the form sent twice", () =>

@@ -19,6 +19,13 @@ export async function signIn(page, password = PASSWORD) {
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
+/** Fills in the page of the password, and sends it. */
+export async function changePassword(page, current, next) {
+  await page.getByLabel("Current password").fill(current);
+  await page.getByLabel("New password").fill(next);
+  await page.getByRole("button", { name: "Change password" }).click();
+}
+
 /** Opens the form by its link, and fills it in; the rest is as it stands. */
 export async function fillForm(page, { name, scopes = ["memories:read"], project, newProject, expires }) {
   await page.goto("/keys");

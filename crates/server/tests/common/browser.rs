@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ureq::Agent;
 use ureq::http::Request;
 
-use super::{PASSWORD, Server, agent};
+use super::{EMAIL, PASSWORD, Server, agent};
 
 /// What came back.
 pub struct Answer {
@@ -108,9 +108,17 @@ impl Browser {
     }
 
     pub fn set_up(&mut self, link: &str, email: &str) -> Answer {
+        // a company has one account
+        let company = if email == EMAIL { "Example, Inc." } else { email };
+        self.set_up_as(link, email, PASSWORD, company)
+    }
+
+    pub fn set_up_as(&mut self, link: &str, email: &str, password: &str, company: &str) -> Answer {
         let link = link.split("link=").nth(1).expect("a secret");
-        let fields = [("link", link), ("email", email), ("password", PASSWORD), ("company", "Example, Inc.")];
-        self.post("/set-up", &fields)
+        self.post(
+            "/set-up",
+            &[("link", link), ("email", email), ("password", password), ("company", company)],
+        )
     }
 
     pub fn sign_in(&mut self, email: &str, password: &str) -> Answer {

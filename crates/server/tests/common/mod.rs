@@ -6,7 +6,7 @@ pub mod browser;
 pub mod timed;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,18 +64,29 @@ impl Data {
 
     /// Runs the program until its end. If it does not end, it is killed, and has no exit code.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command(arguments);
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("the program runs");
-        if !becomes(|| process.try_wait().expect("its state").is_some()) {
-            process.kill().expect("it runs");
-        }
-        process.wait_with_output().expect("its output")
+        self.run_with(arguments, "")
+    }
+
+    /// The same with a text on standard input.
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        run(&mut self.command(arguments), input)
     }
 
     pub fn is_postgres(&self) -> bool {
         self.database_url.is_some()
     }
+}
+
+/// Runs a program until its end. If it does not end, it is killed, and has no exit code.
+pub fn run(command: &mut Command, input: &str) -> Output {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("the program runs");
+    // it may end without reading
+    let _ = process.stdin.take().expect("its input").write_all(input.as_bytes());
+    if !becomes(|| process.try_wait().expect("its state").is_some()) {
+        process.kill().expect("it runs");
+    }
+    process.wait_with_output().expect("its output")
 }
 
 /// A running server. It is killed when it is dropped.
@@ -291,6 +302,11 @@ impl Attempts {
     /// Of somebody who has not tried before.
     pub fn new(quota: u64) -> Self {
         Self { quota, passed: 0, begin: Instant::now() }
+    }
+
+    /// Counts attempts that were made before.
+    pub fn passed_before(&mut self, attempts: u64) {
+        self.passed += attempts;
     }
 
     /// Sends attempts until one is refused with 429, and asserts that the others get the status `passed`, and are no more

@@ -1,0 +1,86 @@
+//! The folder of the SQLite database, which only its owner can read: [`DataFolder`].
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+const FILE: &str = "ctx-key.sqlite";
+
+/// Endings of the files of a database. SQLite gives a new one the mode of the first.
+const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// A folder with this bit, such as `/tmp`, is everybody's. Closing it would break the machine.
+const STICKY: u32 = 0o1000;
+
+/// The folder of the database.
+pub struct DataFolder<'a>(pub &'a Path);
+
+impl DataFolder<'_> {
+    /// Returns the path of the database.
+    pub fn database(&self) -> PathBuf {
+        self.0.join(FILE)
+    }
+
+    /// Returns whether there is a database. A server that was killed as it started may leave an empty file.
+    pub fn has_database(&self) -> bool {
+        fs::metadata(self.database()).is_ok_and(|file| file.is_file() && file.len() > 0)
+    }
+
+    /// Creates the folder and an empty database if they are missing, closed to others from the first moment.
+    ///
+    /// # Errors
+    ///
+    /// - The folder or the file can't be created.
+    pub fn create(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(self.0)?;
+        // opens no file that exists: closing it would drop the locks of SQLite in this process
+        match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(self.database()) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            created => created.map(drop),
+        }
+    }
+
+    /// Closes the folder and the files of the database to others. What can't be closed is logged, as another owner may have
+    /// his reasons.
+    pub fn restrict(&self) {
+        // with SQLite, the other files stand beside what a link leads to
+        let database = fs::canonicalize(self.database()).unwrap_or_else(|_| self.database());
+        let files = ENDINGS.iter().map(|ending| {
+            let mut name = OsString::from(&database);
+            name.push(ending);
+            PathBuf::from(name)
+        });
+        let folder = if self.0.as_os_str().is_empty() { Path::new(".") } else { self.0 };
+        restrict(folder, FOLDER_MODE);
+        files.for_each(|file| restrict(&file, FILE_MODE));
+    }
+}
+
+fn restrict(path: &Path, mode: u32) {
+    let found = match fs::metadata(path) {
+        Ok(found) => found.permissions().mode() & 0o7777,
+        // the last connection removes two of the files
+        Err(error) if error.kind() == ErrorKind::NotFound => return,
+        Err(error) => return warn_of(path, mode, &error),
+    };
+    if found & STICKY != 0 {
+        return warn!(path = %path.display(), "others share the folder of the data: use a folder of its own");
+    }
+    if found != mode
+        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode))
+    {
+        warn_of(path, mode, &error);
+    }
+}
+
+fn warn_of(path: &Path, mode: u32, error: &io::Error) {
+    let (path, reason) = (path.display(), error.kind());
+    warn!(%path, %reason, "others may read the data: make its owner the user of the server, and its mode {mode:o}");
+}

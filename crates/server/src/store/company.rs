@@ -1,0 +1,81 @@
+//! Companies, which own projects and keys: [`Company`].
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::id::CompanyId;
+use super::name::Name;
+use super::slug::slug;
+use crate::database::{DatabaseError, Row, Transaction};
+
+/// Joiners, which names may have between visible characters, and which nobody sees.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// The owner of projects and keys.
+#[derive(Clone, Debug)]
+pub struct Company {
+    pub id: CompanyId,
+    pub name: Name,
+    /// A short name for paths, which no other company has.
+    pub slug: String,
+}
+
+/// Returns a slug that no company has, or nothing if a company of this name exists.
+pub(super) async fn free_slug(
+    transaction: &mut Transaction,
+    name: &Name,
+) -> Result<Option<String>, DatabaseError> {
+    let key = comparable(name);
+    let slug = slug_of_company(&key);
+    // names that are compared as equal have the same slug, but for the number
+    let sql = "SELECT name, slug FROM companies WHERE slug = $1 OR slug LIKE $2";
+    let rows = transaction.query(sql, &[(&slug).into(), format!("{slug}-%").into()]).await?;
+    let company = |row: &Row| Ok((row.get("name")?, row.get("slug")?));
+    let companies: Vec<(Name, String)> = rows.iter().map(company).collect::<Result<_, DatabaseError>>()?;
+    if companies.iter().any(|(name, _)| comparable(name) == key) {
+        return Ok(None);
+    }
+    let numbered = (2_u64..).map(|number| format!("{slug}-{number}"));
+    let is_free = |slug: &String| companies.iter().all(|(_, taken)| taken != slug);
+    Ok(std::iter::once(slug.clone()).chain(numbered).find(is_free))
+}
+
+/// Returns a name as it is compared: two that look the same are equal.
+fn comparable(name: &Name) -> String {
+    let seen: String = name.as_str().chars().filter(|character| !JOINERS.contains(character)).collect();
+    let words: Vec<_> = seen.split_whitespace().collect();
+    words.join(" ").to_lowercase().nfc().collect()
+}
+
+/// Returns the slug of a name, which is not empty.
+fn slug_of_company(name: &str) -> String {
+    let slug = slug(name);
+    if slug.is_empty() { "company".to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_the_same_are_the_same() {
+        let comparable = |name| comparable(&Name::parse(name).unwrap());
+        for (name, other) in [
+            ("Example, Inc.", "EXAMPLE, INC."),
+            ("B\u{fc}ro", "Bu\u{308}RO"),
+            ("Two Words", "two  words"),
+            ("a\u{200d}b", "AB"),
+        ] {
+            assert_eq!(comparable(name), comparable(other));
+        }
+        assert_ne!(comparable("Example Inc"), comparable("Example, Inc"));
+    }
+
+    #[test]
+    fn a_slug_is_a_part_of_a_path() {
+        for (name, expected) in
+            [("example, inc.", "example-inc"), ("b\u{fc}ro 7", "b-ro-7"), ("\u{6771}\u{4eac}", "company")]
+        {
+            assert_eq!(slug_of_company(name), expected);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Changes of a password: by its owner, who is signed in, and by the operator.
+
+use ctx_key::UnixTime;
+
+use super::account::{self, Account};
+use super::actor::{Act, Actor};
+use super::audit_log::{self, Action};
+use super::credential::{self, Kind};
+use super::new_password::NewPassword;
+use super::password;
+use super::secret::Secret;
+use super::store_error::StoreError;
+use crate::database::Database;
+
+/// Changes the password of an account that is signed in with `session`, and ends everything that is signed in to it. Returns
+/// the secret of the session that takes the place of this one, or nothing if this one has ended, such as by another change.
+pub async fn change(
+    database: &Database,
+    account: &Account,
+    session: &Secret,
+    new: NewPassword,
+    now: UnixTime,
+) -> Result<Option<Secret>, StoreError> {
+    let hash = password::hash(new).await?;
+    let mut transaction = database.begin().await?;
+    // the account first, as in `reset`: two changes at once must not wait for each other
+    account::set_password(&mut transaction, &account.id, hash).await?;
+    if credential::take(&mut transaction, Kind::Session, session, now).await?.is_none() {
+        return Ok(None);
+    }
+    credential::end_sign_ins(&mut transaction, &account.id).await?;
+    let session = credential::issue(&mut transaction, Kind::Session, Some(&account.id), now).await?;
+    let detail = "all other sessions and tokens ended";
+    audit_log::append(&mut transaction, account.act(now), Action::ChangedPassword, None, detail).await?;
+    transaction.commit().await?;
+    Ok(Some(session))
+}
+
+/// Gives an account a new password, for the operator, and ends everything that is signed in to it.
+pub async fn reset(
+    database: &Database,
+    account: &Account,
+    new: NewPassword,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    let hash = password::hash(new).await?;
+    let mut transaction = database.begin_without_limits().await?;
+    account::set_password(&mut transaction, &account.id, hash).await?;
+    credential::end_sign_ins(&mut transaction, &account.id).await?;
+    let act = Act { company: &account.company.id, actor: Actor::Operator, now };
+    let detail = "all sessions and tokens ended";
+    audit_log::append(&mut transaction, act, Action::ResetPassword, None, detail).await?;
+    Ok(transaction.commit().await?)
+}
