@@ -366,10 +366,7 @@ fn the_current_password_can_not_be_tried_without_end() {
         let answer = change(&mut browser.clone(), "another long password", NEW);
         (answer.status, answer.header("retry-after").map(str::to_owned))
     };
-    // the sign-in was one of five attempts
-    let mut attempts = Attempts::new(5);
-    attempts.passed_before(1);
-    attempts.until_refused(400, attempt);
+    Attempts::new(5).until_refused(400, attempt);
 }
 
 #[test]

@@ -307,7 +307,12 @@ fn the_operator_makes_an_account_beside_a_server() {
     let failed = |message: &str| (Some(1), String::new(), format!("error: {message}\n"));
     for (email, company, input, message) in [
         ("ada", "Example, Inc.", PASSWORD, "--email: not an email address: send one such as ada@example.com"),
-        (EMAIL, " ", PASSWORD, "--company: not a name: send 1 to 100 characters on one line"),
+        (
+            EMAIL,
+            " ",
+            PASSWORD,
+            "--company: not a name: send 1 to 100 characters on one line, and not only spaces",
+        ),
         (EMAIL, "Example, Inc.", "", "there is no password on standard input: write it there as one line"),
         (
             EMAIL,

@@ -83,7 +83,8 @@ fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, pati
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{url}{path}"))
-            .header("authorization", format!("Bearer {token}"));
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
         let mut response = agent().run(request.body(body.to_owned()).unwrap()).ok()?;
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().ok()?;

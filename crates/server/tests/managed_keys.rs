@@ -596,7 +596,7 @@ fn what_belongs_to_another_account_is_not_there() {
     assert_eq!(keys.log(), logged);
     let (_, companies) = keys.server.send("GET", "/companies", &eve.token, &json!({}));
     let expected =
-        json!([{ "id": eve.company, "name": "Example, Inc.", "slug": "example-inc", "role": "owner" }]);
+        json!([{ "id": eve.company, "name": "eve@example.com", "slug": "eve-example-com", "role": "owner" }]);
     assert_eq!(companies, expected);
 }
 

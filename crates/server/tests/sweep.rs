@@ -24,7 +24,7 @@ fn store(data: &Data, expired: u32, later: u32) {
         data,
         &format!(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) \
-             INSERT INTO credentials (digest, kind, expires_at) SELECT {number}, 'set-up', \
+             INSERT INTO credentials (digest, kind, expires_at) SELECT {number}, 'access', \
              CASE WHEN n <= {expired} THEN 1800000000 ELSE 1800000001 END FROM numbers"
         ),
     );

@@ -304,11 +304,6 @@ impl Attempts {
         Self { quota, passed: 0, begin: Instant::now() }
     }
 
-    /// Counts attempts that were made before.
-    pub fn passed_before(&mut self, attempts: u64) {
-        self.passed += attempts;
-    }
-
     /// Sends attempts until one is refused with 429, and asserts that the others get the status `passed`, and are no more
     /// than the quota and what is refilled in the meantime: the machine may be slow.
     ///
