@@ -10,6 +10,7 @@ pub mod iso_time;
 pub mod layers;
 pub mod limits;
 pub mod metrics;
+pub mod network;
 pub mod open_api;
 pub mod origin;
 pub mod request_id;

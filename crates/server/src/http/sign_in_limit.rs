@@ -26,6 +26,7 @@ use governor::{Quota, RateLimiter, clock};
 use hashlink::LinkedHashMap;
 use sha2::{Digest, Sha256};
 
+use super::network;
 use crate::clock::Clock;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
@@ -93,23 +94,16 @@ impl<C: clock::Clock + Clone> SignInLimit<C> {
     }
 
     fn count_address(&self, address: IpAddr) -> Result<(), u64> {
-        let IpAddr::V6(address) = address.to_canonical() else {
-            return self.networks.count(&address.to_canonical());
-        };
-        let [network, site] = [64, 48].map(|bits| prefix(address, bits));
-        self.networks.count(&network.into())?;
-        self.sites.count(&site).inspect_err(|_| self.networks.give_back(&network.into()))
+        let network = network::of_client(address);
+        self.networks.count(&network)?;
+        let Some(site) = network::of_site(address) else { return Ok(()) };
+        self.sites.count(&site).inspect_err(|_| self.networks.give_back(&network))
     }
 }
 
 /// Returns the SHA-256 of a text, which may have any length.
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
-}
-
-/// Returns the address with all bits after the first ones zero.
-fn prefix(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
-    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
 }
 
 /// A quota for each key.

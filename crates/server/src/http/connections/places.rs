@@ -2,11 +2,13 @@
 //! makes room for a new one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+
+use crate::http::network;
 
 /// The value of [`Place::silent_since`] of a connection with an open request.
 const BUSY: u64 = 0;
@@ -55,7 +57,7 @@ impl Places {
     ///
     /// Returns `None` if all places of its network, or all places, have open requests.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Held> {
-        let network = network(address);
+        let network = network::of_client(address);
         let mut taken = self.taken();
         if taken.by_network.get(&network).is_some_and(|&count| count >= self.share) {
             taken.make_room(Some(network))?;
@@ -135,14 +137,6 @@ impl Drop for Open<'_> {
 impl Drop for Held {
     fn drop(&mut self) {
         self.places.taken().remove(self.id);
-    }
-}
-
-/// Returns the network that one client controls. With an IPv6 address, a client has 2⁶⁴ of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
-        address => address,
     }
 }
 
@@ -229,18 +223,5 @@ mod tests {
         assert_eq!(counts(&places), (2, 1));
         drop((b, c));
         assert_eq!(counts(&places), (0, 0));
-    }
-
-    #[test]
-    fn a_network_of_ipv6_and_a_mapped_address_of_ipv4_are_one() {
-        let places = Places::new(100, 2);
-        for (first, second, other) in [
-            ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", "2001:db8:0:1::1"),
-            ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
-        ] {
-            let take = |text| places.take(address(text)).expect("a place");
-            let [a, b, c, d] = [take(first), take(second), take(other), take(first)];
-            assert_eq!(are_lost([&a, &b, &c, &d]), [true, false, false, false]);
-        }
     }
 }
