@@ -68,23 +68,30 @@ pub(super) async fn end(
     credential::take(transaction, Kind::Session, session, now).await.map(drop)
 }
 
-/// Begins a session, ends the one before, and leads to the keys. The browser is known to have signed in from now on.
-pub(super) async fn sign_in(state: &AppState, jar: CookieJar, account: Account) -> Result<Response, Refusal> {
+/// Begins a session, and ends the one before. The browser is known to have signed in from now on.
+pub(super) async fn begin(
+    transaction: &mut Transaction,
+    state: &AppState,
+    jar: CookieJar,
+    account: &AccountId,
+) -> Result<CookieJar, DatabaseError> {
     let (now, is_secure) = (state.clock.now(), state.is_secure);
-    let mut transaction = state.database.begin().await?;
     if let Some(before) = Cookie::Session.read(is_secure, &jar) {
-        end(&mut transaction, &before, now).await?;
+        end(transaction, &before, now).await?;
     }
-    let session = credential::issue(&mut transaction, Kind::Session, Some(&account.id), now).await?;
-    let device = new_device(&mut transaction, Cookie::Device.read(is_secure, &jar), &account.id, now).await?;
-    transaction.commit().await?;
+    let session = credential::issue(transaction, Kind::Session, Some(account), now).await?;
+    let device = new_device(transaction, Cookie::Device.read(is_secure, &jar), account, now).await?;
     let jar =
         jar.add(Cookie::Session.with(is_secure, Some(&session))).remove(Cookie::SignIn.with(is_secure, None));
-    let jar = match device {
+    Ok(match device {
         Some(device) => jar.add(Cookie::Device.with(is_secure, Some(&device))),
         None => jar,
-    };
-    Ok((jar, Redirect::to("/keys")).into_response())
+    })
+}
+
+/// Returns the response to a browser that is signed in.
+pub(super) fn welcome(jar: CookieJar) -> Response {
+    (jar, Redirect::to("/keys")).into_response()
 }
 
 /// Issues the secret of a device, unless it has a valid one of this account. That of another account ends.

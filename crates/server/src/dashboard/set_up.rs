@@ -62,7 +62,12 @@ pub(super) async fn set_up(
     let link = Secret::parse(form.text("link")).ok_or_else(Refusal::no_link)?;
     let mistakes = match check(&form) {
         Ok(new) => match account::set_up(&state.database, &link, new, state.clock.now()).await {
-            Ok(account) => return session::sign_in(&state, jar, account).await,
+            Ok(account) => {
+                let mut transaction = state.database.begin().await?;
+                let jar = session::begin(&mut transaction, &state, jar, &account.id).await?;
+                transaction.commit().await?;
+                return Ok(session::welcome(jar));
+            }
             Err(NewAccountError::Database(error)) => return Err(error.into()),
             Err(NewAccountError::Busy) => return Err(StoreError::Busy.into()),
             Err(NewAccountError::Link) => return Err(Refusal::no_link()),

@@ -11,9 +11,11 @@ use super::assets;
 use super::form::{Form, form_token};
 use super::page::{Mistakes, Refusal, page};
 use super::session::{self, Cookie, SignedIn};
+use crate::database::DatabaseError;
 use crate::http::attempt::{Attempt, Reason, Refused, log_refusal};
 use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
+use crate::store::account::Verified;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
 
@@ -57,8 +59,12 @@ pub(super) async fn sign_in(
     let (email, password) = (Email::new(typed), form.text("password").to_owned());
     let device = Cookie::Device.read(state.is_secure, &jar);
     let attempt = Attempt { email: &email, password, address, device };
-    let (status, message, retry_after) = match attempt.check(&state).await {
-        Ok(account) => return session::sign_in(&state, jar, account).await,
+    let signed_in = match attempt.check(&state).await {
+        Ok(verified) => begin_session(&state, jar, verified).await?.ok_or(Refused::Wrong),
+        Err(refused) => Err(refused),
+    };
+    let (status, message, retry_after) = match signed_in {
+        Ok(response) => return Ok(response),
         Err(Refused::Failed(error)) => return Err(error.into()),
         Err(Refused::Wrong) => {
             let message = "The e-mail address or the password is wrong.".to_owned();
@@ -74,6 +80,21 @@ pub(super) async fn sign_in(
     let mut response = page(status, &template);
     response.headers_mut().extend(retry_after);
     Ok(response)
+}
+
+/// Begins a session, unless the password was changed since it was checked.
+async fn begin_session(
+    state: &AppState,
+    jar: CookieJar,
+    verified: Verified,
+) -> Result<Option<Response>, DatabaseError> {
+    let mut transaction = state.database.begin().await?;
+    let jar = session::begin(&mut transaction, state, jar, verified.id()).await?;
+    if verified.confirm(&mut transaction).await?.is_none() {
+        return Ok(None);
+    }
+    transaction.commit().await?;
+    Ok(Some(session::welcome(jar)))
 }
 
 pub(super) async fn sign_out(

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::state::AppState;
 use crate::database::DatabaseError;
-use crate::store::account::{self, Account};
+use crate::store::account::{self, Verified};
 use crate::store::credential::Kind;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
@@ -40,7 +40,7 @@ impl From<DatabaseError> for Refused {
 impl Attempt<'_> {
     /// Returns the account with this e-mail address and password, within the limits of
     /// [`SignInLimit`](super::sign_in_limit::SignInLimit). Logs a refusal.
-    pub async fn check(self, state: &AppState) -> Result<Account, Refused> {
+    pub async fn check(self, state: &AppState) -> Result<Verified, Refused> {
         let address = self.address;
         let refuse = |reason, refused: Refused| {
             log_refusal(address, reason);
@@ -50,7 +50,7 @@ impl Attempt<'_> {
         let admitted = state.sign_ins.admit(address, device.as_ref());
         admitted.map_err(|seconds| refuse(Reason::AddressLimit, Refused::TooMany(seconds)))?;
         match account::sign_in(&state.database, self.email, self.password).await {
-            Ok(Some(account)) => Ok(account),
+            Ok(Some(verified)) => Ok(verified),
             Ok(None) => Err(match state.sign_ins.count_wrong(self.email) {
                 Ok(()) => refuse(Reason::Wrong, Refused::Wrong),
                 Err(seconds) => refuse(Reason::AccountLimit, Refused::TooMany(seconds)),

@@ -71,13 +71,15 @@ async fn log_in(
     let email = Email::new(&body.email);
     // programs keep no cookies
     let attempt = Attempt { email: &email, password: body.password, address, device: None };
-    let account = attempt.check(&state).await.map_err(|refused| match refused {
-        Refused::Wrong => ApiError::unauthenticated("the e-mail address or the password is wrong"),
+    let wrong = || ApiError::unauthenticated("the e-mail address or the password is wrong");
+    let verified = attempt.check(&state).await.map_err(|refused| match refused {
+        Refused::Wrong => wrong(),
         Refused::TooMany(seconds) => ApiError::too_many(seconds),
         Refused::Failed(error) => error.into(),
     })?;
     let mut transaction = state.database.begin().await?;
-    let tokens = issue(&mut transaction, &account.id, state.clock.now()).await?;
+    let tokens = issue(&mut transaction, verified.id(), state.clock.now()).await?;
+    let account = verified.confirm(&mut transaction).await?.ok_or_else(wrong)?;
     transaction.commit().await?;
     Ok(Answer(LoggedIn { tokens, companies: [account.company.into()] }))
 }

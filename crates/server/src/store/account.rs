@@ -175,17 +175,42 @@ macro_rules! select {
     };
 }
 
+/// An account whose password was right. It may have been changed since.
+pub struct Verified {
+    account: Account,
+    hash: String,
+}
+
+impl Verified {
+    pub fn id(&self) -> &AccountId {
+        &self.account.id
+    }
+
+    /// Returns the account, unless its password was changed since it was checked. Call it after the transaction has issued
+    /// what the account is signed in with: whoever changes the password ends what was issued before, and this finds the
+    /// change that was made before.
+    pub async fn confirm(self, transaction: &mut Transaction) -> Result<Option<Account>, DatabaseError> {
+        let sql = "SELECT id FROM accounts WHERE id = $1 AND password = $2";
+        let Self { account, hash } = self;
+        let found = transaction.query_opt(sql, &[(&account.id).into(), hash.into()]).await?;
+        Ok(found.map(|_| account))
+    }
+}
+
 /// Returns the account with this address and password. An unknown address takes as long as a wrong password.
 pub async fn sign_in(
     database: &Database,
     email: &Email,
     password: String,
-) -> Result<Option<Account>, StoreError> {
+) -> Result<Option<Verified>, StoreError> {
     let sql = concat!(select!(), " WHERE a.email = $1");
     let found = database.acquire().await?.query_opt(sql, &[email.into()]).await?;
-    let hash = found.as_ref().map(|row| row.get("password")).transpose()?;
-    let is_right = password::is_right(password, hash).await?;
-    Ok(found.filter(|_| is_right).as_ref().map(account).transpose()?)
+    let hash: Option<String> = found.as_ref().map(|row| row.get("password")).transpose()?;
+    let is_right = password::is_right(password, hash.clone()).await?;
+    let verified = found.filter(|_| is_right).zip(hash);
+    Ok(verified
+        .map(|(row, hash)| Ok::<_, DatabaseError>(Verified { account: account(&row)?, hash }))
+        .transpose()?)
 }
 
 /// Returns the account of a credential.
