@@ -421,21 +421,22 @@ fn only_the_owner_changes_the_password_and_only_with_the_form() {
 fn two_changes_at_once_are_one() {
     let data = Data::new();
     let server = Server::start(&data);
-    server.set_up(&data);
-    let mut browser = Browser::new(&server);
-    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    let mut first = Browser::new(&server);
+    first.set_up(server.set_up_link.as_ref().unwrap(), EMAIL).leads_to("/keys");
+    let mut second = Browser::new(&server);
+    second.sign_in(EMAIL, PASSWORD).leads_to("/keys");
     let passwords = ["five green boats at noon", "seven red ships at dawn"];
-    let token = browser.get("/account/password").field("form_token");
     let statuses: Vec<u16> = thread::scope(|scope| {
-        let send = |new: &'static str| {
-            let (mut browser, token) = (browser.clone(), token.clone());
+        let mut send = |(browser, new): (Browser, &'static str)| {
+            let mut browser = browser;
+            let token = browser.get("/account/password").field("form_token");
             scope.spawn(move || {
                 let fields =
                     [("form_token", token.as_str()), ("current_password", PASSWORD), ("new_password", new)];
                 browser.post("/account/password", &fields).status
             })
         };
-        let sent = passwords.map(send);
+        let sent = [(first, passwords[0]), (second, passwords[1])].map(&mut send);
         sent.into_iter().map(|answer| answer.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");

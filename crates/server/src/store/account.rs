@@ -216,18 +216,7 @@ pub(super) async fn password_hash(
     row.map(|row| row.get("password")).transpose()
 }
 
-/// Replaces the hash of an account's password, and returns whether it was the `current` one until then.
-pub(super) async fn replace_password(
-    transaction: &mut Transaction,
-    id: &AccountId,
-    current: Option<String>,
-    new: String,
-) -> Result<bool, DatabaseError> {
-    let sql = "UPDATE accounts SET password = $3 WHERE id = $1 AND password = $2";
-    Ok(transaction.execute(sql, &[id.into(), current.into(), new.into()]).await? == 1)
-}
-
-/// Replaces the hash of an account's password, whatever it was.
+/// Replaces the hash of an account's password.
 pub(super) async fn set_password(
     transaction: &mut Transaction,
     id: &AccountId,

@@ -38,15 +38,13 @@ pub async fn change(
     now: UnixTime,
 ) -> Result<Secret, ChangeError> {
     let stored = account::password_hash(&mut database.acquire().await?, &account.id).await?;
-    if !password::is_right(current, stored.clone()).await {
+    if !password::is_right(current, stored).await {
         return Err(ChangeError::WrongPassword);
     }
     let hash = password::hash(new).await;
     let mut transaction = database.begin().await?;
-    // another change came first
-    if !account::replace_password(&mut transaction, &account.id, stored, hash).await? {
-        return Err(ChangeError::WrongPassword);
-    }
+    // first, so that another change waits here: it ends all sessions, so this one finds that its session has ended
+    account::set_password(&mut transaction, &account.id, hash).await?;
     let taken = credential::take(&mut transaction, Kind::Session, session, now).await?;
     taken.ok_or(ChangeError::SessionEnded)?;
     credential::end_sign_ins(&mut transaction, &account.id).await?;
