@@ -191,6 +191,7 @@ fn servers_that_start_at_once_wait_for_one_migration() {
 #[test]
 fn an_invitation_ends_in_peace() {
     let data = Data::new();
+    assert!(data.run(&["migrate"]).status.success());
     let output = data.run(&["invite"]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && message.is_empty(), "{message}");
