@@ -63,8 +63,8 @@ async fn reset_password(config: &Config, email: &str) -> Result<String, Box<dyn 
     let password = NewPassword::new(&read_password()?, &account.email, Some(&account.company.name))?;
     password_change::reset(&database, &account, password, Clock::System.now()).await?;
     Ok(format!(
-        "reset the password of {email}, and ended its sessions, access tokens and refresh tokens; its API keys stay \
-         valid\n"
+        "reset the password of {email}, and ended its sessions, access tokens and refresh tokens; its API keys and the \
+         tokens of its programs stay valid\n"
     ))
 }
 

@@ -47,8 +47,8 @@ impl DataFolder<'_> {
         }
     }
 
-    /// Closes the folder and the files of the database to others. What can't be closed is logged, as another owner may have
-    /// his reasons.
+    /// Closes the folder and the files of the database to others. What can't be closed, such as the file
+    /// of another user, is logged.
     pub fn restrict(&self) {
         // with SQLite, the other files stand beside what a link leads to
         let database = fs::canonicalize(self.database()).unwrap_or_else(|_| self.database());
@@ -70,7 +70,7 @@ fn restrict(path: &Path, mode: u32) {
         Err(error) if error.kind() == ErrorKind::NotFound => return,
         Err(error) => return warn_of(path, mode, &error),
     };
-    if found & STICKY != 0 {
+    if mode == FOLDER_MODE && found & STICKY != 0 {
         return warn!(path = %path.display(), "others share the folder of the data: use a folder of its own");
     }
     if found != mode
@@ -83,4 +83,25 @@ fn restrict(path: &Path, mode: u32) {
 fn warn_of(path: &Path, mode: u32, error: &io::Error) {
     let (path, reason) = (path.display(), error.kind());
     warn!(%path, %reason, "others may read the data: make its owner the user of the server, and its mode {mode:o}");
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Nothing that is created waits for [`DataFolder::restrict`] until it is closed.
+    #[test]
+    fn what_is_created_is_closed_from_the_first_moment() {
+        let parent = TempDir::new().unwrap();
+        let path = parent.path().join("a/folder");
+        let folder = DataFolder(&path);
+        folder.create().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!([&path, &folder.database()].map(|path| mode(path)), [FOLDER_MODE, FILE_MODE]);
+        fs::write(folder.database(), "kept").unwrap();
+        folder.create().unwrap();
+        assert_eq!(fs::read_to_string(folder.database()).unwrap(), "kept");
+    }
 }

@@ -418,21 +418,22 @@ fn only_the_owner_changes_the_password_and_only_with_the_form() {
 fn two_changes_at_once_are_one() {
     let data = Data::new();
     let server = Server::start(&data);
-    server.set_up(&data);
-    let mut browser = Browser::new(&server);
-    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    let mut first = Browser::new(&server);
+    first.set_up(server.set_up_link.as_ref().unwrap(), EMAIL).leads_to("/keys");
+    let mut second = Browser::new(&server);
+    second.sign_in(EMAIL, PASSWORD).leads_to("/keys");
     let passwords = ["five green boats at noon", "seven red ships at dawn"];
-    let token = browser.get("/account/password").field("form_token");
     let statuses: Vec<u16> = thread::scope(|scope| {
-        let send = |new: &'static str| {
-            let (mut browser, token) = (browser.clone(), token.clone());
+        let mut send = |(browser, new): (Browser, &'static str)| {
+            let mut browser = browser;
+            let token = browser.get("/account/password").field("form_token");
             scope.spawn(move || {
                 let fields =
                     [("form_token", token.as_str()), ("current_password", PASSWORD), ("new_password", new)];
                 browser.post("/account/password", &fields).status
             })
         };
-        let sent = passwords.map(send);
+        let sent = [(first, passwords[0]), (second, passwords[1])].map(&mut send);
         sent.into_iter().map(|answer| answer.join().unwrap()).collect()
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
@@ -505,5 +506,54 @@ fn a_reset_password_ends_what_is_being_issued() {
         });
         let left = "SELECT count(*) FROM credentials WHERE kind IN ('session', 'access', 'refresh')";
         assert_eq!(number(&fixture.data, left), Some(0), "{taken}");
+    }
+}
+
+/// A sign-in whose password was right when it was checked, and is another when its session begins.
+#[test]
+fn a_sign_in_that_a_new_password_overtakes_is_refused() {
+    let fixture = trouble::Fixture::new();
+    let (data, server) = (&fixture.data, &fixture.server);
+    let change = "UPDATE accounts SET password = 'another'";
+    let page = || Browser::new(server).sign_in(EMAIL, PASSWORD).status;
+    let api = || {
+        let body = json!({ "email": EMAIL, "password": PASSWORD });
+        server.send("POST", "/api/v1/auth/login", None, Some(&body)).0
+    };
+    let right = {
+        let row = "SELECT password FROM accounts";
+        if data.is_postgres() {
+            trouble::postgres(data).query_one(row, &[]).unwrap().get::<_, String>(0)
+        } else {
+            trouble::sqlite(data).query_row(row, [], |row| row.get(0)).unwrap()
+        }
+    };
+    for sign_in in [&page as &(dyn Fn() -> u16 + Sync), &api] {
+        trouble::execute(data, &format!("UPDATE accounts SET password = '{right}'"));
+        trouble::execute(data, "DELETE FROM credentials WHERE kind IN ('session', 'access', 'refresh')");
+        let status = thread::scope(|scope| {
+            if data.is_postgres() {
+                let mut client = trouble::postgres(data);
+                // as a change does: what is issued waits for it
+                let lock = format!("BEGIN; {change}; SELECT id FROM accounts FOR UPDATE");
+                client.batch_execute(&lock).unwrap();
+                let answer = scope.spawn(sign_in);
+                let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                wait(|| number(data, waiting) == Some(1));
+                client.batch_execute("COMMIT").unwrap();
+                answer.join().unwrap()
+            } else {
+                let client = trouble::sqlite(data);
+                client.execute_batch(&format!("BEGIN IMMEDIATE; {change}")).unwrap();
+                let answer = scope.spawn(sign_in);
+                // the password is hashed, and the session waits for the lock
+                wait(|| trouble::count(server, "ctx_key_pool_connections_in_use") == 1);
+                client.execute_batch("COMMIT").unwrap();
+                answer.join().unwrap()
+            }
+        });
+        assert_eq!(status, 401);
+        let issued = "SELECT count(*) FROM credentials WHERE kind IN ('session', 'access', 'refresh')";
+        assert_eq!(number(data, issued), Some(0));
     }
 }

@@ -23,7 +23,7 @@ pub async fn change(
 ) -> Result<Option<Secret>, StoreError> {
     let hash = password::hash(new).await?;
     let mut transaction = database.begin().await?;
-    // the account first, as in `reset`: two changes at once must not wait for each other
+    // first, so that another change waits here: it ends all sessions, so this one finds that its session has ended
     account::set_password(&mut transaction, &account.id, hash).await?;
     if credential::take(&mut transaction, Kind::Session, session, now).await?.is_none() {
         return Ok(None);
