@@ -83,6 +83,7 @@ fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, pati
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{url}{path}"))
+            .header("content-type", "application/json")
             .header("authorization", format!("Bearer {token}"));
         let mut response = agent().run(request.body(body.to_owned()).unwrap()).ok()?;
         let status = response.status().as_u16();
