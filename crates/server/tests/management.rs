@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{Attempts, Data, EMAIL, PASSWORD, Server};
+use common::{Attempts, Data, EMAIL, PASSWORD, Server, rest};
 use serde_json::{Value, json};
 use ureq::http::Request;
 
@@ -205,6 +207,15 @@ fn a_change_by_a_page_of_another_site_is_refused() {
         }
     }
     assert_eq!(fixture.server.send("GET", "/v1/key", made["api_key"].as_str(), None).0, 200);
+    let host = fixture.server.address();
+    let chunked = format!(
+        "POST /api/v1/auth/login HTTP/1.1\r\nhost: {host}\r\ncontent-type: text/plain\r\nconnection: close\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{log_in}\r\n0\r\n\r\n",
+        log_in.len()
+    );
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(chunked.as_bytes()).unwrap();
+    assert!(rest(stream).starts_with("HTTP/1.1 415 "), "a body without a length");
     let own = fixture.server.url.as_str();
     for headers in [
         &[JSON][..],

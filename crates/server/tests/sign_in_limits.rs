@@ -250,3 +250,14 @@ fn what_another_site_sends_is_not_counted() {
     }
     assert_eq!(fixture.log_in("192.0.2.1", EMAIL, WRONG), refused(13));
 }
+
+#[test]
+fn a_device_has_no_quota_after_180_days() {
+    const LIFETIME: u64 = 180 * 24 * 3600;
+    let (fixture, browser) = Fixture::new();
+    fixture.0.set(LIFETIME - 1);
+    fixture.use_up("192.0.2.1");
+    assert_eq!(fixture.sign_in(&browser, "192.0.2.1", EMAIL, PASSWORD), (303, None));
+    fixture.0.set(LIFETIME);
+    assert_eq!(fixture.sign_in(&browser, "192.0.2.1", EMAIL, PASSWORD), refused(3));
+}
