@@ -535,8 +535,10 @@ fn a_key_is_revoked_once_and_purged_after_its_end() {
     assert_eq!(send("DELETE", &path_of_found), 204);
     let log = keys.log();
     let of_found: Vec<_> = log.iter().filter(|[_, _, key, _]| *key == path_of_found[1..]).collect();
-    let line = |who: &str, what: &str, detail: &str| [who, what, &path_of_found[1..], detail].map(str::to_owned);
-    let expected = [line(EMAIL, "created", "a key; memories:read"), line("the key itself", "revoked", "a key")];
+    let line =
+        |who: &str, what: &str, detail: &str| [who, what, &path_of_found[1..], detail].map(str::to_owned);
+    let expected =
+        [line(EMAIL, "created", "a key; memories:read"), line("the key itself", "revoked", "a key")];
     assert_eq!(of_found, expected.iter().collect::<Vec<_>>());
     // also one that the clock ended
     let (_, made) = keys.create_with(json!({ "expires_at": "2027-01-15T08:02:00Z" }));
@@ -655,6 +657,7 @@ fn pages_have_every_key_once_while_others_come_and_go() {
             let (records, link) = page(&path);
             sizes.push(records.len());
             found.extend(records);
+            assert!(found.len() <= all.len(), "{limit}: {sizes:?}");
             let Some(link) = link else { break };
             assert!(link.starts_with(&format!("{whole}?limit={limit}&cursor=")), "{link}");
             path = link;
