@@ -10,7 +10,7 @@ use common::EMAIL;
 use common::timed::{Account, DAY, Fixture, HOUR};
 use ctx_key_server::store::family::{END, FIND, SPEND};
 use serde_json::{Value, json};
-use trouble::{execute, number, plan, while_locked};
+use trouble::{execute, number, plan, postgres, skip, while_locked};
 
 /// A sign-in of the account: its access token and its refresh token.
 type Tokens = (String, String);
@@ -223,6 +223,23 @@ fn a_refused_refresh_waits_for_no_lock() {
         }
         assert_eq!(family.status_of_refresh(&living.1), 503, "the lock is held");
     });
+}
+
+/// PostgreSQL has many writers: those of one account wait for each other, so that no token is issued while its family ends.
+#[test]
+fn changes_of_a_family_wait_for_each_other() {
+    const NAME: &str = "changes_of_a_family_wait_for_each_other";
+    let family = Family::new();
+    if !family.server.data.is_postgres() {
+        return skip(NAME);
+    }
+    let mut client = postgres(&family.server.data);
+    let mut held = client.transaction().unwrap();
+    held.execute("SELECT id FROM accounts FOR NO KEY UPDATE", &[]).unwrap();
+    assert_eq!(family.status_of_refresh(&family.first.1), 503);
+    assert_eq!(family.log_out(&family.first.0).0, 503);
+    held.rollback().unwrap();
+    assert_eq!(family.log_out(&family.first.0).0, 204);
 }
 
 #[test]

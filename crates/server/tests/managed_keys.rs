@@ -657,6 +657,7 @@ fn pages_have_every_key_once_while_others_come_and_go() {
             let (records, link) = page(&path);
             sizes.push(records.len());
             found.extend(records);
+            assert!(found.len() <= all.len(), "{limit}: {sizes:?}");
             let Some(link) = link else { break };
             assert!(link.starts_with(&format!("{whole}?limit={limit}&cursor=")), "{link}");
             path = link;
