@@ -461,7 +461,7 @@ fn a_reset_password_ends_all_sessions_and_tokens() {
     assert_eq!(
         done,
         "reset the password of ada@example.com, and ended its sessions, access tokens and refresh tokens; its API keys \
-         stay valid\n"
+         and the tokens of its programs stay valid\n"
     );
     assert_eq!(browsers.each_mut().map(|browser| browser.get("/keys").status), [303, 200]);
     assert_eq!(tokens.each_ref().map(|tokens| opens(&server, tokens)), [[401, 401], [200, 200]]);
