@@ -141,6 +141,27 @@ fn the_dashboard_refuses_such_names_and_does_not_show_the_key_again() {
         }
     }
     assert_eq!(browser.count_keys(), 1);
+    let mut stranger = Browser::new(&server);
+    let answer = stranger.sign_in(&leaked, PASSWORD);
+    assert_eq!((answer.status, answer.text.contains(&leaked[16..])), (401, false), "{}", answer.text);
+}
+
+#[test]
+fn a_set_up_with_a_key_is_refused_and_does_not_show_it_again() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let leaked = ctx_key::ApiKey::generate();
+    let leaked = leaked.expose_secret();
+    let link = server.set_up_link.as_ref().unwrap().split("link=").nth(1).unwrap();
+    let mut browser = Browser::new(&server);
+    let address = format!("{leaked}@example.com");
+    for (email, company) in [(EMAIL, leaked), (address.as_str(), "Example, Inc.")] {
+        let fields = [("link", link), ("email", email), ("password", PASSWORD), ("company", company)];
+        let answer = browser.post("/set-up", &fields);
+        assert_eq!((answer.status, answer.text.contains(&leaked[16..])), (400, false), "{}", answer.text);
+        assert_eq!(answer.field("link"), link, "the form can be sent again");
+    }
+    server.set_up(&data);
 }
 
 #[test]

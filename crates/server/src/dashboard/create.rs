@@ -11,12 +11,11 @@ use super::form::Form;
 use super::frame::Frame;
 use super::keys::{ShownKey, shown_keys};
 use super::new_key::{sent_before, show_once};
-use super::page::{Mistakes, Refusal, page};
+use super::page::{Mistakes, Refusal, page, without_key};
 use super::session::SignedIn;
 use crate::http::state::AppState;
 use crate::store::account::Account;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
-use crate::store::free_text::contains_key;
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::project::{self, Project};
@@ -80,8 +79,8 @@ impl Typed {
 
     /// Empties names that contain an API key, so that no page shows it.
     fn without_keys(self) -> Self {
-        let without_key = |text: String| if contains_key(&text) { String::new() } else { text };
-        Self { name: without_key(self.name), project_name: without_key(self.project_name), ..self }
+        let [name, project_name] = [&self.name, &self.project_name].map(|text| without_key(text).to_owned());
+        Self { name, project_name, ..self }
     }
 
     fn has_scope(&self, scope: &Scope) -> bool {

@@ -10,6 +10,7 @@ use super::assets;
 use crate::database::DatabaseError;
 use crate::http::failure::{Failure, RETRY_AFTER_SECS};
 use crate::http::request_id;
+use crate::store::free_text::contains_key;
 use crate::store::name::{Name, NameError};
 use crate::store::new_password::{NewPassword, NewPasswordError};
 use crate::store::store_error::StoreError;
@@ -23,6 +24,11 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Returns a text to be shown again in its field, or nothing if it contains an API key.
+pub(super) fn without_key(text: &str) -> &str {
+    if contains_key(text) { "" } else { text }
 }
 
 /// Mistakes in a form: fields, and how to correct them.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::assets;
 use super::form::Form;
-use super::page::{Mistakes, Refusal, page, sentence};
+use super::page::{Mistakes, Refusal, page, sentence, without_key};
 use super::session;
 use crate::http::state::AppState;
 use crate::store::account::{self, NewAccount, NewAccountError};
@@ -76,7 +76,8 @@ pub(super) async fn set_up(
         },
         Err(mistakes) => mistakes,
     };
-    let (link, email, company) = (form.text("link"), form.text("email").trim(), form.text("company"));
+    let [link, email, company] =
+        ["link", "email", "company"].map(|field| without_key(form.text(field).trim()));
     Ok(page(StatusCode::BAD_REQUEST, &SetUpPage { link, email, company, mistakes }))
 }
 

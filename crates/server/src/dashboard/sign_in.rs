@@ -9,7 +9,7 @@ use axum_extra::extract::CookieJar;
 
 use super::assets;
 use super::form::{Form, form_token};
-use super::page::{Mistakes, Refusal, page};
+use super::page::{Mistakes, Refusal, page, without_key};
 use super::session::{self, Cookie, SignedIn};
 use crate::database::DatabaseError;
 use crate::http::attempt::{Attempt, Reason, Refused, log_refusal};
@@ -76,7 +76,7 @@ pub(super) async fn sign_in(
         }
     };
     let mistakes = Mistakes::one("email", message);
-    let template = SignInPage { form_token: form_token(&secret), email: typed, mistakes };
+    let template = SignInPage { form_token: form_token(&secret), email: without_key(typed), mistakes };
     let mut response = page(status, &template);
     response.headers_mut().extend(retry_after);
     Ok(response)
