@@ -36,7 +36,7 @@ fn header_links(content: &[u8]) -> impl Iterator<Item = ObjectId> {
     })
 }
 
-/// Reports those of the absent objects that a ref reaches. Others may have been deleted with what named them.
+/// Reports the absent objects if a ref reaches one. Others may have been deleted after what named them.
 pub(crate) fn report(
     repository: &Repository,
     absent: HashSet<ObjectId>,
@@ -48,15 +48,11 @@ pub(crate) fn report(
     }
     let tips: HashSet<_> = refs.targets().collect();
     let listed = repository.git.run(&["rev-list", "--objects", "--missing=print", "--all"])?;
-    let missing: BTreeSet<_> = match listed.status.success() {
-        true => {
-            let lines = listed.stdout.split(|byte| *byte == b'\n');
-            let missing = lines.filter_map(|line| ObjectId::parse(line.strip_prefix(b"?")?));
-            missing.chain(absent.into_iter().filter(|id| tips.contains(id))).collect()
-        }
-        // The history is broken where git can't pass over it.
-        false => absent.into_iter().collect(),
-    };
+    let is_reached = !listed.status.success()
+        || listed.stdout.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"?"))
+        || absent.iter().any(|id| tips.contains(id));
+    // Past a missing object, nobody knows what a ref reaches: then all are reported.
+    let missing: BTreeSet<_> = if is_reached { absent.into_iter().collect() } else { BTreeSet::new() };
     let count = missing.len();
     if count > 0 && repository.is_partial() {
         sink.failed(format!(
