@@ -412,7 +412,7 @@ fn submodules_are_named() {
     );
     git(repository.path(), &["submodule", "--quiet", "deinit", "-f", "sub"]);
     let files = run_in(repository.path(), &["scan"]).exits(0);
-    assert!(files.stderr.contains("the submodule ./sub is not checked out"), "{files:?}");
+    assert!(files.stderr.contains("the submodule sub is not checked out"), "{files:?}");
 }
 
 #[cfg(unix)]

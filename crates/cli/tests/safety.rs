@@ -98,11 +98,9 @@ fn hostile(directory: &Path, marker: &Path, key: &ApiKey) {
     git(directory, &["commit", "-q", "-m", "first"]);
     fs::write(directory.join("leak"), format!("{}\n", key.expose_secret())).unwrap();
     git(directory, &["add", "."]);
-    // A tree and a blob that git would fetch from the promisor.
-    for object in ["HEAD:lost"] {
-        let id = git(directory, &["rev-parse", object]);
-        fs::remove_file(directory.join(".git/objects").join(&id[..2]).join(&id[2..])).unwrap();
-    }
+    // A blob that git would fetch from the promisor
+    let id = git(directory, &["rev-parse", "HEAD:lost"]);
+    fs::remove_file(directory.join(".git/objects").join(&id[..2]).join(&id[2..])).unwrap();
     let program = directory.join("evil");
     write_program(&program, marker);
     // In the directory where the command runs, and as a helper for a transport.

@@ -15,7 +15,7 @@ use crate::cli::ScanOptions;
 use crate::scan::exclude::Exclude;
 use crate::scan::finding::{Finding, Place, Sink};
 use crate::scan::progress::Progress;
-use crate::scan::searcher::Searcher;
+use crate::scan::searcher::{KEY, Searcher};
 use crate::scan::worktree::Worktree;
 use crate::{name, output};
 
@@ -270,7 +270,7 @@ impl Worker<'_> {
     }
 
     fn search_text(&mut self, text: &[u8], path: &Path) {
-        if memchr::memmem::find(text, b"ctx_").is_none() {
+        if text.len() < KEY {
             return;
         }
         let (sink, tree) = (&self.sink, &self.tree);

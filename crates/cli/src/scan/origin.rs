@@ -9,7 +9,7 @@ use crate::scan::finding::Find;
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 use crate::scan::repository::{self, Repository};
-use crate::scan::searcher::Searcher;
+use crate::scan::searcher::{KEY, Searcher};
 
 /// A path, and the oldest commit that has an object there.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ impl Origins {
     fn add(&mut self, change: &Change<'_>, is_reached: bool) {
         self.changes = self.changes.saturating_add(1);
         let origin = |path| Origin { path, commit: Some(change.commit), is_reached, age: self.changes };
-        if memchr::memmem::find(change.path, b"ctx_").is_some() && !self.is_excluded(change.path) {
+        if change.path.len() >= KEY && !self.is_excluded(change.path) {
             let (origin, object) = (origin(change.path.into()), change.object);
             // A name is in memory, and all of it can be read.
             let _ = self.searcher.search(change.path, |find| {

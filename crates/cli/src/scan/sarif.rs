@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use crate::name;
 use crate::scan::finding::Finding;
 use crate::scan::json::write_value;
+use crate::scan::searcher::KEY;
 use crate::scan::summary::Summary;
 
 const RULE: &str = "memorykit-api-key";
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-/// Characters of a key.
-const KEY: u64 = 52;
 
 pub(crate) fn write_head(out: &mut impl Write) -> io::Result<()> {
     write!(out, "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\n\"tool\":")?;
@@ -62,7 +61,7 @@ fn to_result(finding: &Finding) -> Value {
     let region = json!({
         "startLine": find.line,
         "startColumn": find.character,
-        "endColumn": find.character + KEY,
+        "endColumn": find.character + KEY as u64,
         "byteOffset": find.offset,
         "byteLength": find.length,
     });

@@ -22,7 +22,7 @@ const PIECE: usize = 256 * 1024;
 /// Bytes before and after a key in which a comment may allow it.
 const CONTEXT: usize = 1024;
 /// Characters of a key.
-const KEY: usize = 52;
+pub(crate) const KEY: usize = 52;
 /// Bytes of a key in UTF-16, from its first character to its last.
 const WIDE_KEY: usize = 2 * KEY - 1;
 const AHEAD: usize = WIDE_KEY + CONTEXT;
@@ -30,7 +30,7 @@ const AHEAD: usize = WIDE_KEY + CONTEXT;
 /// The prefix in UTF-16, without the zero byte at one end: so it is the same in both byte orders.
 const WIDE_PREFIX: &[u8] = b"c\0t\0x\0_";
 /// A comment with these characters on the line of a key allows it.
-pub(crate) const ALLOW: &[u8] = b"ctx-key:allow";
+const ALLOW: &[u8] = b"ctx-key:allow";
 
 /// What searches: one for each thread.
 pub(crate) struct Searcher {

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::output;
+use crate::name;
 use crate::scan::finding::Sink;
 use crate::scan::git::Git;
 use crate::scan::repository::to_path;
@@ -27,59 +27,16 @@ pub(crate) struct Worktree {
 impl Worktree {
     /// Asks git about a directory; nothing if git knows no worktree there. With `keeps_ignored`, nothing is ignored.
     pub(crate) fn read(root: &Path, keeps_ignored: bool, sink: &Sink) -> Option<Self> {
-        let mut git = Git::at(root).ok()?;
-        let mut worktree = Self {
-            root: root.to_owned(),
-            tracked: HashSet::new(),
-            ignored: HashSet::new(),
-            skipped: HashSet::new(),
-        };
-        let index = git.output(&["ls-files", "--stage", "-t", "-z"]).ok()?;
-        worktree.add_index(&index, sink);
-        // In a directory that is ignored itself and was named, nothing is.
-        let is_ignored = || git.run(&["check-ignore", "-q", "."]).is_ok_and(|output| output.status.success());
-        if !keeps_ignored && !is_ignored() {
-            git.use_global_excludes();
-            worktree.add_ignored(&git);
-        }
-        Some(worktree)
-    }
-
-    /// Adds `<letter> <mode> <id> <stage>` TAB `<path>` NUL, for each file of the index.
-    fn add_index(&mut self, index: &[u8], sink: &Sink) {
-        let mut absent = 0_u64;
-        for entry in index.split(|byte| *byte == 0) {
-            let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
-            let path = &entry[tab + 1..];
-            self.tracked.insert(hash(path));
-            absent += u64::from(entry.starts_with(b"S "));
-            let submodule = self.root.join(to_path(path));
-            if entry.get(2..).is_some_and(|entry| entry.starts_with(b"160000 "))
-                && !submodule.join(".git").exists()
-            {
-                let path = output::shown(&submodule);
-                sink.noted(format!("the submodule {path} is not checked out, so it was not searched"));
-            }
-        }
-        if absent > 0 {
-            sink.noted(format!(
-                "{absent} tracked files are not in the sparse worktree and were not searched; `--history` searches them"
-            ));
-        }
-    }
-
-    fn add_ignored(&mut self, git: &Git) {
-        let list = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
-        let list = git.output(&list).unwrap_or_default();
-        let (directories, files): (Vec<_>, Vec<_>) = list
-            .split(|byte| *byte == 0)
-            .filter(|path| !path.is_empty())
-            .partition(|path| path.ends_with(b"/"));
-        self.ignored = files.into_iter().map(hash).collect();
-        // git also lists directories in which all files are ignored one by one.
-        let skipped = check_ignore(git, &directories).unwrap_or_default();
-        let skipped = skipped.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        self.skipped = skipped.map(|path| to_path(path.strip_suffix(b"/").unwrap_or(path))).collect();
+        let git = Git::at(root).ok()?;
+        let (tracked, (ignored, skipped)) = std::thread::scope(|scope| {
+            let ignored = (!keeps_ignored).then(|| scope.spawn(|| list_ignored(&git)));
+            let tracked = git
+                .output(&["ls-files", "--stage", "-t", "-z"])
+                .map(|index| list_tracked(root, &index, sink));
+            let ignored = ignored.and_then(|ignored| ignored.join().ok().flatten());
+            (tracked, ignored.unwrap_or_default())
+        });
+        Some(Self { root: root.to_owned(), tracked: tracked.ok()?, ignored, skipped })
     }
 
     /// Returns whether the path is in this worktree, and how deep its root is.
@@ -107,6 +64,48 @@ impl Worktree {
             hash(path)
         }
     }
+}
+
+/// Parses `<letter> <mode> <id> <stage>` TAB `<path>` NUL, for each file of the index.
+fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
+    let mut tracked = HashSet::new();
+    let mut absent = 0_u64;
+    for entry in index.split(|byte| *byte == 0) {
+        let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
+        let path = &entry[tab + 1..];
+        tracked.insert(hash(path));
+        absent += u64::from(entry.starts_with(b"S "));
+        let is_submodule = entry.get(2..).is_some_and(|entry| entry.starts_with(b"160000 "));
+        if is_submodule && !root.join(to_path(path)).join(".git").exists() {
+            let path = name::to_text(path);
+            sink.noted(format!("the submodule {path} is not checked out, so it was not searched"));
+        }
+    }
+    if absent > 0 {
+        sink.noted(format!(
+            "{absent} tracked files are not in the sparse worktree and were not searched; `--history` searches them"
+        ));
+    }
+    tracked
+}
+
+/// Returns the files that are not tracked because of an ignore rule, and the directories that one excludes as a whole.
+fn list_ignored(git: &Git) -> Option<(HashSet<u64>, HashSet<PathBuf>)> {
+    // In a directory that is ignored itself and was named, nothing is.
+    if git.run(&["check-ignore", "-q", "."]).is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut git = git.clone();
+    git.use_global_excludes();
+    let list =
+        git.output(&["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]).ok()?;
+    let paths = list.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    let (directories, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.ends_with(b"/"));
+    // git also lists directories in which all files are ignored one by one.
+    let skipped = check_ignore(&git, &directories).unwrap_or_default();
+    let skipped = skipped.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    let skipped = skipped.map(|path| to_path(path.strip_suffix(b"/").unwrap_or(path))).collect();
+    Some((files.into_iter().map(hash).collect(), skipped))
 }
 
 fn slash(byte: u8) -> u8 {
