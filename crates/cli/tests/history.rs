@@ -126,6 +126,76 @@ fn objects_that_no_ref_reaches() {
     }
 }
 
+/// A log keeps the name of a branch that is gone.
+#[test]
+fn logs_of_refs() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["checkout", "-q", "-b", text(&key)]);
+    git(path, &["checkout", "-q", "main"]);
+    git(path, &["branch", "-q", "-D", text(&key)]);
+    let found = assert_found(path, &key);
+    assert_eq!((&found["path"], &found["place"]), (&".git/logs/HEAD".into(), &"ref".into()));
+    // Before its first commit, a branch is a name in HEAD alone.
+    fs::remove_dir_all(path.join(".git/logs")).unwrap();
+    git(path, &["symbolic-ref", "HEAD", &format!("refs/heads/{}", text(&key))]);
+    assert_eq!(assert_found(path, &key)["path"], ".git/HEAD");
+}
+
+#[test]
+fn a_ref_whose_object_is_missing() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "a", text(&key));
+    commit(path, "first");
+    write(path, ".git/refs/heads/lost", format!("{}\n", "1".repeat(40)));
+    let scan = run_in(path, &["scan", "--history"]).exits(2);
+    assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+    assert!(scan.stderr.contains(&format!("object {} is missing", "1".repeat(40))), "{scan:?}");
+}
+
+/// Objects that nothing needs any more may be gone, and so may what they name.
+#[test]
+fn what_no_ref_reaches_may_be_incomplete() {
+    let repository = repository();
+    let path = repository.path();
+    commit(path, "first");
+    write(path, "a", "gone");
+    git(path, &["add", "a"]);
+    git(path, &["write-tree"]);
+    let id = git(path, &["rev-parse", ":a"]);
+    git(path, &["rm", "-q", "-f", "a"]);
+    fs::remove_file(path.join(".git/objects").join(&id[..2]).join(&id[2..])).unwrap();
+    run_in(path, &["scan", "--history"]).exits(0);
+}
+
+/// A file becomes a symbolic link, and the other way round.
+#[cfg(unix)]
+#[test]
+fn staged_changes_of_the_type() {
+    use std::os::unix::fs::symlink;
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "file", "clean");
+    symlink("file", path.join("link")).unwrap();
+    commit(path, "first");
+    fs::remove_file(path.join("file")).unwrap();
+    fs::remove_file(path.join("link")).unwrap();
+    symlink(text(&keys[0]), path.join("file")).unwrap();
+    write(path, "link", text(&keys[1]));
+    let scan = run_in(path, &["scan"]).exits(1);
+    assert_eq!(scan.stdout.lines().count(), 2, "{scan:?}");
+    git(path, &["add", "-A"]);
+    let scan = run_in(path, &["scan", "--staged"]).exits(1);
+    assert_eq!(scan.stdout, format!("file:1:1: {}\nlink:1:1: {}\n", masked(&keys[0]), masked(&keys[1])));
+    commit(path, "second");
+    assert_eq!(findings(path, &[]).len(), 2);
+    let named = run_in(path, &["scan", "--staged", "link", "missing"]).exits(2);
+    assert!(named.stdout.starts_with("link:1:1: ") && named.stderr.contains("missing is not in the index"));
+    assert_eq!(run_in(path, &["scan", "--staged", "file", "link"]).exits(1).stdout.lines().count(), 2);
+}
+
 #[test]
 fn names_of_files_that_are_gone() {
     let (repository, key, other) = (repository(), ApiKey::generate(), ApiKey::generate());
@@ -370,6 +440,10 @@ fn objects_of_others_are_named_and_not_read() {
     );
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+    // Whatever the repository calls its worktree
+    git(&clone, &["config", "core.worktree", "/"]);
+    let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+    assert!(!scan.stdout.contains(&masked(&key)), "{scan:?}");
     // A folder inside the repository is its own.
     let inside = tempfile::tempdir().unwrap();
     git(inside.path(), &["init", "-q"]);

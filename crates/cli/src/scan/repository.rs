@@ -139,9 +139,9 @@ impl Repository {
         Ok(())
     }
 
+    /// The worktree does not count: the repository's configuration may name any folder as that.
     fn contains(&self, path: &Path) -> bool {
-        let own = [Some(&self.common_directory), self.worktree.as_ref()];
-        own.into_iter().flatten().filter_map(|own| own.canonicalize().ok()).any(|own| path.starts_with(own))
+        self.common_directory.canonicalize().is_ok_and(|own| path.starts_with(own))
     }
 }
 
