@@ -559,6 +559,10 @@ fn variables_of_another_repository_do_not_win() {
     write(leaking.path(), "a", text(&key));
     git(leaking.path(), &["add", "-A"]);
     let other = clean.path().join(".git");
+    // Objects of the other repository are not this one's.
+    let foreign = ApiKey::generate();
+    write(clean.path(), "foreign", text(&foreign));
+    git(clean.path(), &["hash-object", "-w", "foreign"]);
     for options in [&["scan"][..], &["scan", "--staged"], &["scan", "--history"]] {
         let variables = [
             ("GIT_DIR", other.clone()),
@@ -579,6 +583,7 @@ fn variables_of_another_repository_do_not_win() {
             let mut one = command(options);
             let scan = finish(one.env(variable, value).current_dir(leaking.path()), b"").exits(1);
             assert!(scan.stdout.starts_with("a:1:1: "), "{variable} {scan:?}");
+            assert!(!scan.stdout.contains(&masked(&foreign)), "{variable} {scan:?}");
         }
         finish(all.current_dir(leaking.path()), b"").exits(1);
         finish(all.current_dir("/").arg(leaking.path()), b"").exits(1);

@@ -59,6 +59,9 @@ const KEYS: &[&str] = &[
     "alias.rev-parse",
     "alias.ls-files",
     "alias.evil",
+    "credential.https://example.invalid.helper",
+    "hook.evil.command",
+    "filter.lfs.process",
 ];
 
 /// Key and value of settings that lead git to commands or to other repositories.
@@ -77,6 +80,12 @@ const SETTINGS: &[(&str, &str)] = &[
     ("remote.origin.partialCloneFilter", "blob:none"),
     ("extensions.partialClone", "origin"),
     ("include.path", "included"),
+    ("hook.evil.event", "pre-commit"),
+    ("submodule.evil.update", "!./evil"),
+    ("diff.tool", "evil"),
+    ("merge.tool", "evil"),
+    ("gpg.format", "ssh"),
+    ("commit.gpgSign", "true"),
 ];
 
 const HOOKS: &[&str] =
