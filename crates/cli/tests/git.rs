@@ -177,6 +177,25 @@ fn an_object_that_is_missing_is_reported() {
     assert!(scan.stderr.contains(&format!("can't read a: its object {lost} is missing")), "{}", scan.stderr);
 }
 
+/// Then the whole index is searched.
+#[test]
+fn a_broken_commit_does_not_hide_what_is_staged() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    fs::create_dir(path.join("d")).unwrap();
+    write(path, "d/a", "clean");
+    commit(path, "first");
+    write(path, "d/b", key.expose_secret());
+    git(path, &["add", "-A"]);
+    for object in ["HEAD:d", "HEAD^{tree}"] {
+        let tree = git(path, &["rev-parse", object]);
+        fs::remove_file(path.join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+        let scan = run_in(path, &["scan", "--staged"]);
+        assert_eq!(scan.stdout, format!("d/b:1:1: {}\n", masked(&key)));
+        assert_eq!(scan.code, Some(2), "{scan:?}");
+    }
+}
+
 /// A missing tree hides nothing else.
 #[test]
 fn a_broken_history_does_not_hide_what_was_found() {

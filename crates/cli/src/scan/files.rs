@@ -19,7 +19,7 @@ use crate::scan::searcher::{KEY, Searcher};
 use crate::scan::worktree::Worktree;
 use crate::{name, output};
 
-/// Time after which a user is told that the command waits for input.
+/// Time after which a note says that the command waits for input.
 const INPUT_DELAY: Duration = Duration::from_secs(2);
 
 /// Searches all paths of the options.
@@ -209,6 +209,17 @@ impl Tree {
     }
 }
 
+/// What git may know of a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// A file, which git may track.
+    Plain,
+    /// A file that git does not track because of an ignore rule.
+    Ignored,
+    /// Standard input.
+    Input,
+}
+
 /// One thread's part of the work.
 struct Worker<'p> {
     searcher: Searcher,
@@ -228,34 +239,36 @@ impl Worker<'_> {
             0 if self.tree.is_excluded(path, false) => {
                 self.sink.detail(format!("excluded: {}", output::shown(path)))
             }
-            0 => self.search_file(path, false),
+            0 => self.search_file(path, Standing::Plain),
             _ if kind.is_symlink() => self.search_link(path),
             _ if kind.is_file() => {
                 let is_ignored = self.tree.worktree(path).is_some_and(|worktree| worktree.ignores(path));
-                self.search_file(path, is_ignored);
+                self.search_file(path, if is_ignored { Standing::Ignored } else { Standing::Plain });
             }
             _ => {}
         }
     }
 
-    fn search_file(&mut self, path: &Path, is_ignored: bool) {
+    fn search_file(&mut self, path: &Path, standing: Standing) {
         match File::open(path) {
-            Ok(file) => self.search(file, path, is_ignored),
+            Ok(file) => self.search(file, path, standing),
             Err(error) => self.failed(path, &error),
         }
     }
 
     fn search_stdin(&mut self, start: &[u8]) {
-        self.search(start.chain(io::stdin().lock()), Path::new("stdin"), false);
+        self.search(start.chain(io::stdin().lock()), Path::new("stdin"), Standing::Input);
     }
 
-    fn search(&mut self, reader: impl Read, path: &Path, is_ignored: bool) {
+    fn search(&mut self, reader: impl Read, path: &Path, standing: Standing) {
         let (sink, tree) = (&self.sink, &self.tree);
-        let mut origin: Option<(Arc<[u8]>, bool)> = None;
+        let mut file: Option<(Arc<[u8]>, bool)> = None;
         let searched = self.searcher.search(self.progress.counting(reader), |find| {
-            let (name, is_tracked) = origin.get_or_insert_with(|| (to_name(path), is_tracked(tree, path)));
-            let finding = Finding::new(name, Place::Content, find);
-            sink.found(Finding { is_tracked: *is_tracked, is_ignored, ..finding });
+            let (name, is_tracked) = file.get_or_insert_with(|| {
+                (to_name(path), standing == Standing::Plain && is_tracked(tree, path))
+            });
+            let (is_tracked, is_ignored) = (*is_tracked, standing == Standing::Ignored);
+            sink.found(Finding { is_tracked, is_ignored, ..Finding::new(name, Place::Content, find) });
         });
         match searched {
             Ok(_) => self.progress.add_file(),

@@ -19,7 +19,7 @@ pub(crate) struct Find {
     /// In code points.
     pub(crate) character: u64,
     pub(crate) id: KeyId,
-    /// Whether a comment on its line allows it.
+    /// A comment on its line allows it.
     pub(crate) is_allowed: bool,
 }
 
@@ -54,9 +54,9 @@ pub(crate) struct Finding {
     /// In a repository: the object, and the oldest commit that has it at `path`.
     pub(crate) object: Option<Arc<str>>,
     pub(crate) commit: Option<Arc<str>>,
-    /// Whether git tracks the file or reaches the object.
+    /// git tracks the file, or a ref reaches the object.
     pub(crate) is_tracked: bool,
-    /// Whether git does not track the file because of an ignore rule.
+    /// git does not track the file because of an ignore rule.
     pub(crate) is_ignored: bool,
     /// Number of finds of this key at this place.
     pub(crate) count: u64,

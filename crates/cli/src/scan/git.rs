@@ -11,7 +11,7 @@
 //! | peak memory | 175 MiB, 51 of them the mapped pack | 57 MiB |
 //! | objects that no ref reaches | yes | yes |
 //! | SHA-256 | yes | with another feature |
-//! | alternates, worktrees, replace refs | yes | yes |
+//! | alternates | yes | yes |
 //! | partial clones | yes, without fetching | yes |
 //! | new crates to build | 0 | 72 |
 //! | time to build them | 0 | 200 s beside other work |
@@ -128,12 +128,12 @@ impl Git {
     }
 
     fn describe(&self, output: &Output) -> String {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("nothing");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        let printed = printed.lines().next().unwrap_or("nothing");
         let directory = output::shown(&self.directory);
         format!(
             "git can't read a repository at {directory} and says: {}; run this in a repository, or name one",
-            name::escape_control(said)
+            name::escape_control(printed)
         )
     }
 

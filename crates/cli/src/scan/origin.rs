@@ -16,7 +16,7 @@ use crate::scan::searcher::{KEY, Searcher};
 pub(crate) struct Origin {
     pub(crate) path: Arc<[u8]>,
     pub(crate) commit: Option<ObjectId>,
-    /// Whether a ref reaches the commit.
+    /// A ref reaches the commit.
     pub(crate) is_reached: bool,
     /// Grows from the oldest commit to the latest.
     pub(crate) age: u32,

@@ -70,7 +70,7 @@ impl Repository {
         }
     }
 
-    /// Returns whether git is told to take some commits as the first ones.
+    /// Returns whether git takes some commits for the first ones.
     pub(crate) fn is_shallow(&self) -> bool {
         fs::metadata(self.common_directory.join("shallow")).is_ok_and(|file| file.len() > 0)
     }

@@ -30,7 +30,7 @@ pub(crate) fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) ->
     repository.note_unread_stores(sink);
     let mut entries = match names_files {
         true => named(&repository, &options.paths, sink)?,
-        false => changed(&repository)?,
+        false => changed(&repository, sink)?,
     };
     let exclude = Exclude::new(&options.exclude)?;
     entries.retain(|entry| !exclude.matches(&repository::to_path(&entry.path), false));
@@ -50,9 +50,9 @@ fn names_files(paths: &[PathBuf]) -> bool {
 }
 
 /// Returns the files that differ from those of the last commit.
-fn changed(repository: &Repository) -> Result<Vec<Entry>, String> {
+fn changed(repository: &Repository, sink: &Sink) -> Result<Vec<Entry>, String> {
     let git = &repository.git;
-    let head = git.run(&["rev-parse", "-q", "--verify", "HEAD^{tree}"])?;
+    let head = git.run(&["rev-parse", "-q", "--verify", "HEAD"])?;
     // Before the first commit all files differ.
     let base = if head.status.success() {
         head.stdout
@@ -72,11 +72,22 @@ fn changed(repository: &Repository) -> Result<Vec<Entry>, String> {
         "--no-relative",
         "--ignore-submodules=none",
         &base,
-    ])?;
-    let mut entries = parse_changed(&raw);
-    // Of a conflict, all versions are in the index.
-    entries.extend(parse_listed(&git.output(&["ls-files", "--unmerged", "--full-name", "-z", ":/"])?));
-    Ok(entries)
+    ]);
+    let list =
+        |option| git.output(&["ls-files", option, "--full-name", "-z", ":/"]).map(|list| parse_listed(&list));
+    match raw {
+        Ok(raw) => {
+            let mut entries = parse_changed(&raw);
+            // Of a conflict, all versions are in the index.
+            entries.extend(list("--unmerged")?);
+            Ok(entries)
+        }
+        // Nobody knows what differs from a commit that is incomplete.
+        Err(error) => {
+            sink.failed(error);
+            list("--stage")
+        }
+    }
 }
 
 /// Parses `:<old mode> <new mode> <old id> <new id> <status>` NUL `<path>` NUL, for each file.
