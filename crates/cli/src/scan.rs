@@ -53,7 +53,7 @@ const MAX_EVENTS: usize = 1024;
 /// More threads are no faster, and each has a buffer.
 const MAX_THREADS: usize = 64;
 /// Time in which the sources end after an interrupt.
-const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(options: ScanOptions) -> Outcome {
     let options = Arc::new(options);

@@ -484,6 +484,16 @@ fn submodules_are_named() {
         (&files["findings"][0]["path"], &files["findings"][0]["tracked"]),
         (&"sub/a".into(), &true.into())
     );
+    // Its commits are not objects of this repository: they are not missing, even if another object is.
+    let lost = git(repository.path(), &["rev-parse", "HEAD:.gitmodules"]);
+    let lost_file = repository.path().join(".git/objects").join(&lost[..2]).join(&lost[2..]);
+    let kept = fs::read(&lost_file).unwrap();
+    fs::remove_file(&lost_file).unwrap();
+    let history = run_in(repository.path(), &["scan", "--history"]).exits(2);
+    let errors: Vec<_> = history.stderr.lines().filter(|line| line.starts_with("ctx-key: ")).collect();
+    assert_eq!(errors.len(), 1, "{history:?}");
+    assert!(errors[0].contains(&lost), "{history:?}");
+    fs::write(&lost_file, kept).unwrap();
     git(repository.path(), &["submodule", "--quiet", "deinit", "-f", "sub"]);
     let files = run_in(repository.path(), &["scan"]).exits(0);
     assert!(files.stderr.contains("the submodule sub is not checked out"), "{files:?}");

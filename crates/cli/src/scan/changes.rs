@@ -5,6 +5,7 @@ use std::process::ChildStdout;
 use std::thread;
 
 use crate::scan::batch;
+use crate::scan::finding::Sink;
 use crate::scan::git::Git;
 use crate::scan::object::ObjectId;
 
@@ -43,16 +44,18 @@ pub(crate) fn read_ids(output: impl Read) -> Vec<ObjectId> {
     lines.map_while(Result::ok).filter_map(|line| ObjectId::parse(&line)).collect()
 }
 
-/// Calls `visit` for each change of the commits, in their order. Returns the commits of which git can't read a tree.
+/// Calls `visit` for each change of the commits, in their order, until `sink` stops. Returns the commits of which git
+/// can't read a tree.
 pub(crate) fn visit(
     git: &Git,
     commits: &[ObjectId],
+    sink: &Sink,
     mut visit: impl FnMut(Change<'_>),
 ) -> Result<Vec<ObjectId>, String> {
     let mut broken = Vec::new();
     let mut rest = commits;
-    while !rest.is_empty() {
-        let Some(last) = visit_until_broken(git, rest, &mut visit)? else { break };
+    while !rest.is_empty() && !sink.is_stopped() {
+        let Some(last) = visit_until_broken(git, rest, sink, &mut visit)? else { break };
         // git names a commit once it has read its trees.
         let stopped =
             last.and_then(|last| rest.iter().position(|commit| *commit == last)).map_or(0, |last| last + 1);
@@ -67,6 +70,7 @@ pub(crate) fn visit(
 fn visit_until_broken(
     git: &Git,
     commits: &[ObjectId],
+    sink: &Sink,
     visit: &mut impl FnMut(Change<'_>),
 ) -> Result<Option<Option<ObjectId>>, String> {
     let mut process = git.spawn(&[
@@ -88,7 +92,7 @@ fn visit_until_broken(
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let last = thread::scope(|scope| {
         scope.spawn(move || batch::ask(input, commits));
-        read_changes(BufReader::with_capacity(64 * 1024, output), visit)
+        read_changes(BufReader::with_capacity(64 * 1024, output), sink, visit)
     });
     let succeeded = process.wait().is_ok_and(|status| status.success());
     Ok(if succeeded { None } else { Some(last) })
@@ -96,10 +100,14 @@ fn visit_until_broken(
 
 /// Reads `<commit>` NUL and, for each file of it, `:<old mode> <new mode> <old id> <new id> <status>` NUL `<path>` NUL.
 /// Of a merge, there is a colon, a mode and an id for each parent.
-fn read_changes(mut output: BufReader<ChildStdout>, visit: &mut impl FnMut(Change<'_>)) -> Option<ObjectId> {
+fn read_changes(
+    mut output: BufReader<ChildStdout>,
+    sink: &Sink,
+    visit: &mut impl FnMut(Change<'_>),
+) -> Option<ObjectId> {
     let mut commit = None;
     let (mut field, mut path) = (Vec::new(), Vec::new());
-    while read_field(&mut output, &mut field).is_ok() {
+    while !sink.is_stopped() && read_field(&mut output, &mut field).is_ok() {
         let parents = field.iter().take_while(|byte| **byte == b':').count();
         if parents == 0 {
             commit = ObjectId::parse(field.trim_ascii()).or(commit);

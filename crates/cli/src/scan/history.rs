@@ -2,8 +2,8 @@
 //!
 //! 1. Every object is searched, and the names of those with a key are noted. Trees hold names, so they are searched, too.
 //! 2. `git diff-tree` says in which commit and under which path each of these came first.
-//! 3. These objects are read again: once to count finds by key and place, once to report them. So memory holds eight
-//!    bytes for each find.
+//! 3. These objects are read again: once to count finds by key and place, once to report them. So memory holds only a
+//!    hash of each find.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -26,6 +26,9 @@ use crate::scan::tally::Tally;
 
 /// Trees and commits that are larger are searched, but not followed.
 const MAX_PARSED: u64 = 64 << 20;
+
+/// Processes of git, each of which has a cache of 96 MiB.
+const MAX_PROCESSES: usize = 8;
 
 pub(crate) fn search(
     options: &ScanOptions,
@@ -91,7 +94,7 @@ impl History<'_> {
         drop(known);
         let mut origins = Origins::new(&searched.found, self.exclude.clone());
         if !searched.found.is_empty() && !self.sink.is_stopped() {
-            origins.find_all(self.repository)?;
+            origins.find_all(self.repository, self.sink)?;
         }
         let tally = self.report(&searched.found, &origins)?;
         refs.search(self.repository, self.sink, &tally)
@@ -104,7 +107,7 @@ impl History<'_> {
         let mut ids: Vec<_> = commits.to_vec();
         ids.extend(refs.tags_of(&brought));
         let mut blobs = HashSet::new();
-        let broken = changes::visit(git, commits, |change| {
+        let broken = changes::visit(git, commits, self.sink, |change| {
             blobs.insert(change.object);
         })?;
         for commit in broken {
@@ -117,7 +120,7 @@ impl History<'_> {
         ids.extend(blobs);
         let searched = self.search_objects(&ids, None, threads)?;
         let mut origins = Origins::new(&searched.found, self.exclude.clone());
-        origins.find_in(git, commits, true)?;
+        origins.find_in(git, commits, true, self.sink)?;
         self.report(&searched.found, &origins)?;
         Ok(())
     }
@@ -136,7 +139,7 @@ impl History<'_> {
             progress: self.progress,
             searched: Searched::default(),
         };
-        let visitors = (0..threads.max(1)).map(|_| visitor()).collect();
+        let visitors = (0..threads.clamp(1, MAX_PROCESSES)).map(|_| visitor()).collect();
         let visitors = batch::visit_all(&self.repository.git, ids, visitors)?;
         let mut all = Searched::default();
         for visitor in visitors {

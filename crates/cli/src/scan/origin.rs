@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::scan::changes::{self, Change};
 use crate::scan::exclude::Exclude;
-use crate::scan::finding::Find;
+use crate::scan::finding::{Find, Sink};
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 use crate::scan::repository::{self, Repository};
@@ -68,18 +68,18 @@ impl Origins {
     }
 
     /// Looks in the commits that refs reach, then in others, then in the index.
-    pub(crate) fn find_all(&mut self, repository: &Repository) -> Result<(), String> {
+    pub(crate) fn find_all(&mut self, repository: &Repository, sink: &Sink) -> Result<(), String> {
         let git = &repository.git;
         // Of a broken history, all commits are taken as they are.
         let commits = changes::list_commits(git, &["--all"], &[]).unwrap_or_default();
-        self.find_in(git, &commits, true)?;
+        self.find_in(git, &commits, true, sink)?;
         if self.is_complete() {
             return Ok(());
         }
         let mut others = changes::list_all_commits(git)?;
         others.retain(|commit| !self.reached.contains(commit));
         let is_reached = commits.is_empty();
-        self.find_in(git, &others, is_reached)?;
+        self.find_in(git, &others, is_reached, sink)?;
         if !self.is_complete() {
             self.find_in_index(git)?;
         }
@@ -101,11 +101,12 @@ impl Origins {
         git: &Git,
         commits: &[ObjectId],
         is_reached: bool,
+        sink: &Sink,
     ) -> Result<(), String> {
         if is_reached {
             self.reached.extend(commits);
         }
-        changes::visit(git, commits, |change| self.add(&change, is_reached)).map(|_| ())
+        changes::visit(git, commits, sink, |change| self.add(&change, is_reached)).map(|_| ())
     }
 
     fn add(&mut self, change: &Change<'_>, is_reached: bool) {
