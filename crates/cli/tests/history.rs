@@ -228,6 +228,7 @@ fn replace_refs_and_grafts_and_boundaries_hide_nothing() {
     let clean = git(path, &["commit-tree", "-m", "clean", "HEAD^{tree}"]);
     git(path, &["replace", &leak, &clean]);
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
+    assert_eq!(findings(path, &["--range", "HEAD"])[0]["commit"], leak.as_str());
     git(path, &["replace", "-d", &leak]);
     git(
         path,
@@ -240,6 +241,7 @@ fn replace_refs_and_grafts_and_boundaries_hide_nothing() {
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
     write(path, ".git/info/grafts", format!("{last}\n"));
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
+    assert_eq!(findings(path, &["--range", "HEAD"])[0]["commit"], leak.as_str());
     fs::remove_file(path.join(".git/info/grafts")).unwrap();
     write(path, ".git/shallow", format!("{last}\n"));
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
@@ -385,6 +387,26 @@ fn ranges_and_dates() {
         assert!(scan.stderr.contains("--since is not a date"), "{scan:?}");
     }
     run_in(path, &["scan", "--range", "HEAD"]).exits(2);
+}
+
+/// A merge brings only what it changes itself.
+#[test]
+fn a_range_does_not_hold_what_was_merged_into_it() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "side", "clean");
+    commit(path, "side");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, "main", text(&keys[0]));
+    commit(path, "main");
+    git(path, &["checkout", "-q", "side"]);
+    git(path, &["merge", "-q", "--no-edit", "main"]);
+    run_in(path, &["scan", "--history", "--range", "main..side"]).exits(0);
+    write(path, "side", text(&keys[1]));
+    commit(path, "leak");
+    assert_eq!(findings(path, &["--range", "main..side"]).len(), 1);
 }
 
 #[test]

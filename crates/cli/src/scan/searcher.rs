@@ -379,6 +379,9 @@ mod tests {
         let key = ApiKey::generate();
         let text = format!("\u{feff}ä{0}\n\u{feff}{0}", key.expose_secret());
         assert_eq!(search(text.as_bytes()), [(5, 1, 3, 2), (61, 2, 4, 2)]);
+        // The mark of UTF-16 before a key in bytes is two bytes as any other.
+        let narrow = [b"\xff\xfe", key.expose_secret().as_bytes()].concat();
+        assert_eq!(search(&narrow), [(2, 1, 3, 3)]);
         for to_bytes in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
             let found = search(&wide(&text, to_bytes));
             assert_eq!(found.iter().map(|find| (find.1, find.2)).collect::<Vec<_>>(), [(1, 2), (2, 2)]);
@@ -392,7 +395,7 @@ mod tests {
         let text = format!("{key} ctx-key:allow\n{key}\nctx-key:allow {key}{key}\n{key} CTX-KEY:ALLOW\n");
         let wide: Vec<u8> = format!("上\n{text}").encode_utf16().flat_map(u16::to_be_bytes).collect();
         for text in [text.as_bytes(), &wide] {
-            for padding in [0, PIECE - AHEAD - 70, PIECE - AHEAD - 52, PIECE - AHEAD] {
+            for padding in (0..300).step_by(12).map(|before| PIECE - AHEAD - before).chain([0]) {
                 let text = [vec![b'\n'; padding & !1], text.to_vec()].concat();
                 let mut found = Vec::new();
                 Searcher::new().search(&text[..], |find| found.push(find.is_allowed)).unwrap();
