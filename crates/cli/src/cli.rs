@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     New(NewOptions),
     Inspect(InspectOptions),
-    Scan(ScanOptions),
+    Scan(Box<ScanOptions>),
     /// Copy standard input to standard output, with keys hidden
     ///
     /// Streams: each piece of input is passed on at once, but for the 33 bytes or fewer that may be the beginning of
@@ -84,38 +84,67 @@ pub(crate) struct InspectOptions {
 /// Find leaked keys in files, standard input or a git repository
 ///
 /// Only a text with the right checksum is a find: of random text of the right shape, one in 4.6 billion passes. Text of
-/// every encoding that contains ASCII, UTF-16 in both byte orders, and binary files are searched; archives and
-/// compressed files are not opened. Hidden files are searched (`.env` is where keys leak), `.git` is not, symbolic
-/// links are not followed, and what ignore files exclude is passed over, unless it is named as a path itself.
+/// every encoding that contains ASCII, UTF-16 in both byte orders, and binary files are searched, and the names of files;
+/// archives and compressed files are not opened. Hidden files are searched (`.env` is where keys leak), `.git` is not.
+/// Symbolic links are not followed, and those that lead outside are named. All files that git tracks are searched. Of the
+/// others, directories that an ignore rule of git excludes as a whole are skipped and counted.
 ///
 /// A find is written as `path:line:column` and the id of the key, never the key. Line and column count from 1; columns
-/// are bytes, or code units in UTF-16. Exit codes: 0 clean, 1 keys were found, 2 something could not be read, whatever
-/// was found elsewhere.
+/// are bytes, or code units in UTF-16. A key with the comment `ctx-key:allow` on its line is not a find.
+///
+/// Exit codes: 0 clean, 1 keys were found, 2 something could not be searched (whatever was found elsewhere) or nothing
+/// was, 3 keys were found only in files that git ignores and does not track.
 #[derive(Args)]
 pub(crate) struct ScanOptions {
-    /// Files and directories, `-` for standard input; by default the current directory. With --staged or --history:
-    /// the repository
+    /// Files and directories, `-` for standard input; by default standard input if something is piped or redirected
+    /// there, else the current directory. With --history: the repository. With --staged: the repository, or files in it
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// How finds are written
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,
-    /// Search what is staged for the next git commit, in place of files
+    /// Write the report to this file, once it is complete, in place of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Search what is staged for the next git commit, in place of files. Files that are named are searched as the index
+    /// has them, changed or not
     #[arg(long, conflicts_with_all = ["history", "no_ignore"])]
     pub(crate) staged: bool,
-    /// Search all files, messages and tags that any ref of a git repository reaches
+    /// Search all objects of a git repository, those that no ref reaches too, and the names of files and refs
     #[arg(long, conflicts_with = "no_ignore")]
     pub(crate) history: bool,
+    /// With --history: search only what these commits brought, `A..B` or any other range of revisions. A name of zeros
+    /// means that there is no commit on that side, as in the input of hooks
+    #[arg(long, value_name = "A..B", requires = "history", allow_hyphen_values = false)]
+    pub(crate) range: Option<String>,
+    /// With --history: search only what commits since this day brought, for example `2026-11-01` or `2 weeks`
+    #[arg(long, value_name = "DATE", requires = "history")]
+    pub(crate) since: Option<String>,
+    /// With --history: search a shallow clone as far as it goes
+    #[arg(long, requires = "history")]
+    pub(crate) shallow_ok: bool,
+    /// With --history or --staged: read objects that the repository borrows from folders outside it
+    #[arg(long)]
+    pub(crate) alternates: bool,
     /// Pass over the keys that this report lists by their id, wherever they are. To write one: `ctx-key scan --format
-    /// json > FILE`
+    /// json --output FILE`
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
-    /// Search what .gitignore, .ignore and git's other exclude files name, too
+    /// Pass over files and directories that this pattern matches, in the form of a line in .gitignore. May be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Search directories that git ignores, too
     #[arg(long)]
     pub(crate) no_ignore: bool,
-    /// How many files are searched at once; 0 means as many as there are cores
+    /// Exit code if keys were found, in place of 1 and 3
+    #[arg(long, value_name = "N")]
+    pub(crate) exit_code: Option<u8>,
+    /// Number of threads, at most 64; 0 means one for each core
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
+    /// Name what was skipped and excluded, and count what was searched
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

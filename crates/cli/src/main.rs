@@ -4,7 +4,8 @@
 //! |---|---|
 //! | what there is to type | `cli.rs` |
 //! | `new`, `inspect`, `redact`, `rules` | a file each |
-//! | `scan` | `scan.rs` (options, exit code), `search.rs` (bytes to finds), `walk.rs` and `git.rs` (where bytes come from), `report.rs`, `baseline.rs`, `progress.rs` |
+//! | `scan` | `scan.rs`, which lists the files of its folder |
+//! | names of files, shown safely | `name.rs` |
 //!
 //! What is printed goes through [`output`]: there secrets are hidden and a closed pipe is no error.
 
@@ -14,19 +15,14 @@ use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 
-mod baseline;
 mod cli;
-mod git;
 mod inspect;
+mod name;
 mod new;
 mod output;
-mod progress;
 mod redact;
-mod report;
 mod rules;
 mod scan;
-mod search;
-mod walk;
 
 /// Clean, well-formed, done.
 const SUCCESS: u8 = 0;
@@ -34,6 +30,8 @@ const SUCCESS: u8 = 0;
 const FOUND: u8 = 1;
 /// The command could not do its work, or not all of it. The same as for a wrong command line.
 const FAILED: u8 = 2;
+/// `scan` found keys only in files that git ignores and does not track.
+const IGNORED: u8 = 3;
 
 /// The exit code of a command, or what went wrong: in lower case, with what to do.
 type Outcome = Result<u8, String>;
@@ -53,7 +51,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::New(options) => new::run(&options),
         Command::Inspect(options) => inspect::run(&options),
-        Command::Scan(options) => scan::run(&options),
+        Command::Scan(options) => scan::run(*options),
         Command::Redact => redact::run(),
         Command::Rules { tool } => rules::run(&tool),
         Command::Completions { shell } => completions(shell),

@@ -32,7 +32,7 @@ fn print(key: &ApiKey, format: KeyFormat) -> Outcome {
         KeyFormat::Json => writeln!(stdout, r#"{{"key":"{key}"}}"#),
         KeyFormat::Env => writeln!(stdout, "MEMORYKIT_API_KEY={key}"),
     };
-    output::settle(written.and_then(|()| stdout.flush()))
+    output::ignore_broken_pipe(written.and_then(|()| stdout.flush()))
 }
 
 fn record(key: &ApiKey, scopes: Scope, project: Option<&str>) -> Value {

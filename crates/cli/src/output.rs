@@ -8,16 +8,17 @@ use anstream::{AutoStream, ColorChoice};
 use clap::error::{ContextKind, ContextValue};
 use ctx_key::scan::redact_str;
 
+use crate::name;
 use crate::{FAILED, Outcome, SUCCESS};
 
 /// Writes all of `text` to standard output.
 pub(crate) fn print(text: &[u8]) -> Outcome {
     let mut stdout = io::stdout().lock();
-    settle(stdout.write_all(text).and_then(|()| stdout.flush()))
+    ignore_broken_pipe(stdout.write_all(text).and_then(|()| stdout.flush()))
 }
 
 /// What a write to standard output means: whoever closed the pipe has seen enough.
-pub(crate) fn settle(written: io::Result<()>) -> Outcome {
+pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(format!("can't write to standard output: {error}; is the disk full?"))
@@ -81,19 +82,7 @@ pub(crate) fn takes_colours(stream: &impl RawStream) -> bool {
     stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// A path for people and reports: a name may hold a key.
+/// Returns a path for a message: one line, and a key in a name is masked.
 pub(crate) fn shown(path: &Path) -> String {
-    redact_str(&path.to_string_lossy()).into_owned()
-}
-
-/// `text` without the control characters that a terminal would obey.
-pub(crate) fn harmless(text: &str) -> String {
-    let mut harmless = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character.is_control() {
-            true => harmless.extend(character.escape_default()),
-            false => harmless.push(character),
-        }
-    }
-    harmless
+    name::to_text(path.as_os_str().as_encoded_bytes())
 }

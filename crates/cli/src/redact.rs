@@ -22,9 +22,9 @@ pub(crate) fn run() -> Outcome {
         };
         // Flushed with every piece: who watches a log sees it as it comes.
         if let Err(error) = output.write_all(text).and_then(|()| output.flush()) {
-            return output::settle(Err(error));
+            return output::ignore_broken_pipe(Err(error));
         }
     }
-    output::settle(output.finish().and_then(|mut stdout| stdout.flush()))?;
+    output::ignore_broken_pipe(output.finish().and_then(|mut stdout| stdout.flush()))?;
     Ok(SUCCESS)
 }

@@ -1,108 +1,189 @@
 //! `scan`: finds leaked keys. Options in, report and exit code out.
+//!
+//! | floor | files |
+//! |---|---|
+//! | what is found | `finding`, `summary`, `searcher` (bytes to finds), `progress`, `exclude` |
+//! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
+//! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
+//! | sources of bytes | `files`, `staged`, `history` |
+//! | what is written | `baseline`, `json`, `sarif`, `target`, `report` |
+//!
+//! A file imports from its floor and those above it in this table. A source runs on threads of its own and sends events;
+//! this thread writes them, so that an interrupt finds it free.
 
-use std::sync::mpsc::{self, Sender};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use crate::baseline::Baseline;
 use crate::cli::{ReportFormat, ScanOptions};
-use crate::progress::Progress;
-use crate::report::{self, Report};
-use crate::search::Find;
-use crate::{FAILED, FOUND, Outcome, SUCCESS, git, output, walk};
+use crate::scan::finding::{Event, Sink};
+use crate::scan::progress::{Bar, PERIOD, Progress};
+use crate::scan::report::Report;
+use crate::scan::summary::Summary;
+use crate::{FAILED, FOUND, IGNORED, Outcome, SUCCESS, output};
 
-/// What a source of bytes reports, from any thread.
-pub(crate) enum Event {
-    Found(Finding),
-    /// In lower case, with what to do.
-    Failed(String),
+mod baseline;
+mod batch;
+mod changes;
+mod exclude;
+mod files;
+mod finding;
+mod git;
+mod history;
+mod json;
+mod missing;
+mod object;
+mod origin;
+mod progress;
+mod refs;
+mod report;
+mod repository;
+mod revisions;
+mod sarif;
+mod searcher;
+mod staged;
+mod summary;
+mod tally;
+mod target;
+mod worktree;
+
+/// Events that wait to be written.
+const MAX_EVENTS: usize = 1024;
+/// More threads are no faster, and each has a buffer.
+const MAX_THREADS: usize = 64;
+/// Time in which the sources end after an interrupt.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(options: ScanOptions) -> Outcome {
+    let options = Arc::new(options);
+    let mut report = Report::new(&options)?;
+    let (events, received) = mpsc::sync_channel(MAX_EVENTS);
+    let sink = Sink::new(events.clone());
+    report_interrupts(&sink)?;
+    let progress = Progress::default();
+    let source = start(&options, sink, events, &progress);
+    let mut bar = Bar::new(progress.clone());
+    let is_complete = receive(&received, &mut report, &mut bar);
+    bar.clear();
+    if !is_complete {
+        report.take(Event::Failed("interrupted: not everything was searched; run this again".to_owned()));
+    } else if source.join().is_err() {
+        report.take(Event::Failed(
+            "the search stopped, and not everything was searched; report this".to_owned(),
+        ));
+    }
+    conclude(&options, &mut report, &progress);
+    let summary = report.finish()?;
+    advise(&options, &summary);
+    Ok(exit_code(&options, &summary))
 }
 
-/// A find, and in which file.
-pub(crate) struct Finding {
-    /// As it is shown: a key in a name is hidden.
-    pub(crate) path: String,
-    pub(crate) find: Find,
-    /// In a repository's history: the object, and the commit that brought it.
-    pub(crate) object: Option<String>,
-    pub(crate) commit: Option<String>,
+fn report_interrupts(sink: &Sink) -> Result<(), String> {
+    let sink = sink.clone();
+    let handler = move || {
+        sink.stop();
+        sink.send(Event::Interrupted);
+    };
+    ctrlc::set_handler(handler).map_err(|error| format!("can't prepare for an interrupt: {error}; try again"))
 }
 
-/// Where a source sends what it reports.
-#[derive(Clone)]
-pub(crate) struct Sink {
-    events: Sender<Event>,
-}
-
-impl Sink {
-    pub(crate) fn found(&self, path: &str, object: Option<&str>, finds: &mut Vec<Find>) {
-        for find in finds.drain(..) {
-            let (path, object) = (path.to_owned(), object.map(str::to_owned));
-            self.send(Event::Found(Finding { path, find, object, commit: None }));
+/// Starts the source, which sends its end last, whatever happens to it.
+fn start(
+    options: &Arc<ScanOptions>,
+    sink: Sink,
+    events: SyncSender<Event>,
+    progress: &Progress,
+) -> JoinHandle<()> {
+    struct End(SyncSender<Event>);
+    impl Drop for End {
+        fn drop(&mut self) {
+            // The receiver is gone only after an interrupt.
+            let _ = self.0.send(Event::Done);
         }
     }
+    let (options, progress, end) = (options.clone(), progress.clone(), End(events));
+    thread::spawn(move || {
+        let _end = end;
+        if let Err(message) = search(&options, &sink, &progress) {
+            sink.failed(message);
+        }
+    })
+}
 
-    pub(crate) fn failed(&self, message: String) {
-        self.send(Event::Failed(message));
-    }
-
-    fn send(&self, event: Event) {
-        // The receiver outlives every source.
-        let _ = self.events.send(event);
+fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) -> Result<(), String> {
+    let threads = match options.threads {
+        0 => thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS)),
+        threads => threads.min(MAX_THREADS),
+    };
+    if options.staged {
+        staged::search(options, sink, progress)
+    } else if options.history {
+        history::search(options, threads, sink, progress)
+    } else {
+        files::search(options, threads, sink, progress)
     }
 }
 
-pub(crate) fn run(options: &ScanOptions) -> Outcome {
-    let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?;
-    let mut report = search(options);
-    if let Some(baseline) = baseline {
-        report.findings.retain(|finding| !baseline.knows(finding.find.id.as_str()));
+/// Writes what the source sends. Returns false if that was interrupted.
+fn receive(received: &Receiver<Event>, report: &mut Report, bar: &mut Bar) -> bool {
+    let mut deadline: Option<Instant> = None;
+    loop {
+        match received.recv_timeout(PERIOD) {
+            Ok(Event::Done) | Err(RecvTimeoutError::Disconnected) => return deadline.is_none(),
+            Ok(Event::Interrupted) => deadline = deadline.or(Some(Instant::now() + INTERRUPT_TIMEOUT)),
+            // Programs that are stopped by the same interrupt are not in error.
+            Ok(Event::Failed(_)) if deadline.is_some() => {}
+            Ok(event) => {
+                bar.clear();
+                report.take(event);
+            }
+            Err(RecvTimeoutError::Timeout) => bar.tick(),
+        }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return false;
+        }
     }
-    report.sort();
-    if options.history
-        && let Err(error) = git::name_commits(&options.paths, &mut report)
-    {
-        report.errors.push(error);
+}
+
+/// Adds what is known at the end.
+fn conclude(options: &ScanOptions, report: &mut Report, progress: &Progress) {
+    (report.summary.files, report.summary.bytes) = (progress.files(), progress.bytes());
+    let summary = &report.summary;
+    let (files, bytes, known) = (summary.files, summary.bytes, summary.known);
+    let may_be_empty = options.staged || options.range.is_some() || options.since.is_some();
+    if files == 0 && !may_be_empty && summary.errors.is_empty() {
+        let message = "nothing was searched: there are no files; name a path with files";
+        report.take(Event::Failed(message.to_owned()));
     }
-    for error in &report.errors {
-        output::complain(error);
+    match report.summary.allowed {
+        0 => {}
+        1 => report.take(Event::Noted("1 key is allowed by a comment on its line".to_owned())),
+        allowed => {
+            report.take(Event::Noted(format!("{allowed} keys are allowed by comments on their lines")))
+        }
     }
-    output::settle(report::write(&report, options.format))?;
-    if options.format == ReportFormat::Text && !report.findings.is_empty() {
+    report.take(Event::Detail(format!(
+        "searched {files} files or objects, {bytes} bytes; the baseline lists {known} finds"
+    )));
+}
+
+/// Says what to do about the finds of a text report.
+fn advise(options: &ScanOptions, summary: &Summary) {
+    if options.format != ReportFormat::Text {
+        return;
+    }
+    if summary.found + summary.ignored > 0 {
         output::tell("revoke these keys in the dashboard under API Keys, and create new ones");
     }
-    Ok(exit_code(&report))
 }
 
 /// What could not be read may hold keys, whatever was found elsewhere.
-fn exit_code(report: &Report) -> u8 {
-    match (report.errors.is_empty(), report.findings.is_empty()) {
-        (false, _) => FAILED,
-        (true, false) => FOUND,
-        (true, true) => SUCCESS,
+fn exit_code(options: &ScanOptions, summary: &Summary) -> u8 {
+    match summary {
+        Summary { errors, .. } if !errors.is_empty() => FAILED,
+        Summary { found: 1.., .. } => options.exit_code.unwrap_or(FOUND),
+        Summary { ignored: 1.., .. } => options.exit_code.unwrap_or(IGNORED),
+        _ => SUCCESS,
     }
-}
-
-/// Runs the source to its end, or until it fails, with a progress bar beside it.
-fn search(options: &ScanOptions) -> Report {
-    let (events, received) = mpsc::channel();
-    let sink = Sink { events };
-    let progress = Progress::default();
-    let searched = progress.show_during(|| {
-        if options.staged {
-            git::search_staged(&options.paths, sink, &progress)
-        } else if options.history {
-            git::search_history(&options.paths, sink, &progress)
-        } else {
-            walk::search(options, sink, &progress)
-        }
-    });
-    let mut report = Report::new(&progress);
-    // What was found before the source failed stays found.
-    report.errors.extend(searched.err());
-    for event in received {
-        match event {
-            Event::Found(finding) => report.findings.push(finding),
-            Event::Failed(message) => report.errors.push(message),
-        }
-    }
-    report
 }

@@ -95,7 +95,6 @@ fn history_holds_what_was_taken_away() {
     let on_branch = commit(path, "fifth");
     git(path, &["checkout", "-q", "-"]);
 
-    run_in(path, &["scan"]).exits(0);
     let scan = run_in(path, &["scan", "--history"]).exits(1);
     let scan = keys.iter().fold(scan, |scan, key| scan.hides(key));
     let lines: Vec<_> = scan.stdout.lines().collect();
@@ -108,11 +107,23 @@ fn history_holds_what_was_taken_away() {
     assert_eq!(json["findings"][0]["commit"], brought);
 }
 
+/// Nothing to search is not the same as clean. But a commit that only deletes files must pass a hook.
 #[test]
-fn an_empty_repository_is_clean() {
+fn a_run_that_searched_nothing_says_so() {
     let repository = repository();
-    run_in(repository.path(), &["scan", "--history"]).exits(0);
-    run_in(repository.path(), &["scan", "--staged"]).exits(0);
+    let path = repository.path();
+    for options in [&["scan", "--history"][..], &["scan"], &["scan", "--no-ignore", "."]] {
+        let scan = run_in(path, options).exits(2);
+        assert!(scan.stderr.contains("nothing was searched"), "{scan:?}");
+    }
+    let scan = run_in(path, &["scan", "--staged"]).exits(0);
+    assert_eq!(scan.stderr, "note: nothing is staged, so nothing was searched\n");
+    write(path, "a", "clean");
+    commit(path, "first");
+    let scan = run_in(path, &["scan", "--history", "--range", "HEAD..HEAD"]).exits(0);
+    assert!(scan.stderr.contains("no commit is in this range, so nothing was searched"), "{scan:?}");
+    let scan = run_in(path, &["scan", "--exclude", "a"]).exits(2);
+    assert!(scan.stderr.contains("nothing was searched"), "{scan:?}");
 }
 
 #[test]
@@ -134,14 +145,22 @@ fn elsewhere_it_fails_and_says_why() {
 }
 
 #[test]
-fn a_shallow_clone_is_pointed_out() {
-    let (repository, directory) = (repository(), tempfile::tempdir().unwrap());
+fn a_shallow_clone_is_an_error_unless_that_is_wanted() {
+    let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
     commit(repository.path(), "first");
+    write(repository.path(), "a", key.expose_secret());
     commit(repository.path(), "second");
     let url = format!("file://{}", repository.path().display());
     git(directory.path(), &["clone", "-q", "--depth=1", &url, "clone"]);
-    let scan = run_in(&directory.path().join("clone"), &["scan", "--history"]).exits(0);
-    assert!(scan.stderr.contains("this clone is shallow"));
+    let clone = directory.path().join("clone");
+    let head = git(&clone, &["rev-parse", "HEAD"]);
+    let found = format!("a:1:1: {} (commit {head})\n", masked(&key));
+    let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+    assert!(scan.stderr.contains("this clone is shallow"), "{scan:?}");
+    assert_eq!(scan.stdout, found);
+    let scan = run_in(&clone, &["scan", "--history", "--shallow-ok"]).exits(1);
+    assert_eq!(scan.stdout, found);
+    assert!(!scan.stderr.contains("missing"), "{scan:?}");
 }
 
 #[test]
@@ -158,7 +177,26 @@ fn an_object_that_is_missing_is_reported() {
     assert!(scan.stderr.contains(&format!("can't read a: its object {lost} is missing")), "{}", scan.stderr);
 }
 
-/// The list of objects ends early: what was found until then is reported, and the failure, too.
+/// Then the whole index is searched.
+#[test]
+fn a_broken_commit_does_not_hide_what_is_staged() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    fs::create_dir(path.join("d")).unwrap();
+    write(path, "d/a", "clean");
+    commit(path, "first");
+    write(path, "d/b", key.expose_secret());
+    git(path, &["add", "-A"]);
+    for object in ["HEAD:d", "HEAD^{tree}"] {
+        let tree = git(path, &["rev-parse", object]);
+        fs::remove_file(path.join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+        let scan = run_in(path, &["scan", "--staged"]);
+        assert_eq!(scan.stdout, format!("d/b:1:1: {}\n", masked(&key)));
+        assert_eq!(scan.code, Some(2), "{scan:?}");
+    }
+}
+
+/// A missing tree hides nothing else.
 #[test]
 fn a_broken_history_does_not_hide_what_was_found() {
     let (repository, key) = (repository(), ApiKey::generate());
@@ -170,6 +208,7 @@ fn a_broken_history_does_not_hide_what_was_found() {
     commit(path, "second");
     fs::remove_file(path.join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
     let scan = run_in(path, &["scan", "--history"]).exits(2).hides(&key);
-    assert!(scan.stderr.contains("ctx-key: git rev-list failed"), "{}", scan.stderr);
+    let missing = format!("ctx-key: object {tree} is missing and was not searched");
+    assert!(scan.stderr.contains(&missing), "{}", scan.stderr);
     assert!(scan.stdout.contains(&format!("b:1:1: {}", masked(&key))), "{scan:?}");
 }

@@ -27,6 +27,7 @@ fn validate(report: &Value) {
 fn reports_are_valid() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     git(tree.path(), &["init", "-q"]);
+    fs::write(tree.path().join("clean"), "").unwrap();
     validate(&run_in(tree.path(), &["scan", "--format", "sarif"]).exits(0).json());
 
     fs::write(tree.path().join("ä b%.txt"), format!("\nä = {}", key.expose_secret())).unwrap();

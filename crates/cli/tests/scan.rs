@@ -32,7 +32,7 @@ fn a_tree_with_hidden_binary_and_utf_16_files() {
 
     let scan = run_in(tree.path(), &["scan"]).exits(1).hides(&key);
     let key = masked(&key);
-    assert_eq!(scan.stdout, format!(".env:2:5: {key}\ndeep/er/program:2:2: {key}\nwide.txt:1:4: {key}\n"));
+    assert_eq!(scan.stdout, format!(".env:2:5: {key}\ndeep/er/program:2:2: {key}\nwide.txt:1:3: {key}\n"));
     assert_eq!(scan.stderr, "revoke these keys in the dashboard under API Keys, and create new ones\n");
 }
 
@@ -45,13 +45,15 @@ fn a_clean_tree_is_silent() {
 }
 
 #[test]
-fn ignore_files_are_honoured_but_not_for_what_is_named() {
+fn ignored_directories_are_skipped_and_ignored_files_reported_apart() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     git(tree.path(), &["init", "-q"]);
     write(tree.path(), ".gitignore", "build/\nsecret.txt\n");
     write(tree.path(), "build/out.txt", key_text(&key));
     write(tree.path(), "secret.txt", key_text(&key));
-    run_in(tree.path(), &["scan"]).exits(0);
+    let scan = run_in(tree.path(), &["scan"]).exits(3);
+    assert_eq!(scan.stdout, format!("secret.txt:1:1: {} (ignored by git)\n", masked(&key)));
+    assert!(scan.stderr.contains("note: 1 directory that git ignores was not searched"), "{scan:?}");
     let all = run_in(tree.path(), &["scan", "--no-ignore"]).exits(1);
     assert_eq!(all.stdout.lines().count(), 2);
     let named = run_in(tree.path(), &["scan", "secret.txt"]).exits(1);
@@ -95,7 +97,13 @@ fn links_are_followed_only_if_they_are_named() {
     fs::create_dir(tree.path().join("here")).unwrap();
     std::os::unix::fs::symlink("../there/a", tree.path().join("here/file")).unwrap();
     std::os::unix::fs::symlink("../there", tree.path().join("here/directory")).unwrap();
-    run_in(tree.path(), &["scan", "here"]).exits(0);
+    write(tree.path(), "here/clean", "");
+    let scan = run_in(tree.path(), &["scan", "here"]).exits(0);
+    for link in ["here/file", "here/directory"] {
+        let note = format!("note: the symbolic link {link} leads outside and was not followed\n");
+        assert!(scan.stderr.contains(&note), "{scan:?}");
+    }
+    assert_eq!(run_in(tree.path(), &["scan", "."]).exits(1).stdout.lines().count(), 1);
     run_in(tree.path(), &["scan", "here/file"]).exits(1);
     run_in(tree.path(), &["scan", "here/directory"]).exits(1);
 }
@@ -107,9 +115,12 @@ fn json_is_one_document_without_a_key() {
     let scan = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).hides(&key);
     let finding = json!({
         "path": "a b.txt", "line": 2, "column": 4, "offset": 4,
-        "id": key.id().as_str(), "key": masked(&key),
+        "id": key.id().as_str(), "key": masked(&key), "place": "content",
+        "object": null, "commit": null, "tracked": false, "ignored": false, "count": 1,
     });
-    assert_eq!(scan.json(), json!({ "findings": [finding], "errors": [], "files": 1, "bytes": 56 }));
+    let report =
+        json!({ "version": 1, "findings": [finding], "errors": [], "notes": [], "files": 1, "bytes": 56 });
+    assert_eq!(scan.json(), report);
 }
 
 #[test]
@@ -122,6 +133,7 @@ fn a_baseline_passes_over_known_keys_wherever_they_are() {
     let baseline = outside.path().join("baseline.json");
     let arguments = ["scan", "--baseline", baseline.to_str().unwrap()];
 
+    write(tree.path(), "clean.txt", "");
     fs::rename(tree.path().join("old.txt"), tree.path().join("moved.txt")).unwrap();
     run_in(tree.path(), &arguments).exits(0);
     write(tree.path(), "new.txt", key_text(&new));
@@ -129,7 +141,7 @@ fn a_baseline_passes_over_known_keys_wherever_they_are() {
     assert_eq!(scan.stdout, format!("new.txt:1:1: {}\n", masked(&new)));
     write(outside.path(), "baseline.json", "{}");
     let broken = run_in(tree.path(), &arguments).exits(2);
-    assert!(broken.stderr.contains("is no baseline; write one with"));
+    assert!(broken.stderr.contains("is not a baseline; write one with"));
 }
 
 #[cfg(unix)]
@@ -144,7 +156,7 @@ fn a_name_may_hold_a_key_or_what_a_terminal_obeys() {
     run_in(tree.path(), &["scan", key_text(&key)]).exits(2).hides(&key);
 }
 
-/// More than one buffer: the tests in src/search.rs go through all borders.
+/// More than one buffer: the tests in src/scan/searcher.rs go through all borders.
 #[test]
 fn a_long_file() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());

@@ -49,6 +49,8 @@ pub fn command(arguments: &[&str]) -> Command {
     for variable in ["MEMORYKIT_API_KEY", "NO_COLOR", "CLICOLOR_FORCE", "GIT_DIR", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
     }
+    // A user's exclude files are not those of a test.
+    command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
     command
 }
 

@@ -1,0 +1,112 @@
+//! Names of files and refs as reports show them: keys masked, one line, and no two names alike.
+//!
+//! A name is a sequence of bytes. Bytes that are not UTF-8 become `\xNN`. So that a name that holds those four
+//! characters stays different, its backslashes are doubled.
+
+use std::fmt::Write;
+
+use ctx_key::scan::redact;
+
+/// Returns the name for a JSON string, which has escapes of its own for control characters.
+pub(crate) fn to_json(name: &[u8]) -> String {
+    escape(&redact(name), |_| false, has_hex_escape(name))
+}
+
+/// Returns the name for a line of text.
+pub(crate) fn to_text(name: &[u8]) -> String {
+    escape(&redact(name), is_unsafe, cfg!(not(windows)))
+}
+
+/// Returns `text` without the characters that a terminal obeys or does not show.
+pub(crate) fn escape_control(text: &str) -> String {
+    escape(text.as_bytes(), is_unsafe, false)
+}
+
+/// Returns a relative reference, or a file's URI if the path is absolute (RFC 3986, RFC 8089).
+pub(crate) fn to_uri(name: &[u8]) -> String {
+    let name = redact(name);
+    let is_drive = cfg!(windows) && name.get(1) == Some(&b':');
+    let mut uri = String::from(match (name.first(), is_drive) {
+        (Some(b'/'), _) => "file://",
+        (_, true) => "file:///",
+        _ => "",
+    });
+    for byte in name.iter() {
+        match byte {
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                uri.push(char::from(*byte));
+            }
+            _ => push(&mut uri, format_args!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+fn escape(name: &[u8], is_escaped: fn(char) -> bool, doubles_backslash: bool) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' if doubles_backslash => escaped.push_str("\\\\"),
+                _ if is_escaped(character) => escaped.extend(character.escape_default()),
+                _ => escaped.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            push(&mut escaped, format_args!("\\x{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // A string takes all that is written to it.
+    let _ = text.write_fmt(arguments);
+}
+
+/// Returns whether the name could be taken for one with escaped bytes, or needs such escapes.
+fn has_hex_escape(name: &[u8]) -> bool {
+    let is_escape =
+        |window: &[u8]| window.starts_with(b"\\x") && window[2..].iter().all(u8::is_ascii_hexdigit);
+    name.windows(4).any(is_escape) || std::str::from_utf8(name).is_err()
+}
+
+/// Control characters, line separators, and characters that change the direction of a text or have no width.
+pub(crate) fn is_unsafe(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || character.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_line_and_distinct() {
+        let names: [&[u8]; 9] = [
+            b"plain",
+            b"a\nb",
+            b"a\\nb",
+            b"a\xffb",
+            b"a\xfeb",
+            b"a\\xFFb",
+            b"a\\\\xFFb",
+            "a\u{202e}b".as_bytes(),
+            "a\u{fffd}b".as_bytes(),
+        ];
+        for form in [to_text, to_json, to_uri] {
+            let shown: std::collections::HashSet<_> = names.iter().map(|name| form(name)).collect();
+            assert_eq!(shown.len(), names.len());
+        }
+        assert_eq!(to_text("ä b".as_bytes()), "ä b");
+        assert_eq!(to_text(b"a\nb\xff"), "a\\nb\\xFF");
+        assert_eq!(to_text("\u{202e}".as_bytes()), "\\u{202e}");
+        assert_eq!(to_json(b"a\\b\nc"), "a\\b\nc");
+        assert_eq!(to_json(b"a\xff"), "a\\xFF");
+        assert_eq!(to_uri("ä b%".as_bytes()), "%C3%A4%20b%25");
+        assert_eq!(to_uri(b"/a"), "file:///a");
+    }
+}

@@ -1,0 +1,126 @@
+//! Reads objects through `git cat-file --batch`, on several threads, in the order in which packs have them.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::scan::git::Git;
+use crate::scan::object::{Kind, ObjectId};
+
+/// Objects for one process of git: many, as later ones are often small differences to earlier ones.
+const CHUNK: usize = 8192;
+
+/// An object that is being read.
+pub(crate) struct Object<'r> {
+    pub(crate) id: ObjectId,
+    pub(crate) kind: Kind,
+    pub(crate) size: u64,
+    pub(crate) content: &'r mut dyn Read,
+}
+
+/// The use of objects, one for each thread.
+pub(crate) trait Visitor {
+    /// Reads the whole content. An error means that git did not yield all of it.
+    fn visit(&mut self, object: Object<'_>) -> io::Result<()>;
+    /// The object is missing or broken.
+    fn fail(&mut self, id: ObjectId);
+    fn is_stopped(&self) -> bool;
+}
+
+/// Shows all objects to the visitors, and returns these.
+pub(crate) fn visit_all<V: Visitor + Send>(
+    git: &Git,
+    ids: &[ObjectId],
+    visitors: Vec<V>,
+) -> Result<Vec<V>, String> {
+    let threads = visitors.len().max(1);
+    let chunk = ids.len().div_ceil(threads).clamp(1, CHUNK);
+    let chunks = Mutex::new(ids.chunks(chunk));
+    let next = || chunks.lock().ok().and_then(|mut chunks| chunks.next());
+    thread::scope(|scope| {
+        let next = &next;
+        let spawn = |mut visitor: V| {
+            scope.spawn(move || {
+                while let Some(ids) = next() {
+                    visit(git, ids, &mut visitor)?;
+                }
+                Ok(visitor)
+            })
+        };
+        let threads: Vec<_> = visitors.into_iter().map(spawn).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| "a thread of the search stopped")?)
+            .collect()
+    })
+}
+
+/// Shows objects to one visitor. Where git stops, the object is broken, and another process goes on after it.
+pub(crate) fn visit(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> Result<(), String> {
+    let mut rest = ids;
+    while !rest.is_empty() && !visitor.is_stopped() {
+        let read = visit_until_broken(git, rest, visitor)?;
+        rest = &rest[read..];
+        if let ([broken, others @ ..], false) = (rest, visitor.is_stopped()) {
+            visitor.fail(*broken);
+            rest = others;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the number of objects that one process of git yielded.
+fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> Result<usize, String> {
+    let mut process = git.spawn(&["cat-file", "--batch", "--buffer"])?;
+    let (input, output) =
+        process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
+    let read = thread::scope(|scope| {
+        // git answers while it is asked.
+        scope.spawn(move || ask(input, ids));
+        let mut answers = BufReader::with_capacity(256 * 1024, output);
+        // At the end of this scope the pipe closes, so that git and the other thread end.
+        let mut read = 0;
+        while let (Some(id), false) = (ids.get(read), visitor.is_stopped()) {
+            if read_answer(&mut answers, *id, visitor).is_err() {
+                break;
+            }
+            read += 1;
+        }
+        read
+    });
+    let _ = process.kill();
+    let _ = process.wait();
+    Ok(read)
+}
+
+/// Writes names of objects, one on each line.
+pub(crate) fn ask(input: ChildStdin, ids: &[ObjectId]) {
+    let mut input = BufWriter::new(input);
+    // If git stops, the answers end.
+    let _ = ids.iter().try_for_each(|id| writeln!(input, "{id}")).and_then(|()| input.flush());
+}
+
+/// Reads `<id> <kind> <size>` LF `<content>` LF, or `<id> missing` LF.
+fn read_answer(
+    answers: &mut BufReader<ChildStdout>,
+    id: ObjectId,
+    visitor: &mut impl Visitor,
+) -> io::Result<()> {
+    let mut header = String::new();
+    if answers.read_line(&mut header)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut words = header.split_ascii_whitespace().skip(1);
+    let (kind, size) = (words.next().and_then(Kind::parse), words.next().and_then(|size| size.parse().ok()));
+    let Some((kind, size)) = kind.zip(size) else {
+        visitor.fail(id);
+        return Ok(());
+    };
+    let mut content = answers.take(size);
+    visitor.visit(Object { id, kind, size, content: &mut content })?;
+    if content.limit() > 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    answers.read_exact(&mut [0])
+}

@@ -1,0 +1,286 @@
+//! All objects of a repository, or those that some commits brought.
+//!
+//! 1. Every object is searched, and the names of those with a key are noted. Trees hold names, so they are searched, too.
+//! 2. `git diff-tree` says in which commit and under which path each of these came first.
+//! 3. These objects are read again: once to count finds by key and place, once to report them. So memory holds only a
+//!    hash of each find.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+use crate::cli::ScanOptions;
+use crate::name;
+use crate::scan::batch::{self, Object, Visitor};
+use crate::scan::changes;
+use crate::scan::exclude::Exclude;
+use crate::scan::finding::{Find, Finding, Place, Sink};
+use crate::scan::missing;
+use crate::scan::object::{Kind, ObjectId, Prefixes};
+use crate::scan::origin::{Origin, Origins};
+use crate::scan::progress::Progress;
+use crate::scan::refs;
+use crate::scan::repository::{self, Repository};
+use crate::scan::revisions;
+use crate::scan::searcher::Searcher;
+use crate::scan::tally::Tally;
+
+/// Trees and commits that are larger are searched, but not followed.
+const MAX_PARSED: u64 = 64 << 20;
+
+/// Processes of git, each of which has a cache of 96 MiB.
+const MAX_PROCESSES: usize = 8;
+
+pub(crate) fn search(
+    options: &ScanOptions,
+    threads: usize,
+    sink: &Sink,
+    progress: &Progress,
+) -> Result<(), String> {
+    let directory = repository::directory(&options.paths)?;
+    let repository = Repository::open(directory, options.alternates)?;
+    repository.note_unread_stores(sink);
+    note_submodules(&repository, sink);
+    if repository.is_shallow() && !options.shallow_ok {
+        sink.failed(
+            "this clone is shallow, and older commits are not searched; `git fetch --unshallow` gets them, and \
+             `--shallow-ok` does without them",
+        );
+    }
+    let history =
+        History { repository: &repository, exclude: Exclude::new(&options.exclude)?, sink, progress };
+    match revisions::selected(&repository, options)? {
+        None => history.search_all(threads),
+        Some(commits) => history.search_commits(&commits, threads),
+    }
+}
+
+fn note_submodules(repository: &Repository, sink: &Sink) {
+    let list = repository.git.output(&["ls-files", "--stage", "--full-name", "-z"]).unwrap_or_default();
+    let entries = list.split(|byte| *byte == 0).filter(|entry| entry.starts_with(b"160000 "));
+    for path in entries.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1)) {
+        let path = name::to_text(path);
+        sink.noted(format!("the history of the submodule {path} was not searched; run this in it, too"));
+    }
+}
+
+struct History<'s> {
+    repository: &'s Repository,
+    exclude: Exclude,
+    sink: &'s Sink,
+    progress: &'s Progress,
+}
+
+impl History<'_> {
+    fn search_all(&self, threads: usize) -> Result<(), String> {
+        let git = &self.repository.git;
+        let mut list = git.spawn(&[
+            "cat-file",
+            "--batch-all-objects",
+            "--batch-check=%(objectname)",
+            "--unordered",
+            "--buffer",
+        ])?;
+        let ids = changes::read_ids(list.stdout.take().ok_or("git has no output")?);
+        if !list.wait().is_ok_and(|status| status.success()) {
+            self.sink.failed("git can't list all objects; `git fsck` may say why");
+        }
+        let known: Prefixes = ids.iter().map(ObjectId::prefix).collect();
+        let searched = self.search_objects(&ids, Some(&known), threads)?;
+        drop(ids);
+        let refs = refs::list(self.repository)?;
+        let mut absent = searched.absent;
+        absent.extend(refs.targets().filter(|id| !known.contains(&id.prefix())));
+        missing::report(self.repository, absent, &refs, self.sink)?;
+        drop(known);
+        let mut origins = Origins::new(&searched.found, self.exclude.clone());
+        if !searched.found.is_empty() && !self.sink.is_stopped() {
+            origins.find_all(self.repository, self.sink)?;
+        }
+        let tally = self.report(&searched.found, &origins)?;
+        refs.search(self.repository, self.sink, &tally)
+    }
+
+    fn search_commits(&self, commits: &[ObjectId], threads: usize) -> Result<(), String> {
+        let git = &self.repository.git;
+        let refs = refs::list(self.repository)?;
+        let brought: HashSet<_> = commits.iter().copied().collect();
+        let mut ids: Vec<_> = commits.to_vec();
+        ids.extend(refs.tags_of(&brought));
+        let mut blobs = HashSet::new();
+        let broken = changes::visit(git, commits, self.sink, |change| {
+            blobs.insert(change.object);
+        })?;
+        for commit in broken {
+            self.sink
+                .failed(format!("can't read the files of commit {commit}; fetch them, or run `git fsck`"));
+        }
+        if commits.is_empty() {
+            self.sink.noted("no commit is in this range, so nothing was searched");
+        }
+        ids.extend(blobs);
+        let searched = self.search_objects(&ids, None, threads)?;
+        let mut origins = Origins::new(&searched.found, self.exclude.clone());
+        origins.find_in(git, commits, true, self.sink)?;
+        self.report(&searched.found, &origins)?;
+        Ok(())
+    }
+
+    fn search_objects(
+        &self,
+        ids: &[ObjectId],
+        known: Option<&Prefixes>,
+        threads: usize,
+    ) -> Result<Searched, String> {
+        let visitor = || Objects {
+            searcher: Searcher::new(),
+            content: Vec::new(),
+            known,
+            sink: self.sink,
+            progress: self.progress,
+            searched: Searched::default(),
+        };
+        let visitors = (0..threads.clamp(1, MAX_PROCESSES)).map(|_| visitor()).collect();
+        let visitors = batch::visit_all(&self.repository.git, ids, visitors)?;
+        let mut all = Searched::default();
+        for visitor in visitors {
+            all.found.extend(visitor.searched.found);
+            all.absent.extend(visitor.searched.absent);
+        }
+        Ok(all)
+    }
+
+    /// Reads the objects with keys again, and reports each key once at each place.
+    fn report(&self, found: &[(ObjectId, Kind)], origins: &Origins) -> Result<Tally, String> {
+        let mut tally = Tally::default();
+        let (trees, others): (Vec<_>, Vec<_>) = found.iter().partition(|(_, kind)| *kind == Kind::Tree);
+        let ids = |found: &[&(ObjectId, Kind)]| found.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        let (trees, others) = (ids(&trees), ids(&others));
+        origins.names.iter().for_each(|name| tally.add(name.find.id, &name.origin));
+        self.visit(&others, |object, find| {
+            origins.of(object.id, object.kind).for_each(|origin| tally.add(find.id, &origin));
+        })?;
+        tally.seal();
+        for name in &origins.names {
+            self.send(
+                name.object,
+                Place::Name,
+                &name.find,
+                &name.origin,
+                tally.take(name.find.id, &name.origin),
+            );
+        }
+        self.visit(&others, |object, find| {
+            let place = if object.kind == Kind::Blob { Place::Content } else { Place::Message };
+            for origin in origins.of(object.id, object.kind) {
+                self.send(object.id, place, &find, &origin, tally.take(find.id, &origin));
+            }
+        })?;
+        self.report_unnamed(&trees, origins)?;
+        Ok(tally)
+    }
+
+    /// Reports keys in names that no commit has, each with one tree.
+    fn report_unnamed(&self, trees: &[ObjectId], origins: &Origins) -> Result<(), String> {
+        let mut seen: HashSet<_> = origins.names.iter().map(|name| name.find.id).collect();
+        self.visit(trees, |object, find| {
+            if seen.insert(find.id) {
+                let origin = Origin::of_object(object.id, Kind::Tree);
+                self.send(object.id, Place::Name, &find, &origin, Some(1));
+            }
+        })
+    }
+
+    fn visit(&self, ids: &[ObjectId], found: impl FnMut(&Object<'_>, Find)) -> Result<(), String> {
+        let mut visitor = Again { searcher: Searcher::new(), sink: self.sink, found };
+        batch::visit(&self.repository.git, ids, &mut visitor)
+    }
+
+    /// Reports a find, unless it was counted with another one.
+    fn send(&self, object: ObjectId, place: Place, find: &Find, origin: &Origin, count: Option<u64>) {
+        let Some(count) = count else { return };
+        let finding = Finding::new(&origin.path, place, find.clone());
+        let object = Some(object.to_string().into());
+        let commit = origin.commit.map(|commit| commit.to_string().into());
+        self.sink.found(Finding { object, commit, is_tracked: origin.is_reached, count, ..finding });
+    }
+}
+
+/// The result of the first search.
+#[derive(Default)]
+struct Searched {
+    /// Objects with a key.
+    found: Vec<(ObjectId, Kind)>,
+    /// Objects that others name, but git does not have.
+    absent: HashSet<ObjectId>,
+}
+
+/// The first search of one thread.
+struct Objects<'s> {
+    searcher: Searcher,
+    /// Of a tree, a commit or a tag. Used again.
+    content: Vec<u8>,
+    known: Option<&'s Prefixes>,
+    sink: &'s Sink,
+    progress: &'s Progress,
+    searched: Searched,
+}
+
+impl Visitor for Objects<'_> {
+    fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
+        let mut has_key = false;
+        let found = |_: Find| has_key = true;
+        match self.known {
+            Some(known) if object.kind != Kind::Blob && object.size <= MAX_PARSED => {
+                self.content.clear();
+                self.progress.counting(object.content).read_to_end(&mut self.content)?;
+                missing::for_each_link(object.kind, object.id.length(), &self.content, |id| {
+                    if !known.contains(&id.prefix()) {
+                        self.searched.absent.insert(id);
+                    }
+                });
+                self.searcher.search(&*self.content, found)?;
+            }
+            _ => {
+                self.searcher.search(self.progress.counting(object.content), found)?;
+            }
+        }
+        self.progress.add_file();
+        if has_key {
+            self.searched.found.push((object.id, object.kind));
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, id: ObjectId) {
+        self.sink
+            .failed(format!("can't read object {id}: it is missing or broken; fetch it, or run `git fsck`"));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.sink.is_stopped()
+    }
+}
+
+/// A further search of objects that were searched.
+struct Again<'s, F> {
+    searcher: Searcher,
+    sink: &'s Sink,
+    found: F,
+}
+
+impl<F: FnMut(&Object<'_>, Find)> Visitor for Again<'_, F> {
+    fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
+        let Object { id, kind, size, content } = object;
+        let object = Object { id, kind, size, content: &mut io::empty() };
+        self.searcher.search(content, |find| (self.found)(&object, find)).map(|_| ())
+    }
+
+    fn fail(&mut self, id: ObjectId) {
+        self.sink.failed(format!("can't read object {id} again; run this again"));
+    }
+
+    /// After an interrupt, what was found until then is still reported.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,68 @@
+//! JSON: one document, with a finding on each line. Its schema is `report.schema.json`.
+
+use std::io::{self, Write};
+
+use ctx_key::scan::redact_str;
+use serde_json::{Value, json};
+
+use crate::name;
+use crate::scan::finding::Finding;
+use crate::scan::summary::Summary;
+
+/// Version of the document's form. It changes when a field changes its meaning or goes away.
+const VERSION: u32 = 1;
+
+pub(crate) fn write_head(out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{{\"version\":{VERSION},\n\"findings\":[")
+}
+
+pub(crate) fn write_finding(out: &mut impl Write, finding: &Finding, is_first: bool) -> io::Result<()> {
+    out.write_all(if is_first { b"\n" } else { b",\n" })?;
+    write_value(out, &to_json(finding))
+}
+
+pub(crate) fn write_tail(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let errors: Vec<_> = summary.errors.iter().map(|error| redact_str(error)).collect();
+    let notes: Vec<_> = summary.notes.iter().map(|note| redact_str(note)).collect();
+    out.write_all(b"\n],\n\"errors\":")?;
+    write_value(out, &json!(errors))?;
+    out.write_all(b",\n\"notes\":")?;
+    write_value(out, &json!(notes))?;
+    writeln!(out, ",\n\"files\":{},\"bytes\":{}}}", summary.files, summary.bytes)
+}
+
+fn to_json(finding: &Finding) -> Value {
+    let find = &finding.find;
+    json!({
+        "path": name::to_json(&finding.path),
+        "place": finding.place.as_str(),
+        "line": find.line,
+        "column": find.column,
+        "offset": find.offset,
+        "id": find.id.as_str(),
+        "key": find.id.masked().to_string(),
+        "object": finding.object.as_deref(),
+        "commit": finding.commit.as_deref(),
+        "tracked": finding.is_tracked,
+        "ignored": finding.is_ignored,
+        "count": finding.count,
+    })
+}
+
+/// Writes a value on one line. Characters that a terminal obeys or does not show are escaped, as JSON allows.
+pub(crate) fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
+    let text = value.to_string();
+    if !text.chars().any(name::is_unsafe) {
+        return out.write_all(text.as_bytes());
+    }
+    for character in text.chars() {
+        match name::is_unsafe(character) {
+            true => character
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .try_for_each(|unit| write!(out, "\\u{unit:04x}"))?,
+            false => write!(out, "{character}")?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The commits and paths under which objects came into a repository.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::scan::changes::{self, Change};
+use crate::scan::exclude::Exclude;
+use crate::scan::finding::{Find, Sink};
+use crate::scan::git::Git;
+use crate::scan::object::{Kind, ObjectId};
+use crate::scan::repository::{self, Repository};
+use crate::scan::searcher::{KEY, Searcher};
+
+/// A path, and the oldest commit that has an object there.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) path: Arc<[u8]>,
+    pub(crate) commit: Option<ObjectId>,
+    /// A ref reaches the commit.
+    pub(crate) is_reached: bool,
+    /// Grows from the oldest commit to the latest.
+    pub(crate) age: u32,
+}
+
+impl Origin {
+    /// The object alone.
+    pub(crate) fn of_object(id: ObjectId, kind: Kind) -> Self {
+        let path = format!("{} {id}", kind.as_str()).into_bytes().into();
+        Self { path, commit: None, is_reached: false, age: u32::MAX }
+    }
+}
+
+/// A key in the name of a file.
+pub(crate) struct NameFind {
+    pub(crate) find: Find,
+    pub(crate) origin: Origin,
+    pub(crate) object: ObjectId,
+}
+
+/// Where the objects with keys came from.
+pub(crate) struct Origins {
+    /// For each blob with a key, its paths.
+    blobs: HashMap<ObjectId, BTreeMap<Arc<[u8]>, Origin>>,
+    has_trees: bool,
+    /// Blobs at a path that `--exclude` names.
+    excluded: HashSet<ObjectId>,
+    exclude: Exclude,
+    /// Commits that a ref reaches.
+    reached: HashSet<ObjectId>,
+    pub(crate) names: Vec<NameFind>,
+    searcher: Searcher,
+    changes: u32,
+}
+
+impl Origins {
+    pub(crate) fn new(found: &[(ObjectId, Kind)], exclude: Exclude) -> Self {
+        let blobs = found.iter().filter(|(_, kind)| *kind == Kind::Blob);
+        Self {
+            blobs: blobs.map(|(id, _)| (*id, BTreeMap::new())).collect(),
+            has_trees: found.iter().any(|(_, kind)| *kind == Kind::Tree),
+            excluded: HashSet::new(),
+            exclude,
+            reached: HashSet::new(),
+            names: Vec::new(),
+            searcher: Searcher::new(),
+            changes: 0,
+        }
+    }
+
+    /// Looks in the commits that refs reach, then in others, then in the index.
+    pub(crate) fn find_all(&mut self, repository: &Repository, sink: &Sink) -> Result<(), String> {
+        let git = &repository.git;
+        // Of a broken history, all commits are taken as they are.
+        let commits = changes::list_commits(git, &["--all"], &[]).unwrap_or_default();
+        self.find_in(git, &commits, true, sink)?;
+        if self.is_complete() {
+            return Ok(());
+        }
+        let mut others = changes::list_all_commits(git)?;
+        others.retain(|commit| !self.reached.contains(commit));
+        let is_reached = commits.is_empty();
+        self.find_in(git, &others, is_reached, sink)?;
+        if !self.is_complete() {
+            self.find_in_index(git)?;
+        }
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        !self.has_trees && self.unplaced().next().is_none()
+    }
+
+    fn unplaced(&self) -> impl Iterator<Item = &ObjectId> {
+        let empty = self.blobs.iter().filter(|(_, paths)| paths.is_empty());
+        empty.map(|(id, _)| id).filter(|id| !self.excluded.contains(id))
+    }
+
+    /// Looks in commits, which come oldest first.
+    pub(crate) fn find_in(
+        &mut self,
+        git: &Git,
+        commits: &[ObjectId],
+        is_reached: bool,
+        sink: &Sink,
+    ) -> Result<(), String> {
+        if is_reached {
+            self.reached.extend(commits);
+        }
+        changes::visit(git, commits, sink, |change| self.add(&change, is_reached)).map(|_| ())
+    }
+
+    fn add(&mut self, change: &Change<'_>, is_reached: bool) {
+        self.changes = self.changes.saturating_add(1);
+        let origin = |path| Origin { path, commit: Some(change.commit), is_reached, age: self.changes };
+        if change.path.len() >= KEY && !self.is_excluded(change.path) {
+            let (origin, object) = (origin(change.path.into()), change.object);
+            // A name is in memory, and all of it can be read.
+            let _ = self.searcher.search(change.path, |find| {
+                self.names.push(NameFind { find, origin: origin.clone(), object });
+            });
+        }
+        if !self.blobs.contains_key(&change.object) {
+            return;
+        }
+        if self.is_excluded(change.path) {
+            self.excluded.insert(change.object);
+        } else if let Some(paths) = self.blobs.get_mut(&change.object)
+            && !paths.contains_key(change.path)
+        {
+            let path: Arc<[u8]> = change.path.into();
+            let origin =
+                Origin { path: path.clone(), commit: Some(change.commit), is_reached, age: self.changes };
+            paths.insert(path, origin);
+        }
+    }
+
+    fn is_excluded(&self, path: &[u8]) -> bool {
+        self.exclude.matches(&repository::to_path(path), false)
+    }
+
+    /// Finds the paths of blobs that were staged and not committed.
+    fn find_in_index(&mut self, git: &Git) -> Result<(), String> {
+        let list = git.output(&["ls-files", "--stage", "--full-name", "-z"]).unwrap_or_default();
+        for entry in list.split(|byte| *byte == 0) {
+            let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
+            let id = entry.split(|byte| *byte == b' ').nth(1).and_then(ObjectId::parse);
+            if let Some(paths) = id.and_then(|id| self.blobs.get_mut(&id)).filter(|paths| paths.is_empty()) {
+                let path: Arc<[u8]> = entry[tab + 1..].into();
+                let origin = Origin { path: path.clone(), commit: None, is_reached: true, age: u32::MAX };
+                paths.insert(path, origin);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the places of an object with keys. Commits and tags are places of their own.
+    pub(crate) fn of(&self, id: ObjectId, kind: Kind) -> impl Iterator<Item = Origin> {
+        let paths = self.blobs.get(&id);
+        let alone = match kind {
+            Kind::Commit => Some(Origin {
+                commit: Some(id),
+                is_reached: self.reached.contains(&id),
+                ..Origin::of_object(id, kind)
+            }),
+            Kind::Tag => Some(Origin { is_reached: true, ..Origin::of_object(id, kind) }),
+            _ if self.excluded.contains(&id) || paths.is_some_and(|paths| !paths.is_empty()) => None,
+            _ => Some(Origin::of_object(id, kind)),
+        };
+        paths.into_iter().flat_map(|paths| paths.values().cloned()).chain(alone)
+    }
+}

@@ -1,0 +1,98 @@
+//! The commits that `--range` and `--since` select.
+
+use crate::cli::ScanOptions;
+use crate::name;
+use crate::scan::changes;
+use crate::scan::object::ObjectId;
+use crate::scan::repository::Repository;
+
+/// Returns the selected commits, oldest first; nothing if no option selects some.
+pub(crate) fn selected(
+    repository: &Repository,
+    options: &ScanOptions,
+) -> Result<Option<Vec<ObjectId>>, String> {
+    let since = options.since.as_deref().map(parse_date).transpose()?;
+    let mut arguments: Vec<_> = since.into_iter().map(|date| format!("--since-as-filter={date}")).collect();
+    match &options.range {
+        None if arguments.is_empty() => return Ok(None),
+        None => arguments.extend(["--all", "--reflog"].map(str::to_owned)),
+        Some(range) => match range_arguments(repository, range) {
+            None => return Ok(Some(Vec::new())),
+            Some(range) => arguments.extend(range),
+        },
+    }
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let commits = changes::list_commits(&repository.git, &arguments, &[]);
+    let commits = commits.map_err(|_| match &options.range {
+        Some(range) => format!(
+            "git can't list the commits of the range {}; correct it, or fetch its commits",
+            name::to_text(range.as_bytes())
+        ),
+        None => "git can't list all commits; `git fsck` may say why".to_owned(),
+    })?;
+    Ok(Some(commits))
+}
+
+/// Returns the arguments of `git rev-list` for a range; nothing if the range ends in no commit.
+fn range_arguments(repository: &Repository, range: &str) -> Option<Vec<String>> {
+    let end = ["--end-of-options".to_owned(), range.to_owned(), "--".to_owned()];
+    let Some((from, to)) = range.split_once("..").filter(|(_, to)| !to.starts_with('.')) else {
+        return Some(end.into());
+    };
+    match (is_zero(from), is_zero(to)) {
+        (_, true) => None,
+        // No ref has the commits of a push that is not accepted yet.
+        (true, _) if repository.has_quarantine() => {
+            Some(["--not", "--all", "--not", "--end-of-options", to, "--"].map(str::to_owned).into())
+        }
+        (true, _) => Some(["--end-of-options", to, "--"].map(str::to_owned).into()),
+        _ => Some(end.into()),
+    }
+}
+
+/// Hooks write zeros where there is no commit.
+fn is_zero(name: &str) -> bool {
+    name.len() >= 40 && name.bytes().all(|byte| byte == b'0')
+}
+
+/// git takes any text for a date, and one that it does not understand for the present.
+fn parse_date(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if !is_day(text) && !is_period(text) {
+        return Err(
+            "--since is not a date; write it as 2026-11-01, 2026-11-01T12:00:00Z or \"2 weeks\"".to_owned()
+        );
+    }
+    // Of a day alone, git would take the present time.
+    Ok(if is_day(text) && text.len() == 10 { format!("{text}T00:00:00") } else { text.to_owned() })
+}
+
+/// `YYYY-MM-DD`, and perhaps a time, `THH:MM`, `THH:MM:SS` or with `Z`.
+fn is_day(text: &str) -> bool {
+    let (day, time) = text.split_once(['T', ' ']).map_or((text, None), |(day, time)| (day, Some(time)));
+    let parts: Vec<_> = day.split('-').map(|part| (part.len(), number(part))).collect();
+    let is_date = matches!(parts[..], [(4, Some(1970..)), (2, Some(1..=12)), (2, Some(1..=31))]);
+    let is_time = |time: &str| {
+        let parts: Vec<_> =
+            time.trim_end_matches('Z').split(':').map(|part| (part.len(), number(part))).collect();
+        matches!(
+            parts[..],
+            [(2, Some(0..=23)), (2, Some(0..=59))]
+                | [(2, Some(0..=23)), (2, Some(0..=59)), (2, Some(0..=60))]
+        )
+    };
+    is_date && time.is_none_or(is_time)
+}
+
+/// `2 weeks`, `1.day`, `3 months ago`.
+fn is_period(text: &str) -> bool {
+    let text = text.trim_end_matches("ago").trim_end_matches([' ', '.']);
+    let units = ["second", "minute", "hour", "day", "week", "month", "year"];
+    text.split_once([' ', '.']).is_some_and(|(count, unit)| {
+        number(count).is_some() && units.contains(&unit.strip_suffix('s').unwrap_or(unit))
+    })
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}

@@ -1,0 +1,446 @@
+//! From bytes to finds: a reader is searched piece by piece, in a buffer that is used again.
+//!
+//! ```text
+//! piece 1            ├──────────── starts belong to this piece ─────────────┤ ahead ┤
+//! piece 2                                                          ┤ behind ├──────── … ┤
+//! ```
+//!
+//! The bytes ahead are more than the longest form of a key. A key that starts before them is there as a whole; one that
+//! starts in them belongs to the next piece: none is lost and none is found twice. The bytes behind and ahead hold the
+//! rest of the key's line, in which a comment may allow it.
+
+use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
+
+use ctx_key::{ApiKey, KeyId, scan};
+use memchr::memmem::{self, Finder};
+
+use crate::scan::finding::Find;
+
+/// Small enough for the second cache: the two searches and the copy from the kernel meet there.
+const PIECE: usize = 256 * 1024;
+/// Bytes before and after a key in which a comment may allow it.
+const CONTEXT: usize = 1024;
+/// Characters of a key.
+pub(crate) const KEY: usize = 52;
+/// Bytes of a key in UTF-16, from its first character to its last.
+const WIDE_KEY: usize = 2 * KEY - 1;
+const AHEAD: usize = WIDE_KEY + CONTEXT;
+
+/// The prefix in UTF-16, without the zero byte at one end: so it is the same in both byte orders.
+const WIDE_PREFIX: &[u8] = b"c\0t\0x\0_";
+/// A comment with these characters on the line of a key allows it.
+const ALLOW: &[u8] = b"ctx-key:allow";
+
+/// What searches: one for each thread.
+pub(crate) struct Searcher {
+    piece: Vec<u8>,
+    wide_prefix: Finder<'static>,
+}
+
+impl Searcher {
+    pub(crate) fn new() -> Self {
+        Self { piece: vec![0; PIECE], wide_prefix: Finder::new(WIDE_PREFIX) }
+    }
+
+    /// Searches all that `reader` yields, and returns its length. On an error, what was found before it stays.
+    pub(crate) fn search(&mut self, mut reader: impl Read, mut found: impl FnMut(Find)) -> io::Result<u64> {
+        let mut cursor = Cursor::default();
+        let (mut behind, mut filled) = (0, 0);
+        loop {
+            let read = fill(&mut reader, &mut self.piece[filled..]);
+            filled += read.count;
+            if cursor.offset == 0 {
+                cursor.mark = Mark::of(&self.piece[..filled]);
+            }
+            let is_last = filled < PIECE;
+            let end = if is_last { filled } else { PIECE - AHEAD };
+            self.search_piece(filled, behind..end, &cursor, &mut found);
+            if is_last || read.error.is_some() {
+                return read.error.map_or(Ok(cursor.offset + (filled - behind) as u64), Err);
+            }
+            cursor.advance(&self.piece, behind..end);
+            self.piece.copy_within(end - CONTEXT.., 0);
+            (behind, filled) = (CONTEXT, CONTEXT + AHEAD);
+        }
+    }
+
+    /// Finds the keys that start in `owned`, in their order.
+    fn search_piece(
+        &self,
+        filled: usize,
+        owned: Range<usize>,
+        cursor: &Cursor,
+        found: &mut impl FnMut(Find),
+    ) {
+        let piece = &self.piece[..filled];
+        let text = &piece[owned.start..];
+        let narrow = scan::find_iter(text).map(|key| (owned.start + key.range().start, KEY, key.id()));
+        let wide = self.wide_prefix.find_iter(text).filter_map(|start| {
+            let start = owned.start + start;
+            let key = narrowed(piece.get(start..)?.first_chunk()?)?;
+            Some((start, WIDE_KEY, key.id()))
+        });
+        let mut here: Vec<_> = narrow.chain(wide).filter(|(start, ..)| owned.contains(start)).collect();
+        here.sort_unstable_by_key(|(start, ..)| *start);
+        let (mut cursor, mut passed) = (cursor.clone(), owned.start);
+        for (start, length, id) in here {
+            cursor.advance(piece, passed..start);
+            passed = start;
+            found(cursor.find(length, id, is_allowed(piece, start, length)));
+        }
+    }
+}
+
+/// The key that is written in UTF-16.
+fn narrowed(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
+    let mut narrow = [0; KEY];
+    for (index, byte) in text.iter().enumerate() {
+        match index % 2 {
+            0 => narrow[index / 2] = *byte,
+            _ if *byte == 0 => {}
+            _ => return None,
+        }
+    }
+    ApiKey::parse(narrow).ok()
+}
+
+/// Returns whether the line of the key holds the comment, as far as the line is in the piece.
+fn is_allowed(piece: &[u8], start: usize, length: usize) -> bool {
+    let (before, rest) = piece.split_at(start);
+    let before = &before[before.len().saturating_sub(CONTEXT)..];
+    let after = &rest[length..rest.len().min(length + CONTEXT)];
+    match length {
+        KEY => line_allows(before, after),
+        _ => line_allows(&narrow_before(before), &narrow_after(after)),
+    }
+}
+
+fn line_allows(before: &[u8], after: &[u8]) -> bool {
+    let begin = memchr::memrchr(b'\n', before).map_or(0, |feed| feed + 1);
+    let end = memchr::memchr(b'\n', after).unwrap_or(after.len());
+    memmem::find(&before[begin..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
+}
+
+/// Every second byte, as the key has it; other characters than ASCII may become any byte but a line feed.
+fn narrow_after(after: &[u8]) -> Vec<u8> {
+    after.chunks_exact(2).map(|pair| narrow_unit(pair[1], pair[0])).collect()
+}
+
+fn narrow_before(before: &[u8]) -> Vec<u8> {
+    before.rchunks_exact(2).map(|pair| narrow_unit(pair[0], pair[1])).rev().collect()
+}
+
+fn narrow_unit(low: u8, zero: u8) -> u8 {
+    if zero == 0 { low } else { b'?' }
+}
+
+/// The byte order mark that a text begins with.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Mark {
+    #[default]
+    None,
+    Utf8,
+    Little,
+    Big,
+}
+
+impl Mark {
+    fn of(text: &[u8]) -> Self {
+        match text {
+            [0xef, 0xbb, 0xbf, ..] => Self::Utf8,
+            [0xff, 0xfe, ..] => Self::Little,
+            [0xfe, 0xff, ..] => Self::Big,
+            _ => Self::None,
+        }
+    }
+}
+
+/// A place in a text, in lines of bytes and in lines of UTF-16 in both byte orders. Lines end with a line feed.
+#[derive(Clone, Default)]
+struct Cursor {
+    offset: u64,
+    mark: Mark,
+    narrow: Line,
+    little: Line,
+    big: Line,
+}
+
+/// A line, and what of it is before the cursor.
+#[derive(Clone, Default)]
+struct Line {
+    /// From 0.
+    number: u64,
+    /// Offset of its first byte.
+    start: u64,
+    /// Bytes that do not begin a code point, or low halves of surrogate pairs.
+    continued: u64,
+}
+
+impl Cursor {
+    /// Moves over `range` of the piece.
+    fn advance(&mut self, piece: &[u8], range: Range<usize>) {
+        let first = self.offset;
+        self.offset += range.len() as u64;
+        let text = &piece[range.clone()];
+        self.narrow.advance(text, first);
+        // A line feed in UTF-16 has a zero byte.
+        if matches!(self.mark, Mark::Little | Mark::Big) || memchr::memchr(0, text).is_some() {
+            self.little.advance_wide(piece, range.clone(), first, 0, self.mark == Mark::Little);
+            self.big.advance_wide(piece, range, first, 1, self.mark == Mark::Big);
+        }
+    }
+
+    /// Returns the key that starts here.
+    fn find(&self, length: usize, id: KeyId, is_allowed: bool) -> Find {
+        let (line, unit) = match (length, self.mark) {
+            (KEY, _) => (&self.narrow, 1),
+            (_, Mark::Little) => (&self.little, 2),
+            (_, Mark::Big) => (&self.big, 2),
+            // The low byte comes first if texts begin at an even offset.
+            _ if self.offset.is_multiple_of(2) => (&self.little, 2),
+            _ => (&self.big, 2),
+        };
+        let has_mark = line.number == 0
+            && match unit {
+                1 => self.mark == Mark::Utf8,
+                _ => matches!(self.mark, Mark::Little | Mark::Big),
+            };
+        let units = self.offset.saturating_sub(line.start) / unit;
+        let mark = if !has_mark {
+            (0, 0)
+        } else if unit == 1 {
+            (3, 1)
+        } else {
+            (1, 1)
+        };
+        Find {
+            offset: self.offset,
+            length,
+            line: line.number + 1,
+            column: (units + 1).saturating_sub(mark.0),
+            character: (units + 1).saturating_sub(line.continued + mark.1),
+            id,
+            is_allowed,
+        }
+    }
+}
+
+impl Line {
+    fn advance(&mut self, text: &[u8], first: u64) {
+        let mut rest = text;
+        if let Some(feed) = memchr::memrchr(b'\n', text) {
+            self.number += memchr::memchr_iter(b'\n', text).count() as u64;
+            rest = &text[feed + 1..];
+            (self.start, self.continued) = (first + feed as u64 + 1, 0);
+        }
+        self.continued += rest.iter().filter(|byte| **byte & 0b1100_0000 == 0b1000_0000).count() as u64;
+    }
+
+    /// The same for UTF-16: `low` is the place of the low byte in a code unit. Texts begin at an even offset. Surrogates
+    /// are counted if a mark says that this is the byte order: it takes long, and other files are mostly binary.
+    fn advance_wide(&mut self, piece: &[u8], range: Range<usize>, first: u64, low: usize, is_marked: bool) {
+        let parity = |index: usize| (first as usize % 2 + (index - range.start)) % 2;
+        let mut rest = range.start;
+        for feed in memchr::memchr_iter(b'\n', &piece[range.clone()]) {
+            let index = range.start + feed;
+            let high =
+                if low == 0 { piece.get(index + 1) } else { index.checked_sub(1).map(|index| &piece[index]) };
+            if parity(index) == low && high == Some(&0) {
+                self.number += 1;
+                rest = index + 1;
+                (self.start, self.continued) = (first + (rest - range.start) as u64 + 1 - low as u64, 0);
+            }
+        }
+        if !is_marked {
+            return;
+        }
+        let is_low_surrogate = |index: usize| parity(index) != low && (0xdc..=0xdf).contains(&piece[index]);
+        self.continued += (rest..range.end).filter(|index| is_low_surrogate(*index)).count() as u64;
+    }
+}
+struct Filled {
+    count: usize,
+    error: Option<io::Error>,
+}
+
+/// Reads until the buffer is full or nothing more comes.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> Filled {
+    let mut count = 0;
+    while count < buffer.len() {
+        match reader.read(&mut buffer[count..]) {
+            Ok(0) => break,
+            Ok(read) => count += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Filled { count, error: Some(error) },
+        }
+    }
+    Filled { count, error: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Yields little at a time, as pipes do.
+    struct Trickle<'t>(&'t [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(buffer.len());
+            let (head, tail) = self.0.split_at(count);
+            buffer[..count].copy_from_slice(head);
+            self.0 = tail;
+            Ok(count)
+        }
+    }
+
+    fn wide(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(to_bytes).collect()
+    }
+
+    fn search(text: &[u8]) -> Vec<(u64, u64, u64, u64)> {
+        let mut found = Vec::new();
+        let length = Searcher::new().search(text, |find| found.push(find)).unwrap();
+        assert_eq!(length, text.len() as u64);
+        found.iter().map(|find| (find.offset, find.line, find.column, find.character)).collect()
+    }
+
+    /// A key, whole, across the first and the second border between pieces, at each byte.
+    #[test]
+    fn at_a_border_none_is_lost_and_none_is_doubled() {
+        let key = ApiKey::generate();
+        let narrow = key.expose_secret().as_bytes().to_vec();
+        let little = wide(key.expose_secret(), u16::to_le_bytes);
+        let big = wide(key.expose_secret(), u16::to_be_bytes);
+        let mut searcher = Searcher::new();
+        let first = PIECE - AHEAD;
+        for (border, step) in [(first, 1), (PIECE, 13), (2 * first - CONTEXT, 5)] {
+            for (form, zero_first) in [(&narrow, 0), (&little, 0), (&big, 1)] {
+                let mut text = vec![b'.'; 3 * PIECE];
+                for start in (border - WIDE_KEY - 55..border + 2).step_by(step) {
+                    text[start..start + form.len()].copy_from_slice(form);
+                    let mut found = Vec::new();
+                    // Only what surrounds the key is searched in full, to save time.
+                    searcher.search(&text[..border + 4 * AHEAD], |find| found.push(find)).unwrap();
+                    let offsets: Vec<_> = found.iter().map(|find| find.offset).collect();
+                    assert_eq!(offsets, [(start + zero_first) as u64], "{border} {zero_first}");
+                    text[start..start + form.len()].fill(b'.');
+                }
+            }
+        }
+    }
+
+    /// In a text whose lines are counted as it is written.
+    #[test]
+    fn many_keys_in_many_pieces_stand_where_they_stand() {
+        let key = ApiKey::generate();
+        let mut text = Vec::new();
+        let mut expected = Vec::new();
+        let (mut line, mut column, mut character) = (1, 1, 1);
+        for index in 0..2000 {
+            let before = "ä ".repeat(index % 197);
+            text.extend_from_slice(before.as_bytes());
+            (column, character) = (column + before.len() as u64, character + before.chars().count() as u64);
+            expected.push((text.len() as u64, line, column, character));
+            text.extend_from_slice(key.expose_secret().as_bytes());
+            (column, character) = (column + 52, character + 52);
+            if index % 3 != 0 {
+                text.extend_from_slice(b"\n\n");
+                (line, column, character) = (line + 2, 1, 1);
+            }
+        }
+        assert!(text.len() > 2 * PIECE);
+        let found = search(&text);
+        assert_eq!(found, expected);
+        for step in [1000, PIECE - 1, PIECE] {
+            let mut trickled = Vec::new();
+            Searcher::new().search(Trickle(&text, step), |find| trickled.push(find)).unwrap();
+            assert!(trickled.iter().map(|find| find.offset).eq(found.iter().map(|find| find.0)), "{step}");
+        }
+    }
+
+    /// 上 is U+4E0A and ਀ is U+0A00: each has the byte of a line feed.
+    #[test]
+    fn lines_of_utf_16_are_counted_in_code_units() {
+        let key = ApiKey::generate();
+        let lines = "上上ਊ਀\n".repeat(60_000);
+        let text = format!("{lines}𝒳上਀ {}", key.expose_secret());
+        for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
+            let offset = (60_000 * 5 + 5) * 2 + zero_first;
+            assert_eq!(search(&wide(&text, to_bytes)), [(offset, 60_001, 6, 6)]);
+            let marked = wide(&format!("\u{feff}{text}"), to_bytes);
+            assert_eq!(search(&marked), [(offset + 2, 60_001, 6, 5)]);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_a_column() {
+        let key = ApiKey::generate();
+        let text = format!("\u{feff}ä{0}\n\u{feff}{0}", key.expose_secret());
+        assert_eq!(search(text.as_bytes()), [(5, 1, 3, 2), (61, 2, 4, 2)]);
+        // The mark of UTF-16 before a key in bytes is two bytes as any other.
+        let narrow = [b"\xff\xfe", key.expose_secret().as_bytes()].concat();
+        assert_eq!(search(&narrow), [(2, 1, 3, 3)]);
+        for to_bytes in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+            let found = search(&wide(&text, to_bytes));
+            assert_eq!(found.iter().map(|find| (find.1, find.2)).collect::<Vec<_>>(), [(1, 2), (2, 2)]);
+        }
+    }
+
+    #[test]
+    fn a_comment_allows_the_keys_on_its_line() {
+        let key = ApiKey::generate();
+        let key = key.expose_secret();
+        let text = format!("{key} ctx-key:allow\n{key}\nctx-key:allow {key}{key}\n{key} CTX-KEY:ALLOW\n");
+        let wide: Vec<u8> = format!("上\n{text}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for text in [text.as_bytes(), &wide] {
+            for padding in (0..300).step_by(12).map(|before| PIECE - AHEAD - before).chain([0]) {
+                let text = [vec![b'\n'; padding & !1], text.to_vec()].concat();
+                let mut found = Vec::new();
+                Searcher::new().search(&text[..], |find| found.push(find.is_allowed)).unwrap();
+                assert_eq!(found, [true, false, true, true, false], "{padding}");
+            }
+        }
+    }
+
+    #[test]
+    fn utf_16_in_both_byte_orders() {
+        let text = format!("\u{feff}ä\r\nkey = {}\n", ApiKey::generate().expose_secret());
+        for (to_bytes, offset) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 20), (u16::to_be_bytes, 21)] {
+            let text = wide(&text, to_bytes);
+            assert_eq!(search(&text), [(offset, 2, 7, 7)]);
+            // Without a mark and on the first line; at an odd place; cut off
+            assert_eq!(search(&text[8..]), [(offset - 8, 1, 7, 7)]);
+            assert_eq!(search(&[b"!", &text[..]].concat())[0].0, offset + 1);
+            assert_eq!(search(&text[..text.len() - 4]), []);
+            // Other characters, whose lower halves are those of a key
+            let mut foreign = text.clone();
+            foreign[offset as usize + 41] = 1;
+            assert_eq!(search(&foreign), []);
+        }
+    }
+
+    #[test]
+    fn keys_without_anything_between() {
+        let key = ApiKey::generate();
+        let text = [key.expose_secret(), key.expose_secret()].concat();
+        assert_eq!(search(text.as_bytes()), [(0, 1, 1, 1), (52, 1, 53, 53)]);
+    }
+
+    #[test]
+    fn what_was_found_before_an_error_stays() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        let key = ApiKey::generate();
+        let mut found = Vec::new();
+        let read =
+            Searcher::new().search(key.expose_secret().as_bytes().chain(Broken), |find| found.push(find));
+        assert_eq!(read.unwrap_err().to_string(), "broken");
+        assert_eq!(found.len(), 1);
+    }
+}

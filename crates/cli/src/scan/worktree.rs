@@ -1,0 +1,146 @@
+//! What git says about the files of a directory: tracked, ignored, or neither.
+//!
+//! Only git decides, by its own rules: `.ignore` and the like count for nothing.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::name;
+use crate::scan::finding::Sink;
+use crate::scan::git::Git;
+use crate::scan::repository::to_path;
+
+/// A directory in the worktree of a repository.
+pub(crate) struct Worktree {
+    root: PathBuf,
+    /// Hashes of paths.
+    tracked: HashSet<u64>,
+    /// Files that are not tracked because of an ignore rule.
+    ignored: HashSet<u64>,
+    /// Directories that an ignore rule excludes as a whole.
+    skipped: HashSet<PathBuf>,
+}
+
+impl Worktree {
+    /// Asks git about a directory; nothing if git knows no worktree there. With `keeps_ignored`, nothing is ignored.
+    pub(crate) fn read(root: &Path, keeps_ignored: bool, sink: &Sink) -> Option<Self> {
+        let git = Git::at(root).ok()?;
+        let (tracked, (ignored, skipped)) = std::thread::scope(|scope| {
+            let ignored = (!keeps_ignored).then(|| scope.spawn(|| list_ignored(&git)));
+            let tracked = git
+                .output(&["ls-files", "--stage", "-t", "-z"])
+                .map(|index| list_tracked(root, &index, sink));
+            let ignored = ignored.and_then(|ignored| ignored.join().ok().flatten());
+            (tracked, ignored.unwrap_or_default())
+        });
+        Some(Self { root: root.to_owned(), tracked: tracked.ok()?, ignored, skipped })
+    }
+
+    /// Returns whether the path is in this worktree, and how deep its root is.
+    pub(crate) fn depth_for(&self, path: &Path) -> Option<usize> {
+        path.starts_with(&self.root).then(|| self.root.as_os_str().len())
+    }
+
+    pub(crate) fn skips(&self, directory: &Path) -> bool {
+        directory.strip_prefix(&self.root).is_ok_and(|directory| self.skipped.contains(directory))
+    }
+
+    pub(crate) fn is_tracked(&self, path: &Path) -> bool {
+        self.tracked.contains(&self.hash(path))
+    }
+
+    pub(crate) fn ignores(&self, path: &Path) -> bool {
+        !self.ignored.is_empty() && self.ignored.contains(&self.hash(path))
+    }
+
+    fn hash(&self, path: &Path) -> u64 {
+        let path = path.strip_prefix(&self.root).unwrap_or(path).as_os_str().as_encoded_bytes();
+        if cfg!(windows) {
+            hash(&path.iter().map(|byte| slash(*byte)).collect::<Vec<_>>())
+        } else {
+            hash(path)
+        }
+    }
+}
+
+/// Parses `<letter> <mode> <id> <stage>` TAB `<path>` NUL, for each file of the index.
+fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
+    let mut tracked = HashSet::new();
+    let mut absent = 0_u64;
+    for entry in index.split(|byte| *byte == 0) {
+        let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
+        let path = &entry[tab + 1..];
+        tracked.insert(hash(path));
+        absent += u64::from(entry.starts_with(b"S "));
+        let is_submodule = entry.get(2..).is_some_and(|entry| entry.starts_with(b"160000 "));
+        if is_submodule && !root.join(to_path(path)).join(".git").exists() {
+            let path = name::to_text(path);
+            sink.noted(format!("the submodule {path} is not checked out, so it was not searched"));
+        }
+    }
+    if absent > 0 {
+        sink.noted(format!(
+            "{absent} tracked files are not in the sparse worktree and were not searched; `--history` searches them"
+        ));
+    }
+    tracked
+}
+
+/// Returns the files that are not tracked because of an ignore rule, and the directories that one excludes as a whole.
+fn list_ignored(git: &Git) -> Option<(HashSet<u64>, HashSet<PathBuf>)> {
+    // In a directory that is ignored itself and was named, nothing is.
+    if git.run(&["check-ignore", "-q", "."]).is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut git = git.clone();
+    git.use_global_excludes();
+    let list =
+        git.output(&["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]).ok()?;
+    let paths = list.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    let (directories, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.ends_with(b"/"));
+    // git also lists directories in which all files are ignored one by one.
+    let skipped = check_ignore(&git, &directories).unwrap_or_default();
+    let skipped = skipped.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    let skipped = skipped.map(|path| to_path(path.strip_suffix(b"/").unwrap_or(path))).collect();
+    Some((files.into_iter().map(hash).collect(), skipped))
+}
+
+fn slash(byte: u8) -> u8 {
+    if byte == b'\\' { b'/' } else { byte }
+}
+
+fn hash(path: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Returns those of the paths that an ignore rule matches.
+fn check_ignore(git: &Git, paths: &[&[u8]]) -> Option<Vec<u8>> {
+    if paths.is_empty() {
+        return None;
+    }
+    let mut command = git.command(&["check-ignore", "-z", "--stdin"]);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    let (mut input, mut request) = (process.stdin.take()?, paths.join(&0));
+    request.push(0);
+    std::thread::scope(|scope| {
+        // git answers while it is asked. If it stops, the answers end.
+        scope.spawn(move || drop(input.write_all(&request)));
+        process.wait_with_output().ok()
+    })
+    .map(|output| output.stdout)
+}
+
+/// Returns whether git tracks a file that was named alone.
+pub(crate) fn tracks(path: &Path) -> bool {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+    let parent = if parent == Path::new("") { Path::new(".") } else { parent };
+    let Ok(git) = Git::at(parent) else { return false };
+    let mut command = git.command(&["ls-files", "-z", "--"]);
+    let listed = command.arg(name).env("GIT_LITERAL_PATHSPECS", "1").output();
+    listed.is_ok_and(|output| !output.stdout.is_empty())
+}

@@ -1,0 +1,436 @@
+//! `ctx-key scan`: reports, baselines and options
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{command, finish, git, masked, run_in, run_with};
+use ctx_key::ApiKey;
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+
+const SCHEMA: &str = include_str!("../report.schema.json");
+
+fn write(directory: &Path, name: &str, text: impl AsRef<[u8]>) {
+    let path = directory.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn text(key: &ApiKey) -> &str {
+    key.expose_secret()
+}
+
+/// A directory with a leak.
+fn tree(key: &ApiKey) -> TempDir {
+    let tree = tempdir().unwrap();
+    write(tree.path(), "leak", text(key));
+    tree
+}
+
+#[test]
+fn json_reports_follow_the_schema() {
+    let key = ApiKey::generate();
+    let tree = tree(&key);
+    git(tree.path(), &["init", "-q"]);
+    write(tree.path(), ".gitignore", "ignored\n");
+    write(tree.path(), "ignored", text(&key));
+    write(tree.path(), text(&key), "clean");
+    git(tree.path(), &["add", "leak"]);
+    let schema = jsonschema::validator_for(&serde_json::from_str(SCHEMA).unwrap()).unwrap();
+    let validate = |options: &[&str]| {
+        let report =
+            run_in(tree.path(), &[&["scan", "--format", "json"], options].concat()).hides(&key).json();
+        let errors: Vec<_> = schema.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{options:?} {errors:#?}");
+        report
+    };
+    let report = validate(&[]);
+    let names = ["path", "tracked", "ignored", "place"];
+    let found = report["findings"].as_array().unwrap().iter();
+    let found: Vec<_> = found.map(|found| json!(names.map(|name| found[name].clone()))).collect();
+    let expected = [
+        json!([masked(&key), false, false, "name"]),
+        json!(["leak", true, false, "content"]),
+        json!(["ignored", false, true, "content"]),
+    ];
+    assert_eq!(found, expected);
+    validate(&["--staged"]);
+    git(tree.path(), &["commit", "-q", "-m", "first"]);
+    validate(&["--history"]);
+    validate(&["missing"]);
+    for wrong in [
+        json!({}),
+        json!({ "version": 1, "findings": [{}], "errors": [], "notes": [], "files": 1, "bytes": 1 }),
+    ] {
+        assert!(!schema.is_valid(&wrong));
+    }
+}
+
+/// Written by PowerShell, with and without marks
+#[test]
+fn a_baseline_in_any_encoding_of_windows() {
+    let (key, outside) = (ApiKey::generate(), tempdir().unwrap());
+    let tree = tree(&key);
+    let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).stdout.replace('\n', "\r\n");
+    let marked = format!("\u{feff}{report}");
+    let encode = |to_bytes: fn(u16) -> [u8; 2]| marked.encode_utf16().flat_map(to_bytes).collect::<Vec<_>>();
+    let baseline = outside.path().join("baseline");
+    for bytes in [
+        report.clone().into_bytes(),
+        marked.clone().into_bytes(),
+        encode(u16::to_le_bytes),
+        encode(u16::to_be_bytes),
+    ] {
+        fs::write(&baseline, bytes).unwrap();
+        finish(command(&["scan", "--baseline"]).arg(&baseline).arg(tree.path()), b"").exits(0);
+    }
+}
+
+#[test]
+fn a_baseline_lists_whole_ids_and_is_whole_itself() {
+    let (key, outside) = (ApiKey::generate(), tempdir().unwrap());
+    let tree = tree(&key);
+    let baseline = outside.path().join("baseline");
+    let scan = |text: &str| {
+        fs::write(&baseline, text).unwrap();
+        finish(command(&["scan", "--baseline"]).arg(&baseline).arg(tree.path()), b"")
+    };
+    let id = key.id();
+    let id = id.as_str();
+    let list = |id: &str| json!({ "findings": [{ "id": id }] }).to_string();
+    scan(&list(id)).exits(0);
+    for part in
+        [&id[..11], &id[1..], "", &format!("{id}x"), &masked(&key), &format!(" {id}"), "????????????", "*"]
+    {
+        assert!(scan(&list(part)).exits(2).stderr.contains("is not a baseline"), "{part}");
+    }
+    let other: String = id.chars().rev().collect();
+    let swapped: String = id
+        .chars()
+        .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+        .collect();
+    for near in [other, swapped, format!("{}{}", &id[1..], &id[..1])] {
+        scan(&list(&near)).exits(if near == id { 0 } else { 1 });
+    }
+    let whole = run_in(tree.path(), &["scan", "--format", "json"]).stdout;
+    for cut in [1, whole.len() / 2, whole.len() - 3] {
+        assert!(scan(&whole[..cut]).exits(2).stderr.contains("is not a baseline"));
+    }
+    assert!(scan("").exits(2).stderr.contains("is empty"));
+    assert!(scan("{\"findings\":{}}").exits(2).stderr.contains("is not a baseline"));
+}
+
+/// What `--baseline B … > B` does, and what `--output B` does instead.
+#[test]
+fn output_replaces_a_file_when_it_is_complete() {
+    let (old, new, outside) = (ApiKey::generate(), ApiKey::generate(), tempdir().unwrap());
+    let tree = tree(&old);
+    let baseline = outside.path().join("baseline.json");
+    let write_baseline = |arguments: &[&str]| {
+        let mut command = command(&["scan", "--format", "json", "--output"]);
+        finish(command.arg(&baseline).args(arguments).arg(tree.path()), b"")
+    };
+    assert_eq!(write_baseline(&[]).exits(1).stdout, "");
+    write(tree.path(), "new", text(&new));
+    let same = baseline.to_str().unwrap().to_owned();
+    write_baseline(&["--baseline", &same]).exits(1);
+    let report: Value = serde_json::from_slice(&fs::read(&baseline).unwrap()).unwrap();
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(report["findings"][0]["id"], new.id().as_str());
+    // An error before the search leaves the file as it is.
+    write_baseline(&["--baseline", "/nonexistent"]).exits(2);
+    assert_eq!(serde_json::from_slice::<Value>(&fs::read(&baseline).unwrap()).unwrap(), report);
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+
+    let truncated = fs::File::create(&baseline).unwrap();
+    let mut command = command(&["scan", "--format", "json", "--baseline", &same]);
+    let output = command.arg(tree.path()).stdin(Stdio::null()).stdout(truncated).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--output"));
+    let nowhere = run_in(tree.path(), &["scan", "--output", "/nonexistent/report"]).exits(2);
+    assert!(nowhere.stderr.contains("can't write the report to /nonexistent/report"), "{nowhere:?}");
+}
+
+#[test]
+fn exit_codes_verbosity_and_exclusion() {
+    let key = ApiKey::generate();
+    let tree = tree(&key);
+    write(tree.path(), "a/b.log", text(&key));
+    write(tree.path(), "clean", "");
+    let code = |arguments: &[&str], code| run_in(tree.path(), &[&["scan"], arguments].concat()).exits(code);
+    code(&["--exit-code", "0"], 0);
+    code(&["--exit-code", "7"], 7);
+    code(&["--exit-code", "7", "clean"], 0);
+    code(&["--exit-code", "7", "missing", "leak"], 2);
+    code(&["--exit-code", "256"], 2);
+    let scan = code(&["--exclude", "leak", "--exclude", "*.log"], 0);
+    assert_eq!((scan.stdout, scan.stderr), Default::default());
+    let scan = code(&["--exclude", "/a", "-v"], 1);
+    assert_eq!(scan.stdout, format!("leak:1:1: {}\n", masked(&key)));
+    assert!(scan.stderr.contains("excluded: a\n") && scan.stderr.contains("searched 2 files"), "{scan:?}");
+    assert!(code(&["--exclude", "{a"], 2).stderr.contains("is not a pattern"));
+    for threads in ["0", "1", "3", "64", "65", "100000", "18446744073709551615"] {
+        assert_eq!(code(&["--threads", threads], 1).stdout.lines().count(), 2);
+    }
+    git(tree.path(), &["init", "-q"]);
+    git(tree.path(), &["add", "-A"]);
+    assert_eq!(code(&["--staged", "--exclude", "leak"], 1).stdout.lines().count(), 1);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    let scan = code(&["--history", "--exclude", "leak", "--exclude", "a/"], 0);
+    assert_eq!(scan.stdout, "");
+    write(tree.path(), ".gitignore", "*.log\n");
+    git(tree.path(), &["rm", "-q", "--cached", "a/b.log"]);
+    code(&["--exclude", "leak"], 3);
+    code(&["--exclude", "leak", "--exit-code", "9"], 9);
+    code(&[], 1);
+}
+
+#[test]
+fn a_comment_allows_a_key() {
+    let (key, other) = (ApiKey::generate(), ApiKey::generate());
+    let tree = tempdir().unwrap();
+    write(tree.path(), "a", format!("{} # ctx-key:allow\n{}\n", text(&key), text(&other)));
+    let scan = run_in(tree.path(), &["scan"]).exits(1);
+    assert_eq!(scan.stdout, format!("a:2:1: {}\n", masked(&other)));
+    assert!(scan.stderr.contains("note: 1 key is allowed by a comment on its line"), "{scan:?}");
+    write(tree.path(), "a", format!("{} # ctx-key:allow\n", text(&key)));
+    run_in(tree.path(), &["scan"]).exits(0);
+    git(tree.path(), &["init", "-q"]);
+    git(tree.path(), &["add", "-A"]);
+    run_in(tree.path(), &["scan", "--staged"]).exits(0);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    run_in(tree.path(), &["scan", "--history"]).exits(0);
+}
+
+#[test]
+fn a_pipe_without_a_path_is_searched() {
+    let (key, other) = (ApiKey::generate(), ApiKey::generate());
+    let tree = tree(&other);
+    let piped = |input: &[u8], arguments: &[&str]| {
+        finish(command(&[&["scan"], arguments].concat()).current_dir(tree.path()), input)
+    };
+    let input = format!("{}{}", "x\n".repeat(100_000), text(&key));
+    assert_eq!(piped(input.as_bytes(), &[]).exits(1).stdout, format!("stdin:100001:1: {}\n", masked(&key)));
+    piped(b"clean", &[]).exits(0);
+    assert_eq!(piped(b"", &[]).exits(1).stdout, format!("leak:1:1: {}\n", masked(&other)));
+    assert!(piped(text(&key).as_bytes(), &["leak"]).exits(1).stdout.starts_with("leak"));
+    assert_eq!(piped(text(&key).as_bytes(), &["leak", "-"]).exits(1).stdout.lines().count(), 2);
+    run_with(b"", &["scan", "-"]).exits(0);
+    let file = fs::File::open(tree.path().join("leak")).unwrap();
+    let output = command(&["scan"]).current_dir("/").stdin(file).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("stdin:1:1: "));
+}
+
+#[cfg(unix)]
+#[test]
+fn names_are_escaped_and_distinct() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    let names: [&[u8]; 8] = [
+        b"a\nb",
+        b"a\\nb",
+        b"x\xff",
+        b"x\xfe",
+        b"x\\xFF",
+        "\u{202e}abc".as_bytes(),
+        "abc\u{200b}".as_bytes(),
+        b"100% \"q\"",
+    ];
+    for name in names {
+        fs::write(tree.path().join(OsStr::from_bytes(name)), text(&key)).unwrap();
+    }
+    git(tree.path(), &["init", "-q"]);
+    git(tree.path(), &["add", "-A"]);
+    let check = |options: &[&str]| {
+        let scan = run_in(tree.path(), &[&["scan"], options].concat()).exits(1).hides(&key);
+        let mut lines: Vec<_> =
+            scan.stdout.lines().map(|line| line.rsplit_once(":1:1: ").unwrap().0.to_owned()).collect();
+        lines.sort();
+        let shown = [
+            "100% \"q\"",
+            "\\u{202e}abc",
+            "a\\\\nb",
+            "a\\nb",
+            "abc\\u{200b}",
+            "x\\\\xFF",
+            "x\\xFE",
+            "x\\xFF",
+        ];
+        assert_eq!(lines, shown, "{options:?}");
+        let scan = run_in(tree.path(), &[&["scan", "--format", "json"], options].concat()).exits(1);
+        assert!(!scan.stdout.contains('\u{202e}') && !scan.stdout.contains('\u{200b}'));
+        let mut paths: Vec<_> = scan.json()["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| found["path"].as_str().unwrap().to_owned())
+            .collect();
+        paths.sort();
+        let expected =
+            ["100% \"q\"", "a\nb", "a\\nb", "abc\u{200b}", "x\\\\xFF", "x\\xFE", "x\\xFF", "\u{202e}abc"];
+        assert_eq!(paths, expected);
+        let scan = run_in(tree.path(), &[&["scan", "--format", "sarif"], options].concat()).exits(1).json();
+        let mut uris: Vec<_> = scan["runs"][0]["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| {
+                found["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
+        uris.sort();
+        let expected = [
+            "%E2%80%AEabc",
+            "100%25%20%22q%22",
+            "a%0Ab",
+            "a%5Cnb",
+            "abc%E2%80%8B",
+            "x%5CxFF",
+            "x%FE",
+            "x%FF",
+        ];
+        assert_eq!(uris, expected);
+    };
+    check(&[]);
+    check(&["--staged"]);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    let scan = run_in(tree.path(), &["scan", "--history", "--format", "json"]).exits(1);
+    let report = scan.json();
+    assert_eq!(report["findings"].as_array().unwrap().len(), 8);
+    for finding in report["findings"].as_array().unwrap() {
+        let path = finding["path"].as_str().unwrap();
+        if !path.starts_with('x') {
+            git(tree.path(), &["show", &format!("{}:{path}", finding["commit"].as_str().unwrap())]);
+        }
+    }
+}
+
+#[test]
+fn what_git_tracks_is_never_hidden() {
+    let (tree, home, key) = (tempdir().unwrap(), tempdir().unwrap(), ApiKey::generate());
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    for name in [".env", "build/kept", "deep/node_modules/a", "excluded", "global", "dot-ignore", "rg"] {
+        write(path, name, text(&key));
+    }
+    git(path, &["add", "-A"]);
+    write(path, ".gitignore", ".env\n/build\nnode_modules\n*\n");
+    write(path, ".git/info/exclude", "excluded\n");
+    write(home.path(), ".gitconfig", "[core]\n\texcludesFile = ~/ignored\n");
+    write(home.path(), "ignored", "global\nonly-global\n");
+    write(path, ".ignore", "dot-ignore\n");
+    write(path, ".rgignore", "rg\n");
+    let scan = |directory: &str| {
+        let mut command = command(&["scan"]);
+        finish(command.current_dir(path.join(directory)).env("HOME", home.path()), b"")
+    };
+    let found = scan("").exits(1);
+    let key_text = masked(&key);
+    let names = [".env", "build/kept", "deep/node_modules/a", "dot-ignore", "excluded", "global", "rg"];
+    assert_eq!(found.stdout, names.map(|name| format!("{name}:1:1: {key_text}\n")).concat());
+    assert_eq!(scan("build").exits(1).stdout, format!("kept:1:1: {key_text}\n"));
+    assert_eq!(scan("deep/node_modules").exits(1).stdout, format!("a:1:1: {key_text}\n"));
+
+    // Files that are not tracked are searched, too, unless a whole directory is ignored.
+    write(path, ".gitignore", "*.env\nwhole/\n");
+    for name in ["build/b.env", "whole/a", "whole/b/c", "all/a.env", "all/b.env", "only-global"] {
+        write(path, name, text(&key));
+    }
+    let found = scan("").exits(1);
+    let ignored: Vec<_> = found.stdout.lines().filter(|line| line.ends_with(" (ignored by git)")).collect();
+    let expected = ["all/a.env", "all/b.env", "build/b.env", "only-global"];
+    assert_eq!(ignored, expected.map(|name| format!("{name}:1:1: {key_text} (ignored by git)")));
+    assert!(found.stderr.contains("note: 1 directory that git ignores was not searched"), "{found:?}");
+    assert_eq!(scan("all").exits(3).stdout.lines().count(), 2);
+    assert_eq!(scan("whole").exits(1).stdout.lines().count(), 2);
+    assert_eq!(scan("whole/b").exits(1).stdout.lines().count(), 1);
+}
+
+/// The bound holds with any number of finds: a tenth of it is enough to see what grows.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_finds() {
+    let tree = tempdir().unwrap();
+    let mut file = std::io::BufWriter::new(fs::File::create(tree.path().join("keys")).unwrap());
+    for _ in 0..100_000 {
+        writeln!(file, "{}", ApiKey::generate().expose_secret()).unwrap();
+    }
+    drop(file);
+    git(tree.path(), &["init", "-q"]);
+    git(tree.path(), &["add", "-A"]);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    for options in [
+        &["--format", "text"][..],
+        &["--format", "json"],
+        &["--format", "sarif"],
+        &["--staged", "keys"],
+        &["--history"],
+    ] {
+        let mut child = command(&[&["scan", "--threads", "2"], options].concat())
+            .current_dir(tree.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let (mut peak, mut piece, mut lines) = (0, vec![0; 64 * 1024], 0);
+        let status = format!("/proc/{}/status", child.id());
+        loop {
+            let read = stdout.read(&mut piece).unwrap();
+            if read == 0 {
+                break;
+            }
+            lines += piece[..read].iter().filter(|byte| **byte == b'\n').count();
+            let status = fs::read_to_string(&status).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            peak = line.map_or(peak, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap());
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+        assert!(lines >= 100_000, "{options:?} {lines}");
+        assert!(peak > 0 && peak < 30 * 1024, "{options:?} {peak} KiB");
+    }
+}
+
+/// An interrupt ends the search; what was found is reported, and that it is not all.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_reports_what_was_found() {
+    let key = ApiKey::generate();
+    for format in ["text", "json", "sarif"] {
+        let mut child = command(&["scan", "--format", format, "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // More than two pieces and a pipe hold: when all is written, the first piece has been searched.
+        let input = format!("{}\n{}", text(&key), "x\n".repeat(400_000));
+        stdin.write_all(input.as_bytes()).unwrap();
+        let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        let start = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        assert!(start.elapsed() < Duration::from_secs(60));
+        drop(stdin);
+        assert_eq!(output.status.code(), Some(2));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains(&masked(&key)), "{format} {stdout}");
+        assert!(
+            String::from_utf8(output.stderr).unwrap().contains("interrupted: not everything was searched")
+        );
+        if format != "text" {
+            serde_json::from_str::<Value>(&stdout).unwrap();
+        }
+    }
+}
