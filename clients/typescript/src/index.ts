@@ -295,7 +295,7 @@ export class Denied extends Error {
 
   /** Returns the value of the response's `WWW-Authenticate` header. */
   challenge(realm: string): string {
-    const quoted = realm.replace(/[^ -~]/gu, "?").replace(/["\\]/g, "\\$&");
+    const quoted = realm.replace(/[\ud800-\udbff][\udc00-\udfff]|[^ -~]/g, "?").replace(/["\\]/g, "\\$&");
     const scope = `${this.required}`;
     return (
       `Bearer realm="${quoted}"` + (this.error ? `, error="${this.error}"` : "") + (scope && `, scope="${scope}"`)
@@ -522,7 +522,7 @@ export function redact(text: Uint8Array): Uint8Array;
 export function redact(text: string): string;
 export function redact(text: Bytes): Bytes {
   if (typeof text === "string") return redactStr(text);
-  const bytes = redactStr(byteString(text));
+  const bytes = redactStr(latin1(text));
   return Uint8Array.from(bytes as Iterable<never>, (byte: string) => byte.charCodeAt(0));
 }
 
@@ -601,26 +601,33 @@ function keyMessage(kind: InvalidKeyError["kind"], detail: number | null): strin
   }
 }
 
-/**
- * Returns a string of one character for each byte. A byte of a character beyond ASCII becomes U+0080 where the input is a
- * string, because only its place counts here. A lone surrogate is three bytes, as for TextEncoder.
- */
-function byteString(input: Bytes): string {
-  if (typeof input === "string") {
-    return input.replace(/[^\0-\x7f]/gu, (character) =>
-      "\x80".repeat(character.length > 1 ? 4 : character < "\u0800" ? 2 : 3),
-    );
-  }
+/** Returns a string of one character for each byte. */
+function latin1(bytes: Uint8Array): string {
   // `instanceof` is false for an array of another realm
-  if (Object.prototype.toString.call(input) !== "[object Uint8Array]") {
+  if (Object.prototype.toString.call(bytes) !== "[object Uint8Array]") {
     throw new TypeError("expected a string or a Uint8Array");
   }
   let text = "";
   // a call takes a limited number of arguments
-  for (let start = 0; start < input.length; start += 4096) {
-    text += String.fromCharCode.apply(null, input.subarray(start, start + 4096) as never);
+  for (let start = 0; start < bytes.length; start += 4096) {
+    text += String.fromCharCode.apply(null, bytes.subarray(start, start + 4096) as never);
   }
   return text;
+}
+
+/**
+ * Returns a string of one ASCII character for each byte. The bytes beyond ASCII become `?`, because only their places count
+ * here. A lone surrogate is three bytes, as for TextEncoder.
+ *
+ * No pattern of this file has the flag `u`: where React Native's compiler removes it, a lone surrogate matches together
+ * with the character before it.
+ */
+function byteString(input: Bytes): string {
+  return typeof input === "string"
+    ? input.replace(/[\ud800-\udbff][\udc00-\udfff]|[^\0-\x7f]/g, (character) =>
+        "?".repeat(character.length > 1 ? 4 : character < "\u0800" ? 2 : 3),
+      )
+    : latin1(input).replace(/[^\0-\x7f]/g, "?");
 }
 
 /**
@@ -766,8 +773,7 @@ function readVariable<T>(parse: (text: string) => T, environment?: Environment):
   const program = (globalThis as { process?: { env?: Environment } }).process;
   const value = (environment ?? program?.env)?.[VARIABLE];
   if (typeof value !== "string" || !trim(value, new RegExp(`[${SPACE}${FORMAT}]`))) throw new EnvKeyError("missing");
-  // with the flag `u`, the class matches lone surrogates only
-  if (/[\ud800-\udfff]/u.test(value)) throw new EnvKeyError("not_unicode");
+  if (/[\ud800-\udfff]/.test(value.replace(/[\ud800-\udbff][\udc00-\udfff]/g, ""))) throw new EnvKeyError("not_unicode");
   try {
     return parse(value);
   } catch (error) {

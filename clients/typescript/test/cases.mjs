@@ -14,7 +14,21 @@ export function bytes(text) {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
+/** Strings that are not Unicode text: a lone surrogate is three bytes. */
+function checkSurrogates({ ApiKey, Denied, InvalidKeyError }) {
+  const [high, low] = ["\ud83d", "\ude00"];
+  const texts = [[`a${low}b`, 9], [high + low, 8], [low + high, 10], [high + high + low, 11], ["\u07ff\u0800", 9]];
+  for (const [end, length] of texts) {
+    const text = `ctx_${end}`;
+    const found = outcome(() => ApiKey.parse(text), InvalidKeyError, (error) => [error.kind, error.detail]);
+    if (show(found) !== show(["length", length])) throw new Error(`${show(text)} is ${show(found)}`);
+  }
+  const challenge = Denied.unknownKey().challenge("a\udc00\ud83d\ude00\ud83db");
+  if (challenge !== 'Bearer realm="a???b", error="invalid_token"') throw new Error(challenge);
+}
+
 export function run(key, texts) {
+  checkSurrogates(key);
   const counts = FILES.map((file) => {
     const cases = parse(texts[file]);
     for (const test of cases) {

@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runInNewContext } from "node:vm";
+
+import * as key from "../dist/index.js";
+import { KEY, OTHER } from "./keys.mjs";
+
+const { AnyKey, ApiKey, Denied, EnvKeyError, InvalidKeyError, KeyRecord, MAX_TIME, RotateError, Scope, bearer, find, redact } = key;
+
+test("the package exports exactly this", () => {
+  assert.deepEqual(Object.keys(key).sort(), [
+    "AnyKey", "ApiKey", "Denied", "EnvKeyError", "Grant", "InvalidKeyError", "InvalidScopeError", "KeyRecord", "KeyState",
+    "MAX_TIME", "RotateError", "Scope", "bearer", "find", "redact", "redactDeep", "redactStr", "unixNow",
+  ]);
+});
+
+test("what is no text is a TypeError, without a conversion", () => {
+  for (const value of [undefined, null, 5, {}, [], [99, 116, 120, 95], new Uint16Array(52), new ArrayBuffer(52), new String(KEY)]) {
+    for (const call of [() => ApiKey.parse(value), () => AnyKey.parse(value), () => find(value), () => redact(value)]) {
+      assert.throws(call, TypeError);
+    }
+  }
+  assert.throws(() => bearer(`Bearer ${KEY}`), TypeError);
+  assert.throws(() => bearer(undefined), TypeError);
+});
+
+test("bytes of another realm and of Node.js are bytes", () => {
+  const foreign = runInNewContext(`Uint8Array.from(${JSON.stringify([...Buffer.from(KEY)])})`);
+  for (const bytes of [foreign, Buffer.from(KEY), new TextEncoder().encode(KEY), Buffer.from(`x${KEY}`).subarray(1)]) {
+    assert.equal(ApiKey.parse(bytes).exposeSecret(), KEY);
+    assert.equal(bearer([Buffer.concat([Buffer.from("Bearer "), bytes])]).id, "8aspm4G7VmSU");
+  }
+});
+
+test("the environment is read, and each mistake explained", () => {
+  const read = (value, kind = ApiKey) => kind.fromEnv({ MEMORYKIT_API_KEY: value });
+  assert.equal(read(`export MEMORYKIT_API_KEY='${KEY}'\n`).exposeSecret(), KEY);
+  const missing =
+    "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it";
+  const refusals = [
+    [undefined, "missing", missing],
+    ["", "missing", missing],
+    [" \u200b\r\n", "missing", missing],
+    ["\ud800", "not_unicode", "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"],
+    [
+      "ctx_your_api_key_here",
+      "invalid",
+      "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: it was cut off or is a placeholder; copy the whole key",
+    ],
+  ];
+  for (const [value, kind, message] of refusals) {
+    for (const type of [ApiKey, AnyKey]) {
+      assert.throws(() => read(value, type), (error) => {
+        assert(error instanceof EnvKeyError);
+        assert.deepEqual([error.kind, error.message, error.cause instanceof InvalidKeyError], [kind, message, kind === "invalid"]);
+        return true;
+      });
+    }
+  }
+  process.env.MEMORYKIT_API_KEY = KEY;
+  assert.equal(ApiKey.fromEnv().id, "8aspm4G7VmSU");
+  delete process.env.MEMORYKIT_API_KEY;
+  assert.throws(() => ApiKey.fromEnv(), { kind: "missing" });
+});
+
+test("the lenient reading refuses what is no key of any version", () => {
+  const refusals = [
+    ["CTX_", "prefix", null],
+    ["ctx_", "length", 4],
+    [`ctx_${"a".repeat(29)}`, "length", 33],
+    [KEY.replace("f", "_"), "character", 16],
+    [`${KEY} x`, "character", 52],
+    [KEY.replace("n9", "n8"), "checksum", null],
+  ];
+  for (const [text, kind, detail] of refusals) assert.throws(() => AnyKey.parse(text), { kind, detail });
+  for (const text of [`ctx_${"a".repeat(30)}`, KEY.slice(0, 51), `${KEY}0`, `${KEY.slice(0, 46)}5z2n9x`]) {
+    assert.equal(AnyKey.parsePasted(`"${text}"`).exposeSecret(), text);
+  }
+});
+
+test("a misspelt scope gets a suggestion", () => {
+  const suggestions = { "memory:read": "memories:read", "Memories.Read": "memories:read", "user:read": "users:read", admin: null };
+  for (const [typed, name] of Object.entries(suggestions)) {
+    assert.throws(() => Scope.parse(typed), (error) => {
+      assert.equal(error.suggestion && `${error.suggestion}`, name);
+      return true;
+    });
+  }
+  assert.throws(() => Scope.parseList("chats:read,\u3000memory:read"), {
+    name: "InvalidScopeError",
+    start: 14,
+    end: 25,
+    message: "unknown scope at bytes 14..25; did you mean `memories:read`?",
+  });
+  assert.throws(() => Scope.parse("chats:read "), {
+    message: "a scope name is missing at byte 11; separate names by one space, without spaces at the ends",
+  });
+});
+
+test("stored bits are read strictly, and unknown ones never granted", () => {
+  assert.equal(`${Scope.fromBits(63)}`, "memories:read memories:write chats:read chats:write users:read users:write");
+  assert.equal(JSON.stringify(Scope.READ), '["memories:read","chats:read","users:read"]');
+  assert.deepEqual([Scope.WRITE.bits, Scope.USERS_WRITE.bits], [42, 32]);
+  for (const bits of [64, 2 ** 31, 2 ** 32 - 1, -1, 0.5, NaN, 2 ** 32, "5"]) assert.throws(() => Scope.fromBits(bits), RangeError);
+  for (const bits of [-1, 0.5, NaN, 2 ** 32, "5", null, undefined]) assert.throws(() => new Scope(bits), RangeError);
+  const high = new Scope(2 ** 31 + 1);
+  assert.equal(high.grants(new Scope(2 ** 31)), false);
+  assert.equal(new Scope(0).missing(high).bits, 2 ** 31 + 1);
+  const own = ApiKey.parse(KEY);
+  const grant = new KeyRecord(own.id, own.digest, 1, high).verify(own, 0n);
+  assert.equal(grant.scopes.bits, 1);
+});
+
+test("a refusal has its parts, and its challenge is one value", () => {
+  const own = ApiKey.parse(KEY);
+  const grant = new KeyRecord(own.id, own.digest, "demo", Scope.READ).verify(own, 5n);
+  assert.deepEqual({ ...grant }, { keyId: own.id, project: "demo", scopes: Scope.READ, expiresAt: null });
+  assert.equal(grant.require(Scope.CHATS_READ), undefined);
+  assert.throws(() => grant.require(Scope.parse("chats:read chats:write")), (denied) => {
+    assert(denied instanceof Denied);
+    assert.equal(`${denied.missing}`, "chats:write");
+    assert.equal(
+      denied.challenge('a"\\é\u{1f600}\n'),
+      'Bearer realm="a\\"\\\\???", error="insufficient_scope", scope="chats:read chats:write"',
+    );
+    return true;
+  });
+  assert.throws(() => grant.require(new Scope(0)), (denied) => {
+    assert.equal(denied.challenge("x"), 'Bearer realm="x", error="insufficient_scope"');
+    return true;
+  });
+  const unknown = Denied.unknownKey();
+  assert.deepEqual([unknown.status, unknown.error, unknown.reason], [401, "invalid_token", "unknown_key"]);
+  assert.throws(() => bearer([]), { status: 401, error: null, reason: "missing_credentials" });
+});
+
+test("hostile headers take linear time", () => {
+  const spaces = " ".repeat(1_000_000);
+  assert.throws(() => bearer([`Bearer x${spaces}x`]), { status: 400 });
+  assert.throws(() => bearer([`${spaces}x${spaces}x`]), { status: 401 });
+  assert.throws(() => ApiKey.parsePasted(`x${spaces}x`), { kind: "prefix" });
+  assert.throws(() => ApiKey.parse("ctx_".repeat(500_000)), { detail: 2_000_000 });
+  assert.equal(redact("ctx_".repeat(250_000)).length, 1_000_000);
+  assert.deepEqual(find("ctx_".repeat(250_000)), []);
+});
+
+test("times are 64-bit bigints", () => {
+  const own = ApiKey.parse(KEY);
+  const make = (...times) => new KeyRecord(own.id, own.digest, null, Scope.READ, ...times);
+  assert.deepEqual(make({ expiresAt: 5n }), make(null, 5n));
+  assert.deepEqual(make({}), make());
+  for (const bad of [5, "5", NaN]) {
+    assert.throws(() => make(null, bad), TypeError);
+    assert.throws(() => make().state(bad), TypeError);
+    assert.throws(() => make().rotate(ApiKey.parse(OTHER), 0n, bad), TypeError);
+    const record = make();
+    record.expiresAt = bad;
+    assert.throws(() => record.verify(own, 0n), TypeError);
+  }
+  for (const bad of [-1n, MAX_TIME + 1n]) {
+    assert.throws(() => make(bad), RangeError);
+    assert.throws(() => make().retireAt(bad), RangeError);
+    assert.throws(() => make().revoke(bad), RangeError);
+    assert.throws(() => make().verify(own, bad), RangeError);
+  }
+  assert.equal(MAX_TIME, 2n ** 64n - 1n);
+  assert(key.unixNow() > 1_700_000_000n && key.unixNow() < 1n << 40n);
+});
+
+test("a record refuses what is no id or digest, without repeating it", () => {
+  const own = ApiKey.parse(KEY);
+  for (const [id, digest] of [[KEY, own.digest], [`${own.id}\n`, own.digest], [own.id, KEY], [own.id, own.digest.slice(1)], [own.id, `${own.digest}\n`]]) {
+    assert.throws(() => new KeyRecord(id, digest, 1, Scope.READ), (error) => error instanceof TypeError && !error.message.includes("ctx_"));
+  }
+  assert.equal(new KeyRecord(own.id, own.digest.toUpperCase(), 1, Scope.READ).digest, own.digest);
+});
+
+test("a refused rotation says why", () => {
+  const [own, other] = [ApiKey.parse(KEY), ApiKey.parse(OTHER)];
+  const record = (times) => new KeyRecord(own.id, own.digest, 1, Scope.READ, times);
+  const refusals = [
+    [record({}), own, 0n, "SameKey", "the new key has the id of the old one; generate another key"],
+    [record({ revokedAt: 9n }), other, 0n, "Revoked", "a revoked key cannot be rotated; create a new key"],
+    [record({ expiresAt: 9n }), other, 9n, "Expired", "an expired key cannot be rotated; create a new key"],
+    [record({ retiresAt: 9n }), other, 9n, "Retired", "a retired key cannot be rotated; rotate its successor"],
+    [record({}), other, MAX_TIME, "UnknownTime", "the time is unknown, so the overlap would never end; check the system clock"],
+  ];
+  for (const [old, next, now, kind, message] of refusals) {
+    assert.throws(() => old.rotate(next, now, 5n), (error) => {
+      assert(error instanceof RotateError);
+      assert.deepEqual([error.kind, error.message, error.name], [kind, message, "RotateError"]);
+      return true;
+    });
+  }
+});
+
+test("keys are equal by their digest", () => {
+  assert(ApiKey.parse(KEY).equals(ApiKey.parsePasted(` ${KEY}`)));
+  assert(!ApiKey.parse(KEY).equals(ApiKey.parse(OTHER)));
+});
