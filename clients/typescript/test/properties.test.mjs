@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { ApiKey, AnyKey, InvalidKeyError, KeyRecord, MAX_TIME, Scope, bearer, find, redact, redactStr } from "../dist/index.js";
-import { KEY, OTHER, checksum, digits, keys, shows, texts } from "./keys.mjs";
+import { KEY, OTHER, checksum, digits, keys, texts } from "./keys.mjs";
 
 const holds = (name, ...rest) => test(name, () => fc.assert(fc.property(...rest), { numRuns: 1000 }));
 
@@ -78,7 +78,6 @@ holds("redaction hides each key, keeps all else, and is idempotent", texts, keys
   const redacted = `${before}${key.slice(0, 16)}***${after}`;
   assert.equal(redactStr(before + key + after), redacted);
   assert.equal(redactStr(redacted), redacted);
-  assert(!shows(redactStr(before + key + after), key));
   const bytes = Buffer.from(before + key + after);
   assert.deepEqual(Buffer.from(redact(bytes)), Buffer.from(redacted));
   const start = Buffer.byteLength(before);
