@@ -129,7 +129,7 @@ export class ApiKey extends Secret {
 }
 
 /**
- * A key of this version or of a later one, for clients that outlive the format (§19). Of a later version, only the prefix,
+ * A key of this version or of a later one, for clients that outlive the format (§17). Of a later version, only the prefix,
  * the alphabet and a minimum length are checked.
  */
 export class AnyKey extends Secret {
@@ -144,7 +144,7 @@ export class AnyKey extends Secret {
     super(bytes);
   }
 
-  /** Reads a key leniently (§19). Throws an {@link InvalidKeyError}. */
+  /** Reads a key leniently (§17). Throws an {@link InvalidKeyError}. */
   static parse(text: Bytes): AnyKey {
     return new AnyKey(text);
   }
@@ -193,7 +193,7 @@ export class InvalidScopeError extends Error {
   }
 }
 
-/** A set of scopes (§14). A write scope does not imply the read scope. */
+/** A set of scopes (§13). A write scope does not imply the read scope. */
 export class Scope {
   static readonly MEMORIES_READ: Scope = /* @__PURE__ */ new Scope(1);
   static readonly MEMORIES_WRITE: Scope = /* @__PURE__ */ new Scope(2);
@@ -267,7 +267,7 @@ export type Reason =
   | "not_yet_valid"
   | "missing_scope";
 
-/** The refusal of a request (§15). Its message is public, and is the same for every key that is not valid. */
+/** The refusal of a request (§14). Its message is public, and is the same for every key that is not valid. */
 export class Denied extends Error {
   readonly reason: Reason;
   /** Status code of the response. */
@@ -323,7 +323,7 @@ function answerTo(reason: Reason): [Denied["status"], Denied["error"], string] {
 }
 
 /**
- * Reads the key from all `Authorization` values of a request (§15). Throws a {@link Denied}.
+ * Reads the key from all `Authorization` values of a request (§14). Throws a {@link Denied}.
  *
  * Pass every value: `headers.authorization` of Node.js and `headers.get` of the Fetch API hide that there were several.
  */
@@ -410,7 +410,7 @@ export interface KeyTimes {
   revokedAt?: bigint | null;
 }
 
-/** The record that a server stores for a key, and its life (§16). It holds no secret. */
+/** The record that a server stores for a key, and its life (§15). It holds no secret. */
 export class KeyRecord<P> implements Required<KeyTimes> {
   readonly id: string;
   readonly digest: string;
@@ -502,7 +502,7 @@ export class KeyRecord<P> implements Required<KeyTimes> {
   }
 }
 
-/** Returns the byte ranges of the keys in a text, by their checksum (§17). */
+/** Returns the byte ranges of the keys in a text, by their checksum (§16). */
 export function find(text: Bytes): [start: number, end: number][] {
   const bytes = byteString(text);
   const found: [number, number][] = [];
@@ -517,7 +517,7 @@ export function find(text: Bytes): [start: number, end: number][] {
   return found;
 }
 
-/** Redacts the keys in a text, and what may be a key (§17). Every other byte stays as it is. */
+/** Redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is. */
 export function redact(text: Uint8Array): Uint8Array;
 export function redact(text: string): string;
 export function redact(text: Bytes): Bytes {

@@ -216,7 +216,7 @@ class ApiKey(_Secret):
 
 
 class AnyKey(_Secret):
-    """A key of this version or of a later one, for clients that outlive the format (§19).
+    """A key of this version or of a later one, for clients that outlive the format (§17).
 
     Of a later version, only the prefix, the alphabet and a minimum length are checked.
     """
@@ -326,7 +326,7 @@ _KNOWN_BITS = 63
 
 
 class Scope:
-    """A set of scopes (§14). A write scope does not imply the read scope."""
+    """A set of scopes (§13). A write scope does not imply the read scope."""
 
     __slots__ = ("bits",)
     #: The bits that a database stores.
@@ -478,7 +478,7 @@ _NOT_VALID = (
 
 
 class Denied(Exception):
-    """The refusal of a request (§15). Its text is public, and is the same for every key that is not valid."""
+    """The refusal of a request (§14). Its text is public, and is the same for every key that is not valid."""
 
     def __init__(self, reason: str, required: Scope = Scope(0), missing: Scope = Scope(0)) -> None:  # noqa: B008
         super().__init__(reason, required, missing)
@@ -508,7 +508,7 @@ class Denied(Exception):
 
 
 def bearer(values: Iterable[bytes | str]) -> ApiKey:
-    """Reads the key from all ``Authorization`` values of a request (§15). Raises Denied.
+    """Reads the key from all ``Authorization`` values of a request (§14). Raises Denied.
 
     Pass every value: most frameworks have a function such as ``getlist``, beside one that returns the first value only.
     """
@@ -590,7 +590,7 @@ class Grant(Generic[P]):
 
 
 class KeyRecord(Generic[P]):
-    """The record that a server stores for a key, and its life (§16). It holds no secret. Times are seconds since 1970."""
+    """The record that a server stores for a key, and its life (§15). It holds no secret. Times are seconds since 1970."""
 
     def __init__(
         self,
@@ -689,14 +689,14 @@ def _earlier(one: int | None, two: int | None) -> int | None:
 
 
 def find(text: bytes) -> list[tuple[int, int]]:
-    """Returns the byte ranges of the keys in a text, by their checksum (§17)."""
+    """Returns the byte ranges of the keys in a text, by their checksum (§16)."""
     starts = (found.start() for found in re.finditer(b"ctx_", text))
     ends = ((start, start + _LENGTH) for start in starts)
     return [(start, end) for start, end in ends if isinstance(_digest_of(text[start:end]), str)]
 
 
 def redact(text: bytes) -> bytes:
-    """Redacts the keys in a text, and what may be a key (§17). Every other byte stays as it is."""
+    """Redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is."""
     hidden = [found.span(1) for found in re.finditer(rb"ctx_(?=[0-9A-Za-z]{12}([0-9A-Za-z]{18,}))", text)]
     starts, ends = [0, *(end for _, end in hidden)], [*(start for start, _ in hidden), len(text)]
     return b"***".join(text[start:end] for start, end in zip(starts, ends))
