@@ -131,7 +131,7 @@ def main() -> None:
         if found != expected:
             sys.exit(f"the package answers {json.dumps(found)} to {line}")
         counts[operation] += 1
-    print(f"Python: {counts.total()} cases agree ({', '.join(f'{name} {count}' for name, count in counts.items())})")
+    print(f"Python: {sum(counts.values())} cases agree ({', '.join(f'{name} {count}' for name, count in counts.items())})")
 
 
 if __name__ == "__main__":
