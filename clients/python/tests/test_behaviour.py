@@ -113,7 +113,16 @@ def test_the_lenient_reading_refuses_what_is_no_key_of_any_version() -> None:
 
 
 def test_a_misspelt_scope_gets_a_suggestion() -> None:
-    for typed, name in [("memory:read", "memories:read"), ("Memories.Read", "memories:read"), ("admin", "None")]:
+    suggestions = {
+        "memory:read": "memories:read",
+        "Memories.Read": "memories:read",
+        "memor:read": "memories:read",
+        "memo:read": "None",  # four edits
+        "chat:redd": "chats:read",
+        "chats:we": "None",  # as near to chats:read as to chats:write
+        "admin": "None",
+    }
+    for typed, name in suggestions.items():
         with pytest.raises(InvalidScope) as caught:
             Scope.parse(typed)
         assert str(caught.value.suggestion) == name
@@ -162,6 +171,30 @@ def test_a_refusal_has_its_parts_and_its_challenge_is_one_value() -> None:
     with pytest.raises(Denied) as caught:
         bearer([])
     assert (caught.value.status, caught.value.error, caught.value.challenge("x")) == (401, None, 'Bearer realm="x"')
+
+
+def test_the_reason_of_a_refusal_is_exact_byte_by_byte() -> None:
+    start = KEY[:51].encode()
+    reasons: list[tuple[list[bytes | str], str]] = [
+        ([], "missing_credentials"),
+        ([b" \t"], "missing_credentials"),
+        ([b"B\xe9arer " + KEY.encode()], "missing_credentials"),
+        ([f"Bearer {KEY}", ""], "malformed_header"),
+        ([b"Bearer \t"], "malformed_header"),
+        ([b"Bearer \xa0"], "key_prefix"),
+        ([b"Bearer " + start + b"\xff"], "key_character"),
+        ([f"Bearer {KEY[:51]}\xff"], "key_length"),
+        ([f"Bearer {KEY[:50]}\xff"], "key_character"),
+        ([f"Bearer {KEY}\0"], "key_length"),
+        ([f"Bearer {KEY[:51]}8"], "key_checksum"),
+        ([b"Bearer " + b"\xff" * 8185], "key_prefix"),
+        ([b"Bearer " + b"\xff" * 8186], "malformed_header"),
+        (["Bearer " + "\xff" * 4093], "malformed_header"),
+    ]
+    for values, reason in reasons:
+        with pytest.raises(Denied) as caught:
+            bearer(values)
+        assert caught.value.reason == reason
 
 
 def test_hostile_texts_take_linear_time() -> None:

@@ -79,7 +79,15 @@ test("the lenient reading refuses what is no key of any version", () => {
 });
 
 test("a misspelt scope gets a suggestion", () => {
-  const suggestions = { "memory:read": "memories:read", "Memories.Read": "memories:read", "user:read": "users:read", admin: null };
+  const suggestions = {
+    "memory:read": "memories:read",
+    "Memories.Read": "memories:read",
+    "memor:read": "memories:read",
+    "memo:read": null, // four edits
+    "chat:redd": "chats:read",
+    "chats:we": null, // as near to chats:read as to chats:write
+    admin: null,
+  };
   for (const [typed, name] of Object.entries(suggestions)) {
     assert.throws(() => Scope.parse(typed), (error) => {
       assert.equal(error.suggestion && `${error.suggestion}`, name);
@@ -132,6 +140,27 @@ test("a refusal has its parts, and its challenge is one value", () => {
   const unknown = Denied.unknownKey();
   assert.deepEqual([unknown.status, unknown.error, unknown.reason], [401, "invalid_token", "unknown_key"]);
   assert.throws(() => bearer([]), { status: 401, error: null, reason: "missing_credentials" });
+});
+
+test("the reason of a refusal is exact, byte by byte", () => {
+  const latin1 = (text) => Buffer.from(text, "latin1");
+  const reasons = [
+    [[], "missing_credentials"],
+    [[latin1(" \t")], "missing_credentials"],
+    [[latin1(`B\xe9arer ${KEY}`)], "missing_credentials"],
+    [[`Bearer ${KEY}`, ""], "malformed_header"],
+    [[latin1("Bearer \t")], "malformed_header"],
+    [[latin1("Bearer \xa0")], "key_prefix"],
+    [[latin1(`Bearer ${KEY.slice(0, 51)}\xff`)], "key_character"],
+    [[`Bearer ${KEY.slice(0, 51)}\xff`], "key_length"],
+    [[`Bearer ${KEY.slice(0, 50)}\xff`], "key_character"],
+    [[`Bearer ${KEY}\0`], "key_length"],
+    [[`Bearer ${KEY.slice(0, 51)}8`], "key_checksum"],
+    [[latin1(`Bearer ${"\xff".repeat(8185)}`)], "key_prefix"],
+    [[latin1(`Bearer ${"\xff".repeat(8186)}`)], "malformed_header"],
+    [[`Bearer ${"\xff".repeat(4093)}`], "malformed_header"],
+  ];
+  for (const [values, reason] of reasons) assert.throws(() => bearer(values), { name: "Denied", reason }, reason);
 });
 
 test("hostile headers take linear time", () => {

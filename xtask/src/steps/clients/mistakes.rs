@@ -80,8 +80,10 @@ fn first_failure(sh: &Shell, list: &List) -> Result<Option<String>> {
         return Ok(None);
     }
     let printed = String::from_utf8_lossy(&output.stdout);
-    // pytest, and the Test Anything Protocol of Node.js
-    let pytest = printed.lines().find_map(|line| line.strip_prefix("FAILED ")?.split(" - ").next());
+    // pytest, where a file that does not load is an error, and the Test Anything Protocol of Node.js
+    let pytest = ["FAILED ", "ERROR "]
+        .iter()
+        .find_map(|mark| printed.lines().find_map(|line| line.strip_prefix(mark)?.split(" - ").next()));
     let tap = printed.lines().find_map(|line| line.trim_start().strip_prefix("not ok ")?.split_once(" - "));
     let name = pytest
         .or(tap.map(|(_, name)| name))
