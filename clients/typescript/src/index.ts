@@ -489,15 +489,15 @@ export class KeyRecord<P> implements Required<KeyTimes> {
    * Returns the record of the `next` key, and retires this key `overlapSecs` seconds after `now`. Store both records in one
    * transaction. Throws a {@link RotateError}, and then changes nothing.
    */
-  rotate(next: ApiKey, now: bigint, overlapSecs: bigint): KeyRecord<P> {
-    time(overlapSecs);
+  rotate(next: ApiKey, now: bigint, overlapSecs: bigint | number): KeyRecord<P> {
+    const overlap = time(typeof overlapSecs === "number" ? BigInt(overlapSecs) : overlapSecs);
     if (next.id === this.id) throw new RotateError("SameKey");
     const state = this.state(now);
     if (state === "Revoked" || state === "Expired" || state === "Retired") throw new RotateError(state);
     if (now === MAX_TIME) throw new RotateError("UnknownTime");
     const { notBefore, expiresAt } = this;
     const successor = new KeyRecord(next.id, next.digest, this.project, this.scopes, { notBefore, expiresAt });
-    this.retireAt(earlier(now + overlapSecs, MAX_TIME)!);
+    this.retireAt(earlier(now + overlap, MAX_TIME)!);
     return successor;
   }
 }

@@ -181,7 +181,6 @@ test("times are 64-bit bigints", () => {
   for (const bad of [5, "5", NaN]) {
     assert.throws(() => make(null, bad), TypeError);
     assert.throws(() => make().state(bad), TypeError);
-    assert.throws(() => make().rotate(ApiKey.parse(OTHER), 0n, bad), TypeError);
     const record = make();
     record.expiresAt = bad;
     assert.throws(() => record.verify(own, 0n), TypeError);
@@ -191,6 +190,13 @@ test("times are 64-bit bigints", () => {
     assert.throws(() => make().retireAt(bad), RangeError);
     assert.throws(() => make().revoke(bad), RangeError);
     assert.throws(() => make().verify(own, bad), RangeError);
+  }
+  for (const bad of ["5", null, undefined]) assert.throws(() => make().rotate(ApiKey.parse(OTHER), 0n, bad), TypeError);
+  for (const bad of [-1, 0.5, NaN, -1n, 2 ** 64]) assert.throws(() => make().rotate(ApiKey.parse(OTHER), 0n, bad), RangeError);
+  for (const overlap of [60, 60n]) {
+    const record = make();
+    record.rotate(ApiKey.parse(OTHER), 5n, overlap);
+    assert.equal(record.retiresAt, 65n);
   }
   assert.equal(MAX_TIME, 2n ** 64n - 1n);
   assert(key.unixNow() > 1_700_000_000n && key.unixNow() < 1n << 40n);
