@@ -438,15 +438,16 @@ export class KeyRecord<P> implements Required<KeyTimes> {
   ) {
     if (!/^[0-9A-Za-z]{12}$/.test(id)) throw new TypeError("a key id is 12 letters and digits");
     if (!/^[0-9A-Fa-f]{64}$/.test(digest)) throw new TypeError("a digest is 64 hexadecimal digits");
-    if (typeof notBefore !== "object" || !notBefore) notBefore = { notBefore, expiresAt, retiresAt, revokedAt };
+    const isByName = typeof notBefore === "object" && notBefore !== null;
+    const times = isByName ? notBefore : { notBefore, expiresAt, retiresAt, revokedAt };
     this.id = id;
     this.digest = digest.toLowerCase();
     this.project = project;
     this.scopes = scopes;
-    this.notBefore = notBefore.notBefore ?? null;
-    this.expiresAt = notBefore.expiresAt ?? null;
-    this.retiresAt = notBefore.retiresAt ?? null;
-    this.revokedAt = notBefore.revokedAt ?? null;
+    this.notBefore = times.notBefore ?? null;
+    this.expiresAt = times.expiresAt ?? null;
+    this.retiresAt = times.retiresAt ?? null;
+    this.revokedAt = times.revokedAt ?? null;
     this.state(MAX_TIME);
   }
 

@@ -179,7 +179,9 @@ test("times are 64-bit bigints", () => {
   assert.deepEqual(make({ expiresAt: 5n }), make(null, 5n));
   assert.deepEqual(make({}), make());
   for (const bad of [5, "5", NaN]) {
+    assert.throws(() => make(bad), TypeError);
     assert.throws(() => make(null, bad), TypeError);
+    assert.throws(() => make({ expiresAt: bad }), TypeError);
     assert.throws(() => make().state(bad), TypeError);
     const record = make();
     record.expiresAt = bad;
