@@ -533,14 +533,18 @@ export function redactStr(text: string): string {
 }
 
 /**
- * Redacts every string in what a logger is given: in arrays, plain objects, maps, sets, bytes and errors. Returns a copy.
- * Other objects are returned as they are.
+ * Redacts every string in what a logger is given: in arrays, maps, sets, bytes, errors, and the fields of other objects.
+ * Returns a copy of what it changes. It calls no getter.
  */
 export function redactDeep(value: unknown, copies = new Map<unknown, unknown>()): unknown {
   if (typeof value === "string") return redactStr(value);
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof Secret) return value;
   if (copies.has(value)) return copies.get(value);
-  if (value instanceof Uint8Array) return redact(value);
+  if (ArrayBuffer.isView(value)) {
+    const bytes = value instanceof Uint8Array ? redact(value) : null;
+    // what is redacted gets shorter
+    return bytes && bytes.length < value.byteLength ? bytes : value;
+  }
   const remember = <T>(copy: T): T => (copies.set(value, copy), copy);
   const deep = (item: unknown): unknown => redactDeep(item, copies);
   if (Array.isArray(value)) {
@@ -558,20 +562,17 @@ export function redactDeep(value: unknown, copies = new Map<unknown, unknown>())
     value.forEach((item) => copy.add(deep(item)));
     return copy;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  const isError = value instanceof Error;
-  if (!isError && prototype !== null && prototype !== Object.prototype) return value;
-  const copy = remember(Object.create(prototype as object | null) as object);
+  const copy = remember(Object.create(Object.getPrototypeOf(value) as object | null) as object);
+  let changed = false;
   for (const name of Object.getOwnPropertyNames(value)) {
-    const enumerable = Object.prototype.propertyIsEnumerable.call(value, name);
-    Object.defineProperty(copy, redactStr(name), {
-      value: deep((value as Record<string, unknown>)[name]),
-      enumerable,
-      configurable: true,
-      writable: true,
-    });
+    const property = Object.getOwnPropertyDescriptor(value, name)!;
+    const redacted = deep(property.value);
+    changed ||= redacted !== property.value || redactStr(name) !== name;
+    if ("value" in property) property.value = redacted;
+    Object.defineProperty(copy, redactStr(name), property);
   }
-  return copy;
+  // a copy lacks what is in no field, such as the time of a Date
+  return changed ? copy : remember(value);
 }
 
 const VARIABLE = "MEMORYKIT_API_KEY";

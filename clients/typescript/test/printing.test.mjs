@@ -86,12 +86,18 @@ test("errors are of their class and have a name", () => {
 test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   const text = `key=${KEY};`;
   const redacted = "key=ctx_8aspm4G7VmSU***;";
-  class Own {
-    text = "x";
+  class Headers {
+    constructor(text) {
+      this.authorization = text;
+    }
+    get first() {
+      return this.authorization;
+    }
   }
-  const own = new Own();
+  const kept = { own: new Headers("x"), date: new Date(5), key: ApiKey.parse(KEY), floats: new Float64Array(3), bytes: Buffer.from("x") };
+  const lazy = Object.defineProperty({ text }, "now", { get: () => assert.fail("a getter is called"), enumerable: true });
   const error = Object.assign(new TypeError(text, { cause: text }), { request: { text } });
-  const value = { text, [KEY]: 1, list: [text, 5, null, 5n], map: new Map([[text, { text }]]), set: new Set([text]), bytes: Buffer.from(text), own, error };
+  const value = { text, [KEY]: 1, list: [text, 5, null, 5n], map: new Map([[text, { text }]]), set: new Set([text]), bytes: Buffer.from(text), headers: new Headers(text), kept, lazy, error };
   value.self = value;
   const copy = redactDeep(value);
   assert.equal(copy.text, redacted);
@@ -100,7 +106,10 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert.deepEqual(copy.map, new Map([[redacted, { text: redacted }]]));
   assert.deepEqual(copy.set, new Set([redacted]));
   assert.equal(Buffer.from(copy.bytes).toString(), redacted);
-  assert.equal(copy.own, own);
+  assert.equal(copy.kept, kept);
+  assert(copy.headers instanceof Headers);
+  assert.equal(copy.headers.first, redacted);
+  assert.equal(copy.lazy.text, redacted);
   assert.equal(copy.self, copy);
   assert(copy.error instanceof TypeError);
   assert.deepEqual([copy.error.message, copy.error.cause, copy.error.request], [redacted, redacted, { text: redacted }]);

@@ -6,7 +6,6 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
 
 import { KEY, OTHER } from "./keys.mjs";
 
@@ -87,14 +86,3 @@ bearer(5);
 key.text;
 export { active, detail, ranges, status, text };
 `;
-
-test("README names the sizes", async () => {
-  const { build } = await import("esbuild");
-  const size = async (names) => {
-    const stdin = { contents: `export { ${names} } from "./dist/index.js"`, resolveDir: process.cwd() };
-    const built = await build({ stdin, bundle: true, minify: true, format: "esm", target: "es2022", write: false });
-    return (gzipSync(built.outputFiles[0].contents, { level: 9 }).length / 1000).toFixed(1);
-  };
-  const all = Object.keys(await import("../dist/index.js"));
-  assert(README.includes(`bundles ${await size("ApiKey")} kB, minified and compressed; all of the package is ${await size(all)} kB.`));
-});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -27,6 +27,14 @@ for (const [names, limit] of Object.entries(LIMITS)) {
     assert(bytes <= limit, `${bytes} bytes`);
   });
 }
+
+test("the documents name these limits", () => {
+  const [one, all] = [LIMITS.ApiKey, LIMITS["*"]].map((bytes) => `at most ${bytes / 1000} kB`);
+  for (const file of ["README.md", "../../docs/which-one.md"]) {
+    const text = readFileSync(file, "utf8");
+    assert(text.includes(one) && text.includes(all), file);
+  }
+});
 
 test("no file of the package grows without notice", () => {
   for (const [file, limit] of Object.entries({ "dist/index.js": 26_000, "dist/index.cjs": 27_000, "dist/index.d.ts": 12_000 })) {
