@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -40,4 +41,15 @@ test("no file of the package grows without notice", () => {
   for (const [file, limit] of Object.entries({ "dist/index.js": 26_000, "dist/index.cjs": 27_000, "dist/index.d.ts": 12_000 })) {
     assert(statSync(file).size <= limit, `${file}: ${statSync(file).size} bytes`);
   }
+});
+
+test("the package has these files", () => {
+  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { encoding: "utf8" });
+  const packed = JSON.parse(stdout);
+  const [{ files }] = Array.isArray(packed) ? packed : Object.values(packed);
+  const names = files.map(({ path }) => path);
+  assert.deepEqual(names.sort(), [
+    "LICENSE-APACHE", "LICENSE-MIT", "README.md", "dist/index.cjs", "dist/index.d.cts", "dist/index.d.ts", "dist/index.js",
+    "package.json", "src/index.ts",
+  ]);
 });
