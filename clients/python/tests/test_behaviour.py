@@ -58,6 +58,55 @@ def test_error_kinds_are_value_errors() -> None:
     assert issubclass(Denied, Exception) and not issubclass(Denied, ValueError)
 
 
+def test_each_error_of_a_key_says_what_to_do() -> None:
+    too_long = "something was added, or a character is not plain ASCII; copy the key again, without anything around it"
+    texts = {
+        KEY[1:]: "an API key starts with `ctx_`: copy the whole key, without anything around it",
+        KEY[:51]: "an API key is 52 bytes long, not 51: it was cut off or is a placeholder; copy the whole key",
+        KEY + "x": f"an API key is 52 bytes long, not 53: {too_long}",
+        KEY.replace("f", "_"): "the byte at index 16 of the API key is not one of 0-9, A-Z and a-z; copy the key again",
+        KEY.replace("n9", "n8"): "the checksum of the API key is wrong: a character was changed; copy the key again",
+    }
+    for text, message in texts.items():
+        with pytest.raises(InvalidKey) as caught:
+            ApiKey.parse(text)
+        assert str(caught.value) == message
+    assert str(InvalidKey("length", 52)).endswith(too_long)
+
+
+def test_each_reason_has_a_public_message() -> None:
+    not_valid = "the API key is not valid: it is unknown, revoked or outside its validity period"
+    messages = {
+        "missing_credentials": "an API key is required: send it as `Authorization: Bearer <key>`",
+        "malformed_header": "the Authorization header is malformed: send one, as `Bearer <key>`",
+        "key_checksum": "the API key is not well-formed: copy the whole key, and nothing else",
+        "missing_scope": "the API key lacks a scope that this request requires",
+        **dict.fromkeys(["unknown_key", "digest_mismatch", "revoked", "expired", "retired", "not_yet_valid"], not_valid),
+    }
+    for reason, message in messages.items():
+        assert str(Denied(reason)) == Denied(reason).message == message
+
+
+def test_each_refused_argument_is_explained() -> None:
+    refusals: list[tuple[Callable[[], object], str]] = [
+        (lambda: Scope(-1), "the bits of a scope are from 0 to 2^32 - 1"),
+        (lambda: Scope.from_bits(64), "unknown scope bits: deploy the readers of a new scope before its writers"),
+        (lambda: record(expires_at=-1), "a time is from 0 to 2^64 - 1 seconds since 1970"),
+        (lambda: record(expires_at=1.5), "expected an int, not float"),
+        (lambda: KeyRecord(KEY, OWN.digest, 1, Scope.READ), "a key id is 12 letters and digits"),
+        (lambda: KeyRecord(OWN.id, KEY, 1, Scope.READ), "a digest is 64 hexadecimal digits"),
+        (lambda: setattr(OWN, "id", "x"), "a key cannot be changed"),
+        (lambda: delattr(OWN, "id"), "a key cannot be changed"),
+        (lambda: setattr(Scope.READ, "bits", 63), "a scope cannot be changed"),
+        (lambda: delattr(Scope.READ, "bits"), "a scope cannot be changed"),
+        (lambda: ApiKey(), "a key comes from parse, parse_pasted or from_env"),
+    ]
+    for call, text in refusals:
+        with pytest.raises((ValueError, TypeError, AttributeError)) as caught:
+            call()
+        assert str(caught.value) == text
+
+
 MISSING = "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
 
 
@@ -100,6 +149,7 @@ def test_the_lenient_reading_refuses_what_is_no_key_of_any_version() -> None:
         ("CTX_", "prefix", None),
         ("ctx_", "length", 4),
         ("ctx_" + "a" * 29, "length", 33),
+        ("ctx__" + KEY[5:], "character", 4),
         (KEY.replace("f", "_"), "character", 16),
         (KEY + " x", "character", 52),
         (KEY.replace("n9", "n8"), "checksum", None),
@@ -120,6 +170,10 @@ def test_a_misspelt_scope_gets_a_suggestion() -> None:
         "xxxxries:read": "None",  # four edits from memories:read, and more from the others
         "chat:redd": "chats:read",
         "chats:we": "None",  # as near to chats:read as to chats:write
+        "memoriesxxx:read": "memories:read",
+        "memoriesxxxx:read": "None",  # four more letters
+        "chats:writexxxx": "None",
+        "MEMORIES_READ": "memories:read",
         "admin": "None",
     }
     for typed, name in suggestions.items():
@@ -248,6 +302,11 @@ def test_a_record_refuses_what_is_no_id_or_digest() -> None:
             KeyRecord(id, digest, 1, Scope.READ)
         assert "ctx_" not in str(caught.value)
     assert KeyRecord(OWN.id, OWN.digest.upper(), 1, Scope.READ).digest == OWN.digest
+    for id in ["000000000000", "999999999999", "AZAZAZAZAZAZ", "azazazazazaz"]:
+        assert KeyRecord(id, "0af9" * 16, 1, Scope.READ).id == id
+    for id in ["/00000000000", ":00000000000", "@00000000000", "[00000000000", "`00000000000", "{00000000000"]:
+        with pytest.raises(ValueError):
+            KeyRecord(id, OWN.digest, 1, Scope.READ)
     with pytest.raises(TypeError):
         hash(record())
 

@@ -24,6 +24,46 @@ test("what is no text is a TypeError, without a conversion", () => {
   assert.throws(() => bearer(undefined), TypeError);
 });
 
+test("each error of a key says what to do", () => {
+  const tooLong = "something was added, or a character is not plain ASCII; copy the key again, without anything around it";
+  const messages = [
+    [KEY.slice(1), "an API key starts with `ctx_`: copy the whole key, without anything around it"],
+    [KEY.slice(0, 51), "an API key is 52 bytes long, not 51: it was cut off or is a placeholder; copy the whole key"],
+    [`${KEY}x`, `an API key is 52 bytes long, not 53: ${tooLong}`],
+    [KEY.replace("f", "_"), "the byte at index 16 of the API key is not one of 0-9, A-Z and a-z; copy the key again"],
+    [KEY.replace("n9", "n8"), "the checksum of the API key is wrong: a character was changed; copy the key again"],
+  ];
+  for (const [text, message] of messages) assert.throws(() => ApiKey.parse(text), { name: "InvalidKeyError", message });
+  assert(new InvalidKeyError("length", 52).message.endsWith(tooLong));
+});
+
+test("each reason has a public message", () => {
+  const notValid = "the API key is not valid: it is unknown, revoked or outside its validity period";
+  const messages = {
+    missing_credentials: "an API key is required: send it as `Authorization: Bearer <key>`",
+    malformed_header: "the Authorization header is malformed: send one, as `Bearer <key>`",
+    key_checksum: "the API key is not well-formed: copy the whole key, and nothing else",
+    missing_scope: "the API key lacks a scope that this request requires",
+  };
+  for (const reason of ["unknown_key", "digest_mismatch", "revoked", "expired", "retired", "not_yet_valid"]) messages[reason] = notValid;
+  for (const [reason, message] of Object.entries(messages)) assert.equal(new Denied(reason).message, message);
+});
+
+test("each refused argument is explained", () => {
+  const { id, digest } = ApiKey.parse(KEY);
+  const refusals = [
+    [() => ApiKey.parse(5), "expected a string or a Uint8Array"],
+    [() => bearer(KEY), "expected a list of all values of the header"],
+    [() => new Scope(-1), "the bits of a scope are a whole number from 0 to 2^32 - 1"],
+    [() => Scope.fromBits(64), "unknown scope bits: deploy the readers of a new scope before its writers"],
+    [() => new KeyRecord(id, digest, 1, Scope.READ, -1n), "a time is from 0 to 2^64 - 1 seconds since 1970"],
+    [() => new KeyRecord(id, digest, 1, Scope.READ, 5), "a time is a bigint: whole seconds since 1970"],
+    [() => new KeyRecord(KEY, digest, 1, Scope.READ), "a key id is 12 letters and digits"],
+    [() => new KeyRecord(id, KEY, 1, Scope.READ), "a digest is 64 hexadecimal digits"],
+  ];
+  for (const [call, message] of refusals) assert.throws(call, { message });
+});
+
 test("bytes of another realm and of Node.js are bytes", () => {
   const foreign = runInNewContext(`Uint8Array.from(${JSON.stringify([...Buffer.from(KEY)])})`);
   for (const bytes of [foreign, Buffer.from(KEY), new TextEncoder().encode(KEY), Buffer.from(`x${KEY}`).subarray(1)]) {
@@ -68,6 +108,7 @@ test("the lenient reading refuses what is no key of any version", () => {
     ["CTX_", "prefix", null],
     ["ctx_", "length", 4],
     [`ctx_${"a".repeat(29)}`, "length", 33],
+    [`ctx__${KEY.slice(5)}`, "character", 4],
     [KEY.replace("f", "_"), "character", 16],
     [`${KEY} x`, "character", 52],
     [KEY.replace("n9", "n8"), "checksum", null],
@@ -86,6 +127,10 @@ test("a misspelt scope gets a suggestion", () => {
     "xxxxries:read": null, // four edits from memories:read, and more from the others
     "chat:redd": "chats:read",
     "chats:we": null, // as near to chats:read as to chats:write
+    "memoriesxxx:read": "memories:read",
+    "memoriesxxxx:read": null, // four more letters
+    "chats:writexxxx": null,
+    MEMORIES_READ: "memories:read",
     admin: null,
   };
   for (const [typed, name] of Object.entries(suggestions)) {
@@ -210,6 +255,12 @@ test("a record refuses what is no id or digest, without repeating it", () => {
     assert.throws(() => new KeyRecord(id, digest, 1, Scope.READ), (error) => error instanceof TypeError && !error.message.includes("ctx_"));
   }
   assert.equal(new KeyRecord(own.id, own.digest.toUpperCase(), 1, Scope.READ).digest, own.digest);
+  for (const id of ["000000000000", "999999999999", "AZAZAZAZAZAZ", "azazazazazaz"]) {
+    assert.equal(new KeyRecord(id, "0af9".repeat(16), 1, Scope.READ).id, id);
+  }
+  for (const first of "/:@[`{") {
+    assert.throws(() => new KeyRecord(`${first}00000000000`, own.digest, 1, Scope.READ), TypeError);
+  }
 });
 
 test("a refused rotation says why", () => {
