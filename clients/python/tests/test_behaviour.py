@@ -284,9 +284,19 @@ def test_times_are_64_bit_integers() -> None:
     assert 1_700_000_000 < unix_now() < 1 << 40
 
 
+def test_each_digit_of_a_digest_counts() -> None:
+    for index, digit in enumerate(OWN.digest):
+        digest = OWN.digest[:index] + ("0" if digit != "0" else "1") + OWN.digest[index + 1 :]
+        with pytest.raises(Denied) as caught:
+            KeyRecord(OWN.id, digest, 1, Scope.READ).verify(OWN, 0)
+        assert caught.value.reason == "digest_mismatch"
+
+
 def test_a_clock_before_1970_tells_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: -0.5)
     assert unix_now() == MAX_TIME
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert unix_now() == 0
     monkeypatch.setattr("time.time", lambda: 1.9)
     assert unix_now() == 1
 

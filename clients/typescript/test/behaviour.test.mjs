@@ -249,6 +249,22 @@ test("times are 64-bit bigints", () => {
   assert(key.unixNow() > 1_700_000_000n && key.unixNow() < 1n << 40n);
 });
 
+test("each digit of a digest counts", () => {
+  const own = ApiKey.parse(KEY);
+  [...own.digest].forEach((digit, index) => {
+    const digest = own.digest.slice(0, index) + (digit === "0" ? "1" : "0") + own.digest.slice(index + 1);
+    assert.throws(() => new KeyRecord(own.id, digest, 1, Scope.READ).verify(own, 0n), { reason: "digest_mismatch" });
+  });
+});
+
+test("a clock before 1970 tells no time", (context) => {
+  for (const [shown, secs] of [[-1, MAX_TIME], [0, 0n], [999, 0n], [1999, 1n], [-0.5, MAX_TIME]]) {
+    const { mock } = context.mock.method(Date, "now", () => shown);
+    assert.equal(key.unixNow(), secs);
+    mock.restore();
+  }
+});
+
 test("a record refuses what is no id or digest, without repeating it", () => {
   const own = ApiKey.parse(KEY);
   for (const [id, digest] of [[KEY, own.digest], [`${own.id}\n`, own.digest], [own.id, KEY], [own.id, own.digest.slice(1)], [own.id, `${own.digest}\n`]]) {
