@@ -278,6 +278,9 @@ def test_times_are_64_bit_integers() -> None:
         for call in calls:
             with pytest.raises(error):
                 call()
+    for name in ["not_before", "expires_at", "retires_at", "revoked_at"]:
+        with pytest.raises(ValueError):
+            record(**{name: -1})
     changed = record()
     changed.expires_at = 9
     assert changed == record(expires_at=9) != record()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from typing import Callable
@@ -13,6 +14,7 @@ from memorykit_key import (
     AnyKey,
     ApiKey,
     InvalidKey,
+    InvalidScope,
     KeyRecord,
     KeyState,
     RotateError,
@@ -125,6 +127,39 @@ def test_a_set_of_scopes_is_its_text_and_grants_its_subsets(one: int, two: int) 
     assert Scope.parse_list(" , ".join(granted.names)) == granted
     assert granted.grants(required) is (two != 0 and one & two == two)
     assert granted.missing(required).bits == two & ~one
+
+
+NAMES = ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"]
+
+
+def edits(one: bytes, two: bytes) -> int:
+    """The Levenshtein distance, by its definition."""
+
+    @functools.lru_cache(maxsize=None)
+    def rest(i: int, j: int) -> int:
+        if i == len(one) or j == len(two):
+            return len(one) - i + len(two) - j
+        if one[i] == two[j]:
+            return rest(i + 1, j + 1)
+        return 1 + min(rest(i + 1, j + 1), rest(i + 1, j), rest(i, j + 1))
+
+    return rest(0, 0)
+
+
+@given(st.sampled_from(NAMES), st.lists(st.tuples(st.integers(0, 14), st.integers(0, 2), st.text("aers:é", max_size=2)), max_size=4))
+def test_the_nearest_scope_is_suggested(name: str, changes: list[tuple[int, int, str]]) -> None:
+    typed = name
+    for place, removed, added in changes:
+        typed = typed[:place] + added + typed[place + removed :]
+    assume(typed not in NAMES and " " not in typed and typed)
+    distances = [edits(typed.lower().encode(), other.encode()) for other in NAMES]
+    nearest = [other for other, distance in zip(NAMES, distances) if distance == min(distances)]
+    expected = nearest[0] if len(nearest) == 1 and min(distances) <= 3 and len(typed.encode()) <= 17 else None
+    try:
+        Scope.parse(typed)
+    except InvalidScope as error:
+        assert (error.suggestion and str(error.suggestion)) == expected
+        assert (error.start, error.end) == (0, len(typed.encode()))
 
 
 times = st.one_of(st.integers(0, 100), st.sampled_from([MAX_TIME, MAX_TIME - 1, 1 << 63]))

@@ -226,7 +226,9 @@ test("times are 64-bit bigints", () => {
   for (const bad of [5, "5", NaN]) {
     assert.throws(() => make(bad), TypeError);
     assert.throws(() => make(null, bad), TypeError);
-    assert.throws(() => make({ expiresAt: bad }), TypeError);
+    for (const name of ["notBefore", "expiresAt", "retiresAt", "revokedAt"]) {
+      assert.throws(() => make({ [name]: bad }), TypeError);
+    }
     assert.throws(() => make().state(bad), TypeError);
     const record = make();
     record.expiresAt = bad;

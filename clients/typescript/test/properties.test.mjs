@@ -98,6 +98,37 @@ holds("a set of scopes is its text, and grants its subsets but the empty one", f
   assert.equal(granted.missing(required).bits, two & ~one);
 });
 
+const NAMES = Scope.fromBits(63).names;
+
+/** The Levenshtein distance, by its definition. */
+function edits(one, two) {
+  const rows = Array.from({ length: one.length + 1 }, () => []);
+  for (let i = one.length; i >= 0; i -= 1) {
+    for (let j = two.length; j >= 0; j -= 1) {
+      if (i === one.length || j === two.length) rows[i][j] = one.length - i + two.length - j;
+      else if (one[i] === two[j]) rows[i][j] = rows[i + 1][j + 1];
+      else rows[i][j] = 1 + Math.min(rows[i + 1][j + 1], rows[i + 1][j], rows[i][j + 1]);
+    }
+  }
+  return rows[0][0];
+}
+
+const change = fc.tuple(fc.nat(14), fc.nat(2), fc.string({ unit: fc.constantFrom(..."aers:é"), maxLength: 2 }));
+
+holds("the nearest scope is suggested", fc.constantFrom(...NAMES), fc.array(change, { maxLength: 4 }), (name, changes) => {
+  const typed = changes.reduce((text, [at, removed, added]) => text.slice(0, at) + added + text.slice(at + removed), name);
+  fc.pre(typed !== "" && !NAMES.includes(typed));
+  const bytes = Buffer.from(typed);
+  const distances = NAMES.map((other) => edits(bytes, Buffer.from(other)));
+  const least = Math.min(...distances);
+  const nearest = NAMES.filter((_, index) => distances[index] === least);
+  const expected = nearest.length === 1 && least <= 3 && bytes.length <= 17 ? nearest[0] : null;
+  assert.throws(() => Scope.parse(typed), ({ start, end, suggestion }) => {
+    assert.deepEqual([start, end, suggestion && `${suggestion}`], [0, bytes.length, expected]);
+    return true;
+  });
+});
+
 const time = fc.oneof(fc.bigInt({ min: 0n, max: 100n }), fc.constantFrom(MAX_TIME, MAX_TIME - 1n, 1n << 63n));
 const times = fc.tuple(...Array(4).fill(fc.option(time)));
 
