@@ -222,6 +222,7 @@ def test_a_refusal_has_its_parts_and_its_challenge_is_one_value() -> None:
     assert caught.value.challenge("x") == 'Bearer realm="x", error="insufficient_scope"'
     unknown = Denied.unknown_key()
     assert (unknown.status, unknown.error, unknown.reason) == (401, "invalid_token", "unknown_key")
+    assert (unknown.required, unknown.missing) == (Scope(0), Scope(0))
     with pytest.raises(Denied) as caught:
         bearer([])
     assert (caught.value.status, caught.value.error, caught.value.challenge("x")) == (401, None, 'Bearer realm="x"')

@@ -184,6 +184,7 @@ test("a refusal has its parts, and its challenge is one value", () => {
   });
   const unknown = Denied.unknownKey();
   assert.deepEqual([unknown.status, unknown.error, unknown.reason], [401, "invalid_token", "unknown_key"]);
+  assert.deepEqual([unknown.required.bits, unknown.missing.bits], [0, 0]);
   assert.throws(() => bearer([]), { status: 401, error: null, reason: "missing_credentials" });
 });
 
