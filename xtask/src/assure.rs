@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::steps::{bench, coherence, fuzz, mutants, schemathesis, soak};
+use crate::steps::{bench, clients, coherence, fuzz, mutants, schemathesis, soak};
 use crate::{faults, results};
 
 /// A long check. It returns what its result says.
@@ -38,6 +38,16 @@ pub const STEPS: &[Step] = &[
         name: "schemathesis",
         about: "ten times as many requests as in `ci`: four minutes",
         run: schemathesis::many,
+    },
+    Step {
+        name: "clients",
+        about: "[COUNT [SEED]]: the packages for TypeScript and Python against the crate: five minutes",
+        run: clients::compare,
+    },
+    Step {
+        name: "client_faults",
+        about: "[PACKAGE]...: mistakes of one line in these packages, each must be caught: four minutes",
+        run: clients::faults,
     },
     Step {
         name: "figures",

@@ -6,8 +6,8 @@ use xshell::{Shell, cmd};
 
 use crate::process::timed;
 use crate::steps::{
-    browser, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std, operation,
-    schemathesis,
+    browser, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
+    operation, schemathesis,
 };
 use crate::{postgres, tools};
 
@@ -74,6 +74,11 @@ pub const STEPS: &[Step] = &[
         run: operation::run,
     },
     Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
+    Step {
+        name: "clients",
+        about: "the packages for TypeScript and Python, in five runtimes, and against the crate",
+        run: clients::run,
+    },
 ];
 
 pub fn names() -> PossibleValuesParser {

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod clients;
 pub mod coherence;
 pub mod constant_time;
 pub mod contract;

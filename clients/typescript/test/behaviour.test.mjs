@@ -1,0 +1,307 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runInNewContext } from "node:vm";
+
+import * as key from "../dist/index.js";
+import { KEY, OTHER } from "./keys.mjs";
+
+const { AnyKey, ApiKey, Denied, EnvKeyError, InvalidKeyError, KeyRecord, MAX_TIME, RotateError, Scope, bearer, find, redact } = key;
+
+test("the package exports exactly this", () => {
+  assert.deepEqual(Object.keys(key).sort(), [
+    "AnyKey", "ApiKey", "Denied", "EnvKeyError", "Grant", "InvalidKeyError", "InvalidScopeError", "KeyRecord", "KeyState",
+    "MAX_TIME", "RotateError", "Scope", "bearer", "find", "redact", "redactDeep", "redactStr", "unixNow",
+  ]);
+});
+
+test("what is no text is a TypeError, without a conversion", () => {
+  for (const value of [undefined, null, 5, {}, [], [99, 116, 120, 95], new Uint16Array(52), new ArrayBuffer(52), new String(KEY)]) {
+    for (const call of [() => ApiKey.parse(value), () => AnyKey.parse(value), () => find(value), () => redact(value)]) {
+      assert.throws(call, TypeError);
+    }
+  }
+  assert.throws(() => bearer(`Bearer ${KEY}`), TypeError);
+  assert.throws(() => bearer(undefined), TypeError);
+});
+
+test("each error of a key says what to do", () => {
+  const tooLong = "something was added, or a character is not plain ASCII; copy the key again, without anything around it";
+  const messages = [
+    [KEY.slice(1), "an API key starts with `ctx_`: copy the whole key, without anything around it"],
+    [KEY.slice(0, 51), "an API key is 52 bytes long, not 51: it was cut off or is a placeholder; copy the whole key"],
+    [`${KEY}x`, `an API key is 52 bytes long, not 53: ${tooLong}`],
+    [KEY.replace("f", "_"), "the byte at index 16 of the API key is not one of 0-9, A-Z and a-z; copy the key again"],
+    [KEY.replace("n9", "n8"), "the checksum of the API key is wrong: a character was changed; copy the key again"],
+  ];
+  for (const [text, message] of messages) assert.throws(() => ApiKey.parse(text), { name: "InvalidKeyError", message });
+  assert(new InvalidKeyError("length", 52).message.endsWith(tooLong));
+});
+
+test("each reason has a public message", () => {
+  const notValid = "the API key is not valid: it is unknown, revoked or outside its validity period";
+  const messages = {
+    missing_credentials: "an API key is required: send it as `Authorization: Bearer <key>`",
+    malformed_header: "the Authorization header is malformed: send one, as `Bearer <key>`",
+    key_checksum: "the API key is not well-formed: copy the whole key, and nothing else",
+    missing_scope: "the API key lacks a scope that this request requires",
+  };
+  for (const reason of ["unknown_key", "digest_mismatch", "revoked", "expired", "retired", "not_yet_valid"]) messages[reason] = notValid;
+  for (const [reason, message] of Object.entries(messages)) assert.equal(new Denied(reason).message, message);
+});
+
+test("each refused argument is explained", () => {
+  const { id, digest } = ApiKey.parse(KEY);
+  const refusals = [
+    [() => ApiKey.parse(5), "expected a string or a Uint8Array"],
+    [() => bearer(KEY), "expected a list of all values of the header"],
+    [() => new Scope(-1), "the bits of a scope are a whole number from 0 to 2^32 - 1"],
+    [() => Scope.fromBits(64), "unknown scope bits: deploy the readers of a new scope before its writers"],
+    [() => new KeyRecord(id, digest, 1, Scope.READ, -1n), "a time is from 0 to 2^64 - 1 seconds since 1970"],
+    [() => new KeyRecord(id, digest, 1, Scope.READ, 5), "a time is a bigint: whole seconds since 1970"],
+    [() => new KeyRecord(KEY, digest, 1, Scope.READ), "a key id is 12 letters and digits"],
+    [() => new KeyRecord(id, KEY, 1, Scope.READ), "a digest is 64 hexadecimal digits"],
+  ];
+  for (const [call, message] of refusals) assert.throws(call, { message });
+});
+
+test("bytes of another realm and of Node.js are bytes", () => {
+  const foreign = runInNewContext(`Uint8Array.from(${JSON.stringify([...Buffer.from(KEY)])})`);
+  for (const bytes of [foreign, Buffer.from(KEY), new TextEncoder().encode(KEY), Buffer.from(`x${KEY}`).subarray(1)]) {
+    assert.equal(ApiKey.parse(bytes).exposeSecret(), KEY);
+    assert.equal(bearer([Buffer.concat([Buffer.from("Bearer "), bytes])]).id, "8aspm4G7VmSU");
+  }
+});
+
+test("the environment is read, and each mistake explained", () => {
+  const read = (value, kind = ApiKey) => kind.fromEnv({ MEMORYKIT_API_KEY: value });
+  assert.equal(read(`export MEMORYKIT_API_KEY='${KEY}'\n`).exposeSecret(), KEY);
+  const missing =
+    "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it";
+  const refusals = [
+    [undefined, "missing", missing],
+    ["", "missing", missing],
+    [" \u200b\r\n", "missing", missing],
+    ["\ud800", "not_unicode", "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"],
+    [
+      "ctx_your_api_key_here",
+      "invalid",
+      "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: it was cut off or is a placeholder; copy the whole key",
+    ],
+  ];
+  for (const [value, kind, message] of refusals) {
+    for (const type of [ApiKey, AnyKey]) {
+      assert.throws(() => read(value, type), (error) => {
+        assert(error instanceof EnvKeyError);
+        assert.deepEqual([error.kind, error.message, error.cause instanceof InvalidKeyError], [kind, message, kind === "invalid"]);
+        return true;
+      });
+    }
+  }
+  process.env.MEMORYKIT_API_KEY = KEY;
+  assert.equal(ApiKey.fromEnv().id, "8aspm4G7VmSU");
+  delete process.env.MEMORYKIT_API_KEY;
+  assert.throws(() => ApiKey.fromEnv(), { kind: "missing" });
+});
+
+test("the lenient reading refuses what is no key of any version", () => {
+  const refusals = [
+    ["CTX_", "prefix", null],
+    ["ctx_", "length", 4],
+    [`ctx_${"a".repeat(29)}`, "length", 33],
+    [`ctx__${KEY.slice(5)}`, "character", 4],
+    [KEY.replace("f", "_"), "character", 16],
+    [`${KEY} x`, "character", 52],
+    [KEY.replace("n9", "n8"), "checksum", null],
+  ];
+  for (const [text, kind, detail] of refusals) assert.throws(() => AnyKey.parse(text), { kind, detail });
+  for (const text of [`ctx_${"a".repeat(30)}`, KEY.slice(0, 51), `${KEY}0`, `${KEY.slice(0, 46)}5z2n9x`]) {
+    assert.equal(AnyKey.parsePasted(`"${text}"`).exposeSecret(), text);
+  }
+});
+
+test("a misspelt scope gets a suggestion", () => {
+  const suggestions = {
+    "memory:read": "memories:read",
+    "Memories.Read": "memories:read",
+    "memor:read": "memories:read",
+    "xxxxries:read": null, // four edits from memories:read, and more from the others
+    "chat:redd": "chats:read",
+    "chats:we": null, // as near to chats:read as to chats:write
+    "memoriesxxx:read": "memories:read",
+    "memoriesxxxx:read": null, // four more letters
+    "chats:writexxxx": null,
+    MEMORIES_READ: "memories:read",
+    admin: null,
+  };
+  for (const [typed, name] of Object.entries(suggestions)) {
+    assert.throws(() => Scope.parse(typed), (error) => {
+      assert.equal(error.suggestion && `${error.suggestion}`, name);
+      return true;
+    });
+  }
+  assert.throws(() => Scope.parseList("chats:read,\u3000memory:read"), {
+    name: "InvalidScopeError",
+    start: 14,
+    end: 25,
+    message: "unknown scope at bytes 14..25; did you mean `memories:read`?",
+  });
+  assert.throws(() => Scope.parse("chats:read "), {
+    message: "a scope name is missing at byte 11; separate names by one space, without spaces at the ends",
+  });
+});
+
+test("stored bits are read strictly, and unknown ones never granted", () => {
+  assert.equal(`${Scope.fromBits(63)}`, "memories:read memories:write chats:read chats:write users:read users:write");
+  assert.equal(JSON.stringify(Scope.READ), '["memories:read","chats:read","users:read"]');
+  assert.deepEqual([Scope.WRITE.bits, Scope.USERS_WRITE.bits], [42, 32]);
+  for (const bits of [64, 2 ** 31, 2 ** 32 - 1, -1, 0.5, NaN, 2 ** 32, "5"]) assert.throws(() => Scope.fromBits(bits), RangeError);
+  for (const bits of [-1, 0.5, NaN, 2 ** 32, "5", null, undefined]) assert.throws(() => new Scope(bits), RangeError);
+  const high = new Scope(2 ** 31 + 1);
+  assert.equal(high.grants(new Scope(2 ** 31)), false);
+  assert.equal(new Scope(0).missing(high).bits, 2 ** 31 + 1);
+  const own = ApiKey.parse(KEY);
+  const grant = new KeyRecord(own.id, own.digest, 1, high).verify(own, 0n);
+  assert.equal(grant.scopes.bits, 1);
+});
+
+test("a refusal has its parts, and its challenge is one value", () => {
+  const own = ApiKey.parse(KEY);
+  const grant = new KeyRecord(own.id, own.digest, "demo", Scope.READ).verify(own, 5n);
+  assert.deepEqual({ ...grant }, { keyId: own.id, project: "demo", scopes: Scope.READ, expiresAt: null });
+  assert.equal(grant.require(Scope.CHATS_READ), undefined);
+  assert.throws(() => grant.require(Scope.parse("chats:read chats:write")), (denied) => {
+    assert(denied instanceof Denied);
+    assert.equal(`${denied.missing}`, "chats:write");
+    assert.equal(
+      denied.challenge('a"\\é\u{1f600}\n'),
+      'Bearer realm="a\\"\\\\???", error="insufficient_scope", scope="chats:read chats:write"',
+    );
+    return true;
+  });
+  assert.throws(() => grant.require(new Scope(0)), (denied) => {
+    assert.equal(denied.challenge("x"), 'Bearer realm="x", error="insufficient_scope"');
+    return true;
+  });
+  const unknown = Denied.unknownKey();
+  assert.deepEqual([unknown.status, unknown.error, unknown.reason], [401, "invalid_token", "unknown_key"]);
+  assert.deepEqual([unknown.required.bits, unknown.missing.bits], [0, 0]);
+  assert.throws(() => bearer([]), { status: 401, error: null, reason: "missing_credentials" });
+});
+
+test("the reason of a refusal is exact, byte by byte", () => {
+  const latin1 = (text) => Buffer.from(text, "latin1");
+  const reasons = [
+    [[], "missing_credentials"],
+    [[latin1(" \t")], "missing_credentials"],
+    [[latin1(`B\xe9arer ${KEY}`)], "missing_credentials"],
+    [[`Bearer ${KEY}`, ""], "malformed_header"],
+    [[latin1("Bearer \t")], "malformed_header"],
+    [[latin1("Bearer \xa0")], "key_prefix"],
+    [[latin1(`Bearer ${KEY.slice(0, 51)}\xff`)], "key_character"],
+    [[`Bearer ${KEY.slice(0, 51)}\xff`], "key_length"],
+    [[`Bearer ${KEY.slice(0, 50)}\xff`], "key_character"],
+    [[`Bearer ${KEY}\0`], "key_length"],
+    [[`Bearer ${KEY.slice(0, 51)}8`], "key_checksum"],
+    [[latin1(`Bearer ${"\xff".repeat(8185)}`)], "key_prefix"],
+    [[latin1(`Bearer ${"\xff".repeat(8186)}`)], "malformed_header"],
+    [[`Bearer ${"\xff".repeat(4093)}`], "malformed_header"],
+  ];
+  for (const [values, reason] of reasons) assert.throws(() => bearer(values), { name: "Denied", reason }, reason);
+});
+
+test("hostile headers take linear time", () => {
+  const spaces = " ".repeat(1_000_000);
+  assert.throws(() => bearer([`Bearer x${spaces}x`]), { status: 400 });
+  assert.throws(() => bearer([`${spaces}x${spaces}x`]), { status: 401 });
+  assert.throws(() => ApiKey.parsePasted(`x${spaces}x`), { kind: "prefix" });
+  assert.throws(() => ApiKey.parse("ctx_".repeat(500_000)), { detail: 2_000_000 });
+  assert.equal(redact("ctx_".repeat(250_000)).length, 1_000_000);
+  assert.deepEqual(find("ctx_".repeat(250_000)), []);
+});
+
+test("times are 64-bit bigints", () => {
+  const own = ApiKey.parse(KEY);
+  const make = (...times) => new KeyRecord(own.id, own.digest, null, Scope.READ, ...times);
+  assert.deepEqual(make({ expiresAt: 5n }), make(null, 5n));
+  assert.deepEqual(make({}), make());
+  for (const bad of [5, "5", NaN]) {
+    assert.throws(() => make(bad), TypeError);
+    assert.throws(() => make(null, bad), TypeError);
+    for (const name of ["notBefore", "expiresAt", "retiresAt", "revokedAt"]) {
+      assert.throws(() => make({ [name]: bad }), TypeError);
+    }
+    assert.throws(() => make().state(bad), TypeError);
+    const record = make();
+    record.expiresAt = bad;
+    assert.throws(() => record.verify(own, 0n), TypeError);
+  }
+  for (const bad of [-1n, MAX_TIME + 1n]) {
+    assert.throws(() => make(bad), RangeError);
+    assert.throws(() => make().retireAt(bad), RangeError);
+    assert.throws(() => make().revoke(bad), RangeError);
+    assert.throws(() => make().verify(own, bad), RangeError);
+  }
+  for (const bad of ["5", null, undefined]) assert.throws(() => make().rotate(ApiKey.parse(OTHER), 0n, bad), TypeError);
+  for (const bad of [-1, 0.5, NaN, -1n, 2 ** 64]) assert.throws(() => make().rotate(ApiKey.parse(OTHER), 0n, bad), RangeError);
+  for (const overlap of [60, 60n]) {
+    const record = make();
+    record.rotate(ApiKey.parse(OTHER), 5n, overlap);
+    assert.equal(record.retiresAt, 65n);
+  }
+  assert.equal(MAX_TIME, 2n ** 64n - 1n);
+  assert(key.unixNow() > 1_700_000_000n && key.unixNow() < 1n << 40n);
+});
+
+test("each digit of a digest counts", () => {
+  const own = ApiKey.parse(KEY);
+  [...own.digest].forEach((digit, index) => {
+    const digest = own.digest.slice(0, index) + (digit === "0" ? "1" : "0") + own.digest.slice(index + 1);
+    assert.throws(() => new KeyRecord(own.id, digest, 1, Scope.READ).verify(own, 0n), { reason: "digest_mismatch" });
+  });
+});
+
+test("a clock before 1970 tells no time", (context) => {
+  for (const [shown, secs] of [[-1, MAX_TIME], [0, 0n], [999, 0n], [1999, 1n], [-0.5, MAX_TIME]]) {
+    const { mock } = context.mock.method(Date, "now", () => shown);
+    assert.equal(key.unixNow(), secs);
+    mock.restore();
+  }
+});
+
+test("a record refuses what is no id or digest, without repeating it", () => {
+  const own = ApiKey.parse(KEY);
+  for (const [id, digest] of [[KEY, own.digest], [`${own.id}\n`, own.digest], [own.id, KEY], [own.id, own.digest.slice(1)], [own.id, `${own.digest}\n`]]) {
+    assert.throws(() => new KeyRecord(id, digest, 1, Scope.READ), (error) => error instanceof TypeError && !error.message.includes("ctx_"));
+  }
+  assert.equal(new KeyRecord(own.id, own.digest.toUpperCase(), 1, Scope.READ).digest, own.digest);
+  for (const id of ["000000000000", "999999999999", "AZAZAZAZAZAZ", "azazazazazaz"]) {
+    assert.equal(new KeyRecord(id, "0af9".repeat(16), 1, Scope.READ).id, id);
+  }
+  for (const first of "/:@[`{") {
+    assert.throws(() => new KeyRecord(`${first}00000000000`, own.digest, 1, Scope.READ), TypeError);
+  }
+});
+
+test("a refused rotation says why", () => {
+  const [own, other] = [ApiKey.parse(KEY), ApiKey.parse(OTHER)];
+  const record = (times) => new KeyRecord(own.id, own.digest, 1, Scope.READ, times);
+  const refusals = [
+    [record({}), own, 0n, "SameKey", "the new key has the id of the old one; generate another key"],
+    [record({ revokedAt: 9n }), other, 0n, "Revoked", "a revoked key cannot be rotated; create a new key"],
+    [record({ expiresAt: 9n }), other, 9n, "Expired", "an expired key cannot be rotated; create a new key"],
+    [record({ retiresAt: 9n }), other, 9n, "Retired", "a retired key cannot be rotated; rotate its successor"],
+    [record({}), other, MAX_TIME, "UnknownTime", "the time is unknown, so the overlap would never end; check the system clock"],
+  ];
+  for (const [old, next, now, kind, message] of refusals) {
+    assert.throws(() => old.rotate(next, now, 5n), (error) => {
+      assert(error instanceof RotateError);
+      assert.deepEqual([error.kind, error.message, error.name], [kind, message, "RotateError"]);
+      return true;
+    });
+  }
+});
+
+test("keys are equal by their digest", () => {
+  assert(ApiKey.parse(KEY).equals(ApiKey.parsePasted(` ${KEY}`)));
+  assert(!ApiKey.parse(KEY).equals(ApiKey.parse(OTHER)));
+});

@@ -1,0 +1,122 @@
+//! The packages for other languages in `clients/`: their tests, the comparison with the crate, and planted mistakes.
+
+mod mistakes;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use xshell::{Shell, cmd};
+
+pub use self::mistakes::assure as faults;
+use crate::tools;
+use crate::tree::{self, Copy};
+
+/// A copy of the repository in which the packages are installed and built. Nothing of it is left in the tree.
+struct Clients {
+    copy: Copy,
+    /// Search path with the tools of the Python package.
+    path: std::ffi::OsString,
+    _folder: TempDir,
+}
+
+impl Clients {
+    fn install(sh: &Shell) -> Result<Self> {
+        tools::install(sh, &[&tools::NODE, &tools::NPM, &tools::PYTHON])?;
+        let folder = tempfile::tempdir()?;
+        let copy = Copy::new(sh, folder.path().join("copy"))?;
+        let environment = folder.path().join("venv");
+        let requirements = copy.folder().join("clients/python/requirements.txt");
+        cmd!(sh, "python3 -m venv {environment}").run()?;
+        cmd!(sh, "{environment}/bin/pip install --quiet --disable-pip-version-check --only-binary :all:")
+            .arg("--requirement")
+            .arg(requirements)
+            .run()?;
+        let mut path = environment.join("bin").into_os_string();
+        path.push(":");
+        path.push(sh.var_os("PATH").unwrap_or_default());
+
+        let _there = sh.push_dir(copy.folder().join("clients/typescript"));
+        cmd!(sh, "npm ci --ignore-scripts --silent").run()?;
+        cmd!(sh, "npm run build --silent").run()?;
+        Ok(Self { copy, path, _folder: folder })
+    }
+
+    fn folder(&self, package: &str) -> PathBuf {
+        self.copy.folder().join("clients").join(package)
+    }
+
+    /// Compares both packages with the crate on the same cases. Returns what each prints.
+    fn compare(&self, program: &Path, seed: u64, count: u64) -> Result<String> {
+        let python = (self.path.clone(), "python3", self.folder("python").join("tests/compare.py"));
+        let node = (self.path.clone(), "node", self.folder("typescript").join("test/compare.mjs"));
+        let packages = [python, node].map(|(path, interpreter, script)| {
+            let (program, cases) = (program.to_owned(), [seed.to_string(), count.to_string()]);
+            thread::spawn(move || {
+                let mut cases = Command::new(program).args(cases).stdout(Stdio::piped()).spawn()?;
+                let input = cases.stdout.take().context("no pipe")?;
+                let port = Command::new(interpreter).arg(script).env("PATH", path).stdin(input).output()?;
+                let printed = String::from_utf8_lossy(&port.stdout).into_owned();
+                ensure!(port.status.success(), "{printed}{}", String::from_utf8_lossy(&port.stderr));
+                ensure!(cases.wait()?.success(), "the cases broke off");
+                ensure!(printed.contains(&format!(" {count} cases agree")), "{printed}");
+                Ok(printed)
+            })
+        });
+        let mut all = String::new();
+        for package in packages {
+            match package.join() {
+                Ok(printed) => all.push_str(&printed?),
+                Err(_) => bail!("a comparison panicked"),
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Runs the tests of both packages, in each runtime that npm has, and a short comparison with the crate.
+pub fn run(sh: &Shell) -> Result<()> {
+    let program = generator(sh, "debug")?;
+    cmd!(sh, "cargo test --quiet --locked -p ctx-key-differential").run()?;
+    let clients = Clients::install(sh)?;
+    {
+        let _there = sh.push_dir(clients.folder("python"));
+        let _path = sh.push_env("PATH", &clients.path);
+        cmd!(sh, "pytest -q -p no:cacheprovider").run()?;
+        cmd!(sh, "mypy").run()?;
+        cmd!(sh, "pyright").run()?;
+        // one version of Python is here, so the lowest is checked without running it
+        cmd!(sh, "vermin --quiet --no-tips --eval-annotations --target=3.9- src").run()?;
+        cmd!(sh, "hatchling build -t wheel").run()?;
+    }
+    {
+        let _there = sh.push_dir(clients.folder("typescript"));
+        cmd!(sh, "npm test --silent").run()?;
+        let _runtimes = sh.push_dir("runtimes");
+        cmd!(sh, "npm ci --ignore-scripts --silent").run()?;
+        cmd!(sh, "npm test --silent").run()?;
+    }
+    print!("{}", clients.compare(&program, 1, 100_000)?);
+    Ok(())
+}
+
+/// Compares both packages with the crate: `[COUNT [SEED]]`, five million cases by default.
+pub fn compare(sh: &Shell, arguments: &[String]) -> Result<String> {
+    let number = |place: usize, default| match arguments.get(place) {
+        Some(text) => text.parse().with_context(|| format!("not a number: {text}")),
+        None => Ok(default),
+    };
+    let (count, seed) = (number(0, 5_000_000)?, number(1, 1)?);
+    let program = generator(sh, "release")?;
+    let printed = Clients::install(sh)?.compare(&program, seed, count)?;
+    Ok(format!("Seed {seed}. {}", printed.trim().replace('\n', ".\n") + ".\n"))
+}
+
+/// Builds the program that prints cases.
+fn generator(sh: &Shell, profile: &str) -> Result<PathBuf> {
+    let release = (profile == "release").then_some("--release");
+    cmd!(sh, "cargo build --quiet --locked -p ctx-key-differential {release...}").run()?;
+    Ok(tree::target().join(profile).join("ctx-key-differential"))
+}

@@ -1,0 +1,97 @@
+//! Mistakes of one line in the packages, from `clients/faults`: the tests must catch each.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use xshell::{Cmd, Shell, cmd};
+
+use super::Clients;
+use crate::tree;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// Folder in `clients`.
+    package: String,
+    /// File in that folder, in which all mistakes lie.
+    file: String,
+    /// Command that builds the package after a change.
+    build: Option<String>,
+    /// Command of the tests.
+    test: String,
+    fault: Vec<Mistake>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mistake {
+    name: String,
+    /// Text that is found exactly once in the file.
+    old: String,
+    new: String,
+}
+
+/// Plants the mistakes of all lists, or of the named ones. Returns what caught each.
+pub fn assure(sh: &Shell, packages: &[String]) -> Result<String> {
+    let mut names = packages.to_vec();
+    if names.is_empty() {
+        names = vec!["python".into(), "typescript".into()];
+    }
+    let clients = Clients::install(sh)?;
+    let tables = names.iter().map(|name| {
+        let file = tree::root().join(format!("clients/faults/{name}.toml"));
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        run(sh, &clients, &toml::from_str(&text)?)
+    });
+    Ok(tables.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+fn run(sh: &Shell, clients: &Clients, list: &List) -> Result<String> {
+    let _there = sh.push_dir(clients.folder(&list.package));
+    let _path = sh.push_env("PATH", &clients.path);
+    let file = format!("clients/{}/{}", list.package, list.file);
+    let original = clients.copy.read(&file)?;
+    let found = first_failure(sh, list)?;
+    ensure!(found.is_none(), "{}: the tests fail without a fault: {found:?}", list.package);
+
+    let (mut rows, mut survivors) = (String::new(), 0);
+    for Mistake { name, old, new } in &list.fault {
+        clients.copy.plant(&file, old, new)?;
+        let caught_by = first_failure(sh, list)?;
+        clients.copy.write(&file, &original)?;
+        survivors += usize::from(caught_by.is_none());
+        let caught_by = caught_by.unwrap_or_else(|| "SURVIVED".to_owned());
+        println!("{:<10} {name:<60} {caught_by}", list.package);
+        rows += &format!("| {name} | {caught_by} |\n");
+    }
+    ensure!(survivors == 0, "{}: {survivors} faults survived", list.package);
+    let (package, count) = (&list.package, list.fault.len());
+    Ok(format!("{package}: {count} of {count} faults caught.\n\n| fault | caught by |\n|---|---|\n{rows}"))
+}
+
+/// Builds and tests the package. Returns the name of the first test that fails.
+fn first_failure(sh: &Shell, list: &List) -> Result<Option<String>> {
+    if let Some(build) = &list.build {
+        command(sh, build).quiet().run()?;
+    }
+    let output = command(sh, &list.test).quiet().ignore_status().output()?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    // pytest, where a file that does not load is an error, and the Test Anything Protocol of Node.js
+    let pytest = ["FAILED ", "ERROR "]
+        .iter()
+        .find_map(|mark| printed.lines().find_map(|line| line.strip_prefix(mark)?.split(" - ").next()));
+    let tap = printed.lines().find_map(|line| line.trim_start().strip_prefix("not ok ")?.split_once(" - "));
+    let name = pytest
+        .or(tap.map(|(_, name)| name))
+        .with_context(|| format!("no test failed: {printed}{}", String::from_utf8_lossy(&output.stderr)))?;
+    Ok(Some(name.to_owned()))
+}
+
+fn command<'a>(sh: &'a Shell, words: &str) -> Cmd<'a> {
+    let words = words.split_whitespace();
+    cmd!(sh, "env {words...}")
+}
