@@ -64,6 +64,7 @@ impl HashQueue {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use tokio::sync::RwLock;
@@ -76,16 +77,33 @@ mod tests {
     struct Fixture {
         queue: &'static HashQueue,
         gate: Arc<RwLock<usize>>,
+        /// Number of pieces of work that have begun.
+        begun: Arc<AtomicUsize>,
     }
 
     impl Fixture {
         fn new() -> Self {
-            Self { queue: Box::leak(Box::new(HashQueue::new())), gate: Arc::default() }
+            Self { queue: Box::leak(Box::new(HashQueue::new())), gate: Arc::default(), begun: Arc::default() }
         }
 
         fn add(&self, number: usize) -> JoinHandle<Result<usize, Busy>> {
-            let gate = self.gate.clone();
-            tokio::spawn(self.queue.run(move || *gate.blocking_read() + number))
+            let (gate, begun) = (self.gate.clone(), self.begun.clone());
+            tokio::spawn(self.queue.run(move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                *gate.blocking_read() + number
+            }))
+        }
+
+        /// Waits until two run, and asserts that nothing is free while they do.
+        async fn is_full(&self) {
+            self.becomes((0, 0)).await;
+            let wait = async {
+                while self.begun.load(Ordering::SeqCst) < 2 {
+                    yield_now().await;
+                }
+            };
+            assert!(timeout(Duration::from_secs(60), wait).await.is_ok(), "nothing runs");
+            assert_eq!((self.free(), self.begun.load(Ordering::SeqCst)), ((0, 0), 2));
         }
 
         /// Returns how many more may wait or run, and how many may run.
@@ -110,7 +128,7 @@ mod tests {
         let gate = fixture.gate.clone();
         let closed = gate.write().await;
         let tasks: Vec<_> = (0..34).map(|number| fixture.add(number)).collect();
-        fixture.becomes((0, 0)).await;
+        fixture.is_full().await;
         assert_eq!(fixture.add(34).await.unwrap(), Err(Busy));
         drop(closed);
         for (number, task) in tasks.into_iter().enumerate() {
@@ -125,7 +143,7 @@ mod tests {
         let gate = fixture.gate.clone();
         let closed = gate.write().await;
         let mut tasks: Vec<_> = (0..34).map(|number| fixture.add(number)).collect();
-        fixture.becomes((0, 0)).await;
+        fixture.is_full().await;
         for waiting in tasks.drain(2..) {
             waiting.abort();
             assert!(waiting.await.unwrap_err().is_cancelled());
