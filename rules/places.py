@@ -63,8 +63,9 @@ class Places:
 
     def repositories(self):
         """Those with a worktree, and all."""
-        everything = sorted(path for path in self.folder.iterdir() if (path / "HEAD").exists() or (path / ".git").exists())
-        return [path for path in everything if (path / ".git").exists()], everything
+        folders = sorted(self.folder.iterdir())
+        worktrees = [path for path in folders if (path / ".git").exists()]
+        return worktrees, worktrees + [path for path in folders if (path / "HEAD").exists()]
 
     def key(self, place):
         key = make.key(f"place, {place}")

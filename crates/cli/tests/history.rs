@@ -196,6 +196,30 @@ fn staged_changes_of_the_type() {
     assert_eq!(run_in(path, &["scan", "--staged", "file", "link"]).exits(1).stdout.lines().count(), 2);
 }
 
+/// All versions are in the index, and one of them will be committed.
+#[test]
+fn staged_versions_of_a_conflict() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "a", "base");
+    commit(path, "base");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "a", text(&keys[0]));
+    commit(path, "theirs");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, "a", text(&keys[1]));
+    commit(path, "ours");
+    let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
+    assert!(!Command::new("git").args(merge).current_dir(path).status().unwrap().success());
+    write(path, "a", "clean");
+    let scan = run_in(path, &["scan", "--staged"]).exits(1);
+    let mut expected = keys.map(|key| format!("a:1:1: {}\n", masked(&key)));
+    let mut found: Vec<_> = scan.stdout.split_inclusive('\n').collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn names_of_files_that_are_gone() {
     let (repository, key, other) = (repository(), ApiKey::generate(), ApiKey::generate());
@@ -239,7 +263,8 @@ fn replace_refs_and_grafts_and_boundaries_hide_nothing() {
     );
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
     write(path, ".git/info/grafts", format!("{last}\n"));
-    assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
+    let found = assert_found(path, &key);
+    assert_eq!((&found["commit"], &found["tracked"]), (&leak.as_str().into(), &true.into()));
     fs::remove_file(path.join(".git/info/grafts")).unwrap();
     write(path, ".git/shallow", format!("{last}\n"));
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());

@@ -114,7 +114,9 @@ fn a_baseline_lists_whole_ids_and_is_whole_itself() {
         .chars()
         .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
         .collect();
-    for near in [other, swapped, format!("{}{}", &id[1..], &id[..1])] {
+    let digit = |digit: &str| if digit == "0" { "1" } else { "0" };
+    let (first, last) = (digit(&id[..1]).to_owned() + &id[1..], id[..11].to_owned() + digit(&id[11..]));
+    for near in [other, swapped, first, last, format!("{}{}", &id[1..], &id[..1])] {
         scan(&list(&near)).exits(if near == id { 0 } else { 1 });
     }
     let whole = run_in(tree.path(), &["scan", "--format", "json"]).stdout;
