@@ -143,6 +143,24 @@ fn logs_of_refs() {
     assert_eq!(assert_found(path, &key)["path"], ".git/HEAD");
 }
 
+/// Each worktree has a log of its own, and a HEAD.
+#[test]
+fn logs_of_all_worktrees() {
+    let (directory, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let (main, linked) = (directory.path().join("main"), directory.path().join("linked"));
+    fs::create_dir(&main).unwrap();
+    git(&main, &["init", "-q"]);
+    commit(&main, "first");
+    git(&main, &["worktree", "add", "-q", "../linked"]);
+    git(&linked, &["checkout", "-q", "-b", text(&key)]);
+    git(&linked, &["checkout", "-q", "--detach"]);
+    git(&linked, &["branch", "-q", "-D", text(&key)]);
+    for worktree in [&main, &linked] {
+        let found = assert_found(worktree, &key);
+        assert!(found["path"].as_str().unwrap().ends_with(".git/worktrees/linked/logs/HEAD"), "{found}");
+    }
+}
+
 #[test]
 fn a_ref_whose_object_is_missing() {
     let (repository, key) = (repository(), ApiKey::generate());

@@ -209,6 +209,27 @@ fn a_comment_allows_a_key() {
     run_in(tree.path(), &["scan", "--history"]).exits(0);
 }
 
+/// A large file is read piece by piece: borders of pieces are between comments and their keys.
+#[test]
+fn a_comment_in_another_piece_allows_a_key() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    let line = format!("ctx-key:allow{} {}\n", ".".repeat(900), text(&key));
+    write(tree.path(), "large", line.repeat(2_000));
+    let scan = run_in(tree.path(), &["scan", "large"]).exits(0);
+    assert_eq!(scan.stderr, "note: 2000 keys are allowed by comments on their lines\n");
+}
+
+/// In a file that begins with the mark of UTF-16, a key may stand in plain bytes.
+#[test]
+fn a_mark_of_utf_16_is_part_of_a_line_of_bytes() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        write(tree.path(), "marked", [&mark[..], b"key=", text(&key).as_bytes()].concat());
+        let scan = run_in(tree.path(), &["scan", "marked"]).exits(1);
+        assert_eq!(scan.stdout, format!("marked:1:7: {}\n", masked(&key)));
+    }
+}
+
 #[test]
 fn a_pipe_without_a_path_is_searched() {
     let (key, other) = (ApiKey::generate(), ApiKey::generate());
