@@ -214,6 +214,23 @@ fn staged_changes_of_the_type() {
     assert_eq!(run_in(path, &["scan", "--staged", "file", "link"]).exits(1).stdout.lines().count(), 2);
 }
 
+#[test]
+fn names_of_staged_files() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, text(&keys[0]), "clean");
+    write(path, &format!("{}/a", text(&keys[1])), "clean");
+    git(path, &["add", "-A"]);
+    let scan = run_in(path, &["scan", "--staged"]).exits(1).hides(&keys[0]).hides(&keys[1]);
+    let [file, folder] = keys.map(|key| masked(&key));
+    let mut expected =
+        [format!("{file}:1:1: {file} (in the name)"), format!("{folder}/a:1:1: {folder} (in the name)")];
+    expected.sort();
+    let mut found: Vec<_> = scan.stdout.lines().collect();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
 /// All versions are in the index, and one of them will be committed.
 #[test]
 fn staged_versions_of_a_conflict() {
