@@ -36,7 +36,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "scanners",
-        about: "`ctx-key scan` beside other scanners, on 50 places of a key: three minutes, at rest",
+        about: "`ctx-key scan` beside other scanners, on 50 places of a key: two minutes, at rest",
         run: scanners::run,
     },
     Step {
