@@ -245,7 +245,7 @@ fn staged_versions_of_a_conflict() {
     write(path, "a", text(&keys[1]));
     commit(path, "ours");
     let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
-    assert!(!Command::new("git").args(merge).current_dir(path).status().unwrap().success());
+    assert!(!Command::new("git").args(merge).current_dir(path).output().unwrap().status.success());
     write(path, "a", "clean");
     let scan = run_in(path, &["scan", "--staged"]).exits(1);
     let mut expected = keys.map(|key| format!("a:1:1: {}\n", masked(&key)));
