@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::steps::{bench, clients, coherence, fuzz, mutants, schemathesis, soak};
+use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, soak};
 use crate::{faults, results};
 
 /// A long check. It returns what its result says.
@@ -33,6 +33,11 @@ pub const STEPS: &[Step] = &[
         name: "coherence",
         about: "[REVOCATIONS]: each revocation counts at every process within the lease: half an hour",
         run: coherence::run,
+    },
+    Step {
+        name: "scanners",
+        about: "`ctx-key scan` beside other scanners, on 50 places of a key: two minutes, at rest",
+        run: scanners::run,
     },
     Step {
         name: "schemathesis",

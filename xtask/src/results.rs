@@ -40,7 +40,7 @@ fn parse(page: &str) -> BTreeMap<String, String> {
 }
 
 /// Returns the date, the commit, the machine and the compiler.
-fn circumstances(sh: &Shell) -> Result<String> {
+pub fn circumstances(sh: &Shell) -> Result<String> {
     let date =
         time::OffsetDateTime::now_utc().format(time::macros::format_description!("[year]-[month]-[day]"))?;
     let commit = cmd!(sh, "git describe --always --dirty").quiet().read()?;

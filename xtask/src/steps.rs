@@ -15,5 +15,6 @@ pub mod machines;
 pub mod mutants;
 pub mod no_std;
 pub mod operation;
+pub mod scanners;
 pub mod schemathesis;
 pub mod soak;

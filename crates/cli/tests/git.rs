@@ -161,6 +161,9 @@ fn a_shallow_clone_is_an_error_unless_that_is_wanted() {
     let scan = run_in(&clone, &["scan", "--history", "--shallow-ok"]).exits(1);
     assert_eq!(scan.stdout, found);
     assert!(!scan.stderr.contains("missing"), "{scan:?}");
+    git(&clone, &["worktree", "add", "-q", "../linked"]);
+    let scan = run_in(&directory.path().join("linked"), &["scan", "--history"]).exits(2);
+    assert!(scan.stderr.contains("this clone is shallow"), "{scan:?}");
 }
 
 #[test]

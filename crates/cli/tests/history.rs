@@ -143,6 +143,24 @@ fn logs_of_refs() {
     assert_eq!(assert_found(path, &key)["path"], ".git/HEAD");
 }
 
+/// Each worktree has a log of its own, and a HEAD.
+#[test]
+fn logs_of_all_worktrees() {
+    let (directory, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let (main, linked) = (directory.path().join("main"), directory.path().join("linked"));
+    fs::create_dir(&main).unwrap();
+    git(&main, &["init", "-q"]);
+    commit(&main, "first");
+    git(&main, &["worktree", "add", "-q", "../linked"]);
+    git(&linked, &["checkout", "-q", "-b", text(&key)]);
+    git(&linked, &["checkout", "-q", "--detach"]);
+    git(&linked, &["branch", "-q", "-D", text(&key)]);
+    for worktree in [&main, &linked] {
+        let found = assert_found(worktree, &key);
+        assert!(found["path"].as_str().unwrap().ends_with(".git/worktrees/linked/logs/HEAD"), "{found}");
+    }
+}
+
 #[test]
 fn a_ref_whose_object_is_missing() {
     let (repository, key) = (repository(), ApiKey::generate());
@@ -197,6 +215,47 @@ fn staged_changes_of_the_type() {
 }
 
 #[test]
+fn names_of_staged_files() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, text(&keys[0]), "clean");
+    write(path, &format!("{}/a", text(&keys[1])), "clean");
+    git(path, &["add", "-A"]);
+    let scan = run_in(path, &["scan", "--staged"]).exits(1).hides(&keys[0]).hides(&keys[1]);
+    let [file, folder] = keys.map(|key| masked(&key));
+    let mut expected =
+        [format!("{file}:1:1: {file} (in the name)"), format!("{folder}/a:1:1: {folder} (in the name)")];
+    expected.sort();
+    let mut found: Vec<_> = scan.stdout.lines().collect();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
+/// All versions are in the index, and one of them will be committed.
+#[test]
+fn staged_versions_of_a_conflict() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "a", "base");
+    commit(path, "base");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "a", text(&keys[0]));
+    commit(path, "theirs");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, "a", text(&keys[1]));
+    commit(path, "ours");
+    let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
+    assert!(!Command::new("git").args(merge).current_dir(path).output().unwrap().status.success());
+    write(path, "a", "clean");
+    let scan = run_in(path, &["scan", "--staged"]).exits(1);
+    let mut expected = keys.map(|key| format!("a:1:1: {}\n", masked(&key)));
+    let mut found: Vec<_> = scan.stdout.split_inclusive('\n').collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn names_of_files_that_are_gone() {
     let (repository, key, other) = (repository(), ApiKey::generate(), ApiKey::generate());
     let path = repository.path();
@@ -240,7 +299,8 @@ fn replace_refs_and_grafts_and_boundaries_hide_nothing() {
     );
     assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
     write(path, ".git/info/grafts", format!("{last}\n"));
-    assert_eq!(assert_found(path, &key)["commit"], leak.as_str());
+    let found = assert_found(path, &key);
+    assert_eq!((&found["commit"], &found["tracked"]), (&leak.as_str().into(), &true.into()));
     assert_eq!(findings(path, &["--range", "HEAD"])[0]["commit"], leak.as_str());
     fs::remove_file(path.join(".git/info/grafts")).unwrap();
     write(path, ".git/shallow", format!("{last}\n"));

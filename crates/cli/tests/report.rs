@@ -114,7 +114,9 @@ fn a_baseline_lists_whole_ids_and_is_whole_itself() {
         .chars()
         .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
         .collect();
-    for near in [other, swapped, format!("{}{}", &id[1..], &id[..1])] {
+    let digit = |digit: &str| if digit == "0" { "1" } else { "0" };
+    let (first, last) = (digit(&id[..1]).to_owned() + &id[1..], id[..11].to_owned() + digit(&id[11..]));
+    for near in [other, swapped, first, last, format!("{}{}", &id[1..], &id[..1])] {
         scan(&list(&near)).exits(if near == id { 0 } else { 1 });
     }
     let whole = run_in(tree.path(), &["scan", "--format", "json"]).stdout;
@@ -205,6 +207,27 @@ fn a_comment_allows_a_key() {
     run_in(tree.path(), &["scan", "--staged"]).exits(0);
     git(tree.path(), &["commit", "-q", "-m", "x"]);
     run_in(tree.path(), &["scan", "--history"]).exits(0);
+}
+
+/// A large file is read piece by piece: borders of pieces are between comments and their keys.
+#[test]
+fn a_comment_in_another_piece_allows_a_key() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    let line = format!("ctx-key:allow{} {}\n", ".".repeat(900), text(&key));
+    write(tree.path(), "large", line.repeat(2_000));
+    let scan = run_in(tree.path(), &["scan", "large"]).exits(0);
+    assert_eq!(scan.stderr, "note: 2000 keys are allowed by comments on their lines\n");
+}
+
+/// In a file that begins with the mark of UTF-16, a key may stand in plain bytes.
+#[test]
+fn a_mark_of_utf_16_is_part_of_a_line_of_bytes() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        write(tree.path(), "marked", [&mark[..], b"key=", text(&key).as_bytes()].concat());
+        let scan = run_in(tree.path(), &["scan", "marked"]).exits(1);
+        assert_eq!(scan.stdout, format!("marked:1:7: {}\n", masked(&key)));
+    }
 }
 
 #[test]

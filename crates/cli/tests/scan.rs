@@ -89,6 +89,16 @@ fn an_error_in_the_middle_of_a_walk_is_reported() {
     assert!(scan.stderr.contains("can't read /proc/self/mem: "), "{}", scan.stderr);
 }
 
+/// Nobody can open a socket, root neither.
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_opened_is_reported() {
+    let tree = tempfile::tempdir().unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket")).unwrap();
+    let scan = run_in(tree.path(), &["scan", "socket"]).exits(2);
+    assert!(scan.stderr.contains("can't read socket: "), "{scan:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_only_if_they_are_named() {

@@ -136,8 +136,10 @@ fn a_refused_sign_in_or_refresh_names_no_token() {
         let challenge =
             response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
         let text = response.body_mut().read_to_string().unwrap();
+        let status = response.status().as_u16();
         assert!(!text.contains("invalid_token"), "{text}");
-        (response.status().as_u16(), challenge)
+        assert_eq!(text.contains(r#""code":"invalid_grant""#), status == 401, "{text}");
+        (status, challenge)
     };
     let refused = (401, challenge("MemoryKit accounts", None));
     for email in [EMAIL, "nobody@example.com"] {

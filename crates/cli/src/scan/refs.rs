@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -105,7 +106,10 @@ impl<F: FnMut(&Find) -> bool> Logs<'_, F> {
                 }
             })
         });
-        if let Err(error) = searched {
+        // What was removed, as a whole or in part, holds nothing.
+        if let Err(error) = searched
+            && error.kind() != ErrorKind::NotFound
+        {
             sink.failed(format!("can't read {}: {error}; correct the permissions", output::shown(shown)));
         }
     }

@@ -7,6 +7,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -52,11 +53,11 @@ impl Repository {
         &self.common_directory
     }
 
-    /// The folders of this worktree and of all worktrees, which may be one.
-    pub(crate) fn directories(&self) -> Vec<&Path> {
-        let mut directories = vec![&*self.common_directory, &*self.git_directory];
-        directories.dedup();
-        directories
+    /// The folders of the main worktree and of all linked ones, each with a HEAD and logs.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let linked = fs::read_dir(self.common_directory.join("worktrees")).into_iter().flatten().flatten();
+        let linked = linked.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        iter::once(self.common_directory.clone()).chain(linked.map(|entry| entry.path())).collect()
     }
 
     /// Names the folders of objects that are not read.

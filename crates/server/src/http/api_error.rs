@@ -108,6 +108,13 @@ impl ApiError {
         Self::challenging(StatusCode::UNAUTHORIZED, kind, None, message)
     }
 
+    /// The password or the refresh token is refused (`invalid_grant` of RFC 6749 §5.2). Neither is a bearer token, so the
+    /// challenge names no error.
+    pub fn refused_grant(message: &'static str) -> Self {
+        let kind = ("authentication_error", "invalid_grant");
+        Self::challenging(StatusCode::UNAUTHORIZED, kind, None, message)
+    }
+
     /// The `Authorization` header of a request for an account is malformed.
     pub fn malformed_token() -> Self {
         let message = "the Authorization header is malformed: send one, as `Bearer <token>`";

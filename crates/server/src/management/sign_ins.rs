@@ -71,7 +71,7 @@ async fn log_in(
     let email = Email::new(&body.email);
     // programs keep no cookies
     let attempt = Attempt { email: &email, password: body.password, address, device: None };
-    let wrong = || ApiError::unauthenticated("the e-mail address or the password is wrong");
+    let wrong = || ApiError::refused_grant("the e-mail address or the password is wrong");
     let verified = attempt.check(&state).await.map_err(|refused| match refused {
         Refused::Wrong => wrong(),
         Refused::TooMany(seconds) => ApiError::too_many(seconds),
@@ -102,10 +102,10 @@ async fn refresh(
     Json(body): Json<Refresh>,
 ) -> Result<Answer<Tokens>, ApiError> {
     const REFUSED: &str = "the refresh token is unknown, was used or has expired: log in again";
-    let token = Secret::parse(&body.refresh_token).ok_or(ApiError::unauthenticated(REFUSED))?;
+    let token = Secret::parse(&body.refresh_token).ok_or(ApiError::refused_grant(REFUSED))?;
     match family::refresh(&state.database, &token, state.clock.now()).await? {
         Refreshed::Pair(pair) => Ok(Answer(pair.into())),
-        Refreshed::Refused => Err(ApiError::unauthenticated(REFUSED)),
+        Refreshed::Refused => Err(ApiError::refused_grant(REFUSED)),
         Refreshed::TooMany(wait) => Err(ApiError::too_many(wait)),
     }
 }
