@@ -1,4 +1,4 @@
-//! The queue for work that takes much memory and time, such as the hash of a password: [`HashQueue`].
+//! The queue for work that takes much memory and time, such as the hash of a password: `HashQueue`.
 
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;

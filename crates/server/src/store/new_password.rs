@@ -18,7 +18,7 @@ pub const MAX_BYTES: usize = 1024;
 const MIN_OWN: usize = 8;
 
 /// A password that may become an account's: long enough, not common, and not derived from the account. It is in the
-/// normal form [NFC](normalize).
+/// normal form NFC.
 pub struct NewPassword(String);
 
 /// Reason why a password can't be chosen.
