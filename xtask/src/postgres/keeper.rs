@@ -133,6 +133,8 @@ auth_file = users
 admin_users = postgres
 pool_mode = transaction
 default_pool_size = {POOL_SIZE}
+; each test has a database, and connections to those of past tests would use up all
+server_idle_timeout = 5
 max_client_conn = {MAX_CLIENTS}
 "
     )
