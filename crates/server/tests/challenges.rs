@@ -41,14 +41,30 @@ fn is_sendable(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
+/// A server with an account, signed in, and a key of it.
+struct Fixture {
+    server: Server,
+    token: String,
+    key: String,
+    /// The keys of the company.
+    path: String,
+    _data: Data,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let data = Data::new();
+        let server = Server::start(&data);
+        server.set_up(&data);
+        let (token, company) = server.log_in();
+        let (_, key) = server.key(&token, &company, &["memories:read"]);
+        Self { server, token, key, path: format!("/api/v1/companies/{company}/api-keys"), _data: data }
+    }
+}
+
 #[test]
 fn both_apis_answer_each_header_in_the_same_way() {
-    let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
-    let (token, company) = server.log_in();
-    let (_, key) = server.key(&token, &company, &["memories:read"]);
-    let path = format!("/api/v1/companies/{company}/api-keys");
+    let Fixture { server, token, key, path, _data } = Fixture::new();
     let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/bearer.json");
     let vectors: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(vectors).unwrap()).unwrap();
     let mut cases: Vec<_> = vectors
@@ -109,12 +125,7 @@ fn both_apis_answer_each_header_in_the_same_way() {
 
 #[test]
 fn an_api_key_in_any_state_is_a_refused_token() {
-    let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
-    let (token, company) = server.log_in();
-    let (_, key) = server.key(&token, &company, &["memories:read"]);
-    let path = format!("/api/v1/companies/{company}/api-keys");
+    let Fixture { server, token, key, path, _data } = Fixture::new();
     let value = [format!("Bearer {key}").into_bytes()];
     let refused = (401, challenge("MemoryKit accounts", Some("invalid_token")));
     assert_eq!(get(&server, &path, &value), refused);

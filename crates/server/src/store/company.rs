@@ -2,13 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::free_text::JOINERS;
 use super::id::CompanyId;
 use super::name::Name;
 use super::slug::slug;
 use crate::database::{DatabaseError, Row, Transaction};
-
-/// Joiners, which names may have between visible characters, and which nobody sees.
-const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
 /// The owner of projects and keys.
 #[derive(Clone, Debug)]

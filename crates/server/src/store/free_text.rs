@@ -6,7 +6,7 @@ use ctx_key::scan::redact_str;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Joins or separates the characters around it (Unicode 16, §23.2). Names in several scripts need them.
-const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+pub(super) const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
 /// Returns whether a text contains an API key, whole or in a part that `redact` hides. Such a text must not be stored,
 /// because it is shown again.
