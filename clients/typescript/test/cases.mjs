@@ -47,7 +47,7 @@ export function run(key, texts) {
 const show = (value) => JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part)) ?? "undefined";
 
 /** Returns what a call returns, or what `describe` returns for the error of this class that it throws. */
-function outcome(call, errorClass, describe) {
+export function outcome(call, errorClass, describe) {
   try {
     return call();
   } catch (error) {

@@ -6,17 +6,7 @@ import { createInterface } from "node:readline";
 
 import { ApiKey, Denied, InvalidKeyError, InvalidScopeError, KeyRecord, RotateError, Scope } from "../dist/index.js";
 import { bearer, find, redact, redactStr } from "../dist/index.js";
-import { bytes } from "./cases.mjs";
-
-/** Returns what a call returns, or what `describe` returns for the error of this class that it throws. */
-function outcome(call, errorClass, describe) {
-  try {
-    return call();
-  } catch (error) {
-    if (!(error instanceof errorClass)) throw error;
-    return describe(error);
-  }
-}
+import { bytes, outcome } from "./cases.mjs";
 
 function key(parse) {
   return outcome(
