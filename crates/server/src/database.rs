@@ -3,7 +3,6 @@
 //! Statements are written once, in what both understand: `$1` for a parameter, whole numbers of 64 bits, `ON CONFLICT`
 //! and `RETURNING`. Rows are read by the names of their columns.
 
-mod cancel;
 mod database_error;
 mod postgres;
 mod sqlite;
@@ -128,7 +127,7 @@ impl Database {
         }
     }
 
-    /// Acquires a connection to read with, outside of transactions.
+    /// Acquires a connection to read with. Each statement is a transaction of its own.
     pub async fn acquire(&self) -> Result<Connection, DatabaseError> {
         self.pool.acquire().await
     }
@@ -235,8 +234,8 @@ impl Connection {
     }
 }
 
-/// Waits for an answer, at most for the limit, if there is one. A statement without an answer is cancelled when its future
-/// is dropped.
+/// Waits for an answer, at most for the limit, if there is one. A statement whose future is dropped ends soon: SQLite is
+/// interrupted, and PostgreSQL has limits of its own.
 async fn within<T>(
     limit: Option<Duration>,
     answer: impl Future<Output = Result<T, DatabaseError>>,

@@ -2,36 +2,43 @@
 //!
 //! No statement is prepared, and no setting of a session is changed. A statement with its parameters and their types is
 //! one round trip, so a pooler can't give its parts to different connections.
+//!
+//! No statement is cancelled: PgBouncer 1.18 crashes if a client hangs up while it cancels one, also when the client was
+//! killed. The server's own limits end each statement.
 
 use std::future::Future;
 use std::mem;
-use std::sync::Arc;
+use std::time::Duration;
 
 use ctx_key_verifier::SourceError;
 use ctx_key_verifier::postgres::Config;
 use deadpool_postgres::Object;
+use tokio::join;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::cancel::cancel;
 use super::value::{Row, Value};
-use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, STATEMENT_TIMEOUT, within};
+use super::{DatabaseError, PoolStatus, STATEMENT_TIMEOUT, within};
 
 /// The time limits hold in the server, too, for a client that is gone. Only within the transaction: the connection may
 /// be another client's afterwards.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
                      SET LOCAL idle_in_transaction_session_timeout = 10000";
 
+/// The same, for a statement outside of a transaction.
+const BEGIN_READING: &str =
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000";
+
 const BEGIN_WITHOUT_LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
                                     SET LOCAL idle_in_transaction_session_timeout = 0";
 
+/// How long a statement that nobody waits for keeps its place in the pool, at most. The limits end it before.
+const LINGER: Duration = Duration::from_secs(10);
+
 /// Connections to one database.
 #[derive(Clone)]
-pub(super) struct Pool {
-    connections: deadpool_postgres::Pool,
-    config: Arc<Config>,
-}
+pub(super) struct Pool(deadpool_postgres::Pool);
 
 impl Pool {
     pub(super) fn new(url: &str, size: usize) -> Result<Self, DatabaseError> {
@@ -39,11 +46,11 @@ impl Pool {
         if config.postgres.get_application_name().is_none() {
             config.postgres.application_name("ctx-key-server");
         }
-        Ok(Self { connections: config.pool(size), config: Arc::new(config) })
+        Ok(Self(config.pool(size)))
     }
 
     pub(super) fn status(&self) -> PoolStatus {
-        let status = self.connections.status();
+        let status = self.0.status();
         PoolStatus {
             max: status.max_size,
             open: status.size,
@@ -53,8 +60,8 @@ impl Pool {
     }
 
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
-        let client = self.connections.get().await.map_err(SourceError::from)?;
-        Ok(Connection { client: Some(client), config: self.config.clone(), state: State::Idle })
+        let client = self.0.get().await.map_err(SourceError::from)?;
+        Ok(Connection { client: Some(client), state: State::Idle })
     }
 
     pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
@@ -66,18 +73,14 @@ impl Pool {
     }
 }
 
-/// Asks the server to end the running statement, and closes the connection when it has ended. Not before: a pooler would
-/// not know any more which statement is meant.
-fn end_statement(client: Object, config: Arc<Config>) {
-    let client = Object::take(client);
-    let Ok(runtime) = Handle::try_current() else { return };
+/// Closes a connection whose statement nobody waits for, when the statement has ended. Until then it keeps its place in the
+/// pool, so that requests that give up don't open more and more connections.
+fn end_statement(client: Object) {
+    let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
-        let end = async {
-            cancel(client.cancel_token(), &config).await;
-            // answers come in the order of their statements
-            client.simple_query("").await
-        };
-        let _ = timeout(ACQUIRE_TIMEOUT, end).await;
+        // answers come in the order of their statements
+        let _ = timeout(LINGER, client.simple_query("")).await;
+        drop(Object::take(client));
     });
 }
 
@@ -88,14 +91,11 @@ enum State {
     InTransaction,
     /// A statement was sent, and its answer has not come.
     Running,
-    /// The same, and the statement must not be cancelled: a commit would be reported as done and not be replicated.
-    Committing,
 }
 
 /// A connection of the pool.
 pub(super) struct Connection {
     client: Option<Object>,
-    config: Arc<Config>,
     state: State,
 }
 
@@ -105,17 +105,16 @@ impl Drop for Connection {
         let Some(client) = self.client.take() else { return };
         match self.state {
             State::Idle => drop(client),
-            State::InTransaction => roll_back(client, self.config.clone()),
-            State::Running => end_statement(client, self.config.clone()),
-            State::Committing => drop(Object::take(client)),
+            State::InTransaction => roll_back(client),
+            State::Running => end_statement(client),
         }
     }
 }
 
-fn roll_back(client: Object, config: Arc<Config>) {
+fn roll_back(client: Object) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
-        let mut connection = Connection { client: Some(client), config, state: State::Idle };
+        let mut connection = Connection { client: Some(client), state: State::Idle };
         if within(Some(STATEMENT_TIMEOUT), connection.execute_batch("ROLLBACK")).await.is_err() {
             connection.state = State::Running;
         }
@@ -124,8 +123,12 @@ fn roll_back(client: Object, config: Arc<Config>) {
 
 impl Connection {
     pub(super) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let is_alone = self.state == State::Idle;
         let (client, state) = self.parts()?;
-        let rows = run(state, client.query_typed(sql, &typed(values))).await?;
+        let values = typed(values);
+        let statement = client.query_typed(sql, &values);
+        let rows =
+            if is_alone { run(state, alone(client, statement)).await } else { run(state, statement).await }?;
         Ok(rows.into_iter().map(Row::from).collect())
     }
 
@@ -140,11 +143,10 @@ impl Connection {
     }
 
     pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
-        self.state = State::Committing;
-        let (client, state) = self.parts()?;
         // after an error, the connection is closed: the transaction may be open
-        client.batch_execute("COMMIT").await.map_err(SourceError::from)?;
-        *state = State::Idle;
+        self.state = State::Running;
+        self.execute_batch("COMMIT").await?;
+        self.state = State::Idle;
         Ok(())
     }
 
@@ -152,6 +154,17 @@ impl Connection {
         let client: &tokio_postgres::Client = self.client.as_ref().ok_or(DatabaseError::Busy)?;
         Ok((client, &mut self.state))
     }
+}
+
+/// Runs a statement in a transaction of its own, which has limits. All three are sent at once.
+async fn alone<T>(
+    client: &tokio_postgres::Client,
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, tokio_postgres::Error> {
+    let begin = client.batch_execute(BEGIN_READING);
+    let (_, answer, end) = join!(biased; begin, statement, client.batch_execute("COMMIT"));
+    let answer = answer?;
+    end.map(|()| answer)
 }
 
 fn typed(values: &[Value]) -> Vec<(&(dyn ToSql + Sync), Type)> {
