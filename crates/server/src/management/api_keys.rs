@@ -96,11 +96,19 @@ fn scopes(names: &[String]) -> Result<Scope, ApiError> {
     let all: Vec<String> = Scope::all().iter().map(|scope| scope.to_string()).collect();
     let all = all.join(", ");
     let mut scopes = Scope::empty();
-    for name in names {
-        let scope: Scope = name.parse().map_err(|error| {
-            ApiError::invalid(format!("{error}; the scopes are {all}; name one or more of them"))
-        })?;
-        scopes |= scope;
+    for (index, name) in names.iter().enumerate() {
+        // a text of several names, or of none, is a scope to the parser
+        let parsed = name.parse::<Scope>();
+        match parsed {
+            Ok(scope) if scope.name().is_some() => scopes |= scope,
+            _ => {
+                let suggestion = parsed.err().and_then(|error| error.suggestion());
+                let hint = suggestion.map(|scope| format!(", did you mean {scope}?")).unwrap_or_default();
+                let entry = index + 1;
+                let message = format!("entry {entry} of `scopes` is unknown{hint}; the scopes are {all}");
+                return Err(ApiError::invalid(message));
+            }
+        }
     }
     if scopes.is_empty() {
         return Err(ApiError::invalid(format!("a key needs at least one scope; the scopes are {all}")));
