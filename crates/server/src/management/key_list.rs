@@ -29,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct Page {
     /// Maximum number of keys of a page.
     #[param(value_type = i64, required = false, minimum = 1, maximum = 100)]

@@ -14,8 +14,8 @@ use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::schema;
 use crate::http::state::AppState;
-use crate::store::column::JsonObject;
 use crate::store::id::{CompanyId, ProjectId};
+use crate::store::json_object::JsonObject;
 use crate::store::name::Name;
 use crate::store::project::{self, Project};
 
@@ -50,7 +50,7 @@ impl ShownProject {
             id: project.id,
             name: project.name,
             is_active: true,
-            metadata: JsonObject::new(),
+            metadata: JsonObject::default(),
             created_at,
             updated_at: created_at,
         }
