@@ -126,19 +126,35 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        if has_nul(query.as_bytes(), Encoding::Url) {
-            return Err(ApiError::invalid(
-                "a parameter has a NUL character, which can't be stored: remove it",
-            ));
-        }
-        let unexpected = |reason: &str| {
-            let reason = readable(reason);
-            ApiError::invalid(format!("the parameters are not those that are expected here: {reason}"))
-        };
-        let uri = Uri::try_from(format!("/?{}", without_repetitions(query)));
-        let uri = uri.map_err(|error| unexpected(&error.to_string()))?;
-        let parameters = Query::try_from_uri(&uri).map_err(|rejection| unexpected(&rejection.body_text()))?;
-        Ok(Self(parameters.0))
+        read_query(query, &without_repetitions(query)).map(Self)
+    }
+}
+
+/// The parameters after the `?`, none of which may stand there twice.
+pub struct StrictParameters<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for StrictParameters<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        read_query(query, query).map(Self)
+    }
+}
+
+/// Reads the parameters in `kept`, which is what is left of the query that was sent.
+fn read_query<T: DeserializeOwned>(sent: &str, kept: &str) -> Result<T, ApiError> {
+    if has_nul(sent.as_bytes(), Encoding::Url) {
+        return Err(ApiError::invalid("a parameter has a NUL character, which can't be stored: remove it"));
+    }
+    let unexpected = |reason: &str| {
+        let reason = readable(reason);
+        ApiError::invalid(format!("the parameters are not those that are expected here: {reason}"))
+    };
+    let uri = Uri::try_from(format!("/?{kept}")).map_err(|error| unexpected(&error.to_string()))?;
+    match Query::try_from_uri(&uri) {
+        Ok(Query(parameters)) => Ok(parameters),
+        Err(rejection) => Err(unexpected(&rejection.body_text())),
     }
 }
 

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::api_error::ErrorBody;
-use super::extract::{ClientAddress, Items, Json, NoParameters, Parameters, Segment};
+use super::extract::{ClientAddress, Items, Json, NoParameters, Parameters, Segment, StrictParameters};
 use super::granted::{AnyKey, Granted};
 use super::schema::{request_id, text};
 use super::state::AppState;
@@ -262,6 +262,12 @@ impl<T: IntoParams> Argument for Parameters<T> {
         let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(Into::into);
         operation.parameters.get_or_insert_default().extend(parameters);
         refuse(operation, &["400"]);
+    }
+}
+
+impl<T: IntoParams> Argument for StrictParameters<T> {
+    fn document(operation: &mut Operation, schemas: &mut Schemas) {
+        Parameters::<T>::document(operation, schemas);
     }
 }
 

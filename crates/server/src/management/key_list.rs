@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::api_keys::ShownKey;
 use super::signed_in::KeyManager;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Parameters, Segment};
+use crate::http::extract::{Segment, StrictParameters};
 use crate::http::open_api::route;
 use crate::http::state::AppState;
 use crate::store::api_key::{self, Place};
@@ -51,7 +51,7 @@ async fn list(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
-    Parameters(page): Parameters<Page>,
+    StrictParameters(page): StrictParameters<Page>,
 ) -> Result<(HeaderMap, Answer<Vec<ShownKey>>), ApiError> {
     let company = manager.of(&company)?.company.id;
     let mut headers = HeaderMap::new();
