@@ -412,6 +412,7 @@ fn a_call_that_this_server_does_not_have_says_so_by_name() {
         ("GET", "/v1/webhooks/wh_1", "/v1/webhooks"),
         ("DELETE", "/v1/webhooks/wh_1", "/v1/webhooks"),
         ("POST", "/v1/webhooks/wh_1/test", "/v1/webhooks"),
+        ("GET", "/v1/webhooks/", "/v1/webhooks"),
         ("POST", "/v1/chats/chat_1/messages/stream", "/v1/chats/{id}/messages/stream"),
     ] {
         let (status, answer) = project.send(method, path, None);

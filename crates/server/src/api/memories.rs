@@ -191,15 +191,15 @@ async fn list(
     let project = granted.0.project();
     let ListParameters { limit, cursor, starting_after, .. } = parameters;
     let page = Page::new(&state.cursors, (project, ""), limit, cursor, starting_after)?;
-    if parameters.status.is_some_and(|Filter(status)| status != COMPLETED) {
-        return Ok(axum::Json(page.list(Vec::new())));
-    }
     let filter = MemoryFilter {
         kind: parameters.r#type.map(|Filter(kind)| kind),
         user: parameters.user_id.map(|Filter(user)| user),
     };
     let mut connection = state.database.acquire().await?;
     let window = page.window(async |id| memory::seq(&mut connection, project, id).await).await?;
+    if parameters.status.is_some_and(|Filter(status)| status != COMPLETED) {
+        return Ok(axum::Json(page.list(Vec::new())));
+    }
     let rows = memory::list(&mut connection, project, filter, window).await?;
     Ok(axum::Json(page.list(rows)))
 }

@@ -4,8 +4,6 @@
 //! servers of a database share, and bound to its list. A time and an id would need no key, but many records share a second,
 //! and a record that was removed since would leave no place to go on from.
 
-use std::fmt;
-
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 
@@ -33,7 +31,6 @@ impl ListName<'_> {
 }
 
 /// The key of the cursors of a database.
-#[derive(Clone)]
 pub struct CursorKey(XChaCha20Poly1305);
 
 impl CursorKey {
@@ -69,11 +66,5 @@ impl CursorKey {
 impl From<&Secret> for CursorKey {
     fn from(secret: &Secret) -> Self {
         Self(XChaCha20Poly1305::new(&secret.to_bytes().into()))
-    }
-}
-
-impl fmt::Debug for CursorKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CursorKey(***)")
     }
 }

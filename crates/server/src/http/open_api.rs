@@ -34,7 +34,8 @@ const DESCRIPTION: &str = "What lies below `/v1` is opened by API keys, and each
     `x-required-scope` which scope the key needs. What lies below `/api/v1` is opened by an account's access token, \
     and by no API key; the token of a program opens keys, projects and the list of companies there. Answers are in \
     snake_case; requests below `/v1` may be in camelCase too, and a field in both spellings needs one value. Fields that are not \
-    known are ignored, but never where a credential is made or changed. Parameters that are not known are refused.";
+    known are ignored, but never where a credential is made or changed. Parameters that are not known are refused, \
+    except by sign-ins and by `POST /v1/key/revoke`.";
 
 /// Status, name, description and further header of each response that refuses a request.
 const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [

@@ -119,6 +119,7 @@ async fn show_one(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment((company, id)): Segment<(String, String)>,
+    _: NoParameters,
 ) -> Result<Answer<ShownKey>, ApiError> {
     let company = manager.of(&company)?.company.id;
     let mut connection = state.database.acquire().await?;
