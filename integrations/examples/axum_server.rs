@@ -50,12 +50,12 @@ async fn show_user(Granted(grant): Granted<USERS_READ, Records>, Path(user): Pat
 }
 
 async fn not_found() -> ErrorBody {
-    ErrorBody::new(StatusCode::NOT_FOUND, "not_found_error", "not_found", "there is nothing at this path")
+    ErrorBody::new(StatusCode::NOT_FOUND, "not_found", "not_found", "there is nothing at this path")
 }
 
 async fn method_not_allowed() -> ErrorBody {
     let message = "the path has no such method";
-    ErrorBody::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", "method_not_allowed", message)
+    ErrorBody::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", "method_not_allowed", message)
 }
 
 /// What requests share. It logs grants, and answers with the platform's error body.

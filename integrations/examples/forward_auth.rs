@@ -36,7 +36,7 @@ const PROJECT: &str = "x-ctx-project";
 /// are no fault of the client's.
 const FAULT: ErrorBody = ErrorBody::new(
     StatusCode::SERVICE_UNAVAILABLE,
-    "api_error",
+    "service_unavailable",
     "unavailable",
     "the request could not be checked: try again later",
 );

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// What the challenge calls the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
 
-/// The platform's error body, `{"error":{"type","code","message"},"request_id"}`, its `x-request-id` header, and for
+/// The platform's error body, `{"error":{"type","code","message","request_id"},"request_id"}`, its `x-request-id` header, and for
 /// a refused key the challenge.
 #[derive(Clone, Debug)]
 pub struct ErrorBody {
@@ -60,7 +60,7 @@ impl From<Denied> for ErrorBody {
 impl IntoResponse for ErrorBody {
     fn into_response(self) -> Response {
         let request_id = format!("req_{}", Uuid::new_v4().simple());
-        let error = json!({ "type": self.kind, "code": self.code, "message": self.message });
+        let error = json!({ "type": self.kind, "code": self.code, "message": self.message, "request_id": request_id });
         let body = Json(json!({ "error": error, "request_id": request_id }));
         let mut response = (self.status, [("x-request-id", request_id)], body).into_response();
         response.headers_mut().extend(self.header);

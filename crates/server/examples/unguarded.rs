@@ -11,11 +11,13 @@ use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::http::connections::{ConnectionLimits, MAX_CONNECTIONS, serve};
 use ctx_key_server::http::iso_time::IsoTime;
+use ctx_key_server::http::list_cursor::CursorKey;
 use ctx_key_server::http::metrics::Metrics;
 use ctx_key_server::http::sign_in_limit::SignInLimit;
 use ctx_key_server::http::state::Shared;
 use ctx_key_server::http::{layers::surround, limits::in_json};
 use ctx_key_server::key_source::{KeySource, Settings};
+use ctx_key_server::store::secret::Secret;
 use ctx_key_verifier::sqlite::{Options, SqliteSource};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -40,6 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         database,
         verifier,
         sign_ins: SignInLimit::new(&Clock::System),
+        cursors: CursorKey::from(&Secret::generate()),
         clock: Clock::default(),
         is_secure: false,
         is_behind_proxy: false,

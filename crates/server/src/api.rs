@@ -1,5 +1,7 @@
 //! The API that keys open. Every handler says in its signature which scope it needs.
 
+mod absent;
+mod batch;
 mod chats;
 mod events;
 mod fields;
@@ -22,10 +24,12 @@ pub fn routes() -> (Router<AppState>, OpenApi) {
     let (router, document) = OpenApiRouter::default()
         .merge(own_key::routes())
         .merge(memories::routes())
+        .merge(batch::routes())
         .merge(users::routes())
         .merge(events::routes())
         .merge(chats::routes())
         .split_for_parts();
+    let router = router.merge(absent::routes());
     (router.fallback(not_found).method_not_allowed_fallback(method_not_allowed), document)
 }
 

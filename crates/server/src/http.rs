@@ -9,6 +9,7 @@ pub mod granted;
 pub mod iso_time;
 pub mod layers;
 pub mod limits;
+pub mod list_cursor;
 pub mod metrics;
 pub mod network;
 pub mod open_api;

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
 use crate::http::connections::{ConnectionLimits, serve};
+use crate::http::list_cursor::CursorKey;
 use crate::http::metrics::Metrics;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::http::state::{AppState, Shared};
@@ -67,6 +68,7 @@ impl Server {
         // an import may hold the lock of SQLite for long
         let mut transaction = database.begin_without_limits().await?;
         setting::set_public_url(&mut transaction, &public_url).await?;
+        let cursors = CursorKey::from(&setting::cursor_secret(&mut transaction).await?);
         transaction.commit().await?;
         let verifier = source.verifier(&settings);
         let metrics = Metrics::new(database.clone(), verifier.clone());
@@ -77,6 +79,7 @@ impl Server {
             verifier,
             metrics,
             sign_ins: SignInLimit::new(&clock),
+            cursors,
             clock,
             is_secure: public_url.starts_with("https://"),
             is_behind_proxy: config.behind_proxy,

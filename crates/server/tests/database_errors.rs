@@ -227,7 +227,8 @@ fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
     assert_eq!(response.status(), 500, "{body}");
     assert!(!response.headers().contains_key("retry-after"));
     let message = "something went wrong here: tell us the request_id";
-    let error = serde_json::json!({ "type": "api_error", "code": "internal", "message": message });
+    let request_id = &body["request_id"];
+    let error = serde_json::json!({ "type": "server_error", "code": "internal", "message": message, "request_id": request_id });
     assert_eq!(body["error"], error);
 
     let log = fs::read_to_string(log).unwrap();

@@ -41,10 +41,7 @@ fn written() -> Routes {
     });
     for (file, prefix) in files {
         let text = fs::read_to_string(&file).unwrap();
-        for route in text.split(".route(\"").skip(1) {
-            // a name that is not an id, and answers as if it weren't there
-            assert!(route.lines().next().unwrap().ends_with("any(super::not_found))"), "{route}");
-        }
+        assert!(!text.contains(".route(\""), "{} has a route that is in no document", file.display());
         for handler in text.split("#[utoipa::path(").skip(1) {
             let (attribute, signature) = handler.split_once("async fn ").unwrap();
             let signature = signature.split_once(") ->").unwrap().0;

@@ -53,7 +53,7 @@ impl VerifyError {
     /// use ctx_key_verifier::{SourceError, VerifyError};
     ///
     /// let (kind, code, message) = VerifyError::from(SourceError::Busy).body_fields();
-    /// assert_eq!((kind, code), ("api_error", "unavailable"));
+    /// assert_eq!((kind, code), ("service_unavailable", "unavailable"));
     /// assert_eq!(message, "the service is not available at the moment: try again");
     /// ```
     #[must_use]
@@ -62,16 +62,17 @@ impl VerifyError {
             Self::Denied(denied) => {
                 let (kind, code) = match denied.reason() {
                     Reason::MissingCredentials => ("authentication_error", "missing_credentials"),
-                    Reason::MalformedHeader => ("invalid_request_error", "invalid_request"),
-                    Reason::MissingScope { .. } => ("permission_error", "insufficient_scope"),
+                    Reason::MalformedHeader => ("bad_request", "invalid_request"),
+                    Reason::MissingScope { .. } => ("forbidden", "insufficient_scope"),
                     _ => ("authentication_error", "invalid_token"),
                 };
                 (kind, code, denied.message())
             }
             Self::Source(_) if self.status() == 503 => {
-                ("api_error", "unavailable", "the service is not available at the moment: try again")
+                let message = "the service is not available at the moment: try again";
+                ("service_unavailable", "unavailable", message)
             }
-            Self::Source(_) => ("api_error", "internal", "something went wrong on the server"),
+            Self::Source(_) => ("server_error", "internal", "something went wrong on the server"),
         }
     }
 

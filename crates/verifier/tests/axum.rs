@@ -147,7 +147,7 @@ async fn a_state_can_observe_outcomes_and_have_its_own_rejection() {
 content-type: application/json
 www-authenticate: Bearer realm="mine", error="insufficient_scope", scope="memories:read"
 
-permission_error, insufficient_scope: the API key lacks a scope that this request requires"#;
+forbidden, insufficient_scope: the API key lacks a scope that this request requires"#;
     assert_eq!(without_length(&send(&app, request_with(&writer)).await), expected);
     let mut any = request_with(&writer);
     *any.uri_mut() = "/any".parse().unwrap();

@@ -114,9 +114,14 @@ parameters = {{ \"body.expires_at\" = \"{LATER}\" }}
 [[operations]]
 include-operation-id = [\"createKey\", \"rotateKey\", \"createToken\"]
 checks.positive_data_acceptance.expected-statuses = [201, 400, 404, 409]
+# or that a place is one that the list gave
 [[operations]]
-include-operation-id = \"listKeys\"
-checks.positive_data_acceptance.expected-statuses = [200, 400]
+include-operation-id = [\"listKeys\", \"listMemories\", \"listChats\", \"listMessages\", \"listEvents\"]
+checks.positive_data_acceptance.expected-statuses = [200, 400, 404]
+# or that a wrong item is in the answer, beside those that are stored
+[[operations]]
+include-operation-id = \"createMemories\"
+checks.negative_data_rejection.expected-statuses = [202, 400, 401, 403, 413]
 "
         )
     }

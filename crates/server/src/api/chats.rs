@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::fields::{Filter, Id, OwnObject, Text, Title, checked};
+use super::fields::{Filter, Id, OwnObject, Text, Title, checked, checked_id, in_either_spelling, named};
 use super::paging::{Cursor, Limit, List, Listed, Page};
 use crate::database::{Connection, DatabaseError};
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::extract::{Json, NoParameters, Parameters, Segment};
 use crate::http::granted::{CHATS_READ, CHATS_WRITE, Granted};
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::state::AppState;
 use crate::store::chat;
-use crate::store::column::JsonObject;
+use crate::store::json_object::JsonObject;
 use crate::store::text_search::TextSearch;
+
+/// Maximum number of messages in an answer, and the default: the official clients ask for the whole history, without
+/// parameters.
+const MAX_MESSAGES: i64 = 1_000;
 
 /// Maximum number of memories that an answer names.
 const MAX_NAMED: i64 = 5;
@@ -27,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(route!(create))
         .routes(route!(list))
+        .routes(route!(show))
         .routes(route!(remove))
         .routes(route!(messages))
         .routes(route!(send))
@@ -117,9 +122,12 @@ impl Listed for Message {
 
 #[derive(Deserialize, ToSchema)]
 struct NewChat {
-    /// Also as `userId`, but not both.
-    #[serde(alias = "userId")]
-    user_id: Option<Id>,
+    /// Also as `userId`.
+    #[serde(default, deserialize_with = "named")]
+    user_id: Option<Option<Id>>,
+    #[serde(default, rename = "userId", deserialize_with = "named")]
+    #[schema(ignore)]
+    user_id_in_camel_case: Option<Option<Id>>,
     title: Option<Title>,
     metadata: Option<OwnObject>,
 }
@@ -129,10 +137,12 @@ struct NewChat {
 async fn create(
     granted: Granted<CHATS_WRITE>,
     State(state): State<AppState>,
+    _: NoParameters,
     Json(body): Json<NewChat>,
 ) -> Result<(StatusCode, axum::Json<Chat>), ApiError> {
+    let user = in_either_spelling("user_id", body.user_id, body.user_id_in_camel_case)?;
     let new = chat::NewChat {
-        user: checked("user_id", body.user_id)?,
+        user: checked_id("user_id", user)?,
         title: checked("title", body.title)?,
         metadata: body.metadata.unwrap_or_default().checked("metadata")?,
     };
@@ -142,9 +152,8 @@ async fn create(
     Ok((StatusCode::CREATED, axum::Json(chat.into())))
 }
 
-type ChatCursor = Cursor<Chat>;
-
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListParameters {
     /// How many at most.
@@ -153,8 +162,12 @@ struct ListParameters {
     limit: Limit,
     /// The `cursor` of the piece before.
     #[param(inline)]
-    cursor: Option<ChatCursor>,
-    /// Also as `userId`, but not both.
+    cursor: Option<Cursor>,
+    /// The id of the last record of the piece before; also as `startingAfter`.
+    #[serde(alias = "startingAfter")]
+    #[param(inline)]
+    starting_after: Option<Filter>,
+    /// Also as `userId`.
     #[serde(alias = "userId")]
     #[param(inline)]
     user_id: Option<Filter>,
@@ -167,25 +180,46 @@ async fn list(
     State(state): State<AppState>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<axum::Json<List<Chat>>, ApiError> {
-    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
-    let user = parameters.user_id.map(|Filter(user)| user);
+    let project = granted.0.project();
+    let ListParameters { limit, cursor, starting_after, user_id } = parameters;
+    let page = Page::new(&state.cursors, (project, ""), limit, cursor, starting_after)?;
+    let user = user_id.map(|Filter(user)| user);
     let mut connection = state.database.acquire().await?;
-    let rows = chat::list(&mut connection, granted.0.project(), user, page.window()).await?;
+    let window = page.window(async |id| chat::seq(&mut connection, project, id).await).await?;
+    let rows = chat::list(&mut connection, project, user, window).await?;
     Ok(axum::Json(page.list(rows)))
 }
 
-type MessageCursor = Cursor<Message>;
+/// Shows a chat.
+#[utoipa::path(get, path = "/chats/{id}", operation_id = "showChat", responses((status = OK, body = Chat)))]
+async fn show(
+    granted: Granted<CHATS_READ>,
+    State(state): State<AppState>,
+    Segment(id): Segment<String>,
+    _: NoParameters,
+) -> Result<axum::Json<Chat>, ApiError> {
+    let mut connection = state.database.acquire().await?;
+    let chat = chat::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_chat)?;
+    Ok(axum::Json(chat.into()))
+}
+
+type MessageLimit = Limit<MAX_MESSAGES, MAX_MESSAGES>;
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct MessagesParameters {
     /// How many at most.
     #[serde(default)]
     #[param(inline)]
-    limit: Limit<100>,
+    limit: MessageLimit,
     /// The `cursor` of the piece before.
     #[param(inline)]
-    cursor: Option<MessageCursor>,
+    cursor: Option<Cursor>,
+    /// The id of the last message of the piece before; also as `startingAfter`.
+    #[serde(alias = "startingAfter")]
+    #[param(inline)]
+    starting_after: Option<Filter>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -195,12 +229,12 @@ struct Messages {
     title: Option<String>,
     messages: Vec<Message>,
     has_more: bool,
-    /// With it, the client asks for the messages before these.
+    /// With it, the client asks for the messages after these.
     #[schema(required)]
     cursor: Option<String>,
 }
 
-/// Lists the last messages of a chat, in the order in which they were sent.
+/// Lists the messages of a chat, in the order in which they were sent.
 #[utoipa::path(
     get,
     path = "/chats/{id}/messages",
@@ -213,13 +247,15 @@ async fn messages(
     Segment(id): Segment<String>,
     Parameters(parameters): Parameters<MessagesParameters>,
 ) -> Result<axum::Json<Messages>, ApiError> {
-    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
+    let project = granted.0.project();
+    let MessagesParameters { limit, cursor, starting_after } = parameters;
+    let page = Page::<Message>::new(&state.cursors, (project, &id), limit, cursor, starting_after)?;
     let mut connection = state.database.acquire().await?;
-    let chat = chat::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_chat)?;
-    let rows = chat::messages(&mut connection, &chat, page.window()).await?;
-    let List { mut data, has_more, cursor } = page.list(rows);
-    data.reverse();
-    Ok(axum::Json(Messages { id, title: chat.title, messages: data, has_more, cursor }))
+    let chat = chat::find(&mut connection, project, &id).await?.ok_or_else(no_chat)?;
+    let window = page.window(async |id| chat::message_seq(&mut connection, &chat, id).await).await?;
+    let rows = chat::messages(&mut connection, &chat, window).await?;
+    let List { data, has_more, cursor } = page.list(rows);
+    Ok(axum::Json(Messages { id: chat.id, title: chat.title, messages: data, has_more, cursor }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -243,6 +279,7 @@ async fn send(
     granted: Granted<CHATS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
     Json(body): Json<NewMessage>,
 ) -> Result<axum::Json<Answer>, ApiError> {
     let text = body.message.of_length("message")?;
@@ -283,6 +320,7 @@ async fn remove(
     granted: Granted<CHATS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
 ) -> Result<StatusCode, ApiError> {
     let mut transaction = state.database.begin().await?;
     let is_removed = chat::remove(&mut transaction, granted.0.project(), &id).await?;

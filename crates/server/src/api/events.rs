@@ -10,12 +10,12 @@ use super::fields::{Filter, OwnObject, Word};
 use super::paging::{Cursor, Limit, List, Listed, Page};
 use super::users::no_user;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::extract::{Json, NoParameters, Parameters, Segment};
 use crate::http::granted::{Granted, USERS_READ, USERS_WRITE};
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::column::JsonObject;
+use crate::store::json_object::JsonObject;
 use crate::store::{event, user};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -70,6 +70,7 @@ async fn create(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
     Segment(user): Segment<String>,
+    _: NoParameters,
     Json(body): Json<NewEvent>,
 ) -> Result<(StatusCode, axum::Json<Event>), ApiError> {
     let kind = body.r#type.checked("type")?;
@@ -82,9 +83,8 @@ async fn create(
     Ok((StatusCode::CREATED, axum::Json(event.into())))
 }
 
-type EventCursor = Cursor<Event>;
-
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListParameters {
     /// How many at most.
@@ -93,7 +93,11 @@ struct ListParameters {
     limit: Limit,
     /// The `cursor` of the piece before.
     #[param(inline)]
-    cursor: Option<EventCursor>,
+    cursor: Option<Cursor>,
+    /// The id of the last record of the piece before; also as `startingAfter`.
+    #[serde(alias = "startingAfter")]
+    #[param(inline)]
+    starting_after: Option<Filter>,
     #[param(inline)]
     r#type: Option<Filter>,
 }
@@ -111,12 +115,14 @@ async fn list(
     Segment(user): Segment<String>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<axum::Json<List<Event>>, ApiError> {
-    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
     let project = granted.0.project();
-    let kind = parameters.r#type.map(|Filter(kind)| kind);
+    let ListParameters { limit, cursor, starting_after, r#type } = parameters;
+    let page = Page::new(&state.cursors, (project, &user), limit, cursor, starting_after)?;
+    let kind = r#type.map(|Filter(kind)| kind);
     let mut connection = state.database.acquire().await?;
     let user = user::find(&mut connection, project, &user).await?.ok_or_else(no_user)?;
-    let rows = event::list(&mut connection, project, &user, kind, page.window()).await?;
+    let window = page.window(async |id| event::seq(&mut connection, project, &user, id).await).await?;
+    let rows = event::list(&mut connection, project, &user, kind, window).await?;
     Ok(axum::Json(page.list(rows)))
 }
 
@@ -131,6 +137,7 @@ async fn remove(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
     Segment((user, event)): Segment<(String, String)>,
+    _: NoParameters,
 ) -> Result<StatusCode, ApiError> {
     let mut transaction = state.database.begin().await?;
     let is_removed = event::remove(&mut transaction, granted.0.project(), &user, &event).await?;

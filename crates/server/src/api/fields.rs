@@ -3,16 +3,18 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::api_error::ApiError;
+use crate::http::extract::{is_step, unreadable};
 use crate::http::schema::{any_text, text};
-use crate::store::column::JsonObject;
 use crate::store::free_text::contains_key;
+use crate::store::json_object::JsonObject;
 
 /// Maximum length of the content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four
 /// times as large, if it is made of many short words.
@@ -26,7 +28,7 @@ const MAX_OBJECT_LENGTH: usize = 16 * 1024;
 const MAX_OBJECT_DEPTH: usize = 16;
 
 /// A text of `MIN` to `MAX` characters.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
@@ -34,7 +36,48 @@ pub struct Text<const MIN: usize, const MAX: usize>(String);
 pub type Title = Text<0, 500>;
 
 /// An id that the client chose.
-pub type Id = Text<1, 128>;
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Id(Text<1, 128>);
+
+impl Id {
+    pub fn checked(self, field: &str) -> Result<String, ApiError> {
+        let id = self.0.checked(field)?;
+        if is_step(&id) {
+            return Err(ApiError::invalid(format!(
+                "`{field}` can't be `.` or `..`, which are steps in a path: choose another id"
+            )));
+        }
+        Ok(id)
+    }
+}
+
+impl PartialSchema for Id {
+    fn schema() -> RefOr<Schema> {
+        text(1..=128).pattern(Some(r"^(?!\.{1,2}$)[^\u0000]*$")).into()
+    }
+}
+
+impl ToSchema for Id {}
+
+/// A field that a client may send in snake_case, in camelCase, or in both with the same value.
+///
+/// # Errors
+///
+/// Both are there, and differ: one of them would be ignored.
+pub fn in_either_spelling<T: PartialEq>(
+    field: &str,
+    snake: Option<Option<T>>,
+    camel: Option<Option<T>>,
+) -> Result<Option<T>, ApiError> {
+    match (snake, camel) {
+        (Some(snake), Some(camel)) if snake != camel => Err(ApiError::invalid(format!(
+            "`{field}` stands twice, in two spellings and with two values: send it once"
+        ))),
+        (Some(value), _) | (None, Some(value)) => Ok(value),
+        (None, None) => Ok(None),
+    }
+}
 
 /// The kind of something, a language or a format.
 pub type Word = Text<1, 64>;
@@ -89,6 +132,11 @@ fn refuse_key(field: &str, text: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Checks an id that may be missing.
+pub fn checked_id(field: &str, id: Option<Id>) -> Result<Option<String>, ApiError> {
+    id.map(|id| id.checked(field)).transpose()
+}
+
 /// Checks a text that may be missing.
 pub fn checked<const MIN: usize, const MAX: usize>(
     field: &str,
@@ -129,7 +177,7 @@ impl PartialSchema for Content {
 impl ToSchema for Content {}
 
 /// The tags of a memory.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Tags(Vec<Tag>);
 
@@ -151,31 +199,79 @@ impl PartialSchema for Tags {
 impl ToSchema for Tags {}
 
 /// An object of the client's own.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct OwnObject(JsonObject);
 
 impl OwnObject {
     pub fn checked(self, field: &str) -> Result<JsonObject, ApiError> {
-        // the parser has refused what is deeper than 128 levels
-        let depth = 1 + self.0.values().map(depth).max().unwrap_or(0);
-        if depth > MAX_OBJECT_DEPTH {
-            return Err(ApiError::invalid(format!("`{field}` may be {MAX_OBJECT_DEPTH} levels deep")));
-        }
-        let json = serde_json::to_string(&self.0).map_err(|_| ApiError::internal())?;
-        if json.len() > MAX_OBJECT_LENGTH {
-            return Err(ApiError::invalid(format!("`{field}` may have {MAX_OBJECT_LENGTH} bytes of JSON")));
-        }
-        refuse_key(field, &json)?;
+        check_length(field, &self.0)?;
+        check_entries(field, &self.0, 1)?;
         Ok(self.0)
     }
 }
 
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
-        _ => 0,
+fn check_length(field: &str, object: &JsonObject) -> Result<(), ApiError> {
+    if object.to_json().len() <= MAX_OBJECT_LENGTH {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("`{field}` is too large: at most {MAX_OBJECT_LENGTH} bytes of JSON")))
+}
+
+/// Checks an object that lies so many levels deep. The parser has skipped the values, and looked at their syntax only.
+fn check_entries(field: &str, object: &JsonObject, level: usize) -> Result<(), ApiError> {
+    for (name, value) in object.entries() {
+        refuse_key(field, name)?;
+        check_value(field, value, level)?;
+    }
+    Ok(())
+}
+
+fn check_value(field: &str, value: &RawValue, level: usize) -> Result<(), ApiError> {
+    let is_nested = value.get().starts_with(['{', '[']);
+    if is_nested && level == MAX_OBJECT_DEPTH {
+        return Err(ApiError::invalid(format!("`{field}` is too deep: at most {MAX_OBJECT_DEPTH} levels")));
+    }
+    match value.get().as_bytes().first() {
+        Some(b'{') => check_entries(field, &parse(field, value)?, level + 1),
+        Some(b'[') => {
+            let values: Vec<Box<RawValue>> = parse(field, value)?;
+            values.iter().try_for_each(|value| check_value(field, value, level + 1))
+        }
+        Some(b'"') => refuse_key(field, &parse::<String>(field, value)?),
+        _ => Ok(()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(field: &str, value: &RawValue) -> Result<T, ApiError> {
+    serde_json::from_str(value.get())
+        .map_err(|error| ApiError::invalid(unreadable(&format!("`{field}`"), &error)))
+}
+
+/// A change of an object that is stored.
+pub enum ObjectChange {
+    Empty,
+    Merge(JsonObject),
+}
+
+impl ObjectChange {
+    /// Checks a change that may be missing. Null empties the object.
+    pub fn checked(field: &str, change: Option<Option<OwnObject>>) -> Result<Option<Self>, ApiError> {
+        let change =
+            change.map(|object| object.map(|object| object.checked(field)).transpose()).transpose()?;
+        Ok(change.map(|object| object.map_or(Self::Empty, Self::Merge)))
+    }
+
+    /// Returns the object after the change, unless it would be too large.
+    pub fn apply(self, field: &str, mut object: JsonObject) -> Result<JsonObject, ApiError> {
+        match self {
+            Self::Empty => Ok(JsonObject::default()),
+            Self::Merge(change) => {
+                object.merge(change);
+                check_length(field, &object)?;
+                Ok(object)
+            }
+        }
     }
 }
 

@@ -2,23 +2,25 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::any;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::fields::{Content, Filter, Id, OwnObject, Tags, Title, Word, checked, checked_change, named};
+use super::fields::{
+    Content, Filter, Id, ObjectChange, OwnObject, Tags, Title, Word, checked, checked_change, checked_id,
+    in_either_spelling, named,
+};
 use super::paging::{Cursor, Limit, List, Listed, Page};
 use super::search::SearchParameters;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::extract::{Json, NoParameters, Parameters, Segment};
 use crate::http::granted::{Granted, MEMORIES_READ, MEMORIES_WRITE};
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::request_id;
 use crate::http::state::AppState;
-use crate::store::column::JsonObject;
+use crate::store::json_object::JsonObject;
 use crate::store::memory::{self, MemoryChange, MemoryFilter};
 use crate::store::text_search::FoundMemory;
 
@@ -27,9 +29,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(route!(create))
         .routes(route!(list))
         .routes(route!(search))
-        // names of calls that no scope covers, and not ids
-        .route("/memories/batch", any(super::not_found))
-        .route("/memories/upload", any(super::not_found))
         .routes(route!(show))
         .routes(route!(change))
         .routes(route!(remove))
@@ -50,7 +49,7 @@ enum Status {
 const COMPLETED: &str = "completed";
 
 #[derive(Serialize, ToSchema)]
-struct Memory {
+pub(super) struct Memory {
     id: String,
     #[schema(required)]
     title: Option<String>,
@@ -100,26 +99,30 @@ impl Listed for Memory {
 }
 
 #[derive(Deserialize, ToSchema)]
-struct NewMemory {
-    content: Content,
-    title: Option<Title>,
-    r#type: Option<Word>,
-    tags: Option<Tags>,
-    metadata: Option<OwnObject>,
-    /// Also as `userId`, but not both.
-    #[serde(alias = "userId")]
-    user_id: Option<Id>,
-    language: Option<Word>,
-    format: Option<Word>,
+pub(super) struct NewMemory {
+    pub content: Content,
+    pub title: Option<Title>,
+    pub r#type: Option<Word>,
+    pub tags: Option<Tags>,
+    pub metadata: Option<OwnObject>,
+    /// Also as `userId`.
+    #[serde(default, deserialize_with = "named")]
+    pub user_id: Option<Option<Id>>,
+    #[serde(default, rename = "userId", deserialize_with = "named")]
+    #[schema(ignore)]
+    pub user_id_in_camel_case: Option<Option<Id>>,
+    pub language: Option<Word>,
+    pub format: Option<Word>,
 }
 
 impl NewMemory {
-    fn checked(self) -> Result<memory::NewMemory, ApiError> {
+    pub fn checked(self) -> Result<memory::NewMemory, ApiError> {
+        let user = in_either_spelling("user_id", self.user_id, self.user_id_in_camel_case)?;
         Ok(memory::NewMemory {
             content: self.content.checked()?,
             title: checked("title", self.title)?,
             kind: checked("type", self.r#type)?,
-            user: checked("user_id", self.user_id)?,
+            user: checked_id("user_id", user)?,
             language: checked("language", self.language)?,
             format: checked("format", self.format)?,
             tags: self.tags.unwrap_or_default().checked()?,
@@ -128,34 +131,28 @@ impl NewMemory {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-struct StoredMemory {
-    id: String,
-    status: Status,
-}
-
 /// Stores a memory.
 #[utoipa::path(
     post,
     path = "/memories",
     operation_id = "createMemory",
-    responses((status = ACCEPTED, body = StoredMemory))
+    responses((status = ACCEPTED, body = Memory))
 )]
 async fn create(
     granted: Granted<MEMORIES_WRITE>,
     State(state): State<AppState>,
+    _: NoParameters,
     Json(body): Json<NewMemory>,
-) -> Result<(StatusCode, axum::Json<StoredMemory>), ApiError> {
+) -> Result<(StatusCode, axum::Json<Memory>), ApiError> {
     let new = body.checked()?;
     let mut transaction = state.database.begin().await?;
-    let id = memory::create(&mut transaction, granted.0.project(), new, state.clock.now()).await?;
+    let memory = memory::create(&mut transaction, granted.0.project(), new, state.clock.now()).await?;
     transaction.commit().await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(StoredMemory { id, status: Status::Completed })))
+    Ok((StatusCode::ACCEPTED, axum::Json(memory.into())))
 }
 
-type MemoryCursor = Cursor<Memory>;
-
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListParameters {
     /// How many at most.
@@ -164,12 +161,16 @@ struct ListParameters {
     limit: Limit,
     /// The `cursor` of the piece before.
     #[param(inline)]
-    cursor: Option<MemoryCursor>,
+    cursor: Option<Cursor>,
+    /// The id of the last record of the piece before; also as `startingAfter`.
+    #[serde(alias = "startingAfter")]
+    #[param(inline)]
+    starting_after: Option<Filter>,
     #[param(inline)]
     status: Option<Filter>,
     #[param(inline)]
     r#type: Option<Filter>,
-    /// Also as `userId`, but not both.
+    /// Also as `userId`.
     #[serde(alias = "userId")]
     #[param(inline)]
     user_id: Option<Filter>,
@@ -187,16 +188,19 @@ async fn list(
     State(state): State<AppState>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Result<axum::Json<List<Memory>>, ApiError> {
-    let page = Page::new(parameters.limit, parameters.cursor.as_ref())?;
-    if parameters.status.is_some_and(|Filter(status)| status != COMPLETED) {
-        return Ok(axum::Json(page.list(Vec::new())));
-    }
+    let project = granted.0.project();
+    let ListParameters { limit, cursor, starting_after, .. } = parameters;
+    let page = Page::new(&state.cursors, (project, ""), limit, cursor, starting_after)?;
     let filter = MemoryFilter {
         kind: parameters.r#type.map(|Filter(kind)| kind),
         user: parameters.user_id.map(|Filter(user)| user),
     };
     let mut connection = state.database.acquire().await?;
-    let rows = memory::list(&mut connection, granted.0.project(), filter, page.window()).await?;
+    let window = page.window(async |id| memory::seq(&mut connection, project, id).await).await?;
+    if parameters.status.is_some_and(|Filter(status)| status != COMPLETED) {
+        return Ok(axum::Json(page.list(Vec::new())));
+    }
+    let rows = memory::list(&mut connection, project, filter, window).await?;
     Ok(axum::Json(page.list(rows)))
 }
 
@@ -266,6 +270,7 @@ async fn show(
     granted: Granted<MEMORIES_READ>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
 ) -> Result<axum::Json<Memory>, ApiError> {
     let mut connection = state.database.acquire().await?;
     let memory = memory::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_memory)?;
@@ -285,37 +290,43 @@ struct Change {
     content: Option<Option<Content>>,
     #[serde(default, deserialize_with = "named")]
     tags: Option<Option<Tags>>,
+    /// Merged by name: null deletes a name, and each other value replaces the whole value of its name.
     #[serde(default, deserialize_with = "named")]
     metadata: Option<Option<OwnObject>>,
 }
 
 impl Change {
-    fn checked(self) -> Result<MemoryChange, ApiError> {
-        Ok(MemoryChange {
+    /// Returns the change without that of the metadata, which needs the metadata that are stored.
+    fn checked(self) -> Result<(MemoryChange, Option<ObjectChange>), ApiError> {
+        let metadata = ObjectChange::checked("metadata", self.metadata)?;
+        let change = MemoryChange {
             content: self.content.map(|content| content.unwrap_or_default().checked()).transpose()?,
             title: checked_change("title", self.title)?,
             kind: checked_change("type", self.r#type)?,
             tags: self.tags.map(|tags| tags.unwrap_or_default().checked()).transpose()?,
-            metadata: self
-                .metadata
-                .map(|object| object.unwrap_or_default().checked("metadata"))
-                .transpose()?,
-        })
+            metadata: None,
+        };
+        Ok((change, metadata))
     }
 }
 
-/// Changes the fields that are named; null empties one.
+/// Changes the fields that are named, and merges metadata; null empties a field.
 #[utoipa::path(put, path = "/memories/{id}", operation_id = "changeMemory", responses((status = OK, body = Memory)))]
 async fn change(
     granted: Granted<MEMORIES_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
     Json(body): Json<Change>,
 ) -> Result<axum::Json<Memory>, ApiError> {
-    let change = body.checked()?;
+    let (mut change, metadata) = body.checked()?;
+    let (project, now) = (granted.0.project(), state.clock.now());
     let mut transaction = state.database.begin().await?;
-    let changed =
-        memory::change(&mut transaction, granted.0.project(), &id, change, state.clock.now()).await?;
+    if let Some(metadata) = metadata {
+        let stored = memory::metadata_for_change(&mut transaction, project, &id).await?;
+        change.metadata = Some(metadata.apply("metadata", stored.ok_or_else(no_memory)?)?);
+    }
+    let changed = memory::change(&mut transaction, project, &id, change, now).await?;
     let memory = changed.ok_or_else(no_memory)?;
     transaction.commit().await?;
     Ok(axum::Json(memory.into()))
@@ -327,6 +338,7 @@ async fn remove(
     granted: Granted<MEMORIES_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
 ) -> Result<StatusCode, ApiError> {
     let mut transaction = state.database.begin().await?;
     let is_removed = memory::remove(&mut transaction, granted.0.project(), &id).await?;

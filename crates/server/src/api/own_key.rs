@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::api_error::ApiError;
+use crate::http::extract::NoParameters;
 use crate::http::granted::AnyKey;
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
@@ -32,7 +33,7 @@ struct Key {
 
 /// Shows what the key is good for; any valid key.
 #[utoipa::path(get, path = "/key", operation_id = "showKey", responses((status = OK, body = Key)))]
-async fn show(key: AnyKey) -> Json<Key> {
+async fn show(key: AnyKey, _: NoParameters) -> Json<Key> {
     let grant = key.0;
     Json(Key {
         id: grant.key_id().to_string(),

@@ -1,118 +1,140 @@
-//! Lists, piece by piece, the newest first.
+//! Lists, piece by piece.
 
 use std::marker::PhantomData;
-use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::fields::Filter;
+use crate::database::DatabaseError;
 use crate::http::api_error::ApiError;
+use crate::http::list_cursor::{CURSOR_LENGTH, CursorKey, ListName};
 use crate::store::window::Window;
 
-const LIMIT: RangeInclusive<i64> = 1..=100;
+/// Maximum number of records in an answer.
+const MAX_LIMIT: i64 = 100;
 
 /// Number of records in an answer, if the client names none.
 pub const DEFAULT_LIMIT: i64 = 20;
 
 /// A record that is listed.
 pub trait Listed: From<Self::Row> {
-    /// What the store has of it.
+    /// The record as the store has it.
     type Row;
-    /// The list's name, with which its cursors begin.
+    /// The name of the list.
     const LIST: &'static str;
 
-    /// The list is sorted by this.
+    /// Returns the number by which the list is sorted.
     fn seq(row: &Self::Row) -> i64;
 }
 
 /// Maximum number of records that the client asks for.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(transparent)]
-pub struct Limit<const DEFAULT: i64 = DEFAULT_LIMIT>(i64);
+pub struct Limit<const DEFAULT: i64 = DEFAULT_LIMIT, const MAX: i64 = MAX_LIMIT>(i64);
 
-impl<const DEFAULT: i64> Limit<DEFAULT> {
+impl<const DEFAULT: i64, const MAX: i64> Limit<DEFAULT, MAX> {
     pub fn checked(self) -> Result<i64, ApiError> {
-        if LIMIT.contains(&self.0) {
+        if (1..=MAX).contains(&self.0) {
             return Ok(self.0);
         }
-        Err(ApiError::invalid(format!("`limit` is a number from {} to {}", LIMIT.start(), LIMIT.end())))
+        Err(ApiError::invalid(format!("`limit` is a number from 1 to {MAX}")))
     }
 }
 
-impl<const DEFAULT: i64> From<i64> for Limit<DEFAULT> {
+impl<const DEFAULT: i64, const MAX: i64> From<i64> for Limit<DEFAULT, MAX> {
     fn from(limit: i64) -> Self {
         Self(limit)
     }
 }
 
-impl<const DEFAULT: i64> Default for Limit<DEFAULT> {
+impl<const DEFAULT: i64, const MAX: i64> Default for Limit<DEFAULT, MAX> {
     fn default() -> Self {
         Self(DEFAULT)
     }
 }
 
-impl<const DEFAULT: i64> PartialSchema for Limit<DEFAULT> {
+impl<const DEFAULT: i64, const MAX: i64> PartialSchema for Limit<DEFAULT, MAX> {
     fn schema() -> RefOr<Schema> {
         let schema = ObjectBuilder::new().schema_type(Type::Integer).default(Some(DEFAULT.into()));
-        schema.minimum(Some(*LIMIT.start())).maximum(Some(*LIMIT.end())).into()
+        schema.minimum(Some(1)).maximum(Some(MAX)).into()
     }
 }
 
-impl<const DEFAULT: i64> ToSchema for Limit<DEFAULT> {}
+impl<const DEFAULT: i64, const MAX: i64> ToSchema for Limit<DEFAULT, MAX> {}
 
-/// A place in a list.
+/// A place in a list, as an answer has it.
 #[derive(Deserialize)]
-#[serde(transparent, bound = "")]
-pub struct Cursor<T> {
-    text: String,
-    #[serde(skip)]
-    list: PhantomData<T>,
-}
+#[serde(transparent)]
+pub struct Cursor(String);
 
-impl<T: Listed> Cursor<T> {
-    fn text(seq: i64) -> String {
-        format!("{}-{seq:x}", T::LIST)
-    }
-
-    /// Returns the `seq` of the last record before this place.
-    fn seq(&self) -> Result<i64, ApiError> {
-        let digits = self.text.rsplit_once('-').map(|(_, digits)| i64::from_str_radix(digits, 16));
-        let seq = digits.and_then(Result::ok).filter(|&seq| Self::text(seq) == self.text);
-        seq.ok_or(ApiError::invalid("`cursor` is none of this list"))
-    }
-}
-
-impl<T: Listed> PartialSchema for Cursor<T> {
+impl PartialSchema for Cursor {
     fn schema() -> RefOr<Schema> {
-        let pattern = format!("^{}-[1-9a-f][0-9a-f]{{0,14}}$", T::LIST);
+        let pattern = format!("^[0-9a-f]{{{CURSOR_LENGTH}}}$");
         ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
     }
 }
 
-impl<T: Listed> ToSchema for Cursor<T> {}
+impl ToSchema for Cursor {}
 
-/// A piece of a list that a client asks for.
-pub struct Page<T> {
-    limit: i64,
-    before: i64,
-    list: PhantomData<T>,
+/// A place in a list, as a client names it.
+enum Place {
+    Start,
+    /// After the record with this `seq`, which may be removed since.
+    Seq(i64),
+    /// After the record with this id.
+    Id(String),
 }
 
-impl<T: Listed> Page<T> {
-    /// Refuses a cursor that this list did not give.
-    pub fn new<const DEFAULT: i64>(
-        limit: Limit<DEFAULT>,
-        cursor: Option<&Cursor<T>>,
+/// A piece of a list that a client asks for.
+pub struct Page<'a, T> {
+    key: &'a CursorKey,
+    list: ListName<'a>,
+    limit: i64,
+    place: Place,
+    records: PhantomData<T>,
+}
+
+impl<'a, T: Listed> Page<'a, T> {
+    /// Refuses a cursor that this list did not give. A list of a user or a chat has it as the `parent`.
+    pub fn new<const DEFAULT: i64, const MAX: i64>(
+        key: &'a CursorKey,
+        (project, parent): (&'a str, &'a str),
+        limit: Limit<DEFAULT, MAX>,
+        cursor: Option<Cursor>,
+        starting_after: Option<Filter>,
     ) -> Result<Self, ApiError> {
-        let before = cursor.map_or(Ok(i64::MAX), Cursor::seq)?;
-        Ok(Self { limit: limit.checked()?, before, list: PhantomData })
+        let list = ListName { name: T::LIST, project, parent };
+        let place = match (cursor, starting_after) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::invalid("`cursor` and `starting_after` name two places: send one of them"));
+            }
+            (Some(Cursor(cursor)), None) => Place::Seq(key.decrypt(list, &cursor).ok_or(ApiError::invalid(
+                "`cursor` is not of this list: send the `cursor` of the page before, or begin again without it",
+            ))?),
+            (None, Some(Filter(id))) => Place::Id(id),
+            (None, None) => Place::Start,
+        };
+        Ok(Self { key, list, limit: limit.checked()?, place, records: PhantomData })
     }
 
-    /// Returns what to read: one row more than the client sees, which tells whether there are more.
-    pub fn window(&self) -> Window {
-        Window { before: self.before, rows: self.limit + 1 }
+    /// Returns what to read: one row more than the client sees, which tells whether there are more. `seq_of` looks up the `seq`
+    /// of a record of this list.
+    pub async fn window(
+        &self,
+        seq_of: impl AsyncFnOnce(&str) -> Result<Option<i64>, DatabaseError>,
+    ) -> Result<Window, ApiError> {
+        let last = match &self.place {
+            Place::Start => None,
+            Place::Seq(seq) => Some(*seq),
+            Place::Id(id) => Some(seq_of(id).await?.ok_or(ApiError::invalid(
+                "`starting_after` is not the id of a record of this list: send the last id of the page before, or its `cursor` \
+                 if that record may be removed",
+            ))?),
+        };
+        Ok(Window { last, rows: self.limit + 1 })
     }
 
     /// Makes the answer of the rows of the window.
@@ -121,7 +143,7 @@ impl<T: Listed> Page<T> {
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| has_more);
-        let cursor = last.map(|row| Cursor::<T>::text(T::seq(row)));
+        let cursor = last.map(|row| self.key.encrypt(self.list, T::seq(row)));
         List { data: rows.into_iter().map(T::from).collect(), has_more, cursor }
     }
 }

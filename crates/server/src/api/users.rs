@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::fields::{Id, OwnObject, Title, checked_change, named};
+use super::fields::{Id, ObjectChange, OwnObject, Title, checked_change, named};
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, Parameters, Segment};
+use crate::http::extract::{Json, NoParameters, Parameters, Segment};
 use crate::http::granted::{Granted, USERS_READ, USERS_WRITE};
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::column::JsonObject;
+use crate::store::json_object::JsonObject;
 use crate::store::user::{self, Named, UserChange};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -86,11 +86,12 @@ struct NewUser {
     email: Option<Option<Title>>,
     #[serde(default, deserialize_with = "named")]
     name: Option<Option<Title>>,
+    /// Merged by name: null deletes a name, and each other value replaces the whole value of its name.
     #[serde(default, deserialize_with = "named")]
     metadata: Option<Option<OwnObject>>,
 }
 
-/// Makes a user, or changes the fields that are named of the one who has the id.
+/// Makes a user, or changes the fields that are named of the one who has the id, and merges metadata; null empties a field.
 #[utoipa::path(
     post,
     path = "/users",
@@ -100,14 +101,20 @@ struct NewUser {
 async fn upsert(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
+    _: NoParameters,
     Json(body): Json<NewUser>,
 ) -> Result<(StatusCode, axum::Json<User>), ApiError> {
     let NewUser { id, email, name, metadata } = body;
     let id = id.checked("id")?;
-    let change = Change { email, name, metadata }.checked()?;
+    let metadata = ObjectChange::checked("metadata", metadata)?;
+    let mut change = Change { email, name, metadata: None }.checked()?;
     let (project, now) = (granted.0.project(), state.clock.now());
     let mut transaction = state.database.begin().await?;
     let is_new = user::create(&mut transaction, project, &id, now).await?;
+    if let Some(metadata) = metadata {
+        let stored = user::metadata_for_change(&mut transaction, project, &id).await?;
+        change.metadata = Some(metadata.apply("metadata", stored.ok_or_else(no_user)?)?);
+    }
     let user = user::change(&mut transaction, project, &id, change, now).await?.ok_or_else(no_user)?;
     transaction.commit().await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -120,18 +127,20 @@ async fn show(
     granted: Granted<USERS_READ>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
 ) -> Result<axum::Json<User>, ApiError> {
     let mut connection = state.database.acquire().await?;
     let user = user::find(&mut connection, granted.0.project(), &id).await?.ok_or_else(no_user)?;
     Ok(axum::Json(user.into()))
 }
 
-/// Changes the fields that are named; null empties one.
+/// Changes the fields that are named, and replaces metadata; null empties a field.
 #[utoipa::path(put, path = "/users/{id}", operation_id = "changeUser", responses((status = OK, body = User)))]
 async fn change(
     granted: Granted<USERS_WRITE>,
     State(state): State<AppState>,
     Segment(id): Segment<String>,
+    _: NoParameters,
     Json(body): Json<Change>,
 ) -> Result<axum::Json<User>, ApiError> {
     let change = body.checked()?;
@@ -143,6 +152,7 @@ async fn change(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RemoveParameters {
     /// Whether the memories and chats that name the user go too.

@@ -20,7 +20,7 @@ use crate::store::store_error::StoreError;
 /// What the challenge calls the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
 
-/// The platform's body of an error.
+/// The platform's body of an error. The Python client reads the outer `request_id`, and the documentation shows the inner one.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
 pub struct ErrorBody {
@@ -35,6 +35,8 @@ struct ErrorFields {
     r#type: &'static str,
     code: &'static str,
     message: Cow<'static, str>,
+    #[schema(schema_with = schema::request_id)]
+    request_id: String,
 }
 
 /// A status, an [`ErrorBody`], and what header belongs to it.
@@ -59,47 +61,47 @@ impl ApiError {
 
     /// The request can't be understood, or asks for what can't be: 400, as the official clients expect it, and not 422.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_request", message.into())
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", "invalid_request", message.into())
     }
 
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found_error", "not_found", message.into())
+        Self::new(StatusCode::NOT_FOUND, "not_found", "not_found", message.into())
     }
 
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict_error", "conflict", message.into())
+        Self::new(StatusCode::CONFLICT, "conflict", "conflict", message.into())
     }
 
     pub fn method_not_allowed() -> Self {
         let message = Cow::Borrowed("the path has no such method");
         let status = StatusCode::METHOD_NOT_ALLOWED;
-        Self::new(status, "invalid_request_error", "method_not_allowed", message)
+        Self::new(status, "bad_request", "method_not_allowed", message)
     }
 
     pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Self::new(status, "invalid_request_error", "too_large", message.into())
+        Self::new(status, "bad_request", "too_large", message.into())
     }
 
     /// A browser sent the request for a page of another site.
     pub fn browser() -> Self {
         let message = "API keys don't belong in browsers, where every visitor can read them: send this request from \
                        your server";
-        Self::new(StatusCode::FORBIDDEN, "permission_error", "browser_request", message.into())
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "browser_request", message.into())
     }
 
     /// A page of another site sent a change.
     pub fn foreign_page() -> Self {
         let message = "a page of another site sent this request, and nothing was changed: send it from a program, or from a \
                        page of this server";
-        Self::new(StatusCode::FORBIDDEN, "permission_error", "foreign_origin", message.into())
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "foreign_origin", message.into())
     }
 
     /// The header `Content-Type` does not say JSON.
     pub fn not_json() -> Self {
         let message = "the body is not JSON by its header: send `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        Self::new(status, "invalid_request_error", "unsupported_media_type", message.into())
+        Self::new(status, "bad_request", "unsupported_media_type", message.into())
     }
 
     /// No bearer token was sent, so the challenge names no error (RFC 6750 §3).
@@ -118,7 +120,7 @@ impl ApiError {
     /// The `Authorization` header of a request for an account is malformed.
     pub fn malformed_token() -> Self {
         let message = "the Authorization header is malformed: send one, as `Bearer <token>`";
-        let kind = ("invalid_request_error", "invalid_request");
+        let kind = ("bad_request", "invalid_request");
         Self::challenging(StatusCode::BAD_REQUEST, kind, Some("invalid_request"), message)
     }
 
@@ -132,7 +134,7 @@ impl ApiError {
     pub fn narrow_token() -> Self {
         let message =
             "a program's access token gives access to keys and projects only: log in with the password";
-        let kind = ("permission_error", "insufficient_scope");
+        let kind = ("forbidden", "insufficient_scope");
         Self::challenging(StatusCode::FORBIDDEN, kind, Some("insufficient_scope"), message)
     }
 
@@ -166,23 +168,27 @@ impl ApiError {
         let message = Cow::Borrowed("the service is not available at the moment: try again");
         Self {
             header: Some(Box::new((RETRY_AFTER, RETRY_AFTER_SECS.into()))),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", "unavailable", message)
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "unavailable", message)
         }
     }
 
     pub fn timeout() -> Self {
         let message = Cow::Borrowed("the request took too long to arrive");
-        Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "timeout", message)
+        Self::new(StatusCode::REQUEST_TIMEOUT, "bad_request", "timeout", message)
     }
 
     /// A defect of the server.
     pub fn internal() -> Self {
         let message = Cow::Borrowed("something went wrong here: tell us the request_id");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "internal", message)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal", message)
     }
 
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code
     }
 
     pub fn message(&self) -> &str {
@@ -234,8 +240,14 @@ impl From<NameError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = ErrorFields { r#type: self.kind, code: self.code, message: self.message };
-        let body = ErrorBody { error, request_id: request_id::current() };
+        let request_id = request_id::current();
+        let error = ErrorFields {
+            r#type: self.kind,
+            code: self.code,
+            message: self.message,
+            request_id: request_id.clone(),
+        };
+        let body = ErrorBody { error, request_id };
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.header.map(|header| *header));
         response

@@ -1,14 +1,18 @@
 //! Extractors: what handlers read from a request. They refuse the rest with 400 and a reason.
 
+use std::collections::HashSet;
+use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode, request::Parts};
+use axum::http::{HeaderMap, StatusCode, Uri, request::Parts};
 use ctx_key::scan::redact_str;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::http::api_error::ApiError;
 use crate::http::limits::LARGEST_BODY;
@@ -22,18 +26,54 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        // serde would also take an array of the fields
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(ApiError::invalid("the body is not a JSON object"));
-        }
-        if has_nul(&bytes, Encoding::Json) {
-            return Err(ApiError::invalid("the body has a NUL character, which can't be stored: remove it"));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            let error = readable(&error.to_string());
-            ApiError::invalid(format!("the body is not the JSON that is expected here: {error}"))
-        })
+        object("the body", &bytes).map(Self)
     }
+}
+
+/// A body of JSON with a list of `items`, each of which [`object`] reads, so that one does not spoil the others. `T` has the
+/// schema of the body.
+pub struct Items<T> {
+    pub items: Vec<Box<RawValue>>,
+    pub defaults: Option<Box<RawValue>>,
+    schema: PhantomData<T>,
+}
+
+impl<T> FromRequest<AppState> for Items<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        struct Body {
+            items: Vec<Box<RawValue>>,
+            defaults: Option<Box<RawValue>>,
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        let Body { items, defaults } = object_with_any_character("the body", &bytes)?;
+        Ok(Self { items, defaults, schema: PhantomData })
+    }
+}
+
+/// Reads a JSON object. Errors call it `what`.
+pub fn object<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, ApiError> {
+    if has_nul(json, Encoding::Json) {
+        return Err(ApiError::invalid(format!(
+            "{what} has a NUL character, which can't be stored: remove it"
+        )));
+    }
+    object_with_any_character(what, json)
+}
+
+fn object_with_any_character<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, ApiError> {
+    // serde would also take an array of the fields
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::invalid(format!("{what} is not a JSON object")));
+    }
+    serde_json::from_slice(json).map_err(|error| ApiError::invalid(unreadable(what, &error)))
+}
+
+/// Says why `what` can't be read.
+pub fn unreadable(what: &str, error: &serde_json::Error) -> String {
+    format!("{what} is not the JSON that is expected here: {}", readable(&error.to_string()))
 }
 
 /// Returns whether the one `Content-Type` is this media type. It may have parameters.
@@ -78,23 +118,67 @@ fn unread(rejection: &BytesRejection) -> ApiError {
     }
 }
 
-/// The parameters after the `?`.
+/// The parameters after the `?`. One that stands there again with the same value, in either spelling, counts once.
 pub struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        if parts.uri.query().is_some_and(|query| has_nul(query.as_bytes(), Encoding::Url)) {
-            return Err(ApiError::invalid(
-                "a parameter has a NUL character, which can't be stored: remove it",
-            ));
-        }
-        Query::try_from_uri(&parts.uri).map(|Query(parameters)| Self(parameters)).map_err(|rejection| {
-            let rejection = readable(&rejection.body_text());
-            ApiError::invalid(format!("the parameters are not those that are expected here: {rejection}"))
-        })
+        let query = parts.uri.query().unwrap_or_default();
+        read_query(query, &without_repetitions(query)).map(Self)
     }
+}
+
+/// The parameters after the `?`, none of which may stand there twice.
+pub struct StrictParameters<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for StrictParameters<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let query = parts.uri.query().unwrap_or_default();
+        read_query(query, query).map(Self)
+    }
+}
+
+/// Reads the parameters in `kept`, which is what is left of the query that was sent.
+fn read_query<T: DeserializeOwned>(sent: &str, kept: &str) -> Result<T, ApiError> {
+    if has_nul(sent.as_bytes(), Encoding::Url) {
+        return Err(ApiError::invalid("a parameter has a NUL character, which can't be stored: remove it"));
+    }
+    let unexpected = |reason: &str| {
+        let reason = readable(reason);
+        ApiError::invalid(format!("the parameters are not those that are expected here: {reason}"))
+    };
+    let uri = Uri::try_from(format!("/?{kept}")).map_err(|error| unexpected(&error.to_string()))?;
+    match Query::try_from_uri(&uri) {
+        Ok(Query(parameters)) => Ok(parameters),
+        Err(rejection) => Err(unexpected(&rejection.body_text())),
+    }
+}
+
+/// Returns a query without each pair that has the name and the value of an earlier one, whatever the spelling of the name.
+fn without_repetitions(query: &str) -> String {
+    let mut seen = HashSet::new();
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if seen.insert((in_snake_case(&name), value.clone())) {
+            kept.append_pair(&name, &value);
+        }
+    }
+    kept.finish()
+}
+
+fn in_snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// Returns the text of an error, which may quote the client, without keys and of a bounded length.
@@ -102,7 +186,7 @@ fn readable(error: &str) -> String {
     redact_str(error).chars().take(400).collect()
 }
 
-/// No parameter after the `?`: for requests that make or change a credential, which ignore nothing.
+/// No parameter after the `?`: for calls that take none, because what is not known could change the result.
 pub struct NoParameters;
 
 impl FromRequestParts<AppState> for NoParameters {
@@ -114,7 +198,9 @@ impl FromRequestParts<AppState> for NoParameters {
             None => Ok(Self),
             Some((name, _)) => {
                 let name = readable(&name);
-                Err(ApiError::invalid(format!("unknown parameter `{name}`: send all fields in the body")))
+                Err(ApiError::invalid(format!(
+                    "unknown parameter `{name}`: this call takes none after the `?`"
+                )))
             }
         }
     }
@@ -131,10 +217,25 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
         if has_nul(parts.uri.path().as_bytes(), Encoding::Url) {
             return Err(ApiError::not_found("there is nothing at this path"));
         }
+        if parts
+            .uri
+            .path()
+            .split('/')
+            .any(|segment| is_step(&segment.replace("%2e", ".").replace("%2E", ".")))
+        {
+            return Err(ApiError::invalid(
+                "an id in the path can't be `.` or `..`, which are steps in a path: use another id",
+            ));
+        }
         let path = axum::extract::Path::from_request_parts(parts, state).await;
         path.map(|axum::extract::Path(path)| Self(path))
             .map_err(|_| ApiError::not_found("there is nothing at this path"))
     }
+}
+
+/// Returns whether clients' libraries take an id for a step in a path, and leave it out of the path (RFC 3986 §5.2.4).
+pub fn is_step(id: &str) -> bool {
+    matches!(id, "." | "..")
 }
 
 /// The address of the client: the peer of the connection, or the one that the proxy in front names.

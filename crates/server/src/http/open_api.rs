@@ -20,7 +20,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::api_error::ErrorBody;
-use super::extract::{ClientAddress, Json, NoParameters, Parameters, Segment};
+use super::extract::{ClientAddress, Items, Json, NoParameters, Parameters, Segment, StrictParameters};
 use super::granted::{AnyKey, Granted};
 use super::schema::{request_id, text};
 use super::state::AppState;
@@ -33,8 +33,9 @@ const PART: RangeInclusive<usize> = 1..=128;
 const DESCRIPTION: &str = "What lies below `/v1` is opened by API keys, and each operation says in \
     `x-required-scope` which scope the key needs. What lies below `/api/v1` is opened by an account's access token, \
     and by no API key; the token of a program opens keys, projects and the list of companies there. Answers are in \
-    snake_case; requests below `/v1` may be in camelCase too. Fields and parameters that are not known are ignored, but \
-    never where a credential is made or changed.";
+    snake_case; requests below `/v1` may be in camelCase too, and a field in both spellings needs one value. Fields that are not \
+    known are ignored, but never where a credential is made or changed. Parameters that are not known are refused, \
+    except by sign-ins and by `POST /v1/key/revoke`.";
 
 /// Status, name, description and further header of each response that refuses a request.
 const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
@@ -238,13 +239,23 @@ pub fn takes_access_token(operation: &mut Operation) {
 
 impl<T: ToSchema> Argument for Json<T> {
     fn document(operation: &mut Operation, schemas: &mut Schemas) {
-        schemas.push((T::name().into(), T::schema()));
-        T::schemas(schemas);
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
-        let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True));
-        operation.request_body = Some(body.build().into());
-        refuse(operation, &["400", "413"]);
+        takes_body::<T>(operation, schemas);
     }
+}
+
+impl<T: ToSchema> Argument for Items<T> {
+    fn document(operation: &mut Operation, schemas: &mut Schemas) {
+        takes_body::<T>(operation, schemas);
+    }
+}
+
+fn takes_body<T: ToSchema>(operation: &mut Operation, schemas: &mut Schemas) {
+    schemas.push((T::name().into(), T::schema()));
+    T::schemas(schemas);
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
+    let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True));
+    operation.request_body = Some(body.build().into());
+    refuse(operation, &["400", "413"]);
 }
 
 impl<T: IntoParams> Argument for Parameters<T> {
@@ -252,6 +263,12 @@ impl<T: IntoParams> Argument for Parameters<T> {
         let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(Into::into);
         operation.parameters.get_or_insert_default().extend(parameters);
         refuse(operation, &["400"]);
+    }
+}
+
+impl<T: IntoParams> Argument for StrictParameters<T> {
+    fn document(operation: &mut Operation, schemas: &mut Schemas) {
+        Parameters::<T>::document(operation, schemas);
     }
 }
 

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::signed_in::KeyManager;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, NoParameters, Parameters, Segment};
+use crate::http::extract::{Json, NoParameters, Segment, StrictParameters};
 use crate::http::iso_time::{Expiry, IsoTime};
 use crate::http::open_api::route;
 use crate::http::schema::{self, ScopeName};
@@ -127,6 +127,7 @@ async fn show_one(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment((company, id)): Segment<(String, String)>,
+    _: NoParameters,
 ) -> Result<Answer<ShownKey>, ApiError> {
     let company = manager.of(&company)?.company.id;
     let mut connection = state.database.acquire().await?;
@@ -254,7 +255,7 @@ async fn end(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment((company, id)): Segment<(String, String)>,
-    Parameters(parameters): Parameters<End>,
+    StrictParameters(parameters): StrictParameters<End>,
 ) -> Result<StatusCode, ApiError> {
     let manager = manager.of(&company)?;
     let (id, act) = (key_id(&id)?, manager.act(state.clock.now()));

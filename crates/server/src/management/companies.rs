@@ -7,6 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::signed_in::KeyManager;
+use crate::http::extract::NoParameters;
 use crate::http::open_api::route;
 use crate::http::state::AppState;
 use crate::store::company::Company;
@@ -47,6 +48,6 @@ impl From<Company> for ShownCompany {
     operation_id = "listCompanies",
     responses((status = OK, body = Vec<ShownCompany>))
 )]
-async fn list_companies(manager: KeyManager) -> Answer<[ShownCompany; 1]> {
+async fn list_companies(manager: KeyManager, _: NoParameters) -> Answer<[ShownCompany; 1]> {
     Answer([manager.company.into()])
 }

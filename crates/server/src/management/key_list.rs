@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::api_keys::ShownKey;
 use super::signed_in::KeyManager;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Parameters, Segment};
+use crate::http::extract::{Segment, StrictParameters};
 use crate::http::open_api::route;
 use crate::http::state::AppState;
 use crate::store::api_key::{self, Place};
@@ -29,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct Page {
     /// Maximum number of keys of a page.
     #[param(value_type = i64, required = false, minimum = 1, maximum = 100)]
@@ -50,7 +51,7 @@ async fn list(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
-    Parameters(page): Parameters<Page>,
+    StrictParameters(page): StrictParameters<Page>,
 ) -> Result<(HeaderMap, Answer<Vec<ShownKey>>), ApiError> {
     let company = manager.of(&company)?.company.id;
     let mut headers = HeaderMap::new();

@@ -9,13 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::signed_in::KeyManager;
 use crate::http::api_error::ApiError;
-use crate::http::extract::{Json, Segment};
+use crate::http::extract::{Json, NoParameters, Segment};
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
 use crate::http::schema;
 use crate::http::state::AppState;
-use crate::store::column::JsonObject;
 use crate::store::id::{CompanyId, ProjectId};
+use crate::store::json_object::JsonObject;
 use crate::store::name::Name;
 use crate::store::project::{self, Project};
 
@@ -50,7 +50,7 @@ impl ShownProject {
             id: project.id,
             name: project.name,
             is_active: true,
-            metadata: JsonObject::new(),
+            metadata: JsonObject::default(),
             created_at,
             updated_at: created_at,
         }
@@ -68,6 +68,7 @@ async fn projects(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
+    _: NoParameters,
 ) -> Result<Answer<Vec<ShownProject>>, ApiError> {
     let company = manager.of(&company)?.company.id;
     let mut connection = state.database.acquire().await?;
@@ -94,6 +95,7 @@ async fn create_project(
     manager: KeyManager,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
+    _: NoParameters,
     Json(body): Json<CreateProject>,
 ) -> Result<(StatusCode, Answer<ShownProject>), ApiError> {
     let manager = manager.of(&company)?;

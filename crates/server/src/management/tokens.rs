@@ -63,6 +63,7 @@ async fn list_tokens(
     signed_in: SignedIn,
     State(state): State<AppState>,
     Segment(company): Segment<String>,
+    _: NoParameters,
 ) -> Result<Answer<Vec<ShownToken>>, ApiError> {
     let company = signed_in.of(&company)?.company.id;
     let mut connection = state.database.acquire().await?;
@@ -123,6 +124,7 @@ async fn delete_token(
     signed_in: SignedIn,
     State(state): State<AppState>,
     Segment((company, id)): Segment<(String, String)>,
+    _: NoParameters,
 ) -> Result<StatusCode, ApiError> {
     let account = signed_in.of(&company)?;
     let id = TokenId::parse(&id).ok_or(StoreError::NotFound)?;

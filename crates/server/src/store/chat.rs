@@ -2,7 +2,8 @@
 
 use ctx_key::UnixTime;
 
-use super::column::{self, JsonObject};
+use super::column;
+use super::json_object::JsonObject;
 use super::new_id;
 use super::window::Window;
 use crate::clock::seconds;
@@ -100,7 +101,7 @@ pub async fn create(
         project.into(),
         new.user.into(),
         new.title.into(),
-        column::object(new.metadata).into(),
+        new.metadata.to_json().into(),
         seconds(now).into(),
     ];
     chat(&transaction.query_one(sql, &values).await?)
@@ -118,7 +119,7 @@ pub async fn list(
         columns!(),
         " FROM chats WHERE project = $1 AND seq < $2 AND (\"user\" = $3 OR $3 IS NULL) ORDER BY seq DESC LIMIT $4"
     );
-    let values = [project.into(), window.before.into(), user.into(), window.rows.into()];
+    let values = [project.into(), window.before().into(), user.into(), window.rows.into()];
     connection.query(sql, &values).await?.iter().map(chat).collect()
 }
 
@@ -130,6 +131,13 @@ pub async fn find(
     let sql = concat!("SELECT ", columns!(), " FROM chats WHERE project = $1 AND id = $2");
     let row = connection.query_opt(sql, &[project.into(), id.into()]).await?;
     row.as_ref().map(chat).transpose()
+}
+
+/// Returns the `seq` of a chat, if the project has it.
+pub async fn seq(connection: &mut Connection, project: &str, id: &str) -> Result<Option<i64>, DatabaseError> {
+    let sql = "SELECT seq FROM chats WHERE project = $1 AND id = $2";
+    let row = connection.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.map(|row| row.get("seq")).transpose()
 }
 
 /// Removes a chat with its messages. Returns whether the project had it.
@@ -148,15 +156,27 @@ pub(super) async fn remove_of_user(
     transaction.execute(sql, &[project.into(), user.into()]).await.map(drop)
 }
 
+/// Lists the messages of a chat, the oldest first.
 pub async fn messages(
     connection: &mut Connection,
     chat: &Chat,
     window: Window,
 ) -> Result<Vec<Message>, DatabaseError> {
-    let sql = "SELECT seq, id, role, content, created_at FROM messages WHERE chat = $1 AND seq < $2 \
-               ORDER BY seq DESC LIMIT $3";
-    let values = [(&chat.id).into(), window.before.into(), window.rows.into()];
+    let sql = "SELECT seq, id, role, content, created_at FROM messages WHERE chat = $1 AND seq > $2 \
+               ORDER BY seq LIMIT $3";
+    let values = [(&chat.id).into(), window.after().into(), window.rows.into()];
     connection.query(sql, &values).await?.iter().map(message).collect()
+}
+
+/// Returns the `seq` of a message, if the chat has it.
+pub async fn message_seq(
+    connection: &mut Connection,
+    chat: &Chat,
+    id: &str,
+) -> Result<Option<i64>, DatabaseError> {
+    let sql = "SELECT seq FROM messages WHERE chat = $1 AND id = $2";
+    let row = connection.query_opt(sql, &[(&chat.id).into(), id.into()]).await?;
+    row.map(|row| row.get("seq")).transpose()
 }
 
 /// Appends a message to a chat.

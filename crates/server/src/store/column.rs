@@ -2,21 +2,21 @@
 
 use ctx_key::UnixTime;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::database::{DatabaseError, Row};
 
-/// An object of the client's own.
-pub type JsonObject = Map<String, Value>;
+/// Completes a statement of a transaction that selects rows to change: SQLite has locked the database already.
+macro_rules! for_change {
+    ($transaction:ident, $sql:literal) => {
+        if $transaction.is_postgres() { concat!($sql, " FOR UPDATE") } else { $sql }
+    };
+}
+pub(super) use for_change;
 
 pub(super) fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, DatabaseError> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text).map_err(|_| DatabaseError::Corrupt(column))
-}
-
-/// Returns an object as its column has it.
-pub(super) fn object(object: JsonObject) -> String {
-    Value::Object(object).to_string()
 }
 
 /// Returns texts as their column has them.

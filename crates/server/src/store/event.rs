@@ -2,7 +2,8 @@
 
 use ctx_key::UnixTime;
 
-use super::column::{self, JsonObject};
+use super::column;
+use super::json_object::JsonObject;
 use super::new_id;
 use super::user::User;
 use super::window::Window;
@@ -46,7 +47,7 @@ pub async fn create(
         project.into(),
         (&user.id).into(),
         kind.into(),
-        column::object(data).into(),
+        data.to_json().into(),
         seconds(now).into(),
     ];
     event(&transaction.query_one(sql, &values).await?)
@@ -62,8 +63,20 @@ pub async fn list(
 ) -> Result<Vec<Event>, DatabaseError> {
     let sql = "SELECT seq, id, \"user\", type, data, created_at FROM events WHERE project = $1 AND \"user\" = $2 \
                AND seq < $3 AND (type = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5";
-    let values = [project.into(), (&user.id).into(), window.before.into(), kind.into(), window.rows.into()];
+    let values = [project.into(), (&user.id).into(), window.before().into(), kind.into(), window.rows.into()];
     connection.query(sql, &values).await?.iter().map(event).collect()
+}
+
+/// Returns the `seq` of an event, if the user has it.
+pub async fn seq(
+    connection: &mut Connection,
+    project: &str,
+    user: &User,
+    id: &str,
+) -> Result<Option<i64>, DatabaseError> {
+    let sql = "SELECT seq FROM events WHERE project = $1 AND \"user\" = $2 AND id = $3";
+    let row = connection.query_opt(sql, &[project.into(), (&user.id).into(), id.into()]).await?;
+    row.map(|row| row.get("seq")).transpose()
 }
 
 /// Removes an event of a user. Returns whether the project had it.

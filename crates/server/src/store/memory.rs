@@ -2,7 +2,8 @@
 
 use ctx_key::UnixTime;
 
-use super::column::{self, JsonObject};
+use super::column;
+use super::json_object::JsonObject;
 use super::new_id;
 use super::window::Window;
 use crate::clock::seconds;
@@ -78,31 +79,32 @@ fn memory(row: &Row) -> Result<Memory, DatabaseError> {
     })
 }
 
-/// Stores a memory, and returns its id.
+/// Stores a memory, and returns it.
 pub async fn create(
     transaction: &mut Transaction,
     project: &str,
     new: NewMemory,
     now: UnixTime,
-) -> Result<String, DatabaseError> {
-    let id = new_id("mem");
+) -> Result<Memory, DatabaseError> {
     let values = [
-        (&id).into(),
+        new_id("mem").into(),
         project.into(),
         new.title.into(),
         new.content.into(),
         new.kind.into(),
         column::texts(new.tags).into(),
-        column::object(new.metadata).into(),
+        new.metadata.to_json().into(),
         new.user.into(),
         new.language.into(),
         new.format.into(),
         seconds(now).into(),
     ];
-    let sql = "INSERT INTO memories (id, project, title, content, type, tags, metadata, \"user\", language, format, \
-               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
-    transaction.execute(sql, &values).await?;
-    Ok(id)
+    let sql = concat!(
+        "INSERT INTO memories (id, project, title, content, type, tags, metadata, \"user\", language, format, \
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) RETURNING ",
+        columns!()
+    );
+    memory(&transaction.query_one(sql, &values).await?)
 }
 
 pub async fn list(
@@ -118,7 +120,7 @@ pub async fn list(
          AND (\"user\" = $4 OR $4 IS NULL) ORDER BY seq DESC LIMIT $5"
     );
     let values =
-        [project.into(), window.before.into(), filter.kind.into(), filter.user.into(), window.rows.into()];
+        [project.into(), window.before().into(), filter.kind.into(), filter.user.into(), window.rows.into()];
     connection.query(sql, &values).await?.iter().map(memory).collect()
 }
 
@@ -130,6 +132,25 @@ pub async fn find(
     let sql = concat!("SELECT ", columns!(), " FROM memories WHERE project = $1 AND id = $2");
     let row = connection.query_opt(sql, &[project.into(), id.into()]).await?;
     row.as_ref().map(memory).transpose()
+}
+
+/// Returns the `seq` of a memory, if the project has it.
+pub async fn seq(connection: &mut Connection, project: &str, id: &str) -> Result<Option<i64>, DatabaseError> {
+    let sql = "SELECT seq FROM memories WHERE project = $1 AND id = $2";
+    let row = connection.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.map(|row| row.get("seq")).transpose()
+}
+
+/// Returns the metadata of a memory, if the project has it. Nobody else changes the memory until the end of the transaction.
+pub async fn metadata_for_change(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+) -> Result<Option<JsonObject>, DatabaseError> {
+    let sql =
+        column::for_change!(transaction, "SELECT metadata FROM memories WHERE project = $1 AND id = $2");
+    let row = transaction.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.map(|row| column::json(&row, "metadata")).transpose()
 }
 
 /// Changes a memory and returns it, if the project has it.
@@ -156,7 +177,7 @@ pub async fn change(
         change.kind.flatten().into(),
         change.content.into(),
         change.tags.map(column::texts).into(),
-        change.metadata.map(column::object).into(),
+        change.metadata.map(|object| object.to_json()).into(),
         seconds(now).into(),
     ];
     transaction.query_opt(sql, &values).await?.as_ref().map(memory).transpose()

@@ -31,6 +31,13 @@ impl Secret {
         &self.0
     }
 
+    /// Returns the bytes that the digits stand for.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&self.0, &mut bytes).expect("64 hexadecimal digits");
+        bytes
+    }
+
     pub(super) fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.0).into()
     }

@@ -1,14 +1,26 @@
 //! Settings of the servers, for the commands that run beside them.
 
+use super::secret::Secret;
 use crate::database::{Connection, DatabaseError, Transaction};
 
 /// The URL under which people reach the servers.
 const PUBLIC_URL: &str = "public-url";
 
+/// The secret with which the servers of this database encrypt cursors of lists.
+const CURSOR_SECRET: &str = "cursor-secret";
+
 /// Stores the public URL of a server that starts.
 pub async fn set_public_url(transaction: &mut Transaction, url: &str) -> Result<(), DatabaseError> {
     let sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     transaction.execute(sql, &[PUBLIC_URL.into(), url.into()]).await.map(drop)
+}
+
+/// Returns the secret for cursors, which all servers of the database share: the one that is stored, or else a new one.
+pub async fn cursor_secret(transaction: &mut Transaction) -> Result<Secret, DatabaseError> {
+    let sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = settings.value \
+               RETURNING value";
+    let row = transaction.query_one(sql, &[CURSOR_SECRET.into(), Secret::generate().expose().into()]).await?;
+    Secret::parse(&row.get::<String>("value")?).ok_or(DatabaseError::Corrupt("value"))
 }
 
 /// Returns the public URL of the server that started last.

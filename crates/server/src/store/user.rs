@@ -2,7 +2,8 @@
 
 use ctx_key::UnixTime;
 
-use super::column::{self, JsonObject};
+use super::column;
+use super::json_object::JsonObject;
 use super::{chat, memory};
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction};
@@ -74,6 +75,17 @@ pub async fn find(
     row.as_ref().map(user).transpose()
 }
 
+/// Returns the metadata of a user, if the project has it. Nobody else changes the user until the end of the transaction.
+pub async fn metadata_for_change(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+) -> Result<Option<JsonObject>, DatabaseError> {
+    let sql = column::for_change!(transaction, "SELECT metadata FROM users WHERE project = $1 AND id = $2");
+    let row = transaction.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.map(|row| column::json(&row, "metadata")).transpose()
+}
+
 /// Changes a user and returns it, if the project has it.
 pub async fn change(
     transaction: &mut Transaction,
@@ -95,7 +107,7 @@ pub async fn change(
         change.email.flatten().into(),
         change.name.is_some().into(),
         change.name.flatten().into(),
-        change.metadata.map(column::object).into(),
+        change.metadata.map(|object| object.to_json()).into(),
         seconds(now).into(),
     ];
     transaction.query_opt(sql, &values).await?.as_ref().map(user).transpose()

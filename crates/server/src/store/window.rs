@@ -1,8 +1,20 @@
 //! The part of a list that one statement reads: [`Window`].
 
-/// Maximum number of `rows`, the newest first, whose `seq` is lower than `before`.
+/// At most so many rows, after the row with the `seq` of `last`, or from the start of the list.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    pub before: i64,
+    pub last: Option<i64>,
     pub rows: i64,
+}
+
+impl Window {
+    /// Returns the number that the `seq` of each row is lower than, in a list with the newest row first.
+    pub(super) fn before(self) -> i64 {
+        self.last.unwrap_or(i64::MAX)
+    }
+
+    /// Returns the number that the `seq` of each row is higher than, in a list with the oldest row first.
+    pub(super) fn after(self) -> i64 {
+        self.last.unwrap_or(i64::MIN)
+    }
 }

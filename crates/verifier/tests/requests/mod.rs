@@ -19,7 +19,7 @@ pub(crate) const NO_SCOPE: &str = r#"403
 content-type: application/json
 www-authenticate: Bearer realm="MemoryKit", error="insufficient_scope", scope="memories:read"
 
-{"error":{"type":"permission_error","code":"insufficient_scope","message":"the API key lacks a scope that this request requires"}}"#;
+{"error":{"type":"forbidden","code":"insufficient_scope","message":"the API key lacks a scope that this request requires"}}"#;
 
 const MISSING: &str = r#"401
 content-type: application/json
@@ -31,7 +31,7 @@ const MALFORMED: &str = r#"400
 content-type: application/json
 www-authenticate: Bearer realm="MemoryKit", error="invalid_request"
 
-{"error":{"type":"invalid_request_error","code":"invalid_request","message":"the Authorization header is malformed: send one, as `Bearer <key>`"}}"#;
+{"error":{"type":"bad_request","code":"invalid_request","message":"the Authorization header is malformed: send one, as `Bearer <key>`"}}"#;
 
 const NOT_A_KEY: &str = r#"401
 content-type: application/json
@@ -43,12 +43,12 @@ const UNAVAILABLE: &str = r#"503
 content-type: application/json
 retry-after: 1
 
-{"error":{"type":"api_error","code":"unavailable","message":"the service is not available at the moment: try again"}}"#;
+{"error":{"type":"service_unavailable","code":"unavailable","message":"the service is not available at the moment: try again"}}"#;
 
 const INTERNAL: &str = r#"500
 content-type: application/json
 
-{"error":{"type":"api_error","code":"internal","message":"something went wrong on the server"}}"#;
+{"error":{"type":"server_error","code":"internal","message":"something went wrong on the server"}}"#;
 
 /// Records, and ids whose look-ups fail.
 #[derive(Default)]
