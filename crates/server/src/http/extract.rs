@@ -3,9 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode, request::Parts};
 use ctx_key::scan::redact_str;
 use serde::de::DeserializeOwned;
@@ -21,7 +20,10 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        let bytes = read(request, state, LARGEST_BODY).await.map_err(|unread| match unread {
+            Unread::TooLarge => ApiError::too_large(format!("the body has more than {LARGEST_BODY} bytes")),
+            Unread::Interrupted => ApiError::timeout(),
+        })?;
         // serde would also take an array of the fields
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::invalid("the body is not a JSON object"));
@@ -70,12 +72,25 @@ pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
     false
 }
 
-fn unread(rejection: &BytesRejection) -> ApiError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        ApiError::too_large(format!("the body has more than {LARGEST_BODY} bytes"))
-    } else {
-        ApiError::timeout()
+/// Reason why a body was not read.
+pub enum Unread {
+    TooLarge,
+    /// It did not arrive as a whole, or not in time.
+    Interrupted,
+}
+
+/// Reads a body of at most `max` bytes, which is the limit of the route too. A client that waits before it sends its body is not
+/// asked for one that is larger (RFC 9110 §10.1.1).
+pub async fn read(request: Request, state: &AppState, max: usize) -> Result<Bytes, Unread> {
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if headers.contains_key(EXPECT) && length.is_some_and(|length| length > max) {
+        return Err(Unread::TooLarge);
     }
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Unread::TooLarge,
+        _ => Unread::Interrupted,
+    })
 }
 
 /// The parameters after the `?`.
