@@ -12,6 +12,7 @@ use ctx_key_server::database::{Database, Location};
 use ctx_key_server::http::connections::{ConnectionLimits, MAX_CONNECTIONS, serve};
 use ctx_key_server::http::iso_time::IsoTime;
 use ctx_key_server::http::metrics::Metrics;
+use ctx_key_server::http::rate_limit::RateLimit;
 use ctx_key_server::http::sign_in_limit::SignInLimit;
 use ctx_key_server::http::state::Shared;
 use ctx_key_server::http::{layers::surround, limits::in_json};
@@ -40,6 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         database,
         verifier,
         sign_ins: SignInLimit::new(&Clock::System),
+        rate_limit: RateLimit::new(0, &Clock::System),
         clock: Clock::default(),
         is_secure: false,
         is_behind_proxy: false,

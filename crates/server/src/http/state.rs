@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::metrics::Metrics;
+use crate::http::rate_limit::RateLimit;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::key_source::KeyVerifier;
 
@@ -20,6 +21,7 @@ pub struct Shared {
     pub verifier: KeyVerifier,
     pub metrics: Metrics,
     pub sign_ins: SignInLimit,
+    pub rate_limit: RateLimit,
     /// The clock of all that is stored. The verifier has its own.
     pub clock: Clock,
     /// Whether cookies are sent over HTTPS only.
