@@ -110,7 +110,8 @@ fn rules(sh: &Shell) -> Result<()> {
 }
 
 fn server_on_postgres(sh: &Shell) -> Result<()> {
-    tools::install(sh, &[&tools::LIBFAKETIME, &tools::NGINX, &tools::CADDY, &tools::ENVOY])?;
+    use tools::{CADDY, CURL, ENVOY, LIBFAKETIME, NGINX, NODE, PYTHON};
+    tools::install(sh, &[&LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &CURL, &NODE, &PYTHON])?;
     let test =
         || Ok(cmd!(sh, "cargo test --locked -p ctx-key-server -p ctx-key-verifier --all-features").run()?);
     postgres::with_direct(sh, |_| test())?;

@@ -13,6 +13,7 @@ use ctx_key_server::http::connections::{ConnectionLimits, MAX_CONNECTIONS, serve
 use ctx_key_server::http::iso_time::IsoTime;
 use ctx_key_server::http::list_cursor::CursorKey;
 use ctx_key_server::http::metrics::Metrics;
+use ctx_key_server::http::rate_limit::RateLimit;
 use ctx_key_server::http::sign_in_limit::SignInLimit;
 use ctx_key_server::http::state::Shared;
 use ctx_key_server::http::{layers::surround, limits::in_json};
@@ -43,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         verifier,
         sign_ins: SignInLimit::new(&Clock::System),
         cursors: CursorKey::from(&Secret::generate()),
+        rate_limit: RateLimit::new(0, &Clock::System),
         clock: Clock::default(),
         is_secure: false,
         is_behind_proxy: false,

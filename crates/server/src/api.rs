@@ -11,7 +11,11 @@ mod paging;
 mod search;
 mod users;
 
+use std::convert::Infallible;
+
 use axum::Router;
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::request::Parts;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -33,7 +37,19 @@ pub fn routes() -> (Router<AppState>, OpenApi) {
     (router.fallback(not_found).method_not_allowed_fallback(method_not_allowed), document)
 }
 
-pub async fn not_found(_: AnyKey) -> ApiError {
+/// Takes away the pattern of paths that led to a handler, so that all paths that don't exist have one rate limit.
+pub struct NoRoute;
+
+impl FromRequestParts<AppState> for NoRoute {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Infallible> {
+        parts.extensions.remove::<MatchedPath>();
+        Ok(Self)
+    }
+}
+
+pub async fn not_found(_: NoRoute, _: AnyKey) -> ApiError {
     ApiError::not_found("there is nothing at this path")
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ctx_key::UnixTime;
 use time::OffsetDateTime;
@@ -24,6 +25,17 @@ impl Clock {
         match self {
             Self::System => UnixTime::now(),
             Self::Set(seconds) => UnixTime::from_secs(seconds.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Returns the current time in milliseconds since 1970.
+    pub fn millis(&self) -> u64 {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            }
+            Self::Set(seconds) => seconds.load(Ordering::Relaxed).saturating_mul(1000),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Settings of the server, by flags and by the environment: [`Config`].
 
+use std::fmt::Display;
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +14,7 @@ use url::Url;
 use crate::data_folder::DataFolder;
 use crate::database::Location;
 use crate::http::connections::{ConnectionLimits, MAX_CONNECTIONS};
+use crate::http::rate_limit::DEFAULT_LIMIT;
 use crate::key_source::Settings;
 
 /// A reference server for MemoryKit API keys: a dashboard to make them, an API that they open.
@@ -62,6 +65,16 @@ pub struct Config {
     /// Maximum time from the revocation of a key to its last grant, in every other process
     #[arg(long, env = "CTX_KEY_LEASE", default_value = "500", value_name = "MILLISECONDS", value_parser = lease)]
     pub lease: Duration,
+
+    /// Maximum number of requests of a key to a route in 60 seconds, in this process. 0 turns the limit and its headers off
+    #[arg(
+        long,
+        env = "CTX_KEY_RATE_LIMIT",
+        default_value_t = DEFAULT_LIMIT,
+        value_name = "NUMBER",
+        value_parser = rate_limit
+    )]
+    pub rate_limit: u32,
 
     /// The URL under which people reach this server; https makes its cookies Secure
     #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
@@ -235,6 +248,10 @@ fn connections(text: &str) -> Result<usize, String> {
     number(text, 1..=1_000)
 }
 
+fn rate_limit(text: &str) -> Result<u32, String> {
+    number(text, 0..=1_000_000)
+}
+
 fn cache_size(text: &str) -> Result<usize, String> {
     number(text, 1..=1_000_000_000)
 }
@@ -250,7 +267,7 @@ fn lease(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn number(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
 }

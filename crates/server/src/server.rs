@@ -20,6 +20,7 @@ use crate::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
 use crate::http::connections::{ConnectionLimits, serve};
 use crate::http::list_cursor::CursorKey;
 use crate::http::metrics::Metrics;
+use crate::http::rate_limit::RateLimit;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::http::state::{AppState, Shared};
 use crate::key_source::KeySource;
@@ -80,6 +81,7 @@ impl Server {
             metrics,
             sign_ins: SignInLimit::new(&clock),
             cursors,
+            rate_limit: RateLimit::new(config.rate_limit, &clock),
             clock,
             is_secure: public_url.starts_with("https://"),
             is_behind_proxy: config.behind_proxy,

@@ -242,6 +242,8 @@ fn a_wrong_setting_is_an_error_that_says_what_to_do() {
         (["--verifier-connections", "many"], &connections),
         (["--cache-size", "0"], &["expected a whole number from 1 to 1000000000"]),
         (["--max-connections", "15"], &["expected a whole number from 16 to 100000"]),
+        (["--rate-limit", "-1"], &["unexpected argument"]),
+        (["--rate-limit", "1000001"], &["expected a whole number from 0 to 1000000"]),
         (["--public-url", "foo"], &["expected http:// or https://, a host and perhaps a port"]),
         (["--lease", "100"], &lease),
         (["--lease", "60001"], &lease),

@@ -22,8 +22,8 @@
 //! # let _: fn(_) -> _ = app;
 //! ```
 //!
-//! A state that holds more implements [`FromRef`] for the verifier, or [`VerifierState`] if it counts outcomes or writes
-//! error bodies of its own. A type alias saves the name of the source:
+//! A state that holds more implements [`FromRef`] for the verifier, or [`VerifierState`] if it counts outcomes, limits
+//! requests or writes error bodies of its own. A type alias saves the name of the source:
 //! `type Granted<const SCOPES: u32> = ctx_key_verifier::axum::Granted<SCOPES, SqliteSource>;`
 //!
 //! Requiring nothing does not compile, nor do bits that are not scopes:
@@ -50,7 +50,7 @@ use std::fmt;
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use ctx_key::{Grant, Scope};
+use ctx_key::{Grant, KeyId, Reason, Scope, bearer};
 use http::request::Parts;
 
 use crate::error::VerifyError;
@@ -120,6 +120,16 @@ pub trait VerifierState<S: Source>: Send + Sync {
 
     /// Observes the outcome for each request that was admitted, for example to count it. The extractors have logged it.
     fn observe(&self, _outcome: Result<&Grant<S::Project>, &VerifyError>) {}
+
+    /// Refuses requests of a valid key, whether or not it has the scopes, for example those beyond a rate limit. Called after
+    /// [`observe`](Self::observe). By default, none is refused.
+    ///
+    /// # Errors
+    ///
+    /// The rejection of a request that is refused.
+    fn limit(&self, _key: KeyId, _request: &Parts) -> Result<(), Self::Rejection> {
+        Ok(())
+    }
 }
 
 impl<S: Source, State: Send + Sync> VerifierState<S> for State
@@ -141,7 +151,21 @@ async fn extract<S: Source, State: VerifierState<S>>(
     state.admit(parts)?;
     let outcome = verify(&*state.verifier(), &parts.headers, required).await;
     state.observe(outcome.as_ref());
+    if let Some(key) = valid_key(outcome.as_ref(), parts) {
+        state.limit(key, parts)?;
+    }
     Ok(outcome?)
+}
+
+/// Returns the id of the key if it is valid. One that lacks a scope is.
+fn valid_key<P>(outcome: Result<&Grant<P>, &VerifyError>, request: &Parts) -> Option<KeyId> {
+    match outcome {
+        Ok(grant) => Some(grant.key_id()),
+        Err(VerifyError::Denied(denied)) if matches!(denied.reason(), Reason::MissingScope { .. }) => {
+            bearer::parse_headers(&request.headers).ok().map(|key| key.id())
+        }
+        Err(_) => None,
+    }
 }
 
 /// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.

@@ -11,10 +11,11 @@ use axum::extract::FromRef;
 use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use ctx_key::{Grant, Scope};
+use ctx_key::{Grant, KeyId, Scope};
 use ctx_key_verifier::axum::{AnyKey, Granted, VerifierState};
 use ctx_key_verifier::{Verifier, VerifyError};
-use http::{Request, Response};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
 use requests::{Keys, NO_SCOPE, World, request, request_with, whole};
 use tower::ServiceExt;
 
@@ -155,4 +156,50 @@ forbidden, insufficient_scope: the API key lacks a scope that this request requi
     let (reader, writer) = (reader.id().to_string(), writer.id().to_string());
     let no_scope = "the API key lacks a scope that this request requires".to_owned();
     assert_eq!(*state.outcomes.lock().unwrap(), [reader, no_scope, writer]);
+}
+
+/// A state that refuses the requests of one key, whatever it may do.
+#[derive(Clone)]
+struct Limiter {
+    verifier: Verifier<Keys>,
+    refused: KeyId,
+}
+
+impl VerifierState<Keys> for Limiter {
+    type Rejection = OnlyStatus;
+
+    fn verifier(&self) -> Cow<'_, Verifier<Keys>> {
+        Cow::Borrowed(&self.verifier)
+    }
+
+    fn limit(&self, key: KeyId, _: &Parts) -> Result<(), OnlyStatus> {
+        if key == self.refused { Err(OnlyStatus(429)) } else { Ok(()) }
+    }
+}
+
+struct OnlyStatus(u16);
+
+impl From<VerifyError> for OnlyStatus {
+    fn from(error: VerifyError) -> Self {
+        Self(error.status())
+    }
+}
+
+impl IntoResponse for OnlyStatus {
+    fn into_response(self) -> Response<Body> {
+        StatusCode::from_u16(self.0).unwrap().into_response()
+    }
+}
+
+#[tokio::test]
+async fn a_state_can_limit_the_requests_of_a_valid_key() {
+    let World { verifier, reader, writer, .. } = World::new();
+    for (refused, statuses) in [(&reader, [429, 403, 401]), (&writer, [200, 429, 401])] {
+        let state = Limiter { verifier: verifier.clone(), refused: refused.id() };
+        let app = Router::new().route("/", get(show)).with_state(state);
+        let requests = [request_with(&reader), request_with(&writer), Request::new(Body::empty())];
+        for (request, status) in requests.into_iter().zip(statuses) {
+            assert_eq!(send(&app, request).await.status(), status);
+        }
+    }
 }

@@ -1,13 +1,11 @@
 //! Forms: what a browser sends, if it sends it from one of our pages.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::page::Refusal;
-use crate::http::extract::{Encoding, has_content_type, has_nul};
+use crate::http::extract::{Encoding, Unread, has_content_type, has_nul, read};
 use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 use crate::store::secret::Secret;
@@ -59,12 +57,9 @@ impl FromRequest<AppState> for Form {
         if !has_content_type(request.headers(), "application/x-www-form-urlencoded") {
             return Err(Refusal::no_form());
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Refusal::too_large()
-            } else {
-                Refusal::unreadable("It did not arrive as a whole.")
-            }
+        let bytes = read(request, state, MAX_BYTES).await.map_err(|unread| match unread {
+            Unread::TooLarge => Refusal::too_large(),
+            Unread::Interrupted => Refusal::unreadable("It did not arrive as a whole."),
         })?;
         if has_nul(&bytes, Encoding::Url) {
             return Err(Refusal::unreadable("It has a NUL character, which can't be stored."));

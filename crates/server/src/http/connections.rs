@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,13 +15,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use tracing::{debug, info, warn};
 
+use lingering::Lent;
 use places::{Held, Places};
 
+mod lingering;
 mod places;
 mod rest;
 
@@ -59,6 +62,7 @@ pub async fn serve(
 ) {
     let share = if limits.is_behind_proxy { limits.max } else { limits.max.div_ceil(SHARE_DIVISOR) };
     let places = Places::new(limits.max, share);
+    let readers = Arc::new(Semaphore::new(rest::MAX_READERS));
     let (end, ended) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
@@ -69,7 +73,8 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => match places.take(address.ip()) {
                 Some(place) => {
-                    tokio::spawn(talk(stream, address, place, router.clone(), ended.clone()));
+                    let talk = Talk { address, place, router: router.clone(), readers: readers.clone() };
+                    tokio::spawn(talk.run(stream, ended.clone()));
                 }
                 // it is closed
                 None => debug!(%address, "too many connections with open requests"),
@@ -90,52 +95,70 @@ pub async fn serve(
     }
 }
 
-async fn talk(
-    stream: TcpStream,
+/// A connection with a client.
+struct Talk {
     address: SocketAddr,
     place: Held,
     router: Router,
-    mut ended: watch::Receiver<()>,
-) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request: Request<Incoming>| {
-        let (mut router, open) = (router.clone(), place.open());
-        async move {
-            let _open = open;
-            let (mut request, rest) = rest::keep(request);
-            request.extensions_mut().insert(ConnectInfo(address));
-            let mut response =
-                Service::<Request>::call(&mut router, request).await.unwrap_or_else(|never| match never {});
-            if !rest.read_to_end().await {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(32 * 1024)
-        .max_headers(64)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let end = async {
+    readers: Arc<Semaphore>,
+}
+
+impl Talk {
+    async fn run(self, stream: TcpStream, mut ended: watch::Receiver<()>) {
+        let _ = stream.set_nodelay(true);
+        let (stream, mut returned) = lingering::lend(stream);
+        let Some(idle_timeout) = self.answer(stream, &mut ended).await else { return };
+        let Ok(mut stream) = returned.try_recv() else { return };
         tokio::select! {
-            () = place.lost() => true,
-            _ = timeout(MAX_AGE, ended.changed()) => false,
+            () = self.place.lost() => {}
+            () = lingering::close(&mut stream, idle_timeout) => {}
+            _ = ended.changed() => lingering::close(&mut stream, lingering::BRIEF_IDLE_TIMEOUT).await,
         }
-    };
-    let result = tokio::select! {
-        result = &mut connection => Ok(result),
-        has_lost_place = end => {
-            if has_lost_place && place.is_silent() {
-                return;
+    }
+
+    /// Answers the requests of a connection. Returns how long to wait for what the client still sends, or `None` if it gets no
+    /// last response that it could lose.
+    async fn answer(&self, stream: Lent, ended: &mut watch::Receiver<()>) -> Option<Duration> {
+        let service = service_fn(|request: Request<Incoming>| {
+            let (mut router, open) = (self.router.clone(), self.place.open());
+            async move {
+                let _open = open;
+                let (mut request, rest) = rest::keep(request);
+                request.extensions_mut().insert(ConnectInfo(self.address));
+                let mut response = Service::<Request>::call(&mut router, request)
+                    .await
+                    .unwrap_or_else(|never| match never {});
+                if !rest.read_to_end(&self.readers).await {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
             }
-            connection.as_mut().graceful_shutdown();
-            timeout(LAST_REQUEST_TIMEOUT, connection).await
-        }
-    };
-    if let Ok(Err(error)) = result {
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_READ_TIMEOUT)
+            .max_buf_size(32 * 1024)
+            .max_headers(64)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let end = async {
+            tokio::select! {
+                () = self.place.lost() => true,
+                _ = timeout(MAX_AGE, ended.changed()) => false,
+            }
+        };
+        let (result, idle_timeout) = tokio::select! {
+            result = &mut connection => (result, lingering::IDLE_TIMEOUT),
+            has_lost_place = end => {
+                if has_lost_place && self.place.is_silent() {
+                    return None;
+                }
+                connection.as_mut().graceful_shutdown();
+                (timeout(LAST_REQUEST_TIMEOUT, connection).await.ok()?, lingering::BRIEF_IDLE_TIMEOUT)
+            }
+        };
+        let Err(error) = result else { return Some(idle_timeout) };
         debug!(%error, "a connection ended early");
+        (!error.is_timeout()).then_some(idle_timeout)
     }
 }

@@ -5,9 +5,8 @@ use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode, Uri, request::Parts};
 use ctx_key::scan::redact_str;
 use serde::Deserialize;
@@ -25,7 +24,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        let bytes = read(request, state, LARGEST_BODY).await?;
         object("the body", &bytes).map(Self)
     }
 }
@@ -47,7 +46,7 @@ impl<T> FromRequest<AppState> for Items<T> {
             items: Vec<Box<RawValue>>,
             defaults: Option<Box<RawValue>>,
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        let bytes = read(request, state, LARGEST_BODY).await?;
         let Body { items, defaults } = object_with_any_character("the body", &bytes)?;
         Ok(Self { items, defaults, schema: PhantomData })
     }
@@ -110,12 +109,34 @@ pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
     false
 }
 
-fn unread(rejection: &BytesRejection) -> ApiError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        ApiError::too_large(format!("the body has more than {LARGEST_BODY} bytes"))
-    } else {
-        ApiError::timeout()
+/// Reason why a body was not read.
+pub enum Unread {
+    TooLarge,
+    /// It did not arrive as a whole, or not in time.
+    Interrupted,
+}
+
+impl From<Unread> for ApiError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::too_large(format!("the body has more than {LARGEST_BODY} bytes")),
+            Unread::Interrupted => Self::timeout(),
+        }
     }
+}
+
+/// Reads a body of at most `max` bytes, which is the limit of the route too. A client that waits before it sends its body is not
+/// asked for one that is larger (RFC 9110 §10.1.1).
+pub async fn read(request: Request, state: &AppState, max: usize) -> Result<Bytes, Unread> {
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if headers.contains_key(EXPECT) && length.is_some_and(|length| length > max) {
+        return Err(Unread::TooLarge);
+    }
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Unread::TooLarge,
+        _ => Unread::Interrupted,
+    })
 }
 
 /// The parameters after the `?`. One that stands there again with the same value, in either spelling, counts once.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::header::ORIGIN;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use ctx_key::{Grant, Scope};
+use ctx_key::{Grant, KeyId, Scope};
 use ctx_key_verifier::VerifyError;
 use ctx_key_verifier::axum::{self as extractors, VerifierState};
 
@@ -40,6 +40,10 @@ impl VerifierState<KeySource> for AppState {
 
     fn observe(&self, outcome: Result<&Grant<Arc<str>>, &VerifyError>) {
         self.metrics.verified(outcome.map(drop));
+    }
+
+    fn limit(&self, key: KeyId, request: &Parts) -> Result<(), ApiError> {
+        self.rate_limit.count(key, request).map_err(ApiError::too_many)
     }
 }
 

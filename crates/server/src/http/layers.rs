@@ -15,8 +15,8 @@ use tracing::{Instrument, error_span, info};
 
 use super::api_error::ApiError;
 use super::limits::{BODY_READ_TIMEOUT, LARGEST_BODY};
-use super::request_id;
 use super::state::AppState;
+use super::{rate_limit, request_id};
 
 /// Puts all of it around the routes.
 pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
@@ -77,7 +77,7 @@ async fn observe(State(state): State<AppState>, request: Request, next: Next) ->
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     // of the level of an error, so that an error has it however little is logged
     let span = error_span!("request", id = request_id::current(), trace = request_id::trace());
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = rate_limit::add_headers(next.run(request).instrument(span.clone())).await;
     let (status, after) = (response.status().as_u16(), begin.elapsed());
     state.metrics.responded(&method, &route, status, after);
     span.in_scope(|| info!(method, route, status, microseconds = after.as_micros(), "answered"));

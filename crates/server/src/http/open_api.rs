@@ -22,6 +22,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use super::api_error::ErrorBody;
 use super::extract::{ClientAddress, Items, Json, NoParameters, Parameters, Segment, StrictParameters};
 use super::granted::{AnyKey, Granted};
+use super::rate_limit;
 use super::schema::{request_id, text};
 use super::state::AppState;
 
@@ -57,7 +58,7 @@ const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
     ),
     ("413", "TooLarge", "The body has more than 1 MiB.", None),
     ("415", "NotJson", "The body is not JSON by its `Content-Type`.", None),
-    ("429", "TooMany", "Too many attempts.", Some(RETRY_AFTER)),
+    ("429", "TooMany", "Too many attempts or requests.", Some(RETRY_AFTER)),
     ("500", "Internal", "A defect of the server.", None),
     ("503", "Unavailable", "Not available at the moment: try again.", Some(RETRY_AFTER)),
 ];
@@ -76,6 +77,9 @@ pub fn document() -> OpenApi {
         (RETRY_AFTER, "Seconds.", Object::with_type(Type::Integer)),
     ]
     .into_iter()
+    .chain(
+        rate_limit::HEADERS.map(|(name, description)| (name, description, Object::with_type(Type::Integer))),
+    )
     .map(|(name, description, schema)| {
         let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description));
         (name.to_owned(), header.build().into())
@@ -227,7 +231,13 @@ impl<const SCOPES: u32> Argument for Granted<SCOPES> {
 impl Argument for AnyKey {
     fn document(operation: &mut Operation, _: &mut Schemas) {
         operation.security = Some(vec![SecurityRequirement::new(API_KEY, [""; 0])]);
-        refuse(operation, &["400", "401", "403"]);
+        for response in operation.responses.responses.values_mut() {
+            if let RefOr::T(response) = response {
+                let names = rate_limit::HEADERS.map(|(name, _)| name);
+                response.headers.extend(names.map(|name| (name.to_owned(), RefOr::Ref(header_ref(name)))));
+            }
+        }
+        refuse(operation, &["400", "401", "403", "429"]);
     }
 }
 

@@ -17,7 +17,7 @@ use std::hash::{Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -27,6 +27,7 @@ use hashlink::LinkedHashMap;
 use sha2::{Digest, Sha256};
 
 use super::network;
+use super::quota_clock::QuotaClock;
 use crate::clock::Clock;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
@@ -170,40 +171,11 @@ impl<K: Hash + Eq + Clone> StateStore for Recent<K> {
     }
 }
 
-/// The clock of the quotas.
-#[derive(Clone)]
-pub enum QuotaClock {
-    /// The time since the server started, which no change of the system's clock moves.
-    Since(Instant),
-    /// The clock of a test.
-    Set(Clock),
-}
-
-impl QuotaClock {
-    fn new(clock: &Clock) -> Self {
-        match clock {
-            Clock::System => Self::Since(Instant::now()),
-            Clock::Set(_) => Self::Set(clock.clone()),
-        }
-    }
-}
-
-impl clock::Clock for QuotaClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        match self {
-            Self::Since(start) => start.elapsed(),
-            Self::Set(clock) => Duration::from_secs(clock.now().as_secs()),
-        }
-        .into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::net::Ipv4Addr;
+    use std::time::Instant;
 
     use governor::clock::FakeRelativeClock;
 

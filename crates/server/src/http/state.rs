@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::http::list_cursor::CursorKey;
 use crate::http::metrics::Metrics;
+use crate::http::rate_limit::RateLimit;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::key_source::KeyVerifier;
 
@@ -22,6 +23,7 @@ pub struct Shared {
     pub metrics: Metrics,
     pub sign_ins: SignInLimit,
     pub cursors: CursorKey,
+    pub rate_limit: RateLimit,
     /// The clock of all that is stored. The verifier has its own.
     pub clock: Clock,
     /// Whether cookies are sent over HTTPS only.

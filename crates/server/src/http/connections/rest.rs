@@ -1,8 +1,8 @@
 //! The rest of a request's body that is unread when the response is ready.
 //!
-//! hyper closes a connection whose request was not read to its end, and a client that is still sending may then lose the
-//! response. So the server reads the rest, within limits. Beyond them, the response says that the connection ends
-//! (RFC 9112 §9.6).
+//! Many clients read no response before they have sent the whole body. So the server reads the rest before it answers, within
+//! limits, and the connection can then be used again. Beyond the limits, the response says that the connection ends, and what
+//! still comes is discarded after it ([`lingering`](super::lingering)).
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,15 +14,20 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::EXPECT;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::http::limits::LARGEST_BODY;
-
 /// Maximum number of bytes that are read and discarded.
-const MAX_REST_BYTES: usize = 2 * LARGEST_BODY;
+const MAX_BYTES: usize = 64 << 20;
 
 /// Maximum time to read them.
-const REST_TIMEOUT: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum time without any of them.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Maximum number of bodies of a server that are read and discarded at once.
+pub(super) const MAX_READERS: usize = 256;
 
 /// The body of a request, if it has one.
 pub(super) struct Rest(Option<Shared>);
@@ -49,14 +54,18 @@ pub(super) fn keep(request: hyper::Request<Incoming>) -> (Request, Rest) {
 }
 
 impl Rest {
-    /// Reads the rest. Returns whether the connection can be used again.
-    pub(super) async fn read_to_end(self) -> bool {
-        match self.0 {
-            None => true,
-            Some(shared) if shared.body().is_end_stream() => true,
-            Some(shared) if shared.is_held_back => false,
-            Some(shared) => timeout(REST_TIMEOUT, shared.read()).await.unwrap_or(false),
+    /// Reads the rest, if one of the `readers` is free. Returns whether the connection can be used again.
+    pub(super) async fn read_to_end(self, readers: &Semaphore) -> bool {
+        let Some(shared) = self.0 else { return true };
+        if shared.body().is_end_stream() {
+            return true;
         }
+        let is_too_large = shared.body().size_hint().lower() > MAX_BYTES as u64;
+        if shared.is_held_back || is_too_large {
+            return false;
+        }
+        let Ok(_reader) = readers.try_acquire() else { return false };
+        timeout(TIMEOUT, shared.read()).await.unwrap_or(false)
     }
 }
 
@@ -71,15 +80,18 @@ impl Shared {
 
     /// Returns whether the end was reached.
     async fn read(&self) -> bool {
-        let mut left = MAX_REST_BYTES;
-        while let Some(frame) = poll_fn(|context| self.poll_frame(context)).await {
-            let length = frame.ok().and_then(|frame| frame.data_ref().map(Bytes::len)).unwrap_or(usize::MAX);
+        let mut left = MAX_BYTES;
+        loop {
+            let length = match timeout(IDLE_TIMEOUT, poll_fn(|context| self.poll_frame(context))).await {
+                Ok(None) => return true,
+                Ok(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len),
+                Ok(Some(Err(_))) | Err(_) => return false,
+            };
             match left.checked_sub(length) {
                 Some(rest) => left = rest,
                 None => return false,
             }
         }
-        true
     }
 }
 

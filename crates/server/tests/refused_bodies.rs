@@ -1,0 +1,376 @@
+//! A request that is refused before its body was read is answered, and the answer arrives, whatever the client sends.
+//!
+//! Node, curl and Python send their own way. One that is not installed is named on a line that begins with SKIPPED. Where `CI`
+//! is set, that is a failure.
+
+mod common;
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{DEADLINE, Data, Server, assert_within, becomes, read_answer, run, wait};
+
+const MIB: usize = 1 << 20;
+
+/// Maximum time of a connection whose request was refused: 10 seconds for the rest of the body, and 30 after the answer.
+const LONGEST: Duration = Duration::from_secs(40);
+
+#[derive(Clone, Copy, Debug)]
+enum Framing {
+    Length,
+    Chunks,
+}
+
+use Framing::{Chunks, Length};
+
+struct Fixture {
+    server: Server,
+    _data: Data,
+    /// A key that may write memories, and one that may not.
+    writer: String,
+    reader: String,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let data = Data::new();
+        let server = Server::start(&data);
+        server.set_up(&data);
+        let (token, company) = server.log_in();
+        let (project, writer) = server.key(&token, &company, &["memories:write"]);
+        let reader = server.key_in(&token, &company, &project, &["memories:read"]);
+        Self { server, _data: data, writer, reader }
+    }
+
+    fn connect(&self) -> TcpStream {
+        connect(&self.server)
+    }
+
+    /// The heads of requests that are refused, each with its status and a word of the answer.
+    fn refused(&self) -> [(String, u16, &'static str); 10] {
+        let bearer = |key| format!("authorization: Bearer {key}\r\n");
+        let (writer, reader) = (bearer(&self.writer), bearer(&self.reader));
+        let json = "content-type: application/json\r\n";
+        let head = |line: &str, headers: &str| format!("{line} HTTP/1.1\r\nhost: localhost\r\n{headers}");
+        let form = "content-type: application/x-www-form-urlencoded\r\n";
+        [
+            (head("POST /v1/memories", ""), 401, "missing_credentials"),
+            (head("POST /v1/memories", &format!("{writer}{writer}")), 400, "invalid_request"),
+            (head("POST /v1/memories", &reader), 403, "insufficient_scope"),
+            (head("POST /v1/memories", &writer), 413, "too_large"),
+            (head("POST /v1/nothing", &writer), 404, "not_found"),
+            (head("PATCH /v1/memories", &writer), 405, "method_not_allowed"),
+            (head("POST /api/v1/auth/login", json), 413, "too_large"),
+            (head("POST /api/v1/auth/login", ""), 415, "unsupported_media_type"),
+            (head("POST /api/v1/companies/org_1/projects", json), 401, "missing_credentials"),
+            (head("POST /sign-in", form), 413, "</html>"),
+        ]
+    }
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Sends a whole request, and reads nothing before.
+fn send(stream: &mut TcpStream, head: &str, length: usize, framing: Framing) -> io::Result<()> {
+    static PIECE: [u8; 1 << 16] = [b' '; 1 << 16];
+    let header = match framing {
+        Length => format!("content-length: {length}"),
+        Chunks => "transfer-encoding: chunked".to_owned(),
+    };
+    stream.write_all(format!("{head}{header}\r\n\r\n").as_bytes())?;
+    for begin in (0..length).step_by(PIECE.len()) {
+        let piece = &PIECE[..PIECE.len().min(length - begin)];
+        match framing {
+            Length => stream.write_all(piece)?,
+            Chunks => {
+                stream.write_all(&[format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat())?;
+            }
+        }
+    }
+    if let Chunks = framing { stream.write_all(b"0\r\n\r\n") } else { Ok(()) }
+}
+
+/// Asserts that the answer arrives, and that the connection can be used again or is closed in an orderly way.
+fn assert_answered(
+    mut stream: TcpStream,
+    (head, status, word): &(String, u16, &str),
+    length: usize,
+    framing: Framing,
+) {
+    let case = format!("{length} bytes by {framing:?}: {head}");
+    send(&mut stream, head, length, framing).unwrap_or_else(|error| panic!("{error}: {case}"));
+    let answer = read_answer(&mut stream).unwrap_or_else(|error| panic!("{error}: {case}"));
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(word), "{case}: {answer}");
+    if answer.contains("connection: close") {
+        assert_eq!(stream.read(&mut [0]).map_err(|error| format!("{error}: {case}")), Ok(0));
+    } else {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let next = read_answer(&mut stream).unwrap_or_else(|error| panic!("{error}: {case}"));
+        assert!(next.starts_with("HTTP/1.1 200 "), "{case}: {next}");
+    }
+}
+
+#[test]
+fn every_refusal_arrives() {
+    let fixture = Fixture::new();
+    // who sends the last header does not wait
+    for header in ["", "connection: close\r\n", "expect: 100-continue\r\n"] {
+        for (head, status, word) in fixture.refused() {
+            let case = (head + header, status, word);
+            for length in [3 * MIB / 2, 10 * MIB] {
+                for framing in [Length, Chunks] {
+                    // its answer comes after `100 Continue`
+                    let is_asked_for =
+                        status == 413 && header.starts_with("expect") && matches!(framing, Chunks);
+                    if !is_asked_for {
+                        assert_answered(fixture.connect(), &case, length, framing);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_head_that_nobody_can_read_is_answered_whatever_follows() {
+    let fixture = Fixture::new();
+    let begin = "POST /v1/memories HTTP/1.1\r\nhost: localhost\r\n";
+    for (head, status) in [
+        (format!("{begin}a b: c\r\n"), 400),
+        (format!("{begin}content-length: -1\r\n"), 400),
+        (format!("{begin}x: {}\r\n", "x".repeat(64 * 1024)), 431),
+        ("what\r\n".to_owned(), 400),
+    ] {
+        assert_answered(fixture.connect(), &(head, status, "connection: close"), 10 * MIB, Length);
+    }
+}
+
+#[test]
+fn many_refusals_of_64_mib_arrive_at_once_in_little_memory() {
+    let fixture = Fixture::new();
+    let memory = || {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", fixture.server.process.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+    };
+    let before = memory();
+    thread::scope(|scope| {
+        for (index, case) in fixture.refused().into_iter().chain(fixture.refused()).enumerate() {
+            let framing = if index < 10 { Length } else { Chunks };
+            let stream = fixture.connect();
+            scope.spawn(move || assert_answered(stream, &case, 64 * MIB, framing));
+        }
+    });
+    let grown = memory() - before;
+    assert!(grown < 48, "the memory grew by {grown} MiB");
+}
+
+/// The answer to a larger body, or to one whose client waits before it sends it, comes at once, and says that the connection ends.
+#[test]
+fn what_is_not_read_is_answered_at_once() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    for header in ["content-length: 67108865", "expect: 100-continue\r\ncontent-length: 100"] {
+        assert_within(Duration::from_secs(1), || {
+            let mut stream = fixture.connect();
+            stream.write_all(format!("{head}{header}\r\n\r\n").as_bytes()).unwrap();
+            let answer = read_answer(&mut stream).map_err(|error| error.to_string())?;
+            let is_last = answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close");
+            // the server reads on, whether or not more comes
+            stream.write_all(&[b' '; 100]).unwrap();
+            let end = stream.read(&mut [0]).map_err(|error| error.to_string())?;
+            if is_last && end == 0 { Ok(()) } else { Err(answer) }
+        });
+    }
+}
+
+/// A body that is larger is read for a while too, and no longer than anything else.
+#[test]
+fn a_larger_body_ends() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    for framing in [Length, Chunks] {
+        let mut stream = fixture.connect();
+        // the end of the connection interrupts it
+        assert!(send(&mut stream, &head, 1 << 32, framing).is_err());
+    }
+    assert_eq!(fixture.server.get("/livez", None).status(), 200);
+}
+
+/// Sends a byte now and then, whatever is answered, until the connection ends.
+fn trickle(mut stream: TcpStream, pause: Duration) -> (String, Duration) {
+    let begin = Instant::now();
+    stream.set_read_timeout(Some(pause)).unwrap();
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    while begin.elapsed() < 2 * DEADLINE && stream.write_all(b" ").is_ok() {
+        if let Ok(length) = stream.read(&mut buffer) {
+            answer.extend(&buffer[..length]);
+        }
+        if answer.ends_with(b"}") {
+            thread::sleep(pause);
+        }
+    }
+    (String::from_utf8(answer).unwrap(), begin.elapsed())
+}
+
+#[test]
+fn a_slow_sender_is_answered_and_ended() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    let begin = || {
+        let mut stream = fixture.connect();
+        stream.write_all(format!("{head}content-length: 1000\r\n\r\n").as_bytes()).unwrap();
+        stream
+    };
+    // faster and slower than the time that the server waits for more
+    thread::scope(|scope| {
+        for pause in [200, 1500].map(Duration::from_millis) {
+            let stream = begin();
+            scope.spawn(move || {
+                let (answer, time) = trickle(stream, pause);
+                assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+                assert!(time < LONGEST + DEADLINE / 2, "{time:?}");
+            });
+        }
+    });
+}
+
+/// The number of those whose bodies the server waits for is bounded. Others are answered at once.
+#[test]
+fn the_bodies_that_are_read_at_once_are_bounded() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    let begin = || {
+        let mut stream = fixture.connect();
+        stream.write_all(format!("{head}content-length: 1000\r\n\r\n").as_bytes()).unwrap();
+        stream
+    };
+    assert_within(Duration::from_secs(1), || {
+        let slow: Vec<_> = (0..300).map(|_| begin()).collect();
+        let is_answered = |mut stream: &TcpStream| {
+            stream.set_nonblocking(true).unwrap();
+            stream.read(&mut [0]).is_ok()
+        };
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(300) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let answered = slow.iter().filter(|stream| is_answered(stream)).count();
+        if answered == 300 - 256 { Ok(()) } else { Err(format!("{answered} were answered at once")) }
+    });
+}
+
+/// A server that stops still answers whoever sends a body.
+#[test]
+fn a_refusal_arrives_while_the_server_stops() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    let mut stream = fixture.connect();
+    stream.write_all(format!("{head}content-length: {}\r\n\r\n", 8 * MIB).as_bytes()).unwrap();
+    stream.write_all(&vec![b' '; MIB]).unwrap();
+    let id = fixture.server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    wait(|| TcpStream::connect(fixture.server.address()).is_err());
+    stream.write_all(&vec![b' '; 7 * MIB]).unwrap();
+    let answer = read_answer(&mut stream).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let mut server = fixture.server;
+    assert!(becomes(|| server.process.try_wait().unwrap().is_some()));
+}
+
+/// Returns whether a program is there.
+fn is_installed(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(found.is_ok() || std::env::var_os("CI").is_none(), "{program} is not installed");
+    if found.is_err() {
+        // past the harness, which hides what a test prints that passes
+        let _ = writeln!(
+            io::stderr(),
+            "SKIPPED refused_bodies: {program} is not installed: see cargo xtask tools"
+        );
+    }
+    found.is_ok()
+}
+
+fn script(name: &str) -> String {
+    format!("{}/tests/refused_bodies/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The lines that a program prints.
+fn lines(command: &mut Command) -> Vec<String> {
+    let output = run(command, "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+const KINDS: [&str; 3] = ["401 missing_credentials", "413 too_large", "404 not_found"];
+
+#[test]
+fn nodes_fetch_gets_the_answer() {
+    if !is_installed("node") {
+        return;
+    }
+    let fixture = Fixture::new();
+    let printed =
+        lines(Command::new("node").args([&script("fetch.mjs"), &fixture.server.url, &fixture.writer]));
+    assert_eq!(printed, KINDS.repeat(8));
+}
+
+#[test]
+fn pythons_clients_get_the_answer() {
+    if !is_installed("python3") {
+        return;
+    }
+    let fixture = Fixture::new();
+    let (host, port) = fixture.server.address().split_once(':').unwrap();
+    let printed =
+        lines(Command::new("python3").args([&script("urllib.py"), host, port, fixture.writer.as_str()]));
+    let thrice: Vec<_> = KINDS.iter().flat_map(|kind| [kind; 3]).collect();
+    assert_eq!(printed, [&thrice[..], &thrice[..]].concat().into_iter().copied().collect::<Vec<_>>());
+}
+
+#[test]
+fn curl_gets_the_answer() {
+    if !is_installed("curl") {
+        return;
+    }
+    let fixture = Fixture::new();
+    let body = tempfile::NamedTempFile::new().unwrap();
+    body.as_file().set_len(10 * MIB as u64).unwrap();
+    for headers in [&[][..], &["Expect:"], &["Expect: 100-continue"], &["Transfer-Encoding: chunked"]] {
+        for (path, key, expected) in [
+            ("/v1/memories", None, "401"),
+            ("/v1/memories", Some(&fixture.writer), "413"),
+            ("/v1/nothing", Some(&fixture.writer), "404"),
+        ] {
+            let mut command = Command::new("curl");
+            command.args(["--silent", "--show-error", "--output", "/dev/null", "--data-binary"]);
+            command.arg(format!("@{}", body.path().display()));
+            command.args([
+                "--write-out",
+                "%{http_code} %{size_upload}",
+                "--header",
+                "content-type: application/json",
+            ]);
+            command.args(headers.iter().flat_map(|header| ["--header", header]));
+            let authorization = key.map(|key| format!("authorization: Bearer {key}"));
+            command.args(authorization.iter().flat_map(|header| ["--header", header]));
+            let printed = lines(command.arg(format!("{}{path}", fixture.server.url)));
+            let [printed] = &printed[..] else { panic!("{printed:?}") };
+            let (status, sent) = printed.split_once(' ').unwrap();
+            assert_eq!(status, expected, "{path} {headers:?}");
+            if headers == ["Expect: 100-continue"] {
+                assert_eq!(sent, "0", "the server asked for a body that it refuses: {path}");
+            }
+        }
+    }
+}
