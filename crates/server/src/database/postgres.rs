@@ -33,6 +33,10 @@ const BEGIN_READING: &str =
 const BEGIN_WITHOUT_LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
                                     SET LOCAL idle_in_transaction_session_timeout = 0";
 
+/// The same, for several statements that see one moment. The time limits of a statement follow.
+const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+                              SET LOCAL idle_in_transaction_session_timeout = 10000";
+
 /// How long a statement that nobody waits for keeps its place in the pool, at most. The limits end it before.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -66,9 +70,17 @@ impl Pool {
 
     pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
         let mut connection = self.acquire().await?;
-        let begin = if is_limited { BEGIN } else { BEGIN_WITHOUT_LIMITS };
-        within(Some(STATEMENT_TIMEOUT), connection.execute_batch(begin)).await?;
-        connection.state = State::InTransaction;
+        connection.begin(if is_limited { BEGIN } else { BEGIN_WITHOUT_LIMITS }).await?;
+        Ok(connection)
+    }
+
+    pub(super) async fn begin_reading(&self, limit: Duration) -> Result<Connection, DatabaseError> {
+        let mut connection = self.acquire().await?;
+        let limit = limit.as_millis();
+        let begin = format!(
+            "{BEGIN_SNAPSHOT}; SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {limit}"
+        );
+        connection.begin(&begin).await?;
         Ok(connection)
     }
 }
@@ -122,6 +134,12 @@ fn roll_back(client: Object) {
 }
 
 impl Connection {
+    async fn begin(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        within(Some(STATEMENT_TIMEOUT), self.execute_batch(sql)).await?;
+        self.state = State::InTransaction;
+        Ok(())
+    }
+
     pub(super) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DatabaseError> {
         let is_alone = self.state == State::Idle;
         let (client, state) = self.parts()?;

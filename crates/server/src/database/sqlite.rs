@@ -50,6 +50,13 @@ impl Pool {
         Ok(Connection(Some(Session { client, _writer: None })))
     }
 
+    /// Begins a transaction that sees one moment, and writes nothing.
+    pub(super) async fn begin_reading(&self) -> Result<Connection, DatabaseError> {
+        let mut connection = self.acquire().await?;
+        connection.execute_batch("BEGIN").await?;
+        Ok(connection)
+    }
+
     /// Begins a transaction as a writer: a reader that becomes one may be refused. Without a limit, it waits as long as another
     /// process holds the lock.
     pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {

@@ -5,6 +5,7 @@ use ctx_key::UnixTime;
 use super::column::{self, JsonObject};
 use super::new_id;
 use super::window::Window;
+use super::word_index;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction};
 
@@ -102,6 +103,7 @@ pub async fn create(
     let sql = "INSERT INTO memories (id, project, title, content, type, tags, metadata, \"user\", language, format, \
                created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
     transaction.execute(sql, &values).await?;
+    word_index::index(transaction, project, &id).await?;
     Ok(id)
 }
 
@@ -132,6 +134,29 @@ pub async fn find(
     row.as_ref().map(memory).transpose()
 }
 
+/// Returns the memories that have one of these numbers, in any order.
+pub(super) async fn of_seqs(
+    connection: &mut Connection,
+    project: &str,
+    seqs: &[i64],
+) -> Result<Vec<Memory>, DatabaseError> {
+    let sql = if connection.is_postgres() {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM memories WHERE project = $1 AND seq = ANY (translate($2, '[]', '{}')::bigint[])"
+        )
+    } else {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM memories WHERE project = $1 AND seq IN (SELECT value FROM json_each($2))"
+        )
+    };
+    let seqs = serde_json::Value::from(seqs).to_string();
+    connection.query(sql, &[project.into(), seqs.into()]).await?.iter().map(memory).collect()
+}
+
 /// Changes a memory and returns it, if the project has it.
 pub async fn change(
     transaction: &mut Transaction,
@@ -159,7 +184,9 @@ pub async fn change(
         change.metadata.map(column::object).into(),
         seconds(now).into(),
     ];
-    transaction.query_opt(sql, &values).await?.as_ref().map(memory).transpose()
+    let row = transaction.query_opt(sql, &values).await?;
+    word_index::index(transaction, project, id).await?;
+    row.as_ref().map(memory).transpose()
 }
 
 /// Removes a memory. Returns whether the project had it.
