@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool::managed::PoolError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use database_error::DatabaseError;
@@ -102,7 +102,7 @@ impl Database {
             Location::Sqlite(path) => Pool::Sqlite(sqlite::Pool::new(path, connections)),
             Location::Postgres(url) => Pool::Postgres(postgres::Pool::new(&url, connections)?),
         };
-        let readers = Arc::new(Semaphore::new((connections / 2).max(1)));
+        let readers = Arc::new(Semaphore::new((connections / 4).max(1)));
         Ok(Self { pool, readers, on_commit: Arc::default() })
     }
 
@@ -136,17 +136,16 @@ impl Database {
         self.pool.acquire().await
     }
 
-    /// Begins to read for long: all statements see one moment, and each ends at `limit`. At most half of the connections do so
-    /// at once, so that the others are left for everything else.
-    pub async fn begin_reading(&self, limit: Duration) -> Result<Reading, DatabaseError> {
+    /// Begins to read for long: all statements see one moment, and each ends at `limit`. At most a quarter of the connections do so
+    /// at once, also if nobody waits for a statement any more, so that the others are left for everything else.
+    pub async fn begin_reading(&self, limit: Duration) -> Result<Connection, DatabaseError> {
         let permit = timeout(ACQUIRE_TIMEOUT, self.readers.clone().acquire_owned()).await;
         let permit = permit.ok().and_then(Result::ok).ok_or(DatabaseError::Busy)?;
         let kind = match &self.pool {
-            Pool::Sqlite(pool) => Kind::Sqlite(pool.begin_reading().await?),
-            Pool::Postgres(pool) => Kind::Postgres(pool.begin_reading(limit).await?),
+            Pool::Sqlite(pool) => Kind::Sqlite(pool.begin_reading(permit).await?),
+            Pool::Postgres(pool) => Kind::Postgres(pool.begin_reading(limit, permit).await?),
         };
-        let connection = Connection { kind, statement_timeout: Some(limit), has_failed: false };
-        Ok(Reading { connection, _permit: permit })
+        Ok(Connection { kind, statement_timeout: Some(limit), has_failed: false })
     }
 
     /// Begins a transaction. It is rolled back when it is dropped.
@@ -260,26 +259,6 @@ async fn within<T>(
     match limit {
         Some(limit) => timeout(limit, answer).await.unwrap_or(Err(DatabaseError::Busy)),
         None => answer.await,
-    }
-}
-
-/// A connection that reads for long.
-pub struct Reading {
-    connection: Connection,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Deref for Reading {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-impl DerefMut for Reading {
-    fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.connection
     }
 }
 

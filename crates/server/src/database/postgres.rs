@@ -15,6 +15,7 @@ use ctx_key_verifier::postgres::Config;
 use deadpool_postgres::Object;
 use tokio::join;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -65,7 +66,7 @@ impl Pool {
 
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
         let client = self.0.get().await.map_err(SourceError::from)?;
-        Ok(Connection { client: Some(client), state: State::Idle })
+        Ok(Connection { client: Some(client), state: State::Idle, permit: None })
     }
 
     pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
@@ -74,8 +75,13 @@ impl Pool {
         Ok(connection)
     }
 
-    pub(super) async fn begin_reading(&self, limit: Duration) -> Result<Connection, DatabaseError> {
+    pub(super) async fn begin_reading(
+        &self,
+        limit: Duration,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Connection, DatabaseError> {
         let mut connection = self.acquire().await?;
+        connection.permit = Some(permit);
         let limit = limit.as_millis();
         let begin = format!(
             "{BEGIN_SNAPSHOT}; SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {limit}"
@@ -87,12 +93,12 @@ impl Pool {
 
 /// Closes a connection whose statement nobody waits for, when the statement has ended. Until then it keeps its place in the
 /// pool, so that requests that give up don't open more and more connections.
-fn end_statement(client: Object) {
+fn end_statement(client: Object, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
         // answers come in the order of their statements
         let _ = timeout(LINGER, client.simple_query("")).await;
-        drop(Object::take(client));
+        drop((Object::take(client), permit));
     });
 }
 
@@ -109,6 +115,8 @@ enum State {
 pub(super) struct Connection {
     client: Option<Object>,
     state: State,
+    /// Held as long as the connection is not back in the pool.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Connection {
@@ -117,16 +125,16 @@ impl Drop for Connection {
         let Some(client) = self.client.take() else { return };
         match self.state {
             State::Idle => drop(client),
-            State::InTransaction => roll_back(client),
-            State::Running => end_statement(client),
+            State::InTransaction => roll_back(client, self.permit.take()),
+            State::Running => end_statement(client, self.permit.take()),
         }
     }
 }
 
-fn roll_back(client: Object) {
+fn roll_back(client: Object, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
-        let mut connection = Connection { client: Some(client), state: State::Idle };
+        let mut connection = Connection { client: Some(client), state: State::Idle, permit };
         if within(Some(STATEMENT_TIMEOUT), connection.execute_batch("ROLLBACK")).await.is_err() {
             connection.state = State::Running;
         }

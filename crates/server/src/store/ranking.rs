@@ -2,12 +2,12 @@
 //! newest. All is computed from whole numbers, in one order, so that both databases give the same scores.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::word_index::Entry;
 
 /// Number of memories from which on a word counts as in all.
-const COMMON: f64 = 10_000.0;
+const COMMON: f64 = 5_000.0;
 
 /// Sum of weights at which a memory has half of what its words can add to its score.
 const HALF: f64 = 20_000.0;
@@ -64,9 +64,18 @@ impl Ranking {
         let index = self.words.len();
         let oldest = entries.last().map(|entry| entry.memory).filter(|_| is_cut);
         self.words.push(Word { memories: entries.len(), oldest });
-        for entry in entries.iter().filter(|entry| entry.is_allowed) {
+        for entry in entries {
             self.weights.entry(entry.memory).or_insert_with(|| vec![0; words])[index] = entry.weight;
         }
+    }
+
+    pub(super) fn memories(&self) -> Vec<i64> {
+        self.weights.keys().copied().collect()
+    }
+
+    /// Leaves out all other memories. They still count for how common a word is.
+    pub(super) fn retain(&mut self, memories: &HashSet<i64>) {
+        self.weights.retain(|memory, _| memories.contains(memory));
     }
 
     /// Returns the memories that have the most words at best, and of which not all words are known.
@@ -128,7 +137,7 @@ mod tests {
     fn ranking(lists: &[(&[(i64, i64)], bool)]) -> Ranking {
         let mut ranking = Ranking::new();
         for (entries, is_cut) in lists {
-            let entry = |&(memory, weight)| Entry { memory, weight, is_allowed: true };
+            let entry = |&(memory, weight)| Entry { memory, weight };
             let entries: Vec<_> = entries.iter().map(entry).collect();
             ranking.add(&entries, *is_cut, lists.len());
         }
@@ -159,9 +168,8 @@ mod tests {
 
     #[test]
     fn a_memory_that_the_filter_forbids_is_counted_only() {
-        let mut ranking = Ranking::new();
-        let entry = |memory, is_allowed| Entry { memory, weight: 1, is_allowed };
-        ranking.add(&[entry(2, false), entry(1, true)], false, 1);
+        let mut ranking = ranking(&[(&[(2, 1), (1, 1)], false)]);
+        ranking.retain(&HashSet::from([1, 7]));
         assert_eq!(order(&ranking, &[vec![0]]), [(1, 1)]);
         assert_eq!(ranking.words[0].memories, 2);
     }

@@ -20,10 +20,10 @@ pub const MAX_TEXT_LENGTH: usize = 1_000;
 pub const MAX_WORDS: usize = 32;
 
 /// Maximum number of memories that are read for a word, the newest.
-pub const MAX_MEMORIES_OF_WORD: usize = 10_000;
+pub const MAX_MEMORIES_OF_WORD: usize = 5_000;
 
 /// The same for all words together.
-pub const MAX_CANDIDATES: usize = 40_000;
+pub const MAX_CANDIDATES: usize = 20_000;
 
 /// Maximum time that the database works on a search.
 pub const TIME_LIMIT: Duration = Duration::from_millis(250);
@@ -155,8 +155,12 @@ impl TextSearch {
         let rows = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut ranking = Ranking::new();
         for &key in &keys {
-            let entries = word_index::newest(connection, key, rows, &self.filter).await?;
+            let entries = word_index::newest(connection, key, rows).await?;
             ranking.add(&entries, entries.len() == limit, keys.len());
+        }
+        if !self.filter.allows_all() {
+            let memories = ranking.memories();
+            ranking.retain(&word_index::allowed(connection, &memories, &self.filter).await?);
         }
         let unknown = ranking.unknown(MAX_COMPLETED);
         if !unknown.is_empty() {

@@ -4,6 +4,8 @@
 //! searches of the project, and one for searches of the user. Triggers queue a memory that is new or changed, whichever server
 //! wrote it, and remove the rows of one that is removed.
 
+use std::collections::HashSet;
+
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -152,13 +154,11 @@ fn rounded(weight: f64) -> i64 {
     (weight.round() as i64).max(1)
 }
 
-/// A memory that has a word.
+/// A memory that has a word, and the word's weight in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) memory: i64,
     pub(super) weight: i64,
-    /// The memory is one that the filter allows.
-    pub(super) is_allowed: bool,
 }
 
 /// Which memories a search may find.
@@ -175,60 +175,47 @@ impl SearchFilter {
     pub const ALL: Self =
         Self { kind: None, tags: Vec::new(), created_after: i64::MIN, created_before: i64::MAX };
 
-    fn allows_all(&self) -> bool {
+    pub(super) fn allows_all(&self) -> bool {
         self.kind.is_none()
             && self.tags.is_empty()
             && (self.created_after, self.created_before) == (i64::MIN, i64::MAX)
     }
 }
 
-/// Returns the newest memories that have a word, the newest first. Only these are compared with the filter.
+/// Returns the newest memories that have a word, the newest first.
 pub(super) async fn newest(
     connection: &mut Connection,
     word: i64,
     limit: i64,
-    filter: &SearchFilter,
 ) -> Result<Vec<Entry>, DatabaseError> {
-    if filter.allows_all() {
-        let rows = connection.query(NEWEST, &[word.into(), limit.into()]).await?;
-        return rows.iter().map(|row| entry(row, true)).collect();
-    }
+    let sql = "SELECT memory, weight FROM memory_words WHERE word = $1 ORDER BY memory DESC LIMIT $2";
+    let rows = connection.query(sql, &[word.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok(Entry { memory: row.get("memory")?, weight: row.get("weight")? })).collect()
+}
+
+/// Returns which of these memories a filter allows.
+pub(super) async fn allowed(
+    connection: &mut Connection,
+    memories: &[i64],
+    filter: &SearchFilter,
+) -> Result<HashSet<i64>, DatabaseError> {
     let values = [
-        word.into(),
-        limit.into(),
+        Json::from(memories).to_string().into(),
         filter.kind.clone().into(),
         filter.created_after.into(),
         filter.created_before.into(),
         Json::from(filter.tags.clone()).to_string().into(),
     ];
-    let sql = if connection.is_postgres() { FILTERED_POSTGRES } else { FILTERED_SQLITE };
-    let rows = connection.query(sql, &values).await?;
-    rows.iter().map(|row| entry(row, row.get::<i64>("is_allowed")? == 1)).collect()
-}
-
-fn entry(row: &Row, is_allowed: bool) -> Result<Entry, DatabaseError> {
-    Ok(Entry { memory: row.get("memory")?, weight: row.get("weight")?, is_allowed })
-}
-
-const NEWEST: &str = "SELECT memory, weight FROM memory_words WHERE word = $1 ORDER BY memory DESC LIMIT $2";
-
-macro_rules! filtered {
-    ($has_tags:literal) => {
-        concat!(
-            "SELECT w.memory, w.weight, CASE WHEN (m.type = $3 OR $3 IS NULL) AND m.created_at > $4 AND m.created_at < $5 AND ",
-            $has_tags,
-            " THEN 1 ELSE 0 END AS is_allowed \
-             FROM (SELECT memory, weight FROM memory_words WHERE word = $1 ORDER BY memory DESC LIMIT $2) AS w \
-             JOIN memories m ON m.seq = w.memory ORDER BY w.memory DESC"
-        )
+    let sql = if connection.is_postgres() {
+        "SELECT seq FROM memories WHERE seq = ANY (translate($1, '[]', '{}')::bigint[]) AND (type = $2 OR $2 IS NULL) \
+         AND created_at > $3 AND created_at < $4 AND tags::jsonb @> $5::text::jsonb"
+    } else {
+        "SELECT seq FROM memories WHERE seq IN (SELECT value FROM json_each($1)) AND (type = $2 OR $2 IS NULL) \
+         AND created_at > $3 AND created_at < $4 AND NOT EXISTS \
+         (SELECT 1 FROM json_each($5) wanted WHERE wanted.value NOT IN (SELECT value FROM json_each(tags)))"
     };
+    connection.query(sql, &values).await?.iter().map(|row| row.get("seq")).collect()
 }
-
-const FILTERED_POSTGRES: &str = filtered!("m.tags::jsonb @> $6::text::jsonb");
-
-const FILTERED_SQLITE: &str = filtered!(
-    "NOT EXISTS (SELECT 1 FROM json_each($6) wanted WHERE wanted.value NOT IN (SELECT value FROM json_each(m.tags)))"
-);
 
 /// Returns which of these memories have which of these words: the word, the memory and the weight of each.
 pub(super) async fn of_memories(

@@ -14,14 +14,14 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// English words that say little about what a text is about. The single letters are left of contractions.
 #[rustfmt::skip]
-const STOP_WORDS: [&str; 99] = [
+const STOP_WORDS: [&str; 110] = [
     "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "could", "d", "did",
     "didn", "do", "does", "doesn", "don", "for", "from", "had", "has", "have", "he", "her", "him", "his", "how", "i", "if",
     "in", "into", "is", "isn", "it", "its", "ll", "m", "me", "my", "no", "not", "of", "on", "or", "our", "please", "re",
     "s", "shall", "she", "should", "so", "some", "t", "tell", "than", "that", "the", "their", "them", "then", "there",
     "these", "they", "this", "those", "to", "too", "us", "ve", "very", "was", "wasn", "we", "were", "what", "when",
     "where", "whether", "which", "who", "whom", "whose", "why", "will", "with", "won", "would", "wouldn", "you", "your",
-    "yours", "aren", "couldn",
+    "yours", "aren", "couldn", "also", "being", "doing", "done", "having", "just", "many", "much", "only", "such", "shouldn",
 ];
 
 /// Longest word that is stemmed, in bytes. English has none that is longer.
