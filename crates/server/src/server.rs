@@ -41,7 +41,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Time between two looks for memories that servers of another version wrote.
-const INDEX_INTERVAL: Duration = Duration::from_secs(1);
+const INDEX_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A server that is bound to its address, with its database open.
 pub struct Server {

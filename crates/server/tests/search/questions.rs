@@ -39,7 +39,10 @@ fn questions_have_their_answers_first() {
         if names.first() != Some(&answer) {
             missed.push(format!("{question}: {names:?} and not {answer}"));
         }
-        let scores = results.iter().zip(&names).map(|(result, name)| format!("\t{name} {}", result["score"]));
+        let scores = results.iter().zip(&names).map(|(result, name)| {
+            let score = result["score"].as_f64().expect("a number");
+            format!("\t{name} {score:.12}")
+        });
         writeln!(found, "{question}\t{}{}", body["total_results"], scores.collect::<String>()).unwrap();
     }
     assert_eq!(QUESTIONS.lines().count() - missed.len(), ANSWERED, "{missed:#?}");
