@@ -38,7 +38,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Time between two pieces of such work, in which others may write.
-const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+const PIECE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Time between two looks for memories that servers of another version wrote.
 const INDEX_INTERVAL: Duration = Duration::from_secs(2);
@@ -139,7 +139,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn sweep(state: &AppState) -> Infallible {
     loop {
         let pause = match credential::sweep(&state.database, state.clock.now()).await {
-            Ok(true) => SWEEP_PAUSE,
+            Ok(true) => PIECE_PAUSE,
             Ok(false) => SWEEP_INTERVAL,
             Err(error) => {
                 warn!(%error, "expired credentials are not deleted");
@@ -152,16 +152,17 @@ async fn sweep(state: &AppState) -> Infallible {
 
 /// Indexes the words of memories that servers of another version wrote, in small pieces.
 async fn index(state: &AppState) -> Infallible {
+    let mut pause = INDEX_INTERVAL;
     loop {
-        let pause = match word_index::index_some(&state.database).await {
-            Ok(true) => SWEEP_PAUSE,
+        sleep(pause).await;
+        pause = match word_index::index_some(&state.database).await {
+            Ok(true) => PIECE_PAUSE,
             Ok(false) => INDEX_INTERVAL,
             Err(error) => {
                 warn!(%error, "searches miss some memories: their words are not indexed");
-                SWEEP_INTERVAL
+                5 * INDEX_INTERVAL
             }
         };
-        sleep(pause).await;
     }
 }
 

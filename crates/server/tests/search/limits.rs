@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ctx_key_server::store::text_search::{MAX_CANDIDATES, MAX_MEMORIES_OF_WORD, MAX_WORDS, TIME_LIMIT};
 use serde_json::json;
 
 use crate::common::{Server, assert_within, wait};
@@ -88,4 +89,17 @@ fn searches_take_a_quarter_of_the_connections_at_most() {
             assert!(in_use() <= 4);
         }
     });
+}
+
+#[test]
+fn the_bounds_are_documented() {
+    let fixture = Fixture::new();
+    let (_, document) = fixture.server.send("GET", "/openapi.json", None, None);
+    let description = document["paths"]["/v1/memories/search"]["get"]["description"].as_str().unwrap();
+    let readme = include_str!("../../README.md").replace(",", "");
+    let time = usize::try_from(TIME_LIMIT.as_millis()).unwrap();
+    for bound in [MAX_WORDS, MAX_MEMORIES_OF_WORD, MAX_CANDIDATES, time] {
+        assert!(description.contains(&bound.to_string()), "{bound}: {description}");
+        assert!(readme.contains(&format!(" {bound} ")), "{bound}");
+    }
 }
