@@ -6,6 +6,7 @@
 //! - An emoji is a word.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 
 use snowball_stemmers_rs::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
@@ -154,14 +155,13 @@ fn pieces(text: &str) -> Vec<Piece> {
                     continue;
                 }
                 let mark = mark(&characters[begin..]);
-                index += mark.chars().count();
-                pieces.push(match (parts.len(), parts.pop()) {
-                    (1, Some(word)) if !mark.is_empty() => Piece::Marked { word, mark },
-                    (_, last) => {
-                        parts.extend(last);
-                        Piece::Word(std::mem::take(&mut parts))
-                    }
-                });
+                index += mark.len();
+                let marked = parts.last().filter(|_| !mark.is_empty()).cloned();
+                if parts.len() > 1 || marked.is_none() {
+                    pieces.push(Piece::Word(mem::take(&mut parts)));
+                }
+                parts.clear();
+                pieces.extend(marked.map(|word| Piece::Marked { word, mark }));
             }
             Class::Unspaced => {
                 while matches!(class_at(index), Class::Unspaced | Class::Mark) {
@@ -390,6 +390,7 @@ mod tests {
             ("blood type A+.", &["a", "a+", "blood", "type"]),
             ("tea+", &["tea"]),
             ("a+b", &["a", "b"]),
+            ("visual-c++", &["c", "c++", "visual", "visualc"]),
             ("#tag", &["tag"]),
             ("node.js", &["js", "node", "nodej"]),
             ("e-mail", &["e", "email", "mail"]),

@@ -8,6 +8,7 @@ pub struct Fixture {
     pub server: Server,
     pub token: String,
     pub company: String,
+    pub project: String,
     pub key: String,
     pub data: Data,
 }
@@ -21,8 +22,8 @@ impl Fixture {
         let server = Server::start(&data);
         server.set_up(&data);
         let (token, company) = server.log_in();
-        let (_, key) = server.key(&token, &company, &SCOPES);
-        Self { server, token, company, key, data }
+        let (project, key) = server.key(&token, &company, &SCOPES);
+        Self { server, token, company, project, key, data }
     }
 
     pub fn other_key(&self) -> String {

@@ -17,7 +17,7 @@ fn rows(data: &Data) -> Option<i64> {
 }
 
 /// Memories that wait for the work in the background.
-fn queued(data: &Data) -> Option<i64> {
+pub fn queued(data: &Data) -> Option<i64> {
     number(data, "SELECT count(*) FROM memories_without_words")
 }
 
@@ -78,10 +78,11 @@ fn a_large_memory_is_found_by_each_of_its_words() {
     assert_eq!(fixture.titles("w3e80"), [""; 0]);
 }
 
-fn memory(number: usize, content: &str) -> String {
+/// A statement that stores a memory past the server.
+pub fn insertion(project: &str, number: usize, content: &str) -> String {
     format!(
         "INSERT INTO memories (id, project, title, content, tags, metadata, \"user\", created_at, updated_at) \
-         VALUES ('mem_{number}', 'proj', 'title {number}', '{content}', '[]', '{{}}', 'ada', {number}, {number}); "
+         VALUES ('mem_{number}', '{project}', 'title {number}', '{content}', '[]', '{{}}', 'ada', {number}, {number}); "
     )
 }
 
@@ -96,7 +97,8 @@ fn memories_of_an_older_database_are_found_after_the_upgrade() {
         prepare(&Database::open(location).unwrap(), &STEPS[..2], STATEMENT_TIMEOUT).await.unwrap();
     });
     let key = ApiKey::generate();
-    let memories: String = (0..250).map(|number| memory(number, &format!("violet w{number}"))).collect();
+    let memories: String =
+        (0..250).map(|number| insertion("proj", number, &format!("violet w{number}"))).collect();
     execute(
         &data,
         &format!(
@@ -118,7 +120,7 @@ fn memories_of_an_older_database_are_found_after_the_upgrade() {
     assert_eq!(rows(&data), Some(250 * 8));
 
     // a server of version 2 runs beside, and knows no words
-    execute(&data, &memory(1000, "indigo"));
+    execute(&data, &insertion("proj", 1000, "indigo"));
     wait(|| found("indigo")["total_results"] == 1);
     execute(&data, "UPDATE memories SET content = 'cyan' WHERE id = 'mem_1000'");
     wait(|| found("cyan")["total_results"] == 1);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::common::{Server, assert_within, wait};
 use crate::fixture::{Fixture, path};
+use crate::index::{insertion, queued};
 use crate::trouble::{End, count, execute, status};
 
 /// The table of words becomes one that nobody reads to its end.
@@ -89,6 +90,28 @@ fn searches_take_a_quarter_of_the_connections_at_most() {
             assert!(in_use() <= 4);
         }
     });
+}
+
+#[test]
+fn the_newest_memories_of_a_common_word_are_ranked() {
+    let fixture = Fixture::new();
+    fixture.remember(&json!({ "title": "oldest", "content": "violet tea", "tags": ["x"], "user_id": "bob" }));
+    let common = MAX_MEMORIES_OF_WORD + 10;
+    let memories: String = (0..common).map(|number| insertion(&fixture.project, number, "tea")).collect();
+    execute(&fixture.data, &memories);
+    wait(|| queued(&fixture.data) == Some(0));
+    fixture.note("newest", "violet");
+    assert_eq!(fixture.search("tea", "")["total_results"], MAX_MEMORIES_OF_WORD);
+    // two words of the oldest, though one is so common that the oldest is not among its newest memories
+    let answer = fixture.search("violet tea", "");
+    assert_eq!(
+        (&answer["results"][0]["title"], &answer["results"][1]["title"]),
+        (&json!("oldest"), &json!("newest"))
+    );
+    assert_eq!(answer["total_results"], MAX_MEMORIES_OF_WORD + 2);
+    assert_eq!(fixture.titles_with("violet tea", "&tags=x"), ["oldest"]);
+    // the words of a user are not hidden by those of others
+    assert_eq!(fixture.titles_with("tea", "&user_id=bob"), ["oldest"]);
 }
 
 #[test]
