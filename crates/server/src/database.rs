@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool::managed::PoolError;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use database_error::DatabaseError;
@@ -41,6 +42,8 @@ pub enum Location {
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    /// Permits of [`Database::begin_reading`].
+    readers: Arc<Semaphore>,
     on_commit: Arc<OnceLock<OnCommit>>,
 }
 
@@ -99,7 +102,8 @@ impl Database {
             Location::Sqlite(path) => Pool::Sqlite(sqlite::Pool::new(path, connections)),
             Location::Postgres(url) => Pool::Postgres(postgres::Pool::new(&url, connections)?),
         };
-        Ok(Self { pool, on_commit: Arc::default() })
+        let readers = Arc::new(Semaphore::new((connections / 4).max(1)));
+        Ok(Self { pool, readers, on_commit: Arc::default() })
     }
 
     /// Calls `hook` with each text that a transaction announced, after its commit and before the caller of
@@ -130,6 +134,18 @@ impl Database {
     /// Acquires a connection to read with. Each statement is a transaction of its own.
     pub async fn acquire(&self) -> Result<Connection, DatabaseError> {
         self.pool.acquire().await
+    }
+
+    /// Begins to read for long: all statements see one moment, and each ends at `limit`. At most a quarter of the connections do so
+    /// at once, also if nobody waits for a statement any more, so that the others are left for everything else.
+    pub async fn begin_reading(&self, limit: Duration) -> Result<Connection, DatabaseError> {
+        let permit = timeout(ACQUIRE_TIMEOUT, self.readers.clone().acquire_owned()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or(DatabaseError::Busy)?;
+        let kind = match &self.pool {
+            Pool::Sqlite(pool) => Kind::Sqlite(pool.begin_reading(permit).await?),
+            Pool::Postgres(pool) => Kind::Postgres(pool.begin_reading(limit, permit).await?),
+        };
+        Ok(Connection { kind, statement_timeout: Some(limit), has_failed: false })
     }
 
     /// Begins a transaction. It is rolled back when it is dropped.

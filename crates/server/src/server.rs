@@ -27,7 +27,7 @@ use crate::key_source::KeySource;
 use crate::routes::routes;
 use crate::store::migration::{STEPS, prepare};
 use crate::store::secret::Secret;
-use crate::store::{credential, set_up_link, setting};
+use crate::store::{credential, set_up_link, setting, word_index};
 
 /// Maximum number of connections that wait to be accepted. A client beyond it waits for a second before it tries again. Linux
 /// takes at most `net.core.somaxconn`.
@@ -39,8 +39,11 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two sweeps of credentials that have expired.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Time between two pieces of a sweep, in which others may write.
-const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+/// Time between two pieces of such work, in which others may write.
+const PIECE_PAUSE: Duration = Duration::from_millis(20);
+
+/// Time between two looks for memories that servers of another version wrote.
+const INDEX_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A server that is bound to its address, with its database open.
 pub struct Server {
@@ -119,6 +122,7 @@ impl Server {
         tokio::select! {
             () = serve(self.listener, routes(self.state.clone()), self.limits, stop) => {}
             never = sweep(&self.state) => match never {},
+            never = index(&self.state) => match never {},
         }
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {
             Ok(Ok(())) => {}
@@ -140,7 +144,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn sweep(state: &AppState) -> Infallible {
     loop {
         let pause = match credential::sweep(&state.database, state.clock.now()).await {
-            Ok(true) => SWEEP_PAUSE,
+            Ok(true) => PIECE_PAUSE,
             Ok(false) => SWEEP_INTERVAL,
             Err(error) => {
                 warn!(%error, "expired credentials are not deleted");
@@ -148,6 +152,22 @@ async fn sweep(state: &AppState) -> Infallible {
             }
         };
         sleep(pause).await;
+    }
+}
+
+/// Indexes the words of memories that servers of another version wrote, in small pieces.
+async fn index(state: &AppState) -> Infallible {
+    let mut pause = INDEX_INTERVAL;
+    loop {
+        sleep(pause).await;
+        pause = match word_index::index_some(&state.database).await {
+            Ok(true) => PIECE_PAUSE,
+            Ok(false) => INDEX_INTERVAL,
+            Err(error) => {
+                warn!(%error, "searches miss some memories: their words are not indexed");
+                5 * INDEX_INTERVAL
+            }
+        };
     }
 }
 

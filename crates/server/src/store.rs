@@ -26,6 +26,7 @@ pub mod new_password;
 pub mod password;
 pub mod password_change;
 pub mod project;
+mod ranking;
 pub mod secret;
 pub mod set_up_link;
 pub mod setting;
@@ -34,6 +35,8 @@ pub mod store_error;
 pub mod text_search;
 pub mod user;
 pub mod window;
+pub mod word_index;
+mod words;
 
 /// Returns a new id with a prefix, such as `acc_5f2c…`. Nobody can guess it.
 pub fn new_id(prefix: &str) -> String {

@@ -113,8 +113,11 @@ fn a_step_that_stops_old_servers_is_left_to_the_operator() {
     let before = schema(&data);
     let steps = later(LATEST + 1);
     let error = prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap_err();
-    let message = "servers of version 2 can't use the database after its upgrade to version 3: stop all of them, then run \
-                   `ctx-key-server migrate`";
+    let (old, new) = (LATEST, LATEST + 1);
+    let message = format!(
+        "servers of version {old} can't use the database after its upgrade to version {new}: stop all of them, then run \
+         `ctx-key-server migrate`"
+    );
     assert_eq!(error.to_string(), message);
     assert_eq!(schema(&data), before);
     migrate(&data, &steps).unwrap();
@@ -122,10 +125,12 @@ fn a_step_that_stops_old_servers_is_left_to_the_operator() {
     prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap();
     assert_eq!(version(&data), Some(LATEST + 1));
     let before = schema(&data);
-    let message = "error: the database has version 3, which needs a server that knows version 3, and this server knows \
-                   version 2: start a newer server\n";
-    assert_refuses(data.run(&[]), message);
-    assert_refuses(data.run(&["migrate"]), message);
+    let message = format!(
+        "error: the database has version {new}, which needs a server that knows version {new}, and this server knows \
+         version {old}: start a newer server\n"
+    );
+    assert_refuses(data.run(&[]), &message);
+    assert_refuses(data.run(&["migrate"]), &message);
     assert_eq!(schema(&data), before);
 }
 

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::fields::{Filter, Id, OwnObject, Text, Title, checked, checked_id, in_either_spelling, named};
 use super::paging::{Cursor, Limit, List, Listed, Page};
-use crate::database::{Connection, DatabaseError};
+use crate::database::{Database, DatabaseError};
 use crate::http::api_error::ApiError;
 use crate::http::extract::{Json, NoParameters, Parameters, Segment};
 use crate::http::granted::{CHATS_READ, CHATS_WRITE, Granted};
@@ -25,7 +25,7 @@ use crate::store::text_search::TextSearch;
 const MAX_MESSAGES: i64 = 1_000;
 
 /// Maximum number of memories that an answer names.
-const MAX_NAMED: i64 = 5;
+const MAX_NAMED: usize = 5;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
@@ -284,13 +284,15 @@ async fn send(
 ) -> Result<axum::Json<Answer>, ApiError> {
     let text = body.message.of_length("message")?;
     let (project, now) = (granted.0.project(), state.clock.now());
-    let mut transaction = state.database.begin().await?;
-    let chat = chat::find(&mut transaction, project, &id).await?.ok_or_else(no_chat)?;
+    let chat = chat::find(&mut state.database.acquire().await?, project, &id).await?.ok_or_else(no_chat)?;
+    // before the transaction, in which SQLite lets nobody else write
     let answer = if granted.0.scopes().grants(Scope::MEMORIES_READ) {
-        answer(&mut transaction, project, chat.user.clone(), &text).await?
+        answer(&state.database, project, chat.user, &text).await?
     } else {
         "Your message is stored. Memories were not searched: the key lacks memories:read.".to_owned()
     };
+    let mut transaction = state.database.begin().await?;
+    let chat = chat::find(&mut transaction, project, &id).await?.ok_or_else(no_chat)?;
     chat::append(&mut transaction, &chat, chat::Role::User, text, now).await?;
     let message = chat::append(&mut transaction, &chat, chat::Role::Assistant, answer, now).await?;
     chat::touch(&mut transaction, &chat, now).await?;
@@ -298,19 +300,20 @@ async fn send(
     Ok(axum::Json(Answer { message: message.into() }))
 }
 
-/// Says what can be said without a model: which memories have all words of the message.
+/// Says what can be said without a model: which memories have words of the message.
 async fn answer(
-    connection: &mut Connection,
+    database: &Database,
     project: &str,
     user: Option<String>,
     message: &str,
 ) -> Result<String, DatabaseError> {
     let search = TextSearch { user, ..TextSearch::of_words(message, MAX_NAMED) };
-    let found = search.run(connection, project).await?;
+    let found = search.run(database, project).await?;
     if found.memories.is_empty() {
-        return Ok("No memory has all words of your message.".to_owned());
+        return Ok("No memory has a word of your message.".to_owned());
     }
-    let titles = found.memories.into_iter().map(|memory| memory.title.unwrap_or(memory.id));
+    let memories = found.memories.into_iter().map(|found| found.memory);
+    let titles = memories.map(|memory| memory.title.unwrap_or(memory.id));
     Ok(format!("Memories with the words of your message: {}.", titles.collect::<Vec<_>>().join("; ")))
 }
 

@@ -22,7 +22,7 @@ use crate::http::request_id;
 use crate::http::state::AppState;
 use crate::store::json_object::JsonObject;
 use crate::store::memory::{self, MemoryChange, MemoryFilter};
-use crate::store::text_search::FoundMemory;
+use crate::store::text_search::{FoundMemory, MAX_CANDIDATES, MAX_MEMORIES_OF_WORD, MAX_WORDS, TIME_LIMIT};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
@@ -213,16 +213,29 @@ struct SearchResult {
     content: String,
     #[schema(minimum = 0, maximum = 1)]
     score: f64,
+    tags: Vec<String>,
+    #[schema(value_type = Object)]
+    metadata: JsonObject,
+    #[schema(required)]
+    r#type: Option<String>,
+    #[schema(required)]
+    user_id: Option<String>,
+    created_at: IsoTime,
 }
 
 impl From<FoundMemory> for SearchResult {
-    fn from(memory: FoundMemory) -> Self {
+    fn from(FoundMemory { memory, score }: FoundMemory) -> Self {
         Self {
             memory_id: memory.id.clone(),
             id: memory.id,
             title: memory.title,
             content: memory.content,
-            score: memory.score,
+            score,
+            tags: memory.tags,
+            metadata: memory.metadata,
+            r#type: memory.kind,
+            user_id: memory.user,
+            created_at: memory.created_at.into(),
         }
     }
 }
@@ -232,8 +245,8 @@ struct SearchResults {
     results: Vec<SearchResult>,
     #[schema(schema_with = null)]
     graph: (),
-    #[schema(minimum = 0)]
-    total_results: i64,
+    /// Number of memories that were found, those that the limit left out included.
+    total_results: usize,
     request_id: String,
 }
 
@@ -241,11 +254,23 @@ fn null() -> Object {
     Object::with_type(Type::Null)
 }
 
-/// Finds memories that have all words of a query, the best first.
+/// Returns how a search works.
+fn of_search() -> String {
+    format!(
+        "First come the memories that have the most different words of the query, and of these the most relevant: words in the \
+         title and rare words count more. The first {MAX_WORDS} words count. Of each, the newest {MAX_MEMORIES_OF_WORD} memories \
+         of the project or the user are ranked, and at most {MAX_CANDIDATES} for all words. A search that takes more than \
+         {} ms of the database is answered with 503.",
+        TIME_LIMIT.as_millis()
+    )
+}
+
+/// Finds memories that have words of a query, the best first.
 #[utoipa::path(
     get,
     path = "/memories/search",
     operation_id = "searchMemories",
+    description = of_search(),
     responses((status = OK, body = SearchResults))
 )]
 async fn search(
@@ -254,8 +279,7 @@ async fn search(
     Parameters(parameters): Parameters<SearchParameters>,
 ) -> Result<axum::Json<SearchResults>, ApiError> {
     let search = parameters.checked()?;
-    let mut connection = state.database.acquire().await?;
-    let found = search.run(&mut connection, granted.0.project()).await?;
+    let found = search.run(&state.database, granted.0.project()).await?;
     Ok(axum::Json(SearchResults {
         results: found.memories.into_iter().map(SearchResult::from).collect(),
         graph: (),

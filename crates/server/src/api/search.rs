@@ -1,5 +1,8 @@
 //! The parameters of a search.
 
+use std::collections::HashMap;
+
+use ctx_key::scan::redact_str;
 use serde::Deserialize;
 use time::format_description::well_known::Iso8601;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
@@ -9,44 +12,85 @@ use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFo
 use utoipa::{IntoParams, PartialSchema};
 
 use super::fields::{Filter, Text};
-use super::paging::{DEFAULT_LIMIT, Limit};
+use super::paging::Limit;
 use crate::http::api_error::ApiError;
-use crate::store::text_search::{MAX_TEXT_LENGTH, TextSearch};
+use crate::store::text_search::{MAX_TEXT_LENGTH, Precision, TextSearch};
 
 /// The text to search for.
 type Query = Text<1, MAX_TEXT_LENGTH>;
 
-/// Names and values, since tags may come as one parameter each. What is not known is ignored.
+/// Number of results, if the client names none.
+const DEFAULT_RESULTS: i64 = 10;
+
+type Results = Limit<DEFAULT_RESULTS>;
+
+/// The parameters, and how else a client may spell them.
+const SPELLINGS: [(&str, &str); 10] = [
+    ("query", "query"),
+    ("limit", "limit"),
+    ("precision", "precision"),
+    ("type", "type"),
+    ("tags", "tags"),
+    ("user_id", "userId"),
+    ("created_after", "createdAfter"),
+    ("created_before", "createdBefore"),
+    ("include_graph", "includeGraph"),
+    ("score_threshold", "scoreThreshold"),
+];
+
+const PRECISIONS: [&str; 3] = ["low", "medium", "high"];
+
+/// Names and values, since tags may come as one parameter each.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct SearchParameters(Vec<(String, String)>);
 
 impl SearchParameters {
     pub fn checked(self) -> Result<TextSearch, ApiError> {
-        let mut search = TextSearch::of_words("", DEFAULT_LIMIT);
+        let mut search = TextSearch::of_words("", 0);
+        let mut values: HashMap<&str, String> = HashMap::new();
         for (name, value) in self.0 {
-            match name.as_str() {
-                "query" => search.text = value,
-                "type" => search.kind = Some(value),
-                "tags" => search.tags.extend(value.split(',').map(|tag| tag.trim().to_owned())),
-                "user_id" | "userId" => search.user = Some(value),
-                "created_after" | "createdAfter" => {
-                    search.created_after = seconds_of(&value, "created_after")?;
-                }
-                "created_before" | "createdBefore" => {
-                    search.created_before = seconds_of(&value, "created_before")?;
-                }
-                "score_threshold" | "scoreThreshold" => search.score = score(&value)?,
-                "limit" => {
-                    search.limit = Limit::<DEFAULT_LIMIT>::from(value.parse().unwrap_or(0)).checked()?
-                }
-                _ => {}
+            let name = known(&name)?;
+            if name == "tags" {
+                search.filter.tags.extend(value.split(',').map(|tag| tag.trim().to_owned()));
+            } else if values.insert(name, value.clone()).is_some_and(|before| before != value) {
+                return Err(ApiError::invalid(format!("`{name}` is sent with two values: send one")));
             }
         }
-        search.text = Query::from(search.text).checked("query")?;
-        search.tags.retain(|tag| !tag.is_empty());
+        search.filter.tags.retain(|tag| !tag.is_empty());
+        let mut take = |name| values.remove(name);
+        search.text = Query::from(take("query").unwrap_or_default()).checked("query")?;
+        search.limit = limit(take("limit"))?;
+        search.filter.kind = take("type");
+        search.user = take("user_id");
+        if let Some(time) = take("created_after") {
+            search.filter.created_after = instant(&time, "created_after")?.unix_timestamp();
+        }
+        if let Some(time) = take("created_before") {
+            let time = instant(&time, "created_before")?;
+            search.filter.created_before = time.unix_timestamp() + i64::from(time.nanosecond() > 0);
+        }
+        if let Some(score) = take("score_threshold") {
+            search.score = threshold(&score)?;
+        }
+        if let Some(precision) = take("precision") {
+            search.precision = precision_of(&precision)?;
+        }
+        if let Some(include_graph) = take("include_graph") {
+            require_flag(&include_graph)?;
+        }
         Ok(search)
     }
+}
+
+/// Returns the name of a parameter in snake case.
+fn known(name: &str) -> Result<&'static str, ApiError> {
+    let spelling = SPELLINGS.iter().find(|(snake, camel)| [*snake, *camel].contains(&name));
+    spelling.map(|(snake, _)| *snake).ok_or_else(|| {
+        let name: String = redact_str(name).chars().take(100).collect();
+        let names = SPELLINGS.map(|(snake, _)| snake).join(", ");
+        ApiError::invalid(format!("unknown parameter `{name}`: a search has {names}"))
+    })
 }
 
 impl IntoParams for SearchParameters {
@@ -57,22 +101,26 @@ impl IntoParams for SearchParameters {
             ObjectBuilder::new().schema_type(Type::String).format(Some(format))
         };
         let score = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(1));
+        let precision = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(PRECISIONS));
+        let flag = ObjectBuilder::new().schema_type(Type::Boolean);
         [
             parameter("query").schema(Some(Query::schema())).required(Required::True),
-            parameter("limit")
-                .schema(Some(Limit::<DEFAULT_LIMIT>::schema()))
-                .description(Some("How many at most.")),
+            parameter("limit").schema(Some(Results::schema())).description(Some("How many at most.")),
+            parameter("precision").schema(Some(precision.default(Some("medium".into())))).description(Some(
+                "`low` and `medium`: all memories with a word of the query. `high`: only those with as many as the best one.",
+            )),
             parameter("type").schema(Some(Filter::schema())),
             parameter("tags")
                 .schema(Some(ArrayBuilder::new().items(Filter::schema())))
                 .description(Some("Memories that have all of them; also with commas between.")),
-            parameter("user_id")
-                .schema(Some(Filter::schema()))
-                .description(Some("Also as `userId`, but not both.")),
+            parameter("user_id").schema(Some(Filter::schema())).description(Some("Also as `userId`.")),
             parameter("created_after").schema(Some(time())).description(Some(
                 "Also as `createdAfter`; also without a zone, which is UTC, and without a time.",
             )),
             parameter("created_before").schema(Some(time())).description(Some("Also as `createdBefore`.")),
+            parameter("include_graph")
+                .schema(Some(flag))
+                .description(Some("Also as `includeGraph`. There is no graph: `graph` is null.")),
             parameter("score_threshold")
                 .schema(Some(score))
                 .description(Some("The least score; also as `scoreThreshold`.")),
@@ -82,17 +130,37 @@ impl IntoParams for SearchParameters {
     }
 }
 
+fn limit(text: Option<String>) -> Result<usize, ApiError> {
+    let limit = match text {
+        Some(text) => Results::from(text.parse().unwrap_or(0)),
+        None => Results::default(),
+    };
+    Ok(usize::try_from(limit.checked()?).unwrap_or_default())
+}
+
 /// ISO 8601; without a zone it is UTC, without a time the day's beginning.
-fn seconds_of(text: &str, name: &str) -> Result<i64, ApiError> {
+fn instant(text: &str, name: &str) -> Result<OffsetDateTime, ApiError> {
     let format = &Iso8601::PARSING;
-    let time = OffsetDateTime::parse(text, format)
+    OffsetDateTime::parse(text, format)
         .or_else(|_| PrimitiveDateTime::parse(text, format).map(PrimitiveDateTime::assume_utc))
-        .or_else(|_| Date::parse(text, format).map(|date| date.with_time(Time::MIDNIGHT).assume_utc()));
-    time.map(OffsetDateTime::unix_timestamp)
+        .or_else(|_| Date::parse(text, format).map(|date| date.with_time(Time::MIDNIGHT).assume_utc()))
         .map_err(|_| ApiError::invalid(format!("`{name}` is a time as in 2026-11-23T14:05:00Z")))
 }
 
-fn score(text: &str) -> Result<f64, ApiError> {
+fn threshold(text: &str) -> Result<f64, ApiError> {
     let score = text.parse().ok().filter(|score| (0.0..=1.0).contains(score));
     score.ok_or(ApiError::invalid("`score_threshold` is a number from 0 to 1"))
+}
+
+fn precision_of(text: &str) -> Result<Precision, ApiError> {
+    match text {
+        "low" | "medium" => Ok(Precision::Any),
+        "high" => Ok(Precision::Best),
+        _ => Err(ApiError::invalid(format!("`precision` is one of {}", PRECISIONS.join(", ")))),
+    }
+}
+
+fn require_flag(text: &str) -> Result<(), ApiError> {
+    let is_flag = ["true", "false"].iter().any(|flag| flag.eq_ignore_ascii_case(text));
+    is_flag.then_some(()).ok_or(ApiError::invalid("`include_graph` is true or false"))
 }

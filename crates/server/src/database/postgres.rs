@@ -15,6 +15,7 @@ use ctx_key_verifier::postgres::Config;
 use deadpool_postgres::Object;
 use tokio::join;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -32,6 +33,10 @@ const BEGIN_READING: &str =
 
 const BEGIN_WITHOUT_LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
                                     SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// The same, for several statements that see one moment. The time limits of a statement follow.
+const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+                              SET LOCAL idle_in_transaction_session_timeout = 10000";
 
 /// How long a statement that nobody waits for keeps its place in the pool, at most. The limits end it before.
 const LINGER: Duration = Duration::from_secs(10);
@@ -61,26 +66,39 @@ impl Pool {
 
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
         let client = self.0.get().await.map_err(SourceError::from)?;
-        Ok(Connection { client: Some(client), state: State::Idle })
+        Ok(Connection { client: Some(client), state: State::Idle, permit: None })
     }
 
     pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
         let mut connection = self.acquire().await?;
-        let begin = if is_limited { BEGIN } else { BEGIN_WITHOUT_LIMITS };
-        within(Some(STATEMENT_TIMEOUT), connection.execute_batch(begin)).await?;
-        connection.state = State::InTransaction;
+        connection.begin(if is_limited { BEGIN } else { BEGIN_WITHOUT_LIMITS }).await?;
+        Ok(connection)
+    }
+
+    pub(super) async fn begin_reading(
+        &self,
+        limit: Duration,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Connection, DatabaseError> {
+        let mut connection = self.acquire().await?;
+        connection.permit = Some(permit);
+        let limit = limit.as_millis();
+        let begin = format!(
+            "{BEGIN_SNAPSHOT}; SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {limit}"
+        );
+        connection.begin(&begin).await?;
         Ok(connection)
     }
 }
 
 /// Closes a connection whose statement nobody waits for, when the statement has ended. Until then it keeps its place in the
 /// pool, so that requests that give up don't open more and more connections.
-fn end_statement(client: Object) {
+fn end_statement(client: Object, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
         // answers come in the order of their statements
         let _ = timeout(LINGER, client.simple_query("")).await;
-        drop(Object::take(client));
+        drop((Object::take(client), permit));
     });
 }
 
@@ -97,6 +115,8 @@ enum State {
 pub(super) struct Connection {
     client: Option<Object>,
     state: State,
+    /// Held as long as the connection is not back in the pool.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Connection {
@@ -105,16 +125,16 @@ impl Drop for Connection {
         let Some(client) = self.client.take() else { return };
         match self.state {
             State::Idle => drop(client),
-            State::InTransaction => roll_back(client),
-            State::Running => end_statement(client),
+            State::InTransaction => roll_back(client, self.permit.take()),
+            State::Running => end_statement(client, self.permit.take()),
         }
     }
 }
 
-fn roll_back(client: Object) {
+fn roll_back(client: Object, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
-        let mut connection = Connection { client: Some(client), state: State::Idle };
+        let mut connection = Connection { client: Some(client), state: State::Idle, permit };
         if within(Some(STATEMENT_TIMEOUT), connection.execute_batch("ROLLBACK")).await.is_err() {
             connection.state = State::Running;
         }
@@ -122,6 +142,12 @@ fn roll_back(client: Object) {
 }
 
 impl Connection {
+    async fn begin(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        within(Some(STATEMENT_TIMEOUT), self.execute_batch(sql)).await?;
+        self.state = State::InTransaction;
+        Ok(())
+    }
+
     pub(super) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DatabaseError> {
         let is_alone = self.state == State::Idle;
         let (client, state) = self.parts()?;

@@ -8,7 +8,7 @@ use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult};
 use rusqlite::{ErrorCode, InterruptHandle};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
@@ -47,7 +47,20 @@ impl Pool {
 
     pub(super) async fn acquire(&self) -> Result<Connection, DatabaseError> {
         let client = self.connections.get().await.map_err(|error| from_pool(error, from_sqlite))?;
-        Ok(Connection(Some(Session { client, _writer: None })))
+        Ok(Connection(Some(Session { client, _writer: None, _permit: None })))
+    }
+
+    /// Begins a transaction that sees one moment, and writes nothing.
+    pub(super) async fn begin_reading(
+        &self,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Connection, DatabaseError> {
+        let mut connection = self.acquire().await?;
+        if let Some(session) = &mut connection.0 {
+            session._permit = Some(permit);
+        }
+        connection.execute_batch("BEGIN").await?;
+        Ok(connection)
     }
 
     /// Begins a transaction as a writer: a reader that becomes one may be refused. Without a limit, it waits as long as another
@@ -115,6 +128,8 @@ struct Session {
     client: Object<Manager>,
     /// Held from the beginning to the end of a transaction.
     _writer: Option<OwnedMutexGuard<()>>,
+    /// Held as long as the connection reads.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Session {

@@ -6,6 +6,7 @@ use super::column;
 use super::json_object::JsonObject;
 use super::new_id;
 use super::window::Window;
+use super::word_index;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction};
 
@@ -104,7 +105,9 @@ pub async fn create(
          created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) RETURNING ",
         columns!()
     );
-    memory(&transaction.query_one(sql, &values).await?)
+    let stored = memory(&transaction.query_one(sql, &values).await?)?;
+    word_index::index(transaction, project, &stored.id).await?;
+    Ok(stored)
 }
 
 pub async fn list(
@@ -153,6 +156,29 @@ pub async fn metadata_for_change(
     row.map(|row| column::json(&row, "metadata")).transpose()
 }
 
+/// Returns the memories that have one of these numbers, in any order.
+pub(super) async fn of_seqs(
+    connection: &mut Connection,
+    project: &str,
+    seqs: &[i64],
+) -> Result<Vec<Memory>, DatabaseError> {
+    let sql = if connection.is_postgres() {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM memories WHERE project = $1 AND seq = ANY (translate($2, '[]', '{}')::bigint[])"
+        )
+    } else {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM memories WHERE project = $1 AND seq IN (SELECT value FROM json_each($2))"
+        )
+    };
+    let seqs = serde_json::Value::from(seqs).to_string();
+    connection.query(sql, &[project.into(), seqs.into()]).await?.iter().map(memory).collect()
+}
+
 /// Changes a memory and returns it, if the project has it.
 pub async fn change(
     transaction: &mut Transaction,
@@ -180,7 +206,9 @@ pub async fn change(
         change.metadata.map(|object| object.to_json()).into(),
         seconds(now).into(),
     ];
-    transaction.query_opt(sql, &values).await?.as_ref().map(memory).transpose()
+    let row = transaction.query_opt(sql, &values).await?;
+    word_index::index(transaction, project, id).await?;
+    row.as_ref().map(memory).transpose()
 }
 
 /// Removes a memory. Returns whether the project had it.

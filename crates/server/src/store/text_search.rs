@@ -1,128 +1,208 @@
-//! The search for memories that have all words of a text.
+//! The search for memories that have words of a text.
+//!
+//! Its cost is bounded: it reads a limited number of entries of the table of words, looks for a limited number of memories
+//! in what it did not read, and is interrupted after [`TIME_LIMIT`].
 
-use super::column;
-use crate::database::{Connection, DatabaseError, Row};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::memory::{self, Memory};
+use super::ranking::{self, Ranked, Ranking};
+use super::word_index::{self, Scope, SearchFilter};
+use super::words::{self, Wanted};
+use crate::database::{Connection, Database, DatabaseError};
 
 /// Maximum length of the text, in characters.
 pub const MAX_TEXT_LENGTH: usize = 1_000;
+
+/// Maximum number of different words of the text that count.
+pub const MAX_WORDS: usize = 32;
+
+/// Maximum number of memories that are read for a word, the newest.
+pub const MAX_MEMORIES_OF_WORD: usize = 5_000;
+
+/// The same for all words together.
+pub const MAX_CANDIDATES: usize = 20_000;
+
+/// Maximum time that the database works on a search.
+pub const TIME_LIMIT: Duration = Duration::from_millis(250);
+
+/// Maximum number of memories that are looked up for the words whose older memories were not read.
+const MAX_COMPLETED: usize = 1_000;
+
+/// Maximum number of memories whose text is read, to see if a text without spaces stands in it as a whole.
+const MAX_READ: usize = 100;
+
+/// Which of the memories with words of the text are results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those that have as many words as the best one.
+    Best,
+}
 
 /// What to search for.
 #[derive(Clone, Debug)]
 pub struct TextSearch {
     pub text: String,
-    pub kind: Option<String>,
-    /// A memory needs all of them.
-    pub tags: Vec<String>,
     pub user: Option<String>,
-    pub created_after: i64,
-    pub created_before: i64,
+    pub filter: SearchFilter,
+    pub precision: Precision,
     /// Minimum score, from 0 to 1.
     pub score: f64,
     /// Maximum number of memories.
-    pub limit: i64,
+    pub limit: usize,
 }
 
 /// Memories that a search found, the best first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Found {
     pub memories: Vec<FoundMemory>,
     /// Number of memories, those that the limit left out included.
-    pub total: i64,
+    pub total: usize,
 }
 
 /// A memory that a search found.
 #[derive(Clone, Debug)]
 pub struct FoundMemory {
-    pub id: String,
-    pub title: Option<String>,
-    pub content: String,
-    /// From 0 to 1.
+    pub memory: Memory,
+    /// More than 0, and at most 1.
     pub score: f64,
 }
 
 impl TextSearch {
-    /// Searches for all words of a text, wherever they stand, and ignores what exceeds its maximum length.
-    pub fn of_words(text: &str, limit: i64) -> Self {
+    /// Searches for the words of a text, and ignores what exceeds its maximum length.
+    pub fn of_words(text: &str, limit: usize) -> Self {
         Self {
             text: text.chars().take(MAX_TEXT_LENGTH).collect(),
-            kind: None,
-            tags: Vec::new(),
             user: None,
-            created_after: i64::MIN,
-            created_before: i64::MAX,
+            filter: SearchFilter::ALL,
+            precision: Precision::Any,
             score: 0.0,
             limit,
         }
     }
 
-    /// The score of a memory depends on that memory alone: statistics of all would tell about other projects.
-    pub async fn run(self, connection: &mut Connection, project: &str) -> Result<Found, DatabaseError> {
-        let is_postgres = connection.is_postgres();
-        let text = if is_postgres { self.text } else { quoted(&self.text) };
-        let values = [
-            text.into(),
-            project.into(),
-            self.kind.into(),
-            self.user.into(),
-            self.created_after.into(),
-            self.created_before.into(),
-            column::texts(self.tags).into(),
-            self.score.into(),
-            self.limit.into(),
-        ];
-        let rows = connection.query(if is_postgres { POSTGRES } else { SQLITE }, &values).await?;
-        let total = rows.first().map_or(Ok(0), |row| row.get("total"))?;
-        Ok(Found { memories: rows.iter().map(memory).collect::<Result<_, _>>()?, total })
+    /// Searches a project. Nothing of another one changes the result.
+    ///
+    /// # Errors
+    ///
+    /// - The database needs more than [`TIME_LIMIT`], or too many searches run: [`DatabaseError::Busy`].
+    /// - The database fails.
+    pub async fn run(self, database: &Database, project: &str) -> Result<Found, DatabaseError> {
+        let mut wanted = words::wanted(&self.text);
+        wanted.truncate(MAX_WORDS);
+        if wanted.is_empty() {
+            return Ok(Found::default());
+        }
+        let mut reading = database.begin_reading(TIME_LIMIT).await?;
+        let found = timeout(TIME_LIMIT, self.find(&mut reading, project, &wanted)).await;
+        found.unwrap_or(Err(DatabaseError::Busy))
+    }
+
+    async fn find(
+        self,
+        connection: &mut Connection,
+        project: &str,
+        wanted: &[Wanted],
+    ) -> Result<Found, DatabaseError> {
+        let mut ranked = self.ranked(connection, project, wanted).await?;
+        let runs: Vec<_> = wanted.iter().filter_map(run).collect();
+        if !runs.is_empty() {
+            find_runs(connection, project, &mut ranked, &runs).await?;
+        }
+        if self.precision == Precision::Best {
+            let best = ranked.first().map_or(0, |ranked| ranked.matched);
+            ranked.retain(|ranked| ranked.matched == best);
+        }
+        ranked.retain(|ranked| ranked.score(wanted.len()) >= self.score);
+        let total = ranked.len();
+        ranked.truncate(self.limit);
+        let memories = memory::of_seqs(connection, project, &seqs(&ranked)).await?;
+        let found = ranked.iter().filter_map(|ranked| {
+            let memory = memories.iter().find(|memory| memory.seq == ranked.memory)?.clone();
+            Some(FoundMemory { memory, score: ranked.score(wanted.len()) })
+        });
+        Ok(Found { memories: found.collect(), total })
+    }
+
+    async fn ranked(
+        &self,
+        connection: &mut Connection,
+        project: &str,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Ranked>, DatabaseError> {
+        let scope = Scope::new(project, self.user.as_deref());
+        let mut keys: Vec<i64> = Vec::new();
+        let mut place = |word: &String| {
+            let key = scope.key(word);
+            keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+                keys.push(key);
+                keys.len() - 1
+            })
+        };
+        let places: Vec<Vec<usize>> = wanted
+            .iter()
+            .map(|wanted| match wanted {
+                Wanted::Word(words) => words.iter().map(&mut place).collect(),
+                Wanted::Run(_) => Vec::new(),
+            })
+            .collect();
+        let limit = MAX_MEMORIES_OF_WORD.min(MAX_CANDIDATES / keys.len().max(1));
+        let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut ranking = Ranking::new();
+        for &key in &keys {
+            let entries = word_index::newest(connection, key, rows).await?;
+            ranking.add(&entries, entries.len() == limit, keys.len());
+        }
+        if !self.filter.allows_all() {
+            let memories = ranking.memories();
+            ranking.retain(&word_index::allowed(connection, &memories, &self.filter).await?);
+        }
+        let unknown = ranking.unknown(MAX_COMPLETED);
+        if !unknown.is_empty() {
+            for (word, memory, weight) in word_index::of_memories(connection, &keys, &unknown).await? {
+                if let Some(word) = keys.iter().position(|key| *key == word) {
+                    ranking.complete(word, memory, weight);
+                }
+            }
+        }
+        Ok(ranking.ranked(&places))
     }
 }
 
-fn memory(row: &Row) -> Result<FoundMemory, DatabaseError> {
-    Ok(FoundMemory {
-        id: row.get("id")?,
-        title: row.get("title")?,
-        content: row.get("content")?,
-        score: row.get("score")?,
-    })
-}
-
-macro_rules! select {
-    ($score:literal, $from:literal, $has_tags:literal) => {
-        concat!(
-            "SELECT id, title, content, score, count(*) OVER () AS total FROM (SELECT m.seq, m.id, m.title, m.content, ",
-            $score,
-            " AS score FROM ",
-            $from,
-            " AND m.project = $2 AND (m.type = $3 OR $3 IS NULL) AND (m.\"user\" = $4 OR $4 IS NULL) \
-             AND m.created_at > $5 AND m.created_at < $6 AND ",
-            $has_tags,
-            ") AS found WHERE score >= $8 ORDER BY score DESC, seq DESC LIMIT $9"
-        )
-    };
-}
-
-/// In both, a word in the title weighs ten times one in the content, and one in a long memory less.
-const POSTGRES: &str = select!(
-    "ts_rank(setweight(to_tsvector('simple', coalesce(m.title, '')), 'A') \
-     || to_tsvector('simple', m.content), query, 1 | 32)::float8",
-    "memories m, plainto_tsquery('simple', $1) query \
-     WHERE to_tsvector('simple', coalesce(title, '') || ' ' || content) @@ query",
-    "m.tags::jsonb @> $7::text::jsonb"
-);
-
-/// `highlight` puts a character before each word that was found.
-const SQLITE: &str = select!(
-    "(SELECT hits / (hits + 10.0 + length(m.content) / 1000.0) FROM (SELECT \
-     10.0 * (coalesce(length(highlight(memories_text, 0, '*', '')), 0) - coalesce(length(m.title), 0)) \
-     + length(highlight(memories_text, 1, '*', '')) - length(m.content) AS hits))",
-    "memories_text JOIN memories m ON m.seq = memories_text.rowid WHERE memories_text MATCH $1",
-    "NOT EXISTS (SELECT 1 FROM json_each($7) wanted WHERE wanted.value NOT IN (SELECT value FROM json_each(m.tags)))"
-);
-
-/// Each word as a string of FTS5, in which nothing but `"` means anything. No word at all would be an error.
-fn quoted(query: &str) -> String {
-    if query.trim().is_empty() {
-        return r#""""#.to_owned();
+fn run(wanted: &Wanted) -> Option<&str> {
+    match wanted {
+        Wanted::Run(run) => Some(run),
+        Wanted::Word(_) => None,
     }
-    let words = query.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
-    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Counts the runs of the query that stand in the best memories as a whole.
+async fn find_runs(
+    connection: &mut Connection,
+    project: &str,
+    ranked: &mut [Ranked],
+    runs: &[&str],
+) -> Result<(), DatabaseError> {
+    let count = ranked.len().min(MAX_READ);
+    let best = &mut ranked[..count];
+    let memories = memory::of_seqs(connection, project, &seqs(best)).await?;
+    for Memory { seq, title, content, .. } in &memories {
+        let has = |run: &&&str| {
+            words::contains(content, run) || title.as_ref().is_some_and(|title| words::contains(title, run))
+        };
+        if let Some(ranked) = best.iter_mut().find(|ranked| ranked.memory == *seq) {
+            ranked.matched += runs.iter().filter(has).count();
+        }
+    }
+    ranking::sort(ranked);
+    Ok(())
+}
+
+fn seqs(ranked: &[Ranked]) -> Vec<i64> {
+    ranked.iter().map(|ranked| ranked.memory).collect()
 }

@@ -1,0 +1,84 @@
+//! A project with memories that are searched.
+
+use serde_json::{Value, json};
+
+use crate::common::{Data, Server, wait};
+
+pub struct Fixture {
+    pub server: Server,
+    pub token: String,
+    pub company: String,
+    pub project: String,
+    pub key: String,
+    pub data: Data,
+}
+
+pub const SCOPES: [&str; 6] =
+    ["memories:read", "memories:write", "users:read", "users:write", "chats:read", "chats:write"];
+
+impl Fixture {
+    pub fn new() -> Self {
+        let data = Data::new();
+        let server = Server::start(&data);
+        server.set_up(&data);
+        let (token, company) = server.log_in();
+        let (project, key) = server.key(&token, &company, &SCOPES);
+        Self { server, token, company, project, key, data }
+    }
+
+    pub fn other_key(&self) -> String {
+        self.server.key(&self.token, &self.company, &SCOPES).1
+    }
+
+    pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        self.server.send(method, path, Some(&self.key), body)
+    }
+
+    pub fn remember(&self, body: &Value) -> String {
+        remember(&self.server, &self.key, body)
+    }
+
+    /// Stores a memory with this title and this content.
+    pub fn note(&self, title: &str, content: &str) -> String {
+        self.remember(&json!({ "title": title, "content": content }))
+    }
+
+    /// The whole answer to a query, with more parameters after it.
+    pub fn search(&self, query: &str, more: &str) -> Value {
+        search(&self.server, &self.key, query, more)
+    }
+
+    /// The titles that a search finds, the best first.
+    pub fn titles(&self, query: &str) -> Vec<String> {
+        self.titles_with(query, "")
+    }
+
+    pub fn titles_with(&self, query: &str, more: &str) -> Vec<String> {
+        let answer = self.search(query, more);
+        let results = answer["results"].as_array().expect("results").iter();
+        results.map(|result| result["title"].as_str().expect("a title").to_owned()).collect()
+    }
+}
+
+pub fn remember(server: &Server, key: &str, body: &Value) -> String {
+    let (status, answer) = server.send("POST", "/v1/memories", Some(key), Some(body));
+    assert_eq!(status, 202, "{answer}");
+    answer["id"].as_str().expect("an id").to_owned()
+}
+
+pub fn path(query: &str, more: &str) -> String {
+    let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("/v1/memories/search?query={query}{more}")
+}
+
+/// Searches, and again while the machine is so slow that the database has no answer in time.
+pub fn search(server: &Server, key: &str, query: &str, more: &str) -> Value {
+    let mut found = Value::Null;
+    wait(|| {
+        let (status, answer) = server.send("GET", &path(query, more), Some(key), None);
+        found = answer;
+        assert!([200, 503].contains(&status), "{query}: {status} {found}");
+        status == 200
+    });
+    found
+}

@@ -1,0 +1,128 @@
+//! A search has little time, and few connections.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ctx_key_server::store::text_search::{MAX_CANDIDATES, MAX_MEMORIES_OF_WORD, MAX_WORDS, TIME_LIMIT};
+use serde_json::json;
+
+use crate::common::{Server, assert_within, wait};
+use crate::fixture::{Fixture, path};
+use crate::index::{insertion, queued};
+use crate::trouble::{End, count, execute, status};
+
+/// The table of words becomes one that nobody reads to its end.
+fn make_endless(fixture: &Fixture) {
+    let endless = if fixture.data.is_postgres() {
+        "SELECT (random() * 0)::bigint AS word, 0::bigint AS memory, 0 AS weight FROM pg_sleep(3600)"
+    } else {
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT -i AS word, 0 AS memory, 0 AS weight FROM n"
+    };
+    execute(
+        &fixture.data,
+        &format!("ALTER TABLE memory_words RENAME TO kept; CREATE VIEW memory_words AS {endless}"),
+    );
+}
+
+fn unavailable(
+    server: &Server,
+    method: &str,
+    path: &str,
+    key: &str,
+    body: Option<&serde_json::Value>,
+) -> Duration {
+    let begin = Instant::now();
+    let response = server.request(method, path, Some(key), body);
+    let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!((response.status().as_u16(), retry_after.as_deref()), (503, Some("2")), "{method} {path}");
+    begin.elapsed()
+}
+
+#[test]
+fn a_search_that_takes_long_is_interrupted() {
+    let fixture = Fixture::new();
+    let (_, chat) = fixture.send("POST", "/v1/chats", Some(&json!({})));
+    let messages = format!("/v1/chats/{}/messages", chat["id"].as_str().unwrap());
+    make_endless(&fixture);
+    // any other statement has five seconds
+    let limit = Duration::from_secs(2);
+    for (method, path, body) in [
+        ("GET", path("tea", ""), None),
+        ("GET", path("tea kettle", "&tags=x&user_id=ada"), None),
+        ("POST", messages.clone(), Some(json!({ "message": "tea" }))),
+    ] {
+        assert_within(limit, || {
+            let time = unavailable(&fixture.server, method, &path, &fixture.key, body.as_ref());
+            if time < limit { Ok(()) } else { Err(format!("{path}: {time:?}")) }
+        });
+    }
+    let (_, stored) = fixture.send("GET", &messages, None);
+    assert_eq!(stored["messages"], json!([]), "a message without an answer is not stored");
+    // the connections are used again
+    execute(&fixture.data, "DROP VIEW memory_words; ALTER TABLE kept RENAME TO memory_words");
+    fixture.note("tea", "tea");
+    assert_eq!(fixture.titles("tea"), ["tea"]);
+}
+
+#[test]
+fn searches_take_a_quarter_of_the_connections_at_most() {
+    let fixture = Fixture::new();
+    make_endless(&fixture);
+    let (other, path) = (fixture.other_key(), path("tea", ""));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _end = End(&is_over);
+        for _ in 0..16 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(fixture.server.get(&path, Some(&fixture.key)).status(), 503);
+                }
+            });
+        }
+        let in_use = || count(&fixture.server, "ctx_key_pool_connections_in_use");
+        wait(|| in_use() >= 2);
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(2) {
+            assert_eq!(fixture.server.send("GET", "/v1/memories", Some(&other), None).0, 200);
+            assert_eq!(status(&fixture.server, &other), 200);
+            // one is that of the work in the background, and one that of a request before, which is on its way back
+            assert!(in_use() <= 4);
+        }
+    });
+}
+
+#[test]
+fn the_newest_memories_of_a_common_word_are_ranked() {
+    let fixture = Fixture::new();
+    fixture.remember(&json!({ "title": "oldest", "content": "violet tea", "tags": ["x"], "user_id": "bob" }));
+    let common = MAX_MEMORIES_OF_WORD + 10;
+    let memories: String = (0..common).map(|number| insertion(&fixture.project, number, "tea")).collect();
+    execute(&fixture.data, &memories);
+    wait(|| queued(&fixture.data) == Some(0));
+    fixture.note("newest", "violet");
+    assert_eq!(fixture.search("tea", "")["total_results"], MAX_MEMORIES_OF_WORD);
+    // two words of the oldest, though one is so common that the oldest is not among its newest memories
+    let answer = fixture.search("violet tea", "");
+    assert_eq!(
+        (&answer["results"][0]["title"], &answer["results"][1]["title"]),
+        (&json!("oldest"), &json!("newest"))
+    );
+    assert_eq!(answer["total_results"], MAX_MEMORIES_OF_WORD + 2);
+    assert_eq!(fixture.titles_with("violet tea", "&tags=x"), ["oldest"]);
+    // the words of a user are not hidden by those of others
+    assert_eq!(fixture.titles_with("tea", "&user_id=bob"), ["oldest"]);
+}
+
+#[test]
+fn the_bounds_are_documented() {
+    let fixture = Fixture::new();
+    let (_, document) = fixture.server.send("GET", "/openapi.json", None, None);
+    let description = document["paths"]["/v1/memories/search"]["get"]["description"].as_str().unwrap();
+    let readme = include_str!("../../README.md").replace(",", "");
+    let time = usize::try_from(TIME_LIMIT.as_millis()).unwrap();
+    for bound in [MAX_WORDS, MAX_MEMORIES_OF_WORD, MAX_CANDIDATES, time] {
+        assert!(description.contains(&bound.to_string()), "{bound}: {description}");
+        assert!(readme.contains(&format!(" {bound} ")), "{bound}");
+    }
+}
