@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use deadpool::managed::PoolError;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 
 pub use database_error::DatabaseError;
@@ -250,6 +251,14 @@ impl Connection {
     }
 }
 
+/// Returns what a task returned. A runtime in its shutdown begins no more tasks.
+fn joined<T>(ended: Result<T, JoinError>) -> Result<T, DatabaseError> {
+    ended.map_err(|failure| match failure.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => DatabaseError::Busy,
+    })
+}
+
 /// Waits for an answer, at most for the limit, if there is one. A statement whose future is dropped ends soon: SQLite is
 /// interrupted, and PostgreSQL has limits of its own.
 async fn within<T>(
@@ -299,16 +308,7 @@ impl Transaction {
             }
             result
         });
-        within(limit, async {
-            match task.await {
-                Ok(result) => result,
-                Err(failure) => match failure.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(DatabaseError::Busy),
-                },
-            }
-        })
-        .await
+        within(limit, async { joined(task.await)? }).await
     }
 }
 

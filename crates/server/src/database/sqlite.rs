@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::value::{Row, Value};
-use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, from_pool};
+use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, from_pool, joined};
 
 /// Connections to one file.
 #[derive(Clone)]
@@ -193,7 +193,7 @@ impl Connection {
     pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
         let session = self.0.take().ok_or(DatabaseError::Busy)?;
         let task = spawn_blocking(move || session.client.execute_batch("COMMIT").map_err(from_sqlite));
-        task.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
+        joined(task.await)?
     }
 
     async fn run<T: Send + 'static>(
@@ -210,8 +210,7 @@ impl Connection {
         let Some((task, _)) = &mut running.0 else { return Err(DatabaseError::Busy) };
         let ended = task.await;
         running.0 = None;
-        let (session, result) =
-            ended.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()));
+        let (session, result) = joined(ended)?;
         self.0 = Some(session);
         result.map_err(from_sqlite)
     }
