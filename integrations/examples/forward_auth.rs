@@ -146,13 +146,15 @@ pub fn required_scope(method: &str, target: &str) -> Scope {
     }
     match (method, segments.as_slice()) {
         ("GET" | "HEAD", ["v1", "memories"] | ["v1", "memories", _]) => Scope::MEMORIES_READ,
-        ("POST", ["v1", "memories"]) => Scope::MEMORIES_WRITE,
+        ("POST", ["v1", "memories"] | ["v1", "memories", "batch"]) => Scope::MEMORIES_WRITE,
         ("PUT" | "DELETE", ["v1", "memories", _]) => Scope::MEMORIES_WRITE,
         ("GET" | "HEAD", ["v1", "users", _] | ["v1", "users", _, "events"]) => Scope::USERS_READ,
         ("POST", ["v1", "users"] | ["v1", "users", _, "events"]) => Scope::USERS_WRITE,
         ("PUT" | "DELETE", ["v1", "users", _]) => Scope::USERS_WRITE,
         ("DELETE", ["v1", "users", _, "events", _]) => Scope::USERS_WRITE,
-        ("GET" | "HEAD", ["v1", "chats"] | ["v1", "chats", _, "messages"]) => Scope::CHATS_READ,
+        ("GET" | "HEAD", ["v1", "chats"] | ["v1", "chats", _] | ["v1", "chats", _, "messages"]) => {
+            Scope::CHATS_READ
+        }
         ("POST", ["v1", "chats"] | ["v1", "chats", _, "messages"]) => Scope::CHATS_WRITE,
         ("DELETE", ["v1", "chats", _]) => Scope::CHATS_WRITE,
         _ => Scope::empty(),
