@@ -31,7 +31,7 @@ pub const TIME_LIMIT: Duration = Duration::from_millis(250);
 /// Maximum number of memories that are looked up for the words whose older memories were not read.
 const MAX_COMPLETED: usize = 1_000;
 
-/// Maximum number of memories whose text is read, to see if a text without spaces stands in it as a whole.
+/// Maximum number of memories whose text is read, to see what stands together in it.
 const MAX_READ: usize = 100;
 
 /// Which of the memories with words of the text are results.
@@ -110,9 +110,9 @@ impl TextSearch {
         wanted: &[Wanted],
     ) -> Result<Found, DatabaseError> {
         let mut ranked = self.ranked(connection, project, wanted).await?;
-        let runs: Vec<_> = wanted.iter().filter_map(run).collect();
-        if !runs.is_empty() {
-            find_runs(connection, project, &mut ranked, &runs).await?;
+        let together: Vec<_> = wanted.iter().filter_map(together).collect();
+        if !together.is_empty() {
+            find_together(connection, project, &mut ranked, &together).await?;
         }
         if self.precision == Precision::Best {
             let best = ranked.first().map_or(0, |ranked| ranked.matched);
@@ -148,7 +148,7 @@ impl TextSearch {
             .iter()
             .map(|wanted| match wanted {
                 Wanted::Word(words) => words.iter().map(&mut place).collect(),
-                Wanted::Run(_) => Vec::new(),
+                Wanted::Together(_) => Vec::new(),
             })
             .collect();
         let limit = MAX_MEMORIES_OF_WORD.min(MAX_CANDIDATES / keys.len().max(1));
@@ -174,29 +174,28 @@ impl TextSearch {
     }
 }
 
-fn run(wanted: &Wanted) -> Option<&str> {
+fn together(wanted: &Wanted) -> Option<&str> {
     match wanted {
-        Wanted::Run(run) => Some(run),
+        Wanted::Together(text) => Some(text),
         Wanted::Word(_) => None,
     }
 }
 
-/// Counts the runs of the query that stand in the best memories as a whole.
-async fn find_runs(
+/// Counts what stands together in the best memories.
+async fn find_together(
     connection: &mut Connection,
     project: &str,
     ranked: &mut [Ranked],
-    runs: &[&str],
+    together: &[&str],
 ) -> Result<(), DatabaseError> {
     let count = ranked.len().min(MAX_READ);
     let best = &mut ranked[..count];
     let memories = memory::of_seqs(connection, project, &seqs(best)).await?;
     for Memory { seq, title, content, .. } in &memories {
-        let has = |run: &&&str| {
-            words::contains(content, run) || title.as_ref().is_some_and(|title| words::contains(title, run))
-        };
+        let texts = [words::plain(title.as_deref().unwrap_or_default()), words::plain(content)];
+        let found = together.iter().filter(|wanted| texts.iter().any(|text| text.contains(**wanted)));
         if let Some(ranked) = best.iter_mut().find(|ranked| ranked.memory == *seq) {
-            ranked.matched += runs.iter().filter(has).count();
+            ranked.matched += found.count();
         }
     }
     ranking::sort(ranked);

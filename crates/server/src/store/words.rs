@@ -44,8 +44,8 @@ pub struct Counted {
 pub enum Wanted {
     /// One of these words, each of which says the same.
     Word(Vec<String>),
-    /// Text without spaces that stands together, as [`contains`] finds it.
-    Run(String),
+    /// What stands together in a [`plain`] text: text without spaces, or stop words with the spaces around them.
+    Together(String),
 }
 
 /// Counts the words of a text.
@@ -102,26 +102,35 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
                 }));
                 if characters.len() > 2 {
                     let is_stop = characters.iter().all(|&c| is_hiragana(c));
-                    all.push((Wanted::Run(run), is_stop));
+                    all.push((Wanted::Together(run), is_stop));
                 }
             }
         }
     }
     let has_others = all.iter().any(|(_, is_stop)| !is_stop);
+    let is_of_words = all.iter().all(|(wanted, _)| matches!(wanted, Wanted::Word(_)));
+    if !has_others && is_of_words && all.len() > 1 {
+        all.push((Wanted::Together(plain(query)), true));
+    }
     let mut seen = HashSet::new();
     let kept = all.into_iter().filter(|(wanted, is_stop)| {
         let key = match wanted {
             Wanted::Word(words) => words.first(),
-            Wanted::Run(run) => Some(run),
+            Wanted::Together(text) => Some(text),
         };
         !(*is_stop && has_others) && seen.insert(key.cloned())
     });
     kept.map(|(wanted, _)| wanted).collect()
 }
 
-/// Returns whether a run of a query stands in a text.
-pub fn contains(text: &str, run: &str) -> bool {
-    pieces(text).iter().any(|piece| matches!(piece, Piece::Run(found) if found.contains(run)))
+/// Returns the words of a text as they stand, without what is between them, each between two spaces.
+pub fn plain(text: &str) -> String {
+    let words = pieces(text).into_iter().map(|piece| match piece {
+        Piece::Word(parts) => parts.join(" "),
+        Piece::Marked { word, mark } => word + &mark,
+        Piece::Run(run) => run,
+    });
+    words.fold(" ".to_owned(), |plain, word| plain + &word + " ")
 }
 
 /// A piece of a text, folded.
@@ -323,7 +332,7 @@ mod tests {
     fn wants(query: &str) -> Vec<String> {
         let name = |wanted| match wanted {
             Wanted::Word(words) => words.join("|"),
-            Wanted::Run(run) => format!("[{run}]"),
+            Wanted::Together(text) => format!("[{text}]"),
         };
         wanted(query).into_iter().map(name).collect()
     }
@@ -428,15 +437,16 @@ mod tests {
         for (text, is_there) in
             [("新しい東京塔の", true), ("東京、京塔", false), ("東京", false), ("", false)]
         {
-            assert_eq!(contains(text, "東京塔"), is_there, "{text}");
+            assert_eq!(plain(text).contains("東京塔"), is_there, "{text}");
         }
     }
 
     #[test]
     fn stop_words_count_only_alone() {
         assert_eq!(wants("Who created the TypeScript?"), ["creat", "typescript"]);
-        assert_eq!(wants("The Who"), ["the", "who"]);
-        assert_eq!(wants("to be or not to be"), ["to", "be", "or", "not"]);
+        assert_eq!(wants("The Who"), ["the", "who", "[ the who ]"]);
+        assert_eq!(wants("To be, or not to be?"), ["to", "be", "or", "not", "[ to be or not to be ]"]);
+        assert_eq!(wants("who"), ["who"]);
         assert_eq!(wants("run running RUNS"), ["run"]);
         for nothing in ["", " ", "?!\u{3002}", "%_*\"'\\", "+ # ++", "\u{301}", "\u{200d}"] {
             assert_eq!(wants(nothing), [""; 0], "{nothing}");
@@ -456,7 +466,7 @@ mod tests {
             for wanted in wanted(text) {
                 let is_there = match &wanted {
                     Wanted::Word(words) => words.iter().all(|word| counted.counts.contains_key(word)),
-                    Wanted::Run(run) => contains(text, run),
+                    Wanted::Together(together) => plain(text).contains(together),
                 };
                 assert!(is_there, "{text}: {wanted:?}");
             }

@@ -10,19 +10,30 @@ use serde_json::json;
 use crate::common::{Server, assert_within, wait};
 use crate::fixture::{Fixture, path};
 use crate::index::{insertion, queued};
-use crate::trouble::{End, count, execute, status};
+use crate::trouble::{End, count, execute, skip, status};
 
 /// The table of words becomes one that nobody reads to its end.
 fn make_endless(fixture: &Fixture) {
-    let endless = if fixture.data.is_postgres() {
-        "SELECT (random() * 0)::bigint AS word, 0::bigint AS memory, 0 AS weight FROM pg_sleep(3600)"
+    if fixture.data.is_postgres() {
+        make_slow(fixture, "3600");
     } else {
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT -i AS word, 0 AS memory, 0 AS weight FROM n"
-    };
-    execute(
-        &fixture.data,
-        &format!("ALTER TABLE memory_words RENAME TO kept; CREATE VIEW memory_words AS {endless}"),
-    );
+        replace(
+            fixture,
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+             SELECT -i AS word, 0 AS memory, 0 AS weight FROM n",
+        );
+    }
+}
+
+/// PostgreSQL takes so many seconds to read the table of words.
+fn make_slow(fixture: &Fixture, seconds: &str) {
+    let slow = "SELECT (random() * 0)::bigint AS word, 0::bigint AS memory, 0 AS weight FROM pg_sleep";
+    replace(fixture, &format!("{slow}({seconds})"));
+}
+
+fn replace(fixture: &Fixture, words: &str) {
+    let sql = format!("ALTER TABLE memory_words RENAME TO kept; CREATE VIEW memory_words AS {words}");
+    execute(&fixture.data, &sql);
 }
 
 fn unavailable(
@@ -63,6 +74,22 @@ fn a_search_that_takes_long_is_interrupted() {
     execute(&fixture.data, "DROP VIEW memory_words; ALTER TABLE kept RENAME TO memory_words");
     fixture.note("tea", "tea");
     assert_eq!(fixture.titles("tea"), ["tea"]);
+}
+
+/// Each statement alone is within the limit.
+#[test]
+fn a_search_of_many_slow_statements_is_interrupted() {
+    let fixture = Fixture::new();
+    if !fixture.data.is_postgres() {
+        return skip("a_search_of_many_slow_statements_is_interrupted");
+    }
+    make_slow(&fixture, "0.1");
+    let words: String = (0..MAX_WORDS).map(|word| format!("w{word} ")).collect();
+    let limit = Duration::from_secs(2);
+    assert_within(limit, || {
+        let time = unavailable(&fixture.server, "GET", &path(&words, ""), &fixture.key, None);
+        if time < limit { Ok(()) } else { Err(format!("{time:?}")) }
+    });
 }
 
 #[test]
