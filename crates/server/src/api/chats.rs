@@ -22,7 +22,7 @@ use crate::store::text_search::TextSearch;
 
 /// Maximum number of messages in an answer, and the default: the official clients ask for the whole history, without
 /// parameters.
-const MAX_MESSAGES: i64 = 1_000;
+const MAX_MESSAGES: i64 = 500;
 
 /// Maximum number of memories that an answer names.
 const MAX_NAMED: usize = 5;
