@@ -15,6 +15,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -36,12 +37,23 @@ pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {
         .merge(tokens::routes())
         .split_for_parts();
     let router = router
+        .route("/auth/register", post(invited))
+        .route("/auth/verify", post(invited))
+        .route("/companies", post(invited))
         .fallback(async || ApiError::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(middleware::from_fn_with_state(state.clone(), token_use::record))
         .layer(middleware::from_fn_with_state(state, refuse_foreign_changes));
     guard_changes(&mut document);
     (router, document)
+}
+
+/// Answers the calls of the platform with which strangers register.
+async fn invited() -> ApiError {
+    ApiError::not_found(
+        "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the invitation makes \
+         the account and its company",
+    )
 }
 
 /// Refuses a change that a page of another site may have sent: one with its origin, or a body of a type that a page may send
