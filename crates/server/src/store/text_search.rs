@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::memory::{self, Memory};
 use super::ranking::{self, Ranked, Ranking};
-use super::word_index::{self, Scope, SearchFilter};
+use super::word_index::{self, Corpus, SearchFilter};
 use super::words::{self, Wanted};
 use crate::database::{Connection, Database, DatabaseError};
 
@@ -135,10 +135,10 @@ impl TextSearch {
         project: &str,
         wanted: &[Wanted],
     ) -> Result<Vec<Ranked>, DatabaseError> {
-        let scope = Scope::new(project, self.user.as_deref());
+        let corpus = Corpus::new(project, self.user.as_deref());
         let mut keys: Vec<i64> = Vec::new();
         let mut place = |word: &String| {
-            let key = scope.key(word);
+            let key = corpus.key(word);
             keys.iter().position(|known| *known == key).unwrap_or_else(|| {
                 keys.push(key);
                 keys.len() - 1

@@ -30,17 +30,17 @@ const CONTENT: f64 = 2_200.0;
 /// Number of words at which a content counts as neither short nor long.
 const USUAL_LENGTH: f64 = 100.0;
 
-/// Where a search looks: in a project, or in what names one of its users.
-pub(super) struct Scope(Sha256);
+/// The memories in which a search looks: those of a project, or those that name one of its users.
+pub(super) struct Corpus(Sha256);
 
-impl Scope {
+impl Corpus {
     pub(super) fn new(project: &str, user: Option<&str>) -> Self {
         // none of the three has a NUL, and no user is empty
-        let scope = Sha256::new().chain_update(project).chain_update([0]);
-        Self(scope.chain_update(user.unwrap_or_default()).chain_update([0]))
+        let project = Sha256::new().chain_update(project).chain_update([0]);
+        Self(project.chain_update(user.unwrap_or_default()).chain_update([0]))
     }
 
-    /// Returns the number that stands for a word in this scope.
+    /// Returns the number that stands for a word of these memories.
     pub(super) fn key(&self, word: &str) -> i64 {
         let digest = self.0.clone().chain_update(word).finalize();
         digest.first_chunk().map_or(0, |start| i64::from_be_bytes(*start))
@@ -63,17 +63,12 @@ pub(super) async fn index(
 
 /// Indexes some of the memories that another version of the server wrote, and returns whether there may be more.
 pub async fn index_some(database: &Database) -> Result<bool, DatabaseError> {
-    if database
-        .acquire()
-        .await?
-        .query("SELECT memory FROM memories_without_words LIMIT 1", &[])
-        .await?
-        .is_empty()
-    {
+    let sql = "SELECT memory FROM memories_without_words ORDER BY memory LIMIT 1";
+    if database.acquire().await?.query(sql, &[]).await?.is_empty() {
         return Ok(false);
     }
     let mut transaction = database.begin().await?;
-    // a memory that another server indexes is left to it
+    // memories that another server indexes are left to it
     let sql = if transaction.is_postgres() {
         "SELECT memory FROM memories_without_words ORDER BY memory LIMIT $1 FOR UPDATE SKIP LOCKED"
     } else {
@@ -83,7 +78,7 @@ pub async fn index_some(database: &Database) -> Result<bool, DatabaseError> {
     let mut rows = 0;
     for memory in &queued {
         let memory: i64 = memory.get("memory")?;
-        // locked, since a server that changes it can't queue it until this transaction ends
+        // a memory that is being changed is left for later, and none is changed until this transaction ends
         let sql = if transaction.is_postgres() {
             "SELECT seq, project, title, content, \"user\" FROM memories WHERE seq = $1 FOR UPDATE SKIP LOCKED"
         } else {
@@ -106,10 +101,10 @@ async fn index_row(transaction: &mut Transaction, row: &Row) -> Result<usize, Da
     let (project, user): (String, Option<String>) = (row.get("project")?, row.get("user")?);
     let (title, content): (Option<String>, String) = (row.get("title")?, row.get("content")?);
     let weighed = weighed(title.as_deref().unwrap_or_default(), &content);
-    let mut scopes = vec![Scope::new(&project, None)];
-    scopes.extend(user.map(|user| Scope::new(&project, Some(&user))));
-    let of_scope = |scope: &Scope| weighed.iter().map(|(word, weight)| (scope.key(word), *weight)).collect();
-    let mut rows: Vec<(i64, i64)> = scopes.iter().flat_map::<Vec<_>, _>(of_scope).collect();
+    let mut corpora = vec![Corpus::new(&project, None)];
+    corpora.extend(user.map(|user| Corpus::new(&project, Some(&user))));
+    let keys = |corpus: &Corpus| weighed.iter().map(|(word, weight)| (corpus.key(word), *weight)).collect();
+    let mut rows: Vec<(i64, i64)> = corpora.iter().flat_map::<Vec<_>, _>(keys).collect();
     // in the order of the table, in which they are written faster
     rows.sort_unstable();
     rows.dedup_by_key(|(word, _)| *word);
@@ -262,7 +257,7 @@ mod tests {
 
     #[test]
     fn projects_and_users_have_words_of_their_own() {
-        let key = |project, user, word| Scope::new(project, user).key(word);
+        let key = |project, user, word| Corpus::new(project, user).key(word);
         let keys = [
             key("p", None, "w"),
             key("q", None, "w"),
