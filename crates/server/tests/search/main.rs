@@ -8,7 +8,6 @@ mod trouble;
 mod fixture;
 mod index;
 mod limits;
-mod measure;
 mod parameters;
 mod questions;
 mod texts;

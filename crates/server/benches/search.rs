@@ -1,12 +1,17 @@
-//! What a search costs among 100,000 memories. Nothing is checked: `cargo test --test search -- --ignored --nocapture`.
+//! What a search costs among 100,000 memories, on SQLite, or on PostgreSQL behind `cargo xtask postgres --`.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/trouble/mod.rs"]
+mod trouble;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{Data, Server, agent};
-use crate::trouble::{execute, number};
+use common::{Data, Server, agent};
+use trouble::{execute, number};
 
 const MEMORIES: usize = 100_000;
 
@@ -14,9 +19,7 @@ const MEMORIES: usize = 100_000;
 const COMMON: &str = "kettle teapot saucer spoon sugar lemon honey biscuit butter cream table chair window garden river \
                       mountain winter summer morning evening";
 
-#[test]
-#[ignore = "a measurement, and no check"]
-fn among_100_000_memories() {
+fn main() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
