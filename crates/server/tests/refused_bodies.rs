@@ -28,7 +28,7 @@ use Framing::{Chunks, Length};
 
 struct Fixture {
     server: Server,
-    _data: Data,
+    data: Data,
     /// A key that may write memories, and one that may not.
     writer: String,
     reader: String,
@@ -42,7 +42,7 @@ impl Fixture {
         let (token, company) = server.log_in();
         let (project, writer) = server.key(&token, &company, &["memories:write"]);
         let reader = server.key_in(&token, &company, &project, &["memories:read"]);
-        Self { server, _data: data, writer, reader }
+        Self { server, data, writer, reader }
     }
 
     fn connect(&self) -> TcpStream {
@@ -226,6 +226,10 @@ fn trickle(mut stream: TcpStream, pause: Duration) -> (String, Duration) {
 #[test]
 fn a_slow_sender_is_answered_and_ended() {
     let fixture = Fixture::new();
+    if fixture.data.is_postgres() {
+        // it takes forty seconds, and connections know nothing of the database
+        return;
+    }
     let [(head, ..), ..] = fixture.refused();
     let begin = || {
         let mut stream = fixture.connect();
@@ -276,12 +280,13 @@ fn a_refusal_arrives_while_the_server_stops() {
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
     let mut stream = fixture.connect();
-    stream.write_all(format!("{head}content-length: {}\r\n\r\n", 8 * MIB).as_bytes()).unwrap();
-    stream.write_all(&vec![b' '; MIB]).unwrap();
+    stream.write_all(format!("{head}content-length: {}\r\n\r\n", 32 * MIB).as_bytes()).unwrap();
+    // more than both sockets hold, so the server has begun with the request
+    stream.write_all(&vec![b' '; 24 * MIB]).unwrap();
     let id = fixture.server.process.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     wait(|| TcpStream::connect(fixture.server.address()).is_err());
-    stream.write_all(&vec![b' '; 7 * MIB]).unwrap();
+    stream.write_all(&vec![b' '; 8 * MIB]).unwrap();
     let answer = read_answer(&mut stream).unwrap();
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let mut server = fixture.server;
