@@ -1,5 +1,5 @@
 //! PgBouncer in transaction mode gives each transaction any of its connections: no client gets the answer of another, and
-//! each statement is one round trip.
+//! each query is one round trip.
 
 mod common;
 
@@ -17,19 +17,27 @@ const POOLS: i64 = 5;
 const CLIENTS: i64 = 8 * POOLS;
 const QUERIES: i64 = 100;
 
-/// Counts what clients send to the server behind it.
-#[derive(Default)]
+/// A query begins a transaction, for its limits, and commits it.
+const WAITS_OF_QUERY: u64 = 3;
+
+/// Counts what clients send to the server behind it, and passes it on trip by trip.
 struct Counts {
     /// Statements that are parsed.
     parses: AtomicU64,
     /// Messages that a client waits behind: Sync, Flush and simple queries.
     waits: AtomicU64,
+    /// Number of these in a trip. A client that waits for the answer to the first hangs.
+    waits_in_trip: AtomicU64,
 }
 
 fn count_before(target: String) -> (u16, Arc<Counts>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let counts = Arc::<Counts>::default();
+    let counts = Arc::new(Counts {
+        parses: AtomicU64::new(0),
+        waits: AtomicU64::new(0),
+        waits_in_trip: AtomicU64::new(WAITS_OF_QUERY),
+    });
     let theirs = counts.clone();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
@@ -45,26 +53,35 @@ fn count_before(target: String) -> (u16, Arc<Counts>) {
 
 /// Forwards messages: a type, a length that counts itself, and so many bytes. The first ones have no type.
 fn forward(mut client: TcpStream, mut server: TcpStream, counts: &Counts) -> Option<()> {
-    let mut is_started = false;
+    let (mut is_started, mut trip, mut waits) = (false, Vec::new(), 0);
     loop {
         let mut kind = [0; 1];
         if is_started {
             client.read_exact(&mut kind).ok()?;
-            server.write_all(&kind).ok()?;
+            trip.extend(kind);
         }
         let mut length = [0; 4];
         client.read_exact(&mut length).ok()?;
         let mut rest = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
         client.read_exact(&mut rest).ok()?;
         // a request for TLS or for a cancellation starts with 1234, and a startup with the protocol's version
+        let was_started = is_started;
         is_started |= rest.starts_with(&[0, 3]);
+        trip.extend(length);
+        trip.extend(rest);
         match kind[0] {
-            b'P' => counts.parses.fetch_add(1, Ordering::Relaxed),
-            b'S' | b'H' | b'Q' => counts.waits.fetch_add(1, Ordering::Relaxed),
-            _ => 0,
-        };
-        server.write_all(&length).ok()?;
-        server.write_all(&rest).ok()?;
+            b'P' => _ = counts.parses.fetch_add(1, Ordering::Relaxed),
+            b'S' | b'H' | b'Q' => {
+                counts.waits.fetch_add(1, Ordering::Relaxed);
+                waits += 1;
+            }
+            _ => {}
+        }
+        if !was_started || waits == counts.waits_in_trip.load(Ordering::Relaxed) {
+            server.write_all(&trip).ok()?;
+            trip.clear();
+            waits = 0;
+        }
     }
 }
 
@@ -140,11 +157,13 @@ async fn ask_all(url: &str) {
     }
     let total = u64::try_from(CLIENTS * QUERIES).unwrap();
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    assert_eq!((right, read(&counts.parses), read(&counts.waits)), (total, total, total));
+    let waits = WAITS_OF_QUERY * total;
+    assert_eq!((right, read(&counts.parses), read(&counts.waits)), (total, total, waits));
 
     // a transaction: one round trip to begin, one for each statement, one to commit
+    counts.waits_in_trip.store(1, Ordering::Relaxed);
     let mut transaction = pools[0].begin().await.unwrap();
     transaction.execute("SELECT 1", &[]).await.unwrap();
     transaction.commit().await.unwrap();
-    assert_eq!((read(&counts.parses), read(&counts.waits)), (total + 1, total + 3));
+    assert_eq!((read(&counts.parses), read(&counts.waits)), (total + 1, waits + 3));
 }
