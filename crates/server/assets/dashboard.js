@@ -21,6 +21,46 @@ if (dialog) {
   });
 }
 
+// The way back from a dialog leads to the key's row. The address is the list's own again.
+const target = location.hash && document.getElementById(location.hash.slice(1));
+if (target) {
+  addEventListener("load", () => {
+    target.focus();
+    history.replaceState(null, "", location.pathname + location.search);
+  });
+}
+
+// Times are told in the reader's own zone.
+const zoned = new Intl.DateTimeFormat(undefined, {
+  ...{ year: "numeric", month: "short", day: "numeric" },
+  ...{ hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
+});
+for (const time of document.querySelectorAll("time")) {
+  time[time.title ? "title" : "textContent"] = zoned.format(new Date(time.dateTime));
+}
+
+// One menu is open, until something else has the focus.
+const openMenu = () => find(".menu[open]");
+for (const event of ["click", "focusin"]) {
+  addEventListener(event, ({ target }) => {
+    const menu = openMenu();
+    if (menu && !menu.contains(target)) menu.open = false;
+  });
+}
+addEventListener("keydown", ({ key }) => {
+  const menu = openMenu();
+  if (menu && key === "Escape") {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// No key goes into an address.
+const search = find("#q");
+search?.form.addEventListener("submit", () => {
+  search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
+});
+
 // A new project's name is asked for where there is to be one.
 const project = find("#project");
 if (project) {

@@ -18,6 +18,7 @@ pub mod hash_queue;
 pub mod id;
 pub mod idempotency_key;
 pub mod import;
+pub mod key_filter;
 pub mod memory;
 pub mod migration;
 pub mod name;

@@ -9,9 +9,10 @@ use ctx_key::{ApiKey, Scope, UnixTime};
 use super::assets;
 use super::form::Form;
 use super::frame::Frame;
-use super::keys::{ShownKey, shown_keys};
+use super::list_query::{Back, ListQuery};
 use super::new_key::{sent_before, show_once};
 use super::page::{Mistakes, Refusal, page, without_key};
+use super::scope_choice::ScopeChoice;
 use super::session::SignedIn;
 use crate::http::state::AppState;
 use crate::store::account::Account;
@@ -25,14 +26,13 @@ use crate::store::store_error::StoreError;
 /// The value that stands for a project that is created with the key.
 const NEW_PROJECT: &str = "new";
 
-const DAYS: [(&str, &str); 4] =
+pub(super) const DAYS: [(&str, &str); 4] =
     [("never", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days")];
 
 #[derive(Template)]
 #[template(path = "create.html")]
 struct CreatePage {
     frame: Frame,
-    keys: Vec<ShownKey>,
     projects: Vec<Project>,
     typed: Typed,
     mistakes: Mistakes,
@@ -49,7 +49,7 @@ struct Typed {
     name: String,
     project: String,
     project_name: String,
-    scopes: Vec<String>,
+    scopes: ScopeChoice,
     expires: String,
     form: Secret,
 }
@@ -60,7 +60,7 @@ impl Typed {
             name: String::new(),
             project: String::new(),
             project_name: String::new(),
-            scopes: Vec::new(),
+            scopes: ScopeChoice::default(),
             expires: DAYS[0].0.to_owned(),
             form: Secret::generate(),
         }
@@ -71,7 +71,7 @@ impl Typed {
             name: form.text("name").to_owned(),
             project: form.text("project").to_owned(),
             project_name: form.text("project_name").to_owned(),
-            scopes: form.all("scopes").map(str::to_owned).collect(),
+            scopes: ScopeChoice::read(form),
             expires: form.text("expires").to_owned(),
             form: form.nonce()?,
         })
@@ -81,10 +81,6 @@ impl Typed {
     fn without_keys(self) -> Self {
         let [name, project_name] = [&self.name, &self.project_name].map(|text| without_key(text).to_owned());
         Self { name, project_name, ..self }
-    }
-
-    fn has_scope(&self, scope: &Scope) -> bool {
-        self.scopes.iter().any(|name| scope.name() == Some(name))
     }
 
     /// Returns the key that the form asks for, or what has to be corrected.
@@ -97,9 +93,7 @@ impl Typed {
             let id = ProjectId::parse(&self.project);
             mistakes.expect(id, "project", "Choose a project.").map(ProjectChoice::Existing)
         };
-        let scopes: Result<Scope, _> = self.scopes.iter().map(|scope| scope.parse::<Scope>()).collect();
-        let scopes = scopes.ok().filter(|scopes| !scopes.is_empty());
-        let scopes = mistakes.expect(scopes, "scopes", "Choose at least one scope: what the key may do.");
+        let scopes = self.scopes.check(&mut mistakes);
         let expires_at =
             mistakes.expect(expiry(&self.expires, now), "expires", "Choose when the key expires.");
         match (name, project, scopes, expires_at) {
@@ -113,7 +107,7 @@ impl Typed {
 }
 
 /// Returns the end of a key. `Some(None)` is never.
-fn expiry(choice: &str, now: UnixTime) -> Option<Option<UnixTime>> {
+pub(super) fn expiry(choice: &str, now: UnixTime) -> Option<Option<UnixTime>> {
     let (value, _) = DAYS.iter().find(|(value, _)| *value == choice)?;
     let days: Option<u64> = value.parse().ok();
     Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
@@ -130,11 +124,10 @@ async fn dialog(
     typed: Typed,
     mistakes: Mistakes,
 ) -> Result<Response, Refusal> {
-    let keys = shown_keys(state, signed_in).await?;
     let mut connection = state.database.acquire().await?;
     let projects = project::list(&mut connection, &signed_in.account.company.id).await?;
     let frame = Frame::new(signed_in, "/keys");
-    Ok(page(status, &CreatePage { frame, keys, projects, typed, mistakes }))
+    Ok(page(status, &CreatePage { frame, projects, typed, mistakes }))
 }
 
 pub(super) async fn create(
@@ -150,7 +143,10 @@ pub(super) async fn create(
         Err(mistakes) => return refuse(&state, &signed_in, typed, mistakes).await,
     };
     let mistakes = match make(&state, &signed_in.account, &new, now).await {
-        Ok((key, listed)) => return Ok(show_once(&state, &signed_in, &key, &listed, None)),
+        Ok((key, listed)) => {
+            let back = Back::List(ListQuery::default());
+            return Ok(show_once(&state, &signed_in, &key, &listed, None, &back));
+        }
         Err(StoreError::Repeated) => return sent_before(&state, &signed_in, &typed.form).await,
         Err(StoreError::NameTaken) => {
             Mistakes::one("project_name", "There is a project of this name. Choose it above.")
