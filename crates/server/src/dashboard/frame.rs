@@ -30,12 +30,18 @@ pub(super) struct Moment {
     pub(super) exact: String,
     /// How long ago it was, or in what time it will be.
     pub(super) relative: String,
+    pub(super) is_past: bool,
 }
 
 impl Moment {
     pub(super) fn new(at: i64, now: UnixTime) -> Self {
-        let relative = relative(at.saturating_sub(seconds(now)));
-        Self { iso: iso_seconds(at), exact: for_people(at), relative }
+        let from_now = at.saturating_sub(seconds(now));
+        Self {
+            iso: iso_seconds(at),
+            exact: for_people(at),
+            relative: relative(from_now),
+            is_past: from_now <= 0,
+        }
     }
 
     pub(super) fn date(&self) -> &str {

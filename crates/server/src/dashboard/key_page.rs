@@ -47,7 +47,7 @@ struct Life {
     created_by: Option<String>,
     replaces: Option<Neighbor>,
     /// The newest first.
-    replaced_by: Vec<Neighbor>,
+    replaced_by: Vec<(Neighbor, Moment)>,
     starts: Option<Moment>,
     retires: Option<Moment>,
     expires: Option<Moment>,
@@ -137,11 +137,11 @@ impl Life {
         let replacements = audit_log::replacements(connection, company, &[id]).await?;
         let mut replaces = None;
         let mut replaced_by = Vec::new();
-        for Replacement { old, new } in replacements.into_iter().rev() {
+        for Replacement { at, old, new } in replacements.into_iter().rev() {
             if new == id {
                 replaces = Some(Neighbor::find(connection, company, old).await?);
             } else if replaced_by.len() < MAX_SUCCESSORS {
-                replaced_by.push(Neighbor::find(connection, company, new).await?);
+                replaced_by.push((Neighbor::find(connection, company, new).await?, Moment::new(at, now)));
             }
         }
         let moment = |at: Option<UnixTime>| at.map(|at| Moment::new(seconds(at), now));

@@ -130,6 +130,7 @@ pub async fn count_of_key(
 /// A rotation: a key, and the one that took its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replacement {
+    pub at: i64,
     pub old: KeyId,
     pub new: KeyId,
 }
@@ -141,7 +142,7 @@ pub async fn replacements(
     keys: &[KeyId],
 ) -> Result<Vec<Replacement>, DatabaseError> {
     // one statement for both databases, which have no array in common; ids have no character that LIKE reads
-    let sql = "SELECT key, substr(detail, 4, 12) AS successor FROM audit_log WHERE company = $1 AND action = 'rotated' \
+    let sql = "SELECT at, key, substr(detail, 4, 12) AS successor FROM audit_log WHERE company = $1 AND action = 'rotated' \
                AND ($2 LIKE '%' || key || '%' OR $2 LIKE '%' || substr(detail, 4, 12) || '%') ORDER BY seq";
     let ids: Vec<_> = keys.iter().map(KeyId::as_str).collect();
     let rows = connection.query(sql, &[company.into(), ids.join(" ").into()]).await?;
@@ -149,7 +150,8 @@ pub async fn replacements(
         let id: String = row.get(column)?;
         id.parse().map_err(|_| DatabaseError::Corrupt(column))
     };
-    let pair = |row: &Row| Ok(Replacement { old: id(row, "key")?, new: id(row, "successor")? });
+    let pair =
+        |row: &Row| Ok(Replacement { at: row.get("at")?, old: id(row, "key")?, new: id(row, "successor")? });
     let pairs: Vec<Replacement> = rows.iter().map(pair).collect::<Result<_, DatabaseError>>()?;
     // LIKE of SQLite takes a for A
     Ok(pairs.into_iter().filter(|pair| keys.contains(&pair.old) || keys.contains(&pair.new)).collect())
