@@ -60,7 +60,7 @@ fn encoded(text: &str) -> String {
 
 /// The ids of the keys in a list, in its order.
 fn listed(page: &Answer) -> Vec<&str> {
-    let rows = page.text.split("<a class=\"name\" href=\"/keys/").skip(1);
+    let rows = page.text.split("<a class=\"name\" id=\"n-").skip(1);
     rows.map(|row| row.split('"').next().unwrap()).collect()
 }
 
@@ -79,7 +79,7 @@ fn text(html: &str) -> String {
 /// The facts on the page of a key.
 fn facts(page: &Answer) -> Vec<String> {
     let facts = page.text.split("<dl>").nth(1).and_then(|rest| rest.split("</dl>").next()).expect("facts");
-    facts.split("</div>").map(|fact| text(fact)).filter(|fact| !fact.is_empty()).collect()
+    facts.split("</div>").map(text).filter(|fact| !fact.is_empty()).collect()
 }
 
 /// The lines of the audit log on the page of a key, as who, what and detail.
@@ -155,7 +155,8 @@ fn a_list_is_searched_and_filtered() {
     ] {
         let page = browser.get(&format!("/keys?{query}"));
         let (mut found, mut expected) = (listed(&page), expected.to_vec());
-        (found.sort_unstable(), expected.sort_unstable());
+        found.sort_unstable();
+        expected.sort_unstable();
         assert_eq!((page.status, found), (200, expected), "{query}");
     }
     let page = browser.get(&format!("/keys?q=%22%3Cb%3E&project={batch}&scope=users:read&state=retired"));
@@ -273,13 +274,11 @@ fn a_rotated_pair_names_both_keys() {
 fn a_dialog_leads_back_to_the_same_part_of_the_list() {
     let (company, mut browser) = Company::new();
     let project = company.project("a project");
-    let keys: Vec<_> = (0..4)
-        .map(|number| {
-            company.server.set(number);
-            company.key(&project, &format!("key {number}"), READ, None)
-        })
-        .collect();
-    let [first, second, third, fourth] = keys.each_ref_of_four();
+    let keys = [0, 1, 2, 3].map(|number| {
+        company.server.set(number);
+        company.key(&project, &format!("key {number}"), READ, None)
+    });
+    let [first, second, third, fourth] = keys.each_ref().map(String::as_str);
     let query = format!("?q=key&project={project}&scope=memories%3Aread&state=active");
     let html = |text: &str| text.replace('&', "&#38;");
     let list = browser.get(&format!("/keys{query}"));
@@ -338,16 +337,6 @@ fn a_dialog_leads_back_to_the_same_part_of_the_list() {
         .leads_to("/keys");
 }
 
-trait EachRefOfFour {
-    fn each_ref_of_four(&self) -> [&str; 4];
-}
-
-impl EachRefOfFour for Vec<String> {
-    fn each_ref_of_four(&self) -> [&str; 4] {
-        [0, 1, 2, 3].map(|index| self[index].as_str())
-    }
-}
-
 #[test]
 fn a_page_tells_the_life_of_a_key() {
     let (company, mut browser) = Company::new();
@@ -382,7 +371,7 @@ fn a_page_tells_the_life_of_a_key() {
         lines(&page),
         [
             format!("{EMAIL} rotated by {new}, overlap 3600 s"),
-            format!("token deploy changed scopes from memories:read chats:write to users:read"),
+            "token deploy changed scopes from memories:read chats:write to users:read".to_owned(),
             format!("{EMAIL} created a key; memories:read chats:write"),
         ]
     );
