@@ -62,7 +62,7 @@ search?.form.addEventListener("submit", () => {
 });
 
 // A new project's name is asked for where there is to be one.
-const project = find("#project");
+const project = find("dialog #project");
 if (project) {
   const show = () => {
     find("#new-project").hidden = project.value !== "new";
@@ -86,6 +86,8 @@ const key = find("#new-key");
 if (key) {
   // neither a reload nor Back sends the form again
   history.replaceState(null, "", "/keys");
+  // where that is the address, a link to a row of the list would stay on this page
+  addEventListener("hashchange", () => location.reload());
   const button = find("#copy-key");
   const say = (text) => {
     find("#copied").textContent = text;

@@ -79,7 +79,7 @@ export async function choose(page, name, action) {
 /** The same with the row of a list that is shown. */
 export async function chooseIn(page, row, action) {
   await menuOf(row).click();
-  await row.getByRole("link", { name: action }).click();
+  await row.getByRole("link", { name: action, exact: true }).click();
   return openedDialog(page, new RegExp(`/${action.toLowerCase()}(\\?|$)`));
 }
 
