@@ -62,7 +62,10 @@ pub(super) fn show_once(
         shown: ShownKey::new(listed, state.clock.now()),
         request: Request::for_scopes(listed.record.scopes, &state.public_url),
         replaced,
-        done: format!("{}#key-{id}", back.address(id)),
+        done: match back {
+            Back::List(list) => format!("{}#key-{id}", list.address()),
+            Back::Key => back.address(id),
+        },
     };
     page(StatusCode::OK, &template)
 }

@@ -64,9 +64,11 @@ for (const javaScriptEnabled of [true, false]) {
       const { status, body } = await dashboard.present(key);
       assert.deepEqual([status, body.expires_at], [200, null]);
       await page.getByRole("link", { name: "Done" }).click();
+      await page.waitForURL(`**/keys/${key.slice(4, 16)}`);
+      await fact(page, "Replaces").getByRole("link", { name: old.slice(4, 16) }).click();
+      await page.waitForURL(`**/keys/${old.slice(4, 16)}`);
       await fact(page, "Replaced by").getByRole("link", { name: key.slice(4, 16) }).click();
       await page.waitForURL(`**/keys/${key.slice(4, 16)}`);
-      await fact(page, "Replaces").getByRole("link", { name: old.slice(4, 16) }).waitFor();
       await fact(page, "Created").getByText(EMAIL).waitFor();
 
       dialog = await ask(page, "Revoke");

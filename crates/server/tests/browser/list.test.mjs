@@ -58,11 +58,11 @@ for (const javaScriptEnabled of [true, false]) {
         await page.getByRole("link", { name: "Next" }).click();
         await page.getByText("51 to 100 of 124").waitFor();
         assert.ok((await keysOf(page).allInnerTexts()).every((row) => row.includes("Промышленный")));
-        await page.getByLabel("Scope", { exact: true }).selectOption("memories:read");
+        await page.getByLabel("Scope", { exact: true }).selectOption("memories:write");
         await filterButton(page).click();
         await page.waitForURL(/scope=memories/);
         const found = await keysOf(page).allInnerTexts();
-        assert.ok(found.length > 0 && found.every((row) => row.includes("memories:read")), found.join("\n"));
+        assert.ok(found.length > 0 && found.every((row) => row.includes("memories:write")), found.join("\n"));
         await page.getByLabel("Project", { exact: true }).selectOption({ label: "Development 6" });
         await filterButton(page).click();
         await page.getByRole("heading", { name: "No key matches" }).waitFor();
