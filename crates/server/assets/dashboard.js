@@ -8,17 +8,25 @@ addEventListener("pageshow", (event) => {
 
 const find = (selector) => document.querySelector(selector);
 
-// A real modal: the focus stays in it, and Escape closes it.
+// A real modal: the focus stays in it, and Escape closes it. A form that was filled in asks first, and once.
 const dialog = find("dialog");
 if (dialog) {
   const first = dialog.querySelector("[autofocus]");
   dialog.removeAttribute("open");
   dialog.showModal();
   first?.focus();
-  dialog.addEventListener("cancel", (event) => {
+  let asks = false;
+  dialog.addEventListener("input", () => (asks = true), { once: true });
+  const leave = (event) => {
     event.preventDefault();
-    location.assign(dialog.querySelector("[data-cancel]").href);
-  });
+    const leaves = !asks || confirm("Discard what you filled in?");
+    asks = false;
+    if (leaves) location.assign(dialog.querySelector("[data-cancel]").href);
+    // the browser closes a dialog that refuses Escape twice
+    else if (!dialog.open) dialog.showModal();
+  };
+  dialog.addEventListener("cancel", leave);
+  dialog.addEventListener("close", leave);
 }
 
 // The way back from a dialog leads to the key's row. The address is the list's own again.
@@ -61,13 +69,13 @@ search?.form.addEventListener("submit", () => {
   search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
 });
 
-// A new project's name is asked for where there is to be one.
-const project = find("dialog #project");
-if (project) {
+// A field that belongs to one choice is shown with it.
+for (const field of document.querySelectorAll("[data-with]")) {
+  const select = document.getElementById(field.dataset.with);
   const show = () => {
-    find("#new-project").hidden = project.value !== "new";
+    field.hidden = select.value !== field.dataset.value;
   };
-  project.addEventListener("change", show);
+  select.addEventListener("change", show);
   // Back may bring another choice with it
   addEventListener("pageshow", show);
   show();
@@ -82,27 +90,65 @@ for (const form of document.forms) {
   });
 }
 
+// A form that meets the end of the session is filled in again after sign-in, for the same account.
+const DRAFT = "draft";
+const account = find(".who")?.textContent;
+const draft = JSON.parse(sessionStorage.getItem(DRAFT));
+const create = find("#create");
+create?.addEventListener("submit", () => {
+  const fields = [...new FormData(create)].filter(([name]) => !name.startsWith("form"));
+  // never a key
+  const isKept = fields.every(([, value]) => !/ctx_\w{12}/.test(value));
+  if (isKept) sessionStorage.setItem(DRAFT, JSON.stringify({ account, fields }));
+});
+if (!find("[action='/sign-in']")) sessionStorage.removeItem(DRAFT);
+if (account && draft?.account === account) {
+  if (create && !find(".alert")) {
+    for (const [name, value] of draft.fields) {
+      for (const field of create.querySelectorAll(`[name=${CSS.escape(name)}]`)) {
+        if (field.type !== "checkbox") field.value = value;
+        else if (field.value === value) field.checked = true;
+      }
+    }
+    for (const select of create.querySelectorAll("select")) select.dispatchEvent(new Event("change"));
+  } else if (find("#q, .empty")) {
+    sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+    location.replace("/keys/new");
+  }
+}
+
 const key = find("#new-key");
 if (key) {
   // neither a reload nor Back sends the form again
   history.replaceState(null, "", "/keys");
   // where that is the address, a link to a row of the list would stay on this page
   addEventListener("hashchange", () => location.reload());
-  const button = find("#copy-key");
   const say = (text) => {
     find("#copied").textContent = text;
   };
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(key.value);
-      say("Copied. Keep it where only your server can read it.");
-    } catch {
-      key.focus();
-      key.select();
-      say("The browser did not allow it: copy the selected text.");
-    }
-  });
+  const warn = (event) => event.preventDefault();
+  addEventListener("beforeunload", warn);
+  const isSafe = () => removeEventListener("beforeunload", warn);
+  addEventListener("copy", isSafe);
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const source = document.getElementById(button.dataset.copy);
+    const label = button.firstElementChild;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(source.value ?? source.textContent.trimEnd());
+        if (source.id !== "command") isSafe();
+        label.textContent = "Copied";
+        setTimeout(() => (label.textContent = "Copy"), 3000);
+        say("Copied. Keep it where only your server can read it.");
+      } catch {
+        source.focus();
+        if (source.select) source.select();
+        else getSelection().selectAllChildren(source);
+        say("The browser did not allow it: copy the selected text.");
+      }
+    });
+  }
   // a page that the browser keeps for Back doesn't keep the key
   addEventListener("pagehide", () => {
     key.value = "";

@@ -6,6 +6,7 @@ mod change;
 mod change_password;
 mod create;
 mod done;
+mod expiry_choice;
 mod form;
 mod frame;
 mod key_page;

@@ -229,6 +229,7 @@ fn a_form_with_a_mistake_makes_nothing_and_keeps_what_was_typed() {
         ("project", Some("no id"), "Choose a project"),
         ("project", Some(""), "Choose a project"),
         ("expires", Some("1"), "when the key expires"),
+        ("expires", Some("date"), "Choose a day from today on"),
     ] {
         let answer = browser.create_with(&with(name, value));
         assert_eq!(answer.status, 400, "{name} {value:?}: {}", answer.text);

@@ -508,6 +508,15 @@ fn a_successor_has_the_expiry_that_was_chosen() {
         assert_eq!(stored["expires_at"], expires_at, "{chosen:?}");
     }
     let count = browser.count_keys();
-    let refused = browser.confirm(&key, "rotate", &[("overlap", "0"), ("expires", "31")]);
-    assert_eq!((refused.status, browser.count_keys()), (400, count), "{}", refused.text);
+    for expiry in [&[("expires", "31")][..], &[("expires", "date")], &[("expires", "date"), ("expires_on", "2027-01-14")]] {
+        let refused = browser.confirm(&key, "rotate", &[&[("overlap", "0")], expiry].concat());
+        assert_eq!((refused.status, browser.count_keys()), (400, count), "{}", refused.text);
+    }
+    // the day of the clock has not ended
+    let today = [("overlap", "0"), ("expires", "date"), ("expires_on", "2027-01-15")];
+    let page = browser.confirm(&key, "rotate", &today);
+    let new = id(&page.new_key());
+    let (_, stored) = company.send("GET", &format!("/{new}"), &json!({}));
+    assert_eq!(stored["expires_at"], "2027-01-15T23:59:59Z");
+    assert!(text(&page.text).contains("It expires on 2027-01-15 23:59 UTC ."), "{}", page.text);
 }

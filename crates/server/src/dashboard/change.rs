@@ -8,14 +8,14 @@ use axum::response::Response;
 use ctx_key::{KeyId, UnixTime};
 
 use super::assets;
-use super::create::{DAYS, expiry};
 use super::done::Done;
+use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
 use super::frame::{Frame, Moment};
 use super::keys::ShownKey;
 use super::list_query::{Back, ListQuery};
 use super::new_key::{Replaced, sent_before, show_once};
-use super::page::{Refusal, page};
+use super::page::{Mistakes, Refusal, page};
 use super::session::SignedIn;
 use crate::clock::seconds;
 use crate::http::state::AppState;
@@ -180,7 +180,7 @@ pub(super) async fn rotate(
     form.check_token(&signed_in.session)?;
     let overlap = overlap(form.text("overlap"))?;
     let (now, form_secret) = (state.clock.now(), form.nonce()?);
-    let expires_at = new_expiry(form.text("expires"), now)?;
+    let expires_at = new_expiry(&form, now)?;
     let idempotency_key = Some(IdempotencyKey::new(&signed_in.session, &form_secret));
     let rotation = Rotation { overlap, expires_at, idempotency_key };
     match replace(&state, &signed_in.account, id, &rotation, now).await {
@@ -192,13 +192,15 @@ pub(super) async fn rotate(
     }
 }
 
-/// Returns the expiry of a successor that the form asks for. Without the field, it is that of the old key.
-fn new_expiry(choice: &str, now: UnixTime) -> Result<Option<Option<UnixTime>>, Refusal> {
-    if choice.is_empty() {
+/// Returns the expiry of a successor that the form asks for. Without a choice, it is that of the old key.
+fn new_expiry(form: &Form, now: UnixTime) -> Result<Option<Option<UnixTime>>, Refusal> {
+    if form.text("expires").is_empty() {
         return Ok(None);
     }
-    let expiry = expiry(choice, now).ok_or_else(|| Refusal::unreadable("Choose when the new key expires."));
-    expiry.map(Some)
+    let mut mistakes = Mistakes::default();
+    let expiry = ExpiryChoice::read(form).check(&mut mistakes, now);
+    let message = || mistakes.all().iter().map(|(_, message)| message.as_str()).collect::<String>();
+    expiry.map(Some).ok_or_else(|| Refusal::unreadable(message()))
 }
 
 fn overlap(choice: &str) -> Result<u64, Refusal> {

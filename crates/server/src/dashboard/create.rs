@@ -7,6 +7,7 @@ use axum::response::Response;
 use ctx_key::{ApiKey, Scope, UnixTime};
 
 use super::assets;
+use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
 use super::frame::Frame;
 use super::list_query::{Back, ListQuery};
@@ -25,9 +26,6 @@ use crate::store::store_error::StoreError;
 
 /// The value that stands for a project that is created with the key.
 const NEW_PROJECT: &str = "new";
-
-pub(super) const DAYS: [(&str, &str); 4] =
-    [("never", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days")];
 
 #[derive(Template)]
 #[template(path = "create.html")]
@@ -50,7 +48,7 @@ struct Typed {
     project: String,
     project_name: String,
     scopes: ScopeChoice,
-    expires: String,
+    expiry: ExpiryChoice,
     form: Secret,
 }
 
@@ -61,7 +59,7 @@ impl Typed {
             project: String::new(),
             project_name: String::new(),
             scopes: ScopeChoice::default(),
-            expires: DAYS[0].0.to_owned(),
+            expiry: ExpiryChoice::default(),
             form: Secret::generate(),
         }
     }
@@ -72,7 +70,7 @@ impl Typed {
             project: form.text("project").to_owned(),
             project_name: form.text("project_name").to_owned(),
             scopes: ScopeChoice::read(form),
-            expires: form.text("expires").to_owned(),
+            expiry: ExpiryChoice::read(form),
             form: form.nonce()?,
         })
     }
@@ -94,8 +92,7 @@ impl Typed {
             mistakes.expect(id, "project", "Choose a project.").map(ProjectChoice::Existing)
         };
         let scopes = self.scopes.check(&mut mistakes);
-        let expires_at =
-            mistakes.expect(expiry(&self.expires, now), "expires", "Choose when the key expires.");
+        let expires_at = self.expiry.check(&mut mistakes, now);
         match (name, project, scopes, expires_at) {
             (Some(name), Some(project), Some(scopes), Some(expires_at)) => {
                 let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
@@ -104,13 +101,6 @@ impl Typed {
             _ => Err(mistakes),
         }
     }
-}
-
-/// Returns the end of a key. `Some(None)` is never.
-pub(super) fn expiry(choice: &str, now: UnixTime) -> Option<Option<UnixTime>> {
-    let (value, _) = DAYS.iter().find(|(value, _)| *value == choice)?;
-    let days: Option<u64> = value.parse().ok();
-    Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
 }
 
 pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
