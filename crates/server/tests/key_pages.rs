@@ -83,7 +83,7 @@ fn facts(page: &Answer) -> Vec<String> {
 }
 
 /// The lines of the audit log on the page of a key, as who, what and detail.
-fn lines(page: &Answer) -> Vec<String> {
+fn lines_of(page: &Answer) -> Vec<String> {
     page.text
         .split("<tr role=\"row\">")
         .skip(2)
@@ -353,7 +353,7 @@ fn a_page_tells_the_life_of_a_key() {
         "Expires 2027-02-14 08:00 UTC (in 30 days)".to_owned(),
     ];
     assert_eq!(facts(&page), first);
-    assert_eq!(lines(&page), [format!("{EMAIL} created a key; memories:read chats:write")]);
+    assert_eq!(lines_of(&page), [format!("{EMAIL} created a key; memories:read chats:write")]);
     assert!(page.text.contains("<span class=\"state active\">Active</span>"));
     for action in ["rotate", "revoke", "delete"] {
         assert!(page.text.contains(&format!("href=\"/keys/{key}/{action}?from=key\"")), "{action}");
@@ -368,7 +368,7 @@ fn a_page_tells_the_life_of_a_key() {
     let retired = "Retired 2027-01-15 12:00 UTC (1 hour ago)".to_owned();
     assert_eq!(facts(&page)[4..6], [replaced, retired]);
     assert_eq!(
-        lines(&page),
+        lines_of(&page),
         [
             format!("{EMAIL} rotated by {new}, overlap 3600 s"),
             "token deploy changed scopes from memories:read chats:write to users:read".to_owned(),
@@ -387,7 +387,7 @@ fn a_page_tells_the_life_of_a_key() {
         facts(&page)[2..],
         [born, format!("Replaces {key}"), "Last used Never".into(), "Expires Never".into()]
     );
-    assert_eq!(lines(&page), [format!("{EMAIL} created replaces {key}")]);
+    assert_eq!(lines_of(&page), [format!("{EMAIL} created replaces {key}")]);
     assert_eq!(company.send("DELETE", &format!("/{new}"), &json!({})).0, 204);
     let page = browser.get(&format!("/keys/{new}"));
     assert!(
@@ -395,7 +395,7 @@ fn a_page_tells_the_life_of_a_key() {
         "{:?}",
         facts(&page)
     );
-    assert_eq!(lines(&page)[0], "token deploy revoked a key");
+    assert_eq!(lines_of(&page)[0], "token deploy revoked a key");
     assert!(!page.text.contains("/revoke?from=key"), "it is revoked");
 }
 
@@ -416,8 +416,8 @@ fn the_log_of_a_key_has_pages() {
         ("?page=4", 21, "from 19 to 20", "101 to 121 of 121"),
     ] {
         let page = browser.get(&format!("/keys/{key}{query}"));
-        assert_eq!(lines(&page).len(), lines_of_page, "{query}");
-        assert_eq!(lines(&page)[0], format!("token deploy changed name {newest}"));
+        assert_eq!(lines_of(&page).len(), lines_of_page, "{query}");
+        assert_eq!(lines_of(&page)[0], format!("token deploy changed name {newest}"));
         assert!(page.text.contains(words), "{words}");
         assert!(facts(&page).contains(&format!("Created 2027-01-15 08:00 UTC (just now) by {EMAIL}")));
     }
@@ -479,7 +479,7 @@ fn a_key_is_changed_on_its_page() {
     assert!(page.text.contains("role=\"status\">The changes are saved."), "{}", page.text);
     let changed =
         "changed name from before to after; scopes from memories:read chats:write to chats:read users:read";
-    assert_eq!(lines(&page)[0], format!("{EMAIL} {changed}"));
+    assert_eq!(lines_of(&page)[0], format!("{EMAIL} {changed}"));
 
     company.server.set(30 * DAY);
     browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
@@ -508,7 +508,11 @@ fn a_successor_has_the_expiry_that_was_chosen() {
         assert_eq!(stored["expires_at"], expires_at, "{chosen:?}");
     }
     let count = browser.count_keys();
-    for expiry in [&[("expires", "31")][..], &[("expires", "date")], &[("expires", "date"), ("expires_on", "2027-01-14")]] {
+    for expiry in [
+        &[("expires", "31")][..],
+        &[("expires", "date")],
+        &[("expires", "date"), ("expires_on", "2027-01-14")],
+    ] {
         let refused = browser.confirm(&key, "rotate", &[&[("overlap", "0")], expiry].concat());
         assert_eq!((refused.status, browser.count_keys()), (400, count), "{}", refused.text);
     }
@@ -519,4 +523,26 @@ fn a_successor_has_the_expiry_that_was_chosen() {
     let (_, stored) = company.send("GET", &format!("/{new}"), &json!({}));
     assert_eq!(stored["expires_at"], "2027-01-15T23:59:59Z");
     assert!(text(&page.text).contains("It expires on 2027-01-15 23:59 UTC ."), "{}", page.text);
+}
+
+#[test]
+fn a_key_that_was_imported_has_no_maker() {
+    let (company, mut browser) = Company::new();
+    let project = company.project("a project");
+    let key = ApiKey::generate();
+    let record = ctx_key::KeyRecord::new(&key, project, ctx_key::Scope::MEMORIES_READ);
+    let mut line = serde_json::to_value(&record).unwrap();
+    line["name"] = json!("imported");
+    let database = company.server.database();
+    let lines = line.to_string().into_bytes();
+    let imported = ctx_key_server::store::import::import(&database, &lines[..], company.server.now());
+    assert_eq!(company.server.runtime.block_on(imported).unwrap(), 1);
+    let address = format!("/keys/{}", key.id());
+    let page = browser.get(&address);
+    assert!(facts(&page).contains(&"Created 2027-01-15 08:00 UTC (just now)".to_owned()), "{:?}", facts(&page));
+    assert!(page.text.contains("Nothing was logged about this key."), "{}", page.text);
+    company.send("PATCH", &format!("/{}", key.id()), &json!({ "name": "changed" }));
+    let page = browser.get(&address);
+    assert!(facts(&page).contains(&"Created 2027-01-15 08:00 UTC (just now)".to_owned()), "{:?}", facts(&page));
+    assert_eq!(lines_of(&page), ["token deploy changed name from imported to changed"]);
 }
