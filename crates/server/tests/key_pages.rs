@@ -539,10 +539,18 @@ fn a_key_that_was_imported_has_no_maker() {
     assert_eq!(company.server.runtime.block_on(imported).unwrap(), 1);
     let address = format!("/keys/{}", key.id());
     let page = browser.get(&address);
-    assert!(facts(&page).contains(&"Created 2027-01-15 08:00 UTC (just now)".to_owned()), "{:?}", facts(&page));
+    assert!(
+        facts(&page).contains(&"Created 2027-01-15 08:00 UTC (just now)".to_owned()),
+        "{:?}",
+        facts(&page)
+    );
     assert!(page.text.contains("Nothing was logged about this key."), "{}", page.text);
     company.send("PATCH", &format!("/{}", key.id()), &json!({ "name": "changed" }));
     let page = browser.get(&address);
-    assert!(facts(&page).contains(&"Created 2027-01-15 08:00 UTC (just now)".to_owned()), "{:?}", facts(&page));
+    assert!(
+        facts(&page).contains(&"Created 2027-01-15 08:00 UTC (just now)".to_owned()),
+        "{:?}",
+        facts(&page)
+    );
     assert_eq!(lines_of(&page), ["token deploy changed name from imported to changed"]);
 }
