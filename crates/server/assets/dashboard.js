@@ -90,33 +90,6 @@ for (const form of document.forms) {
   });
 }
 
-// A form that meets the end of the session is filled in again after sign-in, for the same account.
-const DRAFT = "draft";
-const account = find(".who")?.textContent;
-const draft = JSON.parse(sessionStorage.getItem(DRAFT));
-const create = find("#create");
-create?.addEventListener("submit", () => {
-  const fields = [...new FormData(create)].filter(([name]) => !name.startsWith("form"));
-  // never a key
-  const isKept = fields.every(([, value]) => !/ctx_\w{12}/.test(value));
-  if (isKept) sessionStorage.setItem(DRAFT, JSON.stringify({ account, fields }));
-});
-if (!find("[action='/sign-in']")) sessionStorage.removeItem(DRAFT);
-if (account && draft?.account === account) {
-  if (create && !find(".alert")) {
-    for (const [name, value] of draft.fields) {
-      for (const field of create.querySelectorAll(`[name=${CSS.escape(name)}]`)) {
-        if (field.type !== "checkbox") field.value = value;
-        else if (field.value === value) field.checked = true;
-      }
-    }
-    for (const select of create.querySelectorAll("select")) select.dispatchEvent(new Event("change"));
-  } else if (find("#q, .empty")) {
-    sessionStorage.setItem(DRAFT, JSON.stringify(draft));
-    location.replace("/keys/new");
-  }
-}
-
 const key = find("#new-key");
 if (key) {
   // neither a reload nor Back sends the form again

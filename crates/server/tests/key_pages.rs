@@ -554,3 +554,53 @@ fn a_key_that_was_imported_has_no_maker() {
     );
     assert_eq!(lines_of(&page), ["token deploy changed name from imported to changed"]);
 }
+
+#[test]
+fn a_form_that_met_the_end_of_the_session_is_kept_for_its_account() {
+    let (company, mut browser) = Company::new();
+    company.server.set_up_as("eve@example.com");
+    let key = ApiKey::generate();
+    let fields = |browser: &mut Browser, name: &str| {
+        let mut fields = browser.creation(name);
+        let account = browser.get("/keys/new").field("account");
+        fields.push(("account", account));
+        fields
+    };
+    let typed = fields(&mut browser, "a name; with \"all\", & 東京");
+    let with_key = fields(&mut browser, key.expose_secret());
+    let sent_with = |fields: &[(&'static str, String)]| {
+        let mut browser = Browser::at(&company.server.url);
+        browser.create_with(fields).leads_to("/sign-in");
+        browser
+    };
+    let mut browser = sent_with(&typed);
+    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys/new");
+    let form = browser.get("/keys/new");
+    assert!(form.text.contains("value=\"a name; with &#34;all&#34;, &#38; 東京\""), "{}", form.text);
+    assert_eq!(form.text.matches(" checked").count(), 2, "{}", form.text);
+    assert_ne!(form.field("form"), typed[1].1, "it is another form");
+    assert!(!browser.get("/keys/new").text.contains("東京"), "it is filled in once");
+
+    // another account in the same browser does not see it
+    let mut browser = sent_with(&typed);
+    browser.sign_in("eve@example.com", PASSWORD).leads_to("/keys/new");
+    assert!(!browser.get("/keys/new").text.contains("東京"));
+    // a key is not kept
+    let mut browser = sent_with(&with_key);
+    assert!(
+        browser.cookies.values().all(|value| !value.contains(&key.expose_secret()[16..])),
+        "{:?}",
+        browser.cookies
+    );
+    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys/new");
+    // nor is what another site sends, or what fits no cookie
+    let mut browser = Browser::at(&company.server.url);
+    browser.headers = vec![("origin", "https://evil.example".to_owned())];
+    browser.create_with(&typed).leads_to("/sign-in");
+    assert!(browser.cookies.is_empty());
+    let long = "\u{1f512}".repeat(100);
+    let mut huge = vec![("name", long.clone()), ("project_name", long), ("project", "n".repeat(60_000))];
+    huge.extend((0..100).map(|_| ("scopes", "users:read".to_owned())));
+    let length: usize = sent_with(&huge).cookies.values().map(String::len).sum();
+    assert!((2_400..4_000).contains(&length), "{length}");
+}

@@ -3,7 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 use ctx_key::{ApiKey, Scope, UnixTime};
 
 use super::assets;
@@ -14,12 +15,13 @@ use super::list_query::{Back, ListQuery};
 use super::new_key::{sent_before, show_once};
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::scope_choice::ScopeChoice;
-use super::session::SignedIn;
+use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::state::AppState;
 use crate::store::account::Account;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
+use crate::store::name::Name;
 use crate::store::project::{self, Project};
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
@@ -64,15 +66,16 @@ impl Typed {
         }
     }
 
-    fn read(form: &Form) -> Result<Self, Refusal> {
-        Ok(Self {
+    /// `nonce` makes this form another one than the next.
+    fn read(form: &Form, nonce: Secret) -> Self {
+        Self {
             name: form.text("name").to_owned(),
             project: form.text("project").to_owned(),
             project_name: form.text("project_name").to_owned(),
             scopes: ScopeChoice::read(form),
             expiry: ExpiryChoice::read(form),
-            form: form.nonce()?,
-        })
+            form: nonce,
+        }
     }
 
     /// Empties names that contain an API key, so that no page shows it.
@@ -103,8 +106,36 @@ impl Typed {
     }
 }
 
-pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
-    dialog(StatusCode::OK, &state, &signed_in, Typed::nothing(), Mistakes::default()).await
+pub(super) async fn show(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    jar: CookieJar,
+) -> Result<Response, Refusal> {
+    let Some(draft) = Cookie::Draft.read_text(state.is_secure, &jar) else {
+        return dialog(StatusCode::OK, &state, &signed_in, Typed::nothing(), Mistakes::default()).await;
+    };
+    let form = Form(serde_json::from_str(draft).unwrap_or_default());
+    let is_own = form.text("account") == signed_in.account.id.as_str();
+    let typed = if is_own { Typed::read(&form, Secret::generate()).without_keys() } else { Typed::nothing() };
+    let page = dialog(StatusCode::OK, &state, &signed_in, typed, Mistakes::default()).await?;
+    Ok((jar.remove(Cookie::Draft.with_text(state.is_secure, "")), page).into_response())
+}
+
+/// Asks to sign in, and keeps the form for the account that filled it in. A cookie holds it, without names that contain a
+/// key.
+fn keep(state: &AppState, jar: CookieJar, form: &Form) -> Response {
+    const FIELDS: [&str; 6] = ["account", "name", "project", "project_name", "expires", "expires_on"];
+    let is_short = |text: &str| text.chars().count() <= Name::MAX_LENGTH;
+    let texts = FIELDS.into_iter().map(|field| (field, without_key(form.text(field))));
+    let chosen = ScopeChoice::read(form);
+    let scopes = Scope::all().iter().filter(|scope| chosen.has(scope)).filter_map(|scope| scope.name());
+    let scopes = scopes.map(|scope| ("scopes", scope));
+    let fields: Vec<_> = texts.filter(|(_, text)| is_short(text)).chain(scopes).collect();
+    let jar = match serde_json::to_string(&fields) {
+        Ok(draft) => jar.add(Cookie::Draft.with_text(state.is_secure, &draft)),
+        Err(_) => jar,
+    };
+    (jar, NotSignedIn::Stranger).into_response()
 }
 
 async fn dialog(
@@ -121,12 +152,19 @@ async fn dialog(
 }
 
 pub(super) async fn create(
-    signed_in: SignedIn,
+    signed_in: Result<SignedIn, NotSignedIn>,
     State(state): State<AppState>,
-    form: Form,
+    jar: CookieJar,
+    form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
+    let signed_in = match (signed_in, &form) {
+        (Ok(signed_in), _) => signed_in,
+        (Err(NotSignedIn::Stranger), Ok(form)) => return Ok(keep(&state, jar, form)),
+        (Err(refusal), _) => return Ok(refusal.into_response()),
+    };
+    let form = form?;
     form.check_token(&signed_in.session)?;
-    let typed = Typed::read(&form)?;
+    let typed = Typed::read(&form, form.nonce()?);
     let now = state.clock.now();
     let new = match typed.check(&signed_in.session, now) {
         Ok(new) => new,

@@ -27,6 +27,8 @@ pub(super) enum Cookie {
     Device,
     /// What was done, for the message on the next page.
     Done,
+    /// A form that was sent after the end of the session, to be filled in again.
+    Draft,
 }
 
 impl Cookie {
@@ -41,6 +43,8 @@ impl Cookie {
             (Self::Device, false) => "ctx-key-device",
             (Self::Done, true) => "__Host-ctx-key-done",
             (Self::Done, false) => "ctx-key-done",
+            (Self::Draft, true) => "__Host-ctx-key-draft",
+            (Self::Draft, false) => "ctx-key-draft",
         }
     }
 
@@ -100,9 +104,11 @@ pub(super) async fn begin(
     })
 }
 
-/// Returns the response to a browser that is signed in.
-pub(super) fn welcome(jar: CookieJar) -> Response {
-    (jar, Redirect::to("/keys")).into_response()
+/// Returns the response to a browser that is signed in: it leads to the list, or to a form that was kept.
+pub(super) fn welcome(state: &AppState, jar: CookieJar) -> Response {
+    let has_draft = Cookie::Draft.read_text(state.is_secure, &jar).is_some();
+    let address = if has_draft { "/keys/new" } else { "/keys" };
+    (jar, Redirect::to(address)).into_response()
 }
 
 /// Issues the secret of a device, unless it has a valid one of this account. That of another account ends.

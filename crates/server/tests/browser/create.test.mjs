@@ -301,27 +301,34 @@ test("a form that was filled in survives Escape, which asks once", () =>
     assert.deepEqual(asked, ["confirm"]);
   }));
 
-test("a form that meets the end of the session is filled in again after sign-in", () =>
-  dashboard.asStranger(async (page, context) => {
-    await page.goto("/sign-in");
-    await signIn(page);
-    await page.waitForURL("**/keys");
-    const form = { name: "long typed", newProject: "Typed", scopes: ["users:read", "chats:write"], expires: "90" };
-    const dialog = await fillForm(page, form);
-    await context.clearCookies();
-    await createButton(dialog).click();
-    await page.waitForURL("**/sign-in");
-    await signIn(page);
-    await openedDialog(page, "**/keys/new");
-    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), form.name);
-    assert.equal(await newProjectField(dialog).inputValue(), form.newProject);
-    assert.equal(await newProjectField(dialog).isVisible(), true);
-    assert.equal(await dialog.getByLabel("Expires").inputValue(), form.expires);
-    for (const scope of form.scopes) assert.equal(await scopeBox(dialog, scope).isChecked(), true);
-    assert.equal(await dialog.getByRole("checkbox", { checked: true }).count(), 2);
-    await createButton(dialog).click();
-    assert.match(await shownKey(page), KEY);
-    await page.goto("/keys/new");
-    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "");
-    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
-  }));
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? "" : ", without a script";
+
+  test(`a form that meets the end of the session is filled in again after sign-in${how}`, () =>
+    dashboard.asStranger(
+      async (page, context) => {
+        await page.goto("/sign-in");
+        await signIn(page);
+        await page.waitForURL("**/keys");
+        const form = { name: `long typed${how}`, newProject: `Typed${how}`, scopes: ["users:read", "chats:write"], expires: "90" };
+        const dialog = await fillForm(page, form);
+        await context.clearCookies();
+        await createButton(dialog).click();
+        await page.waitForURL("**/sign-in");
+        await signIn(page);
+        await openedDialog(page, "**/keys/new");
+        assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), form.name);
+        assert.equal(await projectField(dialog).inputValue(), "new");
+        assert.equal(await newProjectField(dialog).inputValue(), form.newProject);
+        assert.equal(await newProjectField(dialog).isVisible(), true);
+        assert.equal(await dialog.getByLabel("Expires").inputValue(), form.expires);
+        for (const scope of form.scopes) assert.equal(await scopeBox(dialog, scope).isChecked(), true);
+        assert.equal(await dialog.getByRole("checkbox", { checked: true }).count(), 2);
+        await createButton(dialog).click();
+        assert.match(await shownKey(page), KEY);
+        await page.goto("/keys/new");
+        assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "");
+      },
+      { javaScriptEnabled },
+    ));
+}
