@@ -69,7 +69,7 @@ pub(super) struct ShownKey {
     pub(super) state: &'static str,
     /// The class in the style sheet.
     pub(super) class: &'static str,
-    /// The key can be rotated and changed.
+    /// The key can't be rotated or changed.
     pub(super) has_ended: bool,
     pub(super) can_revoke: bool,
 }
