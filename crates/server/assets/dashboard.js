@@ -8,26 +8,74 @@ addEventListener("pageshow", (event) => {
 
 const find = (selector) => document.querySelector(selector);
 
-// A real modal: the focus stays in it, and Escape closes it.
+// A real modal: the focus stays in it, and Escape closes it. A form that was filled in asks first, and once.
 const dialog = find("dialog");
 if (dialog) {
   const first = dialog.querySelector("[autofocus]");
   dialog.removeAttribute("open");
   dialog.showModal();
   first?.focus();
-  dialog.addEventListener("cancel", (event) => {
+  let asks = false;
+  dialog.addEventListener("input", () => (asks = true), { once: true });
+  const leave = (event) => {
     event.preventDefault();
-    location.assign(dialog.querySelector("[data-cancel]").href);
+    const leaves = !asks || confirm("Discard what you filled in?");
+    asks = false;
+    if (leaves) location.assign(dialog.querySelector("[data-cancel]").href);
+    // the browser closes a dialog that refuses Escape twice
+    else if (!dialog.open) dialog.showModal();
+  };
+  dialog.addEventListener("cancel", leave);
+  dialog.addEventListener("close", leave);
+}
+
+// The way back from a dialog leads to the key's row. The address is the list's own again.
+const target = location.hash && document.getElementById(location.hash.slice(1));
+if (target) {
+  addEventListener("load", () => {
+    target.focus();
+    history.replaceState(null, "", location.pathname + location.search);
   });
 }
 
-// A new project's name is asked for where there is to be one.
-const project = find("#project");
-if (project) {
+// Times are told in the reader's own zone.
+const zoned = new Intl.DateTimeFormat(undefined, {
+  ...{ year: "numeric", month: "short", day: "numeric" },
+  ...{ hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
+});
+for (const time of document.querySelectorAll("time")) {
+  time[time.title ? "title" : "textContent"] = zoned.format(new Date(time.dateTime));
+}
+
+// One menu is open, until something else has the focus.
+const openMenu = () => find(".menu[open]");
+for (const event of ["click", "focusin"]) {
+  addEventListener(event, ({ target }) => {
+    const menu = openMenu();
+    if (menu && !menu.contains(target)) menu.open = false;
+  });
+}
+addEventListener("keydown", ({ key }) => {
+  const menu = openMenu();
+  if (menu && key === "Escape") {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// No key goes into an address.
+const search = find("#q");
+search?.form.addEventListener("submit", () => {
+  search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
+});
+
+// A field that belongs to one choice is shown with it.
+for (const field of document.querySelectorAll("[data-with]")) {
+  const select = document.getElementById(field.dataset.with);
   const show = () => {
-    find("#new-project").hidden = project.value !== "new";
+    field.hidden = select.value !== field.dataset.value;
   };
-  project.addEventListener("change", show);
+  select.addEventListener("change", show);
   // Back may bring another choice with it
   addEventListener("pageshow", show);
   show();
@@ -46,21 +94,34 @@ const key = find("#new-key");
 if (key) {
   // neither a reload nor Back sends the form again
   history.replaceState(null, "", "/keys");
-  const button = find("#copy-key");
+  // where that is the address, a link to a row of the list would stay on this page
+  addEventListener("hashchange", () => location.reload());
   const say = (text) => {
     find("#copied").textContent = text;
   };
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(key.value);
-      say("Copied. Keep it where only your server can read it.");
-    } catch {
-      key.focus();
-      key.select();
-      say("The browser did not allow it: copy the selected text.");
-    }
-  });
+  const warn = (event) => event.preventDefault();
+  addEventListener("beforeunload", warn);
+  const isSafe = () => removeEventListener("beforeunload", warn);
+  addEventListener("copy", isSafe);
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const source = document.getElementById(button.dataset.copy);
+    const label = button.firstElementChild;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(source.value ?? source.textContent.trimEnd());
+        if (source.id !== "command") isSafe();
+        label.textContent = "Copied";
+        setTimeout(() => (label.textContent = "Copy"), 3000);
+        say("Copied. Keep it where only your server can read it.");
+      } catch {
+        source.focus();
+        if (source.select) source.select();
+        else getSelection().selectAllChildren(source);
+        say("The browser did not allow it: copy the selected text.");
+      }
+    });
+  }
   // a page that the browser keeps for Back doesn't keep the key
   addEventListener("pagehide", () => {
     key.value = "";

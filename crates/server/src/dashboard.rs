@@ -5,11 +5,17 @@ mod audit;
 mod change;
 mod change_password;
 mod create;
+mod done;
+mod expiry_choice;
 mod form;
 mod frame;
+mod key_page;
 mod keys;
+mod list_query;
 mod new_key;
 mod page;
+mod pager;
+mod scope_choice;
 mod session;
 mod set_up;
 mod sign_in;
@@ -42,6 +48,7 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/keys", get(keys::list).post(create::create))
         .route("/keys/new", get(create::show))
+        .route("/keys/{id}", get(key_page::show).post(key_page::change))
         .route("/keys/{id}/rotate", get(change::ask_rotate).post(change::rotate))
         .route("/keys/{id}/revoke", get(change::ask_revoke).post(change::revoke))
         .route("/keys/{id}/delete", get(change::ask_delete).post(change::delete))

@@ -11,8 +11,8 @@ mod tokens;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -26,6 +26,10 @@ use crate::http::open_api::guard_changes;
 use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 
+/// What the calls of the platform with which strangers register are told.
+const NO_REGISTRATION: &str = "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the invitation makes \
+     the account and its company";
+
 /// Returns the routes below `/api/v1`, and their document.
 pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {
     let (router, mut document) = OpenApiRouter::default()
@@ -37,23 +41,23 @@ pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {
         .merge(tokens::routes())
         .split_for_parts();
     let router = router
-        .route("/auth/register", post(invited))
-        .route("/auth/verify", post(invited))
-        .route("/companies", post(invited))
+        .route("/auth/register", post(async || ApiError::not_found(NO_REGISTRATION)))
+        .route("/auth/verify", post(async || ApiError::not_found(NO_REGISTRATION)))
         .fallback(async || ApiError::not_found("there is nothing at this path"))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), token_use::record))
         .layer(middleware::from_fn_with_state(state, refuse_foreign_changes));
     guard_changes(&mut document);
     (router, document)
 }
 
-/// Answers the calls of the platform with which strangers register.
-async fn invited() -> ApiError {
-    ApiError::not_found(
-        "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the invitation makes \
-         the account and its company",
-    )
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    let error = ApiError::method_not_allowed();
+    if (method.as_str(), uri.path()) == ("POST", "/companies") {
+        error.saying(NO_REGISTRATION)
+    } else {
+        error
+    }
 }
 
 /// Refuses a change that a page of another site may have sent: one with its origin, or a body of a type that a page may send

@@ -19,6 +19,7 @@ pub mod id;
 pub mod idempotency_key;
 pub mod import;
 pub mod json_object;
+pub mod key_filter;
 pub mod memory;
 pub mod migration;
 pub mod name;

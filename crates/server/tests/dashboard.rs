@@ -229,6 +229,7 @@ fn a_form_with_a_mistake_makes_nothing_and_keeps_what_was_typed() {
         ("project", Some("no id"), "Choose a project"),
         ("project", Some(""), "Choose a project"),
         ("expires", Some("1"), "when the key expires"),
+        ("expires", Some("date"), "Choose a day from today on"),
     ] {
         let answer = browser.create_with(&with(name, value));
         assert_eq!(answer.status, 400, "{name} {value:?}: {}", answer.text);
@@ -354,7 +355,8 @@ fn a_secret_is_in_no_page_log_or_database() {
     let first = browser.create("a key");
     let second = browser.confirm(&id(&first), "rotate", &[("overlap", "3600")]).new_key();
     assert_eq!([status(&server, &first), status(&server, &second)], [200, 200]);
-    for path in ["/keys", "/audit", "/keys/new", &format!("/keys/{}/rotate", id(&first))] {
+    let (page, dialog) = (format!("/keys/{}", id(&first)), format!("/keys/{}/rotate", id(&first)));
+    for path in ["/keys", "/audit", "/keys/new", &page, &dialog] {
         let page = browser.get(path).text;
         for key in [&first, &second] {
             assert!(!page.contains(&key[16..]), "{path}");
@@ -464,6 +466,7 @@ fn changes(id: &str) -> Vec<(String, Vec<(&'static str, String)>)> {
                 ("expires", "never".to_owned()),
             ],
         ),
+        (format!("/keys/{id}"), vec![("name", "forged".to_owned()), ("scopes", "memories:write".to_owned())]),
         (format!("/keys/{id}/rotate"), vec![("form", form), ("overlap", "0".to_owned())]),
         (format!("/keys/{id}/revoke"), vec![]),
         (format!("/keys/{id}/delete"), vec![]),
@@ -484,7 +487,7 @@ fn forms_of_others_are_refused() {
     let key = browser.create("kept");
     let token = browser.get("/keys").field("form_token");
     let stranger = Browser::new(&server).get("/sign-in").field("form_token");
-    let list = browser.get("/keys").text;
+    let list = browser.get("/keys").without_ages();
     for (path, fields) in changes(&id(&key)) {
         for token in [None, Some(""), Some(stranger.as_str()), Some(&token[1..])] {
             assert_eq!(post(&mut browser, &path, &fields, token).status, 403, "{path} {token:?}");
@@ -515,7 +518,7 @@ fn forms_of_others_are_refused() {
             assert_eq!(post(&mut browser, &path, &fields, Some(&token)).status, 415, "{path} {other}");
         }
     }
-    assert_eq!(browser.get("/keys").text, list);
+    assert_eq!(browser.get("/keys").without_ages(), list);
     assert_eq!(status(&server, &key), 200);
 
     // nobody is signed in by another site: the form's cookie is missing, or another one
@@ -542,7 +545,7 @@ fn another_account_and_nobody_reach_nothing() {
     let mut other = Browser::new(&server);
     other.set_up(&invite(&data, &server), "eve@example.com").leads_to("/keys");
     let token = other.get("/keys").field("form_token");
-    let (list, log) = (owner.get("/keys").text, owner.get("/audit").text);
+    let (list, log) = (owner.get("/keys").without_ages(), owner.get("/audit").text);
     let nobodys = id(ctx_key::ApiKey::generate().expose_secret());
     for (path, fields) in changes(&id(&key)).iter().filter(|(path, _)| path.contains(&id(&key))) {
         let unknown = path.replace(&id(&key), &nobodys);
@@ -578,7 +581,7 @@ fn another_account_and_nobody_reach_nothing() {
             post(&mut stranger, &path, &fields, Some(&token)).leads_to("/sign-in");
         }
     }
-    assert_eq!((owner.get("/keys").text, owner.get("/audit").text), (list, log));
+    assert_eq!((owner.get("/keys").without_ages(), owner.get("/audit").text), (list, log));
     assert_eq!((status(&server, &key), other.count_keys()), (200, 0));
 }
 
@@ -603,8 +606,8 @@ fn every_page_is_protected_and_kept_by_nobody() {
     ] {
         pages.push(browser.get(path));
     }
-    for action in ["rotate", "revoke", "delete"] {
-        pages.push(browser.get(&format!("/keys/{}/{action}", id(&key))));
+    for action in ["", "/rotate", "/revoke", "/delete"] {
+        pages.push(browser.get(&format!("/keys/{}{action}", id(&key))));
     }
     pages.push(browser.send("PUT", "/keys", None));
     let policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
@@ -626,7 +629,10 @@ fn every_page_is_protected_and_kept_by_nobody() {
         }
     }
     let statuses: Vec<_> = pages.iter().map(|page| page.status).collect();
-    assert_eq!(statuses, [200, 409, 403, 303, 400, 200, 200, 200, 200, 200, 404, 404, 200, 200, 200, 405]);
+    assert_eq!(
+        statuses,
+        [200, 409, 403, 303, 400, 200, 200, 200, 200, 200, 404, 404, 200, 200, 200, 200, 405]
+    );
 }
 
 #[test]
@@ -639,8 +645,8 @@ fn assets_are_kept_by_browsers() {
     let script = page.value_after("<script src=\"");
     let icon = page.value_after("<link rel=\"icon\" type=\"image/svg+xml\" href=\"");
     for (path, kind, most) in [
-        (style, "text/css; charset=utf-8", 15_000),
-        (script, "text/javascript; charset=utf-8", 3_000),
+        (style, "text/css; charset=utf-8", 20_000),
+        (script, "text/javascript; charset=utf-8", 6_000),
         (icon, "image/svg+xml", 3_000),
     ] {
         assert!(path.contains("?v="), "{path}");
@@ -701,6 +707,7 @@ fn names_are_text_and_no_markup() {
         browser.get("/audit"),
         browser.get("/keys/new"),
         browser.create_with(&fields),
+        browser.get(&format!("/keys/{id}")),
         browser.get(&format!("/keys/{id}/rotate")),
         browser.get(&format!("/keys/{id}/revoke")),
         browser.get(&format!("/keys/{id}/delete")),

@@ -289,14 +289,18 @@ fn without_a_proxy_nobody_names_his_address() {
 #[test]
 fn registrations_are_refused_with_who_invites() {
     let fixture = Fixture::new();
-    for (path, body) in [
-        ("/api/v1/auth/register", json!({ "email": "a@example.com", "password": "…", "gdpr_consent": true })),
-        ("/api/v1/auth/verify", json!({ "email": "a@example.com", "token": "123456" })),
-        ("/api/v1/companies", json!({ "name": "A", "slug": "a", "level_number": 1 })),
+    for (expected, path, body) in [
+        (
+            404,
+            "/api/v1/auth/register",
+            json!({ "email": "a@example.com", "password": "…", "gdpr_consent": true }),
+        ),
+        (404, "/api/v1/auth/verify", json!({ "email": "a@example.com", "token": "123456" })),
+        (405, "/api/v1/companies", json!({ "name": "A", "slug": "a", "level_number": 1 })),
     ] {
         let (status, error) = fixture.server.send("POST", path, Some(&fixture.token), Some(&body));
         let message = "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the \
                        invitation makes the account and its company";
-        assert_eq!((status, &error["error"]["message"]), (404, &json!(message)), "{path}");
+        assert_eq!((status, &error["error"]["message"]), (expected, &json!(message)), "{path}");
     }
 }

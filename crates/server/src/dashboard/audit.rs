@@ -30,8 +30,9 @@ struct Line {
 pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
     let mut connection = state.database.acquire().await?;
     let lines = audit_log::latest(&mut connection, &signed_in.account.company.id).await?;
+    let now = state.clock.now();
     let lines = lines.into_iter().map(|line| Line {
-        at: Moment::new(line.at),
+        at: Moment::new(line.at, now),
         actor: line.actor,
         action: line.action,
         key: line.key,

@@ -4,19 +4,23 @@ use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{Redirect, Response};
+use axum::response::Response;
 use ctx_key::{KeyId, UnixTime};
 
 use super::assets;
+use super::done::Done;
+use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
-use super::frame::Frame;
-use super::keys::{ShownKey, shown_keys};
+use super::frame::{Frame, Moment};
+use super::keys::ShownKey;
+use super::list_query::{Back, ListQuery};
 use super::new_key::{Replaced, sent_before, show_once};
-use super::page::{Refusal, page};
+use super::page::{Mistakes, Refusal, page};
 use super::session::SignedIn;
+use crate::clock::seconds;
 use crate::http::state::AppState;
 use crate::store::account::Account;
-use crate::store::api_key::{self, Rotated, Rotation};
+use crate::store::api_key::{self, ListedKey, Rotated, Rotation};
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
@@ -29,8 +33,7 @@ const OVERLAPS: [(&str, &str); 4] =
 #[template(path = "rotate.html")]
 struct RotatePage {
     frame: Frame,
-    keys: Vec<ShownKey>,
-    key: ShownKey,
+    dialog: Dialog,
     form: Secret,
 }
 
@@ -45,57 +48,117 @@ impl RotatePage {
 #[template(path = "revoke.html")]
 struct RevokePage {
     frame: Frame,
-    keys: Vec<ShownKey>,
-    key: ShownKey,
+    dialog: Dialog,
 }
 
 #[derive(Template)]
 #[template(path = "delete.html")]
 struct DeletePage {
     frame: Frame,
-    keys: Vec<ShownKey>,
+    dialog: Dialog,
+}
+
+/// The key that a dialog asks about, and the way back.
+struct Dialog {
     key: ShownKey,
+    expires: Option<Moment>,
+    /// The address that the form is sent to. Its fragment is kept by the redirect that answers the form.
+    action: String,
+    cancel: String,
+}
+
+impl Dialog {
+    async fn new(
+        state: &AppState,
+        signed_in: &SignedIn,
+        id: KeyId,
+        action: Action,
+        back: &Back,
+    ) -> Result<Self, Refusal> {
+        let (company, now) = (&signed_in.account.company.id, state.clock.now());
+        let mut connection = state.database.acquire().await?;
+        let key = api_key::find(&mut connection, company, id).await?;
+        let (here, there) = match back {
+            Back::Key => (format!("#{}", action.name()), String::new()),
+            Back::List(list) => {
+                let here = format!("#key-{id}");
+                let leaves_list = match action {
+                    Action::Rotate => false,
+                    Action::Revoke => list.filter.state.is_some(),
+                    Action::Delete => true,
+                };
+                let listed =
+                    if leaves_list { api_key::list(&mut connection, company).await? } else { Vec::new() };
+                let neighbor = neighbor(&list.filter.apply(listed, now), id);
+                let there = neighbor.map_or_else(|| here.clone(), |id| format!("#key-{id}"));
+                (here, there)
+            }
+        };
+        let action = format!("/keys/{id}/{}{}{there}", action.name(), back.query());
+        let expires = key.record.expires_at.map(|at| Moment::new(seconds(at), now));
+        let key = ShownKey::new(&key, now);
+        Ok(Self { key, expires, action, cancel: format!("{}{here}", back.address(id)) })
+    }
+}
+
+/// Returns the key below another one in a list, or above the last one.
+fn neighbor(listed: &[ListedKey], id: KeyId) -> Option<KeyId> {
+    let place = listed.iter().position(|key| key.record.id == id)?;
+    let neighbor = listed.get(place + 1).or_else(|| listed.get(place.checked_sub(1)?));
+    neighbor.map(|key| key.record.id)
+}
+
+/// What a dialog asks about.
+#[derive(Clone, Copy)]
+enum Action {
+    Rotate,
+    Revoke,
+    Delete,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotate",
+            Self::Revoke => "revoke",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 pub(super) async fn ask_rotate(
     signed_in: SignedIn,
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
+    back: Back,
 ) -> Result<Response, Refusal> {
-    let key = shown_key(&state, &signed_in, id).await?;
-    let keys = shown_keys(&state, &signed_in).await?;
-    let form = Secret::generate();
-    Ok(page(StatusCode::OK, &RotatePage { frame: Frame::new(&signed_in, "/keys"), keys, key, form }))
+    let dialog = Dialog::new(&state, &signed_in, id, Action::Rotate, &back).await?;
+    let (frame, form) = (Frame::new(&signed_in, "/keys"), Secret::generate());
+    Ok(page(StatusCode::OK, &RotatePage { frame, dialog, form }))
 }
 
 pub(super) async fn ask_revoke(
     signed_in: SignedIn,
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
+    back: Back,
 ) -> Result<Response, Refusal> {
-    let key = shown_key(&state, &signed_in, id).await?;
-    let keys = shown_keys(&state, &signed_in).await?;
-    Ok(page(StatusCode::OK, &RevokePage { frame: Frame::new(&signed_in, "/keys"), keys, key }))
+    let dialog = Dialog::new(&state, &signed_in, id, Action::Revoke, &back).await?;
+    Ok(page(StatusCode::OK, &RevokePage { frame: Frame::new(&signed_in, "/keys"), dialog }))
 }
 
 pub(super) async fn ask_delete(
     signed_in: SignedIn,
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
+    back: Back,
 ) -> Result<Response, Refusal> {
-    let key = shown_key(&state, &signed_in, id).await?;
-    let keys = shown_keys(&state, &signed_in).await?;
-    Ok(page(StatusCode::OK, &DeletePage { frame: Frame::new(&signed_in, "/keys"), keys, key }))
-}
-
-async fn shown_key(state: &AppState, signed_in: &SignedIn, id: KeyId) -> Result<ShownKey, Refusal> {
-    let mut connection = state.database.acquire().await?;
-    let key = api_key::find(&mut connection, &signed_in.account.company.id, id).await?;
-    Ok(ShownKey::new(&key, state.clock.now()))
+    let dialog = Dialog::new(&state, &signed_in, id, Action::Delete, &back).await?;
+    Ok(page(StatusCode::OK, &DeletePage { frame: Frame::new(&signed_in, "/keys"), dialog }))
 }
 
 /// The id in the path. A text that is not an id is answered like an id that no key has.
-pub(super) struct KeyOfPath(KeyId);
+pub(super) struct KeyOfPath(pub(super) KeyId);
 
 impl FromRequestParts<AppState> for KeyOfPath {
     type Rejection = Refusal;
@@ -111,20 +174,33 @@ pub(super) async fn rotate(
     signed_in: SignedIn,
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
+    back: Back,
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let overlap = overlap(form.text("overlap"))?;
-    let (now, form) = (state.clock.now(), form.nonce()?);
-    let idempotency_key = Some(IdempotencyKey::new(&signed_in.session, &form));
-    let rotation = Rotation { overlap, expires_at: None, idempotency_key };
+    let (now, form_secret) = (state.clock.now(), form.nonce()?);
+    let expires_at = new_expiry(&form, now)?;
+    let idempotency_key = Some(IdempotencyKey::new(&signed_in.session, &form_secret));
+    let rotation = Rotation { overlap, expires_at, idempotency_key };
     match replace(&state, &signed_in.account, id, &rotation, now).await {
         Ok(Rotated { key, new, old }) => {
-            Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now))))
+            Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now)), &back))
         }
-        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &form).await,
+        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &form_secret).await,
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the expiry of a successor that the form asks for. Without a choice, it is that of the old key.
+fn new_expiry(form: &Form, now: UnixTime) -> Result<Option<Option<UnixTime>>, Refusal> {
+    if form.text("expires").is_empty() {
+        return Ok(None);
+    }
+    let mut mistakes = Mistakes::default();
+    let expiry = ExpiryChoice::read(form).check(&mut mistakes, now);
+    let message = || mistakes.all().iter().map(|(_, message)| message.as_str()).collect::<String>();
+    expiry.map(Some).ok_or_else(|| Refusal::unreadable(message()))
 }
 
 fn overlap(choice: &str) -> Result<u64, Refusal> {
@@ -150,26 +226,32 @@ pub(super) async fn revoke(
     signed_in: SignedIn,
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
+    back: Back,
     form: Form,
-) -> Result<Redirect, Refusal> {
+) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let act = signed_in.account.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
-    Ok(Redirect::to("/keys"))
+    Ok(Done::Revoked.redirect(&state, id, &back.address(id)))
 }
 
 pub(super) async fn delete(
     signed_in: SignedIn,
     State(state): State<AppState>,
     KeyOfPath(id): KeyOfPath,
+    back: Back,
     form: Form,
-) -> Result<Redirect, Refusal> {
+) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let act = signed_in.account.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::delete(&mut transaction, act, id).await?;
     transaction.commit().await?;
-    Ok(Redirect::to("/keys"))
+    let address = match back {
+        Back::List(list) => list.address(),
+        Back::Key => ListQuery::default().address(),
+    };
+    Ok(Done::Deleted.redirect(&state, id, &address))
 }

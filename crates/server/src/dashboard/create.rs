@@ -3,21 +3,25 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 use ctx_key::{ApiKey, Scope, UnixTime};
 
 use super::assets;
+use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
 use super::frame::Frame;
-use super::keys::{ShownKey, shown_keys};
+use super::list_query::{Back, ListQuery};
 use super::new_key::{sent_before, show_once};
 use super::page::{Mistakes, Refusal, page, without_key};
-use super::session::SignedIn;
+use super::scope_choice::ScopeChoice;
+use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::state::AppState;
 use crate::store::account::Account;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
+use crate::store::name::Name;
 use crate::store::project::{self, Project};
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
@@ -25,14 +29,10 @@ use crate::store::store_error::StoreError;
 /// The value that stands for a project that is created with the key.
 const NEW_PROJECT: &str = "new";
 
-const DAYS: [(&str, &str); 4] =
-    [("never", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days")];
-
 #[derive(Template)]
 #[template(path = "create.html")]
 struct CreatePage {
     frame: Frame,
-    keys: Vec<ShownKey>,
     projects: Vec<Project>,
     typed: Typed,
     mistakes: Mistakes,
@@ -49,8 +49,8 @@ struct Typed {
     name: String,
     project: String,
     project_name: String,
-    scopes: Vec<String>,
-    expires: String,
+    scopes: ScopeChoice,
+    expiry: ExpiryChoice,
     form: Secret,
 }
 
@@ -60,31 +60,28 @@ impl Typed {
             name: String::new(),
             project: String::new(),
             project_name: String::new(),
-            scopes: Vec::new(),
-            expires: DAYS[0].0.to_owned(),
+            scopes: ScopeChoice::default(),
+            expiry: ExpiryChoice::default(),
             form: Secret::generate(),
         }
     }
 
-    fn read(form: &Form) -> Result<Self, Refusal> {
-        Ok(Self {
+    /// `nonce` makes this form another one than the next.
+    fn read(form: &Form, nonce: Secret) -> Self {
+        Self {
             name: form.text("name").to_owned(),
             project: form.text("project").to_owned(),
             project_name: form.text("project_name").to_owned(),
-            scopes: form.all("scopes").map(str::to_owned).collect(),
-            expires: form.text("expires").to_owned(),
-            form: form.nonce()?,
-        })
+            scopes: ScopeChoice::read(form),
+            expiry: ExpiryChoice::read(form),
+            form: nonce,
+        }
     }
 
     /// Empties names that contain an API key, so that no page shows it.
     fn without_keys(self) -> Self {
         let [name, project_name] = [&self.name, &self.project_name].map(|text| without_key(text).to_owned());
         Self { name, project_name, ..self }
-    }
-
-    fn has_scope(&self, scope: &Scope) -> bool {
-        self.scopes.iter().any(|name| scope.name() == Some(name))
     }
 
     /// Returns the key that the form asks for, or what has to be corrected.
@@ -97,11 +94,8 @@ impl Typed {
             let id = ProjectId::parse(&self.project);
             mistakes.expect(id, "project", "Choose a project.").map(ProjectChoice::Existing)
         };
-        let scopes: Result<Scope, _> = self.scopes.iter().map(|scope| scope.parse::<Scope>()).collect();
-        let scopes = scopes.ok().filter(|scopes| !scopes.is_empty());
-        let scopes = mistakes.expect(scopes, "scopes", "Choose at least one scope: what the key may do.");
-        let expires_at =
-            mistakes.expect(expiry(&self.expires, now), "expires", "Choose when the key expires.");
+        let scopes = self.scopes.check(&mut mistakes);
+        let expires_at = self.expiry.check(&mut mistakes, now);
         match (name, project, scopes, expires_at) {
             (Some(name), Some(project), Some(scopes), Some(expires_at)) => {
                 let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
@@ -112,15 +106,36 @@ impl Typed {
     }
 }
 
-/// Returns the end of a key. `Some(None)` is never.
-fn expiry(choice: &str, now: UnixTime) -> Option<Option<UnixTime>> {
-    let (value, _) = DAYS.iter().find(|(value, _)| *value == choice)?;
-    let days: Option<u64> = value.parse().ok();
-    Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
+pub(super) async fn show(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    jar: CookieJar,
+) -> Result<Response, Refusal> {
+    let Some(draft) = Cookie::Draft.read_text(state.is_secure, &jar) else {
+        return dialog(StatusCode::OK, &state, &signed_in, Typed::nothing(), Mistakes::default()).await;
+    };
+    let form = Form(serde_json::from_str(draft).unwrap_or_default());
+    let is_own = form.text("account") == signed_in.account.id.as_str();
+    let typed = if is_own { Typed::read(&form, Secret::generate()).without_keys() } else { Typed::nothing() };
+    let page = dialog(StatusCode::OK, &state, &signed_in, typed, Mistakes::default()).await?;
+    Ok((jar.remove(Cookie::Draft.with_text(state.is_secure, "")), page).into_response())
 }
 
-pub(super) async fn show(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
-    dialog(StatusCode::OK, &state, &signed_in, Typed::nothing(), Mistakes::default()).await
+/// Asks to sign in, and keeps the form for the account that filled it in. A cookie holds it, without names that contain a
+/// key.
+fn keep(state: &AppState, jar: CookieJar, form: &Form) -> Response {
+    const FIELDS: [&str; 6] = ["account", "name", "project", "project_name", "expires", "expires_on"];
+    let is_short = |text: &str| text.chars().count() <= Name::MAX_LENGTH;
+    let texts = FIELDS.into_iter().map(|field| (field, without_key(form.text(field))));
+    let chosen = ScopeChoice::read(form);
+    let scopes = Scope::all().iter().filter(|scope| chosen.has(scope)).filter_map(|scope| scope.name());
+    let scopes = scopes.map(|scope| ("scopes", scope));
+    let fields: Vec<_> = texts.filter(|(_, text)| is_short(text)).chain(scopes).collect();
+    let jar = match serde_json::to_string(&fields) {
+        Ok(draft) => jar.add(Cookie::Draft.with_text(state.is_secure, &draft)),
+        Err(_) => jar,
+    };
+    (jar, NotSignedIn::Stranger).into_response()
 }
 
 async fn dialog(
@@ -130,27 +145,36 @@ async fn dialog(
     typed: Typed,
     mistakes: Mistakes,
 ) -> Result<Response, Refusal> {
-    let keys = shown_keys(state, signed_in).await?;
     let mut connection = state.database.acquire().await?;
     let projects = project::list(&mut connection, &signed_in.account.company.id).await?;
     let frame = Frame::new(signed_in, "/keys");
-    Ok(page(status, &CreatePage { frame, keys, projects, typed, mistakes }))
+    Ok(page(status, &CreatePage { frame, projects, typed, mistakes }))
 }
 
 pub(super) async fn create(
-    signed_in: SignedIn,
+    signed_in: Result<SignedIn, NotSignedIn>,
     State(state): State<AppState>,
-    form: Form,
+    jar: CookieJar,
+    form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
+    let signed_in = match (signed_in, &form) {
+        (Ok(signed_in), _) => signed_in,
+        (Err(NotSignedIn::Stranger), Ok(form)) => return Ok(keep(&state, jar, form)),
+        (Err(refusal), _) => return Ok(refusal.into_response()),
+    };
+    let form = form?;
     form.check_token(&signed_in.session)?;
-    let typed = Typed::read(&form)?;
+    let typed = Typed::read(&form, form.nonce()?);
     let now = state.clock.now();
     let new = match typed.check(&signed_in.session, now) {
         Ok(new) => new,
         Err(mistakes) => return refuse(&state, &signed_in, typed, mistakes).await,
     };
     let mistakes = match make(&state, &signed_in.account, &new, now).await {
-        Ok((key, listed)) => return Ok(show_once(&state, &signed_in, &key, &listed, None)),
+        Ok((key, listed)) => {
+            let back = Back::List(ListQuery::default());
+            return Ok(show_once(&state, &signed_in, &key, &listed, None, &back));
+        }
         Err(StoreError::Repeated) => return sent_before(&state, &signed_in, &typed.form).await,
         Err(StoreError::NameTaken) => {
             Mistakes::one("project_name", "There is a project of this name. Choose it above.")

@@ -14,7 +14,7 @@ use crate::store::secret::Secret;
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
 /// The fields of a form, in order. A name may occur more than once.
-pub(super) struct Form(Vec<(String, String)>);
+pub(super) struct Form(pub(super) Vec<(String, String)>);
 
 impl Form {
     /// Returns a field, or an empty text.

@@ -1,41 +1,76 @@
-//! The list of a company's keys, which is also shown under each dialog.
+//! The list of a company's keys.
+
+use std::collections::HashSet;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
-use ctx_key::{KeyState, UnixTime};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use ctx_key::{KeyId, KeyState, Scope, UnixTime};
 
 use super::assets;
+use super::done::Done;
 use super::frame::{Frame, Moment};
+use super::list_query::{Back, ListQuery, STATES};
 use super::page::{Refusal, page};
+use super::pager::Pager;
 use super::session::SignedIn;
 use crate::clock::seconds;
 use crate::http::state::AppState;
 use crate::store::api_key::{self, ListedKey};
+use crate::store::audit_log::{self, Replacement};
 use crate::store::name::Name;
+use crate::store::project::{self, Project};
+
+/// Maximum number of bytes of the filter in all links of a page.
+const MAX_LINKS: usize = 12_000;
 
 #[derive(Template)]
 #[template(path = "keys.html")]
 struct KeysPage {
     frame: Frame,
-    keys: Vec<ShownKey>,
+    /// The company has keys, though perhaps none that the filter shows.
+    has_keys: bool,
+    projects: Vec<Project>,
+    query: ListQuery,
+    rows: Vec<Row>,
+    /// What the links of the rows have after their path.
+    back: String,
+    pager: Pager,
+    done: Option<String>,
+}
+
+/// A key, and its neighbours by rotation.
+struct Row {
+    key: ShownKey,
+    replaces: Option<Neighbor>,
+    replaced_by: Option<Neighbor>,
+}
+
+/// The predecessor of a key or its successor.
+pub(super) struct Neighbor {
+    pub(super) id: KeyId,
+    /// It was not deleted since.
+    pub(super) exists: bool,
 }
 
 /// A key in words.
 pub(super) struct ShownKey {
-    pub(super) id: String,
+    pub(super) id: KeyId,
     pub(super) masked: String,
     pub(super) name: Name,
     pub(super) project: Name,
     pub(super) scopes: Vec<&'static str>,
     pub(super) created: Moment,
     pub(super) last_used: Option<Moment>,
-    pub(super) expires: Option<Moment>,
+    /// The end of the key, if one is known.
+    pub(super) end: Option<Moment>,
     pub(super) state: &'static str,
     /// The class in the style sheet.
     pub(super) class: &'static str,
-    pub(super) can_rotate: bool,
+    /// The key can't be rotated or changed.
+    pub(super) has_ended: bool,
     pub(super) can_revoke: bool,
 }
 
@@ -52,30 +87,67 @@ impl ShownKey {
             _ => ("Expired", "ended"),
         };
         Self {
-            id: record.id.to_string(),
+            id: record.id,
             masked: record.id.masked().to_string(),
             name: key.name.clone(),
             project: key.project_name.clone(),
             scopes: record.scopes.iter().filter_map(|scope| scope.name()).collect(),
-            created: Moment::new(key.created_at),
-            last_used: key.last_used_at.map(Moment::new),
-            expires: key.end().map(|at| Moment::new(seconds(at))),
+            created: Moment::new(key.created_at, now),
+            last_used: key.last_used_at.map(|at| Moment::new(at, now)),
+            end: key.end().map(|at| Moment::new(seconds(at), now)),
             state,
             class,
-            can_rotate: !key.has_ended(now),
+            has_ended: key.has_ended(now),
             can_revoke: record.state(now) != KeyState::Revoked,
         }
     }
 }
 
-pub(super) async fn list(signed_in: SignedIn, State(state): State<AppState>) -> Result<Response, Refusal> {
-    let keys = shown_keys(&state, &signed_in).await?;
-    Ok(page(StatusCode::OK, &KeysPage { frame: Frame::new(&signed_in, "/keys"), keys }))
+pub(super) async fn list(
+    signed_in: SignedIn,
+    State(state): State<AppState>,
+    query: ListQuery,
+    jar: CookieJar,
+) -> Result<Response, Refusal> {
+    if query.has_key {
+        // the browser forgets the address that it was sent to
+        return Ok(Redirect::to(&query.address()).into_response());
+    }
+    let (company, now) = (&signed_in.account.company.id, state.clock.now());
+    let mut connection = state.database.acquire().await?;
+    let projects = project::list(&mut connection, company).await?;
+    let query = query.of_projects(&projects);
+    let keys = api_key::list(&mut connection, company).await?;
+    let existing: HashSet<_> = keys.iter().map(|key| key.record.id).collect();
+    let listed = query.filter.apply(keys, now);
+    let pager = Pager::new(query.page, listed.len(), |page| query.with_page(page).address());
+    let query = query.with_page(pager.page());
+    let listed = &listed[pager.rows()];
+    let ids: Vec<_> = listed.iter().map(|key| key.record.id).collect();
+    let replacements = audit_log::replacements(&mut connection, company, &ids).await?;
+    let rows = listed.iter().map(|key| Row::new(key, &replacements, &existing, now)).collect();
+    let (jar, done) = Done::take(&state, jar);
+    let (frame, has_keys, back) =
+        (Frame::new(&signed_in, "/keys"), !existing.is_empty(), back(&query, listed.len()));
+    let template = KeysPage { frame, has_keys, projects, query, rows, back, pager, done };
+    Ok((jar, page(StatusCode::OK, &template)).into_response())
 }
 
-pub(super) async fn shown_keys(state: &AppState, signed_in: &SignedIn) -> Result<Vec<ShownKey>, Refusal> {
-    let mut connection = state.database.acquire().await?;
-    let keys = api_key::list(&mut connection, &signed_in.account.company.id).await?;
-    let now = state.clock.now();
-    Ok(keys.iter().map(|key| ShownKey::new(key, now)).collect())
+/// Returns what the links of so many rows have after their path: the filter, without the text if it would make the page too
+/// large.
+fn back(query: &ListQuery, rows: usize) -> String {
+    let whole = Back::List(query.clone()).query();
+    let links = 3 * rows;
+    if whole.len() * links <= MAX_LINKS { whole } else { Back::List(query.without_text()).query() }
+}
+
+impl Row {
+    fn new(key: &ListedKey, replacements: &[Replacement], existing: &HashSet<KeyId>, now: UnixTime) -> Self {
+        let neighbor = |id: KeyId| Neighbor { id, exists: existing.contains(&id) };
+        let id = key.record.id;
+        let replaces = replacements.iter().find(|pair| pair.new == id).map(|pair| neighbor(pair.old));
+        // a key whose overlap runs can be replaced again
+        let replaced_by = replacements.iter().rfind(|pair| pair.old == id).map(|pair| neighbor(pair.new));
+        Self { key: ShownKey::new(key, now), replaces, replaced_by }
+    }
 }

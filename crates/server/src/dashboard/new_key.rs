@@ -8,6 +8,7 @@ use ctx_key::{ApiKey, Scope, UnixTime};
 use super::assets;
 use super::frame::{Frame, Moment};
 use super::keys::ShownKey;
+use super::list_query::Back;
 use super::page::{Refusal, page};
 use super::session::SignedIn;
 use crate::clock::seconds;
@@ -24,6 +25,7 @@ struct NewKeyPage<'a> {
     shown: ShownKey,
     request: Request<'a>,
     replaced: Option<Replaced>,
+    done: String,
 }
 
 /// The key that the new one replaces.
@@ -36,7 +38,10 @@ pub(super) struct Replaced {
 impl Replaced {
     pub(super) fn new(old: &ListedKey, now: UnixTime) -> Self {
         let until = old.end().filter(|_| !old.has_ended(now));
-        Self { masked: old.record.id.masked().to_string(), until: until.map(|at| Moment::new(seconds(at))) }
+        Self {
+            masked: old.record.id.masked().to_string(),
+            until: until.map(|at| Moment::new(seconds(at), now)),
+        }
     }
 }
 
@@ -48,13 +53,19 @@ pub(super) fn show_once(
     key: &ApiKey,
     listed: &ListedKey,
     replaced: Option<Replaced>,
+    back: &Back,
 ) -> Response {
+    let id = listed.record.id;
     let template = NewKeyPage {
         frame: Frame::new(signed_in, "/keys"),
         key,
         shown: ShownKey::new(listed, state.clock.now()),
         request: Request::for_scopes(listed.record.scopes, &state.public_url),
         replaced,
+        done: match back {
+            Back::List(list) => format!("{}#key-{id}", list.address()),
+            Back::Key => back.address(id),
+        },
     };
     page(StatusCode::OK, &template)
 }

@@ -92,7 +92,17 @@ impl Mistakes {
     }
 
     pub(super) fn has(&self, field: &str) -> bool {
-        self.0.iter().any(|(name, _)| *name == field)
+        self.of(field).is_some()
+    }
+
+    /// Returns the mistake in a field.
+    pub(super) fn of(&self, field: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == field).map(|(_, message)| message.as_str())
+    }
+
+    /// Returns whether the first mistake is in this field, which then has the focus.
+    pub(super) fn begins_with(&self, field: &str) -> bool {
+        self.0.first().is_some_and(|(name, _)| *name == field)
     }
 }
 

@@ -25,6 +25,10 @@ pub(super) enum Cookie {
     SignIn,
     /// The secret of a browser that signed in before, which has a quota of attempts of its own.
     Device,
+    /// What was done, for the message on the next page.
+    Done,
+    /// A form that was sent after the end of the session, to be filled in again.
+    Draft,
 }
 
 impl Cookie {
@@ -37,13 +41,20 @@ impl Cookie {
             (Self::SignIn, false) => "ctx-key-sign-in",
             (Self::Device, true) => "__Host-ctx-key-device",
             (Self::Device, false) => "ctx-key-device",
+            (Self::Done, true) => "__Host-ctx-key-done",
+            (Self::Done, false) => "ctx-key-done",
+            (Self::Draft, true) => "__Host-ctx-key-draft",
+            (Self::Draft, false) => "ctx-key-draft",
         }
     }
 
     /// Returns the cookie with this value. Without one, it removes the cookie.
     pub(super) fn with(self, is_secure: bool, value: Option<&Secret>) -> cookie::Cookie<'static> {
-        let value = value.map_or("", Secret::expose).to_owned();
-        let cookie = cookie::Cookie::build((self.name(is_secure), value));
+        self.with_text(is_secure, value.map_or("", Secret::expose))
+    }
+
+    pub(super) fn with_text(self, is_secure: bool, value: &str) -> cookie::Cookie<'static> {
+        let cookie = cookie::Cookie::build((self.name(is_secure), value.to_owned()));
         let mut cookie = cookie.http_only(true).same_site(SameSite::Lax).path("/").build();
         if is_secure {
             cookie.set_secure(true);
@@ -56,7 +67,11 @@ impl Cookie {
 
     /// Reads the cookie. A value that is not a secret is ignored.
     pub(super) fn read(self, is_secure: bool, jar: &CookieJar) -> Option<Secret> {
-        Secret::parse(jar.get(self.name(is_secure))?.value())
+        Secret::parse(self.read_text(is_secure, jar)?)
+    }
+
+    pub(super) fn read_text(self, is_secure: bool, jar: &CookieJar) -> Option<&str> {
+        Some(jar.get(self.name(is_secure))?.value())
     }
 }
 
@@ -89,9 +104,11 @@ pub(super) async fn begin(
     })
 }
 
-/// Returns the response to a browser that is signed in.
-pub(super) fn welcome(jar: CookieJar) -> Response {
-    (jar, Redirect::to("/keys")).into_response()
+/// Returns the response to a browser that is signed in: it leads to the list, or to a form that was kept.
+pub(super) fn welcome(state: &AppState, jar: CookieJar) -> Response {
+    let has_draft = Cookie::Draft.read_text(state.is_secure, &jar).is_some();
+    let address = if has_draft { "/keys/new" } else { "/keys" };
+    (jar, Redirect::to(address)).into_response()
 }
 
 /// Issues the secret of a device, unless it has a valid one of this account. That of another account ends.

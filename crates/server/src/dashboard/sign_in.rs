@@ -94,7 +94,7 @@ async fn begin_session(
         return Ok(None);
     }
     transaction.commit().await?;
-    Ok(Some(session::welcome(jar)))
+    Ok(Some(session::welcome(state, jar)))
 }
 
 pub(super) async fn sign_out(

@@ -183,6 +183,11 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal", message)
     }
 
+    /// The same error with another message.
+    pub fn saying(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ctx_key::scan::redact_str;
+use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Joins or separates the characters around it (Unicode 16, §23.2). Names in several scripts need them.
@@ -37,6 +38,18 @@ pub(super) fn first_invisible(text: &str) -> Option<usize> {
         }
     });
     position.map(|index| index + 1)
+}
+
+/// Returns a text as it is compared: two that look the same are equal.
+pub(super) fn comparable(text: &str) -> String {
+    let seen: String = text.chars().filter(|character| !JOINERS.contains(character)).collect();
+    let words: Vec<_> = seen.split_whitespace().collect();
+    words.join(" ").to_lowercase().nfc().collect()
+}
+
+/// Returns a text as it is searched. Letters that differ only in case are the same in every script: `ß` and `SS`, `ς` and `Σ`.
+pub(super) fn searchable(text: &str) -> String {
+    comparable(text).to_uppercase().nfc().collect()
 }
 
 /// Returns whether a character is a space of any width.
@@ -86,6 +99,37 @@ mod tests {
     use ctx_key::ApiKey;
 
     use super::*;
+
+    #[test]
+    fn texts_that_look_the_same_are_the_same() {
+        for (text, other) in [
+            ("Example, Inc.", "EXAMPLE, INC."),
+            ("B\u{fc}ro", "Bu\u{308}RO"),
+            ("Two Words", "two  words"),
+            ("a\u{200d}b", "AB"),
+        ] {
+            assert_eq!(comparable(text), comparable(other));
+        }
+        assert_ne!(comparable("Example Inc"), comparable("Example, Inc"));
+    }
+
+    #[test]
+    fn a_search_knows_the_letters_of_every_script() {
+        for (name, text) in [
+            ("Москва", "МОСКВА"),
+            ("ΟΔΟΣ", "οδοσ"),
+            ("οδος", "ΟΔΟΣ"),
+            ("Straße", "STRASSE"),
+            ("GRO\u{1e9e}", "groß"),
+            ("Հայ", "ՀԱՅ"),
+            ("e\u{301}cole", "ÉCOLE"),
+            ("東京", "東京"),
+            ("می\u{200c}خواهم", "میخواهم"),
+        ] {
+            assert_eq!(searchable(name), searchable(text));
+        }
+        assert_ne!(searchable("ecole"), searchable("école"));
+    }
 
     #[test]
     fn a_key_is_found_wherever_it_stands() {

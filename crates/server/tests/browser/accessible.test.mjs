@@ -6,7 +6,19 @@ import { createRequire } from "node:module";
 import { test } from "node:test";
 
 import { startDashboard } from "./fixture.mjs";
-import { PASSWORD, changePassword, choose, createButton, createKey, fillForm, shownKey, signIn } from "./person.mjs";
+import {
+  PASSWORD,
+  changePassword,
+  choose,
+  createButton,
+  createKey,
+  fillForm,
+  menuOf,
+  rowOf,
+  scopeBox,
+  shownKey,
+  signIn,
+} from "./person.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const dashboard = await startDashboard();
@@ -14,10 +26,11 @@ const dashboard = await startDashboard();
 const WIDE = { width: 1280, height: 800 };
 // a window of 1280 pixels at 400 %: WCAG 2.2, 1.4.10
 const NARROW = { width: 320, height: 640 };
+const PHONE = { width: 360, height: 800 };
 
 /** Looks at the page as it stands: one that is shown once can't be loaded again. */
 async function examine(page) {
-  for (const viewport of [WIDE, NARROW]) {
+  for (const viewport of [WIDE, NARROW, PHONE]) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
@@ -115,6 +128,27 @@ test("the form, its errors, the new key, and the form sent twice", () =>
     await dialog.locator("[name=form]").evaluate((field, value) => (field.value = value), token);
     await createButton(dialog).click();
     await page.getByRole("heading", { name: "This form was already sent" }).waitFor();
+    await examine(page);
+  }));
+
+test("the page of a key, its errors, and the list with a menu and a filter", () =>
+  dashboard.asOwner(async (page) => {
+    const key = await createKey(page, { name: "K".repeat(100), newProject: "Q".repeat(100) });
+    await page.goto(`/keys/${key.slice(4, 16)}`);
+    await examine(page);
+    await scopeBox(page, "memories:read").uncheck();
+    await page.getByLabel("Name", { exact: true }).fill("");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+    const dialog = await choose(page, "K".repeat(100), "Revoke");
+    await dialog.getByRole("button", { name: "Revoke" }).click();
+    await page.getByRole("status").waitFor();
+    await menuOf(rowOf(page, "K".repeat(100))).click();
+    await examine(page);
+    await page.goto(`/keys/${key.slice(4, 16)}`);
+    await examine(page);
+    await page.goto("/keys?q=none&state=revoked");
     await examine(page);
   }));
 

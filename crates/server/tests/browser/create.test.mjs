@@ -18,6 +18,7 @@ import {
   rowOf,
   scopeBox,
   shownKey,
+  signIn,
 } from "./person.mjs";
 
 const dashboard = await startDashboard();
@@ -131,7 +132,7 @@ test("what is copied is the key, exactly", () =>
       const key = await createKey(page, { name: "copied" });
       assert.match(key, new RegExp(`^${KEY.source}$`));
       await page.evaluate(() => navigator.clipboard.writeText("what was there before"));
-      await page.getByRole("button", { name: "Copy" }).click();
+      await page.getByRole("button", { name: "Copy", exact: true }).click();
       await page.getByRole("status").getByText("Copied").waitFor();
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
     },
@@ -156,7 +157,7 @@ test("where the clipboard is refused, the key is selected, to be copied by hand"
       navigator.clipboard.writeText = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
     });
     const key = await createKey(page, { name: "copied by hand" });
-    await page.getByRole("button", { name: "Copy" }).click();
+    await page.getByRole("button", { name: "Copy", exact: true }).click();
     await page.waitForFunction(() => document.activeElement.id === "new-key");
     assert.equal(await page.evaluate(() => getSelection().toString()), key);
   }));
@@ -223,3 +224,111 @@ test("a double click on Create sends one form, and shows its key", () =>
     assert.equal((await dashboard.present(key)).status, 200);
     assert.equal(await countKeys(page), before + 1);
   }));
+
+test("the button says what was copied, also the line for .env and the command", () =>
+  dashboard.asOwner(
+    async (page) => {
+      const key = await createKey(page, { name: "lines" });
+      for (const [name, expected] of [
+        ["Copy", key],
+        ["Copy the line for .env", `MEMORYKIT_API_KEY=${key}`],
+        ["Copy the command", `curl ${dashboard.url}/v1/memories \\\n  -H "Authorization: Bearer $MEMORYKIT_API_KEY"`],
+      ]) {
+        await page.getByRole("button", { name, exact: true }).click();
+        await page.getByRole("button", { name: name.replace("Copy", "Copied"), exact: true }).waitFor();
+        assert.equal(await page.evaluate(() => navigator.clipboard.readText()), expected);
+      }
+    },
+    { permissions: ["clipboard-read", "clipboard-write"] },
+  ));
+
+test("who leaves without a copy is warned, and who has copied is not", () =>
+  dashboard.asOwner(
+    async (page) => {
+      for (const copies of [false, true]) {
+        const key = await createKey(page, { name: `left, ${copies}` });
+        await page.waitForFunction(() => document.activeElement.id === "new-key");
+        if (copies) await page.getByRole("button", { name: "Copy", exact: true }).click();
+        if (copies) await page.getByRole("status").getByText("Copied").waitFor();
+        const asked = [];
+        page.on("dialog", (dialog) => {
+          asked.push(dialog.type());
+          dialog.dismiss();
+        });
+        await page.getByRole("link", { name: "Audit log" }).click({ noWaitAfter: true });
+        if (copies) await page.waitForURL("**/audit");
+        else await page.waitForFunction(() => true);
+        for (let waited = 0; !copies && asked.length === 0; waited += 1) {
+          assert.ok(waited < 600, "nobody asks");
+          await page.waitForTimeout(100);
+        }
+        assert.deepEqual(asked, copies ? [] : ["beforeunload"]);
+        if (!copies) assert.equal(await page.getByLabel("Your new API key").inputValue(), key);
+        page.removeAllListeners("dialog");
+      }
+    },
+    { permissions: ["clipboard-read", "clipboard-write"] },
+  ));
+
+test("a key expires at the end of a day that was chosen, and its page says so", () =>
+  dashboard.asOwner(async (page) => {
+    const dialog = await fillForm(page, { name: "until a day", expires: "date" });
+    await createButton(dialog).click();
+    await page.getByRole("alert").getByText("Choose a day").waitFor();
+    const day = dialog.getByLabel("Last day");
+    assert.equal(await day.evaluate((element) => element === document.activeElement), true);
+    await day.fill("2999-05-20");
+    await createButton(dialog).click();
+    const { body } = await dashboard.present(await shownKey(page));
+    assert.equal(body.expires_at, "2999-05-20T23:59:59Z");
+    await page.getByText("It expires on").getByText("2999").waitFor();
+  }));
+
+test("a form that was filled in survives Escape, which asks once", () =>
+  dashboard.asOwner(async (page) => {
+    const dialog = await fillForm(page, { name: "kept" });
+    const asked = [];
+    page.on("dialog", (question) => {
+      asked.push(question.type());
+      question.dismiss();
+    });
+    await page.keyboard.press("Escape");
+    assert.deepEqual(asked, ["confirm"]);
+    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "kept");
+    assert.equal(await scopeBox(dialog, "memories:read").isChecked(), true);
+    await page.keyboard.press("Escape");
+    await page.waitForURL("**/keys");
+    assert.deepEqual(asked, ["confirm"]);
+  }));
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? "" : ", without a script";
+
+  test(`a form that meets the end of the session is filled in again after sign-in${how}`, () =>
+    dashboard.asStranger(
+      async (page, context) => {
+        await page.goto("/sign-in");
+        await signIn(page);
+        await page.waitForURL("**/keys");
+        const form = { name: `long typed${how}`, newProject: `Typed${how}`, scopes: ["users:read", "chats:write"], expires: "90" };
+        const dialog = await fillForm(page, form);
+        await context.clearCookies();
+        await createButton(dialog).click();
+        await page.waitForURL("**/sign-in");
+        await signIn(page);
+        await openedDialog(page, "**/keys/new");
+        assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), form.name);
+        assert.equal(await projectField(dialog).inputValue(), "new");
+        assert.equal(await newProjectField(dialog).inputValue(), form.newProject);
+        assert.equal(await newProjectField(dialog).isVisible(), true);
+        assert.equal(await dialog.getByLabel("Expires").inputValue(), form.expires);
+        for (const scope of form.scopes) assert.equal(await scopeBox(dialog, scope).isChecked(), true);
+        assert.equal(await dialog.getByRole("checkbox", { checked: true }).count(), 2);
+        await createButton(dialog).click();
+        assert.match(await shownKey(page), KEY);
+        await page.goto("/keys/new");
+        assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "");
+      },
+      { javaScriptEnabled },
+    ));
+}

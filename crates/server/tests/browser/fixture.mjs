@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { after } from "node:test";
 import { chromium } from "playwright-core";
 
-import { setUp } from "./person.mjs";
+import { EMAIL, PASSWORD, setUp } from "./person.mjs";
 import { startServer } from "./server.mjs";
 
 /** Each test file has one of these; it is stopped when the file's tests are over. */
@@ -62,6 +62,18 @@ class Dashboard {
     } finally {
       await context.close();
     }
+  }
+
+  /** Does what the owner's programs do, below the company in the API. */
+  async manage(method, path, body) {
+    const send = async (method, path, token, body) => {
+      const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+      const response = await fetch(`${this.url}/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+      assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+      return response.status === 204 ? undefined : response.json();
+    };
+    this.login ??= await send("POST", "auth/login", undefined, { email: EMAIL, password: PASSWORD });
+    return send(method, `companies/${this.login.companies[0].id}/${path}`, this.login.access_token, body);
   }
 
   /** What the API answers to a program with this key. */

@@ -70,12 +70,21 @@ export function rowOf(page, name) {
   return page.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
 }
 
-/** Clicks on what the key's row offers: Rotate, Revoke or Delete. */
+/** Clicks on what the menu of a key's row offers: Rotate, Revoke or Delete. */
 export async function choose(page, name, action) {
   await page.goto("/keys");
-  await rowOf(page, name).getByRole("link", { name: action }).click();
-  return openedDialog(page, `**/${action.toLowerCase()}`);
+  return chooseIn(page, rowOf(page, name), action);
 }
+
+/** The same with the row of a list that is shown. */
+export async function chooseIn(page, row, action) {
+  await menuOf(row).click();
+  await row.getByRole("link", { name: action, exact: true }).click();
+  return openedDialog(page, new RegExp(`/${action.toLowerCase()}(\\?|$)`));
+}
+
+/** What opens the menu of a row. Playwright knows no role of it. */
+export const menuOf = (row) => row.locator("summary");
 
 /** How many keys the list has. */
 export async function countKeys(page) {

@@ -1,4 +1,4 @@
-// Pictures of the list and of the form, light and dark, into the folder SCREENSHOTS.
+// Pictures of the list, of a key and of the form, light and dark, into the folder SCREENSHOTS.
 
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -50,6 +50,9 @@ test("pictures", () =>
         await page.emulateMedia({ colorScheme });
         await page.goto("/keys");
         await page.screenshot({ path: path.join(folder, `keys-${colorScheme}.png`) });
+        await page.getByRole("link", { name: "Staging - Support Bot", exact: true }).first().click();
+        await page.getByRole("heading", { level: 1, name: "Staging - Support Bot" }).waitFor();
+        await page.screenshot({ path: path.join(folder, `key-${colorScheme}.png`) });
         const form = { name: "Production - Search", project: "Production", scopes: ["memories:read", "chats:write"] };
         await fillForm(page, { ...form, expires: "90" });
         await page.mouse.move(0, 0);

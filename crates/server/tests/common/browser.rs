@@ -28,6 +28,15 @@ impl Answer {
         assert_eq!((self.status, self.header("location")), (303, Some(path)), "{}", self.text);
     }
 
+    /// The text without what tells how long ago something was.
+    pub fn without_ages(&self) -> String {
+        let parts = self
+            .text
+            .split("</time>")
+            .map(|part| part.split_once("<time ").map_or(part, |(before, _)| before));
+        parts.collect()
+    }
+
     /// The value of a field; it has no quotes in it.
     pub fn field(&self, name: &str) -> String {
         self.value_after(&format!("name=\"{name}\" value=\""))

@@ -1,0 +1,84 @@
+//! The choice of when a key expires: [`ExpiryChoice`].
+
+use ctx_key::UnixTime;
+
+use super::form::Form;
+use super::page::Mistakes;
+use crate::clock::{LAST_SECOND, parse_iso};
+
+/// Lengths to choose from: the value and the words.
+pub(super) const DAYS: [(&str, &str); 4] =
+    [("never", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days")];
+
+/// The value that stands for a day of one's own.
+pub(super) const DATE: &str = "date";
+
+/// The fields as they were sent.
+pub(super) struct ExpiryChoice {
+    choice: String,
+    date: String,
+}
+
+impl Default for ExpiryChoice {
+    fn default() -> Self {
+        Self { choice: DAYS[0].0.to_owned(), date: String::new() }
+    }
+}
+
+impl ExpiryChoice {
+    pub(super) fn read(form: &Form) -> Self {
+        Self { choice: form.text("expires").to_owned(), date: form.text("expires_on").to_owned() }
+    }
+
+    pub(super) fn is(&self, choice: &str) -> bool {
+        self.choice == choice
+    }
+
+    /// Returns the day that was typed, to be shown again.
+    pub(super) fn date(&self) -> &str {
+        if day_end(&self.date).is_some() { &self.date } else { "" }
+    }
+
+    /// Returns the end of the key, or notes a mistake. `Some(None)` is never.
+    pub(super) fn check(&self, mistakes: &mut Mistakes, now: UnixTime) -> Option<Option<UnixTime>> {
+        if self.is(DATE) {
+            let end = day_end(&self.date).filter(|end| *end > now);
+            return mistakes
+                .expect(end, "expires_on", "Choose a day from today on, up to the year 9999.")
+                .map(Some);
+        }
+        let choice = DAYS.iter().find(|(value, _)| self.is(value));
+        let choice = mistakes.expect(choice, "expires", "Choose when the key expires.");
+        let days: Option<u64> = choice?.0.parse().ok();
+        Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
+    }
+}
+
+/// Returns the last second of a day such as `2030-01-31`, in UTC.
+fn day_end(date: &str) -> Option<UnixTime> {
+    let seconds = parse_iso(&format!("{date}T23:59:59Z")).filter(|seconds| *seconds <= LAST_SECOND)?;
+    u64::try_from(seconds).ok().map(UnixTime::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lasts_to_the_end_of_the_day() {
+        for (date, end) in [
+            ("2030-01-31", Some(1_896_134_399)),
+            ("9999-12-31", Some(LAST_SECOND.unsigned_abs())),
+            ("1970-01-01", Some(86_399)),
+            ("1969-12-31", None),
+            ("2030-02-30", None),
+            ("2030-1-31", None),
+            ("31.01.2030", None),
+            ("2030-01-31T00:00:00Z", None),
+            ("10000-01-01", None),
+            ("", None),
+        ] {
+            assert_eq!(day_end(date).map(UnixTime::as_secs), end, "{date}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Which of a company's keys a list shows: [`KeyFilter`].
+
+use ctx_key::{KeyState, Scope, UnixTime};
+
+use super::api_key::ListedKey;
+use super::free_text::searchable;
+use super::id::ProjectId;
+
+/// Which of a company's keys a list shows. The default shows all.
+///
+/// It is applied to what the database returned, because neither SQLite nor a PostgreSQL without ICU knows the letters of
+/// all scripts, and because [`ctx_key::KeyRecord::state`] alone says what state a key has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyFilter {
+    /// A part of the name or of the id, in upper or lower case.
+    pub text: String,
+    pub project: Option<ProjectId>,
+    pub scope: Option<Scope>,
+    pub state: Option<ListedState>,
+}
+
+/// A state that a list can be filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedState {
+    Is(KeyState),
+    /// Valid, with an end within a week.
+    Ending,
+}
+
+impl KeyFilter {
+    /// Returns the keys that the list shows.
+    pub fn apply(&self, keys: Vec<ListedKey>, now: UnixTime) -> Vec<ListedKey> {
+        let text = searchable(id_of_masked(&self.text));
+        let has_text = |key: &ListedKey| {
+            [key.name.as_str(), key.record.id.as_str()].map(searchable).iter().any(|own| own.contains(&text))
+        };
+        let is_in_state = |key: &ListedKey| match self.state {
+            Some(ListedState::Is(state)) => key.record.state(now) == state,
+            Some(ListedState::Ending) => key.is_ending(now),
+            None => true,
+        };
+        let is_listed = |key: &ListedKey| {
+            self.project.as_ref().is_none_or(|project| key.record.project == *project)
+                && self.scope.is_none_or(|scope| key.record.scopes.grants(scope))
+                && is_in_state(key)
+                && (text.is_empty() || has_text(key))
+        };
+        keys.into_iter().filter(is_listed).collect()
+    }
+}
+
+/// Returns the id of a key that was copied from a list, such as `8aspm4G7VmSU` for `ctx_8aspm4G7VmSU***`. Other texts stay.
+fn id_of_masked(text: &str) -> &str {
+    text.trim().strip_prefix("ctx_").map_or(text, |id| id.trim_end_matches('*'))
+}
