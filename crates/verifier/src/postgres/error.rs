@@ -32,6 +32,10 @@ impl From<tokio_postgres::Error> for SourceError {
         match source::<io::Error>(&error) {
             Some(cause) => unavailable(format!("the connection broke: {cause}")),
             None if error.is_closed() => unavailable("the connection was closed"),
+            // as PgBouncer 1.18 sends now and then after an interruption of the network; the text is the kind's only mark
+            None if error.to_string().starts_with("unexpected message") => {
+                unavailable(format!("the connection is out of step: {error}"))
+            }
             // a column that is missing or of another type
             None => unexpected(error.to_string()),
         }

@@ -9,7 +9,7 @@ use ctx_key_verifier::postgres::{Config, ConfigError, Options, PostgresSource};
 use ctx_key_verifier::{Source, SourceError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -239,4 +239,27 @@ fn errors_repeat_nothing_secret() {
     let config = Config::new("postgres://user:hunter2@h/d").expect("a URL");
     let source = PostgresSource::new(&config, &Options::default());
     assert!(!format!("{config:?} {source:?}").contains("hunter2"));
+}
+
+/// A server, or a pooler, that answers a statement with what belongs to another one.
+#[tokio::test]
+async fn a_connection_that_is_out_of_step_is_an_outage() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("a port").port();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("a client");
+        let mut sent = [0; 8192];
+        assert!(client.read(&mut sent).await.expect("a startup") > 0);
+        let (welcome, ready) = (b"R\0\0\0\x08\0\0\0\0", b"Z\0\0\0\x05I");
+        client.write_all(&[&welcome[..], ready].concat()).await.expect("it reads");
+        assert!(client.read(&mut sent).await.expect("a statement") > 0);
+        client.write_all(&[b"C\0\0\0\x0dSELECT 0\0", &ready[..]].concat()).await.expect("it reads");
+        while client.read(&mut sent).await.expect("its end") > 0 {}
+    });
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+    let source = PostgresSource::new(&Config::new(&url).expect("a URL"), &Options::default());
+    let error = source.changes_since(None).await.expect_err("no answer");
+    assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
+    let text = "the database is unavailable: the connection is out of step: unexpected message from server";
+    assert_eq!(error.to_string(), text);
 }
