@@ -40,7 +40,8 @@ const SPELLINGS: [(&str, &str); 10] = [
 
 const PRECISIONS: [&str; 3] = ["low", "medium", "high"];
 
-/// Names and values, since tags may come as one parameter each.
+/// Names and values, since tags may come as one parameter each. [`Parameters`](crate::http::extract::Parameters) has left out
+/// repetitions.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct SearchParameters(Vec<(String, String)>);
@@ -53,7 +54,7 @@ impl SearchParameters {
             let name = known(&name)?;
             if name == "tags" {
                 search.filter.tags.extend(value.split(',').map(|tag| tag.trim().to_owned()));
-            } else if values.insert(name, value.clone()).is_some_and(|before| before != value) {
+            } else if values.insert(name, value).is_some() {
                 return Err(ApiError::invalid(format!("`{name}` is sent with two values: send one")));
             }
         }
