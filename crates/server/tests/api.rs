@@ -5,82 +5,31 @@ mod common;
 use std::io::Write;
 use std::net::TcpStream;
 
-use common::{Data, Server, rest};
+use common::project::{ALL_SCOPES, Project, ids};
+use common::rest;
 use serde_json::{Value, json};
 
-const ALL: [&str; 6] =
-    ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
-
-struct Fixture {
-    server: Server,
-    token: String,
-    company: String,
-    project: String,
-    key: String,
-    _data: Data,
+/// The titles that a search finds, the best first.
+fn found(project: &Project, parameters: &str) -> Vec<String> {
+    let body = project.get(&format!("/v1/memories/search?{parameters}"));
+    assert_eq!(body["graph"], Value::Null);
+    assert!(body["request_id"].as_str().unwrap().starts_with("req_"));
+    let results = body["results"].as_array().unwrap();
+    let scores: Vec<f64> = results.iter().map(|result| result["score"].as_f64().unwrap()).collect();
+    assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)), "{scores:?}");
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    assert!(results.iter().all(|result| result["id"] == result["memory_id"]));
+    results.iter().map(|result| result["title"].as_str().unwrap().to_owned()).collect()
 }
 
-impl Fixture {
-    fn new() -> Self {
-        let data = Data::new();
-        let server = Server::start(&data);
-        server.set_up(&data);
-        let (token, company) = server.log_in();
-        let (project, key) = server.key(&token, &company, &ALL);
-        Self { server, token, company, project, key, _data: data }
-    }
-
-    fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        self.server.send(method, path, Some(&self.key), body)
-    }
-
-    fn get(&self, path: &str) -> Value {
-        let (status, body) = self.send("GET", path, None);
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.send("POST", path, Some(body));
-        assert!((200..300).contains(&status), "{path}: {status} {answer}");
-        answer
-    }
-
-    fn remember(&self, body: &Value) -> String {
-        self.post("/v1/memories", body)["id"].as_str().unwrap().to_owned()
-    }
-
-    fn other_key(&self) -> String {
-        self.server.key(&self.token, &self.company, &ALL).1
-    }
-
-    /// The titles that a search finds, the best first.
-    fn found(&self, parameters: &str) -> Vec<String> {
-        let body = self.get(&format!("/v1/memories/search?{parameters}"));
-        assert_eq!(body["graph"], Value::Null);
-        assert!(body["request_id"].as_str().unwrap().starts_with("req_"));
-        let results = body["results"].as_array().unwrap();
-        let scores: Vec<f64> = results.iter().map(|result| result["score"].as_f64().unwrap()).collect();
-        assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)), "{scores:?}");
-        assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
-        assert!(results.iter().all(|result| result["id"] == result["memory_id"]));
-        results.iter().map(|result| result["title"].as_str().unwrap().to_owned()).collect()
-    }
-
-    /// Sends bytes as they are, and reads the answer to its end.
-    fn raw(&self, head: &[u8], body: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.server.address()).unwrap();
-        stream.write_all(head).unwrap();
-        stream.write_all(b"host: localhost\r\nconnection: close\r\n\r\n").unwrap();
-        // the answer may come, and the connection end, before all is sent
-        let _ = stream.write_all(body);
-        rest(stream)
-    }
-}
-
-fn ids(list: &Value) -> Vec<String> {
-    let data = list["data"].as_array().unwrap();
-    data.iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+/// Sends bytes as they are, and reads the answer to its end.
+fn answer_to(project: &Project, head: &[u8], body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(project.server.address()).unwrap();
+    stream.write_all(head).unwrap();
+    stream.write_all(b"host: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    // the answer may come, and the connection end, before all is sent
+    let _ = stream.write_all(body);
+    rest(stream)
 }
 
 /// ISO 8601 with a zone, in whole seconds.
@@ -90,16 +39,16 @@ fn is_time(value: &Value) -> bool {
 
 #[test]
 fn a_memory_is_stored_shown_changed_and_removed() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let body = json!({
         "content": "Ada likes tea", "title": "Tea", "type": "note", "tags": ["drinks", "ada"],
         "metadata": { "source": { "page": 3 } }, "userId": "ada", "language": "en", "format": "text", "unknown": 1,
     });
-    let (status, made) = fixture.send("POST", "/v1/memories", Some(&body));
+    let (status, made) = project.send("POST", "/v1/memories", Some(&body));
     assert_eq!((status, &made["status"]), (202, &json!("completed")));
     let path = format!("/v1/memories/{}", made["id"].as_str().unwrap());
 
-    let shown = fixture.get(&path);
+    let shown = project.get(&path);
     assert!(is_time(&shown["created_at"]) && is_time(&shown["updated_at"]), "{shown}");
     for (field, value) in [("user_id", json!("ada")), ("status", json!("completed"))] {
         assert_eq!(shown[field], value);
@@ -108,157 +57,161 @@ fn a_memory_is_stored_shown_changed_and_removed() {
         assert_eq!(shown[field], body[field], "{field}");
     }
 
-    let (status, changed) = fixture.send("PUT", &path, Some(&json!({ "title": null, "tags": ["hot"] })));
+    let (status, changed) = project.send("PUT", &path, Some(&json!({ "title": null, "tags": ["hot"] })));
     assert_eq!(status, 200);
     assert_eq!((&changed["title"], &changed["tags"]), (&Value::Null, &json!(["hot"])));
     for field in ["content", "type", "metadata", "user_id", "language", "format", "created_at"] {
         assert_eq!(changed[field], shown[field], "{field} was not named");
     }
-    let (_, changed) = fixture.send("PUT", &path, Some(&json!({ "content": "now coffee" })));
+    let (_, changed) = project.send("PUT", &path, Some(&json!({ "content": "now coffee" })));
     assert_eq!((&changed["content"], &changed["tags"]), (&json!("now coffee"), &json!(["hot"])));
     let (_, changed) =
-        fixture.send("PUT", &path, Some(&json!({ "title": "T", "type": "x", "tags": null, "metadata": {} })));
+        project.send("PUT", &path, Some(&json!({ "title": "T", "type": "x", "tags": null, "metadata": {} })));
     assert_eq!(
         (&changed["title"], &changed["type"], &changed["tags"], &changed["metadata"]),
         (&json!("T"), &json!("x"), &json!([]), &body["metadata"])
     );
-    assert_eq!(fixture.send("PUT", &path, Some(&json!({ "content": null }))).0, 400);
+    assert_eq!(project.send("PUT", &path, Some(&json!({ "content": null }))).0, 400);
 
-    assert_eq!(fixture.send("DELETE", &path, None), (204, Value::Null));
+    assert_eq!(project.send("DELETE", &path, None), (204, Value::Null));
     for method in ["GET", "DELETE"] {
-        assert_eq!(fixture.send(method, &path, None).0, 404);
+        assert_eq!(project.send(method, &path, None).0, 404);
     }
-    assert_eq!(fixture.send("PUT", &path, Some(&json!({}))).0, 404);
+    assert_eq!(project.send("PUT", &path, Some(&json!({}))).0, 404);
 }
 
 #[test]
 fn users_are_made_once_and_changed_by_what_is_named() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let ada = json!({ "id": "ada/1 ü", "email": "ada@example.com", "name": "Ada", "metadata": { "a": 1 } });
-    let (status, user) = fixture.send("POST", "/v1/users", Some(&ada));
+    let (status, user) = project.send("POST", "/v1/users", Some(&ada));
     assert_eq!(status, 201);
     for field in ["id", "email", "name", "metadata"] {
         assert_eq!(user[field], ada[field]);
     }
     assert!(is_time(&user["created_at"]) && is_time(&user["updated_at"]));
     let (status, user) =
-        fixture.send("POST", "/v1/users", Some(&json!({ "id": "ada/1 ü", "name": "Ada L." })));
+        project.send("POST", "/v1/users", Some(&json!({ "id": "ada/1 ü", "name": "Ada L." })));
     assert_eq!((status, &user["name"], &user["email"]), (200, &json!("Ada L."), &ada["email"]));
 
     let path = "/v1/users/ada%2F1%20%C3%BC";
-    let (status, user) = fixture.send("PUT", path, Some(&json!({ "email": null, "metadata": { "b": 2 } })));
+    let (status, user) = project.send("PUT", path, Some(&json!({ "email": null, "metadata": { "b": 2 } })));
     assert_eq!((status, &user["email"], &user["name"]), (200, &Value::Null, &json!("Ada L.")));
-    assert_eq!(fixture.get(path), user);
-    assert_eq!(fixture.send("PUT", "/v1/users/bob", Some(&json!({ "name": "Bob" }))).0, 404);
-    assert_eq!(fixture.send("DELETE", path, None), (204, Value::Null));
-    assert_eq!(fixture.send("GET", path, None).0, 404);
+    assert_eq!(project.get(path), user);
+    assert_eq!(project.send("PUT", "/v1/users/bob", Some(&json!({ "name": "Bob" }))).0, 404);
+    assert_eq!(project.send("DELETE", path, None), (204, Value::Null));
+    assert_eq!(project.send("GET", path, None).0, 404);
 }
 
 #[test]
 fn events_belong_to_a_user() {
-    let fixture = Fixture::new();
-    assert_eq!(fixture.send("POST", "/v1/users/ada/events", Some(&json!({ "type": "login" }))).0, 404);
-    assert_eq!(fixture.send("GET", "/v1/users/ada/events", None).0, 404);
-    fixture.post("/v1/users", &json!({ "id": "ada" }));
-    let event = fixture.post("/v1/users/ada/events", &json!({ "type": "login", "data": { "from": "web" } }));
+    let project = Project::new();
+    assert_eq!(project.send("POST", "/v1/users/ada/events", Some(&json!({ "type": "login" }))).0, 404);
+    assert_eq!(project.send("GET", "/v1/users/ada/events", None).0, 404);
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    let event = project.post("/v1/users/ada/events", &json!({ "type": "login", "data": { "from": "web" } }));
     assert_eq!((&event["user_id"], &event["data"]), (&json!("ada"), &json!({ "from": "web" })));
     assert!(is_time(&event["created_at"]));
-    fixture.post("/v1/users/ada/events", &json!({ "type": "logout" }));
-    let list = fixture.get("/v1/users/ada/events?type=login&limit=5");
+    project.post("/v1/users/ada/events", &json!({ "type": "logout" }));
+    let list = project.get("/v1/users/ada/events?type=login&limit=5");
     assert_eq!((&list["data"], &list["has_more"]), (&json!([event]), &json!(false)));
-    assert_eq!(ids(&fixture.get("/v1/users/ada/events")).len(), 2);
+    assert_eq!(ids(&project.get("/v1/users/ada/events")["data"]).len(), 2);
 
     let id = event["id"].as_str().unwrap();
-    assert_eq!(fixture.send("DELETE", &format!("/v1/users/bob/events/{id}"), None).0, 404);
+    assert_eq!(project.send("DELETE", &format!("/v1/users/bob/events/{id}"), None).0, 404);
     let path = format!("/v1/users/ada/events/{id}");
-    assert_eq!(fixture.send("DELETE", &path, None), (204, Value::Null));
-    assert_eq!(fixture.send("DELETE", &path, None).0, 404);
+    assert_eq!(project.send("DELETE", &path, None), (204, Value::Null));
+    assert_eq!(project.send("DELETE", &path, None).0, 404);
 
     // they go with their user
-    fixture.send("DELETE", "/v1/users/ada", None);
-    fixture.post("/v1/users", &json!({ "id": "ada" }));
-    assert_eq!(ids(&fixture.get("/v1/users/ada/events")).len(), 0);
+    project.send("DELETE", "/v1/users/ada", None);
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    assert_eq!(ids(&project.get("/v1/users/ada/events")["data"]).len(), 0);
 }
 
 #[test]
 fn a_users_memories_and_chats_go_if_that_is_said() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     for (query, left) in [("", 1), ("?cascade=false", 1), ("?cascade=true", 0)] {
-        fixture.post("/v1/users", &json!({ "id": "ada" }));
+        project.post("/v1/users", &json!({ "id": "ada" }));
         if left == 1 && query.is_empty() {
-            fixture.remember(&json!({ "content": "of Ada", "user_id": "ada" }));
-            fixture.post("/v1/chats", &json!({ "user_id": "ada" }));
-            fixture.remember(&json!({ "content": "of Bob", "user_id": "bob" }));
-            fixture.post("/v1/chats", &json!({ "userId": "bob" }));
+            project.make("/v1/memories", &json!({ "content": "of Ada", "user_id": "ada" }));
+            project.post("/v1/chats", &json!({ "user_id": "ada" }));
+            project.make("/v1/memories", &json!({ "content": "of Bob", "user_id": "bob" }));
+            project.post("/v1/chats", &json!({ "userId": "bob" }));
         }
-        assert_eq!(fixture.send("DELETE", &format!("/v1/users/ada{query}"), None).0, 204);
+        assert_eq!(project.send("DELETE", &format!("/v1/users/ada{query}"), None).0, 204);
         for list in ["memories", "chats"] {
-            assert_eq!(ids(&fixture.get(&format!("/v1/{list}?user_id=ada"))).len(), left, "{list}{query}");
-            assert_eq!(ids(&fixture.get(&format!("/v1/{list}?userId=bob"))).len(), 1);
+            assert_eq!(
+                ids(&project.get(&format!("/v1/{list}?user_id=ada"))["data"]).len(),
+                left,
+                "{list}{query}"
+            );
+            assert_eq!(ids(&project.get(&format!("/v1/{list}?userId=bob"))["data"]).len(), 1);
         }
     }
-    fixture.post("/v1/users", &json!({ "id": "ada" }));
-    assert_eq!(fixture.send("DELETE", "/v1/users/ada?cascade=perhaps", None).0, 400);
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    assert_eq!(project.send("DELETE", "/v1/users/ada?cascade=perhaps", None).0, 400);
 }
 
 #[test]
 fn a_chat_answers_with_memories_that_the_key_may_read() {
-    let fixture = Fixture::new();
-    fixture.remember(&json!({ "content": "green tea", "title": "Tea" }));
-    let chat = fixture.post("/v1/chats", &json!({ "title": "Talk", "metadata": { "a": [1] } }));
+    let project = Project::new();
+    project.make("/v1/memories", &json!({ "content": "green tea", "title": "Tea" }));
+    let chat = project.post("/v1/chats", &json!({ "title": "Talk", "metadata": { "a": [1] } }));
     assert_eq!((&chat["title"], &chat["metadata"]), (&json!("Talk"), &json!({ "a": [1] })));
     let path = format!("/v1/chats/{}/messages", chat["id"].as_str().unwrap());
-    let answer = fixture.post(&path, &json!({ "message": "green", "stream": false }));
+    let answer = project.post(&path, &json!({ "message": "green", "stream": false }));
     assert_eq!(answer["message"]["role"], "assistant");
     assert!(answer["message"]["content"].as_str().unwrap().contains("Tea"), "{answer}");
-    let answer = fixture.post(&path, &json!({ "message": "purple" }));
+    let answer = project.post(&path, &json!({ "message": "purple" }));
     assert!(answer["message"]["content"].as_str().unwrap().contains("No memory"), "{answer}");
 
-    let only = fixture.server.key_in(&fixture.token, &fixture.company, &fixture.project, &["chats:write"]);
+    let only = project.server.key_in(&project.token, &project.company, &project.id, &["chats:write"]);
     let (status, answer) =
-        fixture.server.send("POST", &path, Some(&only), Some(&json!({ "message": "green" })));
+        project.server.send("POST", &path, Some(&only), Some(&json!({ "message": "green" })));
     assert_eq!(status, 200);
     assert!(!answer.to_string().contains("Tea"), "the key may not read memories: {answer}");
 
-    let shown = fixture.get(&path);
+    let shown = project.get(&path);
     assert_eq!((&shown["id"], &shown["title"]), (&chat["id"], &json!("Talk")));
     let messages = shown["messages"].as_array().unwrap();
     let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["user", "assistant", "user", "assistant", "user", "assistant"]);
     assert_eq!(messages[0]["content"], "green");
-    let first = fixture.get(&format!("{path}?limit=2"));
+    let first = project.get(&format!("{path}?limit=2"));
     assert_eq!(first["messages"].as_array().unwrap()[..], messages[..2]);
-    let next = fixture.get(&format!("{path}?limit=2&cursor={}", first["cursor"].as_str().unwrap()));
+    let next = project.get(&format!("{path}?limit=2&cursor={}", first["cursor"].as_str().unwrap()));
     assert_eq!(next["messages"].as_array().unwrap()[..], messages[2..4]);
 
     let chat = format!("/v1/chats/{}", chat["id"].as_str().unwrap());
-    assert_eq!(fixture.send("DELETE", &chat, None), (204, Value::Null));
-    assert_eq!(fixture.send("GET", &path, None).0, 404);
-    assert_eq!(fixture.send("POST", &path, Some(&json!({ "message": "hello" }))).0, 404);
-    assert_eq!(fixture.send("DELETE", &chat, None).0, 404);
+    assert_eq!(project.send("DELETE", &chat, None), (204, Value::Null));
+    assert_eq!(project.send("GET", &path, None).0, 404);
+    assert_eq!(project.send("POST", &path, Some(&json!({ "message": "hello" }))).0, 404);
+    assert_eq!(project.send("DELETE", &chat, None).0, 404);
 }
 
 #[test]
 fn a_chat_of_a_user_is_told_of_no_other_users_memories() {
-    let fixture = Fixture::new();
-    fixture.remember(&json!({ "content": "tea", "title": "Ada's", "user_id": "ada" }));
-    fixture.remember(&json!({ "content": "tea", "title": "Bob's", "user_id": "bob" }));
-    let chat = fixture.post("/v1/chats", &json!({ "user_id": "ada" }));
+    let project = Project::new();
+    project.make("/v1/memories", &json!({ "content": "tea", "title": "Ada's", "user_id": "ada" }));
+    project.make("/v1/memories", &json!({ "content": "tea", "title": "Bob's", "user_id": "bob" }));
+    let chat = project.post("/v1/chats", &json!({ "user_id": "ada" }));
     let path = format!("/v1/chats/{}/messages", chat["id"].as_str().unwrap());
-    let answer = fixture.post(&path, &json!({ "message": "tea" })).to_string();
+    let answer = project.post(&path, &json!({ "message": "tea" })).to_string();
     assert!(answer.contains("Ada's") && !answer.contains("Bob's"), "{answer}");
 }
 
 /// Method, path, scope, body and success of every route that a scope guards.
-fn routes(fixture: &Fixture) -> Vec<(&'static str, String, &'static str, Option<Value>, u16)> {
-    let memory = fixture.remember(&json!({ "content": "words" }));
-    let doomed = fixture.remember(&json!({ "content": "words" }));
+fn routes(project: &Project) -> Vec<(&'static str, String, &'static str, Option<Value>, u16)> {
+    let memory = project.make("/v1/memories", &json!({ "content": "words" }));
+    let doomed = project.make("/v1/memories", &json!({ "content": "words" }));
     for user in ["ada", "doomed"] {
-        fixture.post("/v1/users", &json!({ "id": user }));
+        project.post("/v1/users", &json!({ "id": user }));
     }
-    let event = fixture.post("/v1/users/ada/events", &json!({ "type": "a" }));
+    let event = project.post("/v1/users/ada/events", &json!({ "type": "a" }));
     let event = event["id"].as_str().unwrap();
-    let chat = || fixture.post("/v1/chats", &json!({}))["id"].as_str().unwrap().to_owned();
+    let chat = || project.post("/v1/chats", &json!({}))["id"].as_str().unwrap().to_owned();
     let (doomed_chat, chat) = (chat(), chat());
     let body = |body: Value| Some(body);
     vec![
@@ -293,17 +246,16 @@ fn routes(fixture: &Fixture) -> Vec<(&'static str, String, &'static str, Option<
 
 #[test]
 fn each_route_needs_its_scope_and_no_other() {
-    let fixture = Fixture::new();
-    let key =
-        |scopes: &[&str]| fixture.server.key_in(&fixture.token, &fixture.company, &fixture.project, scopes);
-    let with_only: Vec<_> = ALL.iter().map(|&scope| key(&[scope])).collect();
-    let without: Vec<_> = ALL
+    let project = Project::new();
+    let key = |scopes: &[&str]| project.server.key_in(&project.token, &project.company, &project.id, scopes);
+    let with_only: Vec<_> = ALL_SCOPES.iter().map(|&scope| key(&[scope])).collect();
+    let without: Vec<_> = ALL_SCOPES
         .iter()
-        .map(|&lacking| key(&ALL.into_iter().filter(|&scope| scope != lacking).collect::<Vec<_>>()))
+        .map(|&lacking| key(&ALL_SCOPES.into_iter().filter(|&scope| scope != lacking).collect::<Vec<_>>()))
         .collect();
-    for (method, path, scope, body, success) in routes(&fixture) {
-        let index = ALL.iter().position(|&name| name == scope).unwrap();
-        let mut response = fixture.server.request(method, &path, Some(&without[index]), body.as_ref());
+    for (method, path, scope, body, success) in routes(&project) {
+        let index = ALL_SCOPES.iter().position(|&name| name == scope).unwrap();
+        let mut response = project.server.request(method, &path, Some(&without[index]), body.as_ref());
         assert_eq!(response.status(), 403, "{method} {path}");
         let challenge = response.headers()["www-authenticate"].to_str().unwrap().to_owned();
         assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
@@ -311,7 +263,7 @@ fn each_route_needs_its_scope_and_no_other() {
         let answer: Value = response.body_mut().read_json().unwrap();
         assert_eq!(answer["error"]["code"], "insufficient_scope");
 
-        let (status, answer) = fixture.server.send(method, &path, Some(&with_only[index]), body.as_ref());
+        let (status, answer) = project.server.send(method, &path, Some(&with_only[index]), body.as_ref());
         assert_eq!(status, success, "{method} {path}: {answer}");
         assert_eq!(answer.is_null(), success == 204, "{method} {path}: {answer}");
     }
@@ -319,11 +271,11 @@ fn each_route_needs_its_scope_and_no_other() {
 
 #[test]
 fn another_projects_records_are_not_there() {
-    let fixture = Fixture::new();
-    let other = fixture.other_key();
+    let project = Project::new();
+    let other = project.other_key();
     let mut there = 0;
-    for (method, path, _, body, _) in routes(&fixture) {
-        let (status, answer) = fixture.server.send(method, &path, Some(&other), body.as_ref());
+    for (method, path, _, body, _) in routes(&project) {
+        let (status, answer) = project.server.send(method, &path, Some(&other), body.as_ref());
         if path.matches('/').count() > 2 && !path.contains("/search") && !path.contains("/batch") {
             assert_eq!(status, 404, "{method} {path}: {answer}");
             there += 1;
@@ -335,20 +287,20 @@ fn another_projects_records_are_not_there() {
     }
     assert_eq!(there, 13);
     // the same id is another user, and neither is changed through the other
-    fixture.server.send("POST", "/v1/users", Some(&other), Some(&json!({ "id": "ada", "name": "Other" })));
-    assert_eq!(fixture.get("/v1/users/ada")["name"], Value::Null);
+    project.server.send("POST", "/v1/users", Some(&other), Some(&json!({ "id": "ada", "name": "Other" })));
+    assert_eq!(project.get("/v1/users/ada")["name"], Value::Null);
     let remove = "/v1/users/ada?cascade=true";
-    fixture.remember(&json!({ "content": "ours", "user_id": "ada" }));
-    assert_eq!(fixture.server.send("DELETE", remove, Some(&other), None).0, 204);
-    assert_eq!(ids(&fixture.get("/v1/memories?user_id=ada")).len(), 1);
-    assert_eq!(fixture.get("/v1/users/ada")["id"], "ada");
+    project.make("/v1/memories", &json!({ "content": "ours", "user_id": "ada" }));
+    assert_eq!(project.server.send("DELETE", remove, Some(&other), None).0, 204);
+    assert_eq!(ids(&project.get("/v1/memories?user_id=ada")["data"]).len(), 1);
+    assert_eq!(project.get("/v1/users/ada")["id"], "ada");
 }
 
 #[test]
 fn lists_go_on_without_a_gap_or_a_double() {
-    let fixture = Fixture::new();
-    let other = fixture.other_key();
-    fixture.post("/v1/users", &json!({ "id": "ada" }));
+    let project = Project::new();
+    let other = project.other_key();
+    project.post("/v1/users", &json!({ "id": "ada" }));
     let bodies = [
         ("/v1/memories", json!({ "content": "words" })),
         ("/v1/chats", json!({})),
@@ -358,8 +310,8 @@ fn lists_go_on_without_a_gap_or_a_double() {
         let mut made: Vec<String> = (0..45)
             .map(|_| {
                 // another project's come between
-                fixture.server.send("POST", path, Some(&other), Some(&body));
-                fixture.post(path, &body)["id"].as_str().unwrap().to_owned()
+                project.server.send("POST", path, Some(&other), Some(&body));
+                project.post(path, &body)["id"].as_str().unwrap().to_owned()
             })
             .collect();
         made.reverse();
@@ -367,8 +319,8 @@ fn lists_go_on_without_a_gap_or_a_double() {
             let mut listed = Vec::new();
             let mut query = format!("limit={limit}");
             loop {
-                let list = fixture.get(&format!("{path}?{query}"));
-                listed.extend(ids(&list));
+                let list = project.get(&format!("{path}?{query}"));
+                listed.extend(ids(&list["data"]));
                 let Some(cursor) = list["cursor"].as_str() else {
                     assert_eq!(list["has_more"], false);
                     break;
@@ -378,20 +330,20 @@ fn lists_go_on_without_a_gap_or_a_double() {
             }
             assert_eq!(listed, made, "{path}, by {limit}");
         }
-        assert_eq!(ids(&fixture.get(path)).len(), 20);
+        assert_eq!(ids(&project.get(path)["data"]).len(), 20);
         for wrong in
             ["limit=0", "limit=101", "limit=-1", "limit=a", "cursor=", "cursor=abc", "cursor=chats-1"]
         {
-            assert_eq!(fixture.send("GET", &format!("{path}?{wrong}"), None).0, 400, "{path}?{wrong}");
+            assert_eq!(project.send("GET", &format!("{path}?{wrong}"), None).0, 400, "{path}?{wrong}");
         }
     }
-    let cursor = fixture.get("/v1/memories?limit=1")["cursor"].as_str().unwrap().to_owned();
-    assert_eq!(fixture.send("GET", &format!("/v1/chats?cursor={cursor}"), None).0, 400);
+    let cursor = project.get("/v1/memories?limit=1")["cursor"].as_str().unwrap().to_owned();
+    assert_eq!(project.send("GET", &format!("/v1/chats?cursor={cursor}"), None).0, 400);
 }
 
 #[test]
 fn a_search_puts_the_best_first() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let memories = [
         ("body", json!({ "content": "the kettle makes tea at noon" })),
         ("kettle and tea", json!({ "content": "about drinks", "userId": "ada", "tags": ["x", "y"] })),
@@ -400,62 +352,62 @@ fn a_search_puts_the_best_first() {
     ];
     for (title, mut body) in memories {
         body["title"] = json!(title);
-        fixture.remember(&body);
+        project.make("/v1/memories", &body);
     }
-    assert_eq!(fixture.found("query=tea+kettle"), ["kettle and tea", "body", "long", "only one"]);
-    assert_eq!(fixture.found("query=KETTLE+tea&limit=1"), ["kettle and tea"]);
-    assert_eq!(fixture.get("/v1/memories/search?query=tea&limit=1")["total_results"], 3);
-    assert_eq!(fixture.found("query=tea&type=note&include_graph=true&precision=high"), ["long"]);
+    assert_eq!(found(&project, "query=tea+kettle"), ["kettle and tea", "body", "long", "only one"]);
+    assert_eq!(found(&project, "query=KETTLE+tea&limit=1"), ["kettle and tea"]);
+    assert_eq!(project.get("/v1/memories/search?query=tea&limit=1")["total_results"], 3);
+    assert_eq!(found(&project, "query=tea&type=note&include_graph=true&precision=high"), ["long"]);
     for by_user in ["user_id=ada", "userId=ada&includeGraph=true", "tags=x", "tags=x,y", "tags=x&tags=y"] {
-        assert_eq!(fixture.found(&format!("query=tea&{by_user}")), ["kettle and tea"], "{by_user}");
+        assert_eq!(found(&project, &format!("query=tea&{by_user}")), ["kettle and tea"], "{by_user}");
     }
-    assert!(fixture.found("query=tea&tags=x,z").is_empty());
+    assert!(found(&project, "query=tea&tags=x,z").is_empty());
     for all in [
         "created_after=2020-01-01T00:00:00Z",
         "createdBefore=2999-01-01",
         "created_after=2020-01-01T00:00:00",
     ] {
-        assert_eq!(fixture.found(&format!("query=tea&{all}")).len(), 3, "{all}");
+        assert_eq!(found(&project, &format!("query=tea&{all}")).len(), 3, "{all}");
     }
     for none in ["createdAfter=2999-01-01T00:00:00%2B02:00", "created_before=2020-01-01", "score_threshold=1"]
     {
-        assert!(fixture.found(&format!("query=tea&{none}")).is_empty(), "{none}");
+        assert!(found(&project, &format!("query=tea&{none}")).is_empty(), "{none}");
     }
     for wrong in
         ["", "query=", "query=a&limit=0", "query=a&created_after=yesterday", "query=a&score_threshold=2"]
     {
-        assert_eq!(fixture.send("GET", &format!("/v1/memories/search?{wrong}"), None).0, 400, "{wrong}");
+        assert_eq!(project.send("GET", &format!("/v1/memories/search?{wrong}"), None).0, 400, "{wrong}");
     }
     // what is changed is found by its new words, and what is removed by none
-    let id = fixture.remember(&json!({ "content": "violet", "title": "changed" }));
+    let id = project.make("/v1/memories", &json!({ "content": "violet", "title": "changed" }));
     let path = format!("/v1/memories/{id}");
-    fixture.send("PUT", &path, Some(&json!({ "content": "indigo" })));
+    project.send("PUT", &path, Some(&json!({ "content": "indigo" })));
     assert_eq!(
-        (fixture.found("query=indigo"), fixture.found("query=violet")),
+        (found(&project, "query=indigo"), found(&project, "query=violet")),
         (vec!["changed".into()], vec![])
     );
-    fixture.send("DELETE", &path, None);
-    assert!(fixture.found("query=indigo").is_empty());
+    project.send("DELETE", &path, None);
+    assert!(found(&project, "query=indigo").is_empty());
 }
 
 #[test]
 fn other_projects_do_not_change_a_score() {
-    let fixture = Fixture::new();
-    fixture.remember(&json!({ "content": "the kettle makes tea" }));
-    let search = || fixture.get("/v1/memories/search?query=kettle")["results"].clone();
+    let project = Project::new();
+    project.make("/v1/memories", &json!({ "content": "the kettle makes tea" }));
+    let search = || project.get("/v1/memories/search?query=kettle")["results"].clone();
     let before = search();
-    let other = fixture.other_key();
+    let other = project.other_key();
     for _ in 0..5 {
         let body = json!({ "content": "kettle kettle" });
-        fixture.server.send("POST", "/v1/memories", Some(&other), Some(&body));
+        project.server.send("POST", "/v1/memories", Some(&other), Some(&body));
     }
     assert_eq!(search(), before);
 }
 
 #[test]
 fn what_is_searched_for_is_never_a_command() {
-    let fixture = Fixture::new();
-    fixture.remember(&json!({ "content": "plain words", "title": "plain" }));
+    let project = Project::new();
+    project.make("/v1/memories", &json!({ "content": "plain words", "title": "plain" }));
     let attempts = [
         "\"",
         "\"\"",
@@ -487,20 +439,20 @@ fn what_is_searched_for_is_never_a_command() {
     ];
     for attempt in attempts {
         let query: String = attempt.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let (status, body) = fixture.send("GET", &format!("/v1/memories/search?query={query}"), None);
+        let (status, body) = project.send("GET", &format!("/v1/memories/search?query={query}"), None);
         assert_eq!(status, 200, "{attempt}: {body}");
     }
-    assert_eq!(fixture.found("query=plain+OR+nothing"), ["plain"]);
-    assert!(fixture.found("query=pl*").is_empty());
-    assert_eq!(fixture.found("query=%22plain%22"), ["plain"]);
+    assert_eq!(found(&project, "query=plain+OR+nothing"), ["plain"]);
+    assert!(found(&project, "query=pl*").is_empty());
+    assert_eq!(found(&project, "query=%22plain%22"), ["plain"]);
     let many = format!("query={}", "a+".repeat(500));
-    assert_eq!(fixture.send("GET", &format!("/v1/memories/search?{many}"), None).0, 200);
-    assert_eq!(fixture.send("GET", &format!("/v1/memories/search?{many}a"), None).0, 400);
+    assert_eq!(project.send("GET", &format!("/v1/memories/search?{many}"), None).0, 200);
+    assert_eq!(project.send("GET", &format!("/v1/memories/search?{many}a"), None).0, 400);
 }
 
 #[test]
 fn bounds_are_told() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let deep = (0..17).fold(json!(1), |inner, _| json!({ "a": inner }));
     let refused = [
         (json!({}), "content"),
@@ -523,7 +475,7 @@ fn bounds_are_told() {
         (json!(["content", "title"]), "object"),
     ];
     for (body, word) in refused {
-        let (status, answer) = fixture.send("POST", "/v1/memories", Some(&body));
+        let (status, answer) = project.send("POST", "/v1/memories", Some(&body));
         let message = answer["error"]["message"].as_str().unwrap();
         assert_eq!(status, 400, "{message}");
         assert!(message.contains(word), "{word}: {message}");
@@ -532,26 +484,26 @@ fn bounds_are_told() {
         "content": "é".repeat(50_000), "title": "é".repeat(500), "user_id": "é".repeat(128), "tags": vec!["t".repeat(100); 50],
         "metadata": (0..16).fold(json!(1), |inner, _| json!({ "a": inner })), "language": "\\u0000",
     });
-    fixture.remember(&most);
+    project.make("/v1/memories", &most);
     for (path, status) in [("/v1/memories/a%00", 404), ("/v1/users/%00", 404), ("/v1/memories?type=%00", 400)]
     {
-        assert_eq!(fixture.send("GET", path, None).0, status, "{path}");
+        assert_eq!(project.send("GET", path, None).0, status, "{path}");
     }
     for path in ["/v1/chats", "/v1/users"] {
         let body = json!({ "id": "", "title": "t".repeat(501) });
-        assert_eq!(fixture.send("POST", path, Some(&body)).0, 400, "{path}");
+        assert_eq!(project.send("POST", path, Some(&body)).0, 400, "{path}");
     }
     assert_eq!(
-        fixture.send("POST", "/v1/users", Some(&json!({ "id": "u", "email": "e".repeat(501) }))).0,
+        project.send("POST", "/v1/users", Some(&json!({ "id": "u", "email": "e".repeat(501) }))).0,
         400
     );
-    assert_eq!(fixture.send("GET", "/v1/users/u", None).0, 404, "nothing is left of what was refused");
+    assert_eq!(project.send("GET", "/v1/users/u", None).0, 404, "nothing is left of what was refused");
 }
 
 /// What takes the most of an index for its length.
 #[test]
 fn the_longest_contents_are_stored_whatever_they_are_made_of() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let cut = |text: String| text.chars().take(100_000).collect::<String>();
     let contents = [
         cut((0..70_000).map(|number| format!("{:02x} ", number % 256)).collect()),
@@ -562,14 +514,14 @@ fn the_longest_contents_are_stored_whatever_they_are_made_of() {
         "a".repeat(100_000),
     ];
     for content in contents {
-        let (status, answer) = fixture.send("POST", "/v1/memories", Some(&json!({ "content": content })));
+        let (status, answer) = project.send("POST", "/v1/memories", Some(&json!({ "content": content })));
         assert_eq!(status, 202, "{}…: {answer}", &content[..40]);
     }
 }
 
 #[test]
 fn errors_are_objects_with_the_requests_id() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let cases = [
         ("GET", "/v1/memories/none", true, 404),
         ("GET", "/v1/nothing", true, 404),
@@ -584,8 +536,8 @@ fn errors_are_objects_with_the_requests_id() {
         ("POST", "/v1/memories", true, 400),
     ];
     for (method, path, with_key, expected) in cases {
-        let key = with_key.then_some(fixture.key.as_str());
-        let mut response = fixture.server.request(method, path, key, None);
+        let key = with_key.then_some(project.key.as_str());
+        let mut response = project.server.request(method, path, key, None);
         assert_eq!(response.status(), expected, "{method} {path}");
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/json"));
         let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
@@ -599,29 +551,29 @@ fn errors_are_objects_with_the_requests_id() {
 
 #[test]
 fn paths_that_no_scope_names_are_not_there() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let paths = ["/v1/memories/upload", "/v1/memories/mem_1/reprocess", "/v1/webhooks", "/v1/webhooks/1"];
     for path in paths.into_iter().chain(["/v1/status", "/v1/feedback", "/v1", "/v1/"]) {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
-            let response = fixture.server.request(method, path, Some(&fixture.key), None);
+            let response = project.server.request(method, path, Some(&project.key), None);
             assert_eq!(response.status(), 404, "{method} {path}");
             let kind = response.headers().get("content-type").expect(path);
             assert_eq!(kind, "application/json", "{method} {path}");
-            assert_eq!(fixture.server.request(method, path, None, None).status(), 401, "{method} {path}");
+            assert_eq!(project.server.request(method, path, None, None).status(), 401, "{method} {path}");
         }
     }
 }
 
 #[test]
 fn bodies_that_are_no_json_or_too_large_are_refused() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     let send = |path: &str, kind: &str, body: &[u8]| {
         let head = format!(
             "POST {path} HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n",
-            fixture.key,
+            project.key,
             body.len()
         );
-        fixture.raw(head.as_bytes(), body)
+        answer_to(&project, head.as_bytes(), body)
     };
     for body in
         [&b"{"[..], b"", b"null", b"\"content\"", b"{\"content\": \"\xff\"}", b"{\"content\": \"a\"} x"]
@@ -638,23 +590,23 @@ fn bodies_that_are_no_json_or_too_large_are_refused() {
 
 #[test]
 fn a_content_type_without_a_body_is_nothing() {
-    let fixture = Fixture::new();
-    let id = fixture.remember(&json!({ "content": "a" }));
+    let project = Project::new();
+    let id = project.make("/v1/memories", &json!({ "content": "a" }));
     for (method, success) in [("GET", "200"), ("DELETE", "204")] {
         let head = format!(
             "{method} /v1/memories/{id} HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
              user-agent: memorykit-js/0.1.1\r\n",
-            fixture.key
+            project.key
         );
-        let answer = fixture.raw(head.as_bytes(), b"");
+        let answer = answer_to(&project, head.as_bytes(), b"");
         assert!(answer.starts_with(&format!("HTTP/1.1 {success} ")), "{answer}");
     }
 }
 
 #[test]
 fn odd_credentials_get_the_status_that_clients_expect() {
-    let fixture = Fixture::new();
-    let key = &fixture.key;
+    let project = Project::new();
+    let key = &project.key;
     let latin = [b"authorization: Bearer ".as_slice(), &key.as_bytes()[..51], b"\xe9\r\n"].concat();
     let good = format!("authorization: Bearer {key}\r\n");
     let cases = [
@@ -667,14 +619,15 @@ fn odd_credentials_get_the_status_that_clients_expect() {
         (format!("authorization: bearer {key}\r\n").into_bytes(), "200", "has_more"),
     ];
     for (headers, status, word) in cases {
-        let answer = fixture.raw(&[b"GET /v1/memories HTTP/1.1\r\n".as_slice(), &headers].concat(), b"");
+        let answer =
+            answer_to(&project, &[b"GET /v1/memories HTTP/1.1\r\n".as_slice(), &headers].concat(), b"");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{word}: {answer}");
         assert!(answer.contains(word), "{word}: {answer}");
         assert!(!answer.contains(&key[16..]), "an answer never quotes a key");
     }
     let preflight = b"OPTIONS /v1/memories HTTP/1.1\r\norigin: https://example.com\r\n\
                       access-control-request-method: GET\r\n";
-    let answer = fixture.raw(preflight, b"");
+    let answer = answer_to(&project, preflight, b"");
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(!answer.to_lowercase().contains("access-control-allow"), "{answer}");
 }
