@@ -38,6 +38,11 @@ pub const STEPS: &[Step] = &[
         postgres: &[include_str!("../../migrations/postgres/3-words.sql")],
         oldest_server: 1,
     },
+    Step {
+        sqlite: &[include_str!("../../migrations/sqlite/4-sessions-and-projects.sql")],
+        postgres: &[include_str!("../../migrations/postgres/4-sessions-and-projects.sql")],
+        oldest_server: 1,
+    },
 ];
 
 /// Time after which a process that waits for another one's migration logs that it waits.
