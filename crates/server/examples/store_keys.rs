@@ -9,7 +9,7 @@ use rusqlite::Connection;
 const PARENTS: &str = "
     INSERT INTO accounts VALUES ('acc', 'load@example.com', '', 0);
     INSERT INTO companies VALUES ('org', 'acc', 'Load', 'load', 0);
-    INSERT INTO projects VALUES ('proj_00000000000000000000000000000000', 'org', 'Load', 0);
+    INSERT INTO projects (id, company, name, created_at) VALUES ('proj_00000000000000000000000000000000', 'org', 'Load', 0);
 ";
 const KEY: &str = "
     INSERT INTO api_keys (id, digest, project, scopes, name, created_at, updated_at)
