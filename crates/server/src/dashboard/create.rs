@@ -153,9 +153,7 @@ pub(super) async fn create(
             let message = "There is a project of this name. Choose it above, or enter another name.";
             (StatusCode::BAD_REQUEST, Mistakes::one("project_name", message))
         }
-        Err(StoreError::NotFound) => {
-            (StatusCode::BAD_REQUEST, Mistakes::one("project", "Choose a project."))
-        }
+        Err(StoreError::NotFound) => (StatusCode::BAD_REQUEST, Mistakes::one("project", "Choose a project.")),
         Err(StoreError::Archived) => {
             let message = "This project was archived, so it gets no new keys. Choose another one.";
             (StatusCode::CONFLICT, Mistakes::one("project", message))

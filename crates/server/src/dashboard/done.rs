@@ -74,9 +74,15 @@ mod tests {
     #[test]
     fn a_cookie_says_no_more_than_the_kind_and_the_id() {
         assert!(message("revoked-8aspm4G7VmSU").unwrap().contains("ctx_8aspm4G7VmSU***"));
-        for text in
-            ["", "revoked", "revoked-", "archived_project-many", "revoked-8aspm4G7VmS", "paid-8aspm4G7VmSU", "revoked-<b>4G7VmSU00"]
-        {
+        for text in [
+            "",
+            "revoked",
+            "revoked-",
+            "archived_project-many",
+            "revoked-8aspm4G7VmS",
+            "paid-8aspm4G7VmSU",
+            "revoked-<b>4G7VmSU00",
+        ] {
             assert_eq!(message(text), None, "{text}");
         }
     }

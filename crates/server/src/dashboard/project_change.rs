@@ -139,8 +139,7 @@ pub(super) async fn ask_rename(
     query: ProjectQuery,
     jar: CookieJar,
 ) -> Result<Response, Refusal> {
-    let (jar, draft) =
-        take_draft(&state, jar, &format!("/projects/{id}/rename"), &signed_in.account.id);
+    let (jar, draft) = take_draft(&state, jar, &format!("/projects/{id}/rename"), &signed_in.account.id);
     let typed = draft.map(|form| name_of(&form));
     let page = rename_dialog(StatusCode::OK, &state, &signed_in, &id, &query, typed, Mistakes::default());
     Ok((jar, page.await?).into_response())
