@@ -384,6 +384,7 @@ fn the_last_project_can_be_archived_too() {
         let form = browser.get("/keys/new").text;
         let names = ["my-app production", "my-app staging", "my-app development"];
         form.contains("list=\"environments\"")
+            && form.contains("aria-describedby=\"environment-hint\"")
             && names.iter().all(|name| form.contains(&format!("<option value=\"{name}\">")))
     };
     assert!(has_suggestions(&mut browser));
@@ -752,7 +753,7 @@ fn forms_of_keys_and_projects_survive_the_end_of_a_session() {
     assert_eq!(company.shown(&project)["name"], "before");
     // a form that fits no page leads to none
     let mut own = Browser::at(&company.server.url);
-    own.cookies.insert("ctx-key-draft".to_owned(), r#"[["path","//evil.example/new"]]"#.to_owned());
+    own.cookies.insert("ctx-key-draft".to_owned(), r#"[["path","//evil/new"]]"#.to_owned());
     own.sign_in(EMAIL, PASSWORD).leads_to("/keys");
 }
 
@@ -893,12 +894,14 @@ fn no_page_of_a_large_company_exceeds_100_kib() {
     ] {
         page(&mut browser, path);
     }
-    // a page of 50 rows with the longest names
-    for number in 30..60 {
-        company.project(&name(6 * number + 2));
+    // 50 rows with long names, and a long text in each address
+    for number in 30..80 {
+        company.project(&name(6 * number + 1));
     }
-    let list = page(&mut browser, "/projects");
-    assert_eq!(rows(&list).len(), 50);
+    for path in ["/projects", &format!("/projects?q={searched}&state=active")] {
+        let list = page(&mut browser, path);
+        assert_eq!(rows(&list).len(), 50);
+    }
     // all in one transaction
     let lines = browser.audit_log().len();
     assert_eq!(post(&mut browser, &format!("/projects/{project}/archive"), &[]).status, 303);

@@ -62,9 +62,16 @@ mod tests {
         for path in ["/keys/new", "/keys/8aspm4G7VmSU", "/projects/proj_0/rename"] {
             assert_eq!(Draft::parse(&draft(path)).unwrap().path(), path);
         }
-        for path in
-            ["", "keys", "//evil.example", "/\\evil.example", "https://evil.example", "/keys?q=a", "/a\r\nb"]
-        {
+        for path in [
+            "",
+            "keys",
+            "//evil/new",
+            "/\\evil/new",
+            "https://evil/new",
+            "/evil.example",
+            "/keys?q=a",
+            "/a\r\nb",
+        ] {
             assert!(Draft::parse(&draft(path)).is_none(), "{path}");
         }
         for text in ["", "{}", "[]", "[[1,2]]", "null"] {
