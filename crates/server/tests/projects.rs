@@ -696,6 +696,9 @@ fn only_the_owner_reaches_a_project() {
         for path in ["/projects", "/projects/new"] {
             stranger.get(path).leads_to("/sign-in");
         }
+        for path in ["/keys/no-id", "/projects/no-id/rename", "/projects/no-id/archive"] {
+            send(&mut stranger, path, &[], Some(&owner_token)).leads_to("/sign-in");
+        }
         for (path, fields) in changes(&project) {
             if path != "/projects" {
                 stranger.get(&path).leads_to("/sign-in");

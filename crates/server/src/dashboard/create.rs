@@ -150,7 +150,7 @@ pub(super) async fn create(
         }
         Err(StoreError::Repeated) => return sent_before(&state, &signed_in, &typed.form).await,
         Err(StoreError::NameTaken) => {
-            let message = "There is a project of this name. Choose it above, or enter another name.";
+            let message = "There is a project of this name, perhaps an archived one. Choose it above, or enter another name.";
             (StatusCode::BAD_REQUEST, Mistakes::one("project_name", message))
         }
         Err(StoreError::NotFound) => (StatusCode::BAD_REQUEST, Mistakes::one("project", "Choose a project.")),

@@ -183,9 +183,10 @@ impl Typed {
 
 pub(super) async fn change(
     State(state): State<AppState>,
-    KeyOfPath(id): KeyOfPath,
+    id: Result<KeyOfPath, Refusal>,
     SentForm { signed_in, form }: SentForm,
 ) -> Result<Response, Refusal> {
+    let KeyOfPath(id) = id?;
     let typed = Typed::read(&form);
     let mut mistakes = Mistakes::default();
     let name = mistakes.name("name", "the key", &typed.name);

@@ -102,7 +102,11 @@ pub(super) async fn create(
         Ok(project) => {
             transaction.commit().await?;
             let query = ProjectQuery::default();
-            Ok(Done::CreatedProject.redirect(&state, 1, &row(&state, &signed_in, &query, &project.id).await?))
+            Ok(Done::CreatedProject.redirect(
+                &state,
+                "",
+                &row(&state, &signed_in, &query, &project.id).await?,
+            ))
         }
         Err(StoreError::NameTaken) => {
             Ok(create_dialog(StatusCode::CONFLICT, &signed_in, name_of(&form), name_taken()))
@@ -170,10 +174,11 @@ fn addresses(action: &str, id: &ProjectId, query: &ProjectQuery) -> (String, Str
 
 pub(super) async fn rename(
     State(state): State<AppState>,
-    ProjectOfPath(id): ProjectOfPath,
+    id: Result<ProjectOfPath, Refusal>,
     query: ProjectQuery,
     SentForm { signed_in, form }: SentForm,
 ) -> Result<Response, Refusal> {
+    let ProjectOfPath(id) = id?;
     let refuse = async |status, mistakes| {
         rename_dialog(status, &state, &signed_in, &id, &query, Some(name_of(&form)), mistakes).await
     };
@@ -191,7 +196,7 @@ pub(super) async fn rename(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(Done::RenamedProject.redirect(&state, 1, &row(&state, &signed_in, &query, &id).await?))
+    Ok(Done::RenamedProject.redirect(&state, "", &row(&state, &signed_in, &query, &id).await?))
 }
 
 pub(super) async fn ask_archive(
