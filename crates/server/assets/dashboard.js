@@ -69,6 +69,25 @@ search?.form.addEventListener("submit", () => {
   search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
 });
 
+// A password is shown where its writer wants that, and not when it is sent: browsers store what is typed in such a field.
+for (const input of document.querySelectorAll("input[type=password]")) {
+  const button = document.createElement("button");
+  const span = (textContent, className) => Object.assign(document.createElement("span"), { textContent, className });
+  const word = span("Show", "");
+  button.type = "button";
+  button.className = "text show";
+  button.append(word, span(` ${input.labels[0].textContent.toLowerCase()}`, "unseen"));
+  const show = (isShown) => {
+    input.type = isShown ? "text" : "password";
+    word.textContent = isShown ? "Hide" : "Show";
+  };
+  // no service that checks the spelling gets it
+  input.spellcheck = false;
+  button.addEventListener("click", () => show(input.type === "password"));
+  input.form.addEventListener("submit", () => show(false));
+  input.after(button);
+}
+
 // A field that belongs to one choice is shown with it.
 for (const field of document.querySelectorAll("[data-with]")) {
   const select = document.getElementById(field.dataset.with);

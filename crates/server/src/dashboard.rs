@@ -6,6 +6,7 @@ mod change;
 mod change_password;
 mod create;
 mod done;
+mod draft;
 mod expiry_choice;
 mod form;
 mod frame;
@@ -15,7 +16,10 @@ mod list_query;
 mod new_key;
 mod page;
 mod pager;
+mod project_change;
+mod project_list;
 mod scope_choice;
+mod sent_form;
 mod session;
 mod set_up;
 mod sign_in;
@@ -52,6 +56,10 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/keys/{id}/rotate", get(change::ask_rotate).post(change::rotate))
         .route("/keys/{id}/revoke", get(change::ask_revoke).post(change::revoke))
         .route("/keys/{id}/delete", get(change::ask_delete).post(change::delete))
+        .route("/projects", get(project_list::list).post(project_change::create))
+        .route("/projects/new", get(project_change::ask_create))
+        .route("/projects/{id}/rename", get(project_change::ask_rename).post(project_change::rename))
+        .route("/projects/{id}/archive", get(project_change::ask_archive).post(project_change::archive))
         .route("/account/password", get(change_password::show).post(change_password::change))
         .route("/audit", get(audit::show))
         .route("/assets/style.css", get(assets::style))

@@ -4,6 +4,7 @@ pub mod access_token;
 pub mod account;
 pub mod actor;
 pub mod api_key;
+pub mod archive;
 pub mod audit_log;
 pub mod chat;
 pub mod column;

@@ -591,6 +591,8 @@ fn every_page_is_protected_and_kept_by_nobody() {
     let (_server, mut browser) = signed_in(&data);
     let key = browser.create("a key");
     let fields = browser.creation("another");
+    let project = browser.get("/keys/new").value_after("<option value=\"");
+    let rename = format!("/projects/{project}/rename");
     let mut pages =
         vec![browser.create_with(&fields), browser.create_with(&fields), browser.create_with(&[])];
     for path in [
@@ -601,6 +603,10 @@ fn every_page_is_protected_and_kept_by_nobody() {
         "/keys/new",
         "/account/password",
         "/audit",
+        "/projects",
+        "/projects/new",
+        &rename,
+        &format!("/projects/{project}/archive"),
         "/nothing",
         "/keys/x/rotate",
     ] {
@@ -610,6 +616,8 @@ fn every_page_is_protected_and_kept_by_nobody() {
         pages.push(browser.get(&format!("/keys/{}{action}", id(&key))));
     }
     pages.push(browser.send("PUT", "/keys", None));
+    let token = browser.get("/projects").field("form_token");
+    pages.push(browser.post(&rename, &[("form_token", &token)]));
     let policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
                   frame-ancestors 'none'; base-uri 'none'";
     for page in &pages {
@@ -631,7 +639,10 @@ fn every_page_is_protected_and_kept_by_nobody() {
     let statuses: Vec<_> = pages.iter().map(|page| page.status).collect();
     assert_eq!(
         statuses,
-        [200, 409, 403, 303, 400, 200, 200, 200, 200, 200, 404, 404, 200, 200, 200, 200, 405]
+        [
+            200, 409, 403, 303, 400, 200, 200, 200, 200, 200, 200, 200, 200, 200, 404, 404, 200, 200, 200,
+            200, 405, 400
+        ]
     );
 }
 
@@ -702,6 +713,9 @@ fn names_are_text_and_no_markup() {
     let id = id(&key);
     let mut fields = browser.creation(name);
     fields.retain(|(field, _)| *field != "scopes");
+    let project = browser.get("/projects").text;
+    let project =
+        project.rsplit("href=\"/keys?project=").next().unwrap().split('"').next().unwrap().to_owned();
     let pages = [
         browser.get("/keys"),
         browser.get("/audit"),
@@ -711,6 +725,9 @@ fn names_are_text_and_no_markup() {
         browser.get(&format!("/keys/{id}/rotate")),
         browser.get(&format!("/keys/{id}/revoke")),
         browser.get(&format!("/keys/{id}/delete")),
+        browser.get("/projects"),
+        browser.get(&format!("/projects/{project}/rename")),
+        browser.get(&format!("/projects/{project}/archive")),
     ];
     for page in pages {
         assert!(

@@ -34,13 +34,44 @@ const OVERLAPS: [(&str, &str); 4] =
 struct RotatePage {
     frame: Frame,
     dialog: Dialog,
+    typed: TypedRotation,
+    mistakes: Mistakes,
+}
+
+/// The fields of a rotation as they were sent.
+struct TypedRotation {
+    overlap: String,
+    /// Without a choice, the new key expires as the old one.
+    expiry: ExpiryChoice,
     form: Secret,
 }
 
-impl RotatePage {
-    /// A day: time to deploy the new key.
-    fn is_usual(overlap: &str) -> bool {
-        overlap == "86400"
+impl TypedRotation {
+    fn nothing() -> Self {
+        // a day: time to deploy the new key
+        Self { overlap: "86400".to_owned(), expiry: ExpiryChoice::none(), form: Secret::generate() }
+    }
+
+    fn read(form: &Form) -> Result<Self, Refusal> {
+        let (overlap, expiry) = (form.text("overlap").to_owned(), ExpiryChoice::read(form));
+        Ok(Self { overlap, expiry, form: form.nonce()? })
+    }
+
+    /// Returns the rotation that the form asks for, or what has to be corrected.
+    fn check(&self, session: &Secret, now: UnixTime) -> Result<Rotation, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let overlap = OVERLAPS.iter().find(|(value, _)| *value == self.overlap);
+        let overlap = overlap.and_then(|(value, _)| value.parse().ok());
+        let overlap = mistakes.expect(overlap, "overlap", "Choose when the old key ends.");
+        let expires_at =
+            if self.expiry.is("") { Some(None) } else { self.expiry.check(&mut mistakes, now).map(Some) };
+        match (overlap, expires_at) {
+            (Some(overlap), Some(expires_at)) => {
+                let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
+                Ok(Rotation { overlap, expires_at, idempotency_key })
+            }
+            _ => Err(mistakes),
+        }
     }
 }
 
@@ -132,9 +163,21 @@ pub(super) async fn ask_rotate(
     KeyOfPath(id): KeyOfPath,
     back: Back,
 ) -> Result<Response, Refusal> {
-    let dialog = Dialog::new(&state, &signed_in, id, Action::Rotate, &back).await?;
-    let (frame, form) = (Frame::new(&signed_in, "/keys"), Secret::generate());
-    Ok(page(StatusCode::OK, &RotatePage { frame, dialog, form }))
+    let typed = TypedRotation::nothing();
+    rotate_dialog(StatusCode::OK, &state, &signed_in, id, &back, typed, Mistakes::default()).await
+}
+
+async fn rotate_dialog(
+    status: StatusCode,
+    state: &AppState,
+    signed_in: &SignedIn,
+    id: KeyId,
+    back: &Back,
+    typed: TypedRotation,
+    mistakes: Mistakes,
+) -> Result<Response, Refusal> {
+    let dialog = Dialog::new(state, signed_in, id, Action::Rotate, back).await?;
+    Ok(page(status, &RotatePage { frame: Frame::new(signed_in, "/keys"), dialog, typed, mistakes }))
 }
 
 pub(super) async fn ask_revoke(
@@ -178,35 +221,21 @@ pub(super) async fn rotate(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let overlap = overlap(form.text("overlap"))?;
-    let (now, form_secret) = (state.clock.now(), form.nonce()?);
-    let expires_at = new_expiry(&form, now)?;
-    let idempotency_key = Some(IdempotencyKey::new(&signed_in.session, &form_secret));
-    let rotation = Rotation { overlap, expires_at, idempotency_key };
+    let (now, typed) = (state.clock.now(), TypedRotation::read(&form)?);
+    let rotation = match typed.check(&signed_in.session, now) {
+        Ok(rotation) => rotation,
+        Err(mistakes) => {
+            let status = StatusCode::BAD_REQUEST;
+            return rotate_dialog(status, &state, &signed_in, id, &back, typed, mistakes).await;
+        }
+    };
     match replace(&state, &signed_in.account, id, &rotation, now).await {
         Ok(Rotated { key, new, old }) => {
             Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now)), &back))
         }
-        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &form_secret).await,
+        Err(StoreError::Repeated) => sent_before(&state, &signed_in, &typed.form).await,
         Err(error) => Err(error.into()),
     }
-}
-
-/// Returns the expiry of a successor that the form asks for. Without a choice, it is that of the old key.
-fn new_expiry(form: &Form, now: UnixTime) -> Result<Option<Option<UnixTime>>, Refusal> {
-    if form.text("expires").is_empty() {
-        return Ok(None);
-    }
-    let mut mistakes = Mistakes::default();
-    let expiry = ExpiryChoice::read(form).check(&mut mistakes, now);
-    let message = || mistakes.all().iter().map(|(_, message)| message.as_str()).collect::<String>();
-    expiry.map(Some).ok_or_else(|| Refusal::unreadable(message()))
-}
-
-fn overlap(choice: &str) -> Result<u64, Refusal> {
-    let found = OVERLAPS.iter().find(|(value, _)| *value == choice);
-    let overlap = found.and_then(|(value, _)| value.parse().ok());
-    overlap.ok_or_else(|| Refusal::unreadable("Choose when the old key ends."))
 }
 
 async fn replace(

@@ -15,13 +15,13 @@ use super::list_query::{Back, ListQuery};
 use super::new_key::{sent_before, show_once};
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::scope_choice::ScopeChoice;
-use super::session::{Cookie, NotSignedIn, SignedIn};
+use super::sent_form::SentForm;
+use super::session::{SignedIn, take_draft};
 use crate::http::state::AppState;
 use crate::store::account::Account;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
-use crate::store::name::Name;
 use crate::store::project::{self, Project};
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
@@ -33,6 +33,7 @@ const NEW_PROJECT: &str = "new";
 #[template(path = "create.html")]
 struct CreatePage {
     frame: Frame,
+    /// Those that get new keys.
     projects: Vec<Project>,
     typed: Typed,
     mistakes: Mistakes,
@@ -111,31 +112,11 @@ pub(super) async fn show(
     State(state): State<AppState>,
     jar: CookieJar,
 ) -> Result<Response, Refusal> {
-    let Some(draft) = Cookie::Draft.read_text(state.is_secure, &jar) else {
-        return dialog(StatusCode::OK, &state, &signed_in, Typed::nothing(), Mistakes::default()).await;
-    };
-    let form = Form(serde_json::from_str(draft).unwrap_or_default());
-    let is_own = form.text("account") == signed_in.account.id.as_str();
-    let typed = if is_own { Typed::read(&form, Secret::generate()).without_keys() } else { Typed::nothing() };
+    let (jar, draft) = take_draft(&state, jar, "/keys/new", &signed_in.account.id);
+    let typed = draft.map(|form| Typed::read(&form, Secret::generate()).without_keys());
+    let typed = typed.unwrap_or_else(Typed::nothing);
     let page = dialog(StatusCode::OK, &state, &signed_in, typed, Mistakes::default()).await?;
-    Ok((jar.remove(Cookie::Draft.with_text(state.is_secure, "")), page).into_response())
-}
-
-/// Asks to sign in, and keeps the form for the account that filled it in. A cookie holds it, without names that contain a
-/// key.
-fn keep(state: &AppState, jar: CookieJar, form: &Form) -> Response {
-    const FIELDS: [&str; 6] = ["account", "name", "project", "project_name", "expires", "expires_on"];
-    let is_short = |text: &str| text.chars().count() <= Name::MAX_LENGTH;
-    let texts = FIELDS.into_iter().map(|field| (field, without_key(form.text(field))));
-    let chosen = ScopeChoice::read(form);
-    let scopes = Scope::all().iter().filter(|scope| chosen.has(scope)).filter_map(|scope| scope.name());
-    let scopes = scopes.map(|scope| ("scopes", scope));
-    let fields: Vec<_> = texts.filter(|(_, text)| is_short(text)).chain(scopes).collect();
-    let jar = match serde_json::to_string(&fields) {
-        Ok(draft) => jar.add(Cookie::Draft.with_text(state.is_secure, &draft)),
-        Err(_) => jar,
-    };
-    (jar, NotSignedIn::Stranger).into_response()
+    Ok((jar, page).into_response())
 }
 
 async fn dialog(
@@ -146,43 +127,40 @@ async fn dialog(
     mistakes: Mistakes,
 ) -> Result<Response, Refusal> {
     let mut connection = state.database.acquire().await?;
-    let projects = project::list(&mut connection, &signed_in.account.company.id).await?;
+    let mut projects = project::list(&mut connection, &signed_in.account.company.id).await?;
+    projects.retain(|project| !project.is_archived());
     let frame = Frame::new(signed_in, "/keys");
     Ok(page(status, &CreatePage { frame, projects, typed, mistakes }))
 }
 
 pub(super) async fn create(
-    signed_in: Result<SignedIn, NotSignedIn>,
     State(state): State<AppState>,
-    jar: CookieJar,
-    form: Result<Form, Refusal>,
+    SentForm { signed_in, form }: SentForm,
 ) -> Result<Response, Refusal> {
-    let signed_in = match (signed_in, &form) {
-        (Ok(signed_in), _) => signed_in,
-        (Err(NotSignedIn::Stranger), Ok(form)) => return Ok(keep(&state, jar, form)),
-        (Err(refusal), _) => return Ok(refusal.into_response()),
-    };
-    let form = form?;
-    form.check_token(&signed_in.session)?;
     let typed = Typed::read(&form, form.nonce()?);
     let now = state.clock.now();
     let new = match typed.check(&signed_in.session, now) {
         Ok(new) => new,
-        Err(mistakes) => return refuse(&state, &signed_in, typed, mistakes).await,
+        Err(mistakes) => return refuse(StatusCode::BAD_REQUEST, &state, &signed_in, typed, mistakes).await,
     };
-    let mistakes = match make(&state, &signed_in.account, &new, now).await {
+    let (status, mistakes) = match make(&state, &signed_in.account, &new, now).await {
         Ok((key, listed)) => {
             let back = Back::List(ListQuery::default());
             return Ok(show_once(&state, &signed_in, &key, &listed, None, &back));
         }
         Err(StoreError::Repeated) => return sent_before(&state, &signed_in, &typed.form).await,
         Err(StoreError::NameTaken) => {
-            Mistakes::one("project_name", "There is a project of this name. Choose it above.")
+            let message = "There is a project of this name, perhaps an archived one. Choose it above, or enter another name.";
+            (StatusCode::BAD_REQUEST, Mistakes::one("project_name", message))
         }
-        Err(StoreError::NotFound) => Mistakes::one("project", "Choose a project."),
+        Err(StoreError::NotFound) => (StatusCode::BAD_REQUEST, Mistakes::one("project", "Choose a project.")),
+        Err(StoreError::Archived) => {
+            let message = "This project was archived, so it gets no new keys. Choose another one.";
+            (StatusCode::CONFLICT, Mistakes::one("project", message))
+        }
         Err(error) => return Err(error.into()),
     };
-    refuse(&state, &signed_in, typed, mistakes).await
+    refuse(status, &state, &signed_in, typed, mistakes).await
 }
 
 async fn make(
@@ -198,10 +176,11 @@ async fn make(
 }
 
 async fn refuse(
+    status: StatusCode,
     state: &AppState,
     signed_in: &SignedIn,
     typed: Typed,
     mistakes: Mistakes,
 ) -> Result<Response, Refusal> {
-    dialog(StatusCode::BAD_REQUEST, state, signed_in, typed.without_keys(), mistakes).await
+    dialog(status, state, signed_in, typed.without_keys(), mistakes).await
 }

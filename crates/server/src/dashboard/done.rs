@@ -1,5 +1,7 @@
 //! The message that something was done, on the next page and once: [`Done`].
 
+use std::fmt::Display;
+
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use ctx_key::KeyId;
@@ -7,22 +9,31 @@ use ctx_key::KeyId;
 use super::session::Cookie;
 use crate::http::state::AppState;
 
-/// What was done to a key.
+/// What was done to a key or a project.
 #[derive(Clone, Copy)]
 pub(super) enum Done {
     Changed,
     Revoked,
     Deleted,
+    CreatedProject,
+    RenamedProject,
+    ArchivedProject,
 }
 
-const NAMES: [(&str, Done); 3] =
-    [("changed", Done::Changed), ("revoked", Done::Revoked), ("deleted", Done::Deleted)];
+const NAMES: [(&str, Done); 6] = [
+    ("changed", Done::Changed),
+    ("revoked", Done::Revoked),
+    ("deleted", Done::Deleted),
+    ("created_project", Done::CreatedProject),
+    ("renamed_project", Done::RenamedProject),
+    ("archived_project", Done::ArchivedProject),
+];
 
 impl Done {
-    /// Leads to a page, which says what was done.
-    pub(super) fn redirect(self, state: &AppState, key: KeyId, address: &str) -> Response {
+    /// Leads to a page, which says what was done. `about` is the id of the key, or the number of keys that were revoked.
+    pub(super) fn redirect(self, state: &AppState, about: impl Display, address: &str) -> Response {
         let (name, _) = NAMES[self as usize];
-        let cookie = Cookie::Done.with_text(state.is_secure, &format!("{name}-{key}"));
+        let cookie = Cookie::Done.with_text(state.is_secure, &format!("{name}-{about}"));
         (CookieJar::new().add(cookie), Redirect::to(address)).into_response()
     }
 
@@ -36,13 +47,23 @@ impl Done {
 
 /// Returns the message for a cookie. One that the server did not write has none.
 fn message(text: &str) -> Option<String> {
-    let (name, id) = text.split_once('-')?;
+    let (name, about) = text.split_once('-')?;
     let (_, done) = NAMES.iter().find(|(known, _)| *known == name)?;
-    let key = id.parse::<KeyId>().ok()?.masked().to_string();
+    let key = || Some(about.parse::<KeyId>().ok()?.masked());
     Some(match done {
         Done::Changed => "The changes are saved.".to_owned(),
-        Done::Revoked => format!("The key {key} is revoked. Whatever uses it is refused from now on."),
-        Done::Deleted => format!("The key {key} is deleted. Whatever uses it is refused from now on."),
+        Done::Revoked => format!("The key {} is revoked. Whatever uses it is refused from now on.", key()?),
+        Done::Deleted => format!("The key {} is deleted. Whatever uses it is refused from now on.", key()?),
+        Done::CreatedProject => "The project is created.".to_owned(),
+        Done::RenamedProject => "The new name is saved.".to_owned(),
+        Done::ArchivedProject => match about.parse::<usize>().ok()? {
+            0 => "The project is archived.".to_owned(),
+            1 => "The project is archived, and its key is revoked. Whatever uses it is refused from now on."
+                .to_owned(),
+            keys => format!(
+                "The project is archived, and {keys} keys are revoked. Whatever uses them is refused from now on."
+            ),
+        },
     })
 }
 
@@ -53,9 +74,15 @@ mod tests {
     #[test]
     fn a_cookie_says_no_more_than_the_kind_and_the_id() {
         assert!(message("revoked-8aspm4G7VmSU").unwrap().contains("ctx_8aspm4G7VmSU***"));
-        for text in
-            ["", "revoked", "revoked-", "revoked-8aspm4G7VmS", "paid-8aspm4G7VmSU", "revoked-<b>4G7VmSU00"]
-        {
+        for text in [
+            "",
+            "revoked",
+            "revoked-",
+            "archived_project-many",
+            "revoked-8aspm4G7VmS",
+            "paid-8aspm4G7VmSU",
+            "revoked-<b>4G7VmSU00",
+        ] {
             assert_eq!(message(text), None, "{text}");
         }
     }

@@ -26,6 +26,11 @@ impl Default for ExpiryChoice {
 }
 
 impl ExpiryChoice {
+    /// Returns the fields before anything was chosen.
+    pub(super) fn none() -> Self {
+        Self { choice: String::new(), date: String::new() }
+    }
+
     pub(super) fn read(form: &Form) -> Self {
         Self { choice: form.text("expires").to_owned(), date: form.text("expires_on").to_owned() }
     }

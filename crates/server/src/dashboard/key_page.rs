@@ -17,7 +17,8 @@ use super::list_query::page_number;
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::pager::{PAGE_LENGTH, Pager};
 use super::scope_choice::ScopeChoice;
-use super::session::SignedIn;
+use super::sent_form::SentForm;
+use super::session::{SignedIn, take_draft};
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError};
 use crate::http::state::AppState;
@@ -80,6 +81,10 @@ pub(super) async fn show(
     let mut template = read(&state, &signed_in, id, number).await?;
     let (jar, done) = Done::take(&state, jar);
     template.done = done;
+    let (jar, draft) = take_draft(&state, jar, &format!("/keys/{id}"), &signed_in.account.id);
+    if let Some(form) = draft {
+        template.typed = Typed::read(&form);
+    }
     Ok((jar, page(StatusCode::OK, &template)).into_response())
 }
 
@@ -170,14 +175,19 @@ impl Neighbor {
     }
 }
 
+impl Typed {
+    fn read(form: &Form) -> Self {
+        Self { name: form.text("name").to_owned(), scopes: ScopeChoice::read(form) }
+    }
+}
+
 pub(super) async fn change(
-    signed_in: SignedIn,
     State(state): State<AppState>,
-    KeyOfPath(id): KeyOfPath,
-    form: Form,
+    id: Result<KeyOfPath, Refusal>,
+    SentForm { signed_in, form }: SentForm,
 ) -> Result<Response, Refusal> {
-    form.check_token(&signed_in.session)?;
-    let typed = Typed { name: form.text("name").to_owned(), scopes: ScopeChoice::read(&form) };
+    let KeyOfPath(id) = id?;
+    let typed = Typed::read(&form);
     let mut mistakes = Mistakes::default();
     let name = mistakes.name("name", "the key", &typed.name);
     let scopes = typed.scopes.check(&mut mistakes);

@@ -12,7 +12,7 @@ use ctx_key::{KeyId, KeyState, Scope, UnixTime};
 use super::assets;
 use super::done::Done;
 use super::frame::{Frame, Moment};
-use super::list_query::{Back, ListQuery, STATES};
+use super::list_query::{Back, ListQuery, MAX_LINKS, STATES};
 use super::page::{Refusal, page};
 use super::pager::Pager;
 use super::session::SignedIn;
@@ -22,9 +22,6 @@ use crate::store::api_key::{self, ListedKey};
 use crate::store::audit_log::{self, Replacement};
 use crate::store::name::Name;
 use crate::store::project::{self, Project};
-
-/// Maximum number of bytes of the filter in all links of a page.
-const MAX_LINKS: usize = 12_000;
 
 #[derive(Template)]
 #[template(path = "keys.html")]

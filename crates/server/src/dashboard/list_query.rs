@@ -24,6 +24,9 @@ pub(super) const STATES: [(&str, &str, ListedState); 6] = [
     ("revoked", "Revoked", ListedState::Is(KeyState::Revoked)),
 ];
 
+/// Maximum number of bytes of the filter in all links of a page.
+pub(super) const MAX_LINKS: usize = 12_000;
+
 /// A filter and a page. A value that the form can't send is taken for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListQuery {
@@ -39,13 +42,10 @@ impl ListQuery {
         let fields: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let field =
             |name: &str| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| &**value);
-        let redacted = redact_str(field("q"));
-        let text = if contains_key(&redacted) { "" } else { redacted.trim() };
         let scope = field("scope").parse().ok().filter(|scope: &Scope| scope.name().is_some());
         let state = STATES.iter().find(|(value, ..)| *value == field("state"));
         let filter = KeyFilter {
-            // no name is longer
-            text: text.chars().take(Name::MAX_LENGTH).collect(),
+            text: search_text(field("q")),
             project: ProjectId::parse(field("project")),
             scope,
             state: state.map(|(.., state)| *state),
@@ -102,14 +102,24 @@ impl ListQuery {
             ("state", state.map(|(value, ..)| *value)),
             ("page", page.as_deref()),
         ];
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in fields {
-            query.extend_pairs(value.map(|value| (name, value)));
-        }
-        Some(query.finish())
-            .filter(|query| !query.is_empty())
-            .map_or_else(String::new, |query| format!("?{query}"))
+        query_of(&fields)
     }
+}
+
+/// Writes the fields that have a value as what follows the path in an address.
+pub(super) fn query_of(fields: &[(&str, Option<&str>)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields.iter().filter_map(|(name, value)| Some((name, (*value)?))));
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
+}
+
+/// Returns what is searched for, without an API key in it.
+pub(super) fn search_text(text: &str) -> String {
+    let redacted = redact_str(text);
+    let text = if contains_key(&redacted) { "" } else { redacted.trim() };
+    // no name is longer
+    text.chars().take(Name::MAX_LENGTH).collect()
 }
 
 /// Returns the number of a page in an address, from 1.

@@ -8,6 +8,8 @@ use axum_extra::extract::cookie::{self, SameSite};
 use ctx_key::UnixTime;
 use time::Duration;
 
+use super::draft::Draft;
+use super::form::Form;
 use super::page::Refusal;
 use crate::database::{DatabaseError, Transaction};
 use crate::http::state::AppState;
@@ -105,10 +107,29 @@ pub(super) async fn begin(
 }
 
 /// Returns the response to a browser that is signed in: it leads to the list, or to a form that was kept.
-pub(super) fn welcome(state: &AppState, jar: CookieJar) -> Response {
-    let has_draft = Cookie::Draft.read_text(state.is_secure, &jar).is_some();
-    let address = if has_draft { "/keys/new" } else { "/keys" };
-    (jar, Redirect::to(address)).into_response()
+pub(super) fn welcome(state: &AppState, jar: CookieJar, account: &AccountId) -> Response {
+    let draft = Cookie::Draft.read_text(state.is_secure, &jar).and_then(Draft::parse);
+    // another account has no page of this key or project
+    let draft = draft.filter(|draft| draft.is_of(account) || draft.path().ends_with("/new"));
+    let leads_to = Redirect::to(draft.as_ref().map_or("/keys", Draft::path));
+    (jar, leads_to).into_response()
+}
+
+/// Returns the form of the page at this path that was kept for this account, once.
+pub(super) fn take_draft(
+    state: &AppState,
+    jar: CookieJar,
+    path: &str,
+    account: &AccountId,
+) -> (CookieJar, Option<Form>) {
+    let draft = Cookie::Draft.read_text(state.is_secure, &jar).and_then(Draft::parse);
+    match draft.filter(|draft| draft.path() == path) {
+        Some(draft) => {
+            let form = draft.is_of(account).then(|| draft.into_form());
+            (jar.remove(Cookie::Draft.with_text(state.is_secure, "")), form)
+        }
+        None => (jar, None),
+    }
 }
 
 /// Issues the secret of a device, unless it has a valid one of this account. That of another account ends.

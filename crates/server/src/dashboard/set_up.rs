@@ -66,7 +66,7 @@ pub(super) async fn set_up(
                 let mut transaction = state.database.begin().await?;
                 let jar = session::begin(&mut transaction, &state, jar, &account.id).await?;
                 transaction.commit().await?;
-                return Ok(session::welcome(&state, jar));
+                return Ok(session::welcome(&state, jar, &account.id));
             }
             Err(NewAccountError::Database(error)) => return Err(error.into()),
             Err(NewAccountError::Busy) => return Err(StoreError::Busy.into()),

@@ -75,7 +75,8 @@ pub(super) async fn sign_in(
             (StatusCode::TOO_MANY_REQUESTS, message, Some((RETRY_AFTER, HeaderValue::from(seconds))))
         }
     };
-    let mistakes = Mistakes::one("email", message);
+    let wrong = if typed.is_empty() { "email" } else { "password" };
+    let mistakes = Mistakes::one(wrong, message);
     let template = SignInPage { form_token: form_token(&secret), email: without_key(typed), mistakes };
     let mut response = page(status, &template);
     response.headers_mut().extend(retry_after);
@@ -90,11 +91,9 @@ async fn begin_session(
 ) -> Result<Option<Response>, DatabaseError> {
     let mut transaction = state.database.begin().await?;
     let jar = session::begin(&mut transaction, state, jar, verified.id()).await?;
-    if verified.confirm(&mut transaction).await?.is_none() {
-        return Ok(None);
-    }
+    let Some(account) = verified.confirm(&mut transaction).await? else { return Ok(None) };
     transaction.commit().await?;
-    Ok(Some(session::welcome(state, jar)))
+    Ok(Some(session::welcome(state, jar, &account.id)))
 }
 
 pub(super) async fn sign_out(

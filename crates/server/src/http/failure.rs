@@ -37,7 +37,8 @@ impl Failure {
             | StoreError::HasNotEnded
             | StoreError::TooManyKeys(_)
             | StoreError::TooManyTokens(_)
-            | StoreError::NameTaken => Self::Conflict,
+            | StoreError::NameTaken
+            | StoreError::Archived => Self::Conflict,
         }
     }
 }

@@ -33,6 +33,7 @@ struct ShownProject {
     #[schema(value_type = String)]
     name: Name,
     slug: String,
+    /// The project is not archived.
     is_active: bool,
     #[schema(value_type = Object)]
     metadata: JsonObject,
@@ -41,18 +42,17 @@ struct ShownProject {
 }
 
 impl ShownProject {
-    /// A project has no end, no metadata, and no changes.
+    /// A project has no metadata.
     fn new(project: Project, company_id: CompanyId) -> Self {
-        let created_at = IsoTime::from_seconds(project.created_at);
         Self {
             company_id,
             slug: project.slug(),
+            is_active: !project.is_archived(),
+            metadata: JsonObject::default(),
+            created_at: IsoTime::from_seconds(project.created_at),
+            updated_at: IsoTime::from_seconds(project.updated_at),
             id: project.id,
             name: project.name,
-            is_active: true,
-            metadata: JsonObject::default(),
-            created_at,
-            updated_at: created_at,
         }
     }
 }

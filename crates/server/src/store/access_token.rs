@@ -2,10 +2,9 @@
 
 use ctx_key::UnixTime;
 
-use super::account;
 use super::actor::Act;
 use super::audit_log::{self, Action};
-use super::company::Company;
+use super::company::{self, Company};
 use super::id::{CompanyId, TokenId};
 use super::name::Name;
 use super::secret::Secret;
@@ -64,7 +63,7 @@ pub async fn create(
 }
 
 async fn check_number(transaction: &mut Transaction, act: Act<'_>) -> Result<(), StoreError> {
-    account::lock_company(transaction, act.company).await?;
+    company::lock(transaction, act.company).await?;
     let row = transaction
         .query_one(
             "SELECT count(*) AS tokens FROM access_tokens WHERE company = $1 AND (expires_at IS NULL OR expires_at > $2)",

@@ -237,18 +237,6 @@ async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Acco
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }
 
-/// Lets nobody else count what this company has until the end of the transaction. SQLite has one writer at a time.
-pub(super) async fn lock_company(
-    transaction: &mut Transaction,
-    company: &CompanyId,
-) -> Result<(), DatabaseError> {
-    if transaction.is_postgres() {
-        let sql = "SELECT id FROM companies WHERE id = $1 FOR NO KEY UPDATE";
-        transaction.query(sql, &[company.into()]).await?;
-    }
-    Ok(())
-}
-
 /// Lets nobody else begin or end credentials of this account until the end of the transaction.
 pub(super) async fn lock(transaction: &mut Transaction, id: &AccountId) -> Result<(), DatabaseError> {
     if transaction.is_postgres() {

@@ -3,12 +3,14 @@
 //! Each function does its work in the caller's transaction, writes the audit log in it, and touches only keys of the
 //! given company.
 
+use std::collections::HashMap;
+
 use ctx_key::{ApiKey, KeyId, KeyRecord, KeyState, Scope, UnixTime};
 use ctx_key_verifier::{SourceError, record_from_columns};
 
-use super::account;
 use super::actor::Act;
 use super::audit_log::{self, Action};
+use super::company;
 use super::id::{CompanyId, ProjectId};
 use super::idempotency_key::IdempotencyKey;
 use super::name::Name;
@@ -19,6 +21,14 @@ use crate::database::{Connection, DatabaseError, Row, Transaction};
 
 /// Maximum number of keys of a company that have not ended.
 pub const MAX_KEYS: i64 = 1_000;
+
+/// The condition that a key `k` has not ended at the time `$2`, as in [`ListedKey::has_ended`] and the index `api_keys_by_end`.
+macro_rules! has_not_ended {
+    () => {
+        "k.revoked_at IS NULL AND coalesce(CASE WHEN k.retires_at < k.expires_at OR k.expires_at IS NULL \
+         THEN k.retires_at ELSE k.expires_at END, 9223372036854775807) > $2"
+    };
+}
 
 /// A key as lists show it, without its secret.
 #[derive(Clone, Debug)]
@@ -103,7 +113,7 @@ async fn choose(
     choice: &ProjectChoice,
 ) -> Result<Project, StoreError> {
     match choice {
-        ProjectChoice::Existing(id) => project::find(transaction, act.company, id).await,
+        ProjectChoice::Existing(id) => project::find_active(transaction, act.company, id).await,
         ProjectChoice::New(name) => project::create(transaction, act, name).await,
     }
 }
@@ -168,6 +178,9 @@ pub async fn rotate(
     if let Some(key) = &rotation.idempotency_key {
         key.spend(transaction, act.now).await?;
     }
+    let project = find(transaction, act.company, id).await?.record.project;
+    // the project before the key, as archiving locks them
+    project::find_active(transaction, act.company, &project).await?;
     let mut old = find_for_change(transaction, act.company, id).await?;
     let key = ApiKey::generate();
     let overlap = rotation.overlap;
@@ -234,6 +247,27 @@ pub async fn revoke(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> R
         audit_log::append(transaction, act, Action::Revoked, Some(id), key.name.as_str()).await?;
     }
     Ok(key)
+}
+
+/// Revokes all keys of a project that have not ended, and returns their number.
+pub(super) async fn revoke_all(
+    transaction: &mut Transaction,
+    act: Act<'_>,
+    project: &ProjectId,
+) -> Result<usize, DatabaseError> {
+    let sql = concat!(
+        "UPDATE api_keys AS k SET revoked_at = $2, updated_at = $2 WHERE k.project = $1 AND ",
+        has_not_ended!(),
+        " RETURNING id, name"
+    );
+    let rows = transaction.query(sql, &[project.into(), seconds(act.now).into()]).await?;
+    for row in &rows {
+        let (id, name): (String, Name) = (row.get("id")?, row.get("name")?);
+        let id = id.parse::<KeyId>().map_err(|_| DatabaseError::Corrupt("id"))?;
+        transaction.announce(id.as_str());
+        audit_log::append(transaction, act, Action::Revoked, Some(id), name.as_str()).await?;
+    }
+    Ok(rows.len())
 }
 
 async fn store_validity(transaction: &mut Transaction, key: &ListedKey) -> Result<(), DatabaseError> {
@@ -393,12 +427,38 @@ fn record(row: &Row) -> Result<KeyRecord<ProjectId>, DatabaseError> {
 }
 
 /// Counts the keys of a company that have not ended, by the index `api_keys_by_end`.
-pub const COUNT: &str = "SELECT count(*) AS keys FROM projects p JOIN api_keys k ON k.project = p.id \
-    WHERE p.company = $1 AND k.revoked_at IS NULL AND coalesce(CASE WHEN k.retires_at < k.expires_at OR \
-    k.expires_at IS NULL THEN k.retires_at ELSE k.expires_at END, 9223372036854775807) > $2";
+pub const COUNT: &str = concat!(
+    "SELECT count(*) AS keys FROM projects p JOIN api_keys k ON k.project = p.id WHERE p.company = $1 AND ",
+    has_not_ended!()
+);
+
+/// The keys of a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    pub not_ended: i64,
+    pub all: i64,
+}
+
+/// Counts the keys of each project of a company that has some.
+pub async fn count_by_project(
+    connection: &mut Connection,
+    company: &CompanyId,
+    now: UnixTime,
+) -> Result<HashMap<ProjectId, KeyCounts>, DatabaseError> {
+    let sql = concat!(
+        "SELECT k.project, count(*) AS keys, count(CASE WHEN ",
+        has_not_ended!(),
+        " THEN 1 END) AS not_ended FROM projects p JOIN api_keys k ON k.project = p.id WHERE p.company = $1 \
+         GROUP BY k.project"
+    );
+    let counts = |row: &Row| {
+        Ok((row.get("project")?, KeyCounts { not_ended: row.get("not_ended")?, all: row.get("keys")? }))
+    };
+    connection.query(sql, &[company.into(), seconds(now).into()]).await?.iter().map(counts).collect()
+}
 
 async fn check_number(transaction: &mut Transaction, act: Act<'_>) -> Result<(), StoreError> {
-    account::lock_company(transaction, act.company).await?;
+    company::lock(transaction, act.company).await?;
     let row = transaction.query_one(COUNT, &[act.company.into(), seconds(act.now).into()]).await?;
     let keys: i64 = row.get("keys")?;
     if keys < MAX_KEYS { Ok(()) } else { Err(StoreError::TooManyKeys(MAX_KEYS)) }

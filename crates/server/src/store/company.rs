@@ -15,6 +15,16 @@ pub struct Company {
     pub slug: String,
 }
 
+/// Lets nobody else count what this company has, or name a project of it, until the end of the transaction. SQLite has one
+/// writer at a time.
+pub(super) async fn lock(transaction: &mut Transaction, company: &CompanyId) -> Result<(), DatabaseError> {
+    if transaction.is_postgres() {
+        let sql = "SELECT id FROM companies WHERE id = $1 FOR NO KEY UPDATE";
+        transaction.query(sql, &[company.into()]).await?;
+    }
+    Ok(())
+}
+
 /// Returns a slug that no company has, or nothing if a company of this name exists.
 pub(super) async fn free_slug(
     transaction: &mut Transaction,

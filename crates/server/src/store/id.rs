@@ -10,7 +10,7 @@ use crate::database::{FromValue, Value};
 macro_rules! id {
     ($name:ident, $prefix:literal, $of:literal) => {
         #[doc = concat!("The id of ", $of, ".")]
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
         pub struct $name(String);
 
         impl $name {

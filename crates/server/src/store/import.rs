@@ -57,7 +57,7 @@ impl std::error::Error for ImportError {}
 ///
 /// # Errors
 ///
-/// - A line is not a record with a name, or names no project.
+/// - A line is not a record with a name, or names no project or an archived one.
 /// - The id of a line's key is stored already, or stands on an earlier line.
 /// - The lines can't be read, or the database fails.
 pub async fn import(database: &Database, lines: impl BufRead, now: UnixTime) -> Result<u64, ImportError> {
@@ -103,10 +103,19 @@ impl Import {
         project: &str,
     ) -> Result<(), ImportError> {
         if !self.companies.contains_key(project) {
-            let sql = "SELECT company FROM projects WHERE id = $1";
+            // nobody archives the project before the end
+            let sql = if transaction.is_postgres() {
+                "SELECT company, archived_at FROM projects WHERE id = $1 FOR SHARE"
+            } else {
+                "SELECT company, archived_at FROM projects WHERE id = $1"
+            };
             let row = transaction.query_opt(sql, &[project.into()]).await?;
-            let missing = || ImportError::Line(number, "there is no such project: create it first".into());
-            self.companies.insert(project.to_owned(), row.ok_or_else(missing)?.get("company")?);
+            let mistake = |text: &str| ImportError::Line(number, text.into());
+            let row = row.ok_or_else(|| mistake("there is no such project: create it first"))?;
+            if row.get::<Option<i64>>("archived_at")?.is_some() {
+                return Err(mistake("the project is archived, so it gets no new keys: use another project"));
+            }
+            self.companies.insert(project.to_owned(), row.get("company")?);
         }
         let company = &self.companies[project];
         match self.counts.iter_mut().find(|(other, _)| other == company) {

@@ -25,6 +25,8 @@ pub enum StoreError {
     TooManyTokens(i64),
     /// There is a project of this name.
     NameTaken,
+    /// The project is archived, so it gets no new keys.
+    Archived,
 }
 
 impl From<DatabaseError> for StoreError {
@@ -60,6 +62,9 @@ impl fmt::Display for StoreError {
                 )
             }
             Self::NameTaken => f.write_str("there is a project of this name: choose another name"),
+            Self::Archived => {
+                f.write_str("the project is archived, so it gets no new keys: use another project")
+            }
         }
     }
 }

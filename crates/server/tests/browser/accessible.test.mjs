@@ -160,3 +160,30 @@ test("the questions before a key is changed", () =>
       await examine(page);
     }
   }));
+
+test("the projects, and the questions about them", () =>
+  dashboard.asOwner(async (page) => {
+    await createKey(page, { name: "in an archived project", newProject: `${"R".repeat(90)} old` });
+    const project = (await dashboard.manage("GET", "projects")).find(({ name }) => name.endsWith(" old"));
+    for (const path of ["/projects/new", `/projects/${project.id}/rename`, `/projects/${project.id}/archive`]) {
+      await page.goto(path);
+      await examine(page);
+    }
+    await page.getByRole("button", { name: "Archive" }).click();
+    await page.getByRole("status").waitFor();
+    await menuOf(rowOf(page, project.name)).click();
+    await examine(page);
+    await page.goto("/projects/new");
+    await page.getByLabel("Name", { exact: true }).fill("Development");
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+    await page.goto("/projects?q=none");
+    await examine(page);
+    await createKey(page, { name: "in question, again" });
+    const dialog = await choose(page, "in question, again", "Rotate");
+    await dialog.getByLabel("The new key expires").selectOption("date");
+    await dialog.getByRole("button", { name: "Rotate" }).click();
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+  }));

@@ -83,6 +83,8 @@ class Dashboard {
   }
 }
 
+const withoutFragment = (url) => url.split("#")[0];
+
 /** Collects the errors and warnings of a context's pages, among them what the content security policy has refused. */
 function listen(context) {
   const complaints = [];
@@ -94,9 +96,9 @@ function listen(context) {
   });
   context.on("weberror", (error) => complaints.push({ text: String(error.error()) }));
   context.on("response", (response) => {
-    if (response.status() >= 400 && response.request().isNavigationRequest()) refusedPages.add(response.url());
+    if (response.status() >= 400 && response.request().isNavigationRequest()) refusedPages.add(withoutFragment(response.url()));
   });
   // a page with an error's status is an answer, and not a failure
-  const isAnswer = ({ text, url }) => text.startsWith("Failed to load resource") && refusedPages.has(url);
+  const isAnswer = ({ text, url }) => text.startsWith("Failed to load resource") && refusedPages.has(withoutFragment(url));
   return () => complaints.filter((complaint) => !isAnswer(complaint));
 }

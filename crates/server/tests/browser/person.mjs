@@ -9,7 +9,7 @@ export async function setUp(page, link) {
   await page.getByLabel("Email").fill(EMAIL);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByLabel("Company").fill("Example, Inc.");
-  await page.getByRole("button").click();
+  await page.getByRole("button", { name: "Create account" }).click();
   await page.waitForURL("**/keys");
 }
 

@@ -1,0 +1,81 @@
+//! A form that met the end of its session, to be filled in again: [`Draft`].
+
+use ctx_key::Scope;
+
+use super::form::Form;
+use super::page::without_key;
+use super::scope_choice::ScopeChoice;
+use crate::store::id::AccountId;
+use crate::store::name::Name;
+
+/// The fields of a form and the path of its page, for the account that filled it in. A cookie holds it, so it is short, and no
+/// text in it contains an API key.
+pub(super) struct Draft(Form);
+
+impl Draft {
+    pub(super) fn of(path: &str, form: &Form) -> Self {
+        const FIELDS: [&str; 6] = ["account", "name", "project", "project_name", "expires", "expires_on"];
+        let is_short = |text: &str| text.chars().count() <= Name::MAX_LENGTH;
+        let texts = FIELDS.into_iter().map(|field| (field, without_key(form.text(field))));
+        let chosen = ScopeChoice::read(form);
+        let scopes = Scope::all().iter().filter(|scope| chosen.has(scope)).filter_map(|scope| scope.name());
+        let fields = texts.chain(scopes.map(|scope| ("scopes", scope)));
+        let fields = [("path", path)].into_iter().chain(fields).filter(|(_, text)| is_short(text));
+        Self(Form(fields.map(|(field, text)| (field.to_owned(), text.to_owned())).collect()))
+    }
+
+    /// Reads a cookie. One that leads to no page of this server is ignored.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let form = Form(serde_json::from_str(text).ok()?);
+        let path = form.text("path");
+        let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
+        let is_path = path.starts_with('/') && !path.starts_with("//") && path.bytes().all(is_of_path);
+        is_path.then_some(Self(form))
+    }
+
+    /// Returns the text for a cookie.
+    pub(super) fn to_text(&self) -> String {
+        // texts are always JSON
+        serde_json::to_string(&self.0.0).unwrap_or_default()
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.0.text("path")
+    }
+
+    pub(super) fn is_of(&self, account: &AccountId) -> bool {
+        self.0.text("account") == account.as_str()
+    }
+
+    pub(super) fn into_form(self) -> Form {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_leads_to_a_page_of_this_server_only() {
+        let draft = |path: &str| serde_json::to_string(&[("path", path), ("name", "a")]).unwrap();
+        for path in ["/keys/new", "/keys/8aspm4G7VmSU", "/projects/proj_0/rename"] {
+            assert_eq!(Draft::parse(&draft(path)).unwrap().path(), path);
+        }
+        for path in [
+            "",
+            "keys",
+            "//evil/new",
+            "/\\evil/new",
+            "https://evil/new",
+            "/evil.example",
+            "/keys?q=a",
+            "/a\r\nb",
+        ] {
+            assert!(Draft::parse(&draft(path)).is_none(), "{path}");
+        }
+        for text in ["", "{}", "[]", "[[1,2]]", "null"] {
+            assert!(Draft::parse(text).is_none(), "{text}");
+        }
+    }
+}
