@@ -19,7 +19,7 @@ use super::page::{Mistakes, Refusal, page};
 use super::session::SignedIn;
 use crate::clock::seconds;
 use crate::http::state::AppState;
-use crate::store::account::Account;
+use crate::store::actor::Act;
 use crate::store::api_key::{self, ListedKey, Rotated, Rotation};
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::secret::Secret;
@@ -183,7 +183,7 @@ pub(super) async fn rotate(
     let expires_at = new_expiry(&form, now)?;
     let idempotency_key = Some(IdempotencyKey::new(&signed_in.session, &form_secret));
     let rotation = Rotation { overlap, expires_at, idempotency_key };
-    match replace(&state, &signed_in.account, id, &rotation, now).await {
+    match replace(&state, signed_in.act(now), id, &rotation).await {
         Ok(Rotated { key, new, old }) => {
             Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now)), &back))
         }
@@ -211,13 +211,12 @@ fn overlap(choice: &str) -> Result<u64, Refusal> {
 
 async fn replace(
     state: &AppState,
-    account: &Account,
+    act: Act<'_>,
     id: KeyId,
     rotation: &Rotation,
-    now: UnixTime,
 ) -> Result<Rotated, StoreError> {
     let mut transaction = state.database.begin().await?;
-    let rotated = api_key::rotate(&mut transaction, account.act(now), id, rotation).await?;
+    let rotated = api_key::rotate(&mut transaction, act, id, rotation).await?;
     transaction.commit().await?;
     Ok(rotated)
 }
@@ -230,7 +229,7 @@ pub(super) async fn revoke(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
@@ -245,7 +244,7 @@ pub(super) async fn delete(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::delete(&mut transaction, act, id).await?;
     transaction.commit().await?;

@@ -13,7 +13,6 @@ use super::frame::Frame;
 use super::page::{Mistakes, page};
 use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::attempt::{Attempt, Refused};
-use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
 use crate::store::new_password::{MIN_LENGTH, NewPassword};
 use crate::store::password_change;
@@ -37,12 +36,12 @@ fn respond(signed_in: &SignedIn, status: StatusCode, is_changed: bool, mistakes:
 pub(super) async fn change(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
     jar: CookieJar,
     form: Form,
 ) -> Result<Response, NotSignedIn> {
     form.check_token(&signed_in.session).map_err(NotSignedIn::Unknown)?;
-    let account = &signed_in.account;
+    let SignedIn { account, address, .. } = &signed_in;
+    let address = *address;
     let mut mistakes = Mistakes::default();
     let new = NewPassword::new(form.text("new_password"), &account.email, Some(&account.company.name));
     let Some(new) = mistakes.new_password("new_password", new) else {
@@ -68,7 +67,8 @@ pub(super) async fn change(
         Err(Refused::Failed(error)) => return Err(NotSignedIn::Unknown(error.into())),
     }
     let now = state.clock.now();
-    let changed = password_change::change(&state.database, account, &signed_in.session, new, now).await;
+    let changed =
+        password_change::change(&state.database, account, &signed_in.session, new, now, address).await;
     let session =
         changed.map_err(|error| NotSignedIn::Unknown(error.into()))?.ok_or(NotSignedIn::Stranger)?;
     let jar = jar.add(Cookie::Session.with(state.is_secure, Some(&session)));

@@ -17,7 +17,7 @@ use super::page::{Mistakes, Refusal, page, without_key};
 use super::scope_choice::ScopeChoice;
 use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::state::AppState;
-use crate::store::account::Account;
+use crate::store::actor::Act;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
@@ -170,7 +170,7 @@ pub(super) async fn create(
         Ok(new) => new,
         Err(mistakes) => return refuse(&state, &signed_in, typed, mistakes).await,
     };
-    let mistakes = match make(&state, &signed_in.account, &new, now).await {
+    let mistakes = match make(&state, signed_in.act(now), &new).await {
         Ok((key, listed)) => {
             let back = Back::List(ListQuery::default());
             return Ok(show_once(&state, &signed_in, &key, &listed, None, &back));
@@ -185,14 +185,9 @@ pub(super) async fn create(
     refuse(&state, &signed_in, typed, mistakes).await
 }
 
-async fn make(
-    state: &AppState,
-    account: &Account,
-    new: &NewKey,
-    now: UnixTime,
-) -> Result<(ApiKey, ListedKey), StoreError> {
+async fn make(state: &AppState, act: Act<'_>, new: &NewKey) -> Result<(ApiKey, ListedKey), StoreError> {
     let mut transaction = state.database.begin().await?;
-    let made = api_key::create(&mut transaction, account.act(now), new).await?;
+    let made = api_key::create(&mut transaction, act, new).await?;
     transaction.commit().await?;
     Ok(made)
 }

@@ -186,7 +186,7 @@ pub(super) async fn change(
         let typed = Typed { name: without_key(&typed.name).to_owned(), ..typed };
         return Ok(page(StatusCode::BAD_REQUEST, &KeyPage { typed, mistakes, ..template }));
     }
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::change(&mut transaction, act, id, Change { name, scopes }).await?;
     transaction.commit().await?;

@@ -1,5 +1,7 @@
 //! Who is signed in, by a cookie.
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,8 +12,10 @@ use time::Duration;
 
 use super::page::Refusal;
 use crate::database::{DatabaseError, Transaction};
+use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
 use crate::store::account::{self, Account};
+use crate::store::actor::Act;
 use crate::store::credential::{self, Kind};
 use crate::store::id::AccountId;
 use crate::store::secret::Secret;
@@ -133,6 +137,14 @@ async fn new_device(
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) session: Secret,
+    pub(super) address: IpAddr,
+}
+
+impl SignedIn {
+    /// Returns what the audit log says of a change.
+    pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
+        self.account.act(now, self.address)
+    }
 }
 
 impl FromRequestParts<AppState> for SignedIn {
@@ -143,7 +155,10 @@ impl FromRequestParts<AppState> for SignedIn {
             .read(state.is_secure, &CookieJar::from_headers(&parts.headers))
             .ok_or(NotSignedIn::Stranger)?;
         let found = find(state, &session).await.map_err(|error| NotSignedIn::Unknown(error.into()))?;
-        Ok(Self { account: found.ok_or(NotSignedIn::Stranger)?, session })
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state)
+            .await
+            .map_err(|_| NotSignedIn::Unknown(Refusal::internal()))?;
+        Ok(Self { account: found.ok_or(NotSignedIn::Stranger)?, session, address })
     }
 }
 

@@ -12,6 +12,7 @@ use super::assets;
 use super::form::Form;
 use super::page::{Mistakes, Refusal, page, sentence, without_key};
 use super::session;
+use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
 use crate::store::account::{self, NewAccount, NewAccountError};
 use crate::store::email::Email;
@@ -56,12 +57,13 @@ pub(super) async fn show(
 /// The link is secret and works once, so the form needs no other token.
 pub(super) async fn set_up(
     State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
     jar: CookieJar,
     form: Form,
 ) -> Result<Response, Refusal> {
     let link = Secret::parse(form.text("link")).ok_or_else(Refusal::no_link)?;
     let mistakes = match check(&form) {
-        Ok(new) => match account::set_up(&state.database, &link, new, state.clock.now()).await {
+        Ok(new) => match account::set_up(&state.database, &link, new, state.clock.now(), address).await {
             Ok(account) => {
                 let mut transaction = state.database.begin().await?;
                 let jar = session::begin(&mut transaction, &state, jar, &account.id).await?;

@@ -113,7 +113,7 @@ async fn refresh(
 /// Ends the access tokens and the refresh token of the sign-in that gave this access token.
 #[utoipa::path(post, path = "/auth/logout", operation_id = "logOut", responses((status = NO_CONTENT)))]
 async fn log_out(signed_in: SignedIn, State(state): State<AppState>) -> Result<StatusCode, ApiError> {
-    let SignedIn { account, token } = signed_in;
+    let SignedIn { account, token, .. } = signed_in;
     let mut transaction = state.database.begin().await?;
     family::end(&mut transaction, &account.id, &token, state.clock.now()).await?;
     transaction.commit().await?;

@@ -1,5 +1,7 @@
 //! Whom the access token of a request belongs to: [`SignedIn`] and [`KeyManager`].
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -9,6 +11,7 @@ use utoipa::openapi::path::Operation;
 
 use super::token_use::TokenUse;
 use crate::http::api_error::ApiError;
+use crate::http::extract::ClientAddress;
 use crate::http::open_api::{self, Argument, Schemas};
 use crate::http::state::AppState;
 use crate::store::access_token::{self, AccessToken};
@@ -64,14 +67,16 @@ fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) token: Secret,
+    pub(super) address: IpAddr,
 }
 
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         match Owner::find(parts, state, state.clock.now()).await? {
-            Owner::Account(account, token) => Ok(Self { account: *account, token }),
+            Owner::Account(account, token) => Ok(Self { account: *account, token, address }),
             Owner::Program(..) => Err(ApiError::narrow_token()),
         }
     }
@@ -84,11 +89,16 @@ impl Argument for SignedIn {
 }
 
 impl SignedIn {
-    /// Returns the account if the company of the path is its own. Another company is answered like one that does not
-    /// exist.
-    pub(super) fn of(self, company: &str) -> Result<Account, ApiError> {
+    /// Returns the same if the company of the path is the account's own. Another company is answered like one that does
+    /// not exist.
+    pub(super) fn of(self, company: &str) -> Result<Self, ApiError> {
         require(&self.account.company, company)?;
-        Ok(self.account)
+        Ok(self)
+    }
+
+    /// Returns what the audit log says of a change.
+    pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
+        self.account.act(now, self.address)
     }
 }
 
@@ -96,6 +106,7 @@ impl SignedIn {
 pub(super) struct KeyManager {
     pub(super) company: Company,
     by: By,
+    address: IpAddr,
 }
 
 enum By {
@@ -108,15 +119,16 @@ impl FromRequestParts<AppState> for KeyManager {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let now = state.clock.now();
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         match Owner::find(parts, state, now).await? {
             Owner::Account(account, _) => {
-                Ok(Self { company: account.company, by: By::Account(account.email) })
+                Ok(Self { company: account.company, by: By::Account(account.email), address })
             }
             Owner::Program(token, company) => {
                 if token.is_use_due(now) {
                     TokenUse::note(parts, token.id);
                 }
-                Ok(Self { company, by: By::Program(token.name) })
+                Ok(Self { company, by: By::Program(token.name), address })
             }
         }
     }
@@ -141,7 +153,7 @@ impl KeyManager {
             By::Account(email) => Actor::Account(email),
             By::Program(name) => Actor::Program(name),
         };
-        Act { company: &self.company.id, actor, now }
+        Act { company: &self.company.id, actor, now, address: Some(self.address) }
     }
 }
 

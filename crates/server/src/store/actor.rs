@@ -1,5 +1,7 @@
 //! Who changes something: [`Actor`], [`Act`].
 
+use std::net::IpAddr;
+
 use ctx_key::UnixTime;
 
 use super::email::Email;
@@ -35,10 +37,12 @@ impl From<Actor<'_>> for Value {
     }
 }
 
-/// A change that is being made: in which company, by whom and when. The audit log notes all three.
+/// A change that is being made: in which company, by whom, when and from where. The audit log notes all four.
 #[derive(Clone, Copy, Debug)]
 pub struct Act<'a> {
     pub company: &'a CompanyId,
     pub actor: Actor<'a>,
     pub now: UnixTime,
+    /// The client's address, if the change came over the network.
+    pub address: Option<IpAddr>,
 }

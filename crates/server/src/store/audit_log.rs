@@ -49,6 +49,8 @@ pub struct LogLine {
     pub action: String,
     pub key: Option<String>,
     pub detail: String,
+    /// The client's address. Changes by older versions and by the operator have none.
+    pub address: Option<String>,
 }
 
 pub(super) async fn append(
@@ -61,7 +63,7 @@ pub(super) async fn append(
     let key: Value = key.map(|id| id.as_str().to_owned()).into();
     transaction
         .execute(
-            "INSERT INTO audit_log (at, company, actor, action, key, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO audit_log (at, company, actor, action, key, detail, address) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
                 seconds(act.now).into(),
                 act.company.into(),
@@ -69,6 +71,7 @@ pub(super) async fn append(
                 action.into(),
                 key,
                 detail.into(),
+                act.address.into(),
             ],
         )
         .await?;
@@ -77,8 +80,7 @@ pub(super) async fn append(
 
 /// Returns the last 200 lines of a company's audit log, the newest first.
 pub async fn latest(connection: &mut Connection, company: &CompanyId) -> Result<Vec<LogLine>, DatabaseError> {
-    let sql =
-        "SELECT at, actor, action, key, detail FROM audit_log WHERE company = $1 ORDER BY seq DESC LIMIT 200";
+    let sql = "SELECT at, actor, action, key, detail, address FROM audit_log WHERE company = $1 ORDER BY seq DESC LIMIT 200";
     connection.query(sql, &[company.into()]).await?.iter().map(line).collect()
 }
 
@@ -89,6 +91,7 @@ fn line(row: &Row) -> Result<LogLine, DatabaseError> {
         action: row.get("action")?,
         key: row.get("key")?,
         detail: row.get("detail")?,
+        address: row.get("address")?,
     })
 }
 
@@ -112,7 +115,8 @@ pub async fn of_key(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<LogLine>, DatabaseError> {
-    let sql = of_key!("SELECT at, actor, action, key, detail", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
+    let sql =
+        of_key!("SELECT at, actor, action, key, detail, address", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
     let parameters = [company.into(), key.as_str().into(), limit.into(), offset.into()];
     connection.query(sql, &parameters).await?.iter().map(line).collect()
 }

@@ -1,5 +1,7 @@
 //! Changes of a password: by its owner, who is signed in, and by the operator.
 
+use std::net::IpAddr;
+
 use ctx_key::UnixTime;
 
 use super::account::{self, Account};
@@ -20,6 +22,7 @@ pub async fn change(
     session: &Secret,
     new: NewPassword,
     now: UnixTime,
+    address: IpAddr,
 ) -> Result<Option<Secret>, StoreError> {
     let hash = password::hash(new).await?;
     let mut transaction = database.begin().await?;
@@ -31,7 +34,8 @@ pub async fn change(
     credential::end_sign_ins(&mut transaction, &account.id).await?;
     let session = credential::issue(&mut transaction, Kind::Session, Some(&account.id), now).await?;
     let detail = "all other sessions and tokens ended";
-    audit_log::append(&mut transaction, account.act(now), Action::ChangedPassword, None, detail).await?;
+    audit_log::append(&mut transaction, account.act(now, address), Action::ChangedPassword, None, detail)
+        .await?;
     transaction.commit().await?;
     Ok(Some(session))
 }
@@ -47,7 +51,7 @@ pub async fn reset(
     let mut transaction = database.begin_without_limits().await?;
     account::set_password(&mut transaction, &account.id, hash).await?;
     credential::end_sign_ins(&mut transaction, &account.id).await?;
-    let act = Act { company: &account.company.id, actor: Actor::Operator, now };
+    let act = Act { company: &account.company.id, actor: Actor::Operator, now, address: None };
     let detail = "all sessions and tokens ended";
     audit_log::append(&mut transaction, act, Action::ResetPassword, None, detail).await?;
     Ok(transaction.commit().await?)
