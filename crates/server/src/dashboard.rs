@@ -5,6 +5,7 @@ mod audit;
 mod change;
 mod change_password;
 mod create;
+mod destination;
 mod done;
 mod expiry_choice;
 mod form;

@@ -571,12 +571,15 @@ fn another_account_and_nobody_reach_nothing() {
     let token_as_session =
         Browser { cookies: [("ctx-key-session".to_owned(), access)].into(), ..Browser::new(&server) };
     for mut stranger in [Browser::new(&server), key_as_session, token_as_session] {
-        for path in ["/keys", "/keys/new", "/account/password", "/audit"] {
-            stranger.get(path).leads_to("/sign-in");
+        stranger.get("/keys").leads_to("/sign-in");
+        for page in ["keys/new", "account/password", "audit"] {
+            let sign_in = format!("/sign-in?next=%2F{}", page.replace('/', "%2F"));
+            stranger.get(&format!("/{page}")).leads_to(&sign_in);
         }
         for (path, fields) in changes(&id(&key)) {
             if path.contains(&id(&key)) {
-                stranger.get(&path).leads_to("/sign-in");
+                let sign_in = format!("/sign-in?next={}", path.replace('/', "%2F"));
+                stranger.get(&path).leads_to(&sign_in);
             }
             post(&mut stranger, &path, &fields, Some(&token)).leads_to("/sign-in");
         }

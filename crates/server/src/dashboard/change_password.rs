@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 
 use super::assets;
+use super::destination::Destination;
 use super::form::Form;
 use super::frame::Frame;
 use super::page::{Mistakes, page};
@@ -69,8 +70,9 @@ pub(super) async fn change(
     let now = state.clock.now();
     let changed =
         password_change::change(&state.database, account, &signed_in.session, new, now, address).await;
-    let session =
-        changed.map_err(|error| NotSignedIn::Unknown(error.into()))?.ok_or(NotSignedIn::Stranger)?;
+    let session = changed
+        .map_err(|error| NotSignedIn::Unknown(error.into()))?
+        .ok_or_else(|| NotSignedIn::Stranger(Destination::default()))?;
     let jar = jar.add(Cookie::Session.with(state.is_secure, Some(&session)));
     let signed_in = SignedIn { session, ..signed_in };
     Ok((jar, respond(&signed_in, StatusCode::OK, true, Mistakes::default())).into_response())

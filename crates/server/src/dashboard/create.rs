@@ -8,6 +8,7 @@ use axum_extra::extract::CookieJar;
 use ctx_key::{ApiKey, Scope, UnixTime};
 
 use super::assets;
+use super::destination::Destination;
 use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
 use super::frame::Frame;
@@ -135,7 +136,7 @@ fn keep(state: &AppState, jar: CookieJar, form: &Form) -> Response {
         Ok(draft) => jar.add(Cookie::Draft.with_text(state.is_secure, &draft)),
         Err(_) => jar,
     };
-    (jar, NotSignedIn::Stranger).into_response()
+    (jar, NotSignedIn::Stranger(Destination::default())).into_response()
 }
 
 async fn dialog(
@@ -159,7 +160,7 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let signed_in = match (signed_in, &form) {
         (Ok(signed_in), _) => signed_in,
-        (Err(NotSignedIn::Stranger), Ok(form)) => return Ok(keep(&state, jar, form)),
+        (Err(NotSignedIn::Stranger(_)), Ok(form)) => return Ok(keep(&state, jar, form)),
         (Err(refusal), _) => return Ok(refusal.into_response()),
     };
     let form = form?;

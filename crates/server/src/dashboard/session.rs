@@ -10,6 +10,7 @@ use axum_extra::extract::cookie::{self, SameSite};
 use ctx_key::UnixTime;
 use time::Duration;
 
+use super::destination::Destination;
 use super::page::Refusal;
 use crate::database::{DatabaseError, Transaction};
 use crate::http::extract::ClientAddress;
@@ -108,10 +109,10 @@ pub(super) async fn begin(
     })
 }
 
-/// Returns the response to a browser that is signed in: it leads to the list, or to a form that was kept.
-pub(super) fn welcome(state: &AppState, jar: CookieJar) -> Response {
+/// Returns the response to a browser that is signed in: it leads to the page that was asked for, or to a form that was kept.
+pub(super) fn welcome(state: &AppState, jar: CookieJar, destination: &Destination) -> Response {
     let has_draft = Cookie::Draft.read_text(state.is_secure, &jar).is_some();
-    let address = if has_draft { "/keys/new" } else { "/keys" };
+    let address = if has_draft { "/keys/new" } else { destination.address() };
     (jar, Redirect::to(address)).into_response()
 }
 
@@ -151,14 +152,15 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = NotSignedIn;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, NotSignedIn> {
-        let session = Cookie::Session
-            .read(state.is_secure, &CookieJar::from_headers(&parts.headers))
-            .ok_or(NotSignedIn::Stranger)?;
+        let stranger = || NotSignedIn::Stranger(Destination::of_request(&parts.method, &parts.uri));
+        let jar = CookieJar::from_headers(&parts.headers);
+        let session = Cookie::Session.read(state.is_secure, &jar).ok_or_else(stranger)?;
         let found = find(state, &session).await.map_err(|error| NotSignedIn::Unknown(error.into()))?;
+        let account = found.ok_or_else(stranger)?;
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, state)
             .await
             .map_err(|_| NotSignedIn::Unknown(Refusal::internal()))?;
-        Ok(Self { account: found.ok_or(NotSignedIn::Stranger)?, session, address })
+        Ok(Self { account, session, address })
     }
 }
 
@@ -168,7 +170,8 @@ async fn find(state: &AppState, session: &Secret) -> Result<Option<Account>, Dat
 }
 
 pub(super) enum NotSignedIn {
-    Stranger,
+    /// Nobody is, and this page was asked for.
+    Stranger(Destination),
     /// The session can't be looked up.
     Unknown(Refusal),
 }
@@ -176,7 +179,7 @@ pub(super) enum NotSignedIn {
 impl IntoResponse for NotSignedIn {
     fn into_response(self) -> Response {
         match self {
-            Self::Stranger => Redirect::to("/sign-in").into_response(),
+            Self::Stranger(destination) => Redirect::to(&destination.sign_in()).into_response(),
             Self::Unknown(refusal) => refusal.into_response(),
         }
     }

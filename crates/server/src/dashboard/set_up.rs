@@ -9,6 +9,7 @@ use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
 use super::assets;
+use super::destination::Destination;
 use super::form::Form;
 use super::page::{Mistakes, Refusal, page, sentence, without_key};
 use super::session;
@@ -68,7 +69,7 @@ pub(super) async fn set_up(
                 let mut transaction = state.database.begin().await?;
                 let jar = session::begin(&mut transaction, &state, jar, &account.id).await?;
                 transaction.commit().await?;
-                return Ok(session::welcome(&state, jar));
+                return Ok(session::welcome(&state, jar, &Destination::default()));
             }
             Err(NewAccountError::Database(error)) => return Err(error.into()),
             Err(NewAccountError::Busy) => return Err(StoreError::Busy.into()),

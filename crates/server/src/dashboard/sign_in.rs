@@ -1,13 +1,14 @@
 //! Signing in and out.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 
 use super::assets;
+use super::destination::Destination;
 use super::form::{Form, form_token};
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::session::{self, Cookie, SignedIn};
@@ -24,15 +25,25 @@ use crate::store::secret::Secret;
 struct SignInPage<'a> {
     form_token: String,
     email: &'a str,
+    /// The page to go to.
+    next: &'a str,
     mistakes: Mistakes,
 }
 
 /// Shows the form, bound to a cookie. A cookie that is there is kept, for the form in another tab.
-pub(super) async fn show(State(state): State<AppState>, jar: CookieJar) -> Response {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    jar: CookieJar,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
+    let destination = next.map_or_else(Destination::default, |(_, next)| Destination::parse(&next));
     let is_secure = state.is_secure;
     let secret = Cookie::SignIn.read(is_secure, &jar).unwrap_or_else(Secret::generate);
     let form_token = form_token(&secret);
-    let template = SignInPage { form_token, email: "", mistakes: Mistakes::default() };
+    let template =
+        SignInPage { form_token, email: "", next: destination.value(), mistakes: Mistakes::default() };
     let jar = jar.add(Cookie::SignIn.with(is_secure, Some(&secret)));
     (jar, page(StatusCode::OK, &template)).into_response()
 }
@@ -55,12 +66,13 @@ pub(super) async fn sign_in(
         }
     };
     let (form, secret) = own_form().inspect_err(log_forged)?;
+    let destination = Destination::parse(form.text("next"));
     let typed = form.text("email").trim();
     let (email, password) = (Email::new(typed), form.text("password").to_owned());
     let device = Cookie::Device.read(state.is_secure, &jar);
     let attempt = Attempt { email: &email, password, address, device };
     let signed_in = match attempt.check(&state).await {
-        Ok(verified) => begin_session(&state, jar, verified).await?.ok_or(Refused::Wrong),
+        Ok(verified) => begin_session(&state, jar, verified, &destination).await?.ok_or(Refused::Wrong),
         Err(refused) => Err(refused),
     };
     let (status, message, retry_after) = match signed_in {
@@ -76,7 +88,8 @@ pub(super) async fn sign_in(
         }
     };
     let mistakes = Mistakes::one("email", message);
-    let template = SignInPage { form_token: form_token(&secret), email: without_key(typed), mistakes };
+    let (form_token, email, next) = (form_token(&secret), without_key(typed), destination.value());
+    let template = SignInPage { form_token, email, next, mistakes };
     let mut response = page(status, &template);
     response.headers_mut().extend(retry_after);
     Ok(response)
@@ -87,6 +100,7 @@ async fn begin_session(
     state: &AppState,
     jar: CookieJar,
     verified: Verified,
+    destination: &Destination,
 ) -> Result<Option<Response>, DatabaseError> {
     let mut transaction = state.database.begin().await?;
     let jar = session::begin(&mut transaction, state, jar, verified.id()).await?;
@@ -94,7 +108,7 @@ async fn begin_session(
         return Ok(None);
     }
     transaction.commit().await?;
-    Ok(Some(session::welcome(state, jar)))
+    Ok(Some(session::welcome(state, jar, destination)))
 }
 
 pub(super) async fn sign_out(
