@@ -2,6 +2,7 @@
 
 mod assets;
 mod audit;
+mod audit_query;
 mod change;
 mod change_password;
 mod create;

@@ -6,6 +6,7 @@ pub mod actor;
 pub mod api_key;
 pub mod audit_log;
 pub mod chat;
+pub mod client;
 pub mod column;
 mod common_password;
 pub mod company;

@@ -31,14 +31,16 @@ fn a_deep_link_survives_the_sign_in_also_with_a_wrong_password() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let id = ApiKey::parse(owner.create("a key")).unwrap().id().to_string();
-    for page in [
+    for (minute, page) in (0..).zip([
         &format!("/keys/{id}"),
         &format!("/keys/{id}/revoke?q=web+app&page=2"),
         "/keys/new",
         "/keys?q=web&state=active",
         "/audit?q=%D0%BA%26%22%3C&page=2",
         "/account/password",
-    ] {
+    ]) {
+        // a quota of sign-ins is full again
+        server.set(60 * minute);
         let mut browser = Browser::at(&server.url);
         let form = asked(&mut browser, page);
         assert_eq!(form[1].1, page);

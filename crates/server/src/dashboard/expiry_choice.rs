@@ -4,7 +4,7 @@ use ctx_key::UnixTime;
 
 use super::form::Form;
 use super::page::Mistakes;
-use crate::clock::{LAST_SECOND, parse_iso};
+use crate::clock::{DAY, day_start};
 
 /// Lengths to choose from: the value and the words.
 pub(super) const DAYS: [(&str, &str); 4] =
@@ -56,13 +56,14 @@ impl ExpiryChoice {
 
 /// Returns the last second of a day such as `2030-01-31`, in UTC.
 fn day_end(date: &str) -> Option<UnixTime> {
-    let seconds = parse_iso(&format!("{date}T23:59:59Z")).filter(|seconds| *seconds <= LAST_SECOND)?;
+    let seconds = day_start(date)? + DAY - 1;
     u64::try_from(seconds).ok().map(UnixTime::from_secs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::LAST_SECOND;
 
     #[test]
     fn a_key_lasts_to_the_end_of_the_day() {

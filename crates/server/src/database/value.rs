@@ -1,6 +1,5 @@
 //! Values of parameters and columns.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -98,13 +97,6 @@ impl From<&String> for Value {
 impl From<&Arc<str>> for Value {
     fn from(text: &Arc<str>) -> Self {
         Self::from(&**text)
-    }
-}
-
-/// A mapped IPv4 address is written as that address.
-impl From<IpAddr> for Value {
-    fn from(address: IpAddr) -> Self {
-        Self::Text(address.to_canonical().to_string())
     }
 }
 
