@@ -6,8 +6,10 @@ mod audit_query;
 mod change;
 mod change_password;
 mod create;
+mod create_token;
 mod destination;
 mod done;
+mod draft;
 mod expiry_choice;
 mod form;
 mod frame;
@@ -19,8 +21,10 @@ mod page;
 mod pager;
 mod scope_choice;
 mod session;
+mod sessions;
 mod set_up;
 mod sign_in;
+mod token_list;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -32,6 +36,7 @@ use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
+use crate::http::last_use;
 use crate::http::limits::end_all;
 use crate::http::state::AppState;
 use page::Refusal;
@@ -55,6 +60,12 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/keys/{id}/revoke", get(change::ask_revoke).post(change::revoke))
         .route("/keys/{id}/delete", get(change::ask_delete).post(change::delete))
         .route("/account/password", get(change_password::show).post(change_password::change))
+        .route("/account/sessions", get(sessions::show))
+        .route("/account/sessions/end", post(sessions::end_others))
+        .route("/account/sessions/{handle}/end", post(sessions::end))
+        .route("/tokens", get(token_list::list).post(create_token::create))
+        .route("/tokens/new", get(create_token::show))
+        .route("/tokens/{id}/end", get(token_list::ask_end).post(token_list::end))
         .route("/audit", get(audit::show))
         .route("/assets/style.css", get(assets::style))
         .route("/assets/dashboard.js", get(assets::script))
@@ -62,7 +73,9 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .fallback(async || Refusal::no_page())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
         .layer(DefaultBodyLimit::max(form::MAX_BYTES));
-    end_all(pages, Refusal::timeout, Refusal::internal).layer(middleware::from_fn_with_state(state, protect))
+    end_all(pages, Refusal::timeout, Refusal::internal)
+        .layer(middleware::from_fn_with_state(state.clone(), last_use::record))
+        .layer(middleware::from_fn_with_state(state, protect))
 }
 
 async fn protect(State(state): State<AppState>, request: Request, next: Next) -> Response {

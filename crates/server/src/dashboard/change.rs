@@ -233,7 +233,7 @@ pub(super) async fn revoke(
     let mut transaction = state.database.begin().await?;
     api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
-    Ok(Done::Revoked.redirect(&state, id, &back.address(id)))
+    Ok(Done::Revoked.redirect(&state, Some(id), &back.address(id)))
 }
 
 pub(super) async fn delete(
@@ -252,5 +252,5 @@ pub(super) async fn delete(
         Back::List(list) => list.address(),
         Back::Key => ListQuery::default().address(),
     };
-    Ok(Done::Deleted.redirect(&state, id, &address))
+    Ok(Done::Deleted.redirect(&state, Some(id), &address))
 }

@@ -41,8 +41,7 @@ pub(super) async fn change(
     form: Form,
 ) -> Result<Response, NotSignedIn> {
     form.check_token(&signed_in.session).map_err(NotSignedIn::Unknown)?;
-    let SignedIn { account, address, .. } = &signed_in;
-    let address = *address;
+    let SignedIn { account, client, .. } = &signed_in;
     let mut mistakes = Mistakes::default();
     let new = NewPassword::new(form.text("new_password"), &account.email, Some(&account.company.name));
     let Some(new) = mistakes.new_password("new_password", new) else {
@@ -54,7 +53,10 @@ pub(super) async fn change(
     let refuse = |status, message: String| {
         respond(&signed_in, status, false, Mistakes::one("current_password", message))
     };
-    match (Attempt { email, password, address, device }).check(&state).await {
+    match (Attempt { email, password, address: client.address, device, is_password_change: true })
+        .check(&state)
+        .await
+    {
         Ok(_) => {}
         Err(Refused::Wrong) => {
             return Ok(refuse(StatusCode::BAD_REQUEST, "The current password is wrong.".to_owned()));
@@ -69,7 +71,7 @@ pub(super) async fn change(
     }
     let now = state.clock.now();
     let changed =
-        password_change::change(&state.database, account, &signed_in.session, new, now, address).await;
+        password_change::change(&state.database, account, &signed_in.session, new, now, client).await;
     let session = changed
         .map_err(|error| NotSignedIn::Unknown(error.into()))?
         .ok_or_else(|| NotSignedIn::Stranger(Destination::default()))?;

@@ -8,7 +8,7 @@ use axum_extra::extract::CookieJar;
 use ctx_key::{ApiKey, Scope, UnixTime};
 
 use super::assets;
-use super::destination::Destination;
+use super::draft::Draft;
 use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
 use super::frame::Frame;
@@ -16,13 +16,12 @@ use super::list_query::{Back, ListQuery};
 use super::new_key::{sent_before, show_once};
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::scope_choice::ScopeChoice;
-use super::session::{Cookie, NotSignedIn, SignedIn};
+use super::session::{NotSignedIn, SignedIn};
 use crate::http::state::AppState;
 use crate::store::actor::Act;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
-use crate::store::name::Name;
 use crate::store::project::{self, Project};
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
@@ -112,31 +111,22 @@ pub(super) async fn show(
     State(state): State<AppState>,
     jar: CookieJar,
 ) -> Result<Response, Refusal> {
-    let Some(draft) = Cookie::Draft.read_text(state.is_secure, &jar) else {
-        return dialog(StatusCode::OK, &state, &signed_in, Typed::nothing(), Mistakes::default()).await;
+    let (jar, kept) = Draft::Key.take(&state, jar, &signed_in.account);
+    let typed = match &kept {
+        Some(form) => Typed::read(form, Secret::generate()).without_keys(),
+        None => Typed::nothing(),
     };
-    let form = Form(serde_json::from_str(draft).unwrap_or_default());
-    let is_own = form.text("account") == signed_in.account.id.as_str();
-    let typed = if is_own { Typed::read(&form, Secret::generate()).without_keys() } else { Typed::nothing() };
     let page = dialog(StatusCode::OK, &state, &signed_in, typed, Mistakes::default()).await?;
-    Ok((jar.remove(Cookie::Draft.with_text(state.is_secure, "")), page).into_response())
+    Ok((jar, page).into_response())
 }
 
-/// Asks to sign in, and keeps the form for the account that filled it in. A cookie holds it, without names that contain a
-/// key.
+/// Keeps the form until the next sign-in.
 fn keep(state: &AppState, jar: CookieJar, form: &Form) -> Response {
-    const FIELDS: [&str; 6] = ["account", "name", "project", "project_name", "expires", "expires_on"];
-    let is_short = |text: &str| text.chars().count() <= Name::MAX_LENGTH;
-    let texts = FIELDS.into_iter().map(|field| (field, without_key(form.text(field))));
+    const FIELDS: [&str; 5] = ["name", "project", "project_name", "expires", "expires_on"];
     let chosen = ScopeChoice::read(form);
     let scopes = Scope::all().iter().filter(|scope| chosen.has(scope)).filter_map(|scope| scope.name());
-    let scopes = scopes.map(|scope| ("scopes", scope));
-    let fields: Vec<_> = texts.filter(|(_, text)| is_short(text)).chain(scopes).collect();
-    let jar = match serde_json::to_string(&fields) {
-        Ok(draft) => jar.add(Cookie::Draft.with_text(state.is_secure, &draft)),
-        Err(_) => jar,
-    };
-    (jar, NotSignedIn::Stranger(Destination::default())).into_response()
+    let fields = FIELDS.into_iter().map(|field| (field, form.text(field)));
+    Draft::Key.keep(state, jar, form, fields.chain(scopes.map(|scope| ("scopes", scope))))
 }
 
 async fn dialog(

@@ -7,21 +7,31 @@ use ctx_key::KeyId;
 use super::session::Cookie;
 use crate::http::state::AppState;
 
-/// What was done to a key.
+/// What was done, to a key or else.
 #[derive(Clone, Copy)]
 pub(super) enum Done {
     Changed,
     Revoked,
     Deleted,
+    EndedToken,
+    EndedSession,
+    EndedOthers,
 }
 
-const NAMES: [(&str, Done); 3] =
-    [("changed", Done::Changed), ("revoked", Done::Revoked), ("deleted", Done::Deleted)];
+const NAMES: [(&str, Done); 6] = [
+    ("changed", Done::Changed),
+    ("revoked", Done::Revoked),
+    ("deleted", Done::Deleted),
+    ("ended_token", Done::EndedToken),
+    ("ended_session", Done::EndedSession),
+    ("ended_others", Done::EndedOthers),
+];
 
 impl Done {
     /// Leads to a page, which says what was done.
-    pub(super) fn redirect(self, state: &AppState, key: KeyId, address: &str) -> Response {
+    pub(super) fn redirect(self, state: &AppState, key: Option<KeyId>, address: &str) -> Response {
         let (name, _) = NAMES[self as usize];
+        let key = key.map(|id| id.as_str().to_owned()).unwrap_or_default();
         let cookie = Cookie::Done.with_text(state.is_secure, &format!("{name}-{key}"));
         (CookieJar::new().add(cookie), Redirect::to(address)).into_response()
     }
@@ -38,11 +48,14 @@ impl Done {
 fn message(text: &str) -> Option<String> {
     let (name, id) = text.split_once('-')?;
     let (_, done) = NAMES.iter().find(|(known, _)| *known == name)?;
-    let key = id.parse::<KeyId>().ok()?.masked().to_string();
+    let key = || Some(id.parse::<KeyId>().ok()?.masked());
     Some(match done {
         Done::Changed => "The changes are saved.".to_owned(),
-        Done::Revoked => format!("The key {key} is revoked. Whatever uses it is refused from now on."),
-        Done::Deleted => format!("The key {key} is deleted. Whatever uses it is refused from now on."),
+        Done::Revoked => format!("The key {} is revoked. Whatever uses it is refused from now on.", key()?),
+        Done::Deleted => format!("The key {} is deleted. Whatever uses it is refused from now on.", key()?),
+        Done::EndedToken => "The access token is ended. Whatever uses it is refused from now on.".to_owned(),
+        Done::EndedSession => "The session is ended.".to_owned(),
+        Done::EndedOthers => "All other sessions are ended.".to_owned(),
     })
 }
 

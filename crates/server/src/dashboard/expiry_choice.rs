@@ -48,7 +48,7 @@ impl ExpiryChoice {
                 .map(Some);
         }
         let choice = DAYS.iter().find(|(value, _)| self.is(value));
-        let choice = mistakes.expect(choice, "expires", "Choose when the key expires.");
+        let choice = mistakes.expect(choice, "expires", "Choose when it expires.");
         let days: Option<u64> = choice?.0.parse().ok();
         Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
     }

@@ -184,5 +184,5 @@ pub(super) async fn change(
     let mut transaction = state.database.begin().await?;
     api_key::change(&mut transaction, act, id, Change { name, scopes }).await?;
     transaction.commit().await?;
-    Ok(Done::Changed.redirect(&state, id, &format!("/keys/{id}")))
+    Ok(Done::Changed.redirect(&state, Some(id), &format!("/keys/{id}")))
 }

@@ -1,7 +1,5 @@
 //! Who is signed in, by a cookie.
 
-use std::net::IpAddr;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,13 +9,15 @@ use ctx_key::UnixTime;
 use time::Duration;
 
 use super::destination::Destination;
+use super::draft::Draft;
 use super::page::Refusal;
 use crate::database::{DatabaseError, Transaction};
-use crate::http::extract::ClientAddress;
+use crate::http::last_use::{LastUse, Used};
 use crate::http::state::AppState;
 use crate::store::account::{self, Account};
 use crate::store::actor::Act;
-use crate::store::credential::{self, Kind};
+use crate::store::client::Client;
+use crate::store::credential::{self, Kind, SignIn};
 use crate::store::id::AccountId;
 use crate::store::secret::Secret;
 
@@ -32,8 +32,10 @@ pub(super) enum Cookie {
     Device,
     /// What was done, for the message on the next page.
     Done,
-    /// A form that was sent after the end of the session, to be filled in again.
+    /// The form of a key that was sent after the end of the session, to be filled in again.
     Draft,
+    /// The same for the form of an access token.
+    TokenDraft,
 }
 
 impl Cookie {
@@ -50,6 +52,8 @@ impl Cookie {
             (Self::Done, false) => "ctx-key-done",
             (Self::Draft, true) => "__Host-ctx-key-draft",
             (Self::Draft, false) => "ctx-key-draft",
+            (Self::TokenDraft, true) => "__Host-ctx-key-token-draft",
+            (Self::TokenDraft, false) => "ctx-key-token-draft",
         }
     }
 
@@ -80,12 +84,13 @@ impl Cookie {
     }
 }
 
+/// Ends a session, and returns whether it had not ended.
 pub(super) async fn end(
     transaction: &mut Transaction,
     session: &Secret,
     now: UnixTime,
-) -> Result<(), DatabaseError> {
-    credential::take(transaction, Kind::Session, session, now).await.map(drop)
+) -> Result<bool, DatabaseError> {
+    Ok(credential::take(transaction, Kind::Session, session, now).await?.is_some())
 }
 
 /// Begins a session, and ends the one before. The browser is known to have signed in from now on.
@@ -94,13 +99,16 @@ pub(super) async fn begin(
     state: &AppState,
     jar: CookieJar,
     account: &AccountId,
+    client: &Client,
 ) -> Result<CookieJar, DatabaseError> {
     let (now, is_secure) = (state.clock.now(), state.is_secure);
     if let Some(before) = Cookie::Session.read(is_secure, &jar) {
         end(transaction, &before, now).await?;
     }
-    let session = credential::issue(transaction, Kind::Session, Some(account), now).await?;
-    let device = new_device(transaction, Cookie::Device.read(is_secure, &jar), account, now).await?;
+    let sign_in = SignIn::new(account, client, now);
+    let session = credential::issue(transaction, Kind::Session, Some(&sign_in), now).await?;
+    let device =
+        new_device(transaction, Cookie::Device.read(is_secure, &jar), account, &sign_in, now).await?;
     let jar =
         jar.add(Cookie::Session.with(is_secure, Some(&session))).remove(Cookie::SignIn.with(is_secure, None));
     Ok(match device {
@@ -111,8 +119,7 @@ pub(super) async fn begin(
 
 /// Returns the response to a browser that is signed in: it leads to the page that was asked for, or to a form that was kept.
 pub(super) fn welcome(state: &AppState, jar: CookieJar, destination: &Destination) -> Response {
-    let has_draft = Cookie::Draft.read_text(state.is_secure, &jar).is_some();
-    let address = if has_draft { "/keys/new" } else { destination.address() };
+    let address = Draft::kept(state, &jar).unwrap_or(destination.address());
     (jar, Redirect::to(address)).into_response()
 }
 
@@ -121,30 +128,30 @@ async fn new_device(
     transaction: &mut Transaction,
     before: Option<Secret>,
     account: &AccountId,
+    sign_in: &SignIn,
     now: UnixTime,
 ) -> Result<Option<Secret>, DatabaseError> {
     if let Some(before) = before {
-        if credential::find(transaction, Kind::Device, &before, now).await?.flatten().as_ref()
-            == Some(account)
-        {
+        let known = credential::find(transaction, Kind::Device, &before, now).await?;
+        if known.is_some_and(|known| known.account.as_ref() == Some(account)) {
             return Ok(None);
         }
         credential::take(transaction, Kind::Device, &before, now).await?;
     }
-    credential::issue(transaction, Kind::Device, Some(account), now).await.map(Some)
+    credential::issue(transaction, Kind::Device, Some(sign_in), now).await.map(Some)
 }
 
 /// The account whose session the request carries. Handlers that take it run for nobody else.
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) session: Secret,
-    pub(super) address: IpAddr,
+    pub(super) client: Client,
 }
 
 impl SignedIn {
     /// Returns what the audit log says of a change.
     pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
-        self.account.act(now, self.address)
+        self.account.act(now, self.client.address)
     }
 }
 
@@ -156,15 +163,18 @@ impl FromRequestParts<AppState> for SignedIn {
         let jar = CookieJar::from_headers(&parts.headers);
         let session = Cookie::Session.read(state.is_secure, &jar).ok_or_else(stranger)?;
         let found = find(state, &session).await.map_err(|error| NotSignedIn::Unknown(error.into()))?;
-        let account = found.ok_or_else(stranger)?;
-        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state)
+        let (account, is_use_due) = found.ok_or_else(stranger)?;
+        if is_use_due {
+            LastUse::note(parts, Used::Credential(session.clone()));
+        }
+        let client = Client::from_request_parts(parts, state)
             .await
             .map_err(|_| NotSignedIn::Unknown(Refusal::internal()))?;
-        Ok(Self { account, session, address })
+        Ok(Self { account, session, client })
     }
 }
 
-async fn find(state: &AppState, session: &Secret) -> Result<Option<Account>, DatabaseError> {
+async fn find(state: &AppState, session: &Secret) -> Result<Option<(Account, bool)>, DatabaseError> {
     let mut connection = state.database.acquire().await?;
     account::of_credential(&mut connection, Kind::Session, session, state.clock.now()).await
 }

@@ -13,12 +13,13 @@ use super::form::{Form, form_token};
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::session::{self, Cookie, SignedIn};
 use crate::database::DatabaseError;
-use crate::http::attempt::{Attempt, Reason, Refused, log_refusal};
-use crate::http::extract::ClientAddress;
+use crate::http::attempt::{Attempt, Reason, Refused, log_refusal, log_success};
 use crate::http::state::AppState;
 use crate::store::account::Verified;
+use crate::store::client::Client;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
+use crate::store::sign_in_log;
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
@@ -50,7 +51,7 @@ pub(super) async fn show(
 
 pub(super) async fn sign_in(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    client: Client,
     jar: CookieJar,
     form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
@@ -62,7 +63,7 @@ pub(super) async fn sign_in(
     };
     let log_forged = |refusal: &Refusal| {
         if refusal.is_forged() {
-            log_refusal(address, Reason::Forged);
+            log_refusal(client.address, Reason::Forged);
         }
     };
     let (form, secret) = own_form().inspect_err(log_forged)?;
@@ -70,9 +71,12 @@ pub(super) async fn sign_in(
     let typed = form.text("email").trim();
     let (email, password) = (Email::new(typed), form.text("password").to_owned());
     let device = Cookie::Device.read(state.is_secure, &jar);
-    let attempt = Attempt { email: &email, password, address, device };
+    let attempt =
+        Attempt { email: &email, password, address: client.address, device, is_password_change: false };
     let signed_in = match attempt.check(&state).await {
-        Ok(verified) => begin_session(&state, jar, verified, &destination).await?.ok_or(Refused::Wrong),
+        Ok(verified) => {
+            begin_session(&state, jar, verified, &client, &destination).await?.ok_or(Refused::Wrong)
+        }
         Err(refused) => Err(refused),
     };
     let (status, message, retry_after) = match signed_in {
@@ -100,14 +104,14 @@ async fn begin_session(
     state: &AppState,
     jar: CookieJar,
     verified: Verified,
+    client: &Client,
     destination: &Destination,
 ) -> Result<Option<Response>, DatabaseError> {
     let mut transaction = state.database.begin().await?;
-    let jar = session::begin(&mut transaction, state, jar, verified.id()).await?;
-    if verified.confirm(&mut transaction).await?.is_none() {
-        return Ok(None);
-    }
+    let jar = session::begin(&mut transaction, state, jar, verified.id(), client).await?;
+    let Some(account) = verified.confirm(&mut transaction).await? else { return Ok(None) };
     transaction.commit().await?;
+    log_success(state, &account, client).await;
     Ok(Some(session::welcome(state, jar, destination)))
 }
 
@@ -119,7 +123,10 @@ pub(super) async fn sign_out(
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let mut transaction = state.database.begin().await?;
-    session::end(&mut transaction, &signed_in.session, state.clock.now()).await?;
+    let act = signed_in.act(state.clock.now());
+    if session::end(&mut transaction, &signed_in.session, act.now).await? {
+        sign_in_log::signed_out(&mut transaction, act).await?;
+    }
     transaction.commit().await?;
     let jar = jar.remove(Cookie::Session.with(state.is_secure, None));
     Ok((jar, Redirect::to("/sign-in")).into_response())

@@ -9,9 +9,9 @@ use axum::http::request::Parts;
 use ctx_key::{Reason, UnixTime, bearer};
 use utoipa::openapi::path::Operation;
 
-use super::token_use::TokenUse;
 use crate::http::api_error::ApiError;
 use crate::http::extract::ClientAddress;
+use crate::http::last_use::{LastUse, Used};
 use crate::http::open_api::{self, Argument, Schemas};
 use crate::http::state::AppState;
 use crate::store::access_token::{self, AccessToken};
@@ -34,11 +34,18 @@ impl Owner {
         const UNKNOWN: &str = "the access token is unknown or has expired: log in again";
         let token = token(&parts.headers)?.ok_or(ApiError::refused_token(UNKNOWN))?;
         let mut connection = state.database.acquire().await?;
-        if let Some(account) = account::of_credential(&mut connection, Kind::Access, &token, now).await? {
+        let of_account = account::of_credential(&mut connection, Kind::Access, &token, now).await?;
+        if let Some((account, is_use_due)) = of_account {
+            if is_use_due {
+                LastUse::note(parts, Used::Credential(token.clone()));
+            }
             return Ok(Self::Account(Box::new(account), token));
         }
         let found = access_token::find(&mut connection, &token, now).await?;
         let (token, company) = found.ok_or(ApiError::refused_token(UNKNOWN))?;
+        if token.is_use_due(now) {
+            LastUse::note(parts, Used::Token(token.id.clone()));
+        }
         Ok(Self::Program(token, company))
     }
 }
@@ -124,12 +131,7 @@ impl FromRequestParts<AppState> for KeyManager {
             Owner::Account(account, _) => {
                 Ok(Self { company: account.company, by: By::Account(account.email), address })
             }
-            Owner::Program(token, company) => {
-                if token.is_use_due(now) {
-                    TokenUse::note(parts, token.id);
-                }
-                Ok(Self { company, by: By::Program(token.name), address })
-            }
+            Owner::Program(token, company) => Ok(Self { company, by: By::Program(token.name), address }),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::http::iso_time::{Expiry, IsoTime};
 use crate::http::open_api::route;
 use crate::http::schema;
 use crate::http::state::AppState;
-use crate::store::access_token::{self, AccessToken};
+use crate::store::access_token::{self, AccessToken, NewToken};
 use crate::store::id::TokenId;
 use crate::store::name::Name;
 use crate::store::store_error::StoreError;
@@ -106,9 +106,9 @@ async fn create_token(
     let now = state.clock.now();
     let name = Name::parse(&body.name)?;
     let expires_at = body.expires_at.map(|expiry| expiry.after(now)).transpose()?;
+    let new = NewToken { name, expires_at, idempotency_key: None };
     let mut transaction = state.database.begin().await?;
-    let (secret, token) =
-        access_token::create(&mut transaction, signed_in.act(now), name, expires_at).await?;
+    let (secret, token) = access_token::create(&mut transaction, signed_in.act(now), new).await?;
     transaction.commit().await?;
     let created = CreatedToken { shown: token.into(), token: secret.expose().to_owned() };
     Ok((StatusCode::CREATED, Answer(created)))

@@ -215,17 +215,18 @@ pub async fn sign_in(
         .transpose()?)
 }
 
-/// Returns the account of a credential.
+/// Returns the account of a credential, and whether this use is to be recorded.
 pub async fn of_credential(
     connection: &mut Connection,
     kind: Kind,
     secret: &Secret,
     now: UnixTime,
-) -> Result<Option<Account>, DatabaseError> {
-    match credential::find(connection, kind, secret, now).await? {
-        Some(Some(id)) => find(connection, &id).await,
-        _ => Ok(None),
-    }
+) -> Result<Option<(Account, bool)>, DatabaseError> {
+    let found = credential::find(connection, kind, secret, now).await?;
+    let Some((id, is_use_due)) = found.and_then(|found| Some((found.account?, found.is_use_due))) else {
+        return Ok(None);
+    };
+    Ok(find(connection, &id).await?.map(|account| (account, is_use_due)))
 }
 
 /// Returns the account with this address.
@@ -234,7 +235,10 @@ pub async fn of_email(connection: &mut Connection, email: &Email) -> Result<Opti
     connection.query_opt(sql, &[email.into()]).await?.as_ref().map(account).transpose()
 }
 
-async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Account>, DatabaseError> {
+pub(super) async fn find(
+    connection: &mut Connection,
+    id: &AccountId,
+) -> Result<Option<Account>, DatabaseError> {
     let sql = concat!(select!(), " WHERE a.id = $1");
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }
