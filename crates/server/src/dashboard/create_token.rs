@@ -12,7 +12,7 @@ use super::draft::Draft;
 use super::expiry_choice::{DATE, DAYS, ExpiryChoice};
 use super::form::Form;
 use super::frame::Frame;
-use super::page::{Mistakes, Refusal, page, sentence, without_key};
+use super::page::{Mistakes, Refusal, page, without_key};
 use super::session::{NotSignedIn, SignedIn};
 use super::token_list::ShownToken;
 use crate::http::state::AppState;
@@ -112,8 +112,12 @@ pub(super) async fn create(
             Ok(page(StatusCode::OK, &template))
         }
         Err(StoreError::Repeated) => Err(Refusal::token_sent_before()),
-        Err(error @ StoreError::TooManyTokens(_)) => {
-            let mistakes = Mistakes::one("name", sentence(&error.to_string()));
+        Err(StoreError::TooManyTokens(max)) => {
+            let message = format!(
+                "Your company has {max} access tokens that have not expired, and may have no more. End one in the list \
+                 first."
+            );
+            let mistakes = Mistakes::one("name", message);
             Ok(dialog(StatusCode::CONFLICT, &signed_in, typed, mistakes))
         }
         Err(error) => Err(error.into()),

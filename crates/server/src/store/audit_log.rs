@@ -195,16 +195,22 @@ fn line(row: &Row) -> Result<LogLine, DatabaseError> {
 }
 
 /// Lines that are about a key: its own, and that of the rotation which made it. A rotation is logged with the key that was
-/// replaced; the detail begins with `by`, a space and the id of the successor.
+/// replaced; the detail begins with `by`, a space and the id of the successor. Each half has an index.
 macro_rules! of_key {
     ($select:literal, $rest:literal) => {
         concat!(
             $select,
-            " FROM audit_log WHERE company = $1 AND (key = $2 OR action = 'rotated' AND substr(detail, 4, 12) = $2)",
+            " FROM (SELECT seq, at, actor, action, key, detail, address FROM audit_log WHERE company = $1 AND key = $2 \
+              UNION ALL SELECT seq, at, actor, action, key, detail, address FROM audit_log \
+              WHERE company = $1 AND action = 'rotated' AND substr(detail, 4, 12) = $2) l",
             $rest
         )
     };
 }
+
+/// The lines about a key, the newest first.
+pub const OF_KEY: &str =
+    of_key!("SELECT at, actor, action, key, detail, address", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
 
 /// Returns the lines about a key, the newest first.
 pub async fn of_key(
@@ -214,10 +220,8 @@ pub async fn of_key(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<LogLine>, DatabaseError> {
-    let sql =
-        of_key!("SELECT at, actor, action, key, detail, address", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
     let parameters = [company.into(), key.as_str().into(), limit.into(), offset.into()];
-    connection.query(sql, &parameters).await?.iter().map(line).collect()
+    connection.query(OF_KEY, &parameters).await?.iter().map(line).collect()
 }
 
 /// Returns the number of lines about a key.
