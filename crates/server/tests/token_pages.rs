@@ -144,8 +144,8 @@ fn a_mistake_keeps_what_was_typed() {
     for (name, value, message) in [
         ("name", " ", "Enter a name for the token, of at most 100 characters."),
         ("name", key.expose_secret(), "Enter a name for the token that contains no API key."),
-        ("expires", "31", "Choose when it expires."),
-        ("expires", "", "Choose when it expires."),
+        ("expires", "31", "Choose when the token expires."),
+        ("expires", "", "Choose when the token expires."),
         ("expires_on", "2027-01-14", "Choose a day from today on, up to the year 9999."),
         ("expires_on", "2027-02-30", "Choose a day from today on, up to the year 9999."),
     ] {

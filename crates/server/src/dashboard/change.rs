@@ -198,7 +198,7 @@ fn new_expiry(form: &Form, now: UnixTime) -> Result<Option<Option<UnixTime>>, Re
         return Ok(None);
     }
     let mut mistakes = Mistakes::default();
-    let expiry = ExpiryChoice::read(form).check(&mut mistakes, now);
+    let expiry = ExpiryChoice::read(form).check("the key", &mut mistakes, now);
     let message = || mistakes.all().iter().map(|(_, message)| message.as_str()).collect::<String>();
     expiry.map(Some).ok_or_else(|| Refusal::unreadable(message()))
 }

@@ -95,7 +95,7 @@ impl Typed {
             mistakes.expect(id, "project", "Choose a project.").map(ProjectChoice::Existing)
         };
         let scopes = self.scopes.check(&mut mistakes);
-        let expires_at = self.expiry.check(&mut mistakes, now);
+        let expires_at = self.expiry.check("the key", &mut mistakes, now);
         match (name, project, scopes, expires_at) {
             (Some(name), Some(project), Some(scopes), Some(expires_at)) => {
                 let idempotency_key = Some(IdempotencyKey::new(session, &self.form));

@@ -56,7 +56,7 @@ impl Typed {
     fn check(&self, session: &Secret, now: UnixTime) -> Result<NewToken, Mistakes> {
         let mut mistakes = Mistakes::default();
         let name = mistakes.name("name", "the token", &self.name);
-        let expires_at = self.expiry.check(&mut mistakes, now);
+        let expires_at = self.expiry.check("the token", &mut mistakes, now);
         let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
         name.zip(expires_at)
             .map(|(name, expires_at)| NewToken { name, expires_at, idempotency_key })

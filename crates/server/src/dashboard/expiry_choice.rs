@@ -39,8 +39,8 @@ impl ExpiryChoice {
         if day_end(&self.date).is_some() { &self.date } else { "" }
     }
 
-    /// Returns the end of the key, or notes a mistake. `Some(None)` is never.
-    pub(super) fn check(&self, mistakes: &mut Mistakes, now: UnixTime) -> Option<Option<UnixTime>> {
+    /// Returns the end of `of`, or notes a mistake. `Some(None)` is never.
+    pub(super) fn check(&self, of: &str, mistakes: &mut Mistakes, now: UnixTime) -> Option<Option<UnixTime>> {
         if self.is(DATE) {
             let end = day_end(&self.date).filter(|end| *end > now);
             return mistakes
@@ -48,7 +48,7 @@ impl ExpiryChoice {
                 .map(Some);
         }
         let choice = DAYS.iter().find(|(value, _)| self.is(value));
-        let choice = mistakes.expect(choice, "expires", "Choose when it expires.");
+        let choice = mistakes.expect(choice, "expires", format!("Choose when {of} expires."));
         let days: Option<u64> = choice?.0.parse().ok();
         Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
     }
