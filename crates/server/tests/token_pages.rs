@@ -50,8 +50,11 @@ fn create(browser: &mut Browser, name: &str, expires: &str) -> (String, String) 
     let fields = fields(browser, name, expires);
     let page = post(browser, &fields);
     assert_eq!(page.status, 200, "{}", page.text);
-    let id = page.value_after("href=\"/tokens#token-");
-    (secret(&page), id)
+    let list = browser.get("/tokens").text;
+    let escaped = name.replace('<', "&#60;").replace('>', "&#62;").replace('\'', "&#39;");
+    let row = list.split(&format!(">{escaped}</bdi>")).nth(1).expect("a row");
+    let id = row.split("href=\"/tokens/").nth(1).and_then(|rest| rest.split('/').next()).expect("an id");
+    (secret(&page), id.to_owned())
 }
 
 /// The status that a program with this token gets from the keys of Ada's company.
