@@ -5,7 +5,7 @@ mod trouble;
 
 use common::browser::Browser;
 use common::timed::Fixture;
-use common::{Data, EMAIL, PASSWORD, agent};
+use common::{Data, EMAIL, PASSWORD, Server, agent};
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use ctx_key_server::store::account;
 use ctx_key_server::store::audit_log::{self, LogFilter, LogLine};
@@ -285,6 +285,18 @@ fn a_sign_in_whose_line_cannot_be_written_succeeds() {
     let last = sign_ins(&server, EMAIL, 1).pop().unwrap();
     assert_eq!(last[3], "192.0.2.2", "{last:?}");
     assert_eq!(owner.get("/audit").status, 200);
+}
+
+#[test]
+fn the_last_failed_sign_ins_are_written_at_the_end() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    server.set_up(&data);
+    let body = json!({ "email": EMAIL, "password": "wrong" });
+    assert_eq!(server.send("POST", "/api/v1/auth/login", None, Some(&body)).0, 401);
+    server.stop();
+    let sql = "SELECT count(*) FROM audit_log WHERE action = 'failed to sign in'";
+    assert_eq!(trouble::number(&data, sql), Some(1));
 }
 
 /// Writes so many lines of Ada's company past the server: line n is of the second n, and its detail `line n`.

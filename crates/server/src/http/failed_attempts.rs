@@ -61,3 +61,32 @@ impl FailedAttempts {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use ctx_key::UnixTime;
+
+    use super::*;
+    use crate::store::email::Email;
+
+    #[test]
+    fn a_flood_leaves_as_many_attempts_as_may_wait() {
+        let attempts = FailedAttempts::default();
+        let long = format!("{}@example.com", "x".repeat(300));
+        let add = |email: &str| {
+            let (address, at) = (Ipv4Addr::LOCALHOST.into(), UnixTime::from_secs(0));
+            attempts.add(FailedAttempt { email: Email::new(email), address, at, is_password_change: false });
+        };
+        for email in ["", "no address", &long] {
+            add(email);
+        }
+        assert!(attempts.next().is_none());
+        for number in 0..1_000 {
+            add(&format!("{number}@example.com"));
+        }
+        let kept: Vec<_> = std::iter::from_fn(|| attempts.next()).collect();
+        assert_eq!((kept.len(), kept[0].email.as_str()), (MAX_WAITING, "0@example.com"));
+    }
+}
