@@ -109,10 +109,10 @@ for (const form of document.forms) {
   });
 }
 
-const key = find("#new-key");
-if (key) {
+const once = find("[data-once]");
+if (once) {
   // neither a reload nor Back sends the form again
-  history.replaceState(null, "", "/keys");
+  history.replaceState(null, "", once.dataset.once);
   // where that is the address, a link to a row of the list would stay on this page
   addEventListener("hashchange", () => location.reload());
   const say = (text) => {
@@ -143,7 +143,8 @@ if (key) {
   }
   // a page that the browser keeps for Back doesn't keep the key
   addEventListener("pagehide", () => {
-    key.value = "";
-    find(".secret").textContent = "";
+    once.value = "";
+    const line = find(".secret");
+    if (line) line.textContent = "";
   });
 }

@@ -10,6 +10,7 @@ use ctx_key::Scope;
 use ctx_key_server::clock::Clock;
 use ctx_key_server::database::{Database, Location};
 use ctx_key_server::http::connections::{ConnectionLimits, MAX_CONNECTIONS, serve};
+use ctx_key_server::http::failed_attempts::FailedAttempts;
 use ctx_key_server::http::iso_time::IsoTime;
 use ctx_key_server::http::list_cursor::CursorKey;
 use ctx_key_server::http::metrics::Metrics;
@@ -43,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         database,
         verifier,
         sign_ins: SignInLimit::new(&Clock::System),
+        failed_attempts: FailedAttempts::default(),
         cursors: CursorKey::from(&Secret::generate()),
         rate_limit: RateLimit::new(0, &Clock::System),
         clock: Clock::default(),

@@ -61,6 +61,14 @@ pub fn parse_iso(text: &str) -> Option<i64> {
     Some(time.unix_timestamp())
 }
 
+/// Returns the first second of a day such as `2030-01-31`, in UTC.
+pub fn day_start(date: &str) -> Option<i64> {
+    parse_iso(&format!("{date}T00:00:00Z")).filter(|seconds| *seconds <= LAST_SECOND)
+}
+
+/// Number of seconds in a day.
+pub const DAY: i64 = 24 * 3600;
+
 /// The last second that [`iso_seconds`] writes: the end of the year 9999 in UTC.
 pub const LAST_SECOND: i64 = 253_402_300_799;
 

@@ -2,9 +2,12 @@
 
 mod assets;
 mod audit;
+mod audit_query;
 mod change;
 mod change_password;
 mod create;
+mod create_token;
+mod destination;
 mod done;
 mod draft;
 mod expiry_choice;
@@ -21,8 +24,10 @@ mod project_list;
 mod scope_choice;
 mod sent_form;
 mod session;
+mod sessions;
 mod set_up;
 mod sign_in;
+mod token_list;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -34,6 +39,7 @@ use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
+use crate::http::last_use;
 use crate::http::limits::end_all;
 use crate::http::state::AppState;
 use page::Refusal;
@@ -61,6 +67,12 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .route("/projects/{id}/rename", get(project_change::ask_rename).post(project_change::rename))
         .route("/projects/{id}/archive", get(project_change::ask_archive).post(project_change::archive))
         .route("/account/password", get(change_password::show).post(change_password::change))
+        .route("/account/sessions", get(sessions::show))
+        .route("/account/sessions/end", post(sessions::end_others))
+        .route("/account/sessions/{handle}/end", post(sessions::end))
+        .route("/tokens", get(token_list::list).post(create_token::create))
+        .route("/tokens/new", get(create_token::show))
+        .route("/tokens/{id}/end", get(token_list::ask_end).post(token_list::end))
         .route("/audit", get(audit::show))
         .route("/assets/style.css", get(assets::style))
         .route("/assets/dashboard.js", get(assets::script))
@@ -68,7 +80,9 @@ pub fn routes(state: AppState) -> Router<AppState> {
         .fallback(async || Refusal::no_page())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
         .layer(DefaultBodyLimit::max(form::MAX_BYTES));
-    end_all(pages, Refusal::timeout, Refusal::internal).layer(middleware::from_fn_with_state(state, protect))
+    end_all(pages, Refusal::timeout, Refusal::internal)
+        .layer(middleware::from_fn_with_state(state.clone(), last_use::record))
+        .layer(middleware::from_fn_with_state(state, protect))
 }
 
 async fn protect(State(state): State<AppState>, request: Request, next: Next) -> Response {

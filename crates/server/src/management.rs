@@ -6,7 +6,6 @@ mod key_list;
 mod projects;
 mod sign_ins;
 mod signed_in;
-mod token_use;
 mod tokens;
 
 use axum::Router;
@@ -22,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::http::api_error::ApiError;
 use crate::http::attempt::{Reason, log_refusal};
 use crate::http::extract::{ClientAddress, has_content_type};
+use crate::http::last_use;
 use crate::http::open_api::guard_changes;
 use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
@@ -45,7 +45,7 @@ pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {
         .route("/auth/verify", post(async || ApiError::not_found(NO_REGISTRATION)))
         .fallback(async || ApiError::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state.clone(), token_use::record))
+        .layer(middleware::from_fn_with_state(state.clone(), last_use::record))
         .layer(middleware::from_fn_with_state(state, refuse_foreign_changes));
     guard_changes(&mut document);
     (router, document)

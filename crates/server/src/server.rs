@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::database::{Database, DatabaseError, Location, STATEMENT_TIMEOUT};
 use crate::http::connections::{ConnectionLimits, serve};
+use crate::http::failed_attempts::FailedAttempts;
 use crate::http::list_cursor::CursorKey;
 use crate::http::metrics::Metrics;
 use crate::http::rate_limit::RateLimit;
@@ -83,6 +84,7 @@ impl Server {
             verifier,
             metrics,
             sign_ins: SignInLimit::new(&clock),
+            failed_attempts: FailedAttempts::default(),
             cursors,
             rate_limit: RateLimit::new(config.rate_limit, &clock),
             clock,
@@ -122,7 +124,11 @@ impl Server {
         tokio::select! {
             () = serve(self.listener, routes(self.state.clone()), self.limits, stop) => {}
             never = sweep(&self.state) => match never {},
+            never = self.state.failed_attempts.run(&self.state.database) => match never {},
             never = index(&self.state) => match never {},
+        }
+        if timeout(FLUSH_TIMEOUT, self.state.failed_attempts.flush(&self.state.database)).await.is_err() {
+            warn!("the last failed sign-ins are not in the audit log");
         }
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {
             Ok(Ok(())) => {}

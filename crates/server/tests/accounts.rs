@@ -404,7 +404,7 @@ fn only_the_owner_changes_the_password_and_only_with_the_form() {
     }
     owner.headers.clear();
     let mut nobody = Browser::new(&server);
-    nobody.get("/account/password").leads_to("/sign-in");
+    nobody.get("/account/password").leads_to("/sign-in?next=%2Faccount%2Fpassword");
     send(&mut nobody, &fields(&token)).leads_to("/sign-in");
     // the fields that name an account are for password managers alone
     let mut named = fields(&others).to_vec();

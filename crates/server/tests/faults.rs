@@ -162,7 +162,8 @@ async fn rotates_until_it_is_killed() {
     let variable = |name: &str| std::env::var(name).unwrap();
     let company = CompanyId::parse(&variable("TEST_COMPANY")).unwrap();
     let actor = Email::new("ada@example.com");
-    let act = Act { company: &company, actor: Actor::Account(&actor), now: Clock::System.now() };
+    let act =
+        Act { company: &company, actor: Actor::Account(&actor), now: Clock::System.now(), address: None };
     let is_postgres = location.starts_with("postgres:");
     let location = if is_postgres { Location::Postgres(location) } else { Location::Sqlite(location.into()) };
     let database = Database::open(location).unwrap();

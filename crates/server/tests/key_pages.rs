@@ -87,7 +87,10 @@ fn lines_of(page: &Answer) -> Vec<String> {
     page.text
         .split("<tr role=\"row\">")
         .skip(2)
-        .map(|row| text(&row[row.find("data-title=\"Who\"").unwrap()..]))
+        .map(|row| {
+            let place = |title| row.find(&format!("data-title=\"{title}\"")).unwrap();
+            text(row[place("Who")..place("Address")].trim_end_matches("<td role=\"cell\" "))
+        })
         .collect()
 }
 

@@ -433,7 +433,7 @@ impl Race {
     }
 
     fn act(&self) -> Act<'_> {
-        Act { company: &self.company, actor: Actor::Operator, now: self.now }
+        Act { company: &self.company, actor: Actor::Operator, now: self.now, address: None }
     }
 
     /// Makes a key in a transaction, and commits it when `gate` opens.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::api_error::ApiError;
-use crate::http::extract::NoParameters;
+use crate::http::extract::{ClientAddress, NoParameters};
 use crate::http::granted::AnyKey;
 use crate::http::iso_time::IsoTime;
 use crate::http::open_api::route;
@@ -53,11 +53,15 @@ struct RevokedKey {
 ///
 /// Whoever found a leaked key may do it.
 #[utoipa::path(post, path = "/key/revoke", operation_id = "revokeKey", responses((status = OK, body = RevokedKey)))]
-async fn revoke(key: AnyKey, State(state): State<AppState>) -> Result<Json<RevokedKey>, ApiError> {
+async fn revoke(
+    key: AnyKey,
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+) -> Result<Json<RevokedKey>, ApiError> {
     let (id, now) = (key.0.key_id(), state.clock.now());
     let mut transaction = state.database.begin().await?;
     let company = api_key::company(&mut transaction, id).await?;
-    let act = Act { company: &company, actor: Actor::KeyItself, now };
+    let act = Act { company: &company, actor: Actor::KeyItself, now, address: Some(address) };
     let revoked = api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
     let revoked_at = revoked.record.revoked_at.unwrap_or(now).into();

@@ -19,7 +19,7 @@ use super::page::{Mistakes, Refusal, page};
 use super::session::SignedIn;
 use crate::clock::seconds;
 use crate::http::state::AppState;
-use crate::store::account::Account;
+use crate::store::actor::Act;
 use crate::store::api_key::{self, ListedKey, Rotated, Rotation};
 use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::secret::Secret;
@@ -63,8 +63,11 @@ impl TypedRotation {
         let overlap = OVERLAPS.iter().find(|(value, _)| *value == self.overlap);
         let overlap = overlap.and_then(|(value, _)| value.parse().ok());
         let overlap = mistakes.expect(overlap, "overlap", "Choose when the old key ends.");
-        let expires_at =
-            if self.expiry.is("") { Some(None) } else { self.expiry.check(&mut mistakes, now).map(Some) };
+        let expires_at = if self.expiry.is("") {
+            Some(None)
+        } else {
+            self.expiry.check("the new key", &mut mistakes, now).map(Some)
+        };
         match (overlap, expires_at) {
             (Some(overlap), Some(expires_at)) => {
                 let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
@@ -229,7 +232,7 @@ pub(super) async fn rotate(
             return rotate_dialog(status, &state, &signed_in, id, &back, typed, mistakes).await;
         }
     };
-    match replace(&state, &signed_in.account, id, &rotation, now).await {
+    match replace(&state, signed_in.act(now), id, &rotation).await {
         Ok(Rotated { key, new, old }) => {
             Ok(show_once(&state, &signed_in, &key, &new, Some(Replaced::new(&old, now)), &back))
         }
@@ -240,13 +243,12 @@ pub(super) async fn rotate(
 
 async fn replace(
     state: &AppState,
-    account: &Account,
+    act: Act<'_>,
     id: KeyId,
     rotation: &Rotation,
-    now: UnixTime,
 ) -> Result<Rotated, StoreError> {
     let mut transaction = state.database.begin().await?;
-    let rotated = api_key::rotate(&mut transaction, account.act(now), id, rotation).await?;
+    let rotated = api_key::rotate(&mut transaction, act, id, rotation).await?;
     transaction.commit().await?;
     Ok(rotated)
 }
@@ -259,7 +261,7 @@ pub(super) async fn revoke(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::revoke(&mut transaction, act, id).await?;
     transaction.commit().await?;
@@ -274,7 +276,7 @@ pub(super) async fn delete(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::delete(&mut transaction, act, id).await?;
     transaction.commit().await?;

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 
 use super::assets;
+use super::destination::Destination;
 use super::form::Form;
 use super::frame::Frame;
 use super::page::{Mistakes, page};
 use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::attempt::{Attempt, Refused};
-use crate::http::extract::ClientAddress;
 use crate::http::state::AppState;
 use crate::store::new_password::{MIN_LENGTH, NewPassword};
 use crate::store::password_change;
@@ -37,12 +37,11 @@ fn respond(signed_in: &SignedIn, status: StatusCode, is_changed: bool, mistakes:
 pub(super) async fn change(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
     jar: CookieJar,
     form: Form,
 ) -> Result<Response, NotSignedIn> {
     form.check_token(&signed_in.session).map_err(NotSignedIn::Unknown)?;
-    let account = &signed_in.account;
+    let SignedIn { account, client, .. } = &signed_in;
     let mut mistakes = Mistakes::default();
     let new = NewPassword::new(form.text("new_password"), &account.email, Some(&account.company.name));
     let Some(new) = mistakes.new_password("new_password", new) else {
@@ -54,7 +53,10 @@ pub(super) async fn change(
     let refuse = |status, message: String| {
         respond(&signed_in, status, false, Mistakes::one("current_password", message))
     };
-    match (Attempt { email, password, address, device }).check(&state).await {
+    match (Attempt { email, password, address: client.address, device, is_password_change: true })
+        .check(&state)
+        .await
+    {
         Ok(_) => {}
         Err(Refused::Wrong) => {
             return Ok(refuse(StatusCode::BAD_REQUEST, "The current password is wrong.".to_owned()));
@@ -68,9 +70,11 @@ pub(super) async fn change(
         Err(Refused::Failed(error)) => return Err(NotSignedIn::Unknown(error.into())),
     }
     let now = state.clock.now();
-    let changed = password_change::change(&state.database, account, &signed_in.session, new, now).await;
-    let session =
-        changed.map_err(|error| NotSignedIn::Unknown(error.into()))?.ok_or(NotSignedIn::Stranger)?;
+    let changed =
+        password_change::change(&state.database, account, &signed_in.session, new, now, client).await;
+    let session = changed
+        .map_err(|error| NotSignedIn::Unknown(error.into()))?
+        .ok_or_else(|| NotSignedIn::Stranger(Destination::default()))?;
     let jar = jar.add(Cookie::Session.with(state.is_secure, Some(&session)));
     let signed_in = SignedIn { session, ..signed_in };
     Ok((jar, respond(&signed_in, StatusCode::OK, true, Mistakes::default())).into_response())

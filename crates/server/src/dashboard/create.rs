@@ -18,7 +18,7 @@ use super::scope_choice::ScopeChoice;
 use super::sent_form::SentForm;
 use super::session::{SignedIn, take_draft};
 use crate::http::state::AppState;
-use crate::store::account::Account;
+use crate::store::actor::Act;
 use crate::store::api_key::{self, ListedKey, NewKey, ProjectChoice};
 use crate::store::id::ProjectId;
 use crate::store::idempotency_key::IdempotencyKey;
@@ -96,7 +96,7 @@ impl Typed {
             mistakes.expect(id, "project", "Choose a project.").map(ProjectChoice::Existing)
         };
         let scopes = self.scopes.check(&mut mistakes);
-        let expires_at = self.expiry.check(&mut mistakes, now);
+        let expires_at = self.expiry.check("the key", &mut mistakes, now);
         match (name, project, scopes, expires_at) {
             (Some(name), Some(project), Some(scopes), Some(expires_at)) => {
                 let idempotency_key = Some(IdempotencyKey::new(session, &self.form));
@@ -143,7 +143,7 @@ pub(super) async fn create(
         Ok(new) => new,
         Err(mistakes) => return refuse(StatusCode::BAD_REQUEST, &state, &signed_in, typed, mistakes).await,
     };
-    let (status, mistakes) = match make(&state, &signed_in.account, &new, now).await {
+    let (status, mistakes) = match make(&state, signed_in.act(now), &new).await {
         Ok((key, listed)) => {
             let back = Back::List(ListQuery::default());
             return Ok(show_once(&state, &signed_in, &key, &listed, None, &back));
@@ -163,14 +163,9 @@ pub(super) async fn create(
     refuse(status, &state, &signed_in, typed, mistakes).await
 }
 
-async fn make(
-    state: &AppState,
-    account: &Account,
-    new: &NewKey,
-    now: UnixTime,
-) -> Result<(ApiKey, ListedKey), StoreError> {
+async fn make(state: &AppState, act: Act<'_>, new: &NewKey) -> Result<(ApiKey, ListedKey), StoreError> {
     let mut transaction = state.database.begin().await?;
-    let made = api_key::create(&mut transaction, account.act(now), new).await?;
+    let made = api_key::create(&mut transaction, act, new).await?;
     transaction.commit().await?;
     Ok(made)
 }

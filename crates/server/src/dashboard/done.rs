@@ -9,7 +9,7 @@ use ctx_key::KeyId;
 use super::session::Cookie;
 use crate::http::state::AppState;
 
-/// What was done to a key or a project.
+/// What was done, to a key or else.
 #[derive(Clone, Copy)]
 pub(super) enum Done {
     Changed,
@@ -18,19 +18,25 @@ pub(super) enum Done {
     CreatedProject,
     RenamedProject,
     ArchivedProject,
+    EndedToken,
+    EndedSession,
+    EndedOthers,
 }
 
-const NAMES: [(&str, Done); 6] = [
+const NAMES: [(&str, Done); 9] = [
     ("changed", Done::Changed),
     ("revoked", Done::Revoked),
     ("deleted", Done::Deleted),
     ("created_project", Done::CreatedProject),
     ("renamed_project", Done::RenamedProject),
     ("archived_project", Done::ArchivedProject),
+    ("ended_token", Done::EndedToken),
+    ("ended_session", Done::EndedSession),
+    ("ended_others", Done::EndedOthers),
 ];
 
 impl Done {
-    /// Leads to a page, which says what was done. `about` is the id of the key, or the number of keys that were revoked.
+    /// Leads to a page, which says what was done. `about` is the id of the key, the number of keys that were revoked, or nothing.
     pub(super) fn redirect(self, state: &AppState, about: impl Display, address: &str) -> Response {
         let (name, _) = NAMES[self as usize];
         let cookie = Cookie::Done.with_text(state.is_secure, &format!("{name}-{about}"));
@@ -64,6 +70,9 @@ fn message(text: &str) -> Option<String> {
                 "The project is archived, and {keys} keys are revoked. Whatever uses them is refused from now on."
             ),
         },
+        Done::EndedToken => "The access token is ended. Whatever uses it is refused from now on.".to_owned(),
+        Done::EndedSession => "The session is ended.".to_owned(),
+        Done::EndedOthers => "All other sessions are ended.".to_owned(),
     })
 }
 

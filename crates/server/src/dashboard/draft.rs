@@ -2,6 +2,7 @@
 
 use ctx_key::Scope;
 
+use super::destination::Destination;
 use super::form::Form;
 use super::page::without_key;
 use super::scope_choice::ScopeChoice;
@@ -28,9 +29,8 @@ impl Draft {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let form = Form(serde_json::from_str(text).ok()?);
         let path = form.text("path");
-        let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
-        let is_path = path.starts_with('/') && !path.starts_with("//") && path.bytes().all(is_of_path);
-        is_path.then_some(Self(form))
+        let is_page = !path.contains('?') && Destination::parse(path).value() == path && !path.is_empty();
+        is_page.then_some(Self(form))
     }
 
     /// Returns the text for a cookie.

@@ -4,7 +4,7 @@ use ctx_key::UnixTime;
 
 use super::form::Form;
 use super::page::Mistakes;
-use crate::clock::{LAST_SECOND, parse_iso};
+use crate::clock::{DAY, day_start};
 
 /// Lengths to choose from: the value and the words.
 pub(super) const DAYS: [(&str, &str); 4] =
@@ -44,8 +44,8 @@ impl ExpiryChoice {
         if day_end(&self.date).is_some() { &self.date } else { "" }
     }
 
-    /// Returns the end of the key, or notes a mistake. `Some(None)` is never.
-    pub(super) fn check(&self, mistakes: &mut Mistakes, now: UnixTime) -> Option<Option<UnixTime>> {
+    /// Returns the end of `of`, or notes a mistake. `Some(None)` is never.
+    pub(super) fn check(&self, of: &str, mistakes: &mut Mistakes, now: UnixTime) -> Option<Option<UnixTime>> {
         if self.is(DATE) {
             let end = day_end(&self.date).filter(|end| *end > now);
             return mistakes
@@ -53,7 +53,7 @@ impl ExpiryChoice {
                 .map(Some);
         }
         let choice = DAYS.iter().find(|(value, _)| self.is(value));
-        let choice = mistakes.expect(choice, "expires", "Choose when the key expires.");
+        let choice = mistakes.expect(choice, "expires", format!("Choose when {of} expires."));
         let days: Option<u64> = choice?.0.parse().ok();
         Some(days.map(|days| now.saturating_add(days * 24 * 3600)))
     }
@@ -61,13 +61,14 @@ impl ExpiryChoice {
 
 /// Returns the last second of a day such as `2030-01-31`, in UTC.
 fn day_end(date: &str) -> Option<UnixTime> {
-    let seconds = parse_iso(&format!("{date}T23:59:59Z")).filter(|seconds| *seconds <= LAST_SECOND)?;
+    let seconds = day_start(date)? + DAY - 1;
     u64::try_from(seconds).ok().map(UnixTime::from_secs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::LAST_SECOND;
 
     #[test]
     fn a_key_lasts_to_the_end_of_the_day() {

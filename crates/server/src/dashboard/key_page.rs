@@ -8,6 +8,7 @@ use axum_extra::extract::CookieJar;
 use ctx_key::{KeyId, Scope, UnixTime};
 
 use super::assets;
+use super::audit::ShownLine;
 use super::change::KeyOfPath;
 use super::done::Done;
 use super::form::Form;
@@ -38,7 +39,7 @@ struct KeyPage {
     life: Life,
     typed: Typed,
     mistakes: Mistakes,
-    lines: Vec<Line>,
+    lines: Vec<ShownLine>,
     pager: Pager,
     done: Option<String>,
 }
@@ -54,14 +55,6 @@ struct Life {
     expires: Option<Moment>,
     revoked: Option<Moment>,
     revoked_by: Option<String>,
-}
-
-/// A line of the audit log that is about the key.
-struct Line {
-    at: Moment,
-    actor: String,
-    action: String,
-    detail: String,
 }
 
 /// The fields of the form, as they are stored or were sent.
@@ -100,9 +93,10 @@ async fn read(state: &AppState, signed_in: &SignedIn, id: KeyId, number: usize) 
     let line = |line: LogLine| {
         let is_own = line.key.as_deref() == Some(id.as_str());
         // the rotation that made this key is a line of the other key
-        let detail = if is_own { line.detail } else { format!("replaces {}", line.key.unwrap_or_default()) };
-        let action = if is_own { line.action } else { "created".to_owned() };
-        Line { at: Moment::new(line.at, now), actor: line.actor, action, detail }
+        let replaced = line.key.as_deref().unwrap_or_default();
+        let detail = if is_own { line.detail.clone() } else { format!("replaces {replaced}") };
+        let action = if is_own { line.action.clone() } else { "created".to_owned() };
+        ShownLine { action, detail, ..ShownLine::new(line, false, now) }
     };
     Ok(KeyPage {
         frame: Frame::new(signed_in, "/keys"),
@@ -196,7 +190,7 @@ pub(super) async fn change(
         let typed = Typed { name: without_key(&typed.name).to_owned(), ..typed };
         return Ok(page(StatusCode::BAD_REQUEST, &KeyPage { typed, mistakes, ..template }));
     }
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     api_key::change(&mut transaction, act, id, Change { name, scopes }).await?;
     transaction.commit().await?;

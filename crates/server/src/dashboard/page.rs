@@ -176,6 +176,12 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, "This form was already sent", message)
     }
 
+    pub(super) fn token_sent_before() -> Self {
+        let message = "No second access token was made. If you didn't copy the one that this form made, end it in the list of \
+                       access tokens and create another: a token is shown only once.";
+        Self::new(StatusCode::CONFLICT, "This form was already sent", message)
+    }
+
     pub(super) fn timeout() -> Self {
         let message = "The request timed out. Check whether the change was made before you try again.";
         Self::new(StatusCode::REQUEST_TIMEOUT, "Not finished", message)

@@ -97,7 +97,7 @@ pub(super) async fn create(
         }
     };
     let mut transaction = state.database.begin().await?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     match project::create(&mut transaction, act, &name).await {
         Ok(project) => {
             transaction.commit().await?;
@@ -187,7 +187,7 @@ pub(super) async fn rename(
         Err(mistakes) => return refuse(StatusCode::BAD_REQUEST, mistakes).await,
     };
     let mut transaction = state.database.begin().await?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     match project::rename(&mut transaction, act, &id, &name).await {
         Ok(()) => transaction.commit().await?,
         Err(StoreError::NameTaken) => {
@@ -227,7 +227,7 @@ pub(super) async fn archive(
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let act = signed_in.account.act(state.clock.now());
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     let revoked = archive::archive(&mut transaction, act, &id).await?;
     transaction.commit().await?;

@@ -23,7 +23,7 @@ impl FromRequest<AppState> for SentForm {
         let signed_in = SignedIn::from_request_parts(&mut parts, state).await;
         // the page of a form that makes something is not what it is sent to
         let path = match parts.uri.path() {
-            path @ ("/keys" | "/projects") => format!("{path}/new"),
+            path @ ("/keys" | "/projects" | "/tokens") => format!("{path}/new"),
             path => path.to_owned(),
         };
         let jar = CookieJar::from_headers(&parts.headers);
@@ -34,10 +34,10 @@ impl FromRequest<AppState> for SentForm {
                 Ok(Self { signed_in, form })
             }
             (Ok(_), Err(refusal)) => Err(refusal.into_response()),
-            (Err(NotSignedIn::Stranger), Ok(form)) => {
+            (Err(stranger @ NotSignedIn::Stranger(_)), Ok(form)) => {
                 let draft = Draft::of(&path, &form).to_text();
                 let jar = jar.add(Cookie::Draft.with_text(state.is_secure, &draft));
-                Err((jar, NotSignedIn::Stranger).into_response())
+                Err((jar, stranger).into_response())
             }
             (Err(refusal), _) => Err(refusal.into_response()),
         }

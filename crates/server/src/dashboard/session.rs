@@ -8,13 +8,17 @@ use axum_extra::extract::cookie::{self, SameSite};
 use ctx_key::UnixTime;
 use time::Duration;
 
+use super::destination::Destination;
 use super::draft::Draft;
 use super::form::Form;
 use super::page::Refusal;
 use crate::database::{DatabaseError, Transaction};
+use crate::http::last_use::{LastUse, Used};
 use crate::http::state::AppState;
 use crate::store::account::{self, Account};
-use crate::store::credential::{self, Kind};
+use crate::store::actor::Act;
+use crate::store::client::Client;
+use crate::store::credential::{self, Kind, SignIn};
 use crate::store::id::AccountId;
 use crate::store::secret::Secret;
 
@@ -77,12 +81,13 @@ impl Cookie {
     }
 }
 
+/// Ends a session, and returns whether it had not ended.
 pub(super) async fn end(
     transaction: &mut Transaction,
     session: &Secret,
     now: UnixTime,
-) -> Result<(), DatabaseError> {
-    credential::take(transaction, Kind::Session, session, now).await.map(drop)
+) -> Result<bool, DatabaseError> {
+    Ok(credential::take(transaction, Kind::Session, session, now).await?.is_some())
 }
 
 /// Begins a session, and ends the one before. The browser is known to have signed in from now on.
@@ -91,13 +96,16 @@ pub(super) async fn begin(
     state: &AppState,
     jar: CookieJar,
     account: &AccountId,
+    client: &Client,
 ) -> Result<CookieJar, DatabaseError> {
     let (now, is_secure) = (state.clock.now(), state.is_secure);
     if let Some(before) = Cookie::Session.read(is_secure, &jar) {
         end(transaction, &before, now).await?;
     }
-    let session = credential::issue(transaction, Kind::Session, Some(account), now).await?;
-    let device = new_device(transaction, Cookie::Device.read(is_secure, &jar), account, now).await?;
+    let sign_in = SignIn::new(account, client, now);
+    let session = credential::issue(transaction, Kind::Session, Some(&sign_in), now).await?;
+    let device =
+        new_device(transaction, Cookie::Device.read(is_secure, &jar), account, &sign_in, now).await?;
     let jar =
         jar.add(Cookie::Session.with(is_secure, Some(&session))).remove(Cookie::SignIn.with(is_secure, None));
     Ok(match device {
@@ -106,12 +114,17 @@ pub(super) async fn begin(
     })
 }
 
-/// Returns the response to a browser that is signed in: it leads to the list, or to a form that was kept.
-pub(super) fn welcome(state: &AppState, jar: CookieJar, account: &AccountId) -> Response {
+/// Returns the response to a browser that is signed in: it leads to the page that was asked for, or to a form that was kept.
+pub(super) fn welcome(
+    state: &AppState,
+    jar: CookieJar,
+    account: &AccountId,
+    destination: &Destination,
+) -> Response {
     let draft = Cookie::Draft.read_text(state.is_secure, &jar).and_then(Draft::parse);
     // another account has no page of this key or project
     let draft = draft.filter(|draft| draft.is_of(account) || draft.path().ends_with("/new"));
-    let leads_to = Redirect::to(draft.as_ref().map_or("/keys", Draft::path));
+    let leads_to = Redirect::to(draft.as_ref().map_or(destination.address(), Draft::path));
     (jar, leads_to).into_response()
 }
 
@@ -137,44 +150,60 @@ async fn new_device(
     transaction: &mut Transaction,
     before: Option<Secret>,
     account: &AccountId,
+    sign_in: &SignIn,
     now: UnixTime,
 ) -> Result<Option<Secret>, DatabaseError> {
     if let Some(before) = before {
-        if credential::find(transaction, Kind::Device, &before, now).await?.flatten().as_ref()
-            == Some(account)
-        {
+        let known = credential::find(transaction, Kind::Device, &before, now).await?;
+        if known.is_some_and(|known| known.account.as_ref() == Some(account)) {
             return Ok(None);
         }
         credential::take(transaction, Kind::Device, &before, now).await?;
     }
-    credential::issue(transaction, Kind::Device, Some(account), now).await.map(Some)
+    credential::issue(transaction, Kind::Device, Some(sign_in), now).await.map(Some)
 }
 
 /// The account whose session the request carries. Handlers that take it run for nobody else.
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) session: Secret,
+    pub(super) client: Client,
+}
+
+impl SignedIn {
+    /// Returns what the audit log says of a change.
+    pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
+        self.account.act(now, self.client.address)
+    }
 }
 
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = NotSignedIn;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, NotSignedIn> {
-        let session = Cookie::Session
-            .read(state.is_secure, &CookieJar::from_headers(&parts.headers))
-            .ok_or(NotSignedIn::Stranger)?;
+        let stranger = || NotSignedIn::Stranger(Destination::of_request(&parts.method, &parts.uri));
+        let jar = CookieJar::from_headers(&parts.headers);
+        let session = Cookie::Session.read(state.is_secure, &jar).ok_or_else(stranger)?;
         let found = find(state, &session).await.map_err(|error| NotSignedIn::Unknown(error.into()))?;
-        Ok(Self { account: found.ok_or(NotSignedIn::Stranger)?, session })
+        let (account, is_use_due) = found.ok_or_else(stranger)?;
+        if is_use_due {
+            LastUse::note(parts, Used::Credential(session.clone()));
+        }
+        let client = Client::from_request_parts(parts, state)
+            .await
+            .map_err(|_| NotSignedIn::Unknown(Refusal::internal()))?;
+        Ok(Self { account, session, client })
     }
 }
 
-async fn find(state: &AppState, session: &Secret) -> Result<Option<Account>, DatabaseError> {
+async fn find(state: &AppState, session: &Secret) -> Result<Option<(Account, bool)>, DatabaseError> {
     let mut connection = state.database.acquire().await?;
     account::of_credential(&mut connection, Kind::Session, session, state.clock.now()).await
 }
 
 pub(super) enum NotSignedIn {
-    Stranger,
+    /// Nobody is, and this page was asked for.
+    Stranger(Destination),
     /// The session can't be looked up.
     Unknown(Refusal),
 }
@@ -182,7 +211,7 @@ pub(super) enum NotSignedIn {
 impl IntoResponse for NotSignedIn {
     fn into_response(self) -> Response {
         match self {
-            Self::Stranger => Redirect::to("/sign-in").into_response(),
+            Self::Stranger(destination) => Redirect::to(&destination.sign_in()).into_response(),
             Self::Unknown(refusal) => refusal.into_response(),
         }
     }

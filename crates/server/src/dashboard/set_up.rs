@@ -9,11 +9,13 @@ use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
 use super::assets;
+use super::destination::Destination;
 use super::form::Form;
 use super::page::{Mistakes, Refusal, page, sentence, without_key};
 use super::session;
 use crate::http::state::AppState;
 use crate::store::account::{self, NewAccount, NewAccountError};
+use crate::store::client::Client;
 use crate::store::email::Email;
 use crate::store::name::Name;
 use crate::store::new_password::{MIN_LENGTH, NewPassword};
@@ -56,24 +58,29 @@ pub(super) async fn show(
 /// The link is secret and works once, so the form needs no other token.
 pub(super) async fn set_up(
     State(state): State<AppState>,
+    client: Client,
     jar: CookieJar,
     form: Form,
 ) -> Result<Response, Refusal> {
     let link = Secret::parse(form.text("link")).ok_or_else(Refusal::no_link)?;
     let mistakes = match check(&form) {
-        Ok(new) => match account::set_up(&state.database, &link, new, state.clock.now()).await {
-            Ok(account) => {
-                let mut transaction = state.database.begin().await?;
-                let jar = session::begin(&mut transaction, &state, jar, &account.id).await?;
-                transaction.commit().await?;
-                return Ok(session::welcome(&state, jar, &account.id));
+        Ok(new) => {
+            match account::set_up(&state.database, &link, new, state.clock.now(), client.address).await {
+                Ok(account) => {
+                    let mut transaction = state.database.begin().await?;
+                    let jar = session::begin(&mut transaction, &state, jar, &account.id, &client).await?;
+                    transaction.commit().await?;
+                    return Ok(session::welcome(&state, jar, &account.id, &Destination::default()));
+                }
+                Err(NewAccountError::Database(error)) => return Err(error.into()),
+                Err(NewAccountError::Busy) => return Err(StoreError::Busy.into()),
+                Err(NewAccountError::Link) => return Err(Refusal::no_link()),
+                Err(error @ NewAccountError::Email) => Mistakes::one("email", sentence(&error.to_string())),
+                Err(error @ NewAccountError::Company) => {
+                    Mistakes::one("company", sentence(&error.to_string()))
+                }
             }
-            Err(NewAccountError::Database(error)) => return Err(error.into()),
-            Err(NewAccountError::Busy) => return Err(StoreError::Busy.into()),
-            Err(NewAccountError::Link) => return Err(Refusal::no_link()),
-            Err(error @ NewAccountError::Email) => Mistakes::one("email", sentence(&error.to_string())),
-            Err(error @ NewAccountError::Company) => Mistakes::one("company", sentence(&error.to_string())),
-        },
+        }
         Err(mistakes) => mistakes,
     };
     let [link, email, company] =

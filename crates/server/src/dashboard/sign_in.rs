@@ -1,45 +1,57 @@
 //! Signing in and out.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 
 use super::assets;
+use super::destination::Destination;
 use super::form::{Form, form_token};
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::session::{self, Cookie, SignedIn};
 use crate::database::DatabaseError;
-use crate::http::attempt::{Attempt, Reason, Refused, log_refusal};
-use crate::http::extract::ClientAddress;
+use crate::http::attempt::{Attempt, Reason, Refused, log_refusal, log_success};
 use crate::http::state::AppState;
 use crate::store::account::Verified;
+use crate::store::client::Client;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
+use crate::store::sign_in_log;
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
 struct SignInPage<'a> {
     form_token: String,
     email: &'a str,
+    /// The page to go to.
+    next: &'a str,
     mistakes: Mistakes,
 }
 
 /// Shows the form, bound to a cookie. A cookie that is there is kept, for the form in another tab.
-pub(super) async fn show(State(state): State<AppState>, jar: CookieJar) -> Response {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    jar: CookieJar,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
+    let destination = next.map_or_else(Destination::default, |(_, next)| Destination::parse(&next));
     let is_secure = state.is_secure;
     let secret = Cookie::SignIn.read(is_secure, &jar).unwrap_or_else(Secret::generate);
     let form_token = form_token(&secret);
-    let template = SignInPage { form_token, email: "", mistakes: Mistakes::default() };
+    let template =
+        SignInPage { form_token, email: "", next: destination.value(), mistakes: Mistakes::default() };
     let jar = jar.add(Cookie::SignIn.with(is_secure, Some(&secret)));
     (jar, page(StatusCode::OK, &template)).into_response()
 }
 
 pub(super) async fn sign_in(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    client: Client,
     jar: CookieJar,
     form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
@@ -51,16 +63,20 @@ pub(super) async fn sign_in(
     };
     let log_forged = |refusal: &Refusal| {
         if refusal.is_forged() {
-            log_refusal(address, Reason::Forged);
+            log_refusal(client.address, Reason::Forged);
         }
     };
     let (form, secret) = own_form().inspect_err(log_forged)?;
+    let destination = Destination::parse(form.text("next"));
     let typed = form.text("email").trim();
     let (email, password) = (Email::new(typed), form.text("password").to_owned());
     let device = Cookie::Device.read(state.is_secure, &jar);
-    let attempt = Attempt { email: &email, password, address, device };
+    let attempt =
+        Attempt { email: &email, password, address: client.address, device, is_password_change: false };
     let signed_in = match attempt.check(&state).await {
-        Ok(verified) => begin_session(&state, jar, verified).await?.ok_or(Refused::Wrong),
+        Ok(verified) => {
+            begin_session(&state, jar, verified, &client, &destination).await?.ok_or(Refused::Wrong)
+        }
         Err(refused) => Err(refused),
     };
     let (status, message, retry_after) = match signed_in {
@@ -77,7 +93,8 @@ pub(super) async fn sign_in(
     };
     let wrong = if typed.is_empty() { "email" } else { "password" };
     let mistakes = Mistakes::one(wrong, message);
-    let template = SignInPage { form_token: form_token(&secret), email: without_key(typed), mistakes };
+    let (form_token, email, next) = (form_token(&secret), without_key(typed), destination.value());
+    let template = SignInPage { form_token, email, next, mistakes };
     let mut response = page(status, &template);
     response.headers_mut().extend(retry_after);
     Ok(response)
@@ -88,12 +105,15 @@ async fn begin_session(
     state: &AppState,
     jar: CookieJar,
     verified: Verified,
+    client: &Client,
+    destination: &Destination,
 ) -> Result<Option<Response>, DatabaseError> {
     let mut transaction = state.database.begin().await?;
-    let jar = session::begin(&mut transaction, state, jar, verified.id()).await?;
+    let jar = session::begin(&mut transaction, state, jar, verified.id(), client).await?;
     let Some(account) = verified.confirm(&mut transaction).await? else { return Ok(None) };
     transaction.commit().await?;
-    Ok(Some(session::welcome(state, jar, &account.id)))
+    log_success(state, &account, client).await;
+    Ok(Some(session::welcome(state, jar, &account.id, destination)))
 }
 
 pub(super) async fn sign_out(
@@ -104,7 +124,10 @@ pub(super) async fn sign_out(
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
     let mut transaction = state.database.begin().await?;
-    session::end(&mut transaction, &signed_in.session, state.clock.now()).await?;
+    let act = signed_in.act(state.clock.now());
+    if session::end(&mut transaction, &signed_in.session, act.now).await? {
+        sign_in_log::signed_out(&mut transaction, act).await?;
+    }
     transaction.commit().await?;
     let jar = jar.remove(Cookie::Session.with(state.is_secure, None));
     Ok((jar, Redirect::to("/sign-in")).into_response())

@@ -2,16 +2,23 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::state::AppState;
 use crate::database::DatabaseError;
-use crate::store::account::{self, Verified};
+use crate::store::account::{self, Account, Verified};
+use crate::store::client::Client;
 use crate::store::credential::Kind;
 use crate::store::email::Email;
 use crate::store::secret::Secret;
+use crate::store::sign_in_log::{self, FailedAttempt};
 use crate::store::store_error::StoreError;
+
+/// Maximum time that a sign-in waits for its line in the audit log.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A password for an account, and who sends it.
 pub struct Attempt<'a> {
@@ -20,6 +27,8 @@ pub struct Attempt<'a> {
     pub address: IpAddr,
     /// The device cookie of the browser.
     pub device: Option<Secret>,
+    /// Somebody who is signed in gives it, to change it.
+    pub is_password_change: bool,
 }
 
 /// Reason why an attempt does not succeed.
@@ -52,7 +61,12 @@ impl Attempt<'_> {
         match account::sign_in(&state.database, self.email, self.password).await {
             Ok(Some(verified)) => Ok(verified),
             Ok(None) => Err(match state.sign_ins.count_wrong(self.email) {
-                Ok(()) => refuse(Reason::Wrong, Refused::Wrong),
+                Ok(()) => {
+                    let (email, at) = (self.email.clone(), state.clock.now());
+                    let is_password_change = self.is_password_change;
+                    state.failed_attempts.add(FailedAttempt { email, address, at, is_password_change });
+                    refuse(Reason::Wrong, Refused::Wrong)
+                }
                 Err(seconds) => refuse(Reason::AccountLimit, Refused::TooMany(seconds)),
             }),
             Err(StoreError::Busy) => Err(refuse(Reason::Busy, Refused::Failed(StoreError::Busy))),
@@ -66,7 +80,16 @@ impl Attempt<'_> {
         let mut connection = state.database.acquire().await?;
         let now = state.clock.now();
         let account = account::of_credential(&mut connection, Kind::Device, device, now).await?;
-        Ok(account.filter(|account| account.email == *self.email).map(|_| device.clone()))
+        Ok(account.filter(|(account, _)| account.email == *self.email).map(|_| device.clone()))
+    }
+}
+
+/// Writes a sign-in to the audit log. It has succeeded, so it does not fail now.
+pub async fn log_success(state: &AppState, account: &Account, client: &Client) {
+    let written = sign_in_log::succeeded(&state.database, account, client, state.clock.now());
+    let written = timeout(LOG_TIMEOUT, written).await.unwrap_or(Err(DatabaseError::Busy));
+    if let Err(error) = written {
+        warn!(%error, "a sign-in is not in the audit log");
     }
 }
 

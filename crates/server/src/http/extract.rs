@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, USER_AGENT};
 use axum::http::{HeaderMap, StatusCode, Uri, request::Parts};
 use ctx_key::scan::redact_str;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::http::api_error::ApiError;
 use crate::http::limits::LARGEST_BODY;
 use crate::http::state::AppState;
+use crate::store::client::Client;
 
 /// A body of JSON. Its `Content-Type` is not checked here.
 pub struct Json<T>(pub T);
@@ -269,6 +270,16 @@ impl FromRequestParts<AppState> for ClientAddress {
         let named = state.is_behind_proxy.then(|| forwarded(&parts.headers)).flatten();
         let connected = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         named.or_else(connected).map(Self).ok_or_else(ApiError::internal)
+    }
+}
+
+impl FromRequestParts<AppState> for Client {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Ok(Self::new(address, user_agent))
     }
 }
 

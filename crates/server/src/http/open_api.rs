@@ -25,6 +25,7 @@ use super::granted::{AnyKey, Granted};
 use super::rate_limit;
 use super::schema::{request_id, text};
 use super::state::AppState;
+use crate::store::client::Client;
 
 const JSON: &str = "application/json";
 
@@ -299,5 +300,9 @@ impl Argument for State<AppState> {
 }
 
 impl Argument for ClientAddress {
+    fn document(_: &mut Operation, _: &mut Schemas) {}
+}
+
+impl Argument for Client {
     fn document(_: &mut Operation, _: &mut Schemas) {}
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::clock::Clock;
 use crate::database::Database;
+use crate::http::failed_attempts::FailedAttempts;
 use crate::http::list_cursor::CursorKey;
 use crate::http::metrics::Metrics;
 use crate::http::rate_limit::RateLimit;
@@ -22,6 +23,7 @@ pub struct Shared {
     pub verifier: KeyVerifier,
     pub metrics: Metrics,
     pub sign_ins: SignInLimit,
+    pub failed_attempts: FailedAttempts,
     pub cursors: CursorKey,
     pub rate_limit: RateLimit,
     /// The clock of all that is stored. The verifier has its own.

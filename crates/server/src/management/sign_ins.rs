@@ -3,7 +3,6 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctx_key::UnixTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -11,17 +10,17 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::companies::ShownCompany;
 use super::signed_in::SignedIn;
-use crate::database::{DatabaseError, Transaction};
 use crate::http::api_error::ApiError;
-use crate::http::attempt::{Attempt, Refused};
+use crate::http::attempt::{Attempt, Refused, log_success};
 use crate::http::extract::{ClientAddress, Json};
 use crate::http::open_api::route;
 use crate::http::state::AppState;
-use crate::store::credential::Kind;
+use crate::store::client::Client;
+use crate::store::credential::{Kind, SignIn};
 use crate::store::email::Email;
 use crate::store::family::{self, Pair, Refreshed};
-use crate::store::id::AccountId;
 use crate::store::secret::Secret;
+use crate::store::sign_in_log;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(route!(log_in)).routes(route!(refresh)).routes(route!(log_out))
@@ -65,12 +64,18 @@ fn bearer() -> ObjectBuilder {
 )]
 async fn log_in(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    client: Client,
     Json(body): Json<LogIn>,
 ) -> Result<Answer<LoggedIn>, ApiError> {
     let email = Email::new(&body.email);
     // programs keep no cookies
-    let attempt = Attempt { email: &email, password: body.password, address, device: None };
+    let attempt = Attempt {
+        email: &email,
+        password: body.password,
+        address: client.address,
+        device: None,
+        is_password_change: false,
+    };
     let wrong = || ApiError::refused_grant("the e-mail address or the password is wrong");
     let verified = attempt.check(&state).await.map_err(|refused| match refused {
         Refused::Wrong => wrong(),
@@ -78,9 +83,12 @@ async fn log_in(
         Refused::Failed(error) => error.into(),
     })?;
     let mut transaction = state.database.begin().await?;
-    let tokens = issue(&mut transaction, verified.id(), state.clock.now()).await?;
+    let now = state.clock.now();
+    let sign_in = SignIn::new(verified.id(), &client, now);
+    let tokens = family::begin(&mut transaction, sign_in, now).await?.into();
     let account = verified.confirm(&mut transaction).await?.ok_or_else(wrong)?;
     transaction.commit().await?;
+    log_success(&state, &account, &client).await;
     Ok(Answer(LoggedIn { tokens, companies: [account.company.into()] }))
 }
 
@@ -99,11 +107,12 @@ struct Refresh {
 )]
 async fn refresh(
     State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
     Json(body): Json<Refresh>,
 ) -> Result<Answer<Tokens>, ApiError> {
     const REFUSED: &str = "the refresh token is unknown, was used or has expired: log in again";
     let token = Secret::parse(&body.refresh_token).ok_or(ApiError::refused_grant(REFUSED))?;
-    match family::refresh(&state.database, &token, state.clock.now()).await? {
+    match family::refresh(&state.database, &token, address, state.clock.now()).await? {
         Refreshed::Pair(pair) => Ok(Answer(pair.into())),
         Refreshed::Refused => Err(ApiError::refused_grant(REFUSED)),
         Refreshed::TooMany(wait) => Err(ApiError::too_many(wait)),
@@ -113,20 +122,13 @@ async fn refresh(
 /// Ends the access tokens and the refresh token of the sign-in that gave this access token.
 #[utoipa::path(post, path = "/auth/logout", operation_id = "logOut", responses((status = NO_CONTENT)))]
 async fn log_out(signed_in: SignedIn, State(state): State<AppState>) -> Result<StatusCode, ApiError> {
-    let SignedIn { account, token } = signed_in;
+    let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
-    family::end(&mut transaction, &account.id, &token, state.clock.now()).await?;
+    if family::end(&mut transaction, &signed_in.account.id, &signed_in.token, act.now).await? {
+        sign_in_log::signed_out(&mut transaction, act).await?;
+    }
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Issues the first tokens of a sign-in.
-async fn issue(
-    transaction: &mut Transaction,
-    account: &AccountId,
-    now: UnixTime,
-) -> Result<Tokens, DatabaseError> {
-    family::begin(transaction, account, now).await.map(Tokens::from)
 }
 
 impl From<Pair> for Tokens {

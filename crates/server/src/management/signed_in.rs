@@ -1,5 +1,7 @@
 //! Whom the access token of a request belongs to: [`SignedIn`] and [`KeyManager`].
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -7,8 +9,9 @@ use axum::http::request::Parts;
 use ctx_key::{Reason, UnixTime, bearer};
 use utoipa::openapi::path::Operation;
 
-use super::token_use::TokenUse;
 use crate::http::api_error::ApiError;
+use crate::http::extract::ClientAddress;
+use crate::http::last_use::{LastUse, Used};
 use crate::http::open_api::{self, Argument, Schemas};
 use crate::http::state::AppState;
 use crate::store::access_token::{self, AccessToken};
@@ -31,11 +34,18 @@ impl Owner {
         const UNKNOWN: &str = "the access token is unknown or has expired: log in again";
         let token = token(&parts.headers)?.ok_or(ApiError::refused_token(UNKNOWN))?;
         let mut connection = state.database.acquire().await?;
-        if let Some(account) = account::of_credential(&mut connection, Kind::Access, &token, now).await? {
+        let of_account = account::of_credential(&mut connection, Kind::Access, &token, now).await?;
+        if let Some((account, is_use_due)) = of_account {
+            if is_use_due {
+                LastUse::note(parts, Used::Credential(token.clone()));
+            }
             return Ok(Self::Account(Box::new(account), token));
         }
         let found = access_token::find(&mut connection, &token, now).await?;
         let (token, company) = found.ok_or(ApiError::refused_token(UNKNOWN))?;
+        if token.is_use_due(now) {
+            LastUse::note(parts, Used::Token(token.id.clone()));
+        }
         Ok(Self::Program(token, company))
     }
 }
@@ -64,14 +74,16 @@ fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) token: Secret,
+    pub(super) address: IpAddr,
 }
 
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         match Owner::find(parts, state, state.clock.now()).await? {
-            Owner::Account(account, token) => Ok(Self { account: *account, token }),
+            Owner::Account(account, token) => Ok(Self { account: *account, token, address }),
             Owner::Program(..) => Err(ApiError::narrow_token()),
         }
     }
@@ -84,11 +96,16 @@ impl Argument for SignedIn {
 }
 
 impl SignedIn {
-    /// Returns the account if the company of the path is its own. Another company is answered like one that does not
-    /// exist.
-    pub(super) fn of(self, company: &str) -> Result<Account, ApiError> {
+    /// Returns the same if the company of the path is the account's own. Another company is answered like one that does
+    /// not exist.
+    pub(super) fn of(self, company: &str) -> Result<Self, ApiError> {
         require(&self.account.company, company)?;
-        Ok(self.account)
+        Ok(self)
+    }
+
+    /// Returns what the audit log says of a change.
+    pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
+        self.account.act(now, self.address)
     }
 }
 
@@ -96,6 +113,7 @@ impl SignedIn {
 pub(super) struct KeyManager {
     pub(super) company: Company,
     by: By,
+    address: IpAddr,
 }
 
 enum By {
@@ -108,16 +126,12 @@ impl FromRequestParts<AppState> for KeyManager {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let now = state.clock.now();
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
         match Owner::find(parts, state, now).await? {
             Owner::Account(account, _) => {
-                Ok(Self { company: account.company, by: By::Account(account.email) })
+                Ok(Self { company: account.company, by: By::Account(account.email), address })
             }
-            Owner::Program(token, company) => {
-                if token.is_use_due(now) {
-                    TokenUse::note(parts, token.id);
-                }
-                Ok(Self { company, by: By::Program(token.name) })
-            }
+            Owner::Program(token, company) => Ok(Self { company, by: By::Program(token.name), address }),
         }
     }
 }
@@ -141,7 +155,7 @@ impl KeyManager {
             By::Account(email) => Actor::Account(email),
             By::Program(name) => Actor::Program(name),
         };
-        Act { company: &self.company.id, actor, now }
+        Act { company: &self.company.id, actor, now, address: Some(self.address) }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::http::iso_time::{Expiry, IsoTime};
 use crate::http::open_api::route;
 use crate::http::schema;
 use crate::http::state::AppState;
-use crate::store::access_token::{self, AccessToken};
+use crate::store::access_token::{self, AccessToken, NewToken};
 use crate::store::id::TokenId;
 use crate::store::name::Name;
 use crate::store::store_error::StoreError;
@@ -65,7 +65,7 @@ async fn list_tokens(
     Segment(company): Segment<String>,
     _: NoParameters,
 ) -> Result<Answer<Vec<ShownToken>>, ApiError> {
-    let company = signed_in.of(&company)?.company.id;
+    let company = signed_in.of(&company)?.account.company.id;
     let mut connection = state.database.acquire().await?;
     let tokens = access_token::list(&mut connection, &company).await?;
     Ok(Answer(tokens.into_iter().map(ShownToken::from).collect()))
@@ -102,12 +102,13 @@ async fn create_token(
     _: NoParameters,
     Json(body): Json<CreateToken>,
 ) -> Result<(StatusCode, Answer<CreatedToken>), ApiError> {
-    let account = signed_in.of(&company)?;
+    let signed_in = signed_in.of(&company)?;
     let now = state.clock.now();
     let name = Name::parse(&body.name)?;
     let expires_at = body.expires_at.map(|expiry| expiry.after(now)).transpose()?;
+    let new = NewToken { name, expires_at, idempotency_key: None };
     let mut transaction = state.database.begin().await?;
-    let (secret, token) = access_token::create(&mut transaction, account.act(now), name, expires_at).await?;
+    let (secret, token) = access_token::create(&mut transaction, signed_in.act(now), new).await?;
     transaction.commit().await?;
     let created = CreatedToken { shown: token.into(), token: secret.expose().to_owned() };
     Ok((StatusCode::CREATED, Answer(created)))
@@ -126,10 +127,10 @@ async fn delete_token(
     Segment((company, id)): Segment<(String, String)>,
     _: NoParameters,
 ) -> Result<StatusCode, ApiError> {
-    let account = signed_in.of(&company)?;
+    let signed_in = signed_in.of(&company)?;
     let id = TokenId::parse(&id).ok_or(StoreError::NotFound)?;
     let mut transaction = state.database.begin().await?;
-    access_token::delete(&mut transaction, account.act(state.clock.now()), &id).await?;
+    access_token::delete(&mut transaction, signed_in.act(state.clock.now()), &id).await?;
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,6 +6,7 @@ use super::actor::Act;
 use super::audit_log::{self, Action};
 use super::company::{self, Company};
 use super::id::{CompanyId, TokenId};
+use super::idempotency_key::IdempotencyKey;
 use super::name::Name;
 use super::secret::Secret;
 use super::store_error::StoreError;
@@ -28,13 +29,23 @@ pub struct AccessToken {
     pub last_used_at: Option<i64>,
 }
 
+/// A token to be created.
+pub struct NewToken {
+    pub name: Name,
+    pub expires_at: Option<UnixTime>,
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
 /// Creates a token, and returns its secret this once.
 pub async fn create(
     transaction: &mut Transaction,
     act: Act<'_>,
-    name: Name,
-    expires_at: Option<UnixTime>,
+    new: NewToken,
 ) -> Result<(Secret, AccessToken), StoreError> {
+    let NewToken { name, expires_at, idempotency_key } = new;
+    if let Some(key) = idempotency_key {
+        key.spend(transaction, act.now).await?;
+    }
     check_number(transaction, act).await?;
     let secret = Secret::generate();
     let token = AccessToken {

@@ -1,6 +1,7 @@
 //! Accounts: who may sign in, and the one company that is theirs.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ctx_key::UnixTime;
 
@@ -31,8 +32,8 @@ pub struct Account {
 
 impl Account {
     /// Returns what the audit log says of a change that this account makes.
-    pub fn act(&self, now: UnixTime) -> Act<'_> {
-        Act { company: &self.company.id, actor: Actor::Account(&self.email), now }
+    pub fn act(&self, now: UnixTime, address: IpAddr) -> Act<'_> {
+        Act { company: &self.company.id, actor: Actor::Account(&self.email), now, address: Some(address) }
     }
 }
 
@@ -93,6 +94,7 @@ pub async fn set_up(
     link: &Secret,
     new: NewAccount,
     now: UnixTime,
+    address: IpAddr,
 ) -> Result<Account, NewAccountError> {
     // hashing takes long, so a stranger without a link gets no password hashed
     let mut connection = database.acquire().await?;
@@ -107,7 +109,7 @@ pub async fn set_up(
         return Err(NewAccountError::Link);
     }
     let account = insert(&mut transaction, new.email, hash, new.company, now).await?;
-    first_project(&mut transaction, account.act(now)).await?;
+    first_project(&mut transaction, account.act(now, address)).await?;
     transaction.commit().await?;
     Ok(account)
 }
@@ -118,7 +120,7 @@ pub async fn add(database: &Database, new: NewAccount, now: UnixTime) -> Result<
     let mut transaction = database.begin_without_limits().await?;
     set_up_link::lock_accounts(&mut transaction).await?;
     let account = insert(&mut transaction, new.email, hash, new.company, now).await?;
-    let act = Act { company: &account.company.id, actor: Actor::Operator, now };
+    let act = Act { company: &account.company.id, actor: Actor::Operator, now, address: None };
     first_project(&mut transaction, act).await?;
     transaction.commit().await?;
     Ok(account)
@@ -213,17 +215,18 @@ pub async fn sign_in(
         .transpose()?)
 }
 
-/// Returns the account of a credential.
+/// Returns the account of a credential, and whether this use is to be recorded.
 pub async fn of_credential(
     connection: &mut Connection,
     kind: Kind,
     secret: &Secret,
     now: UnixTime,
-) -> Result<Option<Account>, DatabaseError> {
-    match credential::find(connection, kind, secret, now).await? {
-        Some(Some(id)) => find(connection, &id).await,
-        _ => Ok(None),
-    }
+) -> Result<Option<(Account, bool)>, DatabaseError> {
+    let found = credential::find(connection, kind, secret, now).await?;
+    let Some((id, is_use_due)) = found.and_then(|found| Some((found.account?, found.is_use_due))) else {
+        return Ok(None);
+    };
+    Ok(find(connection, &id).await?.map(|account| (account, is_use_due)))
 }
 
 /// Returns the account with this address.
@@ -232,7 +235,10 @@ pub async fn of_email(connection: &mut Connection, email: &Email) -> Result<Opti
     connection.query_opt(sql, &[email.into()]).await?.as_ref().map(account).transpose()
 }
 
-async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Account>, DatabaseError> {
+pub(super) async fn find(
+    connection: &mut Connection,
+    id: &AccountId,
+) -> Result<Option<Account>, DatabaseError> {
     let sql = concat!(select!(), " WHERE a.id = $1");
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }

@@ -1,11 +1,12 @@
 //! Who changes something: [`Actor`], [`Act`].
 
+use std::net::IpAddr;
+
 use ctx_key::UnixTime;
 
 use super::email::Email;
 use super::id::CompanyId;
 use super::name::Name;
-use crate::database::Value;
 
 /// Who changes something.
 #[derive(Clone, Copy, Debug)]
@@ -20,25 +21,31 @@ pub enum Actor<'a> {
     Import,
     /// The operator, who runs a command.
     Operator,
+    /// Somebody who did not prove who it is.
+    Stranger,
 }
 
-impl From<Actor<'_>> for Value {
-    fn from(actor: Actor<'_>) -> Self {
-        match actor {
-            Actor::Account(email) => email.into(),
+impl Actor<'_> {
+    /// Returns what the audit log calls the actor.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Account(email) => email.to_string(),
             // no address has a space
-            Actor::Program(name) => format!("token {name}").into(),
-            Actor::KeyItself => "the key itself".into(),
-            Actor::Import => "import".into(),
-            Actor::Operator => "the operator".into(),
+            Self::Program(name) => format!("token {name}"),
+            Self::KeyItself => "the key itself".into(),
+            Self::Import => "import".into(),
+            Self::Operator => "the operator".into(),
+            Self::Stranger => "somebody".into(),
         }
     }
 }
 
-/// A change that is being made: in which company, by whom and when. The audit log notes all three.
+/// A change that is being made: in which company, by whom, when and from where. The audit log notes all four.
 #[derive(Clone, Copy, Debug)]
 pub struct Act<'a> {
     pub company: &'a CompanyId,
     pub actor: Actor<'a>,
     pub now: UnixTime,
+    /// The client's address, if the change came over the network.
+    pub address: Option<IpAddr>,
 }

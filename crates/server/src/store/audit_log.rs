@@ -1,47 +1,105 @@
-//! The audit log: who did what to which key.
+//! The audit log: who did what, to which key, when and from where.
 
 use ctx_key::KeyId;
 
 use super::actor::Act;
+use super::client::canonical;
+use super::free_text::searchable;
 use super::id::CompanyId;
+use super::key_filter::id_of_masked;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
 
 /// What was done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Created,
     Rotated,
     Revoked,
     Deleted,
     Changed,
+    Imported,
     CreatedProject,
     RenamedProject,
     ArchivedProject,
     CreatedToken,
     DeletedToken,
-    Imported,
+    SignedIn,
+    FailedToSignIn,
+    SignedOut,
+    EndedSession,
     ChangedPassword,
+    FailedToChangePassword,
     ResetPassword,
 }
 
+/// A kind of actions, to filter by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Keys,
+    Projects,
+    Tokens,
+    SignIns,
+    Passwords,
+}
+
+/// In the order of the actions.
+const ACTIONS: [(Action, Group, &str); 18] = [
+    (Action::Created, Group::Keys, "created"),
+    (Action::Rotated, Group::Keys, "rotated"),
+    (Action::Revoked, Group::Keys, "revoked"),
+    (Action::Deleted, Group::Keys, "deleted"),
+    (Action::Changed, Group::Keys, "changed"),
+    (Action::Imported, Group::Keys, "imported"),
+    (Action::CreatedProject, Group::Projects, "created project"),
+    (Action::RenamedProject, Group::Projects, "renamed project"),
+    (Action::ArchivedProject, Group::Projects, "archived project"),
+    (Action::CreatedToken, Group::Tokens, "created token"),
+    (Action::DeletedToken, Group::Tokens, "deleted token"),
+    (Action::SignedIn, Group::SignIns, "signed in"),
+    (Action::FailedToSignIn, Group::SignIns, "failed to sign in"),
+    (Action::SignedOut, Group::SignIns, "signed out"),
+    (Action::EndedSession, Group::SignIns, "ended session"),
+    (Action::ChangedPassword, Group::Passwords, "changed password"),
+    (Action::FailedToChangePassword, Group::Passwords, "failed to change password"),
+    (Action::ResetPassword, Group::Passwords, "reset password"),
+];
+
 impl From<Action> for Value {
     fn from(action: Action) -> Self {
-        Self::from(match action {
-            Action::Created => "created",
-            Action::Rotated => "rotated",
-            Action::Revoked => "revoked",
-            Action::Deleted => "deleted",
-            Action::Changed => "changed",
-            Action::CreatedProject => "created project",
-            Action::RenamedProject => "renamed project",
-            Action::ArchivedProject => "archived project",
-            Action::CreatedToken => "created token",
-            Action::DeletedToken => "deleted token",
-            Action::Imported => "imported",
-            Action::ChangedPassword => "changed password",
-            Action::ResetPassword => "reset password",
-        })
+        let (_, _, name) = ACTIONS[action as usize];
+        name.into()
+    }
+}
+
+/// The lines of a company's audit log that are shown. The default shows all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// A part of who did it, of the key, the detail or the address, in upper or lower case.
+    pub text: String,
+    pub group: Option<Group>,
+    /// The first second.
+    pub since: Option<i64>,
+    /// The second after the last one.
+    pub before: Option<i64>,
+}
+
+impl LogFilter {
+    /// Returns the first parameters of [`filtered`].
+    fn parameters(&self, company: &CompanyId) -> [Value; 5] {
+        let names = ACTIONS.iter().filter(|(_, group, _)| self.group == Some(*group));
+        let names: String = names.map(|(_, _, name)| format!("{name}|")).collect();
+        let names = if names.is_empty() { names } else { format!("|{names}") };
+        let mut pattern = String::from("%");
+        for character in searchable(id_of_masked(&self.text)).chars() {
+            if ['%', '_', '\\'].contains(&character) {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern.push('%');
+        let (since, before) = (self.since.unwrap_or(i64::MIN), self.before.unwrap_or(i64::MAX));
+        [company.into(), names.into(), pattern.into(), since.into(), before.into()]
     }
 }
 
@@ -53,6 +111,8 @@ pub struct LogLine {
     pub action: String,
     pub key: Option<String>,
     pub detail: String,
+    /// The client's address. Changes by older versions and by the operator have none.
+    pub address: Option<String>,
 }
 
 pub(super) async fn append(
@@ -62,28 +122,69 @@ pub(super) async fn append(
     key: Option<KeyId>,
     detail: &str,
 ) -> Result<(), DatabaseError> {
-    let key: Value = key.map(|id| id.as_str().to_owned()).into();
-    transaction
-        .execute(
-            "INSERT INTO audit_log (at, company, actor, action, key, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-            &[
-                seconds(act.now).into(),
-                act.company.into(),
-                act.actor.into(),
-                action.into(),
-                key,
-                detail.into(),
-            ],
-        )
-        .await?;
-    Ok(())
+    let actor = act.actor.name();
+    let address = act.address.map(canonical);
+    let key = key.map(|id| id.as_str().to_owned());
+    let texts = [Some(actor.as_str()), key.as_deref(), Some(detail), address.as_deref()];
+    // `searchable` leaves no line break in a text, so no search matches across two of them
+    let search = texts.map(|text| searchable(text.unwrap_or_default())).join("\n");
+    let sql = "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let parameters = [
+        seconds(act.now).into(),
+        act.company.into(),
+        actor.into(),
+        action.into(),
+        key.into(),
+        detail.into(),
+        address.into(),
+        search.into(),
+    ];
+    transaction.execute(sql, &parameters).await.map(drop)
 }
 
-/// Returns the last 200 lines of a company's audit log, the newest first.
-pub async fn latest(connection: &mut Connection, company: &CompanyId) -> Result<Vec<LogLine>, DatabaseError> {
-    let sql =
-        "SELECT at, actor, action, key, detail FROM audit_log WHERE company = $1 ORDER BY seq DESC LIMIT 200";
-    connection.query(sql, &[company.into()]).await?.iter().map(line).collect()
+/// Lines that a filter shows. Those of older versions have nothing in `search`.
+macro_rules! filtered {
+    ($select:literal, $rest:literal) => {
+        concat!(
+            $select,
+            " FROM audit_log WHERE company = $1 AND ($2 = '' OR $2 LIKE '%|' || action || '|%') \
+              AND ($3 = '%%' OR coalesce(search, upper(actor || '\n' || coalesce(key, '') || '\n' || detail)) \
+                   LIKE $3 ESCAPE '\\') AND at >= $4 AND at < $5",
+            $rest
+        )
+    };
+}
+
+/// Returns lines of a company's audit log, the newest first, and whether the company still has the key of each.
+pub async fn page(
+    connection: &mut Connection,
+    company: &CompanyId,
+    filter: &LogFilter,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<(LogLine, bool)>, DatabaseError> {
+    // the inner statement skips lines before keys are looked up
+    let sql = filtered!(
+        "SELECT seq, at, actor, action, key, detail, address, (SELECT count(*) FROM api_keys k \
+         JOIN projects p ON p.id = k.project WHERE k.id = l.key AND p.company = $1) AS keys FROM \
+         (SELECT seq, at, actor, action, key, detail, address",
+        " ORDER BY seq DESC LIMIT $6 OFFSET $7) l ORDER BY seq DESC"
+    );
+    let parameters: Vec<_> =
+        filter.parameters(company).into_iter().chain([limit.into(), offset.into()]).collect();
+    let rows = connection.query(sql, &parameters).await?;
+    rows.iter().map(|row| Ok((line(row)?, row.get::<i64>("keys")? > 0))).collect()
+}
+
+/// Returns the number of lines that a filter shows.
+pub async fn count(
+    connection: &mut Connection,
+    company: &CompanyId,
+    filter: &LogFilter,
+) -> Result<i64, DatabaseError> {
+    let sql = filtered!("SELECT count(*) AS lines", "");
+    connection.query_one(sql, &filter.parameters(company)).await?.get("lines")
 }
 
 fn line(row: &Row) -> Result<LogLine, DatabaseError> {
@@ -93,20 +194,27 @@ fn line(row: &Row) -> Result<LogLine, DatabaseError> {
         action: row.get("action")?,
         key: row.get("key")?,
         detail: row.get("detail")?,
+        address: row.get("address")?,
     })
 }
 
 /// Lines that are about a key: its own, and that of the rotation which made it. A rotation is logged with the key that was
-/// replaced; the detail begins with `by`, a space and the id of the successor.
+/// replaced; the detail begins with `by`, a space and the id of the successor. Each half has an index.
 macro_rules! of_key {
     ($select:literal, $rest:literal) => {
         concat!(
             $select,
-            " FROM audit_log WHERE company = $1 AND (key = $2 OR action = 'rotated' AND substr(detail, 4, 12) = $2)",
+            " FROM (SELECT seq, at, actor, action, key, detail, address FROM audit_log WHERE company = $1 AND key = $2 \
+              UNION ALL SELECT seq, at, actor, action, key, detail, address FROM audit_log \
+              WHERE company = $1 AND action = 'rotated' AND substr(detail, 4, 12) = $2) l",
             $rest
         )
     };
 }
+
+/// The lines about a key, the newest first.
+pub const OF_KEY: &str =
+    of_key!("SELECT at, actor, action, key, detail, address", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
 
 /// Returns the lines about a key, the newest first.
 pub async fn of_key(
@@ -116,9 +224,8 @@ pub async fn of_key(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<LogLine>, DatabaseError> {
-    let sql = of_key!("SELECT at, actor, action, key, detail", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
     let parameters = [company.into(), key.as_str().into(), limit.into(), offset.into()];
-    connection.query(sql, &parameters).await?.iter().map(line).collect()
+    connection.query(OF_KEY, &parameters).await?.iter().map(line).collect()
 }
 
 /// Returns the number of lines about a key.
@@ -159,4 +266,16 @@ pub async fn replacements(
     let pairs: Vec<Replacement> = rows.iter().map(pair).collect::<Result<_, DatabaseError>>()?;
     // LIKE of SQLite takes a for A
     Ok(pairs.into_iter().filter(|pair| keys.contains(&pair.old) || keys.contains(&pair.new)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ACTIONS;
+
+    #[test]
+    fn each_action_is_found_by_its_place() {
+        for (place, (action, ..)) in ACTIONS.iter().enumerate() {
+            assert_eq!(*action as usize, place, "{action:?}");
+        }
+    }
 }

@@ -4,10 +4,14 @@
 
 use ctx_key::UnixTime;
 
+use super::client::{Client, canonical};
 use super::id::AccountId;
 use super::secret::Secret;
 use crate::clock::seconds;
-use crate::database::{Connection, Database, DatabaseError, Transaction, Value};
+use crate::database::{Connection, Database, DatabaseError, Row, Transaction, Value};
+
+/// Minimum seconds between two recorded uses of a credential.
+const USE_GRANULARITY: i64 = 60;
 
 /// What a credential is for, and how long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +58,40 @@ impl Kind {
     }
 }
 
+/// The sign-in that a credential belongs to: whose it is, and where it began.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub(super) account: AccountId,
+    /// Of a program.
+    pub(super) family: Option<String>,
+    /// Older versions did not store the beginning.
+    pub(super) created_at: Option<i64>,
+    pub(super) address: Option<String>,
+    pub(super) agent: Option<String>,
+}
+
+impl SignIn {
+    /// Returns one that begins.
+    pub fn new(account: &AccountId, client: &Client, now: UnixTime) -> Self {
+        Self {
+            account: account.clone(),
+            family: None,
+            created_at: Some(seconds(now)),
+            address: Some(canonical(client.address)),
+            agent: client.agent.clone(),
+        }
+    }
+}
+
 /// Creates a credential. The secret is stored nowhere.
 pub async fn issue(
     transaction: &mut Transaction,
     kind: Kind,
-    account: Option<&AccountId>,
+    sign_in: Option<&SignIn>,
     now: UnixTime,
 ) -> Result<Secret, DatabaseError> {
     let secret = Secret::generate();
-    insert(transaction, kind, secret.digest(), account, None, now).await?;
+    insert(transaction, kind, secret.digest(), sign_in, now).await?;
     Ok(secret)
 }
 
@@ -71,19 +100,24 @@ pub(super) async fn insert(
     transaction: &mut Transaction,
     kind: Kind,
     digest: [u8; 32],
-    account: Option<&AccountId>,
-    family: Option<&str>,
+    sign_in: Option<&SignIn>,
     now: UnixTime,
 ) -> Result<bool, DatabaseError> {
-    let expires_at = now.saturating_add(kind.lifetime());
-    let inserted = transaction
-        .execute(
-            "INSERT INTO credentials (digest, kind, account, expires_at, family) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT DO NOTHING",
-            &[digest.into(), kind.name().into(), account.into(), seconds(expires_at).into(), family.into()],
-        )
-        .await?;
-    Ok(inserted == 1)
+    let sql = "INSERT INTO credentials \
+               (digest, kind, account, expires_at, family, created_at, last_used_at, address, agent) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    let parameters = [
+        digest.into(),
+        kind.name().into(),
+        sign_in.map(|sign_in| &sign_in.account).into(),
+        seconds(now.saturating_add(kind.lifetime())).into(),
+        sign_in.and_then(|sign_in| sign_in.family.clone()).into(),
+        sign_in.and_then(|sign_in| sign_in.created_at).into(),
+        sign_in.map(|_| seconds(now)).into(),
+        sign_in.and_then(|sign_in| sign_in.address.clone()).into(),
+        sign_in.and_then(|sign_in| sign_in.agent.clone()).into(),
+    ];
+    Ok(transaction.execute(sql, &parameters).await? == 1)
 }
 
 /// Returns the statement that deletes 500 credentials which have expired. Without the limit, it could hold the lock of SQLite
@@ -107,23 +141,46 @@ pub async fn sweep(database: &Database, now: UnixTime) -> Result<bool, DatabaseE
     Ok(deleted > 0)
 }
 
-/// Returns the account of a credential that is known and has not expired. A set-up link has none.
+/// A credential that is known and has not expired.
+pub struct Found {
+    /// A set-up link has none.
+    pub account: Option<AccountId>,
+    /// This use is to be recorded.
+    pub is_use_due: bool,
+}
+
+/// Finds a credential by its secret.
 pub async fn find(
     connection: &mut Connection,
     kind: Kind,
     secret: &Secret,
     now: UnixTime,
-) -> Result<Option<Option<AccountId>>, DatabaseError> {
-    let found = connection
-        .query_opt(
-            "SELECT account FROM credentials WHERE digest = $1 AND kind = $2 AND expires_at > $3",
-            &parameters(kind, secret, now),
-        )
-        .await?;
-    found.map(|row| row.get("account")).transpose()
+) -> Result<Option<Found>, DatabaseError> {
+    let sql =
+        "SELECT account, last_used_at FROM credentials WHERE digest = $1 AND kind = $2 AND expires_at > $3";
+    let row = connection.query_opt(sql, &parameters(kind, secret, now)).await?;
+    let found = |row: Row| {
+        let last: Option<i64> = row.get("last_used_at")?;
+        let is_use_due = last.is_none_or(|last| last <= seconds(now) - USE_GRANULARITY);
+        Ok(Found { account: row.get("account")?, is_use_due })
+    };
+    row.map(found).transpose()
 }
 
-/// Returns the same as [`find`], and ends the credential.
+/// Records a use of a credential, unless one was recorded less than a minute before, or later.
+pub async fn record_use(
+    transaction: &mut Transaction,
+    secret: &Secret,
+    now: UnixTime,
+) -> Result<(), DatabaseError> {
+    let sql = "UPDATE credentials SET last_used_at = $2 \
+        WHERE digest = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
+    let now = seconds(now);
+    let parameters = [secret.digest().into(), now.into(), (now - USE_GRANULARITY).into()];
+    transaction.execute(sql, &parameters).await.map(drop)
+}
+
+/// Ends a credential, and returns its account. A set-up link has none.
 pub async fn take(
     transaction: &mut Transaction,
     kind: Kind,

@@ -4,15 +4,19 @@
 //! successor was, so it ends the family (RFC 9700 §4.14.2). The access tokens of earlier pairs stay valid until they expire,
 //! so that requests which are under way at a refresh do not fail.
 
+use std::net::IpAddr;
+
 use ctx_key::UnixTime;
 use tracing::warn;
 
-use super::credential::{self, Kind};
+use super::actor::{Act, Actor};
+use super::audit_log::{self, Action};
+use super::credential::{self, Kind, SignIn};
 use super::id::AccountId;
 use super::secret::Secret;
 use super::{account, new_id};
 use crate::clock::seconds;
-use crate::database::{Connection, Database, DatabaseError, Transaction};
+use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 
 /// Maximum number of refreshes of a family within [`PERIOD`].
 const MAX_REFRESHES: i64 = 10;
@@ -38,27 +42,31 @@ pub enum Refreshed {
 /// Issues the first tokens of a sign-in.
 pub async fn begin(
     transaction: &mut Transaction,
-    account: &AccountId,
+    sign_in: SignIn,
     now: UnixTime,
 ) -> Result<Pair, DatabaseError> {
-    issue(transaction, account, &new_id("fam"), now).await
+    issue(transaction, &SignIn { family: Some(new_id("fam")), ..sign_in }, now).await
 }
 
 async fn issue(
     transaction: &mut Transaction,
-    account: &AccountId,
-    family: &str,
+    sign_in: &SignIn,
     now: UnixTime,
 ) -> Result<Pair, DatabaseError> {
     let pair = Pair { access: Secret::generate(), refresh: Secret::generate() };
     for (kind, secret) in [(Kind::Access, &pair.access), (Kind::Refresh, &pair.refresh)] {
-        credential::insert(transaction, kind, secret.digest(), Some(account), Some(family), now).await?;
+        credential::insert(transaction, kind, secret.digest(), Some(sign_in), now).await?;
     }
     Ok(pair)
 }
 
 /// Exchanges a refresh token for the next pair. A token that is unknown, or whose family has ended, costs one read.
-pub async fn refresh(database: &Database, token: &Secret, now: UnixTime) -> Result<Refreshed, DatabaseError> {
+pub async fn refresh(
+    database: &Database,
+    token: &Secret,
+    address: IpAddr,
+    now: UnixTime,
+) -> Result<Refreshed, DatabaseError> {
     let mut connection = database.acquire().await?;
     let found = find(&mut connection, token, now).await?;
     drop(connection);
@@ -72,10 +80,17 @@ pub async fn refresh(database: &Database, token: &Secret, now: UnixTime) -> Resu
     let mut transaction = database.begin().await?;
     account::lock(&mut transaction, &found.account).await?;
     let refreshed = match spend(&mut transaction, token, now).await? {
-        Some(family) => Refreshed::Pair(issue(&mut transaction, &found.account, &family, now).await?),
+        Some(sign_in) => Refreshed::Pair(issue(&mut transaction, &sign_in, now).await?),
         None => {
             warn!(account = %found.account, "a refresh token was sent twice: all tokens of its sign-in end");
-            end_family(&mut transaction, token).await?;
+            if end_family(&mut transaction, token).await?
+                && let Some(account) = account::find(&mut transaction, &found.account).await?
+            {
+                let company = &account.company.id;
+                let act = Act { company, actor: Actor::Stranger, now, address: Some(address) };
+                let detail = "its refresh token was sent twice";
+                audit_log::append(&mut transaction, act, Action::EndedSession, None, detail).await?;
+            }
             Refreshed::Refused
         }
     };
@@ -120,37 +135,47 @@ async fn find(
     }))
 }
 
-/// Spends a refresh token that is not spent, and returns its family. A token of an older version begins one.
+/// Spends a refresh token that is not spent, and returns its sign-in. A token of an older version begins a family.
 pub const SPEND: &str = "UPDATE credentials SET spent_at = $2, family = coalesce(family, $3) \
-    WHERE digest = $1 AND kind = 'refresh' AND spent_at IS NULL AND expires_at > $2 RETURNING family";
+    WHERE digest = $1 AND kind = 'refresh' AND spent_at IS NULL AND expires_at > $2 RETURNING account, family, created_at, address, agent";
 
 async fn spend(
     transaction: &mut Transaction,
     token: &Secret,
     now: UnixTime,
-) -> Result<Option<String>, DatabaseError> {
+) -> Result<Option<SignIn>, DatabaseError> {
     let parameters = [token.digest().into(), seconds(now).into(), new_id("fam").into()];
     let row = transaction.query_opt(SPEND, &parameters).await?;
-    row.map(|row| row.get("family")).transpose()
+    let sign_in = |row: Row| {
+        Ok(SignIn {
+            account: row.get("account")?,
+            family: row.get("family")?,
+            created_at: row.get("created_at")?,
+            address: row.get("address")?,
+            agent: row.get("agent")?,
+        })
+    };
+    row.map(sign_in).transpose()
 }
 
 /// Deletes the tokens of a family that are not spent.
 pub const END: &str = "DELETE FROM credentials \
     WHERE family = (SELECT family FROM credentials WHERE digest = $1) AND spent_at IS NULL";
 
-async fn end_family(transaction: &mut Transaction, token: &Secret) -> Result<(), DatabaseError> {
-    transaction.execute(END, &[token.digest().into()]).await.map(drop)
+async fn end_family(transaction: &mut Transaction, token: &Secret) -> Result<bool, DatabaseError> {
+    transaction.execute(END, &[token.digest().into()]).await.map(|ended| ended > 0)
 }
 
-/// Ends a sign-in: all tokens of the family of an access token, and the token itself.
+/// Ends a sign-in: all tokens of the family of an access token, and the token itself. Returns whether it had not ended.
 pub async fn end(
     transaction: &mut Transaction,
     account: &AccountId,
     access: &Secret,
     now: UnixTime,
-) -> Result<(), DatabaseError> {
+) -> Result<bool, DatabaseError> {
     account::lock(transaction, account).await?;
-    end_family(transaction, access).await?;
+    let has_ended = end_family(transaction, access).await?;
     // a token of an older version has no family
-    credential::take(transaction, Kind::Access, access, now).await.map(drop)
+    let taken = credential::take(transaction, Kind::Access, access, now).await?;
+    Ok(has_ended || taken.is_some())
 }

@@ -27,7 +27,7 @@ impl IdempotencyKey {
     /// - [`StoreError::Repeated`]: the change was made before, also if what it created has been deleted since.
     /// - The database failed.
     pub(super) async fn spend(&self, transaction: &mut Transaction, now: UnixTime) -> Result<(), StoreError> {
-        let is_new = credential::insert(transaction, Kind::Idempotency, self.0, None, None, now).await?;
+        let is_new = credential::insert(transaction, Kind::Idempotency, self.0, None, now).await?;
         if is_new { Ok(()) } else { Err(StoreError::Repeated) }
     }
 }

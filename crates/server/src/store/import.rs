@@ -80,7 +80,7 @@ pub async fn import(database: &Database, lines: impl BufRead, now: UnixTime) -> 
     insert(&mut transaction, &batch, now).await?;
     for (company, count) in &import.counts {
         let detail = format!("{count} keys");
-        let act = Act { company, actor: Actor::Import, now };
+        let act = Act { company, actor: Actor::Import, now, address: None };
         audit_log::append(&mut transaction, act, Action::Imported, None, &detail).await?;
     }
     transaction.commit().await?;

@@ -50,6 +50,6 @@ impl KeyFilter {
 }
 
 /// Returns the id of a key that was copied from a list, such as `8aspm4G7VmSU` for `ctx_8aspm4G7VmSU***`. Other texts stay.
-fn id_of_masked(text: &str) -> &str {
+pub(super) fn id_of_masked(text: &str) -> &str {
     text.trim().strip_prefix("ctx_").map_or(text, |id| id.trim_end_matches('*'))
 }

@@ -5,7 +5,8 @@ use ctx_key::UnixTime;
 use super::account::{self, Account};
 use super::actor::{Act, Actor};
 use super::audit_log::{self, Action};
-use super::credential::{self, Kind};
+use super::client::Client;
+use super::credential::{self, Kind, SignIn};
 use super::new_password::NewPassword;
 use super::password;
 use super::secret::Secret;
@@ -20,6 +21,7 @@ pub async fn change(
     session: &Secret,
     new: NewPassword,
     now: UnixTime,
+    client: &Client,
 ) -> Result<Option<Secret>, StoreError> {
     let hash = password::hash(new).await?;
     let mut transaction = database.begin().await?;
@@ -29,9 +31,17 @@ pub async fn change(
         return Ok(None);
     }
     credential::end_sign_ins(&mut transaction, &account.id).await?;
-    let session = credential::issue(&mut transaction, Kind::Session, Some(&account.id), now).await?;
+    let sign_in = SignIn::new(&account.id, client, now);
+    let session = credential::issue(&mut transaction, Kind::Session, Some(&sign_in), now).await?;
     let detail = "all other sessions and tokens ended";
-    audit_log::append(&mut transaction, account.act(now), Action::ChangedPassword, None, detail).await?;
+    audit_log::append(
+        &mut transaction,
+        account.act(now, client.address),
+        Action::ChangedPassword,
+        None,
+        detail,
+    )
+    .await?;
     transaction.commit().await?;
     Ok(Some(session))
 }
@@ -47,7 +57,7 @@ pub async fn reset(
     let mut transaction = database.begin_without_limits().await?;
     account::set_password(&mut transaction, &account.id, hash).await?;
     credential::end_sign_ins(&mut transaction, &account.id).await?;
-    let act = Act { company: &account.company.id, actor: Actor::Operator, now };
+    let act = Act { company: &account.company.id, actor: Actor::Operator, now, address: None };
     let detail = "all sessions and tokens ended";
     audit_log::append(&mut transaction, act, Action::ResetPassword, None, detail).await?;
     Ok(transaction.commit().await?)

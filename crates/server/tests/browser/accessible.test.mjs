@@ -95,6 +95,38 @@ test("the list, empty and full, and the audit log", () =>
     await examine(page);
   }));
 
+test("the sessions, the access tokens, and the audit log with a filter", () =>
+  dashboard.asOwner(async (page) => {
+    await page.goto("/tokens");
+    await examine(page);
+    await page.goto("/tokens/new");
+    await examine(page);
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("alert").waitFor();
+    await examine(page);
+    await page.getByLabel("Name").fill("T".repeat(100));
+    await page.getByLabel("Expires", { exact: true }).selectOption("30");
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByLabel("Your new access token").waitFor();
+    await examine(page);
+    await dashboard.manage("POST", "tokens", { name: "a program" });
+    await page.goto("/tokens");
+    await examine(page);
+    await page.getByRole("link", { name: "End" }).first().click();
+    await page.getByRole("dialog").waitFor();
+    await examine(page);
+    await page.getByRole("button", { name: "End" }).click();
+    await page.getByRole("status").waitFor();
+    await examine(page);
+    await page.goto("/account/sessions");
+    await page.getByRole("button", { name: "End all others" }).waitFor();
+    await examine(page);
+    await page.goto("/audit?q=program&group=tokens&from=2026-01-01");
+    await examine(page);
+    await page.goto("/audit?q=none");
+    await examine(page);
+  }));
+
 test("the page of the password, its errors and its success", () =>
   dashboard.asStranger(async (page) => {
     await page.goto("/sign-in");

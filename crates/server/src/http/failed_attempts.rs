@@ -1,0 +1,92 @@
+//! Wrong passwords that wait to be written to the audit log: [`FailedAttempts`].
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::database::Database;
+use crate::store::sign_in_log::{self, FailedAttempt};
+
+/// Maximum number of attempts that wait. Two passwords are hashed at once, in 20 ms each.
+const MAX_WAITING: usize = 256;
+
+/// Time from an attempt to its line, in which the attempt is answered.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A queue. Whether there is an account is looked up after the answer, so that an unknown e-mail address is answered like a
+/// known one.
+#[derive(Default)]
+pub struct FailedAttempts {
+    waiting: Mutex<VecDeque<FailedAttempt>>,
+    added: Notify,
+}
+
+impl FailedAttempts {
+    /// Adds an attempt, unless too many wait, or no account has such an e-mail address.
+    pub fn add(&self, attempt: FailedAttempt) {
+        if !attempt.email.is_plausible() {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < MAX_WAITING {
+            waiting.push_back(attempt);
+            self.added.notify_one();
+        }
+    }
+
+    /// Writes attempts until the server stops.
+    pub async fn run(&self, database: &Database) -> Infallible {
+        loop {
+            self.added.notified().await;
+            sleep(PAUSE).await;
+            self.flush(database).await;
+        }
+    }
+
+    /// Writes all attempts that wait. One that can't be written is in the server's log alone.
+    pub async fn flush(&self, database: &Database) {
+        while let Some(attempt) = self.next() {
+            if let Err(error) = sign_in_log::failed(database, &attempt).await {
+                warn!(%error, "a failed sign-in is not in the audit log");
+            }
+        }
+    }
+
+    fn next(&self) -> Option<FailedAttempt> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use ctx_key::UnixTime;
+
+    use super::*;
+    use crate::store::email::Email;
+
+    #[test]
+    fn a_flood_leaves_as_many_attempts_as_may_wait() {
+        let attempts = FailedAttempts::default();
+        let long = format!("{}@example.com", "x".repeat(300));
+        let add = |email: &str| {
+            let (address, at) = (Ipv4Addr::LOCALHOST.into(), UnixTime::from_secs(0));
+            attempts.add(FailedAttempt { email: Email::new(email), address, at, is_password_change: false });
+        };
+        for email in ["", "no address", &long] {
+            add(email);
+        }
+        assert!(attempts.next().is_none());
+        for number in 0..1_000 {
+            add(&format!("{number}@example.com"));
+        }
+        let kept: Vec<_> = std::iter::from_fn(|| attempts.next()).collect();
+        assert_eq!((kept.len(), kept[0].email.as_str()), (MAX_WAITING, "0@example.com"));
+    }
+}

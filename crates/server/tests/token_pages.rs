@@ -1,0 +1,292 @@
+//! The pages of the access tokens of programs.
+
+mod common;
+mod trouble;
+
+use common::EMAIL;
+use common::browser::{Answer, Browser};
+use common::timed::{DAY, Fixture, HOUR, START};
+use ctx_key_server::store::access_token::MAX_TOKENS;
+use serde_json::Value;
+use trouble::{execute, number};
+
+const EVE: &str = "eve@example.com";
+
+type Fields = Vec<(&'static str, String)>;
+
+/// The fields of the form, with the tokens of one that was asked for.
+fn fields(browser: &mut Browser, name: &str, expires: &str) -> Fields {
+    let form = browser.get("/tokens/new");
+    assert_eq!(form.status, 200, "{}", form.text);
+    vec![
+        ("form_token", form.field("form_token")),
+        ("form", form.field("form")),
+        ("account", form.field("account")),
+        ("name", name.to_owned()),
+        ("expires", expires.to_owned()),
+        ("expires_on", String::new()),
+    ]
+}
+
+fn post(browser: &mut Browser, fields: &Fields) -> Answer {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post("/tokens", &fields)
+}
+
+fn with(fields: &Fields, name: &str, value: &str) -> Fields {
+    let changed = |(field, old): &(&'static str, String)| {
+        (*field, if *field == name { value.to_owned() } else { old.clone() })
+    };
+    fields.iter().map(changed).collect()
+}
+
+fn secret(page: &Answer) -> String {
+    let input = page.text.split("id=\"new-token\"").nth(1).expect("a new token");
+    input.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a value").to_owned()
+}
+
+/// A new token, and its id.
+fn create(browser: &mut Browser, name: &str, expires: &str) -> (String, String) {
+    let fields = fields(browser, name, expires);
+    let page = post(browser, &fields);
+    assert_eq!(page.status, 200, "{}", page.text);
+    let list = browser.get("/tokens").text;
+    let escaped = name.replace('<', "&#60;").replace('>', "&#62;").replace('\'', "&#39;");
+    let row = list.split(&format!(">{escaped}</bdi>")).nth(1).expect("a row");
+    let id = row.split("href=\"/tokens/").nth(1).and_then(|rest| rest.split('/').next()).expect("an id");
+    (secret(&page), id.to_owned())
+}
+
+/// The status that a program with this token gets from the keys of Ada's company.
+fn status(server: &Fixture, token: &str) -> u16 {
+    let company = server.log_in()["companies"][0]["id"].as_str().unwrap().to_owned();
+    server.send("GET", &format!("/companies/{company}/api-keys"), token, &Value::Null).0
+}
+
+fn tokens(server: &Fixture) -> Option<i64> {
+    number(&server.data, "SELECT count(*) FROM access_tokens")
+}
+
+fn end(browser: &mut Browser, id: &str) -> Answer {
+    let path = format!("/tokens/{id}/end");
+    let dialog = browser.get(&path);
+    assert_eq!(dialog.status, 200, "{}", dialog.text);
+    browser.post(&path, &[("form_token", &dialog.field("form_token"))])
+}
+
+#[test]
+fn a_token_is_shown_once_listed_and_ended() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    assert!(owner.get("/tokens").text.contains("There are no access tokens yet"));
+    let (token, id) = create(&mut owner, "Déploiement <b>", "30");
+    assert_eq!((token.len(), status(&server, &token)), (64, 200));
+    let list = owner.get("/tokens").text;
+    assert!(!list.contains(&token) && !list.contains("<b>"), "{list}");
+    for part in [
+        "Déploiement &#60;b&#62;",
+        "title=\"2027-01-15 08:00 UTC\">just now",
+        "title=\"2027-02-14 08:00 UTC\">in 30 days",
+    ] {
+        assert!(list.contains(part), "{part} in {list}");
+    }
+    assert_eq!(list.matches("Never").count(), 0, "it was used, and expires");
+    let (_, unused) = create(&mut owner, "unused", "never");
+    assert_eq!(owner.get("/tokens").text.matches("Never").count(), 2);
+    let dialog = owner.get(&format!("/tokens/{id}/end")).text;
+    assert!(dialog.contains("End “<bdi>Déploiement &#60;b&#62;</bdi>”?"), "{dialog}");
+    end(&mut owner, &id).leads_to("/tokens");
+    assert!(owner.get("/tokens").text.contains("The access token is ended."));
+    assert_eq!(status(&server, &token), 401);
+    assert_eq!(owner.get(&format!("/tokens/{id}/end")).status, 404);
+    assert_eq!(end(&mut owner, &unused).status, 303);
+    let log: Vec<_> = owner.audit_log().into_iter().filter(|[_, what, ..]| what.contains("token")).collect();
+    let line = |what: &str, name: &str| [EMAIL, what, "none", name].map(str::to_owned);
+    assert_eq!(
+        log,
+        [
+            line("created token", "Déploiement &#60;b&#62;"),
+            line("created token", "unused"),
+            line("deleted token", "Déploiement &#60;b&#62;"),
+            line("deleted token", "unused"),
+        ]
+    );
+}
+
+#[test]
+fn a_form_that_is_sent_twice_makes_one_token_and_shows_it_once() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let form = fields(&mut owner, "CI", "never");
+    let token = secret(&post(&mut owner, &form));
+    for again in [form.clone(), with(&form, "name", "another")] {
+        let answer = post(&mut owner, &again);
+        assert_eq!((answer.status, answer.text.contains(&token)), (409, false), "{}", answer.text);
+        assert!(answer.text.contains("No second access token was made."), "{}", answer.text);
+    }
+    let at_once: Vec<u16> = std::thread::scope(|scope| {
+        let form = fields(&mut owner, "twice", "never");
+        let send = |mut browser: Browser| {
+            let form = form.clone();
+            scope.spawn(move || post(&mut browser, &form).status)
+        };
+        let sent: Vec<_> = (0..6).map(|_| send(owner.clone())).collect();
+        sent.into_iter().map(|answer| answer.join().unwrap()).collect()
+    });
+    assert_eq!(at_once.iter().filter(|status| **status == 200).count(), 1, "{at_once:?}");
+    assert!(at_once.iter().all(|status| [200, 409].contains(status)), "{at_once:?}");
+    assert_eq!(tokens(&server), Some(2));
+}
+
+#[test]
+fn a_mistake_keeps_what_was_typed() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let form = with(&fields(&mut owner, "CI", "date"), "expires_on", "2028-02-29");
+    let key = ctx_key::ApiKey::generate();
+    for (name, value, message) in [
+        ("name", " ", "Enter a name for the token, of at most 100 characters."),
+        ("name", key.expose_secret(), "Enter a name for the token that contains no API key."),
+        ("expires", "31", "Choose when the token expires."),
+        ("expires", "", "Choose when the token expires."),
+        ("expires_on", "2027-01-14", "Choose a day from today on, up to the year 9999."),
+        ("expires_on", "2027-02-30", "Choose a day from today on, up to the year 9999."),
+    ] {
+        let answer = post(&mut owner, &with(&form, name, value));
+        assert_eq!(answer.status, 400, "{name} {value}");
+        assert!(answer.text.contains(message), "{message} in {}", answer.text);
+        assert!(!answer.text.contains(key.expose_secret()), "{}", answer.text);
+        assert_eq!(answer.field("form"), form[1].1);
+        for (field, kept) in [
+            ("name", "value=\"CI\""),
+            ("expires", "value=\"date\" selected"),
+            ("expires_on", "value=\"2028-02-29\""),
+        ] {
+            assert!(field == name || answer.text.contains(kept), "{kept} in {}", answer.text);
+        }
+    }
+    assert_eq!(tokens(&server), Some(0));
+    let page = post(&mut owner, &form);
+    assert!(page.text.contains("it expires on <time datetime=\"2028-02-29T23:59:59Z\">"), "{}", page.text);
+}
+
+#[test]
+fn a_form_survives_the_end_of_the_session() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let form = with(&fields(&mut owner, "CI", "date"), "expires_on", "2028-02-29");
+    server.set(12 * HOUR);
+    post(&mut owner, &form).leads_to("/sign-in");
+    let mut eve = Browser { cookies: owner.cookies.clone(), ..Browser::at(&server.url) };
+    eve.cookies.remove("ctx-key-session");
+    let token = owner.get("/sign-in?next=%2Faudit").field("form_token");
+    let form = [
+        ("form_token", token.as_str()),
+        ("next", "/audit"),
+        ("email", EMAIL),
+        ("password", common::PASSWORD),
+    ];
+    owner.post("/sign-in", &form).leads_to("/tokens/new");
+    let page = owner.get("/tokens/new").text;
+    for kept in ["value=\"CI\"", "value=\"date\" selected", "value=\"2028-02-29\""] {
+        assert!(page.contains(kept), "{kept} in {page}");
+    }
+    assert!(!owner.get("/tokens/new").text.contains("value=\"CI\""), "it is kept for once");
+    // another account does not see it
+    eve.set_up(&server.set_up_link(), EVE).leads_to("/tokens/new");
+    assert!(!eve.get("/tokens/new").text.contains("value=\"CI\""));
+    assert_eq!(tokens(&server), Some(0));
+}
+
+#[test]
+fn the_limit_says_what_to_do_and_keeps_the_form() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let digest = if server.data.is_postgres() { "sha256(n::text::bytea)" } else { "randomblob(32)" };
+    let numbers = if server.data.is_postgres() {
+        format!("generate_series(1, {MAX_TOKENS}) AS s (n)")
+    } else {
+        format!(
+            "(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {MAX_TOKENS}) SELECT n FROM s)"
+        )
+    };
+    let name = "w".repeat(100);
+    execute(
+        &server.data,
+        &format!(
+            "INSERT INTO access_tokens (id, digest, company, name, created_at, expires_at) SELECT 'tok_' || n, {digest}, \
+             (SELECT id FROM companies), '{name}', n, {} FROM {numbers}",
+            START + DAY
+        ),
+    );
+    let form = fields(&mut owner, "one more", "90");
+    let answer = post(&mut owner, &form);
+    assert_eq!(answer.status, 409);
+    for part in [
+        "Your company has 100 access tokens that have not expired, and may have no more. End one in the list first.",
+        "value=\"one more\"",
+        "value=\"90\" selected",
+    ] {
+        assert!(answer.text.contains(part), "{part} in {}", answer.text);
+    }
+    let list = owner.get("/tokens");
+    assert!(
+        list.text.contains("1 to 50 of 100") && list.text.len() < 100 * 1024,
+        "{} bytes",
+        list.text.len()
+    );
+    end(&mut owner, "tok_7").leads_to("/tokens");
+    assert_eq!(post(&mut owner, &form).status, 200);
+    // tokens that have expired do not count, and are shown as such
+    server.set(DAY);
+    let mut owner = server.sign_in();
+    create(&mut owner, "later", "never");
+    assert_eq!(owner.get("/tokens").text.matches("Expired").count(), 48);
+}
+
+/// Each wrong party for each route, and what it gets.
+#[test]
+fn nobody_reaches_the_tokens_of_another_account() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let (token, id) = create(&mut owner, "the owner's", "never");
+    let key = owner.create("a key");
+    let access = server.log_in()["access_token"].as_str().unwrap().to_owned();
+    let form = fields(&mut owner, "another", "never");
+    let mut eve = server.set_up_as(EVE);
+    let eves = fields(&mut eve, "eve's", "never");
+    let path = format!("/tokens/{id}/end");
+    assert!(!eve.get("/tokens").text.contains(&id));
+    assert_eq!(eve.get(&path).status, 404);
+    assert_eq!(eve.post(&path, &[("form_token", &eves[0].1)]).status, 404);
+    for forged in ["", &eves[0].1] {
+        assert_eq!(post(&mut owner, &with(&form, "form_token", forged)).status, 403);
+        assert_eq!(owner.post(&path, &[("form_token", forged)]).status, 403);
+    }
+    assert_eq!(post(&mut owner, &with(&form, "form", "")).status, 400);
+    assert_eq!(owner.post(&path, &[]).status, 403);
+    for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")] {
+        let mut owner = owner.clone();
+        owner.headers.push((name, value.to_owned()));
+        assert_eq!(post(&mut owner, &form).status, 403, "{name}");
+        assert_eq!(owner.post(&path, &[("form_token", &form[0].1)]).status, 403, "{name}");
+    }
+    for bearer in [None, Some(&key), Some(&token), Some(&access)] {
+        let mut stranger = Browser::at(&server.url);
+        stranger.headers.extend(bearer.map(|bearer| ("authorization", format!("Bearer {bearer}"))));
+        stranger.get("/tokens").leads_to("/sign-in?next=%2Ftokens");
+        stranger.get("/tokens/new").leads_to("/sign-in?next=%2Ftokens%2Fnew");
+        stranger.get(&path).leads_to(&format!("/sign-in?next=%2Ftokens%2F{id}%2Fend"));
+        post(&mut stranger, &form).leads_to("/sign-in");
+        stranger.post(&path, &[("form_token", &form[0].1)]).leads_to("/sign-in");
+    }
+    for session in [&key, &token, &access] {
+        let cookies = [("ctx-key-session".to_owned(), session.clone())].into();
+        let mut stranger = Browser { cookies, ..Browser::at(&server.url) };
+        stranger.get("/tokens").leads_to("/sign-in?next=%2Ftokens");
+    }
+    for id in ["x", "tok_", "%00", "..", "tok_%27%20OR%201=1"] {
+        assert_eq!(owner.get(&format!("/tokens/{id}/end")).status, 404, "{id}");
+    }
+    assert_eq!((tokens(&server), status(&server, &token)), (Some(1), 200));
+}
