@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ctx_key::{ApiKey, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyId, Scope, UnixTime};
 
 use super::assets;
 use super::frame::{Frame, Moment};
 use super::keys::ShownKey;
-use super::list_query::Back;
+use super::list_query::{Back, ListQuery};
 use super::page::{Refusal, page};
 use super::session::SignedIn;
 use crate::clock::seconds;
@@ -63,11 +63,18 @@ pub(super) fn show_once(
         request: Request::for_scopes(listed.record.scopes, &state.public_url),
         replaced,
         done: match back {
-            Back::List(list) => format!("{}#key-{id}", list.address()),
+            Back::List(list) => row_address(list, id),
             Back::Key => back.address(id),
         },
     };
     page(StatusCode::OK, &template)
+}
+
+/// Returns the address of a row of the list. It is not that of this page with a fragment, or a click would stay here.
+fn row_address(list: &ListQuery, id: KeyId) -> String {
+    let address = list.address();
+    let query = if address.contains('?') { "" } else { "?page=1" };
+    format!("{address}{query}#key-{id}")
 }
 
 /// Refuses a form that was sent before, and names the key that it created, masked.
