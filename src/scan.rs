@@ -26,14 +26,13 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::ops::Range;
 
-use memchr::memmem;
-
+use crate::alphabet::is_digit;
 use crate::id::KeyId;
 use crate::key::ApiKey;
-#[cfg(feature = "alloc")]
-use crate::layout::ID_LEN;
-use crate::layout::{HASHED_LEN, LEN, PREFIX};
+use crate::layout::{HASHED_LEN, ID_LEN, LEN, PREFIX};
+use prefixes::{Prefixes, prefixes};
 
+mod prefixes;
 #[cfg(feature = "alloc")]
 mod redact;
 #[cfg(feature = "std")]
@@ -56,7 +55,7 @@ pub use writer::RedactingWriter;
 /// ```
 #[must_use]
 pub fn find_iter(haystack: &[u8]) -> Finds<'_> {
-    Finds { haystack, prefixes: memmem::find_iter(haystack, PREFIX) }
+    Finds { haystack, prefixes: prefixes(haystack) }
 }
 
 /// Iterator over the keys in a text, returned by [`find_iter`].
@@ -70,7 +69,7 @@ pub fn find_iter(haystack: &[u8]) -> Finds<'_> {
 #[derive(Clone)]
 pub struct Finds<'h> {
     haystack: &'h [u8],
-    prefixes: memmem::FindIter<'h, 'static>,
+    prefixes: Prefixes<'h>,
 }
 
 impl<'h> Iterator for Finds<'h> {
@@ -173,12 +172,31 @@ impl fmt::Debug for Match<'_> {
     }
 }
 
+/// Returns the ranges of `text` that `redact` replaces by `***`, in order. It does not allocate, and is for callers that
+/// copy a text themselves.
+///
+/// The ranges are at least 18 bytes long and do not overlap. Where a run ends in `ctx` and `_` follows, the next range
+/// begins at least 13 bytes after the end of this one.
+///
+/// ```
+/// use ctx_key::scan;
+///
+/// let line = b"key=ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9;";
+/// assert_eq!(scan::redacted_ranges(line).collect::<Vec<_>>(), [20..56]);
+/// ```
+pub fn redacted_ranges(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    prefixes(text).filter_map(|start| {
+        let run = start.checked_add(PREFIX.len())?;
+        let length = text.get(run..)?.iter().take_while(|&&byte| is_digit(byte)).count();
+        let redacted = start.checked_add(SHOWN)?..run.checked_add(length)?;
+        (length >= MIN_RUN).then_some(redacted)
+    })
+}
+
 /// Minimum number of digits after the prefix of a run that is redacted: 12 of the id and 18 of the secret.
-#[cfg(feature = "alloc")]
 const MIN_RUN: usize = 30;
 
 /// Number of bytes that redaction keeps: the prefix and the id.
-#[cfg(feature = "alloc")]
 const SHOWN: usize = PREFIX.len() + ID_LEN;
 
 /// Replacement for the rest of the run.

@@ -3,13 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
-use memchr::memmem;
-
-use super::{MASK, MIN_RUN, SHOWN};
-use crate::alphabet::is_digit;
-use crate::layout::PREFIX;
+use super::{MASK, redacted_ranges};
 
 /// Redacts the keys in `text`, and text that may be a key, by the rule that the [module](super) describes. Returns
 /// the input if there are none.
@@ -27,7 +22,7 @@ use crate::layout::PREFIX;
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
     let mut redacted = Vec::new();
     let mut rest = 0;
-    for hidden in hidden_ranges(text) {
+    for hidden in redacted_ranges(text) {
         redacted.extend_from_slice(text.get(rest..hidden.start).unwrap_or_default());
         redacted.extend_from_slice(MASK);
         rest = hidden.end;
@@ -57,17 +52,4 @@ pub fn redact_str(text: &str) -> Cow<'_, str> {
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         ),
     }
-}
-
-/// Returns the ranges to replace: everything after the id, in each run that is long enough.
-///
-/// The ranges do not overlap. Where a run ends in `ctx` and `_` follows, the next range begins at least 13 bytes after
-/// the end of this one.
-fn hidden_ranges(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    memmem::find_iter(text, PREFIX).filter_map(|start| {
-        let run = start.checked_add(PREFIX.len())?;
-        let length = text.get(run..)?.iter().take_while(|&&byte| is_digit(byte)).count();
-        let hidden = start.checked_add(SHOWN)?..run.checked_add(length)?;
-        (length >= MIN_RUN).then_some(hidden)
-    })
 }
