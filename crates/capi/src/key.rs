@@ -1,7 +1,7 @@
 //! Keys in the caller's memory: reading, making, showing and erasing them.
 
-use core::ffi::c_char;
-use core::{ptr, slice};
+use core::ffi::{c_char, c_void};
+use core::{fmt, ptr, slice};
 
 use ctx_key::{ApiKey, ParseKeyError, bearer};
 use zeroize::Zeroize;
@@ -22,10 +22,15 @@ pub const CTX_KEY_DIGEST_TEXT_SIZE: usize = 65;
 ///
 /// The content is private. The caller owns the memory, on the stack or elsewhere; its initial content does not matter,
 /// except that a `ctx_key` which is all zeros holds no key. A copy by assignment is a key too, and must be erased as well.
-#[derive(Debug)]
 #[repr(C)]
 pub struct Key {
     opaque: [u64; 12],
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
 }
 
 /// What a [`Key`] that is in use holds.
@@ -54,24 +59,18 @@ pub(crate) unsafe fn held<'a>(key: *const Key) -> Result<&'a ApiKey, Outcome> {
     if held.mark == MARK { Ok(&held.key) } else { Err(CtxKeyErrorNoKey) }
 }
 
-/// Puts a key where an argument points. If there is none, erases what is there.
+/// Puts a key where an argument points.
 ///
 /// # Safety
 ///
 /// `place` was checked, and a [`Key`] must be writable there.
-unsafe fn store<E>(place: *mut Key, key: &Result<ApiKey, E>) {
-    match key {
-        Ok(key) => {
-            let held = place.cast::<Held>();
-            // SAFETY: a `Held` has the size and the alignment of a `Key`. The bytes of an `ApiKey` own nothing, so they may
-            // be copied; a move would leave a copy on the stack that nobody erases. The original is erased on drop.
-            unsafe {
-                ptr::copy_nonoverlapping(ptr::from_ref(key), &raw mut (*held).key, 1);
-                (&raw mut (*held).mark).write(MARK);
-            }
-        }
-        // SAFETY: the place was checked, and the caller promises that it is writable.
-        Err(_) => unsafe { erase(place.cast(), size_of::<Key>()) },
+unsafe fn store(place: *mut Key, key: &ApiKey) {
+    let held = place.cast::<Held>();
+    // SAFETY: a `Held` has the size and the alignment of a `Key`. The bytes of an `ApiKey` own nothing, so they may be copied;
+    // a move would leave a copy on the stack that nobody erases. The original is erased on drop.
+    unsafe {
+        ptr::copy_nonoverlapping(key, &raw mut (*held).key, 1);
+        (&raw mut (*held).mark).write(MARK);
     }
 }
 
@@ -89,23 +88,25 @@ unsafe fn erase(start: *mut u8, len: usize) {
 ///
 /// # Safety
 ///
-/// `place` was checked, and a [`Key`] must be writable there. That of [`memory::write_optional`] for `detail`.
+/// Those of [`store`] and [`memory::write_optional`].
 unsafe fn finish(
     place: *mut Key,
     detail: *mut usize,
-    parsed: Result<ApiKey, ParseKeyError>,
+    parsed: &Result<ApiKey, ParseKeyError>,
 ) -> Result<(), Outcome> {
-    let number = match parsed {
+    let number = match *parsed {
         Err(ParseKeyError::Length { found }) => found,
         Err(ParseKeyError::Character { index }) => index,
         _ => 0,
     };
     // SAFETY: the caller promises it.
-    unsafe {
-        store(place, &parsed);
-        memory::write_optional(detail, number)?;
+    unsafe { memory::write_optional(detail, number) }?;
+    match parsed {
+        // SAFETY: the caller promises it.
+        Ok(key) => unsafe { store(place, key) },
+        Err(error) => return Err((*error).into()),
     }
-    parsed.map(drop).map_err(Outcome::from)
+    Ok(())
 }
 
 /// Reads a key strictly: exactly its 52 bytes.
@@ -117,10 +118,7 @@ unsafe fn finish(
 ///
 /// Errors: `CTX_KEY_KEY_PREFIX`, `CTX_KEY_KEY_LENGTH`, `CTX_KEY_KEY_CHARACTER` or `CTX_KEY_KEY_CHECKSUM`, the first that
 /// applies; `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_parse(
     text: *const c_char,
@@ -129,7 +127,7 @@ pub unsafe extern "C" fn ctx_key_parse(
     detail: *mut usize,
 ) -> Outcome {
     // SAFETY: the caller promises it.
-    unsafe { fill(key, || finish(key, detail, ApiKey::parse(memory::bytes(text, text_len)?))) }
+    unsafe { fill(key, || finish(key, detail, &ApiKey::parse(memory::bytes(text, text_len)?))) }
 }
 
 /// Reads a key that a person typed or pasted. First it removes what people copy along with a key: quotes, white space, the
@@ -138,10 +136,7 @@ pub unsafe extern "C" fn ctx_key_parse(
 /// The arguments are those of `ctx_key_parse`. `text` must be UTF-8. `detail` refers to the text that is left.
 ///
 /// Errors: those of `ctx_key_parse`; `CTX_KEY_ERROR_UTF8`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_parse_pasted(
     text: *const c_char,
@@ -153,7 +148,7 @@ pub unsafe extern "C" fn ctx_key_parse_pasted(
     unsafe {
         fill(key, || {
             let text = str::from_utf8(memory::bytes(text, text_len)?).map_err(|_| CtxKeyErrorUtf8)?;
-            finish(key, detail, ApiKey::parse_pasted(text))
+            finish(key, detail, &ApiKey::parse_pasted(text))
         })
     }
 }
@@ -176,10 +171,7 @@ pub struct Value {
 /// `values` has `count` values; it may be NULL if `count` is 0. `key` receives the key; on an error it is erased.
 ///
 /// Errors: `CTX_KEY_MISSING_CREDENTIALS`, `CTX_KEY_MALFORMED_HEADER`; those of `ctx_key_parse`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_bearer(values: *const Value, count: usize, key: *mut Key) -> Outcome {
     // SAFETY: the caller promises it.
@@ -194,8 +186,8 @@ pub unsafe extern "C" fn ctx_key_bearer(values: *const Value, count: usize, key:
                 }
                 _ => bearer::parse([""; 2]),
             };
-            store(key, &parsed);
-            parsed.map(drop).map_err(Outcome::from)
+            store(key, parsed.as_ref().map_err(|denied| *denied)?);
+            Ok(())
         })
     }
 }
@@ -205,18 +197,14 @@ pub unsafe extern "C" fn ctx_key_bearer(values: *const Value, count: usize, key:
 /// `key` receives the key; on an error it is erased.
 ///
 /// Errors: `CTX_KEY_ERROR_RANDOM`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffer is as described.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_generate(key: *mut Key) -> Outcome {
     // SAFETY: the caller promises it.
     unsafe {
         fill(key, || {
-            let made = generate();
-            store(key, &made);
-            made.map(drop)
+            store(key, generate().as_ref().map_err(|error| *error)?);
+            Ok(())
         })
     }
 }
@@ -231,7 +219,7 @@ fn generate() -> Result<ApiKey, Outcome> {
     ApiKey::try_generate_from_rng(&mut crate::host::Host).map_err(|_| CtxKeyErrorRandom)
 }
 
-/// Runs a function that stores a key. If it fails before that, what is in the key's place is erased.
+/// Runs a function that stores a key. If it fails, what is in the key's place is erased.
 ///
 /// # Safety
 ///
@@ -251,10 +239,7 @@ unsafe fn fill(key: *mut Key, run: impl FnOnce() -> Result<(), Outcome>) -> Outc
 /// `id` has `id_size` bytes, at least `CTX_KEY_ID_SIZE`, and receives 12 characters and a NUL.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_id(key: *const Key, id: *mut c_char, id_size: usize) -> Outcome {
     // SAFETY: the caller promises it.
@@ -266,10 +251,7 @@ pub unsafe extern "C" fn ctx_key_id(key: *const Key, id: *mut c_char, id_size: u
 /// `digest` has `digest_len` bytes, exactly `CTX_KEY_DIGEST_LEN`.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_digest(key: *const Key, digest: *mut u8, digest_len: usize) -> Outcome {
     if digest_len != CTX_KEY_DIGEST_LEN {
@@ -284,10 +266,7 @@ pub unsafe extern "C" fn ctx_key_digest(key: *const Key, digest: *mut u8, digest
 /// `text` has `text_size` bytes, at least `CTX_KEY_DIGEST_TEXT_SIZE`, and receives 64 characters and a NUL.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_digest_text(
     key: *const Key,
@@ -316,10 +295,7 @@ fn to_hex_digit(value: u8) -> u8 {
 /// logs and URLs, and erase it with `ctx_key_erase_bytes`.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_expose_secret(
     key: *const Key,
@@ -356,10 +332,6 @@ unsafe fn show<const SIZE: usize>(
 ///
 /// Only what this library has written into `key` is erased. Copies of the program itself are not: those in registers,
 /// swap space and core dumps, and the text that the key was read from, for which there is `ctx_key_erase_bytes`.
-///
-/// # Safety
-///
-/// The buffer is as described.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_erase(key: *mut Key) {
     if !key.is_null() {
@@ -372,12 +344,8 @@ pub unsafe extern "C" fn ctx_key_erase(key: *mut Key) {
 /// as it can with `memset`. `bytes` has `len` bytes; it may be NULL if `len` is 0.
 ///
 /// Errors: `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffer is as described.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ctx_key_erase_bytes(bytes: *mut u8, len: usize) -> Outcome {
+pub unsafe extern "C" fn ctx_key_erase_bytes(bytes: *mut c_void, len: usize) -> Outcome {
     if len == 0 {
         return CtxKeyOk;
     }
@@ -385,6 +353,6 @@ pub unsafe extern "C" fn ctx_key_erase_bytes(bytes: *mut u8, len: usize) -> Outc
         return CtxKeyErrorPointer;
     }
     // SAFETY: the pointer and the length were checked, and the caller promises the rest.
-    unsafe { erase(bytes, len) };
+    unsafe { erase(bytes.cast(), len) };
     CtxKeyOk
 }

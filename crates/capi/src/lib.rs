@@ -10,20 +10,30 @@
 //!   optimised libraries contain no code that panics, which `cargo xtask ci capi` checks.
 //! * No function keeps a pointer, and none has state. So all may be called from any thread, if no other thread writes to
 //!   what the arguments point to.
+//!
+//! # Safety
+//!
+//! This holds for every function that is `unsafe`. A pointer that is neither NULL nor misaligned points to as much memory
+//! as the description of the argument says, readable if it is `*const` and writable if it is `*mut`. No other thread
+//! writes to it during the call. What is written overlaps with no other argument.
 
-#![no_std]
-#![deny(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used,
+    )
 )]
+#![allow(clippy::missing_safety_doc, reason = "the section above is that of all functions")]
 
 // The profiles `capi` and `wasm` abort, and need no `std`. In the others it supplies what unwinding needs.
-#[cfg(any(test, not(panic = "abort")))]
+#[cfg(not(any(test, panic = "abort")))]
 extern crate std;
 
 // The layers, lowest first. A file imports only from layers below its own.
@@ -46,3 +56,6 @@ pub use outcome::*;
 pub use record::*;
 pub use scan::*;
 pub use scopes::*;
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@ use ctx_key::{Denied, ParseKeyError, Reason, RotateError};
 
 /// Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller or
 /// of the machine. The values never change. Later versions may add some, so treat every other value as a refusal.
-#[must_use]
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::enum_variant_names, reason = "C has no other name spaces")]
@@ -175,6 +174,7 @@ const fn answer(result: i32) -> Answer {
 /// Returns a stable label of a result, for logs and metrics: for example `revoked`. Do not show it to the client.
 ///
 /// The text is static, ends in NUL and is never NULL. Any number is allowed.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_label(result: i32) -> *const c_char {
     answer(result).label.as_ptr()
@@ -182,6 +182,7 @@ pub extern "C" fn ctx_key_label(result: i32) -> *const c_char {
 
 /// Returns the status code of the response to a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
 /// everything else.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_status(result: i32) -> u16 {
     answer(result).status
@@ -191,6 +192,7 @@ pub extern "C" fn ctx_key_status(result: i32) -> u16 {
 /// or not yet valid key, so a stranger learns nothing from it.
 ///
 /// The text is static, ends in NUL and is never NULL. Any number is allowed.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_message(result: i32) -> *const c_char {
     answer(result).message.as_ptr()
@@ -200,6 +202,7 @@ pub extern "C" fn ctx_key_message(result: i32) -> *const c_char {
 /// has none: `Bearer realm="MemoryKit", error="invalid_token"`, or only `Bearer realm="MemoryKit"`.
 ///
 /// The text is static and ends in NUL. Any number is allowed.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_challenge_error(result: i32) -> *const c_char {
     answer(result).error.map_or(ptr::null(), CStr::as_ptr)

@@ -23,7 +23,7 @@ pub struct Time {
 /// The record that a server stores for a key. It holds a digest of the key, and not the key itself, and is not secret.
 ///
 /// To read a row of a database, set every field; begin with zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Record {
     /// Digest of the key.
@@ -105,19 +105,17 @@ impl From<Stored> for Record {
 /// Writes the record of a new key, valid at any time, with these scopes. The caller sets the times.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_record_new(key: *const Key, scopes: u32, record: *mut Record) -> Outcome {
     // SAFETY: the caller promises it.
-    let result = unsafe { key::held(key) }.and_then(|key| {
+    let made = unsafe { key::held(key) }.and_then(|key| {
         let scopes = Scope::from_bits(scopes).ok_or(CtxKeyErrorRecord)?;
-        // SAFETY: the caller promises it.
-        unsafe { memory::write(record, Stored::new(key, (), scopes).into()) }
+        Ok(Stored::new(key, (), scopes).into())
     });
-    result.into()
+    // SAFETY: the caller promises it.
+    let written = unsafe { memory::write(record, made.unwrap_or_default()) };
+    written.and(made.map(drop)).into()
 }
 
 /// Checks that a key is the key of a record, and that it is valid at `now`. The digests are compared in constant time,
@@ -128,10 +126,7 @@ pub unsafe extern "C" fn ctx_key_record_new(key: *const Key, scopes: u32, record
 ///
 /// Errors: `CTX_KEY_DIGEST_MISMATCH`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_NOT_YET_VALID`, the
 /// first that applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_verify(
     record: *const Record,
@@ -162,10 +157,7 @@ unsafe fn verify(record: *const Record, key: *const Key, now: u64) -> Result<Gra
 /// `missing` may be NULL; it receives the required scopes that the grant lacks.
 ///
 /// Errors: `CTX_KEY_MISSING_SCOPE`, also if `required` is 0; `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_require(grant: *const Grant, required: u32, missing: *mut u32) -> Outcome {
     let required = Scope::from_bits_retain(required);
@@ -185,10 +177,7 @@ pub unsafe extern "C" fn ctx_key_require(grant: *const Grant, required: u32, mis
 ///
 /// Errors: `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED`, `CTX_KEY_NOT_YET_VALID`; `CTX_KEY_ERROR_RECORD`,
 /// `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffer is as described.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_state(record: *const Record, now: u64) -> Outcome {
     // SAFETY: the caller promises it.
@@ -207,10 +196,7 @@ pub unsafe extern "C" fn ctx_key_state(record: *const Record, now: u64) -> Outco
 /// Schedules the end of a record's overlap at `time`. An earlier end is kept.
 ///
 /// Errors: `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
-///
-/// # Safety
-///
-/// The buffer is as described.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_retire_at(record: *mut Record, time: u64) -> Outcome {
     // SAFETY: the caller promises it.
@@ -220,10 +206,7 @@ pub unsafe extern "C" fn ctx_key_retire_at(record: *mut Record, time: u64) -> Ou
 /// Revokes a record's key, at once and permanently. The record keeps the earliest time of several calls, for the audit.
 ///
 /// Errors: `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
-///
-/// # Safety
-///
-/// The buffer is as described.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_revoke(record: *mut Record, time: u64) -> Outcome {
     // SAFETY: the caller promises it.
@@ -250,10 +233,7 @@ unsafe fn change(record: *mut Record, change: impl FnOnce(&mut Stored)) -> Resul
 ///
 /// Errors: `CTX_KEY_SAME_KEY`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_UNKNOWN_TIME`, the first that
 /// applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_rotate(
     record: *mut Record,
@@ -262,17 +242,30 @@ pub unsafe extern "C" fn ctx_key_rotate(
     overlap_secs: u64,
     new_record: *mut Record,
 ) -> Outcome {
-    let result = memory::check(new_record).and_then(|new_record| {
-        // SAFETY: the caller promises it.
-        let new_key = unsafe { key::held(new_key) }?;
-        let mut rotated = Err(CtxKeyErrorOther);
-        let rotate = |stored: &mut Stored| {
-            rotated = stored.rotate(new_key, UnixTime::from_secs(now), overlap_secs).map_err(Outcome::from);
-        };
-        // SAFETY: the caller promises it. A rotation that fails changes nothing.
-        unsafe { change(record, rotate) }?;
-        // SAFETY: the place was checked, and the caller promises that it is writable.
-        unsafe { memory::write(new_record, rotated?.into()) }
-    });
-    result.into()
+    // SAFETY: the caller promises it.
+    let rotated =
+        memory::check(new_record).and_then(|_| unsafe { rotate(record, new_key, now, overlap_secs) });
+    // SAFETY: the caller promises it.
+    let written = unsafe { memory::write(new_record, rotated.unwrap_or_default()) };
+    written.and(rotated.map(drop)).into()
+}
+
+/// Changes the record, and returns that of the new key.
+///
+/// # Safety
+///
+/// Those of [`key::held`], [`memory::reference`] and [`memory::write`].
+unsafe fn rotate(
+    record: *mut Record,
+    new_key: *const Key,
+    now: u64,
+    overlap_secs: u64,
+) -> Result<Record, Outcome> {
+    // SAFETY: the caller promises it. The reference to the record ends before it is written.
+    let (old, new_key) = unsafe { (memory::reference(record.cast_const())?, key::held(new_key)?) };
+    let mut old = Stored::try_from(old)?;
+    let new = old.rotate(new_key, UnixTime::from_secs(now), overlap_secs)?;
+    // SAFETY: the caller promises it.
+    unsafe { memory::write(record, old.into()) }?;
+    Ok(new.into())
 }

@@ -32,10 +32,7 @@ impl From<core::ops::Range<usize>> for Range {
 /// call it again with more room. The id of a key are the 12 bytes from `text + found[i].start + 4`.
 ///
 /// Errors: `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_find(
     text: *const c_char,
@@ -45,20 +42,21 @@ pub unsafe extern "C" fn ctx_key_find(
     count: *mut usize,
 ) -> Outcome {
     // SAFETY: the caller promises it.
-    unsafe { find(text, text_len, found, capacity, count) }.into()
+    let number = unsafe { find(text, text_len, found, capacity) };
+    // SAFETY: the caller promises it.
+    let written = unsafe { memory::write(count, number.unwrap_or(0)) };
+    written.and(number.map(drop)).into()
 }
 
 /// # Safety
 ///
-/// That of [`ctx_key_find`].
+/// Those of [`memory::bytes`], and `found` is as [`ctx_key_find`] describes it.
 unsafe fn find(
     text: *const c_char,
     text_len: usize,
     found: *mut Range,
     capacity: usize,
-    count: *mut usize,
-) -> Result<(), Outcome> {
-    memory::check(count)?;
+) -> Result<usize, Outcome> {
     if capacity != 0 {
         memory::check(found)?;
     }
@@ -71,8 +69,7 @@ unsafe fn find(
         }
         number = number.saturating_add(1);
     }
-    // SAFETY: the caller promises it.
-    unsafe { memory::write(count, number) }
+    Ok(number)
 }
 
 /// Copies bytes without the secrets of keys: if `ctx_` is followed by 30 or more letters and digits, the first 12 of them are
@@ -82,10 +79,7 @@ unsafe fn find(
 /// the text. It must not overlap `text`. `redacted_len` receives the number of bytes written, or 0 on an error. There is no NUL.
 ///
 /// Errors: `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_OVERLAP`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_redact(
     text: *const c_char,

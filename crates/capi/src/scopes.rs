@@ -33,10 +33,7 @@ pub const CTX_KEY_SCOPES_SIZE: usize = 75;
 /// receives the range of the name that is not known, which is empty if a name is missing, or 0 and 0.
 ///
 /// Errors: `CTX_KEY_ERROR_SCOPE`, `CTX_KEY_ERROR_UTF8`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_scopes_parse(
     text: *const c_char,
@@ -51,10 +48,7 @@ pub unsafe extern "C" fn ctx_key_scopes_parse(
 /// Reads a list that a person typed: names between any number of commas and white space.
 ///
 /// Arguments and errors are those of `ctx_key_scopes_parse`.
-///
-/// # Safety
-///
-/// The buffers are as described, and do not overlap.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_scopes_parse_list(
     text: *const c_char,
@@ -99,10 +93,7 @@ unsafe fn parse(
 /// `text` has `text_size` bytes, at least `CTX_KEY_SCOPES_SIZE`, and receives the names and a NUL.
 ///
 /// Errors: `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
-///
-/// # Safety
-///
-/// The buffer is as described.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_scopes_names(scopes: u32, text: *mut c_char, text_size: usize) -> Outcome {
     let mut names = Text::<CTX_KEY_SCOPES_SIZE>::new();
@@ -119,12 +110,14 @@ pub unsafe extern "C" fn ctx_key_scopes_names(scopes: u32, text: *mut c_char, te
 /// refused.
 ///
 /// Use it in place of `&`, which grants if nothing is required.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_scopes_grant(granted: u32, required: u32) -> bool {
     Scope::from_bits_retain(granted).grants(Scope::from_bits_retain(required))
 }
 
 /// Returns the required scopes that a set of granted ones lacks.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_scopes_missing(granted: u32, required: u32) -> u32 {
     Scope::from_bits_retain(granted).missing(Scope::from_bits_retain(required)).bits()
