@@ -470,8 +470,7 @@ void ctx_key_erase(struct ctx_key *key);
  *
  * Errors: `CTX_KEY_ERROR_POINTER`.
  */
-CTX_KEY_MUST_USE
-ctx_key_result ctx_key_erase_bytes(uint8_t *bytes,
+ctx_key_result ctx_key_erase_bytes(void *bytes,
                                    size_t len);
 
 /**
