@@ -11,31 +11,49 @@ export class Key {
 
 /** Returns the functions of a compiled module. Their names are those of C without `ctx_key_`, in camel case. */
 export function instantiate(module, fillRandom = (bytes) => crypto.getRandomValues(bytes)) {
-  const memory = (start, length) => new Uint8Array(c.memory.buffer, start, length);
-  const random = (start, length) => { try { return fillRandom(memory(start, length)), 0; } catch { return 1; } };
+  const random = (at, length) => { try { return fillRandom(memory().subarray(at, at + length)), 0; } catch { return 1; } };
   const { exports: c } = new WebAssembly.Instance(module, { ctx_key: { random } });
-  const start = c.__heap_base.value;
+  const start = (c.__heap_base.value + 7) & ~7;
+  let bytes = new Uint8Array(c.memory.buffer);
+  const memory = () => (bytes.length === 0 ? (bytes = new Uint8Array(c.memory.buffer)) : bytes); // empty when the memory has grown
 
+  // Arguments lie after the module's own data during a call: they are copied there, back from there, and erased there.
+  let end, places, words;
+  function place(argument) {
+    const at = end;
+    end = (at + argument.length + 7) & ~7;
+    places.push(at, argument);
+    return at;
+  }
+  function text(argument, list) {
+    const found = typeof argument === "string" ? encoder.encode(argument) : argument;
+    list.push(place(found), found.length);
+  }
+  function push(argument) {
+    if (argument instanceof Key) argument = viewOf(argument);
+    if (typeof argument === "string" || argument instanceof Uint8Array) text(argument, words);
+    else if (argument instanceof DataView) words.push(place(new Uint8Array(argument.buffer, argument.byteOffset, argument.byteLength)));
+    else if (Array.isArray(argument)) {
+      const values = [];
+      for (const value of argument) text(value, values);
+      words.push(place(new Uint8Array(Uint32Array.from(values).buffer)), argument.length);
+    } else words.push(argument);
+  }
   function call(run, args) {
-    let end = start;
-    const parts = []; // [address, bytes], which lie after the module's own data during the call
-    const place = (bytes) => { const at = (end + 7) & ~7; end = at + bytes.length; parts.push([at, bytes]); return at; };
-    const text = (bytes) => [place((bytes = typeof bytes === "string" ? encoder.encode(bytes) : bytes)), bytes.length];
-    const words = args.flatMap((arg) => {
-      if (Array.isArray(arg)) return [place(new Uint8Array(Uint32Array.from(arg.flatMap(text)).buffer)), arg.length];
-      if (typeof arg === "string" || arg instanceof Uint8Array) return text(arg);
-      const view = arg instanceof Key ? viewOf(arg) : arg;
-      return view instanceof DataView ? place(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)) : view;
-    });
+    [end, places, words] = [start, [], []];
+    args.forEach(push);
     if (end > memory().length) c.memory.grow(Math.ceil((end - memory().length) / 65536));
-    for (const [at, bytes] of parts) memory(at, bytes.length).set(bytes);
+    for (let index = 0; index < places.length; index += 2) memory().set(places[index + 1], places[index]);
     const result = run(...words);
-    for (const [at, bytes] of parts) bytes.set(memory(at, bytes.length));
-    memory(start, end - start).fill(0);
+    for (let index = 0; index < places.length; index += 2) {
+      const [at, argument] = [places[index], places[index + 1]];
+      argument.set(memory().subarray(at, at + argument.length));
+    }
+    memory().fill(0, start, end);
     return result;
   }
 
-  const string = (at) => (at ? decoder.decode(memory(at, memory().indexOf(0, at) - at)) : null);
+  const string = (at) => (at ? decoder.decode(memory().subarray(at, memory().indexOf(0, at))) : null);
   const results = { label: string, message: string, challengeError: string, scopesGrant: Boolean, scopesMissing: (bits) => bits >>> 0 };
   const functions = Object.entries(c).filter(([name]) => name.startsWith("ctx_key_")).map(([name, run]) => {
     const camel = name.slice(8).replace(/_./g, ([, letter]) => letter.toUpperCase());
