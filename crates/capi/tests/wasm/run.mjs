@@ -1,7 +1,6 @@
-// Runs vectors.mjs in this runtime (Node.js, Deno or Bun): `node run.mjs LINES`.
+// Runs vectors.mjs in this runtime (Node.js, Deno or Bun): `node run.mjs < LINES`.
 
 import { readFileSync } from "node:fs";
-import { argv } from "node:process";
 import { inspect } from "node:util";
 
 import * as ctxKey from "../../wasm/index.js";
@@ -16,5 +15,5 @@ ctxKey.default.generate(key);
 const shown = inspect(key, { showHidden: true, depth: 9 }) + JSON.stringify(key) + `${key}`;
 if (shown !== "Key {}{}[object Object]") throw new Error(`a key is printed as ${shown}`);
 
-const lines = readFileSync(argv[2], "utf8").trimEnd().split("\n");
+const lines = readFileSync("/dev/stdin", "utf8").trimEnd().split("\n");
 console.log(`${check(ctxKey, lines)} cases agree`);
