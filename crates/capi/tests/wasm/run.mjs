@@ -15,5 +15,5 @@ ctxKey.default.generate(key);
 const shown = inspect(key, { showHidden: true, depth: 9 }) + JSON.stringify(key) + `${key}`;
 if (shown !== "Key {}{}[object Object]") throw new Error(`a key is printed as ${shown}`);
 
-const lines = readFileSync("/dev/stdin", "utf8").trimEnd().split("\n");
+const lines = readFileSync(0, "utf8").trimEnd().split("\n");
 console.log(`${check(ctxKey, lines)} cases agree`);
