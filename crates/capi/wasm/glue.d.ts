@@ -47,6 +47,7 @@ export interface CtxKey {
   digestText(key: Key, text: Uint8Array): number;
   exposeSecret(key: Key, text: Uint8Array): number;
   erase(key: Key): void;
+  eraseBytes(bytes: Uint8Array): number;
 
   scopesParse(text: Text, scopes: DataView, unknown: DataView | null): number;
   scopesParseList(text: Text, scopes: DataView, unknown: DataView | null): number;
