@@ -6,7 +6,7 @@
 //! `redact` and `RedactingWriter` hide more, because a key with a changed character or a lost tail still leaks. If
 //! `ctx_` is followed by a run of 30 or more base-62 digits, they keep the first 12 digits, which are the id, and
 //! replace the rest of the run with `***`. A shorter run is kept, because it leaves at least 77 bits of the secret
-//! unknown.
+//! unknown. [`redacted_ranges`] tells what they replace, without an allocator.
 //!
 //! A key is not recognised if other bytes interrupt it: a line break, an escape sequence, or a Markdown escape
 //! (`ctx\_…`). Redact text before it is wrapped, escaped or coloured.
@@ -26,18 +26,17 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::ops::Range;
 
-use crate::alphabet::is_digit;
 use crate::id::KeyId;
 use crate::key::ApiKey;
 use crate::layout::{HASHED_LEN, ID_LEN, LEN, PREFIX};
 use prefixes::{Prefixes, prefixes};
 
 mod prefixes;
-#[cfg(feature = "alloc")]
 mod redact;
 #[cfg(feature = "std")]
 mod writer;
 
+pub use redact::redacted_ranges;
 #[cfg(feature = "alloc")]
 pub use redact::{redact, redact_str};
 #[cfg(feature = "std")]
@@ -170,27 +169,6 @@ impl fmt::Debug for Match<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Match({:?}, {})", self.range(), self.id().masked())
     }
-}
-
-/// Returns the ranges of `text` that `redact` replaces by `***`, in order. It does not allocate, and is for callers that
-/// copy a text themselves.
-///
-/// The ranges are at least 18 bytes long and do not overlap. Where a run ends in `ctx` and `_` follows, the next range
-/// begins at least 13 bytes after the end of this one.
-///
-/// ```
-/// use ctx_key::scan;
-///
-/// let line = b"key=ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9;";
-/// assert_eq!(scan::redacted_ranges(line).collect::<Vec<_>>(), [20..56]);
-/// ```
-pub fn redacted_ranges(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    prefixes(text).filter_map(|start| {
-        let run = start.checked_add(PREFIX.len())?;
-        let length = text.get(run..)?.iter().take_while(|&&byte| is_digit(byte)).count();
-        let redacted = start.checked_add(SHOWN)?..run.checked_add(length)?;
-        (length >= MIN_RUN).then_some(redacted)
-    })
 }
 
 /// Minimum number of digits after the prefix of a run that is redacted: 12 of the id and 18 of the secret.
