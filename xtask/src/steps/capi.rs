@@ -239,6 +239,8 @@ impl Library {
 /// Builds the module, and runs it in Node.js. Its size has a limit, which must be seen.
 fn webassembly(sh: &Shell, cases: &Cases, examples: &Examples) -> Result<()> {
     let _there = sh.push_dir("crates/capi");
+    let clippy = cmd!(sh, "cargo clippy --quiet --locked --profile wasm --target wasm32-unknown-unknown");
+    clippy.args(["--", "-D", "warnings"]).run()?;
     transcript(cmd!(sh, "make --silent wasm").env("CARGO_TARGET_DIR", tree::target()))?;
     let compressed = cmd!(sh, "gzip -9 --stdout wasm/ctx_key.wasm").quiet().output()?.stdout.len();
     println!("    WebAssembly: {compressed} bytes compressed");
