@@ -217,9 +217,9 @@ fn grants(verified: Result<Grant<&Text<'_>>, Denied>, now: UnixTime) -> fmt::Res
 }
 
 fn finds(bytes: &[u8]) -> fmt::Result {
-    let mut finds = scan::find_iter(bytes);
+    let finds = scan::find_iter(bytes);
     show!(finds, finds.clone().count());
-    while let Some(find) = finds.next() {
+    for find in finds {
         show!(find, find.clone(), find.range(), find.as_bytes(), find.id(), find.key());
     }
     for hidden in scan::redacted_ranges(bytes) {
