@@ -16,7 +16,7 @@ pub(super) fn prefixes(text: &[u8]) -> Prefixes<'_> {
     memmem::find_iter(text, PREFIX)
 }
 
-/// Returns the index of each prefix, in order. `memmem` is faster, but has five kilobytes of code, some of which can panic.
+/// Returns the index of each prefix, in order. `memmem` would add five kilobytes of code, some of which can panic.
 #[cfg(not(feature = "std"))]
 pub(super) fn prefixes(text: &[u8]) -> Prefixes<'_> {
     ByLetter::new(text)
