@@ -44,7 +44,10 @@ struct Held {
 /// Distinguishes a key from zeros, and from most of what memory holds before it is written.
 const MARK: u64 = u64::from_ne_bytes(*b"ctx_key\x01");
 
-const _: () = assert!(size_of::<Held>() == size_of::<Key>() && align_of::<Held>() == align_of::<Key>());
+const _: () = assert!(
+    size_of::<Held>() == size_of::<Key>() && align_of::<Held>() == align_of::<Key>(),
+    "ctx-key-capi needs a target on which numbers of 64 bits are aligned to 8 bytes",
+);
 
 /// Returns the key that an argument points to.
 ///
