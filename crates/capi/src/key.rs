@@ -1,6 +1,7 @@
 //! Keys in the caller's memory: reading, making, showing and erasing them.
 
 use core::ffi::{c_char, c_void};
+use core::mem::MaybeUninit;
 use core::{fmt, ptr, slice};
 
 use ctx_key::{ApiKey, ParseKeyError, bearer};
@@ -24,7 +25,7 @@ pub const CTX_KEY_DIGEST_TEXT_SIZE: usize = 65;
 /// except that a `ctx_key` which is all zeros holds no key. A copy by assignment is a key too, and must be erased as well.
 #[repr(C)]
 pub struct Key {
-    opaque: [u64; 12],
+    opaque: [MaybeUninit<u64>; 12],
 }
 
 impl fmt::Debug for Key {
@@ -84,7 +85,7 @@ unsafe fn store(place: *mut Key, key: &ApiKey) {
 /// The pointer is not NULL, `len` is at most `isize::MAX`, and so many bytes must be writable.
 unsafe fn erase(start: *mut u8, len: usize) {
     // SAFETY: the caller promises it.
-    unsafe { slice::from_raw_parts_mut(start, len) }.zeroize();
+    unsafe { slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), len) }.zeroize();
 }
 
 /// Stores what was parsed, and the length or the index of an error.

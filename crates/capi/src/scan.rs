@@ -118,8 +118,11 @@ unsafe fn redact(
         return Err(CtxKeyErrorOverlap);
     }
     // SAFETY: the pointer was checked, the length is that of a slice, nothing overlaps, and the caller promises that
-    // `capacity` bytes are writable. The bytes are never read.
-    let mut free = unsafe { slice::from_raw_parts_mut(buffer, text_len) };
+    // `capacity` bytes are writable. They may hold nothing yet, so zeros come first.
+    let mut free = unsafe {
+        buffer.write_bytes(0, text_len);
+        slice::from_raw_parts_mut(buffer, text_len)
+    };
     let mut rest = 0;
     for secret in scan::redacted_ranges(bytes) {
         append(&mut free, bytes.get(rest..secret.start));

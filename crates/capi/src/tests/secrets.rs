@@ -25,7 +25,7 @@ fn generated_keys_are_valid_and_differ() {
 #[test]
 fn an_erased_key_is_zeros() {
     let mut key = valid(KEY);
-    assert_ne!(words(&key), [0; 12]);
+    assert_eq!(exposed(&key).as_deref(), Ok(KEY));
     // SAFETY: the pointer is that of a variable.
     unsafe { ctx_key_erase(&mut key) };
     assert_eq!(words(&key), [0; 12]);
