@@ -6,7 +6,7 @@
 //! `redact` and `RedactingWriter` hide more, because a key with a changed character or a lost tail still leaks. If
 //! `ctx_` is followed by a run of 30 or more base-62 digits, they keep the first 12 digits, which are the id, and
 //! replace the rest of the run with `***`. A shorter run is kept, because it leaves at least 77 bits of the secret
-//! unknown.
+//! unknown. [`redacted_ranges`] tells what they replace, without an allocator.
 //!
 //! A key is not recognised if other bytes interrupt it: a line break, an escape sequence, or a Markdown escape
 //! (`ctx\_…`). Redact text before it is wrapped, escaped or coloured.
@@ -26,19 +26,17 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::ops::Range;
 
-use memchr::memmem;
-
 use crate::id::KeyId;
 use crate::key::ApiKey;
-#[cfg(feature = "alloc")]
-use crate::layout::ID_LEN;
-use crate::layout::{HASHED_LEN, LEN, PREFIX};
+use crate::layout::{HASHED_LEN, ID_LEN, LEN, PREFIX};
+use prefixes::{Prefixes, prefixes};
 
-#[cfg(feature = "alloc")]
+mod prefixes;
 mod redact;
 #[cfg(feature = "std")]
 mod writer;
 
+pub use redact::redacted_ranges;
 #[cfg(feature = "alloc")]
 pub use redact::{redact, redact_str};
 #[cfg(feature = "std")]
@@ -56,7 +54,7 @@ pub use writer::RedactingWriter;
 /// ```
 #[must_use]
 pub fn find_iter(haystack: &[u8]) -> Finds<'_> {
-    Finds { haystack, prefixes: memmem::find_iter(haystack, PREFIX) }
+    Finds { haystack, prefixes: prefixes(haystack) }
 }
 
 /// Iterator over the keys in a text, returned by [`find_iter`].
@@ -70,7 +68,7 @@ pub fn find_iter(haystack: &[u8]) -> Finds<'_> {
 #[derive(Clone)]
 pub struct Finds<'h> {
     haystack: &'h [u8],
-    prefixes: memmem::FindIter<'h, 'static>,
+    prefixes: Prefixes<'h>,
 }
 
 impl<'h> Iterator for Finds<'h> {
@@ -174,11 +172,9 @@ impl fmt::Debug for Match<'_> {
 }
 
 /// Minimum number of digits after the prefix of a run that is redacted: 12 of the id and 18 of the secret.
-#[cfg(feature = "alloc")]
 const MIN_RUN: usize = 30;
 
 /// Number of bytes that redaction keeps: the prefix and the id.
-#[cfg(feature = "alloc")]
 const SHOWN: usize = PREFIX.len() + ID_LEN;
 
 /// Replacement for the rest of the run.

@@ -311,6 +311,8 @@ fn logs_of_every_length() {
     for text in lengths().flat_map(texts) {
         let count = measure(|| writer.write_all(text.as_bytes()).unwrap()).count_total;
         assert_eq!(count, 0, "{text}");
+        let item = "pub fn ctx_key::scan::redacted_ranges(&[u8]) -> impl core::iter::traits::iterator::Iterator<Item = core::ops::range::Range<usize>>";
+        assert_free(item, &text, || scan::redacted_ranges(text.as_bytes()).count());
         if matches!(scan::redact_str(&text), Cow::Borrowed(_)) {
             assert_free("pub fn ctx_key::scan::redact(&[u8]) -> alloc::borrow::Cow<'_, [u8]>", &text, || {
                 scan::redact(text.as_bytes())

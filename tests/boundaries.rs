@@ -486,6 +486,10 @@ mod texts {
         ("pub fn ctx_key::scan::redact(&[u8]) -> alloc::borrow::Cow<'_, [u8]>", |input| {
             Some(scan::redact(input).into_owned())
         }),
+        (
+            "pub fn ctx_key::scan::redacted_ranges(&[u8]) -> impl core::iter::traits::iterator::Iterator<Item = core::ops::range::Range<usize>>",
+            |input| Some(copied(input)),
+        ),
         ("pub fn ctx_key::scan::redact_str(&str) -> alloc::borrow::Cow<'_, str>", |input| {
             Some(scan::redact_str(text(input)?).into_owned().into_bytes())
         }),
@@ -494,6 +498,17 @@ mod texts {
             |input| Some(written(input, input.len().max(1))),
         ),
     ];
+
+    /// Copies a text without the ranges that are redacted.
+    fn copied(text: &[u8]) -> Vec<u8> {
+        let (mut copy, mut rest) = (Vec::new(), 0);
+        for hidden in scan::redacted_ranges(text) {
+            copy.extend([&text[rest..hidden.start], b"***"].concat());
+            rest = hidden.end;
+        }
+        copy.extend(&text[rest..]);
+        copy
+    }
 
     /// Writes pieces of this length.
     fn written(text: &[u8], length: usize) -> Vec<u8> {

@@ -1,13 +1,13 @@
 //! Redaction of a text that is in memory: [`redact`].
 
-use alloc::borrow::Cow;
-use alloc::string::String;
-use alloc::vec::Vec;
+#[cfg(feature = "alloc")]
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::ops::Range;
 
-use memchr::memmem;
-
-use super::{MASK, MIN_RUN, SHOWN};
+#[cfg(feature = "alloc")]
+use super::MASK;
+use super::prefixes::prefixes;
+use super::{MIN_RUN, SHOWN};
 use crate::alphabet::is_digit;
 use crate::layout::PREFIX;
 
@@ -23,11 +23,12 @@ use crate::layout::PREFIX;
 /// let line = b"key=ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9;";
 /// assert_eq!(*redact(line), *b"key=ctx_8aspm4G7VmSU***;");
 /// ```
+#[cfg(feature = "alloc")]
 #[must_use]
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
     let mut redacted = Vec::new();
     let mut rest = 0;
-    for hidden in hidden_ranges(text) {
+    for hidden in redacted_ranges(text) {
         redacted.extend_from_slice(text.get(rest..hidden.start).unwrap_or_default());
         redacted.extend_from_slice(MASK);
         rest = hidden.end;
@@ -47,6 +48,7 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
 /// let line = "key: ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4c…";
 /// assert_eq!(redact_str(line), "key: ctx_8aspm4G7VmSU***…");
 /// ```
+#[cfg(feature = "alloc")]
 #[must_use]
 pub fn redact_str(text: &str) -> Cow<'_, str> {
     match redact(text.as_bytes()) {
@@ -59,12 +61,20 @@ pub fn redact_str(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the ranges to replace: everything after the id, in each run that is long enough.
+/// Returns the ranges of `text` that [`redact`](super) replaces by `***`, in order. It does not allocate, and is for callers that
+/// copy a text themselves.
 ///
-/// The ranges do not overlap. Where a run ends in `ctx` and `_` follows, the next range begins at least 13 bytes after
-/// the end of this one.
-fn hidden_ranges(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    memmem::find_iter(text, PREFIX).filter_map(|start| {
+/// The ranges are at least 18 bytes long and do not overlap. Where a run ends in `ctx` and `_` follows, the next range
+/// begins at least 13 bytes after the end of this one.
+///
+/// ```
+/// use ctx_key::scan;
+///
+/// let line = b"key=ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9;";
+/// assert_eq!(scan::redacted_ranges(line).collect::<Vec<_>>(), [20..56]);
+/// ```
+pub fn redacted_ranges(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    prefixes(text).filter_map(|start| {
         let run = start.checked_add(PREFIX.len())?;
         let length = text.get(run..)?.iter().take_while(|&&byte| is_digit(byte)).count();
         let hidden = start.checked_add(SHOWN)?..run.checked_add(length)?;

@@ -6,7 +6,7 @@ use xshell::{Shell, cmd};
 
 use crate::process::timed;
 use crate::steps::{
-    browser, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
+    browser, capi, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
     operation, schemathesis,
 };
 use crate::{postgres, tools};
@@ -78,6 +78,11 @@ pub const STEPS: &[Step] = &[
         name: "clients",
         about: "the packages for TypeScript and Python, in five runtimes, and against the crate",
         run: clients::run,
+    },
+    Step {
+        name: "capi",
+        about: "the library in C, C++, Go and WebAssembly, with sanitizers, and its header",
+        run: capi::run,
     },
 ];
 

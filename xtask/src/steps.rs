@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod capi;
 pub mod clients;
 pub mod coherence;
 pub mod constant_time;

@@ -1,6 +1,7 @@
 //! One installer for everything that a check needs beyond a Rust toolchain.
 //!
-//! Tools come from Debian's packages and from crates.io, through `apt-get` and `cargo install`, and one comes from PyPI.
+//! Tools come from Debian's packages and from crates.io, through `apt-get` and `cargo install`; one comes from PyPI, and one from
+//! rustup.
 //! The other packages of PyPI and npm are installed by the checks that use them, into a folder of their own.
 
 use std::cell::Cell;
@@ -43,14 +44,20 @@ enum Source {
     Crates { name: &'static str, version: &'static str, debug: bool },
     /// A package of PyPI with its version and hashes, and its folder below cargo's target folder.
     Pypi { requirement: &'static str, folder: &'static str },
+    /// A target of the toolchain.
+    Rustup(&'static str),
 }
 
 use Probe::{Command, File, Package, Prints, Succeeds, Target};
-use Source::{Crates, Debian, Pypi};
+use Source::{Crates, Debian, Pypi, Rustup};
 
 pub const CC: Tool = Tool { name: "C compiler", probe: Command("cc"), source: Debian(&["gcc", "libc6-dev"]) };
 pub const CXX: Tool = Tool { name: "C++ compiler", probe: Command("c++"), source: Debian(&["g++"]) };
 pub const NM: Tool = Tool { name: "nm", probe: Command("nm"), source: Debian(&["binutils"]) };
+pub const MAKE: Tool = Tool { name: "make", probe: Command("make"), source: Debian(&["make"]) };
+pub const PKG_CONFIG: Tool =
+    Tool { name: "pkg-config", probe: Command("pkg-config"), source: Debian(&["pkg-config"]) };
+pub const GO: Tool = Tool { name: "Go", probe: Command("go"), source: Debian(&["golang-go"]) };
 pub const CURL: Tool = Tool { name: "curl", probe: Command("curl"), source: Debian(&["curl"]) };
 pub const GIT: Tool = Tool { name: "git", probe: Command("git"), source: Debian(&["git"]) };
 pub const NODE: Tool = Tool { name: "Node.js", probe: Command("node"), source: Debian(&["nodejs"]) };
@@ -111,11 +118,31 @@ pub const CARGO_MUTANTS: Tool = Tool {
     source: Crates { name: "cargo-mutants", version: "27.1.0", debug: false },
 };
 
+/// Writes the header of crates/capi.
+pub const CBINDGEN: Tool = Tool {
+    name: "cbindgen",
+    probe: Prints(&["cbindgen", "--version"], "cbindgen 0.29.4"),
+    source: Crates { name: "cbindgen", version: "0.29.4", debug: true },
+};
+/// The standard library for WebAssembly, a component of the toolchain.
+pub const WASM: Tool = Tool {
+    name: "the target wasm32-unknown-unknown",
+    probe: Succeeds(&[
+        "sh",
+        "-c",
+        "test -d \"$(rustc --print target-libdir --target wasm32-unknown-unknown)\"",
+    ]),
+    source: Rustup("wasm32-unknown-unknown"),
+};
+
 /// Every tool with a fixed name. The checks `coverage` and `machines` need packages whose names depend on the compiler.
 pub const ALL: &[&Tool] = &[
     &CC,
     &CXX,
     &NM,
+    &MAKE,
+    &PKG_CONFIG,
+    &GO,
     &CURL,
     &GIT,
     &NODE,
@@ -137,6 +164,7 @@ pub const ALL: &[&Tool] = &[
     &CARGO_FUZZ,
     &CARGO_DENY,
     &CARGO_MUTANTS,
+    &CBINDGEN,
 ];
 
 /// Installs those of the tools that are missing.
@@ -158,6 +186,12 @@ pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
                     })?;
             }
             Pypi { requirement, folder } => pypi(sh, requirement, folder)?,
+            Rustup(target) => {
+                println!("installing {target}");
+                cmd!(sh, "rustup --quiet target add {target}")
+                    .run()
+                    .with_context(|| format!("rustup does not give {target}"))?;
+            }
         }
     }
     debian(sh, &packages)

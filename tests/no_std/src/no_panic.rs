@@ -1,8 +1,8 @@
 //! Shows that nothing panics, whatever it reads. The panic handler calls a function that nobody defines: if the
 //! optimizer leaves a single way to panic, in the library, in what it depends on or in `core`, nothing links.
 //!
-//! Called is every function that the library has without features, with two exceptions. The search of `scan`,
-//! `memchr`, has checks of its own that are left. So has `Debug` of `str` in `core`, and with it that of `Challenge`.
+//! Called is every function that the library has without features, except `Debug` of `Challenge`, because that of `str` in
+//! `core` has checks that are left.
 //!
 //! What is read comes from the standard input, one text for everything, and all results are written: the
 //! optimizer knows nothing of the one, and can leave out none of the others. `cargo xtask ci no_std` demands that each
@@ -23,7 +23,7 @@ use core::panic::PanicInfo;
 
 use ctx_key::{
     ApiKey, Challenge, Denied, Grant, KeyDigest, KeyId, KeyRecord, ParseKeyError, Reason, RotateError, Scope,
-    UnixTime, bearer,
+    UnixTime, bearer, scan,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -90,6 +90,7 @@ fn call_everything(text: &str) -> fmt::Result {
         digests(text)?;
     }
     scopes(text)?;
+    finds(bytes)?;
     #[cfg(planted = "index")]
     show!(bytes[51]);
     #[cfg(planted = "unwrap")]
@@ -213,6 +214,18 @@ fn grants(verified: Result<Grant<&Text<'_>>, Denied>, now: UnixTime) -> fmt::Res
         Ok(()) => Ok(()),
         Err(denied) => answers(denied, grant.project().0),
     }
+}
+
+fn finds(bytes: &[u8]) -> fmt::Result {
+    let finds = scan::find_iter(bytes);
+    show!(finds, finds.clone().count());
+    for find in finds {
+        show!(find, find.clone(), find.range(), find.as_bytes(), find.id(), find.key());
+    }
+    for hidden in scan::redacted_ranges(bytes) {
+        show!(hidden);
+    }
+    Ok(())
 }
 
 fn scopes(text: &str) -> fmt::Result {

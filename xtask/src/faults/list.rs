@@ -116,7 +116,7 @@ pub struct Target {
 
 impl Target {
     pub fn is_library(&self) -> bool {
-        self.kind.iter().any(|kind| kind == "lib")
+        self.kind.iter().any(|kind| ["lib", "cdylib", "staticlib"].contains(&kind.as_str()))
     }
 
     pub fn is_binary(&self) -> bool {

@@ -1,4 +1,5 @@
-//! Shipped packages forbid `unsafe` code. The packages of tests and fuzz targets may instead demand a reason at each block.
+//! Shipped packages forbid `unsafe` code. The C ABI, whose arguments are pointers, and the packages of tests and fuzz targets may
+//! instead demand a reason at each block.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ type Manifests = BTreeMap<PathBuf, String>;
 pub fn check(sh: &Shell) -> Result<()> {
     let manifests = manifests(sh)?;
     require_lints(&manifests)?;
-    for file in ["crates/cli/Cargo.toml", "tests/no_std/Cargo.toml"] {
+    for file in ["crates/cli/Cargo.toml", "crates/capi/Cargo.toml", "tests/no_std/Cargo.toml"] {
         let mut planted = manifests.clone();
         let manifest = planted.get_mut(Path::new(file)).with_context(|| format!("no package {file}"))?;
         *manifest = manifest.replace("unsafe_code = ", "# ").replace("undocumented_unsafe_blocks = ", "# ");
@@ -49,8 +50,8 @@ fn allows_unsafe(file: &Path, manifest: &str) -> Result<bool> {
     let lint = |group: &str, name: &str| manifest.get("lints")?.get(group)?.get(name)?.as_str();
     let is_forbidden = lint("rust", "unsafe_code") == Some("forbid");
     let is_documented = lint("clippy", "undocumented_unsafe_blocks") == Some("deny");
-    let is_test = file.starts_with("tests") || file.starts_with("fuzz");
-    Ok(!(is_forbidden || is_test && is_documented))
+    let needs_unsafe = ["crates/capi", "fuzz", "tests"].iter().any(|folder| file.starts_with(folder));
+    Ok(!(is_forbidden || needs_unsafe && is_documented))
 }
 
 #[cfg(test)]
@@ -58,19 +59,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_packages_of_tests_may_give_reasons_instead() {
+    fn only_the_c_abi_and_tests_may_give_reasons_instead() {
         let forbids = "[lints.rust]\nunsafe_code = \"forbid\"\n";
         let documents = "[lints.clippy]\nundocumented_unsafe_blocks = \"deny\"\n";
         let allows = |file: &str, manifest| allows_unsafe(Path::new(file), manifest).unwrap();
-        for (file, is_shipped) in [
+        for (file, must_forbid) in [
             ("Cargo.toml", true),
             ("crates/cli/Cargo.toml", true),
             ("xtask/Cargo.toml", true),
+            ("crates/capi/Cargo.toml", false),
+            ("crates/capi-other/Cargo.toml", true),
             ("tests/no_std/Cargo.toml", false),
             ("fuzz/Cargo.toml", false),
         ] {
             assert!(!allows(file, forbids), "{file}");
-            assert_eq!(allows(file, documents), is_shipped, "{file}");
+            assert_eq!(allows(file, documents), must_forbid, "{file}");
             assert!(allows(file, "[lints.rust]\nunsafe_code = \"deny\"\n"), "{file}");
             assert!(allows(file, "# unsafe_code = \"forbid\"\n"), "{file}");
         }

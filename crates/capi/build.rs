@@ -1,0 +1,8 @@
+//! Gives the shared library its name for the linker of a program: the number changes when the ABI does.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libctx_key.so.0");
+    }
+}

@@ -1,0 +1,17 @@
+//! What a panic does: it ends the process, or traps in WebAssembly. No function of the optimised libraries reaches it.
+
+use core::panic::PanicInfo;
+
+// SAFETY: this is its signature in C.
+#[cfg(not(target_family = "wasm"))]
+unsafe extern "C" {
+    safe fn abort() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    #[cfg(not(target_family = "wasm"))]
+    abort();
+    #[cfg(target_family = "wasm")]
+    core::arch::wasm32::unreachable()
+}

@@ -1,0 +1,242 @@
+//! What C can pass by mistake is an error: NULL, a misaligned address, a wrong length, an object without a key.
+
+use super::*;
+use crate::Outcome::*;
+
+/// Returns an address that is not NULL and not aligned.
+fn misaligned<T>() -> *mut T {
+    ptr::without_provenance_mut(align_of::<T>() * 3 + 1)
+}
+
+#[test]
+fn pointers_of_texts() {
+    let (null, huge) = (ptr::null(), usize::MAX / 2 + 1);
+    let (some, mut key) = (KEY.as_ptr().cast::<c_char>(), valid(KEY));
+    let (mut bits, mut count, mut out) = (9, 9, [0_u8; 64]);
+    let out = out.as_mut_ptr().cast();
+    // SAFETY: neither NULL nor so long a text is read.
+    unsafe {
+        for (text, len) in [(null, 1), (null, huge), (some, huge), (some, usize::MAX)] {
+            for parse in [ctx_key_parse, ctx_key_parse_pasted] {
+                assert_eq!(parse(text, len, &mut key, ptr::null_mut()), CtxKeyErrorPointer);
+                assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
+                key = valid(KEY);
+            }
+            let value = Value { text, len };
+            assert_eq!(ctx_key_bearer(&value, 1, &mut key), CtxKeyErrorPointer);
+            assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
+            for parse in [ctx_key_scopes_parse, ctx_key_scopes_parse_list] {
+                let mut range = Range { start: 3, end: 4 };
+                assert_eq!(parse(text, len, &mut bits, &mut range), CtxKeyErrorPointer);
+                assert_eq!((bits, range), (0, Range::default()));
+            }
+            assert_eq!(ctx_key_find(text, len, ptr::null_mut(), 0, &mut count), CtxKeyErrorPointer);
+            assert_eq!(count, 0);
+            assert_eq!(ctx_key_redact(text, len, out, usize::MAX, &mut count), CtxKeyErrorPointer);
+            assert_eq!(count, 0);
+            assert_eq!(ctx_key_erase_bytes(text.cast_mut().cast(), len), CtxKeyErrorPointer);
+            (bits, count, key) = (9, 9, valid(KEY));
+        }
+        // no byte is read of nothing
+        assert_eq!(ctx_key_parse(null, 0, &mut key, ptr::null_mut()), CtxKeyKeyPrefix);
+        assert_eq!(ctx_key_parse_pasted(null, 0, &mut key, ptr::null_mut()), CtxKeyKeyPrefix);
+        assert_eq!(ctx_key_bearer(&Value { text: null, len: 0 }, 1, &mut key), CtxKeyMissingCredentials);
+        assert_eq!((ctx_key_scopes_parse(null, 0, &mut bits, ptr::null_mut()), bits), (CtxKeyOk, 0));
+        assert_eq!((ctx_key_find(null, 0, ptr::null_mut(), 0, &mut count), count), (CtxKeyOk, 0));
+        assert_eq!((ctx_key_redact(null, 0, ptr::null_mut(), 0, &mut count), count), (CtxKeyOk, 0));
+        assert_eq!(ctx_key_erase_bytes(ptr::null_mut(), 0), CtxKeyOk);
+        ctx_key_erase(ptr::null_mut());
+    }
+}
+
+#[test]
+fn pointers_of_structures() {
+    let (text, len) = raw(KEY.as_bytes());
+    let (key, mut buffer) = (valid(KEY), [0_u8; 128]);
+    let (mut stored, mut new, mut grant) = (record(&key, CTX_KEY_READ), zeros(), Grant::default());
+    let before = stored;
+    let buffer: *mut c_char = buffer.as_mut_ptr().cast();
+    for wrong in [ptr::null_mut(), misaligned::<u64>()] {
+        let (wrong_key, wrong_record): (*mut Key, *mut Record) = (wrong.cast(), wrong.cast());
+        // SAFETY: what is NULL or misaligned is neither read nor written.
+        let outcomes = unsafe {
+            [
+                ctx_key_parse(text, len, wrong_key, ptr::null_mut()),
+                ctx_key_parse_pasted(text, len, wrong_key, ptr::null_mut()),
+                ctx_key_bearer(&Value { text, len }, 1, wrong_key),
+                ctx_key_bearer(wrong.cast(), 1, &mut zeros()),
+                ctx_key_generate(wrong_key),
+                ctx_key_id(wrong_key, buffer, 128),
+                ctx_key_digest(wrong_key, buffer.cast(), 32),
+                ctx_key_digest_text(wrong_key, buffer, 128),
+                ctx_key_expose_secret(wrong_key, buffer, 128),
+                ctx_key_scopes_parse(text, 0, wrong.cast(), ptr::null_mut()),
+                ctx_key_scopes_parse_list(text, 0, wrong.cast(), ptr::null_mut()),
+                ctx_key_record_new(wrong_key, 1, &mut new),
+                ctx_key_record_new(&key, 1, wrong_record),
+                ctx_key_verify(wrong_record, &key, 1, &mut grant),
+                ctx_key_verify(&stored, wrong_key, 1, &mut grant),
+                ctx_key_verify(&stored, &key, 1, wrong.cast()),
+                ctx_key_require(wrong.cast(), 1, ptr::null_mut()),
+                ctx_key_state(wrong_record, 1),
+                ctx_key_retire_at(wrong_record, 1),
+                ctx_key_revoke(wrong_record, 1),
+                ctx_key_rotate(wrong_record, &valid(OTHER), 1, 1, &mut new),
+                ctx_key_rotate(&mut stored, wrong_key, 1, 1, &mut new),
+                ctx_key_rotate(&mut stored, &valid(OTHER), 1, 1, wrong_record),
+                ctx_key_find(text, len, wrong.cast(), 1, &mut 0),
+                ctx_key_find(text, len, ptr::null_mut(), 0, wrong.cast()),
+                ctx_key_redact(text, len, buffer, 128, wrong.cast()),
+            ]
+        };
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            assert_eq!(outcome, CtxKeyErrorPointer, "{index}");
+        }
+        assert_eq!((grant, stored, new), (Grant::default(), before, zeros()));
+    }
+    // SAFETY: NULL and what is misaligned is neither read nor written.
+    unsafe {
+        let null = ptr::null_mut();
+        assert_eq!(ctx_key_id(&key, null, 128), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_digest(&key, null.cast(), 32), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_digest_text(&key, null, 128), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_expose_secret(&key, null, 128), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_scopes_names(1, null, 128), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_redact(text, len, null, 128, &mut 0), CtxKeyErrorPointer);
+        let (mut other, mut bits) = (zeros(), 0);
+        assert_eq!(ctx_key_parse(text, len, &mut other, misaligned()), CtxKeyErrorPointer);
+        assert_eq!(id(&other), Err(CtxKeyErrorNoKey));
+        assert_eq!(ctx_key_scopes_parse(text, 0, &mut bits, misaligned()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_require(&Grant::default(), 1, misaligned()), CtxKeyErrorPointer);
+    }
+}
+
+/// A buffer of the exact size is enough, and one of a byte less is refused and not written.
+#[test]
+fn lengths_of_buffers() {
+    let key = valid(KEY);
+    // SAFETY: the buffers are those of `written`, and at most as long as said.
+    unsafe {
+        assert_eq!(written::<12>(|text, size| ctx_key_id(&key, text, size)), Err(CtxKeyErrorBuffer));
+        assert_eq!(written::<64>(|text, size| ctx_key_digest_text(&key, text, size)), Err(CtxKeyErrorBuffer));
+        assert_eq!(
+            written::<52>(|text, size| ctx_key_expose_secret(&key, text, size)),
+            Err(CtxKeyErrorBuffer)
+        );
+        assert_eq!(written::<74>(|text, size| ctx_key_scopes_names(1, text, size)), Err(CtxKeyErrorBuffer));
+        for wrong in [0, 31, 33, usize::MAX] {
+            let mut digest = [5; 32];
+            assert_eq!(ctx_key_digest(&key, digest.as_mut_ptr(), wrong), CtxKeyErrorBuffer);
+            assert_eq!(digest, [5; 32]);
+        }
+        let ((text, len), mut out, mut count) = (raw(KEY.as_bytes()), [5_u8; 52], 9);
+        assert_eq!(ctx_key_redact(text, len, out.as_mut_ptr().cast(), 51, &mut count), CtxKeyErrorBuffer);
+        assert_eq!((out, count), ([5; 52], 0));
+    }
+    assert_eq!(exposed(&key).as_deref(), Ok(KEY));
+}
+
+#[test]
+fn without_a_key() {
+    let mut stored = record(&valid(KEY), CTX_KEY_READ);
+    let (mut new, before, mut bytes) = (zeros::<Record>(), stored, [0; 32]);
+    // of what memory may hold before it is written
+    let patterns = [0, u64::MAX, 1, u64::from_ne_bytes(*b"ctx_key\0"), 0x5555_5555_5555_5555];
+    for key in patterns.map(|word| {
+        // SAFETY: a `Key` is twelve numbers.
+        unsafe { core::mem::transmute::<[u64; 12], Key>([word; 12]) }
+    }) {
+        assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
+        assert_eq!(digest_text(&key), Err(CtxKeyErrorNoKey));
+        assert_eq!(exposed(&key), Err(CtxKeyErrorNoKey));
+        assert_eq!(verify(&stored, &key, 1), (CtxKeyErrorNoKey, Grant::default()));
+        // SAFETY: the pointers are those of variables.
+        unsafe {
+            assert_eq!(ctx_key_digest(&key, bytes.as_mut_ptr(), 32), CtxKeyErrorNoKey);
+            assert_eq!(ctx_key_record_new(&key, 1, &mut new), CtxKeyErrorNoKey);
+            assert_eq!(ctx_key_rotate(&mut stored, &key, 1, 1, &mut new), CtxKeyErrorNoKey);
+        }
+        assert_eq!((stored, new, bytes), (before, zeros(), [0; 32]));
+    }
+}
+
+#[test]
+fn records_that_cannot_be() {
+    let (key, mut new) = (valid(KEY), zeros::<Record>());
+    let good = record(&key, CTX_KEY_READ);
+    let wrong_id = |index: usize, byte: u8| {
+        let mut record = good;
+        record.id[index] = c_char::from_ne_bytes([byte]);
+        record
+    };
+    let records = [
+        wrong_id(0, b'_'),
+        wrong_id(11, 0),
+        wrong_id(5, 0xff),
+        wrong_id(12, b'0'),
+        Record { scopes: 64, ..good },
+        Record { scopes: 1 << 31 | 1, ..good },
+        zeros(),
+    ];
+    for mut record in records {
+        let before = record;
+        assert_eq!(verify(&record, &key, 1), (CtxKeyErrorRecord, Grant::default()), "{record:?}");
+        // SAFETY: the pointers are those of variables.
+        unsafe {
+            assert_eq!(ctx_key_state(&record, 1), CtxKeyErrorRecord);
+            assert_eq!(ctx_key_retire_at(&mut record, 1), CtxKeyErrorRecord);
+            assert_eq!(ctx_key_revoke(&mut record, 1), CtxKeyErrorRecord);
+            assert_eq!(ctx_key_rotate(&mut record, &valid(OTHER), 1, 1, &mut new), CtxKeyErrorRecord);
+        }
+        assert_eq!((record, new), (before, zeros()));
+    }
+    // SAFETY: the pointers are those of variables.
+    assert_eq!(unsafe { ctx_key_record_new(&key, 64, &mut new) }, CtxKeyErrorRecord);
+    assert_eq!(new, zeros());
+}
+
+#[test]
+fn texts_that_are_not_utf_8() {
+    let ((text, len), mut key, mut bits) = (raw(b"memories:read\xff"), valid(KEY), 9);
+    // SAFETY: the pointers are those of slices and variables.
+    unsafe {
+        assert_eq!(ctx_key_parse_pasted(text, len, &mut key, ptr::null_mut()), CtxKeyErrorUtf8);
+        assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
+        for parse in [ctx_key_scopes_parse, ctx_key_scopes_parse_list] {
+            assert_eq!((parse(text, len, &mut bits, ptr::null_mut()), bits), (CtxKeyErrorUtf8, 0));
+        }
+    }
+}
+
+#[test]
+fn a_grant_has_what_is_required() {
+    let (outcome, grant) = verify(&record(&valid(KEY), CTX_KEY_READ), &valid(KEY), 1);
+    assert_eq!((outcome, grant), (CtxKeyOk, Grant { scopes: CTX_KEY_READ, ..Grant::default() }));
+    for (required, expected, lacks) in [
+        (CTX_KEY_CHATS_READ, CtxKeyOk, 0),
+        (CTX_KEY_READ, CtxKeyOk, 0),
+        (CTX_KEY_CHATS_READ | CTX_KEY_CHATS_WRITE, CtxKeyMissingScope, CTX_KEY_CHATS_WRITE),
+        (0, CtxKeyMissingScope, 0),
+        (64, CtxKeyMissingScope, 64),
+    ] {
+        let mut missing = 9;
+        // SAFETY: the pointers are those of variables.
+        assert_eq!(unsafe { ctx_key_require(&grant, required, &mut missing) }, expected);
+        assert_eq!(missing, lacks);
+        // SAFETY: NULL is allowed.
+        assert_eq!(unsafe { ctx_key_require(&grant, required, ptr::null_mut()) }, expected);
+    }
+}
+
+#[test]
+fn an_unknown_scope_has_its_range() {
+    for (input, range) in
+        [("memories:read chat:read", 14..23), ("memories:read  chats:read", 14..14), ("users:read", 0..0)]
+    {
+        let ((text, len), mut bits, mut unknown) = (raw(input.as_bytes()), 9, Range { start: 9, end: 9 });
+        // SAFETY: the pointers are those of slices and variables.
+        let outcome = unsafe { ctx_key_scopes_parse(text, len, &mut bits, &mut unknown) };
+        assert_eq!(unknown, range.into(), "{input}");
+        assert_eq!((outcome == CtxKeyOk, bits != 0), (input == "users:read", input == "users:read"));
+    }
+}
