@@ -83,7 +83,9 @@ public class ApiKey private constructor(
     public fun exposeSecret(): String = text
 
     /** Compares in constant time. */
-    override fun equals(other: Any?): Boolean = other is ApiKey && MessageDigest.isEqual(hash, other.hash)
+    override fun equals(other: Any?): Boolean = other is ApiKey && other.hasHash(hash)
+
+    internal fun hasHash(expected: ByteArray): Boolean = MessageDigest.isEqual(hash, expected)
 
     override fun hashCode(): Int = id.hashCode()
 
@@ -483,22 +485,23 @@ public class KeyRecord<P> @JvmOverloads constructor(
     /** Time of the revocation, for the audit. If it is set, the key is refused at any time. */
     public var revokedAt: UnixTime? = null,
 ) {
+    private val hash: ByteArray
+
     /** 64 hexadecimal digits in lower case. */
-    public val digest: String = lower(digest)
+    public val digest: String
+        get() = hexadecimal(hash)
 
     init {
         require(id.length == 12 && id.all(::isDigit)) { "a key id is 12 letters and digits" }
-        require(digest.length == 64 && this.digest.all { it in '0'..'9' || it in 'a'..'f' }) {
-            "a digest is 64 hexadecimal digits"
-        }
+        val digits = lower(digest).map { "0123456789abcdef".indexOf(it) }
+        require(digits.size == 64 && -1 !in digits) { "a digest is 64 hexadecimal digits" }
+        hash = ByteArray(32) { (digits[2 * it] * 16 + digits[2 * it + 1]).toByte() }
     }
 
     /** Checks that [key] is the key of this record, and that it is valid at [now]. */
     @Throws(Denied::class)
     public fun verify(key: ApiKey, now: UnixTime): Grant<P> {
-        if (!MessageDigest.isEqual(digest.toByteArray(Charsets.US_ASCII), key.digest.toByteArray(Charsets.US_ASCII))) {
-            throw Denied(Reason.DigestMismatch)
-        }
+        if (!key.hasHash(hash)) throw Denied(Reason.DigestMismatch)
         when (state(now)) {
             KeyState.Revoked -> throw Denied(Reason.Revoked)
             KeyState.Expired -> throw Denied(Reason.Expired)
