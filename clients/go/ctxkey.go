@@ -100,17 +100,17 @@ func (e EnvKeyError) Unwrap() error {
 // without calling the key's methods. So keys do not compare with ==; use Equal. The zero value is no key: it has no id, and
 // equals no key.
 type APIKey struct {
-	reveal func() (text, digest string)
+	reveal func() (text string, hash [sha256.Size]byte)
 }
 
 // Parse reads a key, without repairing anything. The error is an InvalidKeyError.
 func Parse(text string) (APIKey, error) {
-	digest, err := digestOf(text)
+	hash, err := hashOf(text)
 	if err != nil {
 		return APIKey{}, err
 	}
 	text = strings.Clone(text) // the text may be part of a large request
-	return APIKey{func() (string, string) { return text, digest }}, nil
+	return APIKey{func() (string, [sha256.Size]byte) { return text, hash }}, nil
 }
 
 // ParsePasted reads a key that a person pasted, without the quotes, names and white space around it (§7).
@@ -163,8 +163,9 @@ func (k APIKey) Digest() string {
 	if k.reveal == nil {
 		return ""
 	}
-	_, digest := k.reveal()
-	return digest
+	_, hash := k.reveal()
+	digest := hexadecimal(hash)
+	return string(digest[:])
 }
 
 // ExposeSecret returns the whole key, to send it. The caller keeps it out of logs and URLs.
@@ -178,12 +179,19 @@ func (k APIKey) ExposeSecret() string {
 
 // Equal compares two keys in constant time.
 func (k APIKey) Equal(other APIKey) bool {
-	return hasDigest(k, other.Digest())
+	return k.hasDigest(other.Digest())
 }
 
 // hasDigest returns whether the digest is that of the key. The zero key has none.
-func hasDigest(key APIKey, digest string) bool {
-	return key.reveal != nil && subtle.ConstantTimeCompare([]byte(key.Digest()), []byte(digest)) == 1
+func (k APIKey) hasDigest(digest string) bool {
+	if k.reveal == nil || len(digest) != 2*sha256.Size {
+		return false
+	}
+	_, hash := k.reveal()
+	own := hexadecimal(hash)
+	var stored [2 * sha256.Size]byte
+	copy(stored[:], digest)
+	return subtle.ConstantTimeCompare(own[:], stored[:]) == 1
 }
 
 func (k APIKey) masked() string {
@@ -228,7 +236,7 @@ func ParseAny(text string) (AnyKey, error) {
 		return AnyKey{}, InvalidKeyError{KeyCharacter, index}
 	}
 	if len(text) == keyLength && text[hashedLength] < '5' {
-		if _, err := digestOf(text); err != nil {
+		if _, err := hashOf(text); err != nil {
 			return AnyKey{}, err
 		}
 	}
@@ -291,27 +299,27 @@ func format(state fmt.State, text string) {
 	fmt.Fprintf(state, "%*s", width, text)
 }
 
-// digestOf checks a key, and returns its digest (§4 and §6).
+// hashOf checks a key, and returns its hash (§4 and §6).
 //
 // No branch and no address depends on a character of the secret before a result is known.
-func digestOf(text string) (string, error) {
+func hashOf(text string) (hash [sha256.Size]byte, err error) {
 	if !strings.HasPrefix(text, prefix) {
-		return "", InvalidKeyError{Kind: KeyPrefix}
+		return hash, InvalidKeyError{Kind: KeyPrefix}
 	}
 	if len(text) != keyLength {
-		return "", InvalidKeyError{KeyLength, len(text)}
+		return hash, InvalidKeyError{KeyLength, len(text)}
 	}
 	if index := firstInvalid(text); index < keyLength {
-		return "", InvalidKeyError{KeyCharacter, index}
+		return hash, InvalidKeyError{KeyCharacter, index}
 	}
 	var bytes [keyLength]byte
 	copy(bytes[:], text)
-	hash := sha256.Sum256(bytes[:hashedLength])
+	hash = sha256.Sum256(bytes[:hashedLength])
 	checksum := checksumOf(hash)
 	if subtle.ConstantTimeCompare(bytes[hashedLength:], checksum[:]) == 0 {
-		return "", InvalidKeyError{Kind: KeyChecksum}
+		return hash, InvalidKeyError{Kind: KeyChecksum}
 	}
-	return hexadecimal(hash), nil
+	return hash, nil
 }
 
 // firstInvalid returns the index of the first byte after the prefix that is not a digit, or the length. It looks at all bytes.
@@ -343,13 +351,12 @@ func checksumOf(hash [sha256.Size]byte) (checksum [6]byte) {
 }
 
 // hexadecimal does what encoding/hex does, but that reads a table at places that depend on the hash.
-func hexadecimal(hash [sha256.Size]byte) string {
-	var digits [2 * sha256.Size]byte
+func hexadecimal(hash [sha256.Size]byte) (digits [2 * sha256.Size]byte) {
 	for index := range digits {
 		value := uint32(hash[index/2]) >> (4 - index%2*4) & 15
 		digits[index] = byte(value + '0' + (9-value)>>31*39)
 	}
-	return string(digits[:])
+	return digits
 }
 
 func readVariable[K any](parsePasted func(string) (K, error)) (none K, err error) {

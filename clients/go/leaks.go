@@ -19,7 +19,7 @@ func Find(text []byte) [][2]int {
 		if end > len(text) {
 			return found
 		}
-		if _, err := digestOf(string(text[start:end])); err == nil {
+		if _, err := hashOf(string(text[start:end])); err == nil {
 			found = append(found, [2]int{start, end})
 		}
 	}

@@ -118,7 +118,7 @@ func NewKeyRecord[P any](id, digest string, project P, scopes Scope) (*KeyRecord
 
 // Verify checks that key is the key of this record, and that it is valid at now. The error is a Denied.
 func (r *KeyRecord[P]) Verify(key APIKey, now uint64) (Grant[P], error) {
-	if !hasDigest(key, r.Digest) {
+	if !key.hasDigest(r.Digest) {
 		return Grant[P]{}, Denied{Reason: ReasonDigestMismatch}
 	}
 	switch r.State(now) {
