@@ -23,11 +23,9 @@ var (
 	other = parsed(otherKey)
 )
 
+// parsed returns the zero key if the text is none, so that a test fails and not the start of the program.
 func parsed(text string) APIKey {
-	key, err := Parse(text)
-	if err != nil {
-		panic(err)
-	}
+	key, _ := Parse(text)
 	return key
 }
 

@@ -47,6 +47,9 @@ func build(t *testing.T, name string) string {
 }
 
 func TestTheExamplesAreAServerAndItsClient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("only without -short")
+	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

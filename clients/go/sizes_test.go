@@ -9,6 +9,9 @@ import (
 
 // TestThePackageDoesNotGrowWithoutNotice limits what a program compiles.
 func TestThePackageDoesNotGrowWithoutNotice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("only without -short")
+	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
