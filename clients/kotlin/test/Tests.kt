@@ -55,8 +55,10 @@ inline fun <reified E : Throwable> thrown(call: () -> Any?): E {
 const val KEY = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9"
 const val OTHER_KEY = "ctx_hNRO46HtK22RXWXHlNkAHVt4fGut2pK3PYaw6kr2092lOxsW"
 const val REDACTED = "ctx_8aspm4G7VmSU***"
-val own: ApiKey = ApiKey.parse(KEY)
-val other: ApiKey = ApiKey.parse(OTHER_KEY)
+
+// made when a test needs them, so that a test fails and not the start of the program
+val own: ApiKey by lazy { ApiKey.parse(KEY) }
+val other: ApiKey by lazy { ApiKey.parse(OTHER_KEY) }
 
 fun record(vararg times: UnixTime?): KeyRecord<String> = KeyRecord(
     own.id, own.digest, "demo", Scope.READ, times.getOrNull(0), times.getOrNull(1), times.getOrNull(2), times.getOrNull(3),
