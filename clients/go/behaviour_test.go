@@ -109,6 +109,15 @@ func TestTheLenientReadingRefusesWhatIsNoKeyOfAnyVersion(t *testing.T) {
 	}
 }
 
+func TestOnlyLettersOfASCIICountInAnyLetterCase(t *testing.T) {
+	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY="} {
+		_, err := ParsePasted(name + testKey)
+		equal(t, name, err, error(InvalidKeyError{Kind: KeyPrefix}))
+	}
+	key, err := ParsePasted("aUTHORIZATION: bEARER " + testKey)
+	equal(t, "ASCII", []any{key.ExposeSecret(), err}, []any{testKey, nil})
+}
+
 func TestKeysAreEqualByTheirDigest(t *testing.T) {
 	equal(t, "the same", own.Equal(parsed(testKey)), true)
 	equal(t, "another", own.Equal(other), false)

@@ -121,6 +121,12 @@ val behaviourTests = listOf(
         assertEquals(thrown<InvalidScopeException> { Scope.parse("users:read \ud800") }.end, 14, "the end")
         assertEquals(redact("\ud800$KEY\udc00"), "\ud800$REDACTED\udc00", "the text")
     },
+    Test("only letters of ASCII count in any letter case") {
+        for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=")) {
+            assertEquals(thrown<InvalidKeyException> { ApiKey.parsePasted(name + KEY) }.kind.name, "Prefix", name)
+        }
+        assertEquals(ApiKey.parsePasted("aUTHORIZATION: bEARER $KEY"), own, "ASCII")
+    },
     Test("keys are equal by their digest") {
         assertEquals(setOf(own, ApiKey.parsePasted(" $KEY"), other).size, 2, "different keys")
         assertEquals(setOf(AnyKey.parse(KEY), AnyKey.parse(KEY), AnyKey.parse(OTHER_KEY)).size, 2, "different lenient keys")
