@@ -1,5 +1,6 @@
 package io.memorykit.key
 
+import java.math.BigInteger
 import java.security.SecureRandom
 
 private const val TOO_LONG =
@@ -237,6 +238,14 @@ val behaviourTests = listOf(
         assertEquals(digits(0x0123456789abcdefu), withChecksum("0H5EbT".repeat(7)), "the key")
         assertEquals(digits(0u), withChecksum("0".repeat(42)), "zeros")
         assertEquals(digits(ULong.MAX_VALUE), withChecksum("z".repeat(42)), "ones")
+        // the least word for each first digit, and the one before it
+        for (digit in 1..61) {
+            val least = (BigInteger.valueOf(digit.toLong()).shiftLeft(64) / BigInteger.valueOf(62)).toLong().toULong() + 1u
+            for (word in listOf(least, least - 1u)) {
+                val bytes = ByteArray(56) { (word shr it % 8 * 8).toByte() }
+                assertEquals(digits(word), withChecksum(generatedModel(bytes)), word)
+            }
+        }
         val random = java.util.Random(5)
         repeat(1000) {
             val bytes = ByteArray(56).also(random::nextBytes)
