@@ -4,12 +4,39 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"go/doc"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
+	"sort"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
 )
+
+func TestThePackageExportsExactlyThis(t *testing.T) {
+	noTests := func(file fs.FileInfo) bool { return !strings.HasSuffix(file.Name(), "_test.go") }
+	packages, err := parser.ParseDir(token.NewFileSet(), ".", noTests, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exports := doc.New(packages["ctxkey"], "./", 0)
+	functions, names := exports.Funcs, []string{}
+	for _, kind := range exports.Types {
+		names = append(names, kind.Name)
+		functions = append(functions, kind.Funcs...)
+	}
+	for _, function := range functions {
+		names = append(names, function.Name)
+	}
+	sort.Strings(names)
+	equal(t, "the exports", strings.Join(names, " "), "APIKey AnyFromEnv AnyKey At Bearer Denied EnvErrorKind EnvKeyError Find FromEnv Generate "+
+		"GenerateFrom Grant InvalidKeyError InvalidScopeError KeyErrorKind KeyRecord KeyState NewKeyRecord NewRedactingWriter Parse ParseAny "+
+		"ParseAnyPasted ParsePasted ParseScope ParseScopeList Reason Redact RedactString RedactingWriter RotateError RotateErrorKind Scope "+
+		"ScopeFromBits UnixNow UnknownKey")
+}
 
 func TestEachErrorOfAKeySaysWhatToDo(t *testing.T) {
 	tooLong := "something was added, or a character is not plain ASCII; copy the key again, without anything around it"

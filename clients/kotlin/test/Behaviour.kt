@@ -25,6 +25,20 @@ private class Broken : SecureRandom() {
 private fun reason(values: List<ByteArray>) = thrown<Denied> { bearer(values) }.reason
 
 val behaviourTests = listOf(
+    Test("the package exports exactly this") {
+        val jar = java.util.zip.ZipFile("build/memorykit-key.jar")
+        val classes = jar.use { it.entries().toList().map { entry -> entry.name } }
+            .filter { it.endsWith(".class") && '$' !in it }.map { it.removePrefix("io/memorykit/key/").removeSuffix(".class") }
+        assertEquals(
+            classes.sorted().joinToString(" "),
+            "AnyKey ApiKey Denied EnvKeyException Grant InvalidKeyException InvalidScopeException KeyRecord KeyState MemoryKitKeys " +
+                "Reason RedactingFormatter RotateException Scope UnixTime",
+            "the classes",
+        )
+        val functions = Class.forName("io.memorykit.key.MemoryKitKeys").declaredMethods
+            .filter { java.lang.reflect.Modifier.isPublic(it.modifiers) && !it.isSynthetic }.map { it.name }
+        assertEquals(functions.sorted(), listOf("bearer", "bearerBytes", "find", "redact", "redact"), "the functions")
+    },
     Test("each error of a key says what to do") {
         val messages = mapOf(
             KEY.substring(1) to "an API key starts with `ctx_`: copy the whole key, without anything around it",
