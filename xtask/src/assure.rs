@@ -56,7 +56,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "client_faults",
-        about: "[PACKAGE]...: mistakes of one line in these packages, each must be caught: fifteen minutes",
+        about: "[PACKAGE]...: mistakes of one line in these packages, each must be caught: twenty minutes",
         run: clients::faults,
     },
     Step {
