@@ -76,7 +76,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
     Step {
         name: "clients",
-        about: "the packages for TypeScript and Python, in five runtimes, and against the crate",
+        about: "the packages for TypeScript, Python, Go and Kotlin, their examples, and against the crate",
         run: clients::run,
     },
     Step {

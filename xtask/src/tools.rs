@@ -62,6 +62,9 @@ pub const CURL: Tool = Tool { name: "curl", probe: Command("curl"), source: Debi
 pub const GIT: Tool = Tool { name: "git", probe: Command("git"), source: Debian(&["git"]) };
 pub const NODE: Tool = Tool { name: "Node.js", probe: Command("node"), source: Debian(&["nodejs"]) };
 pub const NPM: Tool = Tool { name: "npm", probe: Command("npm"), source: Debian(&["npm"]) };
+pub const GO: Tool = Tool { name: "Go", probe: Command("go"), source: Debian(&["golang-go"]) };
+pub const JAVA: Tool =
+    Tool { name: "Java", probe: Command("javac"), source: Debian(&["openjdk-17-jdk-headless"]) };
 pub const NGINX: Tool = Tool { name: "nginx", probe: Command("nginx"), source: Debian(&["nginx-light"]) };
 pub const CADDY: Tool = Tool { name: "Caddy", probe: Command("caddy"), source: Debian(&["caddy"]) };
 /// The tests of the server find the program in `envoy/envoy/_bin` below cargo's target folder.
@@ -147,6 +150,8 @@ pub const ALL: &[&Tool] = &[
     &GIT,
     &NODE,
     &NPM,
+    &GO,
+    &JAVA,
     &NGINX,
     &CADDY,
     &ENVOY,

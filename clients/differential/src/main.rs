@@ -1,10 +1,12 @@
 //! Prints generated cases with the answers of `ctx-key`, one JSON array on each line: `[operation, input…, answer]`.
 //!
-//! `differential SEED COUNT` prints the same cases in each run. `compare.py` and `compare.mjs` of the packages read them.
-//! In texts named `bytes`, each character is one byte. Times are strings, because they need 64 bits.
+//! `differential SEED COUNT` prints the same cases in each run. The packages have programs that read them, named after
+//! comparing. In texts named `bytes`, each character is one byte. Times are strings, because they need 64 bits.
+//! `differential speed` prints figures of the library, as a program of each package does.
 
 mod answer;
 mod random;
+mod speed;
 
 use std::io::{BufWriter, Write};
 
@@ -15,7 +17,11 @@ use crate::random::Random;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [seed, count] = &arguments[..] else { return Err("usage: differential SEED COUNT".into()) };
+    if arguments == ["speed"] {
+        println!("{}", speed::figures()?);
+        return Ok(());
+    }
+    let [seed, count] = &arguments[..] else { return Err("usage: differential SEED COUNT, or speed".into()) };
     let mut random = Random::new(seed.parse()?);
     let mut out = BufWriter::new(std::io::stdout().lock());
     for number in 0..count.parse::<u64>()? {

@@ -14,7 +14,7 @@ use crate::tree;
 struct List {
     /// Folder in `clients`.
     package: String,
-    /// File in that folder, in which all mistakes lie.
+    /// File in that folder, in which the mistakes lie that name no other.
     file: String,
     /// Command that builds the package after a change.
     build: Option<String>,
@@ -27,6 +27,7 @@ struct List {
 #[serde(deny_unknown_fields)]
 struct Mistake {
     name: String,
+    file: Option<String>,
     /// Text that is found exactly once in the file.
     old: String,
     new: String,
@@ -36,9 +37,10 @@ struct Mistake {
 pub fn assure(sh: &Shell, packages: &[String]) -> Result<String> {
     let mut names = packages.to_vec();
     if names.is_empty() {
-        names = vec!["python".into(), "typescript".into()];
+        names = ["python", "typescript", "go", "kotlin"].map(str::to_owned).to_vec();
     }
     let clients = Clients::install(sh)?;
+    clients.build(sh)?;
     let tables = names.iter().map(|name| {
         let file = tree::root().join(format!("clients/faults/{name}.toml"));
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -50,13 +52,13 @@ pub fn assure(sh: &Shell, packages: &[String]) -> Result<String> {
 fn run(sh: &Shell, clients: &Clients, list: &List) -> Result<String> {
     let _there = sh.push_dir(clients.folder(&list.package));
     let _path = sh.push_env("PATH", &clients.path);
-    let file = format!("clients/{}/{}", list.package, list.file);
-    let original = clients.copy.read(&file)?;
     let found = first_failure(sh, list)?;
     ensure!(found.is_none(), "{}: the tests fail without a fault: {found:?}", list.package);
 
     let (mut rows, mut survivors) = (String::new(), 0);
-    for Mistake { name, old, new } in &list.fault {
+    for Mistake { name, file, old, new } in &list.fault {
+        let file = format!("clients/{}/{}", list.package, file.as_ref().unwrap_or(&list.file));
+        let original = clients.copy.read(&file)?;
         clients.copy.plant(&file, old, new)?;
         let caught_by = first_failure(sh, list)?;
         clients.copy.write(&file, &original)?;
@@ -80,12 +82,14 @@ fn first_failure(sh: &Shell, list: &List) -> Result<Option<String>> {
         return Ok(None);
     }
     let printed = String::from_utf8_lossy(&output.stdout);
-    // pytest, where a file that does not load is an error, and the Test Anything Protocol of Node.js
+    // pytest, where a file that does not load is an error, Go, and the Test Anything Protocol
     let pytest = ["FAILED ", "ERROR "]
         .iter()
         .find_map(|mark| printed.lines().find_map(|line| line.strip_prefix(mark)?.split(" - ").next()));
+    let go = printed.lines().find_map(|line| line.strip_prefix("--- FAIL: ")?.split(' ').next());
     let tap = printed.lines().find_map(|line| line.trim_start().strip_prefix("not ok ")?.split_once(" - "));
     let name = pytest
+        .or(go)
         .or(tap.map(|(_, name)| name))
         .with_context(|| format!("no test failed: {printed}{}", String::from_utf8_lossy(&output.stderr)))?;
     Ok(Some(name.to_owned()))

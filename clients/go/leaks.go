@@ -1,0 +1,116 @@
+package ctxkey
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+// Find returns the byte ranges of the keys in a text, each as start and end, by their checksum (§16).
+func Find(text []byte) [][2]int {
+	found := [][2]int{}
+	for start := 0; ; start++ {
+		next := bytes.Index(text[start:], []byte(prefix))
+		if next < 0 {
+			return found
+		}
+		start += next
+		end := start + keyLength
+		if end > len(text) {
+			return found
+		}
+		if _, err := hashOf(string(text[start:end])); err == nil {
+			found = append(found, [2]int{start, end})
+		}
+	}
+}
+
+// Redact redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is.
+func Redact(text []byte) []byte {
+	var state redaction
+	return state.end(state.write(make([]byte, 0, len(text)), text))
+}
+
+// RedactString does the same to a string.
+func RedactString(text string) string {
+	if !strings.Contains(text, prefix) {
+		return text
+	}
+	return string(Redact([]byte(text)))
+}
+
+// RedactingWriter redacts what is written to it, also keys that are split between two calls of Write. It is for log.SetOutput
+// and the handlers of log/slog. Like most writers, it is for one goroutine at a time, which loggers see to.
+//
+// At the end of a text, call Flush: up to 17 digits that may belong to a key wait for what follows them.
+type RedactingWriter struct {
+	output io.Writer
+	state  redaction
+}
+
+// NewRedactingWriter returns a writer that writes to output.
+func NewRedactingWriter(output io.Writer) *RedactingWriter {
+	return &RedactingWriter{output: output}
+}
+
+// Write writes a text without the secrets of its keys.
+func (w *RedactingWriter) Write(text []byte) (int, error) {
+	if _, err := w.output.Write(w.state.write(nil, text)); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// Flush writes the digits that wait, if they are too few for a key.
+func (w *RedactingWriter) Flush() error {
+	rest := w.state.end(nil)
+	w.state = redaction{}
+	_, err := w.output.Write(rest)
+	return err
+}
+
+// redaction reads a text byte by byte. After a prefix, it counts the digits: 12 are shown, the next ones are held, and if
+// there are 30, the mark stands for all of the rest.
+type redaction struct {
+	last    [3]byte
+	inKey   bool
+	digits  int
+	held    [17]byte
+	heldLen int
+}
+
+func (s *redaction) write(redacted, text []byte) []byte {
+	for _, next := range text {
+		isDigit := isAlphanumeric(next)
+		switch {
+		case !s.inKey || !isDigit:
+			redacted = append(s.end(redacted), next)
+			s.inKey = next == '_' && string(s.last[:]) == "ctx"
+			s.digits = 0
+		case s.digits < 12:
+			redacted = append(redacted, next)
+			s.digits++
+		case s.digits < 29:
+			s.held[s.heldLen] = next
+			s.heldLen++
+			s.digits++
+		case s.digits == 29:
+			redacted = append(redacted, "***"...)
+			s.heldLen = 0
+			s.digits++
+		}
+		s.last = [3]byte{s.last[1], s.last[2], next}
+	}
+	return redacted
+}
+
+// end appends the digits that are held.
+func (s *redaction) end(redacted []byte) []byte {
+	redacted = append(redacted, s.held[:s.heldLen]...)
+	s.heldLen = 0
+	return redacted
+}
+
+func isAlphanumeric(code byte) bool {
+	return code >= '0' && code <= '9' || code >= 'A' && code <= 'Z' || code >= 'a' && code <= 'z'
+}

@@ -1,0 +1,119 @@
+//! One table of all languages: a verification beside the language's own SHA-256, and the size of the package.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use xshell::{Shell, cmd};
+
+use super::{Clients, KOTLIN, generator};
+use crate::process;
+use crate::tree;
+
+/// What a package's program of figures prints: nanoseconds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Figures {
+    /// To read a key, and to verify it against its record and a scope.
+    verification: f64,
+    /// Of one SHA-256 of the bytes that a key hashes.
+    sha256: f64,
+}
+
+/// A row of the table.
+struct Row<'a> {
+    name: &'static str,
+    /// Command that prints [`Figures`], and the folder that it runs in.
+    program: (&'a Path, &'a [&'a str]),
+    /// Command that makes the package, and a text that the name of its file ends with.
+    package: (&'a [&'a str], &'static str),
+}
+
+/// Measures all packages. Returns the table.
+pub fn assure(sh: &Shell, _: &[String]) -> Result<String> {
+    let program = generator(sh, "release")?;
+    let clients = Clients::install(sh)?;
+    clients.build(sh)?;
+    let root = tree::root();
+    let archives = sh.create_temp_dir()?;
+    let to = archives.path().to_str().context("a path is not Unicode")?;
+    let rust = program.to_str().context("a path is not Unicode")?;
+    let [python, typescript, go, kotlin] =
+        ["python", "typescript", "go", "kotlin"].map(|name| clients.folder(name));
+    // A language joins with a row here. Its program prints `{"verification": 37.0, "sha256": 55.0}`.
+    let rows = [
+        Row {
+            name: "Rust, `ctx-key`",
+            program: (&root, &[rust, "speed"]),
+            package: (
+                &[
+                    "cargo",
+                    "package",
+                    "-qp",
+                    "ctx-key",
+                    "--locked",
+                    "--allow-dirty",
+                    "--no-verify",
+                    "--target-dir",
+                    to,
+                ],
+                ".crate",
+            ),
+        },
+        Row {
+            name: "Kotlin, `memorykit-key`",
+            program: (&kotlin, &["java", "-cp", KOTLIN, "io.memorykit.key.SpeedKt"]),
+            package: (&["cp", "build/memorykit-key.jar", to], ".jar"),
+        },
+        Row {
+            name: "Go, `ctxkey`",
+            program: (&go, &["go", "run", "./internal/speed"]),
+            package: (&["python3", "-m", "zipfile", "-c", &format!("{to}/ctxkey.zip"), "."], ".zip"),
+        },
+        Row {
+            name: "TypeScript, `@memorykit/key`",
+            program: (&typescript, &["node", "test/speed.mjs"]),
+            package: (&["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", to], ".tgz"),
+        },
+        Row {
+            name: "Python, `memorykit-key`",
+            program: (&python, &["python3", "tests/speed.py"]),
+            package: (&["hatchling", "build", "-t", "wheel", "-d", to], ".whl"),
+        },
+    ];
+    let _path = sh.push_env("PATH", &clients.path);
+    let mut table = "| package | verification | SHA-256 of the language | ratio | package's file |\n|---|---|---|---|---|\n".to_owned();
+    for row in rows {
+        let (folder, words) = row.program;
+        let _there = sh.push_dir(folder);
+        let Figures { verification, sha256 } =
+            serde_json::from_str(&process::read(cmd!(sh, "env {words...}"))?)
+                .with_context(|| format!("{}: not the figures", row.name))?;
+        let (words, end) = row.package;
+        process::read(cmd!(sh, "env {words...}"))?;
+        let size = size(archives.path(), end)?.with_context(|| format!("{}: no file {end}", row.name))?;
+        let (name, ratio, kilobytes) = (row.name, verification / sha256, size as f64 / 1000.0);
+        table += &format!(
+            "| {name} | {verification:.0} ns | {sha256:.0} ns | {ratio:.1} × | {kilobytes:.1} kB ({end}) |\n"
+        );
+    }
+    Ok(format!(
+        "A verification reads a key, verifies it against its record and requires a scope. The best of at least ten rounds.\n\n{table}"
+    ))
+}
+
+/// Returns the size of the file, somewhere in a folder, whose name ends so.
+fn size(folder: &Path, end: &str) -> Result<Option<u64>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if let Some(size) = size(&path, end)? {
+                return Ok(Some(size));
+            }
+        } else if path.to_string_lossy().ends_with(end) {
+            return Ok(Some(fs::metadata(path)?.len()));
+        }
+    }
+    Ok(None)
+}
