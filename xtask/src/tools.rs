@@ -54,10 +54,13 @@ use Source::{Crates, Debian, Pypi, Rustup};
 pub const CC: Tool = Tool { name: "C compiler", probe: Command("cc"), source: Debian(&["gcc", "libc6-dev"]) };
 pub const CXX: Tool = Tool { name: "C++ compiler", probe: Command("c++"), source: Debian(&["g++"]) };
 pub const NM: Tool = Tool { name: "nm", probe: Command("nm"), source: Debian(&["binutils"]) };
+pub const CLANG: Tool = Tool { name: "clang", probe: Command("clang++"), source: Debian(&["clang"]) };
 pub const MAKE: Tool = Tool { name: "make", probe: Command("make"), source: Debian(&["make"]) };
 pub const PKG_CONFIG: Tool =
     Tool { name: "pkg-config", probe: Command("pkg-config"), source: Debian(&["pkg-config"]) };
-pub const GO: Tool = Tool { name: "Go", probe: Command("go"), source: Debian(&["golang-go"]) };
+/// For the figures: OpenSSL's SHA-256 in C.
+pub const OPENSSL: Tool =
+    Tool { name: "OpenSSL's library", probe: Package("libssl-dev"), source: Debian(&["libssl-dev"]) };
 pub const CURL: Tool = Tool { name: "curl", probe: Command("curl"), source: Debian(&["curl"]) };
 pub const GIT: Tool = Tool { name: "git", probe: Command("git"), source: Debian(&["git"]) };
 pub const NODE: Tool = Tool { name: "Node.js", probe: Command("node"), source: Debian(&["nodejs"]) };
@@ -145,7 +148,8 @@ pub const ALL: &[&Tool] = &[
     &NM,
     &MAKE,
     &PKG_CONFIG,
-    &GO,
+    &OPENSSL,
+    &CLANG,
     &CURL,
     &GIT,
     &NODE,

@@ -9,6 +9,7 @@ use xshell::{Shell, cmd};
 
 use super::{Clients, KOTLIN, generator};
 use crate::process;
+use crate::tools;
 use crate::tree;
 
 /// What a package's program of figures prints: nanoseconds.
@@ -41,7 +42,8 @@ pub fn assure(sh: &Shell, _: &[String]) -> Result<String> {
     let rust = program.to_str().context("a path is not Unicode")?;
     let [python, typescript, go, kotlin] =
         ["python", "typescript", "go", "kotlin"].map(|name| clients.folder(name));
-    // A language joins with a row here. Its program prints `{"verification": 37.0, "sha256": 55.0}`.
+    let capi = clients.copy.folder().join("crates/capi");
+    let (c, libraries) = build_c(sh, &capi, archives.path())?;
     let rows = [
         Row {
             name: "Rust, `ctx-key`",
@@ -59,6 +61,15 @@ pub fn assure(sh: &Shell, _: &[String]) -> Result<String> {
                     to,
                 ],
                 ".crate",
+            ),
+        },
+        Row { name: "C, `ctx-key-capi`", program: (&capi, &[&libraries, &c]), package: (&["true"], ".so") },
+        Row {
+            name: "WebAssembly in Node.js, `ctx-key-capi`",
+            program: (&capi, &["node", "tests/wasm/speed.mjs"]),
+            package: (
+                &["sh", "-c", &format!("gzip -9 --stdout wasm/ctx_key.wasm > {to}/ctx_key.wasm.gz")],
+                ".wasm.gz",
             ),
         },
         Row {
@@ -101,6 +112,21 @@ pub fn assure(sh: &Shell, _: &[String]) -> Result<String> {
     Ok(format!(
         "A verification reads a key, verifies it against its record and requires a scope. The best of at least ten rounds.\n\n{table}"
     ))
+}
+
+/// Builds the library for C and for WebAssembly, and the program in C. Returns that, and the variable with which it finds the
+/// library.
+fn build_c(sh: &Shell, capi: &Path, folder: &Path) -> Result<(String, String)> {
+    use tools::{CC, MAKE, OPENSSL, PKG_CONFIG, WASM};
+    tools::install(sh, &[&CC, &MAKE, &OPENSSL, &PKG_CONFIG, &WASM])?;
+    let program = folder.join("speed");
+    let make = cmd!(sh, "make --silent -C {capi} install wasm PREFIX={folder}");
+    make.env("CARGO_TARGET_DIR", tree::target()).run()?;
+    let flags = cmd!(sh, "pkg-config --cflags --libs ctx-key");
+    let flags = process::read(flags.env("PKG_CONFIG_PATH", folder.join("lib/pkgconfig")))?;
+    let flags = flags.split_whitespace();
+    cmd!(sh, "cc -O2 {capi}/tests/c/speed.c -o {program} {flags...} -lcrypto").run()?;
+    Ok((program.display().to_string(), format!("LD_LIBRARY_PATH={}/lib", folder.display())))
 }
 
 /// Returns the size of the file, somewhere in a folder, whose name ends so.
