@@ -27,17 +27,14 @@ const SETS: usize = 512;
 /// Number of ids that a set keeps. They share the place to which a hash leads.
 const WAYS: usize = 4;
 
-/// Counts of the events of 131,072 ids, in 17 MiB.
+/// Counts of the events of 131,072 ids, in 16 MiB.
 ///
 /// Finding, adding and forgetting an id takes the same time at any number of them. Of five ids in one place, the one with the
 /// fewest events is forgotten, so one that is near its limit stays as long as others are not.
 pub struct SlidingWindows([Mutex<Shard>; SHARDS]);
 
-/// The sets below a lock, or none before the first event. The ids of a set share a line of the processor's cache.
-struct Shard {
-    ids: Vec<[u64; WAYS]>,
-    windows: Vec<[Window; WAYS]>,
-}
+/// The sets below a lock, or none before the first event.
+type Shard = Vec<[Window; WAYS]>;
 
 /// What has become of an event. Times are in milliseconds.
 #[derive(Debug, PartialEq)]
@@ -50,22 +47,18 @@ pub struct Counted {
     pub refused_for: Option<u32>,
 }
 
-/// The last events of an id, in two lines of the processor's cache. Counting an event reads the first one only, except when a run
-/// begins or leaves.
+/// The last events of an id, in two lines of the processor's cache.
 #[derive(Clone, Copy, Default)]
-#[repr(C, align(128))]
+#[repr(align(128))]
 struct Window {
+    id: u64,
     /// Time of the last event, in milliseconds.
     latest: u64,
     /// Time of the first event of the last run. Like all times of runs, it is cut to 32 bits: none is older than 65 seconds.
     last_run_began: u32,
     /// Number of runs.
     length: u32,
-    /// Number of events of all runs.
-    sum: u32,
-    /// Time of the last event of the oldest run.
-    first_run_ended: u32,
-    /// Latest first.
+    /// Oldest first.
     runs: [Run; RUNS],
 }
 
@@ -78,36 +71,32 @@ struct Run {
 
 impl Default for SlidingWindows {
     fn default() -> Self {
-        Self([const { Mutex::new(Shard { ids: Vec::new(), windows: Vec::new() }) }; SHARDS])
+        Self([const { Mutex::new(Vec::new()) }; SHARDS])
     }
 }
 
 impl SlidingWindows {
-    /// Counts an event if fewer than `limit`, at least 1, are in the window of this id, a hash. `now` is in milliseconds.
+    /// Counts an event if fewer than `limit` are in the window of this id, a hash. `now` is in milliseconds.
     pub fn count(&self, id: u64, now: u64, limit: u32) -> Counted {
         let [shard, set] = [id >> 32, id & 0xffff_ffff].map(|half| usize::try_from(half).unwrap_or_default());
-        let mut shard = self.0[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
-        shard.window(set % SETS, id, now).count(now, limit)
+        let mut sets = self.0[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
+        if sets.is_empty() {
+            sets.resize(SETS, [Window::default(); WAYS]);
+        }
+        find(&mut sets[set % SETS], id, now).count(now, limit)
     }
 }
 
-impl Shard {
-    /// Returns the window of an id. A new one takes the place of that with the fewest events.
-    fn window(&mut self, set: usize, id: u64, now: u64) -> &mut Window {
-        if self.ids.is_empty() {
-            self.ids.resize(SETS, [0; WAYS]);
-            self.windows.resize(SETS, [Window::default(); WAYS]);
-        }
-        let (ids, windows) = (&mut self.ids[set], &mut self.windows[set]);
-        let known = ids.iter().position(|known| *known == id);
-        let at = known.unwrap_or_else(|| {
-            let counts = windows.each_ref().map(|window| window.count_at(now));
-            let at = counts.iter().enumerate().min_by_key(|(_, count)| **count).map_or(0, |(at, _)| at);
-            (ids[at], windows[at]) = (id, Window::default());
-            at
-        });
-        &mut windows[at]
-    }
+/// Returns the window of an id. A new one takes the place of that with the fewest events.
+fn find(set: &mut [Window; WAYS], id: u64, now: u64) -> &mut Window {
+    let known = set.iter().position(|window| window.id == id);
+    let at = known.unwrap_or_else(|| {
+        let counts = set.each_ref().map(|window| window.count_at(now));
+        let at = counts.iter().enumerate().min_by_key(|(_, count)| **count).map_or(0, |(at, _)| at);
+        set[at] = Window { id, ..Window::default() };
+        at
+    });
+    &mut set[at]
 }
 
 /// Returns the lower 32 bits of a time.
@@ -121,50 +110,54 @@ impl Window {
         let time = now.max(self.latest);
         self.forget(time);
         let now = cut(time);
-        if self.sum >= limit {
-            let leaves_in = |ended| (WINDOW - now.wrapping_sub(ended)).max(1);
-            let [first, last] = [self.first_run_ended, self.runs[0].ended].map(leaves_in);
+        let count = self.sum();
+        let leaves_in = |run: &Run| (WINDOW - now.wrapping_sub(run.ended)).max(1);
+        if count >= limit {
+            let [first, last] =
+                [self.runs().first(), self.runs().last()].map(|run| run.map_or(WINDOW, leaves_in));
             return Counted { left: 0, full_in: last, refused_for: Some(first) };
         }
         if self.length == 0 || now.wrapping_sub(self.last_run_began) >= RUN {
-            self.runs.rotate_right(1);
-            self.runs[0] = Run::default();
             self.length += 1;
             self.last_run_began = now;
         }
         self.latest = time;
-        self.sum += 1;
-        self.runs[0] = Run { count: self.runs[0].count + 1, ended: now };
-        if self.length == 1 {
-            self.first_run_ended = now;
-        }
-        Counted { left: limit - self.sum, full_in: WINDOW, refused_for: None }
+        let run = &mut self.runs[self.length as usize - 1];
+        *run = Run { count: run.count + 1, ended: now };
+        Counted { left: limit - count - 1, full_in: WINDOW, refused_for: None }
     }
 
     /// Removes the runs that have left the window.
     fn forget(&mut self, now: u64) {
         // after this, the times of runs are younger than 32 bits tell
         if self.count_at(now) == 0 {
-            *self = Self::default();
+            *self = Self { id: self.id, ..Self::default() };
         }
-        while self.length > 0 && cut(now).wrapping_sub(self.first_run_ended) >= WINDOW {
+        while self.length > 0 && cut(now).wrapping_sub(self.runs[0].ended) >= WINDOW {
+            self.runs.rotate_left(1);
+            self.runs[RUNS - 1] = Run::default();
             self.length -= 1;
-            self.sum -= self.runs[self.length as usize].count;
-            self.first_run_ended =
-                self.length.checked_sub(1).map_or(0, |last| self.runs[last as usize].ended);
         }
     }
 
     /// Returns the number of events, of which some may have left the window.
     fn count_at(&self, now: u64) -> u32 {
-        if now.saturating_sub(self.latest) >= u64::from(WINDOW) { 0 } else { self.sum }
+        if now.saturating_sub(self.latest) >= u64::from(WINDOW) { 0 } else { self.sum() }
+    }
+
+    fn sum(&self) -> u32 {
+        self.runs().iter().map(|run| run.count).sum()
+    }
+
+    fn runs(&self) -> &[Run] {
+        &self.runs[..self.length as usize]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::mem::{offset_of, size_of};
+    use std::mem::size_of;
     use std::thread;
 
     use super::*;
@@ -281,9 +274,7 @@ mod tests {
 
     #[test]
     fn any_number_of_ids_takes_the_room_of_131072_and_forgets_the_least_used() {
-        assert_eq!((size_of::<Window>() + size_of::<u64>()) * WAYS * SETS * SHARDS, 17 << 20);
-        // what an event reads and writes is in the first line
-        assert!(offset_of!(Window, runs) + size_of::<Run>() <= 64);
+        assert_eq!(size_of::<Window>() * WAYS * SETS * SHARDS, 16 << 20);
         let windows = SlidingWindows::default();
         let id = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for _ in 0..2 {
@@ -294,7 +285,7 @@ mod tests {
         }
         assert_eq!(windows.count(id(0), 2, 2), refused(59_998, 59_998));
         assert_eq!(windows.count(id(499_999), 2, 2), passed(0));
-        let sizes = windows.0.map(|shard| shard.into_inner().unwrap().windows.len());
+        let sizes = windows.0.map(|shard| shard.into_inner().unwrap().len());
         assert_eq!(sizes, [SETS; SHARDS]);
     }
 
