@@ -1,4 +1,4 @@
-//! The cost of a route's guard: `GET /v1/key` with 100,000 keys at random, all of them in the cache, beside the same route in
+//! The cost of a route's guard: `GET /v1/key` with many keys at random, all of them in the cache, beside the same route in
 //! the same surroundings without it, by turns.
 //!
 //! wrk runs on the same cores as the servers, so the rates are a lower bound. The ratio of the processor times of a request
@@ -20,7 +20,10 @@ use xshell::{Shell, cmd};
 use crate::process::{self, Background};
 use crate::{tools, tree};
 
+/// The default number of keys.
 const KEYS: usize = 100_000;
+/// Requests a minute: the server's largest limit, so that few keys do not reach it, and each request is counted.
+const RATE_LIMIT: &str = "1000000";
 /// MiB that the server's memory may grow by.
 const MAX_GROWTH: u64 = 16;
 
@@ -32,14 +35,21 @@ pub struct Arguments {
     /// Turns at each server
     #[arg(default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     turns: u32,
+    /// Number of keys
+    #[arg(long, default_value_t = KEYS)]
+    keys: usize,
 }
 
 pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
-    measure(sh, arguments.seconds, arguments.turns).map(drop)
+    measure_with(sh, arguments).map(drop)
 }
 
 /// Prints and returns a table. It is an error if an answer is not 200, or if the memory of the server grows.
 pub fn measure(sh: &Shell, seconds: u32, turns: u32) -> Result<String> {
+    measure_with(sh, &Arguments { seconds, turns, keys: KEYS })
+}
+
+fn measure_with(sh: &Shell, &Arguments { seconds, turns, keys: number }: &Arguments) -> Result<String> {
     tools::install(sh, &[&tools::WRK])?;
     cmd!(sh, "cargo build --release --locked -p ctx-key-server --bin ctx-key-server")
         .args(["--example", "unguarded", "--example", "store_keys"])
@@ -48,10 +58,11 @@ pub fn measure(sh: &Shell, seconds: u32, turns: u32) -> Result<String> {
     let (data, key_file) = (folder.path().join("data"), folder.path().join("keys"));
     let address = || process::free_port().map(|port| format!("127.0.0.1:{port}"));
     let (first, second) = (address()?, address()?);
-    let arguments = ["--listen".as_ref(), first.as_ref(), "--data".as_ref(), data.as_os_str()];
+    let arguments = ["--listen", &first, "--rate-limit", RATE_LIMIT, "--data"].map(AsRef::as_ref);
+    let arguments = [&arguments[..], &[data.as_os_str()]].concat();
     let guarded = Server::start(sh, &first, "ctx-key-server", &arguments)?;
     let unguarded = Server::start(sh, &second, "examples/unguarded", &[second.as_ref()])?;
-    let keys = store_keys(sh, &data.join("ctx-key.sqlite"))?;
+    let keys = store_keys(sh, &data.join("ctx-key.sqlite"), number)?;
     sh.write_file(&key_file, &keys)?;
     println!("filling the cache");
     fill_cache(&guarded.address, &keys)?;
@@ -192,8 +203,8 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 /// Stores new keys in the server's database, and returns them, one a line.
-fn store_keys(sh: &Shell, database: &Path) -> Result<String> {
-    let (program, number) = (tree::target().join("release/examples/store_keys"), KEYS.to_string());
+fn store_keys(sh: &Shell, database: &Path, number: usize) -> Result<String> {
+    let (program, number) = (tree::target().join("release/examples/store_keys"), number.to_string());
     process::read(cmd!(sh, "{program} {database} {number}"))
 }
 
