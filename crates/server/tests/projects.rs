@@ -780,7 +780,12 @@ fn a_rotation_with_a_mistake_gets_its_form_back() {
             "Choose a day from today on, up to the year 9999.",
             Some("0"),
         ),
-        (&[("overlap", "3600"), ("expires", "31")], "expires", "Choose when the new key expires.", Some("3600")),
+        (
+            &[("overlap", "3600"), ("expires", "31")],
+            "expires",
+            "Choose when the new key expires.",
+            Some("3600"),
+        ),
     ] {
         let fields = [&[("form", form.as_str())], fields].concat();
         let page = post(&mut browser, &path, &fields);
