@@ -188,6 +188,36 @@ fn a_key_that_is_searched_for_stays_in_no_address_and_no_page() {
 }
 
 #[test]
+fn no_name_makes_a_page_large() {
+    let scopes =
+        ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
+    for character in ["&", "\"", "🔑"] {
+        let (company, mut browser) = Company::new();
+        let long = |number: usize| format!("{number:02}{}", character.repeat(98));
+        let projects: Vec<_> = (0..30).map(|number| company.project(&long(number))).collect();
+        for number in 0..25 {
+            let key = company.key(&projects[number], &long(number), &scopes, Some("2027-12-31T23:59:59Z"));
+            let rotation = json!({ "overlap_seconds": 60 });
+            assert_eq!(company.send("POST", &format!("/{key}/rotate"), &rotation).0, 201);
+        }
+        for address in ["/keys".to_owned(), format!("/keys?q={}", encoded(&character.repeat(98)))] {
+            let page = browser.get(&address);
+            assert_eq!(listed(&page).len(), 50, "{address}");
+            assert!(page.text.len() < 100 * 1024, "{address} has {} bytes", page.text.len());
+        }
+        // a row has the beginning, and the page of the key all
+        let page = browser.get("/keys");
+        let (key, escaped) = (listed(&page)[0], character.replace('&', "&#38;").replace('"', "&#34;"));
+        let shown = row(&page, key);
+        let number = &shown[..2];
+        assert!(shown[2..].starts_with(&format!("{}… ctx_", escaped.repeat(198 / escaped.len()))), "{shown}");
+        assert!(
+            browser.get(&format!("/keys/{key}")).text.contains(&format!("{number}{}", escaped.repeat(98)))
+        );
+    }
+}
+
+#[test]
 fn a_page_has_50_keys_and_less_than_100_kib() {
     let (company, mut browser) = Company::new();
     let scopes =
