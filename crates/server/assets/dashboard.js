@@ -145,8 +145,9 @@ if (once) {
       }
     });
   }
-  // a page that the browser keeps for Back doesn't keep the key
+  // a page that the browser keeps for Back doesn't keep the key, and warns of no loss
   addEventListener("pagehide", () => {
+    isSafe();
     once.value = "";
     const line = find(".secret");
     if (line) line.textContent = "";
