@@ -689,19 +689,20 @@ fn only_the_owner_reaches_a_project() {
     }
 
     // nobody, a key and the token of a program: a page has sessions only
+    let sign_in_to = |path: &str| format!("/sign-in?next={}", path.replace('/', "%2F"));
     let whole_key = company.create(&project, "whole", None).1["api_key"].as_str().unwrap().to_owned();
     for bearer in [None, Some(&whole_key), Some(&company.token), Some(&eve_token)] {
         let mut stranger = Browser::at(&company.server.url);
         stranger.headers.extend(bearer.map(|bearer| ("authorization", format!("Bearer {bearer}"))));
         for path in ["/projects", "/projects/new"] {
-            stranger.get(path).leads_to("/sign-in");
+            stranger.get(path).leads_to(&sign_in_to(path));
         }
         for path in ["/keys/no-id", "/projects/no-id/rename", "/projects/no-id/archive"] {
             send(&mut stranger, path, &[], Some(&owner_token)).leads_to("/sign-in");
         }
         for (path, fields) in changes(&project) {
             if path != "/projects" {
-                stranger.get(&path).leads_to("/sign-in");
+                stranger.get(&path).leads_to(&sign_in_to(&path));
             }
             send(&mut stranger, &path, &fields, Some(&owner_token)).leads_to("/sign-in");
         }
@@ -779,7 +780,12 @@ fn a_rotation_with_a_mistake_gets_its_form_back() {
             "Choose a day from today on, up to the year 9999.",
             Some("0"),
         ),
-        (&[("overlap", "3600"), ("expires", "31")], "expires", "Choose when the key expires.", Some("3600")),
+        (
+            &[("overlap", "3600"), ("expires", "31")],
+            "expires",
+            "Choose when the new key expires.",
+            Some("3600"),
+        ),
     ] {
         let fields = [&[("form", form.as_str())], fields].concat();
         let page = post(&mut browser, &path, &fields);
@@ -906,8 +912,12 @@ fn no_page_of_a_large_company_exceeds_100_kib() {
         assert_eq!(rows(&list).len(), 50);
     }
     // all in one transaction
-    let lines = browser.audit_log().len();
+    let lines = |browser: &mut Browser| -> usize {
+        let log = page(browser, "/audit").text;
+        let total = log.split("1 to 50 of ").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
+        total.parse().unwrap()
+    };
+    let before = lines(&mut browser);
     assert_eq!(post(&mut browser, &format!("/projects/{project}/archive"), &[]).status, 303);
-    assert_eq!(browser.audit_log().len(), lines.min(200 - 35) + 35);
-    page(&mut browser, "/audit");
+    assert_eq!(lines(&mut browser), before + 35);
 }
