@@ -188,6 +188,27 @@ fn a_key_that_is_searched_for_stays_in_no_address_and_no_page() {
 }
 
 #[test]
+fn the_five_latest_successors_are_shown() {
+    let (company, mut browser) = Company::new();
+    let project = company.project("web");
+    let key = company.key(&project, "rotated often", READ, None);
+    let rotation = json!({ "overlap_seconds": 86_400 });
+    let successors: Vec<_> = (0..7)
+        .map(|number| {
+            company.server.set(number);
+            let (status, new) = company.send("POST", &format!("/{key}/rotate"), &rotation);
+            assert_eq!(status, 201, "{new}");
+            new["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let page = browser.get(&format!("/keys/{key}")).text;
+    let facts = page.split("<dl>").nth(1).and_then(|rest| rest.split("</dl>").next()).unwrap();
+    let shown: Vec<_> =
+        facts.split("href=\"/keys/").skip(1).map(|link| link.split('"').next().unwrap()).collect();
+    assert_eq!(shown, successors[2..].iter().rev().collect::<Vec<_>>());
+}
+
+#[test]
 fn no_name_makes_a_page_large() {
     let scopes =
         ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
@@ -200,7 +221,8 @@ fn no_name_makes_a_page_large() {
             let rotation = json!({ "overlap_seconds": 60 });
             assert_eq!(company.send("POST", &format!("/{key}/rotate"), &rotation).0, 201);
         }
-        for address in ["/keys".to_owned(), format!("/keys?q={}", encoded(&character.repeat(98)))] {
+        let searched = |length: usize| format!("/keys?q={}", encoded(&character.repeat(length)));
+        for address in ["/keys".to_owned(), searched(98), searched(60), searched(15)] {
             let page = browser.get(&address);
             assert_eq!(listed(&page).len(), 50, "{address}");
             assert!(page.text.len() < 100 * 1024, "{address} has {} bytes", page.text.len());
