@@ -216,8 +216,8 @@ fn no_name_makes_a_page_large() {
         let (company, mut browser) = Company::new();
         let long = |number: usize| format!("{number:02}{}", character.repeat(98));
         let projects: Vec<_> = (0..30).map(|number| company.project(&long(number))).collect();
-        for number in 0..25 {
-            let key = company.key(&projects[number], &long(number), &scopes, Some("2027-12-31T23:59:59Z"));
+        for (number, project) in projects.iter().enumerate().take(25) {
+            let key = company.key(project, &long(number), &scopes, Some("2027-12-31T23:59:59Z"));
             let rotation = json!({ "overlap_seconds": 60 });
             assert_eq!(company.send("POST", &format!("/{key}/rotate"), &rotation).0, 201);
         }
