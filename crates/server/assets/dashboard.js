@@ -15,9 +15,11 @@ if (dialog) {
   dialog.removeAttribute("open");
   dialog.showModal();
   first?.focus();
-  let asks = false;
+  let asks = Boolean(dialog.querySelector("#mistakes, [data-filled]"));
   dialog.addEventListener("input", () => (asks = true), { once: true });
   const leave = (event) => {
+    // the browser closes the dialog on a page where nobody clicked or typed yet; the event `close` follows
+    if (event.type === "cancel" && !event.cancelable) return;
     event.preventDefault();
     const leaves = !asks || confirm("Discard what you filled in?");
     asks = false;
@@ -100,8 +102,11 @@ for (const field of document.querySelectorAll("[data-with]")) {
   show();
 }
 
-// A double click would show the answer to its second half, which has no key.
-for (const form of document.forms) {
+const once = find("[data-once]");
+
+// A double click would show the answer to its second half, which has no key. Where the key is shown, whoever wanted to sign out
+// and stayed to copy it signs out later.
+for (const form of once ? [] : document.forms) {
   let sent = false;
   form.addEventListener("submit", (event) => {
     if (sent) event.preventDefault();
@@ -109,7 +114,6 @@ for (const form of document.forms) {
   });
 }
 
-const once = find("[data-once]");
 if (once) {
   // neither a reload nor Back sends the form again
   history.replaceState(null, "", once.dataset.once);
@@ -141,8 +145,9 @@ if (once) {
       }
     });
   }
-  // a page that the browser keeps for Back doesn't keep the key
+  // a page that the browser keeps for Back doesn't keep the key, and warns of no loss
   addEventListener("pagehide", () => {
+    isSafe();
     once.value = "";
     const line = find(".secret");
     if (line) line.textContent = "";

@@ -85,7 +85,8 @@ fn an_old_key_retires_at_the_end_of_the_overlap() {
     let mut browser = fixture.set_up();
     let old = id(&browser.create("a key"));
     let page = browser.confirm(&old, "rotate", &[("overlap", "3600")]);
-    assert!(page.text.contains("works until 2027-01-15 09:00 UTC"), "{}", page.text);
+    let until = "works until <time datetime=\"2027-01-15T09:00:00Z\">2027-01-15 09:00 UTC</time>.";
+    assert!(page.text.contains(until), "{}", page.text);
     let new = id(&page.new_key());
     fixture.set(HOUR - 1);
     assert_eq!(states(&mut browser, [&old, &new]), ["Ending soon", "Active"]);

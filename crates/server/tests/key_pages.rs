@@ -188,6 +188,58 @@ fn a_key_that_is_searched_for_stays_in_no_address_and_no_page() {
 }
 
 #[test]
+fn the_five_latest_successors_are_shown() {
+    let (company, mut browser) = Company::new();
+    let project = company.project("web");
+    let key = company.key(&project, "rotated often", READ, None);
+    let rotation = json!({ "overlap_seconds": 86_400 });
+    let successors: Vec<_> = (0..7)
+        .map(|number| {
+            company.server.set(number);
+            let (status, new) = company.send("POST", &format!("/{key}/rotate"), &rotation);
+            assert_eq!(status, 201, "{new}");
+            new["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let page = browser.get(&format!("/keys/{key}")).text;
+    let facts = page.split("<dl>").nth(1).and_then(|rest| rest.split("</dl>").next()).unwrap();
+    let shown: Vec<_> =
+        facts.split("href=\"/keys/").skip(1).map(|link| link.split('"').next().unwrap()).collect();
+    assert_eq!(shown, successors[2..].iter().rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn no_name_makes_a_page_large() {
+    let scopes =
+        ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
+    for character in ["&", "\"", "🔑"] {
+        let (company, mut browser) = Company::new();
+        let long = |number: usize| format!("{number:02}{}", character.repeat(98));
+        let projects: Vec<_> = (0..30).map(|number| company.project(&long(number))).collect();
+        for (number, project) in projects.iter().enumerate().take(25) {
+            let key = company.key(project, &long(number), &scopes, Some("2027-12-31T23:59:59Z"));
+            let rotation = json!({ "overlap_seconds": 60 });
+            assert_eq!(company.send("POST", &format!("/{key}/rotate"), &rotation).0, 201);
+        }
+        let searched = |length: usize| format!("/keys?q={}", encoded(&character.repeat(length)));
+        for address in ["/keys".to_owned(), searched(98), searched(60), searched(15)] {
+            let page = browser.get(&address);
+            assert_eq!(listed(&page).len(), 50, "{address}");
+            assert!(page.text.len() < 100 * 1024, "{address} has {} bytes", page.text.len());
+        }
+        // a row has the beginning, and the page of the key all
+        let page = browser.get("/keys");
+        let (key, escaped) = (listed(&page)[0], character.replace('&', "&#38;").replace('"', "&#34;"));
+        let shown = row(&page, key);
+        let number = &shown[..2];
+        assert!(shown[2..].starts_with(&format!("{}… ctx_", escaped.repeat(198 / escaped.len()))), "{shown}");
+        assert!(
+            browser.get(&format!("/keys/{key}")).text.contains(&format!("{number}{}", escaped.repeat(98)))
+        );
+    }
+}
+
+#[test]
 fn a_page_has_50_keys_and_less_than_100_kib() {
     let (company, mut browser) = Company::new();
     let scopes =

@@ -265,10 +265,19 @@ fn a_project_is_created_and_renamed() {
     company.server.set(180);
     post(&mut browser, &rename, &[("name", "Office")]).leads_to(&format!("/projects#project-{id}"));
     assert_eq!(company.shown(&id), expected, "the name is the same");
+    company.server.set(240);
+    post(&mut browser, &rename, &[("name", "Bureau")]).leads_to(&format!("/projects#project-{id}"));
+    assert_eq!(company.shown(&id)["updated_at"], "2027-01-15T08:04:00Z");
+    post(&mut browser, &rename, &[("name", "Office")]).leads_to(&format!("/projects#project-{id}"));
     let line = |action: &str, detail: &str| [EMAIL, action, "none", detail].map(str::to_owned);
     assert_eq!(
         log_from(&mut browser, lines),
-        [line("created project", "Büro 東京"), line("renamed project", "from Büro 東京 to Office")]
+        [
+            line("created project", "Büro 東京"),
+            line("renamed project", "from Büro 東京 to Office"),
+            line("renamed project", "from Office to Bureau"),
+            line("renamed project", "from Bureau to Office"),
+        ]
     );
     // the old name is free, and only that one
     assert_eq!(company.send("POST", "/projects", &json!({ "name": "Office" })).0, 409);
@@ -689,20 +698,20 @@ fn only_the_owner_reaches_a_project() {
     }
 
     // nobody, a key and the token of a program: a page has sessions only
+    let sign_in_to = |path: &str| format!("/sign-in?next={}", path.replace('/', "%2F"));
     let whole_key = company.create(&project, "whole", None).1["api_key"].as_str().unwrap().to_owned();
     for bearer in [None, Some(&whole_key), Some(&company.token), Some(&eve_token)] {
         let mut stranger = Browser::at(&company.server.url);
         stranger.headers.extend(bearer.map(|bearer| ("authorization", format!("Bearer {bearer}"))));
-        let sign_in = |path: &str| format!("/sign-in?next={}", path.replace('/', "%2F"));
         for path in ["/projects", "/projects/new"] {
-            stranger.get(path).leads_to(&sign_in(path));
+            stranger.get(path).leads_to(&sign_in_to(path));
         }
         for path in ["/keys/no-id", "/projects/no-id/rename", "/projects/no-id/archive"] {
             send(&mut stranger, path, &[], Some(&owner_token)).leads_to("/sign-in");
         }
         for (path, fields) in changes(&project) {
             if path != "/projects" {
-                stranger.get(&path).leads_to(&sign_in(&path));
+                stranger.get(&path).leads_to(&sign_in_to(&path));
             }
             send(&mut stranger, &path, &fields, Some(&owner_token)).leads_to("/sign-in");
         }
@@ -746,7 +755,12 @@ fn forms_of_keys_and_projects_survive_the_end_of_a_session() {
                 assert_eq!(form.text.matches(" checked").count(), 1);
                 assert!(form.text.contains("value=\"users:write\" checked"), "{}", form.text);
             }
-            assert!(!own.get(page).text.contains("東京"), "{page}: it is filled in once");
+            if page != key_page && name == names[0] {
+                assert!(form.text.contains(" data-filled>"), "Escape asks: {}", form.text);
+            }
+            let again = own.get(page).text;
+            assert!(!again.contains("東京"), "{page}: it is filled in once");
+            assert!(!again.contains("data-filled"), "{page}: Escape does not ask");
             // another account neither sees it nor is led to what it does not have
             let mut other = Browser::at(&company.server.url);
             sent(&mut other);

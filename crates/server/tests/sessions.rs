@@ -218,6 +218,26 @@ fn all_others_end_at_once_and_this_one_stays() {
     assert_eq!(ended, [[EMAIL, "ended session", "none", "all others"].map(str::to_owned)]);
     // what was spent before still ends nothing more
     assert_eq!(server.refreshed(text(&tokens[1]["refresh_token"])).0, 401);
+    // a browser that signed in before stays known
+    let answer = others[0].sign_in(EMAIL, PASSWORD);
+    answer.leads_to("/keys");
+    assert!(answer.cookies().iter().all(|cookie| !cookie.contains("device")), "{:?}", answer.cookies());
+}
+
+#[test]
+fn the_log_says_with_what_and_where_an_ended_session_began() {
+    let server = behind_proxy();
+    let mut owner = server.set_up();
+    browser_at(&server, "192.0.2.7", FIREFOX);
+    program_at(&server, "192.0.2.8", "memorykit-python/0.1.1");
+    for path in actions(&sessions(&mut owner)) {
+        end(&mut owner, &path).leads_to("/account/sessions");
+    }
+    let log = owner.audit_log().into_iter();
+    let details: HashSet<_> =
+        log.filter(|[_, what, ..]| what == "ended session").map(|[.., detail]| detail).collect();
+    let expected = ["Firefox on Linux, begun at 192.0.2.7", "memorykit-python/0.1.1, begun at 192.0.2.8"];
+    assert_eq!(details, expected.map(str::to_owned).into());
 }
 
 #[test]

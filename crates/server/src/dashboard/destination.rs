@@ -58,9 +58,9 @@ fn is_of_step(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Returns whether a byte may stand in a query (RFC 3986 §3.4).
+/// Returns whether a byte may stand in a query (RFC 3986 §3.4), or stays there when somebody types an address in a browser.
 fn is_of_query(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?[]{}|^`".contains(&byte)
 }
 
 /// Returns whether a query has an API key, which must stand in no address.
@@ -82,6 +82,7 @@ mod tests {
             "/audit",
             "/audit?q=%D0%BA%26&group=sign-ins&from=2027-01-15&page=2",
             "/audit?q=ada@example.com",
+            "/keys?q=[web|app]{1}^`",
             "/account/password",
             "/account/sessions?page=2",
             "/tokens",

@@ -57,6 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_text_that_is_too_long_for_a_name_is_not_kept() {
+        let kept = |length: usize| {
+            let form = Form(vec![("name".to_owned(), "ß".repeat(length))]);
+            Draft::of("/keys/new", &form).into_form().text("name").chars().count()
+        };
+        assert_eq!([kept(Name::MAX_LENGTH), kept(Name::MAX_LENGTH + 1)], [100, 0]);
+    }
+
+    #[test]
     fn a_draft_leads_to_a_page_of_this_server_only() {
         let draft = |path: &str| serde_json::to_string(&[("path", path), ("name", "a")]).unwrap();
         for path in ["/keys/new", "/keys/8aspm4G7VmSU", "/projects/proj_0/rename"] {

@@ -43,14 +43,6 @@ impl Moment {
             is_past: from_now <= 0,
         }
     }
-
-    pub(super) fn date(&self) -> &str {
-        self.exact.split_once(' ').map_or(&self.exact, |(date, _)| date)
-    }
-
-    pub(super) fn time(&self) -> &str {
-        self.exact.split_once(' ').map_or("", |(_, time)| time)
-    }
 }
 
 /// Returns a number of seconds from now in words, rounded: `3 days ago`, `in 2 hours`.

@@ -38,6 +38,36 @@ struct KeysPage {
     done: Option<String>,
 }
 
+/// Maximum number of bytes of a name in a row, which shows three lines of it.
+const MAX_IN_ROW: usize = 200;
+
+/// Maximum number of bytes of a project's name in the filter.
+const MAX_IN_FILTER: usize = 320;
+
+impl KeysPage {
+    fn in_row(name: &Name) -> String {
+        short(name, MAX_IN_ROW)
+    }
+
+    fn in_filter(name: &Name) -> String {
+        short(name, MAX_IN_FILTER)
+    }
+}
+
+/// Returns the beginning of a name that takes no more than so many bytes of a page, so that no page gets too large.
+fn short(name: &Name, max: usize) -> String {
+    let mut length = 0;
+    let escaped =
+        |character: char| if "&<>\"'".contains(character) { "&#38;".len() } else { character.len_utf8() };
+    let fits = |(_, character): &(usize, char)| {
+        length += escaped(*character);
+        length > max
+    };
+    let text = name.as_str();
+    let cut = text.char_indices().find(fits);
+    cut.map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
+}
+
 /// A key, and its neighbours by rotation.
 struct Row {
     key: ShownKey,

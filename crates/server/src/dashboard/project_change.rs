@@ -36,6 +36,13 @@ struct ProjectPage {
     cancel: String,
 }
 
+impl ProjectPage {
+    /// Returns whether the field has a text that somebody typed.
+    fn is_changed(&self) -> bool {
+        self.typed != self.project.as_ref().map_or("", |project| project.name.as_str())
+    }
+}
+
 #[derive(Template)]
 #[template(path = "archive.html")]
 struct ArchivePage {

@@ -301,6 +301,60 @@ test("a form that was filled in survives Escape, which asks once", () =>
     assert.deepEqual(asked, ["confirm"]);
   }));
 
+test("a form that came back with a mistake, or after sign-in, is filled in too", () =>
+  dashboard.asStranger(async (page, context) => {
+    await page.goto("/sign-in");
+    await signIn(page);
+    await page.waitForURL("**/keys");
+    const asked = [];
+    page.on("dialog", (question) => {
+      asked.push(question.type());
+      question.dismiss();
+    });
+    const dialog = await fillForm(page, { name: "came back", scopes: [] });
+    await createButton(dialog).click();
+    await page.getByRole("alert").waitFor();
+    await page.keyboard.press("Escape");
+    assert.deepEqual(asked, ["confirm"]);
+    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "came back");
+    await scopeBox(dialog, "memories:read").check();
+    await context.clearCookies();
+    await createButton(dialog).click();
+    await page.waitForURL("**/sign-in");
+    await signIn(page);
+    await openedDialog(page, "**/keys/new");
+    await page.keyboard.press("Escape");
+    assert.deepEqual(asked, ["confirm", "confirm"]);
+    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "came back");
+  }));
+
+test("who stays to copy the key signs out afterwards", () =>
+  dashboard.asStranger(
+    async (page) => {
+      await page.goto("/sign-in");
+      await signIn(page);
+      await page.waitForURL("**/keys");
+      await createKey(page, { name: "stayed" });
+      await page.waitForFunction(() => document.activeElement.id === "new-key");
+      const asked = [];
+      page.on("dialog", (question) => {
+        asked.push(question.type());
+        question.dismiss();
+      });
+      await page.getByRole("button", { name: "Sign out" }).click({ noWaitAfter: true });
+      for (let waited = 0; asked.length === 0; waited += 1) {
+        assert.ok(waited < 600, "nobody asks");
+        await page.waitForTimeout(100);
+      }
+      await page.getByRole("button", { name: "Copy", exact: true }).click();
+      await page.getByRole("status").getByText("Copied").waitFor();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.waitForURL("**/sign-in");
+      assert.deepEqual(asked, ["beforeunload"]);
+    },
+    { permissions: ["clipboard-read", "clipboard-write"] },
+  ));
+
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "" : ", without a script";
 

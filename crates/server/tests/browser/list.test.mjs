@@ -206,6 +206,13 @@ for (const width of [360, 900, 1280]) {
     dashboard.asOwner(
       async (page) => {
         await page.goto("/keys?page=2");
+        // the longest words that a row can have
+        await page.evaluate(() => {
+          for (const row of document.querySelectorAll("tbody tr")) {
+            for (const place of [3, 4, 5]) row.children[place].innerHTML = "<time>59 minutes ago</time>";
+            row.children[6].innerHTML = "<span class='state ending'>Not yet valid</span>";
+          }
+        });
         assert.deepEqual(await page.evaluate(brokenWords), []);
         const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.ok(sideways <= 0, `${sideways} pixels to scroll`);

@@ -1,4 +1,4 @@
-// Pictures of the list, of a key and of the form, light and dark, into the folder SCREENSHOTS.
+// Pictures of the list, of a key, of the form and of the audit log, light and dark, into the folder SCREENSHOTS.
 
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -57,6 +57,8 @@ test("pictures", () =>
         await fillForm(page, { ...form, expires: "90" });
         await page.mouse.move(0, 0);
         await page.screenshot({ path: path.join(folder, `create-${colorScheme}.png`) });
+        await page.goto("/audit");
+        await page.screenshot({ path: path.join(folder, `audit-${colorScheme}.png`) });
       }
     },
     { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 },
