@@ -130,6 +130,13 @@ pub(crate) struct ScanOptions {
     /// json --output FILE`
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
+    /// Read settings from this file, in place of `.ctx-key.toml` in the root of what is searched: the top of the git
+    /// worktree, or else the directory. Options win over settings
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub(crate) config: Option<PathBuf>,
+    /// Pass over `.ctx-key.toml`
+    #[arg(long)]
+    pub(crate) no_config: bool,
     /// Pass over files and directories that this pattern matches, in the form of a line in .gitignore. May be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,

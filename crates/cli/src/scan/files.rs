@@ -15,6 +15,7 @@ use crate::cli::ScanOptions;
 use crate::scan::exclude::Exclude;
 use crate::scan::finding::{Finding, Place, Sink};
 use crate::scan::progress::Progress;
+use crate::scan::root::is_git_directory;
 use crate::scan::searcher::{KEY, Searcher};
 use crate::scan::worktree::Worktree;
 use crate::{name, output};
@@ -25,6 +26,7 @@ const INPUT_DELAY: Duration = Duration::from_secs(2);
 /// Searches all paths of the options.
 pub(crate) fn search(
     options: &ScanOptions,
+    exclude: Exclude,
     threads: usize,
     sink: &Sink,
     progress: &Progress,
@@ -36,7 +38,7 @@ pub(crate) fn search(
         (_, false) => Some(Vec::new()),
         _ => None,
     };
-    let tree = Arc::new(Tree::new(options, &paths, sink)?);
+    let tree = Arc::new(Tree::new(options, exclude, &paths, sink));
     let mut worker = Worker { searcher: Searcher::new(), tree: tree.clone(), sink: sink.clone(), progress };
     match input {
         Some(start) => worker.search_stdin(&start),
@@ -107,14 +109,14 @@ struct Tree {
 }
 
 impl Tree {
-    fn new(options: &ScanOptions, paths: &[PathBuf], sink: &Sink) -> Result<Self, String> {
+    fn new(options: &ScanOptions, exclude: Exclude, paths: &[PathBuf], sink: &Sink) -> Self {
         let current = [PathBuf::from(".")];
         let paths = if options.paths.is_empty() { &current } else { paths };
         let directories: Vec<_> = paths.iter().filter(|path| path.is_dir()).collect();
         let tree = Self {
             roots: directories.iter().filter_map(|path| path.canonicalize().ok()).collect(),
             worktrees: RwLock::default(),
-            exclude: Exclude::new(&options.exclude)?,
+            exclude,
             no_ignore: options.no_ignore,
             skipped: AtomicU64::new(0),
             excluded: AtomicU64::new(0),
@@ -123,14 +125,12 @@ impl Tree {
         for directory in directories {
             tree.enter(directory);
         }
-        Ok(tree)
+        tree
     }
 
     /// Takes a named directory, which may be anywhere in a repository.
     fn enter(&self, directory: &Path) {
-        let is_git =
-            |folder: &Path| ["HEAD", "objects", "refs"].iter().all(|name| folder.join(name).exists());
-        if is_git(directory) {
+        if is_git_directory(directory) {
             let directory = output::shown(directory);
             self.sink.noted(format!(
                 "{directory} is a git repository, whose objects are packed: search it with --history"

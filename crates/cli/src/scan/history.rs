@@ -32,6 +32,7 @@ const MAX_PROCESSES: usize = 8;
 
 pub(crate) fn search(
     options: &ScanOptions,
+    exclude: Exclude,
     threads: usize,
     sink: &Sink,
     progress: &Progress,
@@ -46,8 +47,7 @@ pub(crate) fn search(
              `--shallow-ok` does without them",
         );
     }
-    let history =
-        History { repository: &repository, exclude: Exclude::new(&options.exclude)?, sink, progress };
+    let history = History { repository: &repository, exclude, sink, progress };
     match revisions::selected(&repository, options)? {
         None => history.search_all(threads),
         Some(commits) => history.search_commits(&commits, threads),

@@ -135,7 +135,7 @@ impl Origins {
     }
 
     fn is_excluded(&self, path: &[u8]) -> bool {
-        self.exclude.matches(&repository::to_path(path), false)
+        self.exclude.matches_from_top(&repository::to_path(path), false)
     }
 
     /// Finds the paths of blobs that were staged and not committed.

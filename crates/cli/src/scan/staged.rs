@@ -22,7 +22,12 @@ struct Entry {
     path: Arc<[u8]>,
 }
 
-pub(crate) fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) -> Result<(), String> {
+pub(crate) fn search(
+    options: &ScanOptions,
+    exclude: &Exclude,
+    sink: &Sink,
+    progress: &Progress,
+) -> Result<(), String> {
     let names_files = names_files(&options.paths);
     let directory = if names_files { Path::new(".") } else { repository::directory(&options.paths)? };
     let mut repository = Repository::open(directory, options.alternates)?;
@@ -32,8 +37,9 @@ pub(crate) fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) ->
         true => named(&repository, &options.paths, sink)?,
         false => changed(&repository, sink)?,
     };
-    let exclude = Exclude::new(&options.exclude)?;
-    entries.retain(|entry| !exclude.matches(&repository::to_path(&entry.path), false));
+    // git lists files that are named from the current directory.
+    let is_excluded = if names_files { Exclude::matches } else { Exclude::matches_from_top };
+    entries.retain(|entry| !is_excluded(exclude, &repository::to_path(&entry.path), false));
     if entries.is_empty() && !names_files {
         sink.noted("nothing is staged, so nothing was searched");
     }
