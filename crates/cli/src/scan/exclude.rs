@@ -36,7 +36,7 @@ impl Exclude {
         if self.patterns.is_empty() {
             return false;
         }
-        match self.from_top(path) {
+        match self.locate(path) {
             Some(path) => self.matches_from_top(&path, is_directory),
             None => self.matches_from_top(path, is_directory),
         }
@@ -48,7 +48,7 @@ impl Exclude {
         !self.patterns.is_empty() && self.patterns.matched_path_or_any_parents(path, is_directory).is_ignore()
     }
 
-    fn from_top(&self, path: &Path) -> Option<PathBuf> {
+    fn locate(&self, path: &Path) -> Option<PathBuf> {
         let places = self.roots.iter().filter_map(|root| Some((root, path.strip_prefix(&root.named).ok()?)));
         let (root, rest) = places.max_by_key(|(root, _)| root.named.as_os_str().len())?;
         Some(root.join(rest))
