@@ -100,17 +100,21 @@ fn each_worktree_has_its_own_file() {
     git(&inner, &["commit", "-q", "-m", "first"]);
     git(top, &["clone", "-q", "--bare", "inner", "bare"]);
     scan(top, &["--history", "bare"], &["leak"]);
-    let message = format!(
+    fails(
+        top,
+        &["inner", "a"],
         "the paths lie in several folders or repositories, and .ctx-key.toml is for one of them; name it with \
-         `--config`, or give `--no-config`"
+         `--config`, or give `--no-config`",
     );
-    fails(top, &["inner", "a"], &message);
     scan(top, &["inner", "a", "--no-config"], &["a/leak", "inner/leak"]);
     scan(
         top,
         &["inner", "a", "--config", ".ctx-key.toml", "leak", "--exclude", "x"],
         &["a/leak", "inner/leak", "leak"],
     );
+    // A linked worktree has its own file, too.
+    git(&inner, &["worktree", "add", "-q", "../linked"]);
+    scan(top, &["linked"], &["linked/leak"]);
     // A folder that only looks like a repository is none.
     fs::create_dir(top.join("a/.git")).unwrap();
     let run = run_in(top, &["scan", "a"]).exits(2);

@@ -2,7 +2,7 @@
 //!
 //! The file may belong to whoever wrote the tree that is searched, so a note names it, and its values are never repeated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::fs::File;
 use std::io::{self, Read};
@@ -45,14 +45,16 @@ pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String
     let current = [PathBuf::from(".")];
     let paths = if options.paths.is_empty() { &current } else { &options.paths[..] };
     let named = paths.iter().filter(|path| *path != Path::new("-"));
-    let mut roots: Vec<_> = named.filter_map(|path| Root::of(path)).collect();
+    // As paths are shown.
+    let located = |path: &PathBuf| Some((path.strip_prefix(".").unwrap_or(path).to_owned(), Root::of(path)?));
+    let mut roots: HashMap<_, _> = named.filter_map(located).collect();
     let config = match &options.config {
         _ if options.no_config => Config::default(),
         Some(file) => read(file, options)?,
         None => find(&roots, options)?,
     };
     // git lists some paths from the current directory, however they were named.
-    roots.extend(Root::of(&current[0]));
+    roots.extend(located(&current[0]));
     options.baseline = options.baseline.take().or(config.baseline);
     let exclude = match options.exclude.is_empty() {
         true => Exclude::below(roots, &config.exclude)?,
@@ -62,8 +64,8 @@ pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String
 }
 
 /// Reads the file of the root. Paths in several roots have no file in common, and the report is one.
-fn find(roots: &[Root], options: &ScanOptions) -> Result<Config, String> {
-    let folders: BTreeSet<_> = roots.iter().map(|root| &root.folder).collect();
+fn find(roots: &HashMap<PathBuf, Root>, options: &ScanOptions) -> Result<Config, String> {
+    let folders: BTreeSet<_> = roots.values().map(|root| &root.folder).collect();
     let mut files = folders.iter().map(|folder| folder.join(NAME)).filter(|file| file.exists());
     let Some(file) = files.next() else { return Ok(Config::default()) };
     // Messages name it as short as they can.

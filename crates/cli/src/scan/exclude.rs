@@ -1,5 +1,6 @@
 //! Patterns of what is not searched, in the form of lines in .gitignore.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -10,18 +11,18 @@ use crate::scan::root::Root;
 #[derive(Clone)]
 pub(crate) struct Exclude {
     patterns: Gitignore,
-    /// Paths that are named lie here, if the patterns begin at the top.
-    roots: Vec<Root>,
+    /// Where paths that are named lie, if the patterns begin at the top.
+    roots: HashMap<PathBuf, Root>,
 }
 
 impl Exclude {
     /// Takes patterns that match paths as they are shown.
     pub(crate) fn new(patterns: &[String]) -> Result<Self, String> {
-        Self::below(Vec::new(), patterns)
+        Self::below(HashMap::new(), patterns)
     }
 
     /// Takes patterns that match paths from the top of the root.
-    pub(crate) fn below(roots: Vec<Root>, patterns: &[String]) -> Result<Self, String> {
+    pub(crate) fn below(roots: HashMap<PathBuf, Root>, patterns: &[String]) -> Result<Self, String> {
         let mut builder = GitignoreBuilder::new("");
         for pattern in patterns {
             let added = builder.add_line(None, pattern);
@@ -49,9 +50,8 @@ impl Exclude {
     }
 
     fn locate(&self, path: &Path) -> Option<PathBuf> {
-        let places = self.roots.iter().filter_map(|root| Some((root, path.strip_prefix(&root.named).ok()?)));
-        let (root, rest) = places.max_by_key(|(root, _)| root.named.as_os_str().len())?;
-        Some(root.join(rest))
+        let (named, root) = path.ancestors().find_map(|above| self.roots.get_key_value(above))?;
+        path.strip_prefix(named).ok().map(|rest| root.join(rest))
     }
 }
 

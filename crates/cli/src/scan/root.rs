@@ -2,13 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// A path that is named, and where it lies in its repository or folder.
+/// Where a path that is named lies in its repository or folder.
 #[derive(Clone)]
 pub(crate) struct Root {
-    pub(crate) named: PathBuf,
     /// The top of the worktree; outside of git, the directory that is named.
     pub(crate) folder: PathBuf,
-    /// From `folder` to `named`.
+    /// From `folder` to the path.
     inside: PathBuf,
 }
 
@@ -36,11 +35,10 @@ impl Root {
         }
         let mut inside = directory.strip_prefix(&folder).ok()?.to_owned();
         inside.extend(file);
-        let named = named.strip_prefix(".").unwrap_or(named).to_owned();
-        Some(Self { named, folder, inside })
+        Some(Self { folder, inside })
     }
 
-    /// Returns the path from `folder` to what `path` leads to from `named`.
+    /// Returns the path from `folder` to what `path` leads to from the path that is named.
     pub(crate) fn join(&self, path: &Path) -> PathBuf {
         let mut inside = self.inside.clone();
         for part in path.components() {
