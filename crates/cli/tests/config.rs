@@ -79,6 +79,7 @@ fn patterns_begin_at_the_top_of_the_worktree() {
     scan(&inside, &["--staged"], &["leak"]);
     scan(top, &["--staged", "leak", "a/leak"], &["leak"]);
     scan(&inside, &["--staged", "leak", "../leak"], &["../leak"]);
+    scan(&inside, &["--staged", &format!("{absolute}/b/leak"), "../leak"], &["../leak"]);
     git(top, &["commit", "-q", "-m", "first"]);
     scan(top, &["--history"], &["leak"]);
     scan(&inside, &["--history", ".."], &["leak"]);
@@ -133,7 +134,7 @@ fn options_win_over_settings() {
     write(top, "known.json", report(&["leak"]));
     write(top, "none.json", report(&[".ctx-key.toml"]));
     let stderr = scan(top, &[], &["b/leak"]);
-    let note = "note: .ctx-key.toml sets `exclude` and `baseline`; `--no-config` passes over it\n";
+    let note = "note: .ctx-key.toml sets `exclude`, `baseline`; `--no-config` passes over it\n";
     assert!(stderr.starts_with(note), "{stderr}");
     assert!(stderr.contains("note: 1 find is known from the baseline\n"), "{stderr}");
     scan(top, &["--exclude", "b"], &[]);

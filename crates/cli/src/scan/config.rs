@@ -83,14 +83,15 @@ fn find(roots: &HashMap<PathBuf, Root>, options: &ScanOptions) -> Result<Config,
         return Err(format!("{} is not a file; remove it, or give `--no-config`", output::shown(file)));
     }
     let mut config = read(file, options)?;
-    let excludes = !config.exclude.is_empty() && options.exclude.is_empty();
-    let fields = match (excludes, config.baseline.is_some() && options.baseline.is_none()) {
-        (false, false) => return Ok(config),
-        (true, false) => "`exclude`",
-        (false, true) => "`baseline`",
-        (true, true) => "`exclude` and `baseline`",
-    };
-    config.note = Some(format!("{} sets {fields}; `--no-config` passes over it", output::shown(file)));
+    let used = [
+        ("`exclude`", !config.exclude.is_empty() && options.exclude.is_empty()),
+        ("`baseline`", config.baseline.is_some() && options.baseline.is_none()),
+    ];
+    let fields: Vec<_> = used.iter().filter(|(_, is_used)| *is_used).map(|(name, _)| *name).collect();
+    if !fields.is_empty() {
+        let (file, fields) = (output::shown(file), fields.join(", "));
+        config.note = Some(format!("{file} sets {fields}; `--no-config` passes over it"));
+    }
     Ok(config)
 }
 
