@@ -79,7 +79,7 @@ fn patterns_begin_at_the_top_of_the_worktree() {
     scan(&inside, &["--staged"], &["leak"]);
     scan(top, &["--staged", "leak", "a/leak"], &["leak"]);
     scan(&inside, &["--staged", "leak", "../leak"], &["../leak"]);
-    scan(&inside, &["--staged", &format!("{absolute}/b/leak"), "../leak"], &["../leak"]);
+    scan(&inside, &["--staged", &format!("{absolute}/leak"), "../b/leak"], &["../leak"]);
     git(top, &["commit", "-q", "-m", "first"]);
     scan(top, &["--history"], &["leak"]);
     scan(&inside, &["--history", ".."], &["leak"]);
