@@ -133,6 +133,9 @@ pub(crate) struct ScanOptions {
     /// Pass over files and directories that this pattern matches, in the form of a line in .gitignore. May be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
+    /// Do not look for keys in base64, hexadecimal digits, escapes and UTF-32, which makes the search faster
+    #[arg(long)]
+    pub(crate) no_decode: bool,
     /// Search directories that git ignores, too
     #[arg(long)]
     pub(crate) no_ignore: bool,

@@ -2,7 +2,8 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what is found | `finding`, `summary`, `searcher` (bytes to finds), `progress`, `exclude` |
+//! | what is found | `encoding`, `finding`, `summary`, `progress`, `exclude` |
+//! | bytes to finds | `runs`, `escapes`, `decode` (encoded keys), `searcher` |
 //! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
 //! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
@@ -26,6 +27,9 @@ use crate::{FAILED, FOUND, IGNORED, Outcome, SUCCESS, output};
 mod baseline;
 mod batch;
 mod changes;
+pub(crate) mod decode;
+mod encoding;
+mod escapes;
 mod exclude;
 mod files;
 mod finding;
@@ -40,6 +44,7 @@ mod refs;
 mod report;
 mod repository;
 mod revisions;
+mod runs;
 mod sarif;
 mod searcher;
 mod staged;

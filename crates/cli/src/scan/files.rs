@@ -12,10 +12,11 @@ use std::time::Duration;
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use crate::cli::ScanOptions;
+use crate::scan::decode::KEY;
 use crate::scan::exclude::Exclude;
 use crate::scan::finding::{Finding, Place, Sink};
 use crate::scan::progress::Progress;
-use crate::scan::searcher::{KEY, Searcher};
+use crate::scan::searcher::Searcher;
 use crate::scan::worktree::Worktree;
 use crate::{name, output};
 
@@ -37,14 +38,19 @@ pub(crate) fn search(
         _ => None,
     };
     let tree = Arc::new(Tree::new(options, &paths, sink)?);
-    let mut worker = Worker { searcher: Searcher::new(), tree: tree.clone(), sink: sink.clone(), progress };
+    let mut worker = Worker {
+        searcher: Searcher::new(!options.no_decode),
+        tree: tree.clone(),
+        sink: sink.clone(),
+        progress,
+    };
     match input {
         Some(start) => worker.search_stdin(&start),
         None if paths.is_empty() => paths.push(PathBuf::from(".")),
         None => {}
     }
     if !paths.is_empty() {
-        search_paths(&tree, &paths, threads, sink, progress);
+        search_paths(options, &tree, &paths, threads, sink, progress);
     }
     tree.note_skipped();
     Ok(())
@@ -73,7 +79,14 @@ fn piped() -> Option<Vec<u8>> {
     received.ok().filter(|start| !start.is_empty())
 }
 
-fn search_paths(tree: &Arc<Tree>, paths: &[PathBuf], threads: usize, sink: &Sink, progress: &Progress) {
+fn search_paths(
+    options: &ScanOptions,
+    tree: &Arc<Tree>,
+    paths: &[PathBuf],
+    threads: usize,
+    sink: &Sink,
+    progress: &Progress,
+) {
     let [first, rest @ ..] = paths else { return };
     let mut walk = WalkBuilder::new(first);
     for path in rest {
@@ -83,7 +96,7 @@ fn search_paths(tree: &Arc<Tree>, paths: &[PathBuf], threads: usize, sink: &Sink
     walk.standard_filters(false).threads(threads).filter_entry(move |entry| filter.includes(entry));
     walk.build_parallel().run(|| {
         let (tree, sink) = (tree.clone(), sink.clone());
-        let mut worker = Worker { searcher: Searcher::new(), tree, sink, progress };
+        let mut worker = Worker { searcher: Searcher::new(!options.no_decode), tree, sink, progress };
         Box::new(move |entry| {
             match entry {
                 Ok(entry) => worker.search_entry(&entry),

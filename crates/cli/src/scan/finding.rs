@@ -6,10 +6,12 @@ use std::sync::mpsc::SyncSender;
 
 use ctx_key::KeyId;
 
+use crate::scan::encoding::Encoding;
+
 /// A key, and where it stands in its text.
 #[derive(Clone)]
 pub(crate) struct Find {
-    /// Bytes before its first character.
+    /// Bytes before its first character, which may be an encoded one.
     pub(crate) offset: u64,
     /// Bytes from its first character to its last.
     pub(crate) length: usize,
@@ -18,7 +20,12 @@ pub(crate) struct Find {
     pub(crate) column: u64,
     /// In code points.
     pub(crate) character: u64,
+    /// Place after its last character, in code points.
+    pub(crate) end_line: u64,
+    pub(crate) end_character: u64,
     pub(crate) id: KeyId,
+    /// How the key is encoded, the outermost encoding first. None for ASCII and UTF-16.
+    pub(crate) encodings: Vec<Encoding>,
     /// A comment on its line allows it.
     pub(crate) is_allowed: bool,
 }

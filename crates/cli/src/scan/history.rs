@@ -46,8 +46,13 @@ pub(crate) fn search(
              `--shallow-ok` does without them",
         );
     }
-    let history =
-        History { repository: &repository, exclude: Exclude::new(&options.exclude)?, sink, progress };
+    let history = History {
+        repository: &repository,
+        exclude: Exclude::new(&options.exclude)?,
+        decodes: !options.no_decode,
+        sink,
+        progress,
+    };
     match revisions::selected(&repository, options)? {
         None => history.search_all(threads),
         Some(commits) => history.search_commits(&commits, threads),
@@ -66,6 +71,7 @@ fn note_submodules(repository: &Repository, sink: &Sink) {
 struct History<'s> {
     repository: &'s Repository,
     exclude: Exclude,
+    decodes: bool,
     sink: &'s Sink,
     progress: &'s Progress,
 }
@@ -92,12 +98,12 @@ impl History<'_> {
         absent.extend(refs.targets().filter(|id| !known.contains(&id.prefix())));
         missing::report(self.repository, absent, &refs, self.sink)?;
         drop(known);
-        let mut origins = Origins::new(&searched.found, self.exclude.clone());
+        let mut origins = Origins::new(&searched.found, self.exclude.clone(), self.decodes);
         if !searched.found.is_empty() && !self.sink.is_stopped() {
             origins.find_all(self.repository, self.sink)?;
         }
         let tally = self.report(&searched.found, &origins)?;
-        refs.search(self.repository, self.sink, &tally)
+        refs.search(self.repository, self.decodes, self.sink, &tally)
     }
 
     fn search_commits(&self, commits: &[ObjectId], threads: usize) -> Result<(), String> {
@@ -119,7 +125,7 @@ impl History<'_> {
         }
         ids.extend(blobs);
         let searched = self.search_objects(&ids, None, threads)?;
-        let mut origins = Origins::new(&searched.found, self.exclude.clone());
+        let mut origins = Origins::new(&searched.found, self.exclude.clone(), self.decodes);
         origins.find_in(git, commits, true, self.sink)?;
         self.report(&searched.found, &origins)?;
         Ok(())
@@ -132,7 +138,7 @@ impl History<'_> {
         threads: usize,
     ) -> Result<Searched, String> {
         let visitor = || Objects {
-            searcher: Searcher::new(),
+            searcher: Searcher::new(self.decodes),
             content: Vec::new(),
             known,
             sink: self.sink,
@@ -191,7 +197,7 @@ impl History<'_> {
     }
 
     fn visit(&self, ids: &[ObjectId], found: impl FnMut(&Object<'_>, Find)) -> Result<(), String> {
-        let mut visitor = Again { searcher: Searcher::new(), sink: self.sink, found };
+        let mut visitor = Again { searcher: Searcher::new(self.decodes), sink: self.sink, found };
         batch::visit(&self.repository.git, ids, &mut visitor)
     }
 

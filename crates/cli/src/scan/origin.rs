@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::scan::changes::{self, Change};
+use crate::scan::decode::KEY;
 use crate::scan::exclude::Exclude;
 use crate::scan::finding::{Find, Sink};
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 use crate::scan::repository::{self, Repository};
-use crate::scan::searcher::{KEY, Searcher};
+use crate::scan::searcher::Searcher;
 
 /// A path, and the oldest commit that has an object there.
 #[derive(Clone)]
@@ -53,7 +54,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    pub(crate) fn new(found: &[(ObjectId, Kind)], exclude: Exclude) -> Self {
+    pub(crate) fn new(found: &[(ObjectId, Kind)], exclude: Exclude, decodes: bool) -> Self {
         let blobs = found.iter().filter(|(_, kind)| *kind == Kind::Blob);
         Self {
             blobs: blobs.map(|(id, _)| (*id, BTreeMap::new())).collect(),
@@ -62,7 +63,7 @@ impl Origins {
             exclude,
             reached: HashSet::new(),
             names: Vec::new(),
-            searcher: Searcher::new(),
+            searcher: Searcher::new(decodes),
             changes: 0,
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) ->
     if entries.is_empty() && !names_files {
         sink.noted("nothing is staged, so nothing was searched");
     }
-    search_entries(&repository, &entries, sink, progress)
+    search_entries(&repository, &entries, options, sink, progress)
 }
 
 /// One directory is a repository; anything else is files of one.
@@ -145,10 +145,12 @@ fn parse_listed(list: &[u8]) -> Vec<Entry> {
 fn search_entries(
     repository: &Repository,
     entries: &[Entry],
+    options: &ScanOptions,
     sink: &Sink,
     progress: &Progress,
 ) -> Result<(), String> {
-    let mut visitor = Blobs { searcher: Searcher::new(), paths: HashMap::new(), sink, progress };
+    let mut visitor =
+        Blobs { searcher: Searcher::new(!options.no_decode), paths: HashMap::new(), sink, progress };
     let mut ids = Vec::new();
     for entry in entries {
         visitor.search_name(entry);

@@ -1,0 +1,316 @@
+//! `ctx-key scan` of encoded keys
+
+mod common;
+
+use std::fs;
+
+use common::{masked, run_in, run_with};
+use ctx_key::ApiKey;
+use serde_json::{Value, json};
+
+type Encode = fn(&[u8]) -> Vec<u8>;
+
+/// Encodings, each beside its name in reports.
+const ENCODINGS: [(&str, Encode); 24] = [
+    ("base64", |text| base64(text, STANDARD, true)),
+    ("base64", |text| base64(text, STANDARD, false)),
+    ("base64", |text| base64(text, URL_SAFE, true)),
+    ("base64", |text| base64(text, URL_SAFE, false)),
+    ("hex", |text| each(text, |byte| format!("{byte:02x}"))),
+    ("hex", |text| each(text, |byte| format!("{byte:02X}"))),
+    ("hex", |text| each(text, |byte| format!("{:x}{:X}", byte >> 4, byte & 15))),
+    ("percent", |text| each(text, |byte| format!("%{byte:02X}"))),
+    ("percent", |text| each(text, |byte| format!("%{byte:02x}"))),
+    ("percent", |text| each(text, |byte| format!("%u{byte:04x}"))),
+    ("javascript", |text| each(text, |byte| format!("\\u{byte:04x}"))),
+    ("javascript", |text| each(text, |byte| format!("\\u{byte:04X}"))),
+    ("javascript", |text| each(text, |byte| format!("\\u{{{byte:x}}}"))),
+    ("javascript", |text| each(text, |byte| format!("\\x{byte:02x}"))),
+    ("javascript", |text| each(text, |byte| format!("\\{byte:03o}"))),
+    ("javascript", |text| each(text, |byte| format!("\\U{byte:08x}"))),
+    ("html", |text| each(text, |byte| format!("&#{byte};"))),
+    ("html", |text| each(text, |byte| format!("&#{byte:05};"))),
+    ("html", |text| each(text, |byte| format!("&#x{byte:x};"))),
+    ("html", |text| each(text, |byte| format!("&#X{byte:04X};"))),
+    ("quoted-printable", |text| each(text, |byte| format!("={byte:02X}"))),
+    ("quoted-printable", |text| each(text, |byte| format!("={byte:02x}"))),
+    ("utf-32", |text| text.iter().flat_map(|byte| u32::from(*byte).to_le_bytes()).collect()),
+    ("utf-32", |text| text.iter().flat_map(|byte| u32::from(*byte).to_be_bytes()).collect()),
+];
+
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Written with bits, not as the command decodes.
+fn base64(text: &[u8], alphabet: &[u8; 64], is_padded: bool) -> Vec<u8> {
+    let bits: Vec<u8> = text.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let digit = |bits: &[u8]| {
+        alphabet[(0..6).fold(0, |value, bit| value << 1 | usize::from(*bits.get(bit).unwrap_or(&0)))]
+    };
+    let mut encoded: Vec<u8> = bits.chunks(6).map(digit).collect();
+    while is_padded && encoded.len() % 4 != 0 {
+        encoded.push(b'=');
+    }
+    encoded
+}
+
+fn each(text: &[u8], encode: fn(u8) -> String) -> Vec<u8> {
+    text.iter().flat_map(|byte| encode(*byte).into_bytes()).collect()
+}
+
+fn text_of(key: &ApiKey) -> &[u8] {
+    key.expose_secret().as_bytes()
+}
+
+/// Returns offset, line, column and encodings of each find.
+fn search(text: &[u8], key: &ApiKey) -> Vec<(u64, u64, u64, Vec<String>)> {
+    let report = run_with(text, &["scan", "-", "--format", "json"]).hides(key).json();
+    let findings = report["findings"].as_array().unwrap();
+    let number = |value: &Value| value.as_u64().unwrap();
+    findings
+        .iter()
+        .map(|finding| {
+            assert_eq!(finding["id"], key.id().as_str());
+            let encodings = finding["encodings"].as_array().cloned().unwrap_or_default();
+            let encodings = encodings.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+            (number(&finding["offset"]), number(&finding["line"]), number(&finding["column"]), encodings)
+        })
+        .collect()
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn each_encoding_at_the_start_in_the_middle_and_at_the_end() {
+    let key = ApiKey::generate();
+    for (index, (name, encode)) in ENCODINGS.into_iter().enumerate() {
+        let encoded = encode(text_of(&key));
+        let lead = encoded.iter().take_while(|byte| **byte == 0).count() as u64;
+        assert_eq!(search(&encoded, &key), [(lead, 1, 1, names(&[name]))], "{index} {name}");
+        let (before, after) = ("a: 1\nkey: \"", "\"\nb: 2\n");
+        let wide = |text: &str| if name == "utf-32" { encode(text.as_bytes()) } else { text.into() };
+        let text = [wide(before), encoded.clone(), wide(after)].concat();
+        let offset = wide(before).len() as u64 + lead;
+        assert_eq!(search(&text, &key), [(offset, 2, 7, names(&[name]))], "{index} {name}");
+        let text = [wide(before), encoded].concat();
+        assert_eq!(search(&text, &key), [(offset, 2, 7, names(&[name]))], "{index} {name}");
+    }
+}
+
+/// Any number of bytes before and after the key are encoded with it, and other digits come before them.
+#[test]
+fn base64_at_each_alignment() {
+    let key = ApiKey::generate();
+    for alphabet in [STANDARD, URL_SAFE] {
+        for before in 0..7 {
+            for after in 0..4 {
+                let text = [&b"\xfb\xffuser:\xff"[..before], text_of(&key), &b"\n\xffx"[..after]].concat();
+                for glued in 0..5 {
+                    let encoded = [&b"/Ab9-"[..glued], &base64(&text, alphabet, glued % 2 == 0)].concat();
+                    let offset = (glued + before * 8 / 6) as u64;
+                    let found = search(&encoded, &key);
+                    assert_eq!(
+                        found,
+                        [(offset, 1, offset + 1, names(&["base64"]))],
+                        "{before} {after} {glued}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn base64_and_hexadecimal_digits_wrapped_at_each_width() {
+    let key = ApiKey::generate();
+    for (name, encode) in [ENCODINGS[0], ENCODINGS[4]] {
+        for (width, wrap) in [(76, "\r\n"), (64, "\n"), (60, "\n  "), (72, "\n\t"), (40, "\r\n    ")] {
+            for before in (0..80).step_by(3) {
+                let text = [&vec![b'.'; before][..], text_of(&key), &[b'.'; 40]].concat();
+                let encoded = encode(&text);
+                let lines: Vec<&[u8]> = encoded.chunks(width).collect();
+                let wrapped = [b"k: |\n  ", &lines.join(wrap.as_bytes())[..], b"\n"].concat();
+                let digit = if name == "base64" { before * 8 / 6 } else { before * 2 };
+                let line = digit / width;
+                let indent = if line == 0 { 2 } else { wrap.trim_start_matches(['\r', '\n']).len() };
+                let offset = 7 + digit + line * wrap.len();
+                let found = search(&wrapped, &key);
+                let (line, column) = (line as u64 + 2, (digit % width + indent) as u64 + 1);
+                let expected = [(offset as u64, line, column, names(&[name]))];
+                assert_eq!(found, expected, "{name} {width} {before}");
+            }
+        }
+    }
+}
+
+#[test]
+fn single_characters_that_are_escaped() {
+    let key = ApiKey::generate();
+    let escapes: [(&str, Encode); 9] = [
+        ("percent", ENCODINGS[7].1),
+        ("javascript", ENCODINGS[10].1),
+        ("javascript", ENCODINGS[13].1),
+        ("html", ENCODINGS[16].1),
+        ("html", ENCODINGS[18].1),
+        ("quoted-printable", ENCODINGS[20].1),
+        ("quoted-printable", |text| [b"=\r\n", text].concat()),
+        ("quoted-printable", |text| [b"=\n", text].concat()),
+        ("javascript", |text| [b"\\\n", text].concat()),
+    ];
+    for (name, encode) in escapes {
+        // A line break before the first character is not in the key.
+        let first = usize::from(encode(b"a").ends_with(b"a"));
+        for place in first..52 {
+            let (head, tail) = text_of(&key).split_at(place);
+            let text = [b"x=", head, &encode(&tail[..1]), &tail[1..], b"&y=1"].concat();
+            assert_eq!(search(&text, &key), [(2, 1, 3, names(&[name]))], "{name} {place}");
+        }
+    }
+    for (name, escape) in [
+        ("markdown", "\\_"),
+        ("html", "&lowbar;"),
+        ("html", "&UnderBar;"),
+        ("html", "&#95"),
+        ("html", "&#x5F;"),
+        ("percent", "%5f"),
+    ] {
+        let text = format!("key {}", key.expose_secret().replacen('_', escape, 1));
+        let is_ambiguous = escape == "&#95" && key.expose_secret().as_bytes()[4].is_ascii_digit();
+        if !is_ambiguous {
+            assert_eq!(search(text.as_bytes(), &key), [(4, 1, 5, names(&[name]))], "{escape}");
+        }
+    }
+}
+
+#[test]
+fn three_encodings_in_each_other_and_not_four() {
+    let key = ApiKey::generate();
+    for (outer, encode_outer) in ENCODINGS {
+        for (inner, encode_inner) in ENCODINGS {
+            let text = encode_outer(&encode_inner(text_of(&key)));
+            let found = search(&text, &key);
+            assert_eq!(found.len(), 1, "{outer} {inner}: {found:?}");
+            assert_eq!(found[0].3, names(&[outer, inner]));
+        }
+    }
+    for index in [0, 4, 7, 10, 18, 20, 22] {
+        let (name, encode) = ENCODINGS[index];
+        let three = encode(&encode(&encode(text_of(&key))));
+        let found = search(&three, &key);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert_eq!(found[0].3, names(&[name; 3]));
+        assert_eq!(search(&encode(&three), &key), [], "{name}");
+    }
+    let mixed = ENCODINGS[7].1(&ENCODINGS[0].1(&ENCODINGS[10].1(text_of(&key))));
+    assert_eq!(search(&mixed, &key), [(0, 1, 1, names(&["percent", "base64", "javascript"]))]);
+}
+
+#[test]
+fn utf_16_in_an_encoding_and_around_one() {
+    let key = ApiKey::generate();
+    let little = |text: &[u8]| text.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<u8>>();
+    let big = |text: &[u8]| text.iter().flat_map(|byte| [0, *byte]).collect::<Vec<u8>>();
+    for (name, encode) in &ENCODINGS[..22] {
+        let inside = search(&encode(&little(text_of(&key))), &key);
+        assert_eq!(inside, [(0, 1, 1, names(&[name]))], "{name}");
+        assert_eq!(search(&encode(&big(text_of(&key))), &key).len(), 1, "{name}");
+        let text = [b"a\nkey ", &encode(text_of(&key))[..]].concat();
+        let marked = [&b"\xff\xfe"[..], &little(&text)].concat();
+        assert_eq!(search(&marked, &key), [(14, 2, 5, names(&[name]))], "{name}");
+        let marked = [&b"\xfe\xff"[..], &big(&text)].concat();
+        assert_eq!(search(&marked, &key), [(15, 2, 5, names(&[name]))], "{name}");
+    }
+}
+
+#[test]
+fn lines_and_columns_of_utf_32() {
+    let key = ApiKey::generate();
+    // Ċ is U+010A, and 上 U+4E0A: each has the byte of a line feed.
+    let text = format!("\u{feff}Ċ上\n𝒳 {}” {0}", key.expose_secret());
+    for (to_bytes, lead) in [(u32::to_le_bytes as fn(u32) -> [u8; 4], 0), (u32::to_be_bytes, 3)] {
+        let text: Vec<u8> = text.chars().flat_map(|character| to_bytes(character.into())).collect();
+        let found = search(&text, &key);
+        let encodings = names(&["utf-32"]);
+        let expected = [(24 + lead, 2, 3, encodings.clone()), (240 + lead, 2, 57, encodings)];
+        assert_eq!(found, expected);
+        let first = search(&[&text[..4], &text[24..]].concat(), &key);
+        assert_eq!((first[0].1, first[0].2), (1, 1));
+    }
+}
+
+#[test]
+fn once_at_each_place_however_many_encodings_lead_to_it() {
+    let key = ApiKey::generate();
+    let plain = key.expose_secret();
+    let text = format!("%41{plain}\\u0041\nx%3D{plain}\n{plain}{plain}\n");
+    let places: Vec<_> =
+        search(text.as_bytes(), &key).into_iter().map(|find| (find.1, find.2, find.3)).collect();
+    let expected = [(1, 4), (2, 5), (3, 1), (3, 53)].map(|(line, column)| (line, column, Vec::new()));
+    assert_eq!(places, expected);
+    // Each of two keys without anything between, in base64: they share a digit.
+    let twice = base64(format!("{plain}{plain}").as_bytes(), STANDARD, true);
+    let starts: Vec<_> = search(&twice, &key).into_iter().map(|find| find.0).collect();
+    assert_eq!(starts, [0, 69]);
+}
+
+#[test]
+fn several_keys_in_one_encoded_text() {
+    let tree = tempfile::tempdir().unwrap();
+    let keys: Vec<ApiKey> = (0..40).map(|_| ApiKey::generate()).collect();
+    let mut text = String::new();
+    let mut expected = Vec::new();
+    for (index, key) in keys.iter().enumerate() {
+        text.push_str(&"#".repeat(index));
+        expected.push((text.len() * 8 / 6, key.id().as_str().to_owned()));
+        text.push_str(key.expose_secret());
+    }
+    fs::write(tree.path().join("a"), base64(text.as_bytes(), STANDARD, true)).unwrap();
+    let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).json();
+    let found: Vec<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            (finding["offset"].as_u64().unwrap() as usize, finding["id"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn reports_name_the_encodings() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let json_in_base64 = base64(&each(text_of(&key), |byte| format!("\\u{byte:04x}")), STANDARD, true);
+    let wrapped = json_in_base64.chunks(60).collect::<Vec<_>>().join(&b'\n');
+    fs::write(tree.path().join("a"), [b"\xc3\xa4 ", &wrapped[..]].concat()).unwrap();
+    let text = run_in(tree.path(), &["scan"]).exits(1).hides(&key);
+    assert_eq!(text.stdout, format!("a:1:4: {} (encoded as javascript in base64)\n", masked(&key)));
+    let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).hides(&key).json();
+    assert_eq!(report["findings"][0]["encodings"], json!(["base64", "javascript"]));
+    let sarif = run_in(tree.path(), &["scan", "--format", "sarif"]).exits(1).hides(&key).json();
+    let result = &sarif["runs"][0]["results"][0];
+    // 312 characters are 416 digits, on seven lines.
+    assert_eq!(
+        result["locations"][0]["physicalLocation"]["region"],
+        json!({ "startLine": 1, "startColumn": 3, "endLine": 7, "endColumn": 57, "byteOffset": 3, "byteLength": 422 })
+    );
+    assert_eq!(result["properties"]["encodings"], json!(["base64", "javascript"]));
+    let message =
+        format!("The MemoryKit API key {} is readable here, encoded as javascript in base64.", masked(&key));
+    assert_eq!(result["message"]["text"], message);
+    let plain = run_in(tree.path(), &["scan", "--no-decode"]).exits(0);
+    assert_eq!((plain.stdout, plain.stderr), Default::default());
+}
+
+#[test]
+fn names_and_allowed_lines() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let encoded = String::from_utf8(base64(text_of(&key), URL_SAFE, false)).unwrap();
+    fs::write(tree.path().join(&encoded), "").unwrap();
+    fs::write(tree.path().join("a"), format!("{encoded} ctx-key:allow\n")).unwrap();
+    let scan = run_in(tree.path(), &["scan"]).exits(1).hides(&key);
+    assert_eq!(scan.stdout, format!("***:1:1: {} (in the name, encoded as base64)\n", masked(&key)));
+    assert!(scan.stderr.contains("note: 1 key is allowed by a comment on its line\n"), "{scan:?}");
+}
