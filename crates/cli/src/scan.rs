@@ -3,7 +3,7 @@
 //! | floor | files |
 //! |---|---|
 //! | what is found | `encoding`, `finding`, `summary`, `progress`, `exclude` |
-//! | bytes to finds | `runs`, `escapes`, `decode` (encoded keys), `searcher` |
+//! | bytes to finds | `wide`, `runs`, `escapes`, `decode` (encoded keys), `searcher` |
 //! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
 //! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
@@ -51,6 +51,7 @@ mod staged;
 mod summary;
 mod tally;
 mod target;
+mod wide;
 mod worktree;
 
 /// Events that wait to be written.

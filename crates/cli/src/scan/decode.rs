@@ -11,6 +11,7 @@ use ctx_key::{KeyId, scan};
 use crate::scan::encoding::Encoding;
 use crate::scan::escapes;
 use crate::scan::runs;
+use crate::scan::wide;
 
 /// Encodings in each other.
 pub(crate) const MAX_DEPTH: usize = 3;
@@ -53,49 +54,55 @@ impl Decoder {
         hits.into_iter().filter(|hit| !hit.encodings.is_empty()).map(|hit| hit.range)
     }
 
-    fn find_encoded(&mut self, text: &[u8], depth: usize, hits: &mut Vec<Hit>) {
-        if depth == 0 {
-            return;
-        }
-        self.find_in_runs(text, depth, hits);
-        for unit in units(text) {
-            for first in 0..unit {
-                let text = narrow(text, first, unit);
-                let mut found = Vec::new();
-                if unit == 4 {
-                    self.find_decoded(&text, depth - 1, &mut found);
-                    found.iter_mut().for_each(|hit| hit.encodings.push(Encoding::Utf32));
-                } else {
-                    self.find_in_runs(&text, depth, &mut found);
-                }
-                hits.extend(found.into_iter().map(|hit| {
-                    let start = first + hit.range.start * unit;
-                    let end = first + (hit.range.end - 1) * unit + 1;
-                    Hit { range: start..end, unit, ..hit }
-                }));
-            }
-        }
-    }
-
     /// Finds keys in text that was decoded.
     fn find_decoded(&mut self, text: &[u8], depth: usize, hits: &mut Vec<Hit>) {
         #[cfg(test)]
         {
             self.work += text.len();
         }
-        let hit = |range, id| Hit { range, id, encodings: Vec::new(), unit: 1 };
-        hits.extend(scan::find_iter(text).map(|key| hit(key.range(), key.id())));
-        if units(text).next().is_some() {
-            for first in 0..2 {
-                let place = |range: Range<usize>| first + 2 * range.start..first + 2 * range.end - 1;
-                let narrow = narrow(text, first, 2);
-                hits.extend(scan::find_iter(&narrow).map(|key| hit(place(key.range()), key.id())));
-            }
-        }
+        hits.extend(find_plain(text));
         self.find_encoded(text, depth, hits);
     }
 
+    fn find_encoded(&mut self, text: &[u8], depth: usize, hits: &mut Vec<Hit>) {
+        self.find_in_runs(text, depth, hits);
+        for region in wide::regions(text) {
+            for (unit, first) in [(2, 0), (2, 1), (4, 0), (4, 1), (4, 2), (4, 3)] {
+                let found = self.find_wide(&wide::narrow(&text[region.clone()], first, unit), unit, depth);
+                hits.extend(found.into_iter().map(|hit| {
+                    let place = |index: usize| region.start + first + index * unit;
+                    Hit { range: place(hit.range.start)..place(hit.range.end - 1) + 1, unit, ..hit }
+                }));
+            }
+        }
+    }
+
+    /// Finds keys in the characters of a wide text. UTF-16 is text as ASCII is, and UTF-32 an encoding.
+    fn find_wide(&mut self, text: &[u8], unit: usize, depth: usize) -> Vec<Hit> {
+        #[cfg(test)]
+        {
+            self.work += text.len();
+        }
+        let mut found = Vec::new();
+        match (unit, depth) {
+            (4, 0) => {}
+            (4, _) => {
+                found.extend(find_plain(text));
+                self.find_in_runs(text, depth - 1, &mut found);
+                found.iter_mut().for_each(|hit| hit.encodings.push(Encoding::Utf32));
+            }
+            _ => {
+                found.extend(find_plain(text));
+                self.find_in_runs(text, depth, &mut found);
+            }
+        }
+        found
+    }
+
     fn find_in_runs(&mut self, text: &[u8], depth: usize, hits: &mut Vec<Hit>) {
+        if depth == 0 {
+            return;
+        }
         runs::for_each(text, |run| {
             let mut found = Vec::new();
             if let Some(unescaped) = escapes::decode(&text[run.clone()]) {
@@ -141,23 +148,9 @@ impl Decoder {
     }
 }
 
-/// Returns the widths of characters that a text with so many zero bytes may have.
-fn units(text: &[u8]) -> impl Iterator<Item = usize> {
-    let zeros = memchr::memchr_iter(0, text).take(3 * (KEY - 1)).count();
-    [(2, KEY - 1), (4, 3 * (KEY - 1))]
-        .into_iter()
-        .filter(move |(_, least)| zeros >= *least)
-        .map(|(unit, _)| unit)
-}
-
-/// Returns the characters from `first` on: bytes with zeros before or after them. Others become 255.
-fn narrow(text: &[u8], first: usize, unit: usize) -> Vec<u8> {
-    let is_zero = |range: Range<usize>| text[range].iter().all(|byte| *byte == 0);
-    let is_character = |index: usize| {
-        is_zero(index + 1..text.len().min(index + unit)) || is_zero(index.saturating_sub(unit - 1)..index)
-    };
-    let character = |index: usize| if is_character(index) { text[index] } else { u8::MAX };
-    (first..text.len()).step_by(unit).map(character).collect()
+fn find_plain(text: &[u8]) -> impl Iterator<Item = Hit> {
+    let hit = |key: scan::Match<'_>| Hit { range: key.range(), id: key.id(), encodings: Vec::new(), unit: 1 };
+    scan::find_iter(text).map(hit)
 }
 
 /// Digits of base64, without the line breaks between them.
@@ -276,5 +269,99 @@ impl Hit {
     fn is_same(&self, other: &Self) -> bool {
         let middle = |hit: &Self| hit.range.start + hit.range.len() / 2;
         self.id == other.id && (self.range.contains(&middle(other)) || other.range.contains(&middle(self)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ctx_key::ApiKey;
+
+    /// Bytes that may be decoded for one of the text: four alignments of base64 and two of hexadecimal digits, in each
+    /// other to the maximum depth, and the escapes, which all are decoded at once.
+    const MAX_WORK: usize = 150;
+
+    fn base64(text: &[u8]) -> Vec<u8> {
+        let digit = |bits: u32| {
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[bits as usize & 63]
+        };
+        let group = |bytes: &[u8]| {
+            let bits = bytes.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+            [18, 12, 6, 0].map(|shift| digit(bits >> shift))
+        };
+        text.chunks_exact(3).flat_map(group).collect()
+    }
+
+    /// Counts what is decoded, not the time: it grows with the text, and no text takes more for each byte.
+    #[test]
+    fn work_is_linear_in_hostile_texts() {
+        let key = ApiKey::generate();
+        let nested = (0..6).fold(b"ctx_".repeat(40_000), |text, _| base64(&text[..text.len() / 3 * 3]));
+        let wide = |text: &[u8]| text.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<_>>();
+        let texts: [(&str, Vec<u8>); 14] = [
+            ("one digit", b"A".to_vec()),
+            ("all digits", b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".to_vec()),
+            ("prefixes", b"ctx_".to_vec()),
+            ("encoded prefixes", b"Y3R4X2N0eF9jdHhf".to_vec()),
+            ("hexadecimal digits of hexadecimal digits", b"33343334".to_vec()),
+            ("escapes of one kind", b"%41".to_vec()),
+            ("escapes of all kinds", b"%41\\u0041&#65;=41\\_A".to_vec()),
+            ("escaped signs", b"%25\\\\&amp;=3D".to_vec()),
+            ("percent signs", b"%25252525".to_vec()),
+            ("line breaks", b"=\n".to_vec()),
+            ("lines", b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n    ".to_vec()),
+            ("wide digits", wide(b"ABCD")),
+            ("keys", key.expose_secret().as_bytes().to_vec()),
+            ("digits in digits", nested),
+        ];
+        for (name, pattern) in texts {
+            let work = |size: usize| {
+                let text: Vec<u8> = pattern.iter().copied().cycle().take(size).collect();
+                let mut decoder = Decoder::default();
+                decoder.find(&text);
+                decoder.work
+            };
+            let (small, large) = (work(16 << 10), work(64 << 10));
+            assert!(large <= (64 << 10) * MAX_WORK, "{name}: {large}");
+            assert!(large <= small * 5 + (64 << 10), "{name}: {small} {large}");
+        }
+    }
+
+    /// Most text is not decoded at all.
+    #[test]
+    fn plain_text_is_not_decoded() {
+        let mut decoder = Decoder::default();
+        decoder.find(
+            "The quick brown fox; it jumps (over 13 lazy dogs).\n    let x = 100%;\n".repeat(1000).as_bytes(),
+        );
+        assert_eq!(decoder.work, 0);
+    }
+
+    #[test]
+    fn one_of_several_hits_stays() {
+        let id = |byte| KeyId::from_bytes([byte; 12]).unwrap();
+        let hit = |range, key, encodings: &[Encoding]| Hit {
+            range,
+            id: id(key),
+            encodings: encodings.to_vec(),
+            unit: 1,
+        };
+        let (base64, hex) = (Encoding::Base64, Encoding::Hex);
+        let mut hits = vec![
+            hit(10..80, b'a', &[base64, hex]),
+            hit(11..80, b'a', &[base64]),
+            hit(11..80, b'b', &[base64, base64]),
+            hit(79..149, b'a', &[base64]),
+            hit(0..52, b'c', &[]),
+            hit(0..52, b'c', &[hex]),
+        ];
+        sort(&mut hits);
+        let expected = [
+            hit(0..52, b'c', &[]),
+            hit(11..80, b'a', &[base64]),
+            hit(11..80, b'b', &[base64, base64]),
+            hit(79..149, b'a', &[base64]),
+        ];
+        assert_eq!(hits, expected);
     }
 }

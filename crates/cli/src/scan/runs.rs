@@ -136,7 +136,7 @@ mod tests {
             assert_eq!(runs(text.as_bytes()), [5..text.len()], "{wrap:?}");
         }
         for wrap in ["\n\n", "\r", "\n\r", " ", " \n", "\n# ", "\n \n"] {
-            assert_eq!(runs(format!("{line}{wrap}{line}").as_bytes()), [], "{wrap:?}");
+            assert!(runs(format!("{line}{wrap}{line}").as_bytes()).is_empty(), "{wrap:?}");
         }
     }
 

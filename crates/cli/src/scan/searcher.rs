@@ -385,6 +385,33 @@ mod tests {
         }
     }
 
+    /// The longest form of a key, and a short one, across the borders between pieces.
+    #[test]
+    fn encoded_keys_at_a_border() {
+        let key = ApiKey::generate();
+        let escape = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
+        let long = escape(&escape(&escape(key.expose_secret())));
+        assert_eq!(long.len(), MAX_ENCODED);
+        let hex: String = key.expose_secret().bytes().map(|byte| format!("{byte:02x}")).collect();
+        let mut searcher = Searcher::new(true);
+        let first = PIECE - AHEAD;
+        let places =
+            [first - long.len(), first - 216, first - 104, first - 1, first, first + 1, PIECE - 60, PIECE];
+        for form in [&long, &hex] {
+            for place in places {
+                // Digits before and after it, so that a run lies across the border.
+                for filler in [b'.', b'A', b'a'] {
+                    let mut text = vec![filler; place];
+                    text.extend_from_slice(form.as_bytes());
+                    text.extend_from_slice(&vec![filler; 2 * AHEAD]);
+                    let mut found = Vec::new();
+                    searcher.search(&text[..], |find| found.push((find.offset, find.length))).unwrap();
+                    assert_eq!(found, [(place as u64, form.len())], "{place} {filler}");
+                }
+            }
+        }
+    }
+
     /// In a text whose lines are counted as it is written.
     #[test]
     fn many_keys_in_many_pieces_stand_where_they_stand() {
