@@ -3,7 +3,7 @@
 //! | floor | files |
 //! |---|---|
 //! | what is found | `encoding`, `finding`, `summary`, `progress`, `exclude` |
-//! | bytes to finds | `wide`, `runs`, `escapes`, `decode` (encoded keys), `searcher` |
+//! | bytes to finds | `wide`, `runs`, `escapes`, `decode` (encoded keys), `searcher`, `archive` |
 //! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
 //! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
@@ -24,6 +24,7 @@ use crate::scan::report::Report;
 use crate::scan::summary::Summary;
 use crate::{FAILED, FOUND, IGNORED, Outcome, SUCCESS, output};
 
+mod archive;
 mod baseline;
 mod batch;
 mod changes;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::scan::changes::{self, Change};
 use crate::scan::decode::KEY;
 use crate::scan::exclude::Exclude;
-use crate::scan::finding::{Find, Sink};
+use crate::scan::finding::{Find, Sink, join};
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 use crate::scan::repository::{self, Repository};
@@ -24,6 +24,11 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// The same origin, of a member of an archive.
+    pub(crate) fn within(self, member: &[Vec<u8>]) -> Self {
+        if member.is_empty() { self } else { Self { path: join(&self.path, member).into(), ..self } }
+    }
+
     /// The object alone.
     pub(crate) fn of_object(id: ObjectId, kind: Kind) -> Self {
         let path = format!("{} {id}", kind.as_str()).into_bytes().into();

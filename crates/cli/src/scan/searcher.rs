@@ -47,11 +47,29 @@ impl Searcher {
     }
 
     /// Searches all that `reader` yields, and returns its length. On an error, what was found before it stays.
-    pub(crate) fn search(&mut self, mut reader: impl Read, mut found: impl FnMut(Find)) -> io::Result<u64> {
+    pub(crate) fn search(&mut self, mut reader: impl Read, found: impl FnMut(Find)) -> io::Result<u64> {
+        let first = self.begin(&mut reader);
+        self.finish(first, reader, found)
+    }
+
+    /// Reads the first piece, for [`finish`](Self::finish) to go on with.
+    pub(crate) fn begin(&mut self, reader: &mut impl Read) -> Filled {
+        fill(reader, &mut self.piece)
+    }
+
+    pub(crate) fn text(&self, first: &Filled) -> &[u8] {
+        &self.piece[..first.count]
+    }
+
+    pub(crate) fn finish(
+        &mut self,
+        first: Filled,
+        mut reader: impl Read,
+        mut found: impl FnMut(Find),
+    ) -> io::Result<u64> {
         let mut cursor = Cursor::default();
-        let (mut behind, mut filled) = (0, 0);
+        let (mut behind, mut filled, mut read) = (0, 0, first);
         loop {
-            let read = fill(&mut reader, &mut self.piece[filled..]);
             filled += read.count;
             if cursor.offset == 0 {
                 cursor.mark = Mark::of(&self.piece[..filled]);
@@ -65,6 +83,7 @@ impl Searcher {
             cursor.advance(&self.piece, behind..end);
             self.piece.copy_within(end - CONTEXT.., 0);
             (behind, filled) = (CONTEXT, CONTEXT + AHEAD);
+            read = fill(&mut reader, &mut self.piece[filled..]);
         }
     }
 
@@ -230,6 +249,7 @@ impl Cursor {
             end_line: end.0,
             end_character: end.1,
             id: hit.id,
+            member: Vec::new(),
             encodings: hit.encodings.into_iter().rev().collect(),
             is_allowed,
         }
@@ -313,9 +333,10 @@ impl Line {
     }
 }
 
-struct Filled {
-    count: usize,
-    error: Option<io::Error>,
+/// The result of a read.
+pub(crate) struct Filled {
+    pub(crate) count: usize,
+    pub(crate) error: Option<io::Error>,
 }
 
 /// Reads until the buffer is full or nothing more comes.
