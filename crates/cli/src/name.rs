@@ -36,7 +36,7 @@ pub(crate) fn to_uri(name: &[u8]) -> String {
     for byte in name.iter() {
         match byte {
             b'\\' if cfg!(windows) => uri.push('/'),
-            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+            b'/' | b'!' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
                 uri.push(char::from(*byte));
             }
             _ => push(&mut uri, format_args!("%{byte:02X}")),

@@ -314,3 +314,30 @@ fn names_and_allowed_lines() {
     assert_eq!(scan.stdout, format!("***:1:1: {} (in the name, encoded as base64)\n", masked(&key)));
     assert!(scan.stderr.contains("note: 1 key is allowed by a comment on its line\n"), "{scan:?}");
 }
+
+/// 10 MB of the sources that the build has anyway. `crates/cli/README.md` says how to try 1 GB.
+#[test]
+fn no_false_alarm_in_real_sources() {
+    const SIZE: u64 = 10_000_000;
+    let home = std::env::var_os("CARGO_HOME").map_or_else(
+        || std::path::PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo"),
+        std::path::PathBuf::from,
+    );
+    let (tree, mut size, mut count) = (tempfile::tempdir().unwrap(), 0, 0);
+    let mut folders = vec![home.join("registry/src")];
+    while let Some(folder) = folders.pop().filter(|_| size < SIZE) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let kind = entry.file_type().unwrap();
+            // Versions of this library have keys in their examples.
+            if kind.is_dir() && !entry.file_name().to_string_lossy().contains("ctx-key") {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                size += fs::copy(entry.path(), tree.path().join(count.to_string())).unwrap();
+                count += 1;
+            }
+        }
+    }
+    assert!(size >= SIZE, "the registry of cargo has only {size} bytes of sources");
+    let report = run_in(tree.path(), &["scan", "--no-archives", "--format", "json"]).exits(0).json();
+    assert_eq!((&report["findings"], &report["bytes"]), (&json!([]), &json!(size)));
+}

@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 use ctx_key::KeyId;
 use flate2::bufread::{DeflateDecoder, GzDecoder};
+use memchr::memmem;
 use rawzip::{
     CompressionMethod, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, RECOMMENDED_BUFFER_SIZE, ReaderAt, ZipLocator,
 };
@@ -49,6 +50,8 @@ impl Format {
         match start {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
+            // As a zipapp of Python and an executable jar have it.
+            [b'#', b'!', ..] if memmem::find(start, b"PK\x03\x04").is_some() => Some(Self::Zip),
             _ if start.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
         }
@@ -259,9 +262,10 @@ impl Unpacking<'_, '_> {
 
     fn unpack_gzip(&mut self, source: &mut dyn Source) -> io::Result<()> {
         let mut reader = Gunzip::new(BufReader::new(&mut *source));
+        let name = reader.name();
         let mut start = Vec::new();
         let begun = reader.by_ref().take(512).read_to_end(&mut start);
-        let (format, name) = (Format::of(&start), reader.name());
+        let format = Format::of(&start);
         let reader = start.chain(Failing(begun.err())).chain(reader);
         if format != Some(Format::Tar) {
             return self.search_member(name, reader);
@@ -432,7 +436,7 @@ impl<R: BufRead> Gunzip<R> {
         Self { decoder: Some(GzDecoder::new(reader)) }
     }
 
-    /// The name that the file had, or nothing.
+    /// Returns the name that the first member had, or nothing. Its header was read when this was made.
     fn name(&self) -> Vec<u8> {
         let header = self.decoder.as_ref().and_then(|decoder| decoder.header());
         header.and_then(|header| header.filename()).unwrap_or_default().to_vec()
