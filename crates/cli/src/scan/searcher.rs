@@ -388,7 +388,7 @@ mod tests {
         let narrow = key.expose_secret().as_bytes().to_vec();
         let little = wide(key.expose_secret(), u16::to_le_bytes);
         let big = wide(key.expose_secret(), u16::to_be_bytes);
-        let mut searcher = Searcher::new(true);
+        let mut searcher = Searcher::new(false);
         let first = PIECE - AHEAD;
         for (border, step) in [(first, 1), (PIECE, 13), (2 * first - CONTEXT, 5)] {
             for (form, zero_first) in [(&narrow, 0), (&little, 0), (&big, 1)] {
