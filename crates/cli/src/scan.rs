@@ -2,7 +2,8 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what is found | `finding`, `summary`, `searcher` (bytes to finds), `progress`, `root`, `exclude`, `config` (the file of settings) |
+//! | what is found | `encoding`, `finding`, `summary`, `progress`, `root`, `exclude`, `config` (the file of settings) |
+//! | bytes to finds | `wide`, `runs`, `escapes`, `decode` (encoded keys), `searcher`, `archive` |
 //! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
 //! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
@@ -24,10 +25,14 @@ use crate::scan::report::Report;
 use crate::scan::summary::Summary;
 use crate::{FAILED, FOUND, IGNORED, Outcome, SUCCESS, output};
 
+mod archive;
 mod baseline;
 mod batch;
 mod changes;
 mod config;
+pub(crate) mod decode;
+mod encoding;
+mod escapes;
 mod exclude;
 mod files;
 mod finding;
@@ -43,12 +48,14 @@ mod report;
 mod repository;
 mod revisions;
 mod root;
+mod runs;
 mod sarif;
 mod searcher;
 mod staged;
 mod summary;
 mod tally;
 mod target;
+mod wide;
 mod worktree;
 
 /// Events that wait to be written.

@@ -9,7 +9,7 @@ use common::{Run, git, masked, run_in};
 use ctx_key::ApiKey;
 use tempfile::{TempDir, tempdir};
 
-const FIELDS: &str = "the fields are `exclude` and `baseline`";
+const FIELDS: &str = "the fields are `exclude`, `baseline`, `decode` and `archives`";
 
 fn write(directory: &Path, name: &str, text: impl AsRef<[u8]>) {
     let path = directory.join(name);
@@ -151,6 +151,34 @@ fn options_win_over_settings() {
     assert_eq!(stderr.matches(".toml").count(), 0, "{stderr}");
     let run = run_in(top, &["scan", "--config", "b/other.toml", "--no-config"]).exits(2);
     assert!(run.stderr.contains("cannot be used with"), "{run:?}");
+}
+
+#[test]
+fn decoding_and_archives() {
+    let (key, tree) = (ApiKey::generate(), tempdir().unwrap());
+    let top = tree.path();
+    write(top, "encoded", key.expose_secret().replace('_', "%5F"));
+    write(top, "packed", key.expose_secret());
+    let packed = std::process::Command::new("gzip").arg(top.join("packed")).status().unwrap();
+    assert!(packed.success());
+    let both = &["encoded", "packed.gz!packed"][..];
+    let advice = "revoke these keys in the dashboard under API Keys, and create new ones\n";
+    let cases: [(&str, &str, &[&str]); 4] = [
+        ("decode = true\narchives = true", "", both),
+        ("decode = false", "`decode`", &both[1..]),
+        ("archives = false\n", "`archives`", &both[..1]),
+        ("decode = false\narchives = false\n", "`decode`, `archives`", &[]),
+    ];
+    for (settings, named, found) in cases {
+        write(top, ".ctx-key.toml", settings);
+        let stderr = scan(top, &[], found);
+        let note = format!("note: .ctx-key.toml sets {named}; `--no-config` passes over it\n");
+        let expected =
+            [if named.is_empty() { "" } else { &note }, if found.is_empty() { "" } else { advice }];
+        assert_eq!(stderr, expected.concat(), "{settings}");
+        scan(top, &["--no-config"], both);
+        scan(top, &["--no-decode", "--no-archives"], &[]);
+    }
 }
 
 #[test]

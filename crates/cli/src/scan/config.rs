@@ -17,7 +17,7 @@ use crate::scan::exclude::Exclude;
 use crate::scan::root::Root;
 
 const NAME: &str = ".ctx-key.toml";
-const FIELDS: &str = "the fields are `exclude` and `baseline`";
+const FIELDS: &str = "the fields are `exclude`, `baseline`, `decode` and `archives`";
 const NO_BASELINE: &str = "`baseline` names no file; correct it, or write one with `ctx-key scan --no-config --format json \
                            --output FILE`";
 /// Maximum bytes of a file.
@@ -32,6 +32,8 @@ const MAX_FIELD: usize = 24;
 struct Config {
     exclude: Vec<String>,
     baseline: Option<PathBuf>,
+    no_decode: bool,
+    no_archives: bool,
     /// A remark about a file that nobody named.
     note: Option<String>,
 }
@@ -56,6 +58,8 @@ pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String
     // git lists some paths from the current directory, however they were named.
     roots.extend(located(&current[0]));
     options.baseline = options.baseline.take().or(config.baseline);
+    options.no_decode |= config.no_decode;
+    options.no_archives |= config.no_archives;
     let exclude = match options.exclude.is_empty() {
         true => Exclude::below(roots, &config.exclude)?,
         false => Exclude::new(&options.exclude)?,
@@ -86,6 +90,8 @@ fn find(roots: &HashMap<PathBuf, Root>, options: &ScanOptions) -> Result<Config,
     let used = [
         ("`exclude`", !config.exclude.is_empty() && options.exclude.is_empty()),
         ("`baseline`", config.baseline.is_some() && options.baseline.is_none()),
+        ("`decode`", config.no_decode && !options.no_decode),
+        ("`archives`", config.no_archives && !options.no_archives),
     ];
     let fields: Vec<_> = used.iter().filter(|(_, is_used)| *is_used).map(|(name, _)| *name).collect();
     if !fields.is_empty() {
@@ -133,6 +139,7 @@ fn parse(text: &str, file: &Path, options: &ScanOptions) -> Result<Config, Fault
             let found = value.get_ref().type_str();
             (name.span().start, format!("`{}` is of the type {found}; write {expected}", name.get_ref()))
         };
+        let to_bool = || value.get_ref().as_bool().ok_or_else(|| wrong_type("true or false"));
         match &**name.get_ref() {
             "exclude" => {
                 let patterns = value.get_ref().as_array().ok_or_else(|| wrong_type("an array of strings"))?;
@@ -147,6 +154,8 @@ fn parse(text: &str, file: &Path, options: &ScanOptions) -> Result<Config, Fault
                 config.baseline = Some(file.with_file_name(path));
                 baseline_at = name.span().start;
             }
+            "decode" => config.no_decode = !to_bool()?,
+            "archives" => config.no_archives = !to_bool()?,
             unknown => {
                 let unknown = field(unknown).unwrap_or_default();
                 return Err((name.span().start, format!("unknown field{unknown}; {FIELDS}")));
