@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""Writes leaks/, traps/ and awkward/, or with --check says whether they are what it would write.
+"""Writes leaks/, traps/, awkward/ and encodings/, or with --check says whether they are what it would write.
 
 The keys are well-formed and belong to nothing: their digits come from SHA-256 of a seed and a number, so that
 anybody can compute them. Never issue one of them, and never take one for a secret.
 """
 
 import base64
+import gzip
 import hashlib
+import io
 import re
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SHAPE = re.compile(rb"(?=(ctx_[0-9A-Za-z]{42}[0-4][0-9A-Za-z]{5}))")
-LEAKS, TRAPS, SHAPED, AWKWARD = 40, 60, 22, 12
+LEAKS, TRAPS, SHAPED, AWKWARD, ENCODINGS = 40, 60, 22, 12, 24
 
 
 def digits(label, count):
@@ -246,21 +250,97 @@ def awkward():
         yield f"{number:02}-{name}", content.encode() if isinstance(content, str) else content
 
 
+def each(form, text):
+    """Each character in this form."""
+    return "".join(form.format(ord(character)) for character in text)
+
+
+def tar(name, content):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as file:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        file.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+def zipped(name, content):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return archive.getvalue()
+
+
+def encoding_cases():
+    """Name and a function from a key to the content."""
+    encode = lambda text: base64.b64encode(text.encode()).decode()
+    line = lambda key: f"MEMORYKIT_API_KEY={key}\n"
+    # A key at each place in a group of three bytes.
+    for shift in range(3):
+        text = lambda key, shift=shift: encode("=" * shift + key + "\nLOG=info\n")
+        yield f"base64-{shift}.yaml", lambda key, text=text: f"data:\n  env: {text(key)}\n"
+    urlsafe = lambda key: base64.urlsafe_b64encode(f"??>>{line(key)}".encode()).decode().rstrip("=")
+    yield "base64-url.txt", lambda key: f"token={urlsafe(key)}\n"
+    wrapped = lambda key: base64.encodebytes(("# of the staging server\n" + line(key)).encode()).decode()
+    yield "base64-wrapped.eml", lambda key: f"Content-Transfer-Encoding: base64\n\n{wrapped(key)}"
+    yield "base64-twice.txt", lambda key: f"data={encode(encode(line(key)))}\n"
+    yield "hex.txt", lambda key: f"body={line(key).encode().hex()}\n"
+    yield "hex-upper-case.txt", lambda key: f"body={line(key).encode().hex().upper()}\n"
+    yield "percent-underscore.log", lambda key: f"GET /?key={key.replace('_', '%5F')} HTTP/1.1\n"
+    yield "percent-all.log", lambda key: f"GET /?key={each('%{:02x}', key)} HTTP/1.1\n"
+    yield "json-underscore.json", lambda key: '{"key": "%s"}\n' % key.replace("_", "\\u005f")
+    yield "json-all.json", lambda key: '{"key": "%s"}\n' % each("\\u{:04x}", key)
+    yield "javascript.js", lambda key: 'const key = "%s";\n' % key.replace("_", "\\x5f")
+    yield "html-underscore.html", lambda key: f"<code>{key.replace('_', '&#95;')}</code>\n"
+    yield "html-all.html", lambda key: f"<code>{each('&#x{:x};', key)}</code>\n"
+    yield "quoted-printable.eml", lambda key: f"The key: {key[:9]}=\r\n{key[9:44]}=\r\n{key[44:].replace('_', '=5F')}\r\n"
+    yield "markdown.md", lambda key: f"The key is {key.replace('_', chr(92) + '_')}.\n"
+    yield "utf-16-be.txt", lambda key: ("\ufeff" + line(key)).encode("utf-16-be")
+    yield "utf-32-le.txt", lambda key: ("\ufeff" + line(key)).encode("utf-32-le")
+    yield "utf-32-be.txt", lambda key: ("\ufeff" + line(key)).encode("utf-32-be")
+    yield "service.log.gz", lambda key: gzip.compress(line(key).encode(), mtime=0)
+    yield "backup.zip", lambda key: zipped("env.txt", line(key).encode())
+    yield "backup.tar", lambda key: tar("env.txt", line(key).encode())
+    yield "release.tar.gz", lambda key: gzip.compress(tar("env.txt", line(key).encode()), mtime=0)
+
+
+def encodings():
+    for number, (name, content) in enumerate(encoding_cases(), 1):
+        content = content(key(f"encoding {number}"))
+        yield f"{number:02}-{name}", content.encode() if isinstance(content, str) else content
+
+
+def unpacked(path, content):
+    """What a compressor of any version makes the same."""
+    if path.endswith(".gz"):
+        return gzip.decompress(content)
+    if path.endswith(".zip"):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        return [(name, archive.read(name)) for name in archive.namelist()]
+    return content
+
+
 def expected():
     """For each file with keys: which."""
     keys = {f"leaks/{name}": finds(content) for name, content in leaks()}
-    return keys | {f"awkward/{n:02}-{name}": found for n, (name, _, found) in enumerate(awkward_cases(), 1)}
+    keys |= {f"awkward/{n:02}-{name}": found for n, (name, _, found) in enumerate(awkward_cases(), 1)}
+    return keys | {f"encodings/{name}": [key(f"encoding {n}")] for n, (name, _) in enumerate(encodings(), 1)}
 
 
 def corpus():
     """Path to content, and what must hold about it."""
-    files = {f"{folder.__name__}/{name}": content for folder in (leaks, traps, awkward) for name, content in folder()}
+    folders = (leaks, traps, awkward, encodings)
+    files = {f"{folder.__name__}/{name}": content for folder in folders for name, content in folder()}
     of = lambda folder: {path: content for path, content in files.items() if path.startswith(folder)}
-    assert [len(of(folder)) for folder in ("leaks/", "traps/", "awkward/")] == [LEAKS, TRAPS, AWKWARD], files.keys()
+    counts = [len(of(f"{folder.__name__}/")) for folder in folders]
+    assert counts == [LEAKS, TRAPS, AWKWARD, ENCODINGS], counts
     for path, content in of("leaks/").items():
         assert len(finds(content)) == 1, path
     for path, content in of("traps/").items():
         assert not finds(content), path
+    for path, content in of("encodings/").items():
+        # Only a plain archive has it as it is.
+        assert bool(finds(content)) == path.endswith(".tar"), path
     shaped = [path for path, content in of("traps/").items() if SHAPE.search(content)]
     assert shaped == sorted(of("traps/"))[:SHAPED], shaped
     assert all(is_key(found) for keys in expected().values() for found in keys)
@@ -271,10 +351,11 @@ def corpus():
 
 def main():
     files = corpus()
-    folders = [HERE / name for name in ("leaks", "traps", "awkward")]
+    folders = [HERE / name for name in ("leaks", "traps", "awkward", "encodings")]
     there = {str(path.relative_to(HERE)) for folder in folders if folder.is_dir() for path in folder.iterdir()}
     wrong = sorted(there - files.keys())
-    wrong += [path for path in files if path not in there or (HERE / path).read_bytes() != files[path]]
+    is_same = lambda path: unpacked(path, (HERE / path).read_bytes()) == unpacked(path, files[path])
+    wrong += [path for path in files if path not in there or not is_same(path)]
     if "--check" in sys.argv[1:]:
         for path in wrong:
             print(f"corpus: {path} is not what make.py writes")

@@ -54,7 +54,11 @@ pub const STEPS: &[Step] = &[
     Step { name: "builds", about: "examples and benchmarks build", run: library::builds },
     Step { name: "quickstart", about: "README's first command in a fresh clone", run: library::quickstart },
     Step { name: "fuzz", about: "every seed, and five seconds for each target", run: fuzz::replay },
-    Step { name: "rules", about: "detector rules in the real scanners, and hooks in pre-commit", run: rules },
+    Step {
+        name: "rules",
+        about: "detector rules in the real scanners, hooks in pre-commit, and recipes for CI",
+        run: rules,
+    },
     Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
     Step {
         name: "postgres",

@@ -84,8 +84,9 @@ pub(crate) struct InspectOptions {
 /// Find leaked keys in files, standard input or a git repository
 ///
 /// Only a text with the right checksum is a find: of random text of the right shape, one in 4.6 billion passes. Text of
-/// every encoding that contains ASCII, UTF-16 in both byte orders, and binary files are searched, and the names of files;
-/// archives and compressed files are not opened. Hidden files are searched (`.env` is where keys leak), `.git` is not.
+/// every encoding that contains ASCII, UTF-16 and UTF-32, and binary files are searched, and the names of files. Base64,
+/// hexadecimal digits, percent-encoding, quoted-printable, and the escapes of JSON, JavaScript, HTML and Markdown are
+/// decoded, three in each other. gzip, zip (jar, docx, whl, apk) and tar are opened, two in each other. Hidden files are searched (`.env` is where keys leak), `.git` is not.
 /// Symbolic links are not followed, and those that lead outside are named. All files that git tracks are searched. Of the
 /// others, directories that an ignore rule of git excludes as a whole are skipped and counted.
 ///
@@ -130,9 +131,22 @@ pub(crate) struct ScanOptions {
     /// json --output FILE`
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
+    /// Read settings from this file, in place of `.ctx-key.toml` in the root of what is searched: the top of the git
+    /// worktree, or else the directory. Options win over settings
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub(crate) config: Option<PathBuf>,
+    /// Pass over `.ctx-key.toml`
+    #[arg(long)]
+    pub(crate) no_config: bool,
     /// Pass over files and directories that this pattern matches, in the form of a line in .gitignore. May be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
+    /// Do not look for keys in base64, hexadecimal digits, escapes and UTF-32, which makes the search faster
+    #[arg(long)]
+    pub(crate) no_decode: bool,
+    /// Do not look into archives (gzip, zip, tar)
+    #[arg(long)]
+    pub(crate) no_archives: bool,
     /// Search directories that git ignores, too
     #[arg(long)]
     pub(crate) no_ignore: bool,

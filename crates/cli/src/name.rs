@@ -5,7 +5,9 @@
 
 use std::fmt::Write;
 
-use ctx_key::scan::redact;
+use ctx_key::scan;
+
+use crate::scan::decode::Decoder;
 
 /// Returns the name for a JSON string, which has escapes of its own for control characters.
 pub(crate) fn to_json(name: &[u8]) -> String {
@@ -34,13 +36,26 @@ pub(crate) fn to_uri(name: &[u8]) -> String {
     for byte in name.iter() {
         match byte {
             b'\\' if cfg!(windows) => uri.push('/'),
-            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+            b'/' | b'!' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
                 uri.push(char::from(*byte));
             }
             _ => push(&mut uri, format_args!("%{byte:02X}")),
         }
     }
     uri
+}
+
+/// Masks the keys in a name, encoded ones as a whole.
+fn redact(name: &[u8]) -> Vec<u8> {
+    let mut masked = Vec::with_capacity(name.len());
+    let mut rest = 0;
+    for hidden in Decoder::default().ranges(name) {
+        masked.extend_from_slice(&name[rest..hidden.start.max(rest)]);
+        masked.extend_from_slice(b"***");
+        rest = rest.max(hidden.end);
+    }
+    masked.extend_from_slice(&name[rest..]);
+    scan::redact(&masked).into_owned()
 }
 
 fn escape(name: &[u8], is_escaped: fn(char) -> bool, doubles_backslash: bool) -> String {

@@ -2,7 +2,8 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what is found | `finding`, `summary`, `searcher` (bytes to finds), `progress`, `exclude` |
+//! | what is found | `encoding`, `finding`, `summary`, `progress`, `root`, `exclude`, `config` (the file of settings) |
+//! | bytes to finds | `wide`, `runs`, `escapes`, `decode` (encoded keys), `searcher`, `archive` |
 //! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
 //! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
@@ -17,15 +18,21 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::cli::{ReportFormat, ScanOptions};
+use crate::scan::exclude::Exclude;
 use crate::scan::finding::{Event, Sink};
 use crate::scan::progress::{Bar, PERIOD, Progress};
 use crate::scan::report::Report;
 use crate::scan::summary::Summary;
 use crate::{FAILED, FOUND, IGNORED, Outcome, SUCCESS, output};
 
+mod archive;
 mod baseline;
 mod batch;
 mod changes;
+mod config;
+pub(crate) mod decode;
+mod encoding;
+mod escapes;
 mod exclude;
 mod files;
 mod finding;
@@ -40,12 +47,15 @@ mod refs;
 mod report;
 mod repository;
 mod revisions;
+mod root;
+mod runs;
 mod sarif;
 mod searcher;
 mod staged;
 mod summary;
 mod tally;
 mod target;
+mod wide;
 mod worktree;
 
 /// Events that wait to be written.
@@ -55,14 +65,18 @@ const MAX_THREADS: usize = 64;
 /// Time in which the sources end after an interrupt.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(crate) fn run(options: ScanOptions) -> Outcome {
+pub(crate) fn run(mut options: ScanOptions) -> Outcome {
+    let (exclude, note) = config::apply(&mut options)?;
     let options = Arc::new(options);
     let mut report = Report::new(&options)?;
+    if let Some(note) = note {
+        report.take(Event::Noted(note));
+    }
     let (events, received) = mpsc::sync_channel(MAX_EVENTS);
     let sink = Sink::new(events.clone());
     report_interrupts(&sink)?;
     let progress = Progress::default();
-    let source = start(&options, sink, events, &progress);
+    let source = start(&options, exclude, sink, events, &progress);
     let mut bar = Bar::new(progress.clone());
     let is_complete = receive(&received, &mut report, &mut bar);
     bar.clear();
@@ -91,6 +105,7 @@ fn report_interrupts(sink: &Sink) -> Result<(), String> {
 /// Starts the source, which sends its end last, whatever happens to it.
 fn start(
     options: &Arc<ScanOptions>,
+    exclude: Exclude,
     sink: Sink,
     events: SyncSender<Event>,
     progress: &Progress,
@@ -105,23 +120,23 @@ fn start(
     let (options, progress, end) = (options.clone(), progress.clone(), End(events));
     thread::spawn(move || {
         let _end = end;
-        if let Err(message) = search(&options, &sink, &progress) {
+        if let Err(message) = search(&options, exclude, &sink, &progress) {
             sink.failed(message);
         }
     })
 }
 
-fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) -> Result<(), String> {
+fn search(options: &ScanOptions, exclude: Exclude, sink: &Sink, progress: &Progress) -> Result<(), String> {
     let threads = match options.threads {
         0 => thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS)),
         threads => threads.min(MAX_THREADS),
     };
     if options.staged {
-        staged::search(options, sink, progress)
+        staged::search(options, &exclude, sink, progress)
     } else if options.history {
-        history::search(options, threads, sink, progress)
+        history::search(options, exclude, threads, sink, progress)
     } else {
-        files::search(options, threads, sink, progress)
+        files::search(options, exclude, threads, sink, progress)
     }
 }
 
@@ -163,9 +178,12 @@ fn conclude(options: &ScanOptions, report: &mut Report, progress: &Progress) {
             report.take(Event::Noted(format!("{allowed} keys are allowed by comments on their lines")))
         }
     }
-    report.take(Event::Detail(format!(
-        "searched {files} files or objects, {bytes} bytes; the baseline lists {known} finds"
-    )));
+    match known {
+        0 => {}
+        1 => report.take(Event::Noted("1 find is known from the baseline".to_owned())),
+        known => report.take(Event::Noted(format!("{known} finds are known from the baseline"))),
+    }
+    report.take(Event::Detail(format!("searched {files} files or objects, {bytes} bytes")));
 }
 
 /// Says what to do about the finds of a text report.

@@ -12,10 +12,12 @@ use std::time::Duration;
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use crate::cli::ScanOptions;
+use crate::scan::archive::{self, Receiver, Unpacker};
+use crate::scan::decode::KEY;
 use crate::scan::exclude::Exclude;
-use crate::scan::finding::{Finding, Place, Sink};
+use crate::scan::finding::{Find, Finding, Place, Sink};
 use crate::scan::progress::Progress;
-use crate::scan::searcher::{KEY, Searcher};
+use crate::scan::root::is_git_directory;
 use crate::scan::worktree::Worktree;
 use crate::{name, output};
 
@@ -25,6 +27,7 @@ const INPUT_DELAY: Duration = Duration::from_secs(2);
 /// Searches all paths of the options.
 pub(crate) fn search(
     options: &ScanOptions,
+    exclude: Exclude,
     threads: usize,
     sink: &Sink,
     progress: &Progress,
@@ -36,15 +39,16 @@ pub(crate) fn search(
         (_, false) => Some(Vec::new()),
         _ => None,
     };
-    let tree = Arc::new(Tree::new(options, &paths, sink)?);
-    let mut worker = Worker { searcher: Searcher::new(), tree: tree.clone(), sink: sink.clone(), progress };
+    let tree = Arc::new(Tree::new(options, exclude, &paths, sink));
+    let mut worker =
+        Worker { unpacker: Unpacker::new(options), tree: tree.clone(), sink: sink.clone(), progress };
     match input {
         Some(start) => worker.search_stdin(&start),
         None if paths.is_empty() => paths.push(PathBuf::from(".")),
         None => {}
     }
     if !paths.is_empty() {
-        search_paths(&tree, &paths, threads, sink, progress);
+        search_paths(options, &tree, &paths, threads, sink, progress);
     }
     tree.note_skipped();
     Ok(())
@@ -73,7 +77,14 @@ fn piped() -> Option<Vec<u8>> {
     received.ok().filter(|start| !start.is_empty())
 }
 
-fn search_paths(tree: &Arc<Tree>, paths: &[PathBuf], threads: usize, sink: &Sink, progress: &Progress) {
+fn search_paths(
+    options: &ScanOptions,
+    tree: &Arc<Tree>,
+    paths: &[PathBuf],
+    threads: usize,
+    sink: &Sink,
+    progress: &Progress,
+) {
     let [first, rest @ ..] = paths else { return };
     let mut walk = WalkBuilder::new(first);
     for path in rest {
@@ -83,7 +94,7 @@ fn search_paths(tree: &Arc<Tree>, paths: &[PathBuf], threads: usize, sink: &Sink
     walk.standard_filters(false).threads(threads).filter_entry(move |entry| filter.includes(entry));
     walk.build_parallel().run(|| {
         let (tree, sink) = (tree.clone(), sink.clone());
-        let mut worker = Worker { searcher: Searcher::new(), tree, sink, progress };
+        let mut worker = Worker { unpacker: Unpacker::new(options), tree, sink, progress };
         Box::new(move |entry| {
             match entry {
                 Ok(entry) => worker.search_entry(&entry),
@@ -107,14 +118,14 @@ struct Tree {
 }
 
 impl Tree {
-    fn new(options: &ScanOptions, paths: &[PathBuf], sink: &Sink) -> Result<Self, String> {
+    fn new(options: &ScanOptions, exclude: Exclude, paths: &[PathBuf], sink: &Sink) -> Self {
         let current = [PathBuf::from(".")];
         let paths = if options.paths.is_empty() { &current } else { paths };
         let directories: Vec<_> = paths.iter().filter(|path| path.is_dir()).collect();
         let tree = Self {
             roots: directories.iter().filter_map(|path| path.canonicalize().ok()).collect(),
             worktrees: RwLock::default(),
-            exclude: Exclude::new(&options.exclude)?,
+            exclude,
             no_ignore: options.no_ignore,
             skipped: AtomicU64::new(0),
             excluded: AtomicU64::new(0),
@@ -123,14 +134,12 @@ impl Tree {
         for directory in directories {
             tree.enter(directory);
         }
-        Ok(tree)
+        tree
     }
 
     /// Takes a named directory, which may be anywhere in a repository.
     fn enter(&self, directory: &Path) {
-        let is_git =
-            |folder: &Path| ["HEAD", "objects", "refs"].iter().all(|name| folder.join(name).exists());
-        if is_git(directory) {
+        if is_git_directory(directory) {
             let directory = output::shown(directory);
             self.sink.noted(format!(
                 "{directory} is a git repository, whose objects are packed: search it with --history"
@@ -222,7 +231,7 @@ enum Standing {
 
 /// One thread's part of the work.
 struct Worker<'p> {
-    searcher: Searcher,
+    unpacker: Unpacker,
     tree: Arc<Tree>,
     sink: Sink,
     progress: &'p Progress,
@@ -251,27 +260,40 @@ impl Worker<'_> {
 
     fn search_file(&mut self, path: &Path, standing: Standing) {
         match File::open(path) {
-            Ok(file) => self.search(file, path, standing),
+            Ok(file) => self.search(path, standing, |unpacker, progress, receiver| {
+                unpacker.search_file(&file, progress, receiver)
+            }),
             Err(error) => self.failed(path, &error),
         }
     }
 
     fn search_stdin(&mut self, start: &[u8]) {
-        self.search(start.chain(io::stdin().lock()), Path::new("stdin"), Standing::Input);
+        self.search(Path::new("stdin"), Standing::Input, |unpacker, progress, receiver| {
+            unpacker.search(progress.counting(start.chain(io::stdin().lock())), receiver)
+        });
     }
 
-    fn search(&mut self, reader: impl Read, path: &Path, standing: Standing) {
+    fn search(
+        &mut self,
+        path: &Path,
+        standing: Standing,
+        search: impl FnOnce(&mut Unpacker, &Progress, Receiver<'_>) -> io::Result<()>,
+    ) {
         let (sink, tree) = (&self.sink, &self.tree);
         let mut file: Option<(Arc<[u8]>, bool)> = None;
-        let searched = self.searcher.search(self.progress.counting(reader), |find| {
+        let mut found = |find: Find| {
             let (name, is_tracked) = file.get_or_insert_with(|| {
                 (to_name(path), standing == Standing::Plain && is_tracked(tree, path))
             });
             let (is_tracked, is_ignored) = (*is_tracked, standing == Standing::Ignored);
             sink.found(Finding { is_tracked, is_ignored, ..Finding::new(name, Place::Content, find) });
-        });
-        match searched {
-            Ok(_) => self.progress.add_file(),
+        };
+        let mut failed = |member: &[Vec<u8>], reason: &str| {
+            sink.failed(archive::describe_failure(&to_name(path), member, reason));
+        };
+        let receiver = Receiver { found: &mut found, failed: &mut failed };
+        match search(&mut self.unpacker, self.progress, receiver) {
+            Ok(()) => self.progress.add_file(),
             Err(error) => self.failed(path, &error),
         }
     }
@@ -288,7 +310,7 @@ impl Worker<'_> {
         }
         let (sink, tree) = (&self.sink, &self.tree);
         // The text is in memory, and all of it can be read.
-        let _ = self.searcher.search(text, |find| {
+        let _ = self.unpacker.searcher().search(text, |find| {
             let finding = Finding::new(&to_name(path), Place::Name, find);
             let is_ignored = tree.worktree(path).is_some_and(|worktree| worktree.ignores(path));
             sink.found(Finding { is_tracked: is_tracked(tree, path), is_ignored, ..finding });

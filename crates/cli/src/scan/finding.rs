@@ -6,10 +6,31 @@ use std::sync::mpsc::SyncSender;
 
 use ctx_key::KeyId;
 
+use crate::scan::encoding::Encoding;
+
+/// Names of the members in each other that hold a text. A member of gzip may have an empty name.
+pub(crate) type Member = Vec<Vec<u8>>;
+
+/// Returns `path!member`. A member without a name has that of its archive, without the extension.
+pub(crate) fn join(path: &[u8], member: &[Vec<u8>]) -> Vec<u8> {
+    let mut joined = path.to_vec();
+    for name in member {
+        let start =
+            joined.iter().rposition(|byte| matches!(byte, b'/' | b'\\' | b'!')).map_or(0, |at| at + 1);
+        let archive = joined[start..].to_vec();
+        joined.push(b'!');
+        joined.extend_from_slice(match name.is_empty() {
+            true => archive.strip_suffix(b".gz").unwrap_or(&archive),
+            false => name,
+        });
+    }
+    joined
+}
+
 /// A key, and where it stands in its text.
 #[derive(Clone)]
 pub(crate) struct Find {
-    /// Bytes before its first character.
+    /// Bytes before its first character, which may be an encoded one.
     pub(crate) offset: u64,
     /// Bytes from its first character to its last.
     pub(crate) length: usize,
@@ -18,7 +39,14 @@ pub(crate) struct Find {
     pub(crate) column: u64,
     /// In code points.
     pub(crate) character: u64,
+    /// Place after its last character, in code points.
+    pub(crate) end_line: u64,
+    pub(crate) end_character: u64,
     pub(crate) id: KeyId,
+    /// In an archive: the names of the members in each other that hold it.
+    pub(crate) member: Member,
+    /// How the key is encoded, the outermost encoding first. None for ASCII and UTF-16.
+    pub(crate) encodings: Vec<Encoding>,
     /// A comment on its line allows it.
     pub(crate) is_allowed: bool,
 }
@@ -64,7 +92,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(path: &Arc<[u8]>, place: Place, find: Find) -> Self {
-        let path = path.clone();
+        let path = if find.member.is_empty() { path.clone() } else { join(path, &find.member).into() };
         Self { path, place, find, object: None, commit: None, is_tracked: false, is_ignored: false, count: 1 }
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, Read};
 
 use crate::cli::ScanOptions;
 use crate::name;
+use crate::scan::archive::{self, Receiver, Unpacker};
 use crate::scan::batch::{self, Object, Visitor};
 use crate::scan::changes;
 use crate::scan::exclude::Exclude;
@@ -21,7 +22,6 @@ use crate::scan::progress::Progress;
 use crate::scan::refs;
 use crate::scan::repository::{self, Repository};
 use crate::scan::revisions;
-use crate::scan::searcher::Searcher;
 use crate::scan::tally::Tally;
 
 /// Trees and commits that are larger are searched, but not followed.
@@ -32,6 +32,7 @@ const MAX_PROCESSES: usize = 8;
 
 pub(crate) fn search(
     options: &ScanOptions,
+    exclude: Exclude,
     threads: usize,
     sink: &Sink,
     progress: &Progress,
@@ -46,8 +47,7 @@ pub(crate) fn search(
              `--shallow-ok` does without them",
         );
     }
-    let history =
-        History { repository: &repository, exclude: Exclude::new(&options.exclude)?, sink, progress };
+    let history = History { repository: &repository, exclude, options, sink, progress };
     match revisions::selected(&repository, options)? {
         None => history.search_all(threads),
         Some(commits) => history.search_commits(&commits, threads),
@@ -66,6 +66,7 @@ fn note_submodules(repository: &Repository, sink: &Sink) {
 struct History<'s> {
     repository: &'s Repository,
     exclude: Exclude,
+    options: &'s ScanOptions,
     sink: &'s Sink,
     progress: &'s Progress,
 }
@@ -92,12 +93,12 @@ impl History<'_> {
         absent.extend(refs.targets().filter(|id| !known.contains(&id.prefix())));
         missing::report(self.repository, absent, &refs, self.sink)?;
         drop(known);
-        let mut origins = Origins::new(&searched.found, self.exclude.clone());
+        let mut origins = Origins::new(&searched.found, self.exclude.clone(), !self.options.no_decode);
         if !searched.found.is_empty() && !self.sink.is_stopped() {
             origins.find_all(self.repository, self.sink)?;
         }
         let tally = self.report(&searched.found, &origins)?;
-        refs.search(self.repository, self.sink, &tally)
+        refs.search(self.repository, !self.options.no_decode, self.sink, &tally)
     }
 
     fn search_commits(&self, commits: &[ObjectId], threads: usize) -> Result<(), String> {
@@ -119,7 +120,7 @@ impl History<'_> {
         }
         ids.extend(blobs);
         let searched = self.search_objects(&ids, None, threads)?;
-        let mut origins = Origins::new(&searched.found, self.exclude.clone());
+        let mut origins = Origins::new(&searched.found, self.exclude.clone(), !self.options.no_decode);
         origins.find_in(git, commits, true, self.sink)?;
         self.report(&searched.found, &origins)?;
         Ok(())
@@ -132,7 +133,7 @@ impl History<'_> {
         threads: usize,
     ) -> Result<Searched, String> {
         let visitor = || Objects {
-            searcher: Searcher::new(),
+            unpacker: Unpacker::new(self.options),
             content: Vec::new(),
             known,
             sink: self.sink,
@@ -157,7 +158,8 @@ impl History<'_> {
         let (trees, others) = (ids(&trees), ids(&others));
         origins.names.iter().for_each(|name| tally.add(name.find.id, &name.origin));
         self.visit(&others, |object, find| {
-            origins.of(object.id, object.kind).for_each(|origin| tally.add(find.id, &origin));
+            let origins = origins.of(object.id, object.kind).map(|origin| origin.within(&find.member));
+            origins.for_each(|origin| tally.add(find.id, &origin));
         })?;
         tally.seal();
         for name in &origins.names {
@@ -171,7 +173,8 @@ impl History<'_> {
         }
         self.visit(&others, |object, find| {
             let place = if object.kind == Kind::Blob { Place::Content } else { Place::Message };
-            for origin in origins.of(object.id, object.kind) {
+            let (member, find) = (find.member.clone(), Find { member: Vec::new(), ..find });
+            for origin in origins.of(object.id, object.kind).map(|origin| origin.within(&member)) {
                 self.send(object.id, place, &find, &origin, tally.take(find.id, &origin));
             }
         })?;
@@ -191,7 +194,7 @@ impl History<'_> {
     }
 
     fn visit(&self, ids: &[ObjectId], found: impl FnMut(&Object<'_>, Find)) -> Result<(), String> {
-        let mut visitor = Again { searcher: Searcher::new(), sink: self.sink, found };
+        let mut visitor = Again { unpacker: Unpacker::new(self.options), sink: self.sink, found };
         batch::visit(&self.repository.git, ids, &mut visitor)
     }
 
@@ -216,7 +219,7 @@ struct Searched {
 
 /// The first search of one thread.
 struct Objects<'s> {
-    searcher: Searcher,
+    unpacker: Unpacker,
     /// Of a tree, a commit or a tag. Used again.
     content: Vec<u8>,
     known: Option<&'s Prefixes>,
@@ -228,7 +231,11 @@ struct Objects<'s> {
 impl Visitor for Objects<'_> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let mut has_key = false;
-        let found = |_: Find| has_key = true;
+        let mut found = |_: Find| has_key = true;
+        let (sink, place) = (self.sink, Origin::of_object(object.id, object.kind).path);
+        let mut failed = |member: &[Vec<u8>], reason: &str| {
+            sink.failed(archive::describe_failure(&place, member, reason));
+        };
         match self.known {
             Some(known) if object.kind != Kind::Blob && object.size <= MAX_PARSED => {
                 self.content.clear();
@@ -238,10 +245,11 @@ impl Visitor for Objects<'_> {
                         self.searched.absent.insert(id);
                     }
                 });
-                self.searcher.search(&*self.content, found)?;
+                self.unpacker.searcher().search(&*self.content, found)?;
             }
             _ => {
-                self.searcher.search(self.progress.counting(object.content), found)?;
+                let receiver = Receiver { found: &mut found, failed: &mut failed };
+                self.unpacker.search(self.progress.counting(object.content), receiver)?;
             }
         }
         self.progress.add_file();
@@ -263,7 +271,7 @@ impl Visitor for Objects<'_> {
 
 /// A further search of objects that were searched.
 struct Again<'s, F> {
-    searcher: Searcher,
+    unpacker: Unpacker,
     sink: &'s Sink,
     found: F,
 }
@@ -272,7 +280,10 @@ impl<F: FnMut(&Object<'_>, Find)> Visitor for Again<'_, F> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let Object { id, kind, size, content } = object;
         let object = Object { id, kind, size, content: &mut io::empty() };
-        self.searcher.search(content, |find| (self.found)(&object, find)).map(|_| ())
+        let mut found = |find| (self.found)(&object, find);
+        // Failures were reported by the first search.
+        let receiver = Receiver { found: &mut found, failed: &mut |_, _| {} };
+        self.unpacker.search(content, receiver)
     }
 
     fn fail(&mut self, id: ObjectId) {

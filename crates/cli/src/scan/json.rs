@@ -33,7 +33,7 @@ pub(crate) fn write_tail(out: &mut impl Write, summary: &Summary) -> io::Result<
 
 fn to_json(finding: &Finding) -> Value {
     let find = &finding.find;
-    json!({
+    let mut value = json!({
         "path": name::to_json(&finding.path),
         "place": finding.place.as_str(),
         "line": find.line,
@@ -46,7 +46,12 @@ fn to_json(finding: &Finding) -> Value {
         "tracked": finding.is_tracked,
         "ignored": finding.is_ignored,
         "count": finding.count,
-    })
+    });
+    if !find.encodings.is_empty() {
+        let encodings = find.encodings.iter().map(|encoding| encoding.as_str());
+        value["encodings"] = encodings.collect();
+    }
+    value
 }
 
 /// Writes a value on one line. Characters that a terminal obeys or does not show are escaped, as JSON allows.

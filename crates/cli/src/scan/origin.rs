@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::scan::changes::{self, Change};
+use crate::scan::decode::KEY;
 use crate::scan::exclude::Exclude;
-use crate::scan::finding::{Find, Sink};
+use crate::scan::finding::{Find, Sink, join};
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 use crate::scan::repository::{self, Repository};
-use crate::scan::searcher::{KEY, Searcher};
+use crate::scan::searcher::Searcher;
 
 /// A path, and the oldest commit that has an object there.
 #[derive(Clone)]
@@ -23,6 +24,11 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// The same origin, of a member of an archive.
+    pub(crate) fn within(self, member: &[Vec<u8>]) -> Self {
+        if member.is_empty() { self } else { Self { path: join(&self.path, member).into(), ..self } }
+    }
+
     /// The object alone.
     pub(crate) fn of_object(id: ObjectId, kind: Kind) -> Self {
         let path = format!("{} {id}", kind.as_str()).into_bytes().into();
@@ -53,7 +59,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    pub(crate) fn new(found: &[(ObjectId, Kind)], exclude: Exclude) -> Self {
+    pub(crate) fn new(found: &[(ObjectId, Kind)], exclude: Exclude, decodes: bool) -> Self {
         let blobs = found.iter().filter(|(_, kind)| *kind == Kind::Blob);
         Self {
             blobs: blobs.map(|(id, _)| (*id, BTreeMap::new())).collect(),
@@ -62,7 +68,7 @@ impl Origins {
             exclude,
             reached: HashSet::new(),
             names: Vec::new(),
-            searcher: Searcher::new(),
+            searcher: Searcher::new(decodes),
             changes: 0,
         }
     }
@@ -135,7 +141,7 @@ impl Origins {
     }
 
     fn is_excluded(&self, path: &[u8]) -> bool {
-        self.exclude.matches(&repository::to_path(path), false)
+        self.exclude.matches_from_top(&repository::to_path(path), false)
     }
 
     /// Finds the paths of blobs that were staged and not committed.

@@ -50,8 +50,14 @@ impl Refs {
     }
 
     /// Searches the names, and logs for keys that are nowhere else: a log repeats the messages of commits.
-    pub(crate) fn search(&self, repository: &Repository, sink: &Sink, tally: &Tally) -> Result<(), String> {
-        let mut searcher = Searcher::new();
+    pub(crate) fn search(
+        &self,
+        repository: &Repository,
+        decodes: bool,
+        sink: &Sink,
+        tally: &Tally,
+    ) -> Result<(), String> {
+        let mut searcher = Searcher::new(decodes);
         let mut seen = HashSet::new();
         for (id, name) in &self.refs {
             let object: Arc<str> = id.to_string().into();

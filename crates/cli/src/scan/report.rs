@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use crate::cli::{ReportFormat, ScanOptions};
 use crate::output;
 use crate::scan::baseline::Baseline;
+use crate::scan::encoding::encoded_as;
 use crate::scan::finding::{Event, Finding, Place};
 use crate::scan::summary::Summary;
 use crate::scan::target::Target;
@@ -135,6 +136,9 @@ fn remarks(finding: &Finding) -> Vec<String> {
     let mut remarks = Vec::new();
     if finding.place == Place::Name {
         remarks.push("in the name".to_owned());
+    }
+    if !finding.find.encodings.is_empty() {
+        remarks.push(encoded_as(&finding.find.encodings));
     }
     remarks.extend(finding.commit.as_ref().map(|commit| format!("commit {commit}")));
     if finding.count > 1 {

@@ -6,9 +6,9 @@ use ctx_key::scan::redact_str;
 use serde_json::{Value, json};
 
 use crate::name;
+use crate::scan::encoding::encoded_as;
 use crate::scan::finding::Finding;
 use crate::scan::json::write_value;
-use crate::scan::searcher::KEY;
 use crate::scan::summary::Summary;
 
 const RULE: &str = "memorykit-api-key";
@@ -58,19 +58,26 @@ fn tool() -> Value {
 
 fn to_result(finding: &Finding) -> Value {
     let find = &finding.find;
-    let region = json!({
+    let mut region = json!({
         "startLine": find.line,
         "startColumn": find.character,
-        "endColumn": find.character + KEY as u64,
+        "endColumn": find.end_character,
         "byteOffset": find.offset,
         "byteLength": find.length,
     });
+    // A key on several lines is an encoded one.
+    if find.end_line > find.line {
+        region["endLine"] = find.end_line.into();
+    }
+    let encodings: Vec<_> = find.encodings.iter().map(|encoding| encoding.as_str()).collect();
+    let remark =
+        if encodings.is_empty() { String::new() } else { format!(", {}", encoded_as(&find.encodings)) };
     let location = json!({ "artifactLocation": { "uri": name::to_uri(&finding.path) }, "region": region });
-    json!({
+    let mut result = json!({
         "ruleId": RULE,
         "ruleIndex": 0,
         "level": if finding.is_ignored { "warning" } else { "error" },
-        "message": { "text": format!("The MemoryKit API key {} is readable here.", find.id.masked()) },
+        "message": { "text": format!("The MemoryKit API key {} is readable here{remark}.", find.id.masked()) },
         "locations": [{ "physicalLocation": location }],
         "occurrenceCount": finding.count,
         "partialFingerprints": { "keyId/v1": find.id.as_str() },
@@ -82,5 +89,9 @@ fn to_result(finding: &Finding) -> Value {
             "tracked": finding.is_tracked,
             "ignored": finding.is_ignored,
         },
-    })
+    });
+    if !encodings.is_empty() {
+        result["properties"]["encodings"] = encodings.into();
+    }
+    result
 }

@@ -5,27 +5,28 @@
 //! piece 2                                                          ┤ behind ├──────── … ┤
 //! ```
 //!
-//! The bytes ahead are more than the longest form of a key. A key that starts before them is there as a whole; one that
+//! The bytes ahead are more than the longest form of a key (of an encoded one: all forms up to [`MAX_ENCODED`]). A key that starts before them is there as a whole; one that
 //! starts in them belongs to the next piece: none is lost and none is found twice. The bytes behind and ahead hold the
 //! rest of the key's line, in which a comment may allow it.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 
-use ctx_key::{ApiKey, KeyId, scan};
+use ctx_key::{ApiKey, scan};
 use memchr::memmem::{self, Finder};
 
+use crate::scan::decode::{self, Decoder, Hit, KEY};
 use crate::scan::finding::Find;
 
 /// Small enough for the second cache: the two searches and the copy from the kernel meet there.
 const PIECE: usize = 256 * 1024;
 /// Bytes before and after a key in which a comment may allow it.
 const CONTEXT: usize = 1024;
-/// Characters of a key.
-pub(crate) const KEY: usize = 52;
 /// Bytes of a key in UTF-16, from its first character to its last.
 const WIDE_KEY: usize = 2 * KEY - 1;
-const AHEAD: usize = WIDE_KEY + CONTEXT;
+/// Bytes of an encoded key: each character is a `\u0063` of which each is one, to the maximum depth.
+const MAX_ENCODED: usize = KEY * 6 * 6 * 6;
+const AHEAD: usize = MAX_ENCODED + CONTEXT;
 
 /// The prefix in UTF-16, without the zero byte at one end: so it is the same in both byte orders.
 const WIDE_PREFIX: &[u8] = b"c\0t\0x\0_";
@@ -36,19 +37,39 @@ const ALLOW: &[u8] = b"ctx-key:allow";
 pub(crate) struct Searcher {
     piece: Vec<u8>,
     wide_prefix: Finder<'static>,
+    decoder: Option<Decoder>,
 }
 
 impl Searcher {
-    pub(crate) fn new() -> Self {
-        Self { piece: vec![0; PIECE], wide_prefix: Finder::new(WIDE_PREFIX) }
+    pub(crate) fn new(decodes: bool) -> Self {
+        let decoder = decodes.then(Decoder::default);
+        Self { piece: vec![0; PIECE], wide_prefix: Finder::new(WIDE_PREFIX), decoder }
     }
 
     /// Searches all that `reader` yields, and returns its length. On an error, what was found before it stays.
-    pub(crate) fn search(&mut self, mut reader: impl Read, mut found: impl FnMut(Find)) -> io::Result<u64> {
+    pub(crate) fn search(&mut self, mut reader: impl Read, found: impl FnMut(Find)) -> io::Result<u64> {
+        let first = self.begin(&mut reader);
+        self.finish(first, reader, found)
+    }
+
+    /// Reads the first piece, for [`finish`](Self::finish) to go on with.
+    pub(crate) fn begin(&mut self, reader: &mut impl Read) -> Filled {
+        fill(reader, &mut self.piece)
+    }
+
+    pub(crate) fn text(&self, first: &Filled) -> &[u8] {
+        &self.piece[..first.count]
+    }
+
+    pub(crate) fn finish(
+        &mut self,
+        first: Filled,
+        mut reader: impl Read,
+        mut found: impl FnMut(Find),
+    ) -> io::Result<u64> {
         let mut cursor = Cursor::default();
-        let (mut behind, mut filled) = (0, 0);
+        let (mut behind, mut filled, mut read) = (0, 0, first);
         loop {
-            let read = fill(&mut reader, &mut self.piece[filled..]);
             filled += read.count;
             if cursor.offset == 0 {
                 cursor.mark = Mark::of(&self.piece[..filled]);
@@ -62,12 +83,13 @@ impl Searcher {
             cursor.advance(&self.piece, behind..end);
             self.piece.copy_within(end - CONTEXT.., 0);
             (behind, filled) = (CONTEXT, CONTEXT + AHEAD);
+            read = fill(&mut reader, &mut self.piece[filled..]);
         }
     }
 
     /// Finds the keys that start in `owned`, in their order.
     fn search_piece(
-        &self,
+        &mut self,
         filled: usize,
         owned: Range<usize>,
         cursor: &Cursor,
@@ -75,19 +97,29 @@ impl Searcher {
     ) {
         let piece = &self.piece[..filled];
         let text = &piece[owned.start..];
-        let narrow = scan::find_iter(text).map(|key| (owned.start + key.range().start, KEY, key.id()));
+        let hit = |start, id, unit| Hit {
+            range: start..start + unit * (KEY - 1) + 1,
+            id,
+            encodings: Vec::new(),
+            unit,
+        };
+        let narrow = scan::find_iter(text).map(|key| hit(key.range().start, key.id(), 1));
         let wide = self.wide_prefix.find_iter(text).filter_map(|start| {
-            let start = owned.start + start;
-            let key = narrowed(piece.get(start..)?.first_chunk()?)?;
-            Some((start, WIDE_KEY, key.id()))
+            let key = narrowed(text.get(start..)?.first_chunk()?)?;
+            Some(hit(start, key.id(), 2))
         });
-        let mut here: Vec<_> = narrow.chain(wide).filter(|(start, ..)| owned.contains(start)).collect();
-        here.sort_unstable_by_key(|(start, ..)| *start);
+        let mut hits: Vec<_> = narrow.chain(wide).collect();
+        if let Some(decoder) = &mut self.decoder {
+            hits.extend(decoder.find(text));
+        }
+        hits.retain(|hit| hit.range.start < owned.len());
+        decode::sort(&mut hits);
         let (mut cursor, mut passed) = (cursor.clone(), owned.start);
-        for (start, length, id) in here {
-            cursor.advance(piece, passed..start);
-            passed = start;
-            found(cursor.find(length, id, is_allowed(piece, start, length)));
+        for hit in hits {
+            let range = owned.start + hit.range.start..owned.start + hit.range.end;
+            cursor.advance(piece, passed..range.start);
+            passed = range.start;
+            found(cursor.find(piece, range, hit));
         }
     }
 }
@@ -106,13 +138,12 @@ fn narrowed(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
 }
 
 /// Returns whether the line of the key holds the comment, as far as the line is in the piece.
-fn is_allowed(piece: &[u8], start: usize, length: usize) -> bool {
-    let (before, rest) = piece.split_at(start);
-    let before = &before[before.len().saturating_sub(CONTEXT)..];
-    let after = &rest[length..rest.len().min(length + CONTEXT)];
-    match length {
-        KEY => line_allows(before, after),
-        _ => line_allows(&narrow_before(before), &narrow_after(after)),
+fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize) -> bool {
+    let before = &piece[key.start.saturating_sub(CONTEXT)..key.start];
+    let after = &piece[key.end..piece.len().min(key.end + CONTEXT)];
+    match unit {
+        1 => line_allows(before, after),
+        _ => line_allows(&narrow_before(before, unit), &narrow_after(after, unit)),
     }
 }
 
@@ -122,17 +153,17 @@ fn line_allows(before: &[u8], after: &[u8]) -> bool {
     memmem::find(&before[begin..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
 }
 
-/// Every second byte, as the key has it; other characters than ASCII may become any byte but a line feed.
-fn narrow_after(after: &[u8]) -> Vec<u8> {
-    after.chunks_exact(2).map(|pair| narrow_unit(pair[1], pair[0])).collect()
+/// The characters, at the places that the key has them; other characters than ASCII may become any byte but a line feed.
+fn narrow_after(after: &[u8], unit: usize) -> Vec<u8> {
+    after.chunks_exact(unit).map(|bytes| narrow_unit(bytes[unit - 1], &bytes[..unit - 1])).collect()
 }
 
-fn narrow_before(before: &[u8]) -> Vec<u8> {
-    before.rchunks_exact(2).map(|pair| narrow_unit(pair[0], pair[1])).rev().collect()
+fn narrow_before(before: &[u8], unit: usize) -> Vec<u8> {
+    before.rchunks_exact(unit).map(|bytes| narrow_unit(bytes[0], &bytes[1..])).rev().collect()
 }
 
-fn narrow_unit(low: u8, zero: u8) -> u8 {
-    if zero == 0 { low } else { b'?' }
+fn narrow_unit(low: u8, zeros: &[u8]) -> u8 {
+    if zeros.iter().all(|zero| *zero == 0) { low } else { b'?' }
 }
 
 /// The byte order mark that a text begins with.
@@ -143,11 +174,14 @@ enum Mark {
     Utf8,
     Little,
     Big,
+    /// UTF-32, in both byte orders.
+    Four,
 }
 
 impl Mark {
     fn of(text: &[u8]) -> Self {
         match text {
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Self::Four,
             [0xef, 0xbb, 0xbf, ..] => Self::Utf8,
             [0xff, 0xfe, ..] => Self::Little,
             [0xfe, 0xff, ..] => Self::Big,
@@ -156,7 +190,8 @@ impl Mark {
     }
 }
 
-/// A place in a text, in lines of bytes and in lines of UTF-16 in both byte orders. Lines end with a line feed.
+/// A place in a text, in lines of bytes, in lines of UTF-16 in both byte orders and in lines of UTF-32. Lines end with a
+/// line feed.
 #[derive(Clone, Default)]
 struct Cursor {
     offset: u64,
@@ -164,6 +199,7 @@ struct Cursor {
     narrow: Line,
     little: Line,
     big: Line,
+    four: Line,
 }
 
 /// A line, and what of it is before the cursor.
@@ -187,42 +223,63 @@ impl Cursor {
         // A line feed in UTF-16 has a zero byte.
         if matches!(self.mark, Mark::Little | Mark::Big) || memchr::memchr(0, text).is_some() {
             self.little.advance_wide(piece, range.clone(), first, 0, self.mark == Mark::Little);
-            self.big.advance_wide(piece, range, first, 1, self.mark == Mark::Big);
+            self.big.advance_wide(piece, range.clone(), first, 1, self.mark == Mark::Big);
+            self.four.advance_four(piece, range, first);
         }
     }
 
     /// Returns the key that starts here.
-    fn find(&self, length: usize, id: KeyId, is_allowed: bool) -> Find {
-        let (line, unit) = match (length, self.mark) {
-            (KEY, _) => (&self.narrow, 1),
-            (_, Mark::Little) => (&self.little, 2),
-            (_, Mark::Big) => (&self.big, 2),
+    fn find(&self, piece: &[u8], range: Range<usize>, hit: Hit) -> Find {
+        let is_allowed = is_allowed(piece, range.clone(), hit.unit);
+        let (line, column, character) = self.place(hit.unit);
+        let end = if hit.encodings.is_empty() {
+            (line, character + KEY as u64)
+        } else {
+            let mut last = self.clone();
+            last.advance(piece, range.start..range.end - 1);
+            let (line, _, character) = last.place(hit.unit);
+            (line, character + 1)
+        };
+        Find {
+            offset: self.offset,
+            length: range.len(),
+            line,
+            column,
+            character,
+            end_line: end.0,
+            end_character: end.1,
+            id: hit.id,
+            member: Vec::new(),
+            encodings: hit.encodings.into_iter().rev().collect(),
+            is_allowed,
+        }
+    }
+
+    /// Returns the line, the column and the number of the character here, for a text whose characters have `unit` bytes.
+    fn place(&self, unit: usize) -> (u64, u64, u64) {
+        let line = match (unit, self.mark) {
+            (1, _) => &self.narrow,
+            (4, _) => &self.four,
+            (_, Mark::Little) => &self.little,
+            (_, Mark::Big) => &self.big,
             // The low byte comes first if texts begin at an even offset.
-            _ if self.offset.is_multiple_of(2) => (&self.little, 2),
-            _ => (&self.big, 2),
+            _ if self.offset.is_multiple_of(2) => &self.little,
+            _ => &self.big,
         };
         let has_mark = line.number == 0
             && match unit {
                 1 => self.mark == Mark::Utf8,
-                _ => matches!(self.mark, Mark::Little | Mark::Big),
+                2 => matches!(self.mark, Mark::Little | Mark::Big),
+                _ => self.mark == Mark::Four,
             };
-        let units = self.offset.saturating_sub(line.start) / unit;
-        let mark = if !has_mark {
-            (0, 0)
-        } else if unit == 1 {
-            (3, 1)
-        } else {
-            (1, 1)
+        let units = self.offset.saturating_sub(line.start) / unit as u64;
+        let mark = match (has_mark, unit) {
+            (false, _) => (0, 0),
+            (true, 1) => (3, 1),
+            (true, _) => (1, 1),
         };
-        Find {
-            offset: self.offset,
-            length,
-            line: line.number + 1,
-            column: (units + 1).saturating_sub(mark.0),
-            character: (units + 1).saturating_sub(line.continued + mark.1),
-            id,
-            is_allowed,
-        }
+        let column = (units + 1).saturating_sub(mark.0);
+        (line.number + 1, column, (units + 1).saturating_sub(line.continued + mark.1))
     }
 }
 
@@ -258,10 +315,28 @@ impl Line {
         let is_low_surrogate = |index: usize| parity(index) != low && (0xdc..=0xdf).contains(&piece[index]);
         self.continued += (rest..range.end).filter(|index| is_low_surrogate(*index)).count() as u64;
     }
+
+    /// The same for UTF-32 in both byte orders. Texts begin at a multiple of four.
+    fn advance_four(&mut self, piece: &[u8], range: Range<usize>, first: u64) {
+        for feed in memchr::memchr_iter(b'\n', &piece[range.clone()]) {
+            let index = range.start + feed;
+            let zeros = match (first + feed as u64) % 4 {
+                0 => piece.get(index + 1..index + 4),
+                3 => index.checked_sub(3).map(|start| &piece[start..index]),
+                _ => None,
+            };
+            if zeros == Some(&[0; 3]) {
+                self.number += 1;
+                self.start = first + feed as u64 + 1;
+            }
+        }
+    }
 }
-struct Filled {
-    count: usize,
-    error: Option<io::Error>,
+
+/// The result of a read.
+pub(crate) struct Filled {
+    pub(crate) count: usize,
+    pub(crate) error: Option<io::Error>,
 }
 
 /// Reads until the buffer is full or nothing more comes.
@@ -301,7 +376,7 @@ mod tests {
 
     fn search(text: &[u8]) -> Vec<(u64, u64, u64, u64)> {
         let mut found = Vec::new();
-        let length = Searcher::new().search(text, |find| found.push(find)).unwrap();
+        let length = Searcher::new(true).search(text, |find| found.push(find)).unwrap();
         assert_eq!(length, text.len() as u64);
         found.iter().map(|find| (find.offset, find.line, find.column, find.character)).collect()
     }
@@ -313,7 +388,7 @@ mod tests {
         let narrow = key.expose_secret().as_bytes().to_vec();
         let little = wide(key.expose_secret(), u16::to_le_bytes);
         let big = wide(key.expose_secret(), u16::to_be_bytes);
-        let mut searcher = Searcher::new();
+        let mut searcher = Searcher::new(false);
         let first = PIECE - AHEAD;
         for (border, step) in [(first, 1), (PIECE, 13), (2 * first - CONTEXT, 5)] {
             for (form, zero_first) in [(&narrow, 0), (&little, 0), (&big, 1)] {
@@ -326,6 +401,33 @@ mod tests {
                     let offsets: Vec<_> = found.iter().map(|find| find.offset).collect();
                     assert_eq!(offsets, [(start + zero_first) as u64], "{border} {zero_first}");
                     text[start..start + form.len()].fill(b'.');
+                }
+            }
+        }
+    }
+
+    /// The longest form of a key, and a short one, across the borders between pieces.
+    #[test]
+    fn encoded_keys_at_a_border() {
+        let key = ApiKey::generate();
+        let escape = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
+        let long = escape(&escape(&escape(key.expose_secret())));
+        assert_eq!(long.len(), MAX_ENCODED);
+        let hex: String = key.expose_secret().bytes().map(|byte| format!("{byte:02x}")).collect();
+        let mut searcher = Searcher::new(true);
+        let first = PIECE - AHEAD;
+        let places =
+            [first - long.len(), first - 216, first - 104, first - 1, first, first + 1, PIECE - 60, PIECE];
+        for form in [&long, &hex] {
+            for place in places {
+                // Digits before and after it, so that a run lies across the border.
+                for filler in [b'.', b'A', b'a'] {
+                    let mut text = vec![filler; place];
+                    text.extend_from_slice(form.as_bytes());
+                    text.extend_from_slice(&vec![filler; 2 * AHEAD]);
+                    let mut found = Vec::new();
+                    searcher.search(&text[..], |find| found.push((find.offset, find.length))).unwrap();
+                    assert_eq!(found, [(place as u64, form.len())], "{place} {filler}");
                 }
             }
         }
@@ -355,7 +457,7 @@ mod tests {
         assert_eq!(found, expected);
         for step in [1000, PIECE - 1, PIECE] {
             let mut trickled = Vec::new();
-            Searcher::new().search(Trickle(&text, step), |find| trickled.push(find)).unwrap();
+            Searcher::new(true).search(Trickle(&text, step), |find| trickled.push(find)).unwrap();
             assert!(trickled.iter().map(|find| find.offset).eq(found.iter().map(|find| find.0)), "{step}");
         }
     }
@@ -398,7 +500,7 @@ mod tests {
             for padding in (0..300).step_by(12).map(|before| PIECE - AHEAD - before).chain([0]) {
                 let text = [vec![b'\n'; padding & !1], text.to_vec()].concat();
                 let mut found = Vec::new();
-                Searcher::new().search(&text[..], |find| found.push(find.is_allowed)).unwrap();
+                Searcher::new(true).search(&text[..], |find| found.push(find.is_allowed)).unwrap();
                 assert_eq!(found, [true, false, true, true, false], "{padding}");
             }
         }
@@ -439,7 +541,7 @@ mod tests {
         let key = ApiKey::generate();
         let mut found = Vec::new();
         let read =
-            Searcher::new().search(key.expose_secret().as_bytes().chain(Broken), |find| found.push(find));
+            Searcher::new(true).search(key.expose_secret().as_bytes().chain(Broken), |find| found.push(find));
         assert_eq!(read.unwrap_err().to_string(), "broken");
         assert_eq!(found.len(), 1);
     }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::ScanOptions;
+use crate::scan::archive::{self, Receiver, Unpacker};
 use crate::scan::batch::{self, Object, Visitor};
 use crate::scan::exclude::Exclude;
-use crate::scan::finding::{Finding, Place, Sink};
+use crate::scan::finding::{Find, Finding, Place, Sink};
 use crate::scan::object::ObjectId;
 use crate::scan::progress::Progress;
 use crate::scan::repository::{self, Repository};
-use crate::scan::searcher::Searcher;
 use crate::{name, output};
 
 /// A file of the index.
@@ -22,7 +22,12 @@ struct Entry {
     path: Arc<[u8]>,
 }
 
-pub(crate) fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) -> Result<(), String> {
+pub(crate) fn search(
+    options: &ScanOptions,
+    exclude: &Exclude,
+    sink: &Sink,
+    progress: &Progress,
+) -> Result<(), String> {
     let names_files = names_files(&options.paths);
     let directory = if names_files { Path::new(".") } else { repository::directory(&options.paths)? };
     let mut repository = Repository::open(directory, options.alternates)?;
@@ -32,12 +37,13 @@ pub(crate) fn search(options: &ScanOptions, sink: &Sink, progress: &Progress) ->
         true => named(&repository, &options.paths, sink)?,
         false => changed(&repository, sink)?,
     };
-    let exclude = Exclude::new(&options.exclude)?;
-    entries.retain(|entry| !exclude.matches(&repository::to_path(&entry.path), false));
+    // git lists files that are named from the current directory.
+    let is_excluded = if names_files { Exclude::matches } else { Exclude::matches_from_top };
+    entries.retain(|entry| !is_excluded(exclude, &repository::to_path(&entry.path), false));
     if entries.is_empty() && !names_files {
         sink.noted("nothing is staged, so nothing was searched");
     }
-    search_entries(&repository, &entries, sink, progress)
+    search_entries(&repository, &entries, options, sink, progress)
 }
 
 /// One directory is a repository; anything else is files of one.
@@ -145,10 +151,11 @@ fn parse_listed(list: &[u8]) -> Vec<Entry> {
 fn search_entries(
     repository: &Repository,
     entries: &[Entry],
+    options: &ScanOptions,
     sink: &Sink,
     progress: &Progress,
 ) -> Result<(), String> {
-    let mut visitor = Blobs { searcher: Searcher::new(), paths: HashMap::new(), sink, progress };
+    let mut visitor = Blobs { unpacker: Unpacker::new(options), paths: HashMap::new(), sink, progress };
     let mut ids = Vec::new();
     for entry in entries {
         visitor.search_name(entry);
@@ -167,7 +174,7 @@ fn search_entries(
 }
 
 struct Blobs<'s> {
-    searcher: Searcher,
+    unpacker: Unpacker,
     paths: HashMap<ObjectId, Vec<Arc<[u8]>>>,
     sink: &'s Sink,
     progress: &'s Progress,
@@ -177,7 +184,7 @@ impl Blobs<'_> {
     fn search_name(&mut self, entry: &Entry) {
         let sink = self.sink;
         // A name is in memory, and all of it can be read.
-        let _ = self.searcher.search(&*entry.path, |find| {
+        let _ = self.unpacker.searcher().search(&*entry.path, |find| {
             sink.found(Finding { is_tracked: true, ..Finding::new(&entry.path, Place::Name, find) });
         });
     }
@@ -188,12 +195,19 @@ impl Visitor for Blobs<'_> {
         let paths = self.paths.get(&object.id).map_or(&[][..], |paths| paths);
         let id: Arc<str> = object.id.to_string().into();
         let sink = self.sink;
-        self.searcher.search(self.progress.counting(object.content), |find| {
+        let mut found = |find: Find| {
             for path in paths {
                 let finding = Finding::new(path, Place::Content, find.clone());
                 sink.found(Finding { object: Some(id.clone()), is_tracked: true, ..finding });
             }
-        })?;
+        };
+        let mut failed = |member: &[Vec<u8>], reason: &str| {
+            for path in paths {
+                sink.failed(archive::describe_failure(path, member, reason));
+            }
+        };
+        let receiver = Receiver { found: &mut found, failed: &mut failed };
+        self.unpacker.search(self.progress.counting(object.content), receiver)?;
         self.progress.add_file();
         Ok(())
     }

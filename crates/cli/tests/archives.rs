@@ -1,0 +1,341 @@
+//! `ctx-key scan` of archives
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use common::{Run, git, masked, run_in, run_with};
+use ctx_key::ApiKey;
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder};
+use rawzip::{CompressionMethod, ZipArchiveWriter};
+
+type Members<'m> = &'m [(&'m str, &'m [u8])];
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn named_gzip(name: &str, text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::GzBuilder::new().filename(name).write(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip_with(method: CompressionMethod, members: Members<'_>) -> Vec<u8> {
+    let mut archive = ZipArchiveWriter::new(Vec::new());
+    for (name, text) in members {
+        let (mut entry, config) = archive.new_file(name).compression_method(method).start().unwrap();
+        let descriptor = if method == CompressionMethod::DEFLATE {
+            let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::best()));
+            writer.write_all(text).unwrap();
+            let (encoder, descriptor) = writer.finish().unwrap();
+            encoder.finish().unwrap();
+            descriptor
+        } else {
+            let mut writer = config.wrap(&mut entry);
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap().1
+        };
+        entry.finish(descriptor).unwrap();
+    }
+    archive.finish().unwrap()
+}
+
+fn zip(members: Members<'_>) -> Vec<u8> {
+    zip_with(CompressionMethod::DEFLATE, members)
+}
+
+fn tar(members: Members<'_>) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, text) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        builder.append_data(&mut header, name, *text).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn scan(name: &str, content: &[u8]) -> Run {
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join(name), content).unwrap();
+    run_in(tree.path(), &["scan", "--threads", "1"])
+}
+
+fn env(key: &ApiKey) -> Vec<u8> {
+    format!("# ä\nKEY={}\n", key.expose_secret()).into_bytes()
+}
+
+/// Asserts that `content` has one find, at `place` in it.
+#[track_caller]
+fn finds(key: &ApiKey, name: &str, content: &[u8], place: &str) {
+    let run = scan(name, content).exits(1).hides(key);
+    assert_eq!(run.stdout, format!("{name}{place}:2:5: {}\n", masked(key)), "{}", run.stderr);
+}
+
+#[test]
+fn each_archive_whatever_its_name() {
+    let key = ApiKey::generate();
+    let text = env(&key);
+    let members: Members<'_> = &[("readme", b"nothing"), ("a/b/.env", &text), ("last", b"nothing")];
+    for name in ["plain.txt", "app.jar", "report.docx", "x.whl", "app.apk", "no-extension", "x.gz"] {
+        finds(&key, name, &zip(members), "!a/b/.env");
+        finds(&key, name, &zip_with(CompressionMethod::STORE, members), "!a/b/.env");
+        finds(&key, name, &tar(members), "!a/b/.env");
+        finds(&key, name, &gzip(&tar(members)), "!a/b/.env");
+        finds(&key, name, &named_gzip("app.log", &text), "!app.log");
+    }
+    finds(&key, "app.log.gz", &gzip(&text), "!app.log");
+    finds(&key, "app.log", &gzip(&text), "!app.log");
+    // Members of gzip make one text, and padding comes after them.
+    let (head, tail) = text.split_at(30);
+    finds(&key, "a.gz", &[gzip(head), gzip(b""), gzip(tail), vec![0; 512]].concat(), "!a");
+    let long = format!("{}/.env", "long/".repeat(60));
+    finds(&key, "a.tar", &tar(&[(&long, &text)]), &format!("!{long}"));
+    finds(&key, "a.tgz", &gzip(&tar(&[(&long, &text)])), &format!("!{long}"));
+}
+
+#[test]
+fn names_in_the_form_of_pax() {
+    let key = ApiKey::generate();
+    let mut builder = tar::Builder::new(Vec::new());
+    let name = format!("{}ä.env", "é/".repeat(80));
+    builder.append_pax_extensions([("mtime", &b"1.5"[..]), ("path", name.as_bytes())]).unwrap();
+    let (text, mut header) = (env(&key), tar::Header::new_ustar());
+    header.set_path("short").unwrap();
+    header.set_size(text.len() as u64);
+    header.set_cksum();
+    builder.append(&header, &text[..]).unwrap();
+    finds(&key, "a.tar", &builder.into_inner().unwrap(), &format!("!{name}"));
+}
+
+#[test]
+fn a_zip_archive_after_a_script() {
+    let key = ApiKey::generate();
+    let archive = zip(&[(".env", &env(&key))]);
+    for program in
+        [b"#!/usr/bin/env python3\n".to_vec(), [&b"#!/bin/sh\n"[..], &b"# comment\n".repeat(2000)].concat()]
+    {
+        finds(&key, "a", &[program, archive.clone()].concat(), "!.env");
+    }
+    // A script is no archive.
+    assert_eq!(scan("a", b"#!/bin/sh\n").exits(0).stderr, "");
+}
+
+#[test]
+fn archives_in_archives() {
+    let key = ApiKey::generate();
+    let text = env(&key);
+    let member: Members<'_> = &[("m", &text)];
+    let archives: [(&str, Vec<u8>); 4] =
+        [("z", zip(member)), ("t", tar(member)), ("tgz", gzip(&tar(member))), ("g", named_gzip("m", &text))];
+    for (name, inner) in &archives {
+        finds(&key, "o", &zip(&[("x", b""), (name, inner)]), &format!("!{name}!m"));
+        finds(&key, "o", &tar(&[("x", b""), (name, inner)]), &format!("!{name}!m"));
+        finds(&key, "o", &gzip(&tar(&[("x", b""), (name, inner)])), &format!("!{name}!m"));
+        if *name != "t" {
+            finds(&key, "o", &named_gzip(name, inner), &format!("!{name}!m"));
+        }
+        // In three archives
+        let three = zip(&[("a", &tar(&[(name, inner)])), ("b", &text)]);
+        let run = scan("o", &three).exits(2);
+        let error = "ctx-key: can't unpack o!a!";
+        assert!(
+            run.stderr.contains(&format!("{error}{name}: it is an archive in an archive in an archive;")),
+            "{run:?}"
+        );
+        assert!(run.stdout.contains(&format!("o!b:2:5: {}\n", masked(&key))), "{run:?}");
+    }
+}
+
+/// What is in no member is found, and what is in one is found there alone.
+#[test]
+fn the_archive_itself_is_searched() {
+    let (key, other) = (ApiKey::generate(), ApiKey::generate());
+    for archive in [
+        [zip_with(CompressionMethod::STORE, &[("a", &env(&key))])].concat(),
+        [tar(&[("a", &env(&key))]), other.expose_secret().as_bytes().to_vec()].concat(),
+        gzip(&[tar(&[("a", &env(&key))]), other.expose_secret().as_bytes().to_vec()].concat()),
+    ] {
+        let run = scan("x", &archive).hides(&key).hides(&other);
+        assert_eq!(run.stdout.matches(&masked(&key)).count(), 1, "{run:?}");
+        assert!(run.stdout.contains("x!a:2:5: "), "{run:?}");
+        let has_other = archive[..2] != *b"PK";
+        assert_eq!(run.stdout.contains(&format!("{}\n", masked(&other))), has_other, "{run:?}");
+    }
+    let name = format!("{}.txt", key.expose_secret());
+    let run = scan("x", &gzip(&tar(&[(&name, b"text")]))).exits(1).hides(&key);
+    assert_eq!(run.stdout, format!("x:1:1: {}\n", masked(&key)));
+}
+
+#[test]
+fn encoded_in_an_archive() {
+    let key = ApiKey::generate();
+    let digits: String = key.expose_secret().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let run = scan("app.jar", &zip(&[("config", format!("\nk {digits}").as_bytes())])).exits(1);
+    assert_eq!(run.stdout, format!("app.jar!config:2:3: {} (encoded as hex)\n", masked(&key)));
+}
+
+#[test]
+fn standard_input_and_the_option_to_look_into_none() {
+    let key = ApiKey::generate();
+    let archive = zip(&[(".env", &[env(&key), b"# comment\n".repeat(100)].concat())]);
+    let run = run_with(&archive, &["scan", "-"]).exits(1).hides(&key);
+    assert_eq!(run.stdout, format!("stdin!.env:2:5: {}\n", masked(&key)));
+    run_with(&archive, &["scan", "-", "--no-archives"]).exits(0);
+    let sarif = run_with(&archive, &["scan", "-", "--format", "sarif"]).exits(1).json();
+    let location = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(location["artifactLocation"]["uri"], "stdin!.env");
+    let report = run_with(&archive, &["scan", "-", "--format", "json"]).exits(1).json();
+    assert_eq!(report["findings"][0]["path"], "stdin!.env");
+    assert_eq!((&report["files"], &report["bytes"]), (&1.into(), &archive.len().into()));
+}
+
+#[test]
+fn history_and_staged_files() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let path = tree.path();
+    git(path, &["init", "-q", "-b", "main"]);
+    fs::write(path.join("app.jar"), zip(&[("a", b"x"), (".env", &env(&key))])).unwrap();
+    fs::write(path.join("bad.gz"), b"\x1f\x8b\x08\0broken").unwrap();
+    git(path, &["add", "."]);
+    let staged = run_in(path, &["scan", "--staged"]).exits(2).hides(&key);
+    assert_eq!(staged.stdout, format!("app.jar!.env:2:5: {}\n", masked(&key)));
+    assert!(staged.stderr.contains("ctx-key: can't unpack bad.gz!bad: "), "{staged:?}");
+    git(path, &["commit", "-qm", "a"]);
+    let commit = git(path, &["rev-parse", "HEAD"]);
+    let blob = git(path, &["rev-parse", "HEAD:bad.gz"]);
+    fs::write(path.join("app.jar"), zip(&[(".env", &env(&key)), ("b", b"y")])).unwrap();
+    git(path, &["commit", "-qam", "b"]);
+    git(path, &["rm", "-q", "app.jar"]);
+    git(path, &["commit", "-qm", "c"]);
+    let history = run_in(path, &["scan", "--history"]).exits(2).hides(&key);
+    let find = format!("app.jar!.env:2:5: {} (commit {commit}, 2 times)\n", masked(&key));
+    assert_eq!(history.stdout, find);
+    assert_eq!(
+        history.stderr.matches(&format!("can't unpack blob {blob}!blob {blob}: ")).count(),
+        1,
+        "{history:?}"
+    );
+}
+
+/// The rest is searched, and an error says what is not.
+#[test]
+fn cut_off_and_corrupt_archives() {
+    let key = ApiKey::generate();
+    let noise: Vec<u8> =
+        (0..40_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let members: Members<'_> = &[("a", &env(&key)), ("b", &noise), ("c", &env(&key))];
+    let cases: [(&str, Vec<u8>, &str); 4] = [
+        ("zip", zip(members), "x: "),
+        ("gzip", gzip(&noise), "x!x: "),
+        ("tar", tar(members), "x!b: "),
+        ("tar.gz", gzip(&tar(members)), "x!b: "),
+    ];
+    for (name, archive, place) in cases {
+        let run = scan("x", &archive[..archive.len() / 2]).exits(2);
+        assert!(run.stderr.contains(&format!("can't unpack {place}")), "{name}: {run:?}");
+        let tree = tempfile::tempdir().unwrap();
+        fs::write(tree.path().join("x"), &archive[..archive.len() / 2]).unwrap();
+        fs::write(tree.path().join("y"), key.expose_secret()).unwrap();
+        let run = run_in(tree.path(), &["scan"]).exits(2);
+        assert!(run.stdout.contains("y:1:1: "), "{name}: {run:?}");
+    }
+    // One byte of the second member
+    let mut archive = zip(members);
+    let middle = archive.len() / 2;
+    archive[middle] ^= 1;
+    let run = scan("x", &archive).exits(2).hides(&key);
+    assert!(run.stderr.contains("can't unpack x!b: "), "{run:?}");
+    assert_eq!(run.stdout, format!("x!a:2:5: {0}\nx!c:2:5: {0}\n", masked(&key)));
+}
+
+#[test]
+fn members_that_cannot_be_read() {
+    let key = ApiKey::generate();
+    let mut archive = zip(&[("a", b"text"), ("b", &env(&key))]);
+    let entry = archive.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    archive[entry + 8] |= 1;
+    let run = scan("x", &archive).exits(2);
+    assert!(run.stderr.contains("ctx-key: can't unpack x!a: it is encrypted; "), "{run:?}");
+    assert_eq!(run.stdout, format!("x!b:2:5: {}\n", masked(&key)));
+    archive[entry + 8] &= !1;
+    archive[entry + 10] = 12;
+    let run = scan("x", &archive).exits(2);
+    assert!(run.stderr.contains("can't unpack x!a: its compression, 12 (BZIP2), is not known; "), "{run:?}");
+}
+
+#[cfg(target_os = "linux")]
+fn run_in_little_memory(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let script = "\"$@\" 2>err";
+    let mut command = std::process::Command::new("/usr/bin/env");
+    command.args(["sh", "-c", &format!("ulimit -d 100000; {script}"), "sh", env!("CARGO_BIN_EXE_ctx-key")]);
+    let status = command.args(arguments).current_dir(directory).status().unwrap();
+    (status.code(), fs::read_to_string(directory.join("err")).unwrap())
+}
+
+/// In so little memory that what they hold would not fit in.
+#[cfg(target_os = "linux")]
+#[test]
+fn bombs_end_in_an_error_and_not_in_memory() {
+    let zeros = vec![0; 160 << 20];
+    let many: Vec<(String, Vec<u8>)> = (0..100_001).map(|number| (format!("{number}"), Vec::new())).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let fast = |text: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let inner = fast(&zeros);
+    let mut header = tar::Header::new_gnu();
+    header.set_path("x").unwrap();
+    header.set_size(1 << 40);
+    header.set_cksum();
+    let mut long_name = tar::Header::new_gnu();
+    long_name.set_entry_type(tar::EntryType::GNULongName);
+    long_name.set_size(zeros.len() as u64);
+    long_name.set_cksum();
+    let ratio = "it holds more than 100 times its size";
+    let cases: [(&str, Vec<u8>, &str); 6] = [
+        ("zeros.gz", inner.clone(), ratio),
+        ("nested.zip", zip(&[("a", &inner), ("b", &inner)]), ratio),
+        ("name.tar.gz", fast(&[long_name.as_bytes(), &zeros[..]].concat()), ratio),
+        ("after.tar.gz", fast(&[&tar(&[("a", b"text")])[..], &zeros].concat()), ratio),
+        ("many.zip", zip_with(CompressionMethod::STORE, &many), "it has more than 100,000 members"),
+        ("declared.tar", [header.as_bytes(), &[1; 1024][..]].concat(), "it is cut off"),
+    ];
+    for (name, archive, reason) in cases {
+        let tree = tempfile::tempdir().unwrap();
+        fs::write(tree.path().join(name), archive).unwrap();
+        let (code, errors) = run_in_little_memory(tree.path(), &["scan", "--threads", "1", name]);
+        assert_eq!(code, Some(2), "{name}: {errors}");
+        assert!(
+            errors.contains(&format!("ctx-key: can't unpack {name}")) && errors.contains(reason),
+            "{name}: {errors}"
+        );
+        assert!(reason == "it is cut off" || errors.lines().count() == 1, "{name}: {errors}");
+    }
+}
+
+/// None is believed: a member is read to its end, and its checksum decides.
+#[test]
+fn declared_sizes_and_counts() {
+    let key = ApiKey::generate();
+    let archive = zip(&[("a", &env(&key))]);
+    let find = format!("x!a:2:5: {}\n", masked(&key));
+    let central = archive.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    let end = archive.windows(4).position(|bytes| bytes == b"PK\x05\x06").unwrap();
+    for (place, value, code) in
+        [(central + 24, 0xffff_fff0_u32, 2), (central + 20, 0xffff_fff0, 1), (end + 8, 0xfffe_fffe, 1)]
+    {
+        let mut archive = archive.clone();
+        archive[place..place + 4].copy_from_slice(&value.to_le_bytes());
+        let run = scan("x", &archive).exits(code);
+        assert_eq!(run.stderr.contains("can't unpack x!a: "), code == 2, "{place}: {run:?}");
+        assert!(run.stdout == find || code == 2, "{place}: {run:?}");
+    }
+}
