@@ -140,8 +140,9 @@ test("the page of the password, its errors and its success", () =>
     await changePassword(page, PASSWORD, PASSWORD);
     await page.getByRole("status").waitFor();
     await examine(page);
-    // the session of the other tests has ended
+    // the session of the other tests has ended, and that of the programs
     dashboard.session = await page.context().storageState();
+    dashboard.login = undefined;
   }));
 
 test("the form, its errors, the new key, and the form sent twice", () =>

@@ -23,6 +23,14 @@ import {
 
 const dashboard = await startDashboard();
 
+/** Waits until something is so. */
+async function until(isSo) {
+  for (let waited = 0; !isSo(); waited += 1) {
+    assert.ok(waited < 600, "it is not so");
+    await new Promise((resume) => setTimeout(resume, 100));
+  }
+}
+
 /** Goes on by Tab until the focus is there; whatever else is passed. */
 async function tabTo(page, locator) {
   for (let presses = 0; presses < 40; presses += 1) {
@@ -315,6 +323,7 @@ test("a form that came back with a mistake, or after sign-in, is filled in too",
     await createButton(dialog).click();
     await page.getByRole("alert").waitFor();
     await page.keyboard.press("Escape");
+    await until(() => asked.length === 1);
     assert.deepEqual(asked, ["confirm"]);
     assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "came back");
     await scopeBox(dialog, "memories:read").check();
@@ -324,6 +333,7 @@ test("a form that came back with a mistake, or after sign-in, is filled in too",
     await signIn(page);
     await openedDialog(page, "**/keys/new");
     await page.keyboard.press("Escape");
+    await until(() => asked.length === 2);
     assert.deepEqual(asked, ["confirm", "confirm"]);
     assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "came back");
   }));
@@ -342,10 +352,7 @@ test("who stays to copy the key signs out afterwards", () =>
         question.dismiss();
       });
       await page.getByRole("button", { name: "Sign out" }).click({ noWaitAfter: true });
-      for (let waited = 0; asked.length === 0; waited += 1) {
-        assert.ok(waited < 600, "nobody asks");
-        await page.waitForTimeout(100);
-      }
+      await until(() => asked.length > 0);
       await page.getByRole("button", { name: "Copy", exact: true }).click();
       await page.getByRole("status").getByText("Copied").waitFor();
       await page.getByRole("button", { name: "Sign out" }).click();
