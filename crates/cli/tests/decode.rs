@@ -168,6 +168,9 @@ fn single_characters_that_are_escaped() {
             assert_eq!(search(&text, &key), [(2, 1, 3, names(&[name]))], "{name} {place}");
         }
     }
+    // Escapes before and after a key are not its encoding.
+    let text = format!("%41=\n{}&#65;", key.expose_secret().replacen('_', "%5F", 1));
+    assert_eq!(search(text.as_bytes(), &key), [(5, 2, 1, names(&["percent"]))]);
     for (name, escape) in [
         ("markdown", "\\_"),
         ("html", "&lowbar;"),
