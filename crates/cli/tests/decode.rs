@@ -48,7 +48,7 @@ fn base64(text: &[u8], alphabet: &[u8; 64], is_padded: bool) -> Vec<u8> {
         alphabet[(0..6).fold(0, |value, bit| value << 1 | usize::from(*bits.get(bit).unwrap_or(&0)))]
     };
     let mut encoded: Vec<u8> = bits.chunks(6).map(digit).collect();
-    while is_padded && encoded.len() % 4 != 0 {
+    while is_padded && !encoded.len().is_multiple_of(4) {
         encoded.push(b'=');
     }
     encoded
@@ -168,6 +168,9 @@ fn single_characters_that_are_escaped() {
             assert_eq!(search(&text, &key), [(2, 1, 3, names(&[name]))], "{name} {place}");
         }
     }
+    // Escapes before and after a key are not its encoding.
+    let text = format!("%41=\n{}&#65;", key.expose_secret().replacen('_', "%5F", 1));
+    assert_eq!(search(text.as_bytes(), &key), [(5, 2, 1, names(&["percent"]))]);
     for (name, escape) in [
         ("markdown", "\\_"),
         ("html", "&lowbar;"),
@@ -188,14 +191,16 @@ fn single_characters_that_are_escaped() {
 fn three_encodings_in_each_other_and_not_four() {
     let key = ApiKey::generate();
     for (outer, encode_outer) in ENCODINGS {
-        for (inner, encode_inner) in ENCODINGS {
+        for (inner, encode_inner) in
+            ENCODINGS.into_iter().filter(|(inner, _)| (outer, *inner) != ("utf-32", "utf-32"))
+        {
             let text = encode_outer(&encode_inner(text_of(&key)));
             let found = search(&text, &key);
             assert_eq!(found.len(), 1, "{outer} {inner}: {found:?}");
             assert_eq!(found[0].3, names(&[outer, inner]));
         }
     }
-    for index in [0, 4, 7, 10, 18, 20, 22] {
+    for index in [0, 4, 7, 10, 18, 20] {
         let (name, encode) = ENCODINGS[index];
         let three = encode(&encode(&encode(text_of(&key))));
         let found = search(&three, &key);
@@ -357,7 +362,7 @@ fn what_is_missed() {
         ("colours in a key", format!("{head}\x1b[0m{tail}").into()),
         ("a line break in a key", format!("{head}\n{tail}").into()),
         ("quoted lines of base64", format!("> {}\n> {}", &digits[..60], &digits[60..]).into()),
-        ("short lines of base64", digits.as_bytes().chunks(24).collect::<Vec<_>>().join(&b'\n')),
+        ("short lines of base64", digits.as_bytes().chunks(12).collect::<Vec<_>>().join(&b'\n')),
         ("lists of numbers", bytes(", ", |byte| byte.to_string())),
         ("dumps of bytes", bytes(" ", |byte| format!("{byte:02x}"))),
         ("other letters for the same digits", key.bytes().map(|byte| byte ^ 1).collect()),

@@ -108,9 +108,9 @@ pub(crate) const fn is_blank(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn runs(text: &[u8]) -> Vec<Range<usize>> {
+    fn runs(text: &[u8]) -> Vec<(usize, usize)> {
         let mut runs = Vec::new();
-        for_each(text, |run| runs.push(run));
+        for_each(text, |run| runs.push((run.start, run.end)));
         runs
     }
 
@@ -121,7 +121,7 @@ mod tests {
             for before in 0..40 {
                 for after in [0, 1, 17] {
                     let text = [vec![b'.'; before], vec![b'a'; length], vec![b'.'; after]].concat();
-                    let expected = (length >= MIN_RUN).then_some(before..before + length);
+                    let expected = (length >= MIN_RUN).then_some((before, before + length));
                     assert_eq!(runs(&text), Vec::from_iter(expected), "{length} {before} {after}");
                 }
             }
@@ -133,7 +133,7 @@ mod tests {
         let line = "a".repeat(31);
         for wrap in ["\n", "\r\n", "\n  ", "\r\n\t \t"] {
             let text = format!("key: {line}{wrap}b{wrap}{line}");
-            assert_eq!(runs(text.as_bytes()), [5..text.len()], "{wrap:?}");
+            assert_eq!(runs(text.as_bytes()), [(5, text.len())], "{wrap:?}");
         }
         for wrap in ["\n\n", "\r", "\n\r", " ", " \n", "\n# ", "\n \n"] {
             assert!(runs(format!("{line}{wrap}{line}").as_bytes()).is_empty(), "{wrap:?}");
@@ -146,7 +146,7 @@ mod tests {
             for before in 0..27 {
                 let text = format!("{}{wrap}{}", "a".repeat(26), "a".repeat(26));
                 let padded = format!("{}{text}", ".".repeat(before));
-                assert_eq!(runs(padded.as_bytes()), [before..padded.len()], "{wrap:?} {before}");
+                assert_eq!(runs(padded.as_bytes()), [(before, padded.len())], "{wrap:?} {before}");
             }
         }
     }

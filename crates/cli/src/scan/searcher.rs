@@ -12,7 +12,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 
-use ctx_key::{ApiKey, scan};
+use ctx_key::{ApiKey, KeyId, scan};
 use memchr::memmem::{self, Finder};
 
 use crate::scan::decode::{self, Decoder, Hit, KEY};
@@ -68,6 +68,15 @@ impl Searcher {
         mut found: impl FnMut(Find),
     ) -> io::Result<u64> {
         let mut cursor = Cursor::default();
+        // A piece that begins within an encoded key may have it a second time, as a shorter one.
+        let mut last: Option<(KeyId, u64)> = None;
+        let mut found = |find: Find| {
+            let is_same = |&(id, middle)| id == find.id && find.offset < middle;
+            if !last.as_ref().is_some_and(is_same) {
+                last = Some((find.id, find.offset + find.length as u64 / 2));
+                found(find);
+            }
+        };
         let (mut behind, mut filled, mut read) = (0, 0, first);
         loop {
             filled += read.count;
@@ -431,6 +440,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_key_with_an_escaped_escape_across_a_border_is_one() {
+        let key = ApiKey::generate();
+        let text =
+            [vec![b'.'; PIECE - AHEAD - 1], b"\\\\u0063".to_vec(), key.expose_secret()[1..].into()].concat();
+        let padded = [text, vec![b'.'; 2 * AHEAD]].concat();
+        assert_eq!(
+            search(&padded),
+            [((PIECE - AHEAD - 1) as u64, 1, (PIECE - AHEAD) as u64, (PIECE - AHEAD) as u64)]
+        );
     }
 
     /// In a text whose lines are counted as it is written.
