@@ -4,9 +4,8 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use ctx_key::scan::redact_str;
 
-use super::list_query::page_number;
+use super::list_query::{page_number, query_of, search_text};
 use crate::clock::{DAY, day_start};
 use crate::http::state::AppState;
 use crate::store::audit_log::{Group, LogFilter};
@@ -44,13 +43,11 @@ impl AuditQuery {
         let fields: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let field =
             |name: &str| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| &**value);
-        let redacted = redact_str(field("q"));
-        let text = if contains_key(&redacted) { "" } else { redacted.trim() };
         let group = GROUPS.iter().find(|(value, ..)| *value == field("group"));
         let day =
             |name| if day_start(field(name)).is_some() { field(name).to_owned() } else { String::new() };
         Self {
-            text: text.chars().take(MAX_TEXT).filter(|character| *character != '\0').collect(),
+            text: search_text(field("q"), MAX_TEXT).replace('\0', ""),
             group: group.map(|(.., group)| *group),
             from: day("from"),
             to: day("to"),
@@ -79,21 +76,21 @@ impl AuditQuery {
     /// Returns the address of the page.
     pub(super) fn address(&self) -> String {
         let group = GROUPS.iter().find(|(.., known)| self.group == Some(*known));
-        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
-            ("q", self.text.as_str()),
-            ("group", group.map_or("", |(value, ..)| value)),
-            ("from", &self.from),
-            ("to", &self.to),
-            ("page", &page),
-        ] {
-            query.extend_pairs(Some((name, value)).filter(|_| !value.is_empty()));
-        }
-        Some(query.finish())
-            .filter(|query| !query.is_empty())
-            .map_or_else(|| "/audit".to_owned(), |query| format!("/audit?{query}"))
+        let page = (self.page > 1).then(|| self.page.to_string());
+        let fields = [
+            ("q", some(&self.text)),
+            ("group", group.map(|(value, ..)| *value)),
+            ("from", some(&self.from)),
+            ("to", some(&self.to)),
+            ("page", page.as_deref()),
+        ];
+        format!("/audit{}", query_of(&fields))
     }
+}
+
+/// Returns a text unless it is empty.
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl FromRequestParts<AppState> for AuditQuery {

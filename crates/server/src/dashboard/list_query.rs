@@ -45,7 +45,7 @@ impl ListQuery {
         let scope = field("scope").parse().ok().filter(|scope: &Scope| scope.name().is_some());
         let state = STATES.iter().find(|(value, ..)| *value == field("state"));
         let filter = KeyFilter {
-            text: search_text(field("q")),
+            text: search_text(field("q"), Name::MAX_LENGTH),
             project: ProjectId::parse(field("project")),
             scope,
             state: state.map(|(.., state)| *state),
@@ -114,12 +114,11 @@ pub(super) fn query_of(fields: &[(&str, Option<&str>)]) -> String {
     if query.is_empty() { query } else { format!("?{query}") }
 }
 
-/// Returns what is searched for, without an API key in it.
-pub(super) fn search_text(text: &str) -> String {
+/// Returns what is searched for, without an API key in it, and cut at this number of characters.
+pub(super) fn search_text(text: &str, max_length: usize) -> String {
     let redacted = redact_str(text);
     let text = if contains_key(&redacted) { "" } else { redacted.trim() };
-    // no name is longer
-    text.chars().take(Name::MAX_LENGTH).collect()
+    text.chars().take(max_length).collect()
 }
 
 /// Returns the number of a page in an address, from 1.

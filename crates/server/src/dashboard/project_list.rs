@@ -103,7 +103,7 @@ impl ProjectQuery {
             |name: &str| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| &**value);
         let state = STATES.iter().find(|(value, ..)| *value == field("state"));
         Self {
-            text: search_text(field("q")),
+            text: search_text(field("q"), Name::MAX_LENGTH),
             is_archived: state.map(|(.., is_archived)| *is_archived),
             page: page_number(query),
             has_key: contains_key(field("q")),
