@@ -4,6 +4,8 @@
 //! are removed with them. The tests of `crates/server` use this file too.
 
 use std::net::TcpListener;
+use std::process;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -12,6 +14,9 @@ use tokio_postgres::{Client, NoTls};
 /// A server that has not recovered by then has failed.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Clusters of this process, which give each a folder and a port of its own.
+static CLUSTERS: AtomicU16 = AtomicU16::new(0);
+
 pub(crate) struct Cluster {
     /// URL of the server that runs the programs.
     runner: String,
@@ -19,12 +24,14 @@ pub(crate) struct Cluster {
     programs: String,
     folder: String,
     port: u16,
+    /// Holds the port until the server starts.
+    reservation: Option<TcpListener>,
 }
 
 impl Cluster {
     /// Creates a cluster and starts it. `runner` is the URL of a server on this machine, without a database.
     pub(crate) async fn new(runner: &str, settings: &str) -> Self {
-        let cluster = Self::unstarted(runner).await;
+        let mut cluster = Self::unstarted(runner).await;
         let folder = &cluster.folder;
         let initdb = format!("{}/initdb", cluster.programs);
         cluster.run(&format!("{initdb} --no-sync --pgdata {folder} --username postgres --auth trust")).await;
@@ -34,6 +41,7 @@ impl Cluster {
             cluster.port
         );
         cluster.write("postgresql.auto.conf", &common).await;
+        cluster.reservation = None;
         cluster.control("start").await;
         cluster
     }
@@ -43,14 +51,15 @@ impl Cluster {
         let text = "SELECT current_setting('data_directory'), setting FROM pg_config WHERE name = 'BINDIR'";
         let row = control.query_one(text, &[]).await.expect("the folders");
         let (data, programs): (String, String) = (row.get(0), row.get(1));
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = port.expect("a free port").port();
-        Self { runner: runner.to_owned(), control, programs, folder: format!("{data}-{port}"), port }
+        let number = CLUSTERS.fetch_add(1, Ordering::Relaxed);
+        let (reservation, port) = reserve_port(number);
+        let folder = format!("{data}-{}-{number}", process::id());
+        Self { runner: runner.to_owned(), control, programs, folder, port, reservation: Some(reservation) }
     }
 
     /// Creates a standby of this cluster and starts it.
     pub(crate) async fn standby(&self) -> Self {
-        let standby = Self::unstarted(&self.runner).await;
+        let mut standby = Self::unstarted(&self.runner).await;
         let (folder, port) = (&standby.folder, standby.port);
         let backup = format!(
             "{}/pg_basebackup --no-sync --checkpoint=fast --write-recovery-conf --pgdata {folder} \
@@ -64,6 +73,7 @@ impl Cluster {
                 "{port}; echo \"unix_socket_directories = '{folder}'\" >> {folder}/postgresql.auto.conf"
             ))
             .await;
+        standby.reservation = None;
         standby.control("start").await;
         standby
     }
@@ -73,7 +83,11 @@ impl Cluster {
         let command = command.replace('\'', "''");
         // the empty row has to be read, and what the command prints belongs to nobody
         let copy = format!("COPY (SELECT) TO PROGRAM '(cat; {command}) > {}.log 2>&1'", self.folder);
-        self.control.batch_execute(&copy).await.expect(&command);
+        if let Err(error) = self.control.batch_execute(&copy).await {
+            let log = format!("SELECT pg_read_file('{}.log', true)", self.folder);
+            let log = self.control.query_one(&log, &[]).await.expect("a log");
+            panic!("{command}: {error}\n{}", log.get::<_, Option<String>>(0).unwrap_or_default());
+        }
     }
 
     /// Runs `pg_ctl`.
@@ -127,6 +141,16 @@ impl Cluster {
         let stop = format!("{}/pg_ctl stop --mode immediate --pgdata {}", self.programs, self.folder);
         self.run(&format!("{stop} || test ! -e {}/postmaster.pid", self.folder)).await;
     }
+}
+
+/// Returns a port below those that Linux gives to outgoing connections, so that none takes it before the server does.
+fn reserve_port(number: u16) -> (TcpListener, u16) {
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    let first = process::id().wrapping_mul(64).wrapping_add(number.into());
+    let port = |n: u32| PORTS.start + (first.wrapping_add(n) % PORTS.len() as u32) as u16;
+    let mut ports = (0..PORTS.len() as u32).map(port);
+    let free = ports.find_map(|port| Some((TcpListener::bind(("127.0.0.1", port)).ok()?, port)));
+    free.expect("a free port")
 }
 
 pub(crate) async fn connect(url: &str) -> Client {
