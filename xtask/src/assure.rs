@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, soak};
-use crate::{faults, results};
+use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, soak, suite};
+use crate::{ci, faults, results};
 
 /// A long check. It returns what its result says.
 #[derive(Debug)]
@@ -29,6 +29,21 @@ pub const STEPS: &[Step] = &[
         run: mutants::run,
     },
     Step { name: "faults", about: "[LIST]...: planted faults, each must be caught", run: faults::assure },
+    Step {
+        name: "load",
+        about: "[ROUNDS]: the whole suite beside builds, three times by default: an hour and a half",
+        run: suite::under_load,
+    },
+    Step {
+        name: "shuffle",
+        about: "[SEED]: the whole suite with its tests in a random order: ten minutes",
+        run: suite::shuffled,
+    },
+    Step {
+        name: "direct",
+        about: "the server's tests on PostgreSQL without PgBouncer: five minutes",
+        run: ci::server_directly,
+    },
     Step {
         name: "coherence",
         about: "[REVOCATIONS]: each revocation counts at every process within the lease: half an hour",

@@ -1,10 +1,15 @@
 //! The steps that must pass on every change: `.ci/run` calls all of them.
 
-use anyhow::{Context, Result};
+use std::io::{self, Seek};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
-use crate::process::timed;
+use crate::process::{self, this_program, timed};
 use crate::steps::{
     browser, capi, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
     operation, schemathesis,
@@ -16,76 +21,142 @@ use crate::{postgres, tools};
 pub struct Step {
     pub name: &'static str,
     pub about: &'static str,
+    lane: Lane,
     run: fn(&Shell) -> Result<()>,
+}
+
+/// Two steps run at a time, one of each lane, since most use one core.
+#[derive(Debug, PartialEq, Eq)]
+enum Lane {
+    /// Steps that need the workspace's tests.
+    Tests,
+    /// Steps that build for themselves.
+    Builds,
 }
 
 /// All steps, in the order in which they run.
 pub const STEPS: &[Step] = &[
-    Step { name: "tools", about: "install what the tests need", run: test_tools },
-    Step { name: "lints", about: "format and clippy, in every workspace", run: library::lints },
-    Step { name: "docs", about: "documentation builds without a warning", run: library::docs },
+    Step { name: "tools", about: "install what the tests need", lane: Lane::Tests, run: test_tools },
+    Step {
+        name: "lints",
+        about: "format and clippy, in every workspace",
+        lane: Lane::Tests,
+        run: library::lints,
+    },
+    Step {
+        name: "docs",
+        about: "documentation builds without a warning",
+        lane: Lane::Tests,
+        run: library::docs,
+    },
     Step {
         name: "features",
         about: "clippy with every set of features of the library",
+        lane: Lane::Builds,
         run: library::features,
     },
     Step {
         name: "constant_time",
         about: "no branch or address depends on a secret (memcheck)",
+        lane: Lane::Builds,
         run: constant_time::run,
     },
     Step {
         name: "no_std",
         about: "no std, no allocator, no panic, little stack, no unsafe",
+        lane: Lane::Builds,
         run: no_std::run,
     },
     Step {
         name: "instructions",
         about: "instruction counts of the hot paths (callgrind)",
+        lane: Lane::Builds,
         run: instructions::check,
     },
-    Step { name: "machines", about: "s390x, i686 and aarch64, emulated", run: machines::run },
+    Step {
+        name: "machines",
+        about: "s390x, i686 and aarch64, emulated",
+        lane: Lane::Builds,
+        run: machines::run,
+    },
     Step {
         name: "contract",
         about: "public API, archive, lowest versions, MSRV, licences",
+        lane: Lane::Builds,
         run: contract::run,
     },
-    Step { name: "coverage", about: "every line of the library runs in its tests", run: coverage::run },
-    Step { name: "builds", about: "examples and benchmarks build", run: library::builds },
-    Step { name: "quickstart", about: "README's first command in a fresh clone", run: library::quickstart },
-    Step { name: "fuzz", about: "every seed, and five seconds for each target", run: fuzz::replay },
+    Step {
+        name: "coverage",
+        about: "every line of the library runs in its tests",
+        lane: Lane::Builds,
+        run: coverage::run,
+    },
+    Step { name: "builds", about: "examples and benchmarks build", lane: Lane::Tests, run: library::builds },
+    Step {
+        name: "quickstart",
+        about: "README's first command in a fresh clone",
+        lane: Lane::Tests,
+        run: library::quickstart,
+    },
+    Step {
+        name: "fuzz",
+        about: "every seed, and five seconds for each target",
+        lane: Lane::Builds,
+        run: fuzz::replay,
+    },
     Step {
         name: "rules",
         about: "detector rules in the real scanners, hooks in pre-commit, and recipes for CI",
+        lane: Lane::Builds,
         run: rules,
     },
-    Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
+    Step {
+        name: "tests",
+        about: "README's second command: all tests that cargo runs",
+        lane: Lane::Tests,
+        run: library::tests,
+    },
     Step {
         name: "postgres",
         about: "the throw-away PostgreSQL and PgBouncer are as tests need them",
+        lane: Lane::Tests,
         run: postgres::check,
     },
     Step {
         name: "server on PostgreSQL",
-        about: "the tests of the server and the verifier on PostgreSQL, directly and through PgBouncer",
+        about: "the verifier's tests on PostgreSQL, and through PgBouncer those of the server too",
+        lane: Lane::Tests,
         run: server_on_postgres,
     },
-    Step { name: "browser", about: "the dashboard in Chromium", run: browser::on_sqlite },
-    Step { name: "browser on PostgreSQL", about: "the same on PostgreSQL", run: browser::on_postgres },
+    Step { name: "browser", about: "the dashboard in Chromium", lane: Lane::Tests, run: browser::on_sqlite },
+    Step {
+        name: "browser on PostgreSQL",
+        about: "the same on PostgreSQL",
+        lane: Lane::Tests,
+        run: browser::on_postgres,
+    },
     Step {
         name: "operation",
         about: "promtool on the server's metrics, systemd-analyze on its unit, fail2ban on its log",
+        lane: Lane::Builds,
         run: operation::run,
     },
-    Step { name: "schemathesis", about: "requests made from the OpenAPI document", run: schemathesis::run },
+    Step {
+        name: "schemathesis",
+        about: "requests made from the OpenAPI document",
+        lane: Lane::Builds,
+        run: schemathesis::run,
+    },
     Step {
         name: "clients",
         about: "the packages for TypeScript, Python, Go and Kotlin, their examples, and against the crate",
+        lane: Lane::Builds,
         run: clients::run,
     },
     Step {
         name: "capi",
         about: "the library in C, C++, Go and WebAssembly, with sanitizers, and its header",
+        lane: Lane::Builds,
         run: capi::run,
     },
 ];
@@ -99,18 +170,49 @@ pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
     // the steps and what they call skip nothing that can be had
     sh.set_var("CI", "true");
     sh.set_var("CARGO_TERM_COLOR", "never");
-    let all = || STEPS.iter().collect::<Vec<_>>();
+    if names.is_empty() {
+        return timed("all", || all(sh));
+    }
     let named = |name: &String| STEPS.iter().find(|step| step.name == name).context("no step of that name");
-    let steps = if names.is_empty() { all() } else { names.iter().map(named).collect::<Result<_>>()? };
-    timed("all", || steps.iter().try_for_each(|step| timed(step.name, || (step.run)(sh))))
+    names.iter().try_for_each(|name| named(name)?.run(sh))
+}
+
+/// Runs both lanes. A lane ends with the first step that fails, of either.
+fn all(sh: &Shell) -> Result<()> {
+    let failed = AtomicBool::new(false);
+    let run = |lane, run: &dyn Fn(&Step) -> Result<()>| {
+        let mut steps = STEPS.iter().filter(|step| step.lane == lane);
+        let result = steps.try_for_each(|step| if failed.load(Relaxed) { Ok(()) } else { run(step) });
+        failed.fetch_or(result.is_err(), Relaxed);
+        result
+    };
+    thread::scope(|scope| {
+        let builds = scope.spawn(|| run(Lane::Builds, &Step::run_apart));
+        let tests = run(Lane::Tests, &|step| step.run(sh));
+        tests.and(builds.join().map_err(|_| anyhow!("a lane panicked"))?)
+    })
+}
+
+impl Step {
+    fn run(&self, sh: &Shell) -> Result<()> {
+        timed(self.name, || (self.run)(sh))
+    }
+
+    /// Runs the step in a process of its own, and prints its output in one piece.
+    fn run_apart(&self) -> Result<()> {
+        let mut output = tempfile::tempfile()?;
+        let mut program = this_program();
+        program.args(["ci", self.name]).stdin(Stdio::null());
+        let status = program.stdout(output.try_clone()?).stderr(output.try_clone()?).status()?;
+        output.rewind()?;
+        io::copy(&mut output, &mut io::stdout().lock())?;
+        ensure!(status.success(), "step {}: {status}", self.name);
+        Ok(())
+    }
 }
 
 fn test_tools(sh: &Shell) -> Result<()> {
-    use tools::{CADDY, CC, CURL, CXX, ENVOY, GIT, LIBFAKETIME, NGINX, NODE, NPM, PYTHON, VALGRIND};
-    tools::install(
-        sh,
-        &[&CC, &CXX, &CURL, &GIT, &LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &NODE, &NPM, &PYTHON, &VALGRIND],
-    )
+    tools::install(sh, tools::OF_TESTS)
 }
 
 fn rules(sh: &Shell) -> Result<()> {
@@ -118,11 +220,20 @@ fn rules(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "rules/check").run()?)
 }
 
+/// The server's tests run through PgBouncer alone here, since they see the same statements either way.
+/// `cargo xtask assure direct` runs them without it.
 fn server_on_postgres(sh: &Shell) -> Result<()> {
-    use tools::{CADDY, CURL, ENVOY, LIBFAKETIME, NGINX, NODE, PYTHON};
-    tools::install(sh, &[&LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &CURL, &NODE, &PYTHON])?;
-    let test =
-        || Ok(cmd!(sh, "cargo test --locked -p ctx-key-server -p ctx-key-verifier --all-features").run()?);
-    postgres::with_direct(sh, |_| test())?;
-    postgres::with(sh, |_| test())
+    test_tools(sh)?;
+    let cargo = || cmd!(sh, "cargo test --locked --all-features -p ctx-key-verifier");
+    postgres::with_direct(sh, |_| Ok(cargo().run()?))?;
+    postgres::with(sh, |_| Ok(cargo().args(["-p", "ctx-key-server"]).run()?))
+}
+
+/// Runs the server's tests on PostgreSQL without a pooler.
+pub fn server_directly(sh: &Shell, _: &[String]) -> Result<String> {
+    test_tools(sh)?;
+    let test = cmd!(sh, "cargo test --locked --all-features -p ctx-key-server");
+    let printed = postgres::with_direct(sh, |_| process::transcript(test))?;
+    let is_result = |line: &&str| line.starts_with("test result");
+    Ok(format!("{} test programs passed\n", printed.lines().filter(is_result).count()))
 }

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
+use crate::process::this_program;
 use crate::tools;
 
 pub use check::run as check;
@@ -111,7 +112,7 @@ fn with_settings<T>(sh: &Shell, settings: Settings, action: impl FnOnce(&Server)
 impl Server {
     fn start(settings: Settings) -> Result<Self> {
         let mut keeper = this_program();
-        keeper.arg("--keep");
+        keeper.args(["postgres", "--keep"]);
         keeper.args(settings.pooled.then_some("--pooled")).args(settings.durable.then_some("--durable"));
         // a group of its own, so that an interrupt from the terminal does not reach it
         let mut keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -146,11 +147,4 @@ impl Drop for Server {
 
 fn url(port: u16) -> String {
     format!("postgres://postgres@127.0.0.1:{port}")
-}
-
-/// Returns a command that runs `postgres` of this very program, even if a build has replaced its file.
-fn this_program() -> Command {
-    let mut program = Command::new("/proc/self/exe");
-    program.arg("postgres");
-    program
 }

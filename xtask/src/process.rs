@@ -76,6 +76,11 @@ fn all_printed(command: Cmd<'_>) -> Result<(ExitStatus, String)> {
     Ok((output.status, text.concat()))
 }
 
+/// Returns a command that runs this very program, even if a build has replaced its file.
+pub fn this_program() -> Command {
+    Command::new("/proc/self/exe")
+}
+
 /// Returns the name of this machine's target, for example `x86_64-unknown-linux-gnu`.
 pub fn host(sh: &Shell) -> Result<String> {
     Ok(cmd!(sh, "rustc --print host-tuple").quiet().read()?)

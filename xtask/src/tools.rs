@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::tree;
 
@@ -176,6 +176,10 @@ pub const ALL: &[&Tool] = &[
     &CBINDGEN,
 ];
 
+/// Tools without which some of the workspace's tests are skipped.
+pub const OF_TESTS: &[&Tool] =
+    &[&CC, &CXX, &CURL, &GIT, &LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &NODE, &NPM, &PYTHON, &VALGRIND];
+
 /// Installs those of the tools that are missing.
 pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
     let mut packages = Vec::new();
@@ -236,14 +240,22 @@ pub fn debian(sh: &Shell, packages: &[&str]) -> Result<()> {
     }
     println!("installing {names}");
     if !UPDATED.replace(true) {
-        cmd!(sh, "apt-get update -qq").quiet().run().context("apt-get update failed")?;
+        apt_get(sh).args(["update", "-qq"]).quiet().run().context("apt-get update failed")?;
     }
-    cmd!(sh, "apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends {missing...}")
+    apt_get(sh)
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(missing)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .quiet()
         .ignore_stdout()
         .run()
         .with_context(|| format!("Debian's packages do not give: {names}"))
+}
+
+/// Returns the command that installs Debian's packages, which waits for another of its kind to end.
+pub fn apt_get(sh: &Shell) -> Cmd<'_> {
+    let lock = std::env::temp_dir().join("ctx-key-apt-get.lock");
+    cmd!(sh, "flock {lock} apt-get -o DPkg::Lock::Timeout=300")
 }
 
 fn is_installed(sh: &Shell, package: &str) -> bool {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use super::{MAX_CLIENTS, POOL_SIZE, this_program, url, with};
+use super::{MAX_CLIENTS, POOL_SIZE, url, with};
+use crate::process::this_program;
 
 /// Sessions that are open at the same time.
 const SESSIONS: usize = 4 * POOL_SIZE;
@@ -97,7 +98,7 @@ impl Drop for Session {
 
 /// Kills this program while its servers run: they must end too.
 fn check_end() -> Result<()> {
-    let mut program = this_program().arg("--pooled").stdout(Stdio::piped()).spawn()?;
+    let mut program = this_program().args(["postgres", "--pooled"]).stdout(Stdio::piped()).spawn()?;
     let lines = BufReader::new(program.stdout.take().context("no pipe")?).lines().take(2);
     let lines = lines.collect::<Result<Vec<_>, _>>();
     program.kill()?;

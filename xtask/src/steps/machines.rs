@@ -83,7 +83,7 @@ fn unpack_compiler(sh: &Shell, target: &Path) -> Result<PathBuf> {
 fn download_compiler(sh: &Shell, folder: &Path) -> Result<()> {
     let known = cmd!(sh, "apt-cache show rustc-web").quiet().ignore_stdout().ignore_stderr().run();
     if known.is_err() {
-        cmd!(sh, "apt-get update -qq").run()?;
+        tools::apt_get(sh).args(["update", "-qq"]).run()?;
     }
     let library = dependency(sh, "libstd-rust-web-dev", "libstd-rust-web-")?;
     let llvm = dependency(sh, &library, "libllvm")?;

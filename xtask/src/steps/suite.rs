@@ -1,0 +1,84 @@
+//! The whole suite on a machine that is busy with builds, and in another order.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
+use xshell::{Shell, cmd};
+
+use crate::{postgres, process, tools, tree};
+
+/// Builds that run beside the tests, each with as many jobs as the machine has cores.
+const BUILDS: usize = 2;
+
+/// Runs the suite some times beside builds, on SQLite and on PostgreSQL through PgBouncer.
+pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
+    let rounds = match arguments {
+        [] => 3,
+        [rounds] => rounds.parse().context("ROUNDS is a number")?,
+        _ => anyhow::bail!("usage: cargo xtask assure load [ROUNDS]"),
+    };
+    let done = AtomicBool::new(false);
+    let folder = tree::target().join("load");
+    thread::scope(|scope| {
+        let builds: Vec<_> = (0..BUILDS)
+            .map(|number| {
+                let (done, folder) = (&done, folder.join(number.to_string()));
+                scope.spawn(move || build_until(done, &folder))
+            })
+            .collect();
+        let passed = (0..rounds).map(|_| suite(sh, &[])).collect::<Result<Vec<_>>>();
+        done.store(true, Relaxed);
+        let mut count = 0;
+        for build in builds {
+            count += build.join().map_err(|_| anyhow!("a build panicked"))??;
+        }
+        Ok(format!("passed beside {count} builds of the workspace:\n\n{}", passed?.concat()))
+    })
+}
+
+/// Runs the suite once in a random order, and says which.
+pub fn shuffled(sh: &Shell, arguments: &[String]) -> Result<String> {
+    let seed = match arguments {
+        [] => process::read(cmd!(sh, "date +%s"))?.trim().to_owned(),
+        [seed] => seed.clone(),
+        _ => anyhow::bail!("usage: cargo xtask assure shuffle [SEED]"),
+    };
+    let passed = suite(sh, &["-Zunstable-options", "--shuffle-seed", &seed])?;
+    Ok(format!("passed with `--shuffle-seed {seed}`:\n\n{passed}"))
+}
+
+/// Builds the workspace again and again until `done`, and returns how often.
+fn build_until(done: &AtomicBool, folder: &Path) -> Result<usize> {
+    let sh = Shell::new()?;
+    sh.change_dir(tree::root());
+    let mut count = 0;
+    while !done.load(Relaxed) {
+        sh.remove_path(folder)?;
+        let build = cmd!(sh, "cargo build --quiet --locked --workspace --all-features").quiet();
+        build.env("CARGO_TARGET_DIR", folder).run()?;
+        count += 1;
+    }
+    sh.remove_path(folder)?;
+    Ok(count)
+}
+
+/// Runs all tests, and returns a line with their number on each database.
+fn suite(sh: &Shell, options: &[&str]) -> Result<String> {
+    tools::install(sh, tools::OF_TESTS)?;
+    // libtest of a stable compiler takes its unstable options only so; at run time, since it would change the build
+    let host = process::host(sh)?.to_uppercase().replace('-', "_");
+    let _runner = sh.push_env(format!("CARGO_TARGET_{host}_RUNNER"), "env RUSTC_BOOTSTRAP=1");
+    let run = |packages: &[&str]| {
+        let cargo =
+            cmd!(sh, "cargo test --locked --all-features --lib --bins --tests --examples {packages...}");
+        let printed = process::transcript(cargo.arg("--no-fail-fast").arg("--").args(options))?;
+        let results: Vec<_> = printed.lines().filter(|line| line.starts_with("test result")).collect();
+        let passed = results.iter().filter_map(|line| line.split(' ').nth(3)?.parse::<usize>().ok());
+        anyhow::Ok(format!("{} tests of {} programs", passed.sum::<usize>(), results.len()))
+    };
+    let sqlite = run(&["--workspace"])?;
+    let postgres = postgres::with(sh, |_| run(&["-p", "ctx-key-server", "-p", "ctx-key-verifier"]))?;
+    Ok(format!("- {sqlite}, and on PostgreSQL through PgBouncer {postgres}\n"))
+}
