@@ -23,10 +23,7 @@ CREATE TABLE api_keys (
     digest     BLOB    NOT NULL CHECK (length(digest) = 32),
     project    TEXT    NOT NULL,
     scopes     INTEGER NOT NULL,
-    not_before INTEGER,
-    expires_at INTEGER,
-    retires_at INTEGER,
-    revoked_at INTEGER
+    not_before INTEGER, expires_at INTEGER, retires_at INTEGER, revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 ";
 

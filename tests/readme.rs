@@ -1,11 +1,10 @@
-//! Tests of README.md: its tables and scopes are those of the program.
+//! Tests of README.md: its table of SQL is that of the quickstart, and refuses what is not a record.
 
-use ctx_key::Scope;
 use rusqlite::{Connection, params};
 
 const README: &str = include_str!("../README.md");
 
-/// The statement of a fenced block that holds `part`.
+/// Returns the fenced block of SQL that holds `part`.
 fn statement(part: &str) -> &'static str {
     README
         .split("```sql\n")
@@ -20,7 +19,7 @@ fn the_quickstart_has_the_same_table() {
 }
 
 #[test]
-fn the_table_refuses_what_is_no_record() {
+fn the_table_refuses_what_is_not_a_record() {
     let db = Connection::open_in_memory().unwrap();
     db.execute_batch(statement("STRICT")).unwrap();
     let insert = |id: &str, digest: &[u8], scopes: &dyn rusqlite::ToSql| {
@@ -33,14 +32,4 @@ fn the_table_refuses_what_is_no_record() {
     assert!(insert("8aspm4G7VmS", &[7; 32], &5).is_err());
     assert!(insert("8aspm4G7VmSV", &[7; 31], &5).is_err());
     assert!(insert("8aspm4G7VmSV", &[7; 32], &"memories:read").is_err());
-}
-
-#[test]
-fn the_scopes_are_those_of_the_crate() {
-    for scope in Scope::all() {
-        let (name, description) = (scope.name().unwrap(), scope.description().unwrap());
-        let constant = name.replace(':', "_").to_uppercase();
-        let row = format!("| {} | `{constant}` | `{name}` | {description} |", scope.bits());
-        assert!(README.contains(&row), "{row}");
-    }
 }
