@@ -2,9 +2,7 @@
 // repository that Cargo.toml names.
 //! [contract]: crate::key_format
 #![cfg_attr(doc, doc = concat!(
-    "[Architecture]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/ARCHITECTURE.md\n",
-    "[contributing]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/CONTRIBUTING.md\n",
-    "[crates/capi]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/crates/capi/README.md\n",
+    "[Contributing]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/CONTRIBUTING.md\n",
     "[crates/cli]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/crates/cli/README.md\n",
     "[crates/server]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/crates/server/README.md\n",
     "[crates/verifier]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/crates/verifier/README.md\n",

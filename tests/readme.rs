@@ -1,5 +1,6 @@
-//! Tests of README.md: its table of SQL is that of the quickstart, and refuses what is not a record.
+//! Tests of README.md: its tables and scopes are those of the program.
 
+use ctx_key::Scope;
 use rusqlite::{Connection, params};
 
 const README: &str = include_str!("../README.md");
@@ -32,4 +33,14 @@ fn the_table_refuses_what_is_not_a_record() {
     assert!(insert("8aspm4G7VmS", &[7; 32], &5).is_err());
     assert!(insert("8aspm4G7VmSV", &[7; 31], &5).is_err());
     assert!(insert("8aspm4G7VmSV", &[7; 32], &"memories:read").is_err());
+}
+
+#[test]
+fn the_scopes_are_those_of_the_crate() {
+    for scope in Scope::all() {
+        let (name, description) = (scope.name().unwrap(), scope.description().unwrap());
+        let constant = name.replace(':', "_").to_uppercase();
+        let row = format!("| {} | `{constant}` | `{name}` | {description} |", scope.bits());
+        assert!(README.contains(&row), "{row}");
+    }
 }
