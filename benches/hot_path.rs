@@ -1,6 +1,6 @@
 //! The paths that every request takes, each beside its floor.
 //!
-//! README promises ratios, not nanoseconds, and `cargo xtask bench` makes its tables of them. Each group measures its floor
+//! docs/performance.md has ratios, not nanoseconds, and `cargo xtask bench` makes its tables of them. Each group measures its floor
 //! itself, next to the path, because machines change their speed in between.
 //!
 //! The floor of a check is one call of SHA-256's compression function on a block that is ready: a server has to hash the

@@ -19,14 +19,9 @@ const DAY: u64 = 24 * HOUR;
 /// The README gives the same for PostgreSQL. The primary key's collation is SQLite's default, BINARY.
 const TABLE: &str = "\
 CREATE TABLE api_keys (
-    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 12),
-    digest     BLOB    NOT NULL CHECK (length(digest) = 32),
-    project    TEXT    NOT NULL,
-    scopes     INTEGER NOT NULL,
-    not_before INTEGER,
-    expires_at INTEGER,
-    retires_at INTEGER,
-    revoked_at INTEGER
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 12), digest BLOB NOT NULL CHECK (length(digest) = 32),
+    project TEXT NOT NULL, scopes INTEGER NOT NULL,
+    not_before INTEGER, expires_at INTEGER, retires_at INTEGER, revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 const README: &str = include_str!("../README.md");
 
-/// The statement of a fenced block that holds `part`.
+/// Returns the fenced block of SQL that holds `part`.
 fn statement(part: &str) -> &'static str {
     README
         .split("```sql\n")
@@ -20,7 +20,7 @@ fn the_quickstart_has_the_same_table() {
 }
 
 #[test]
-fn the_table_refuses_what_is_no_record() {
+fn the_table_refuses_what_is_not_a_record() {
     let db = Connection::open_in_memory().unwrap();
     db.execute_batch(statement("STRICT")).unwrap();
     let insert = |id: &str, digest: &[u8], scopes: &dyn rusqlite::ToSql| {

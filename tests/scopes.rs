@@ -301,3 +301,16 @@ fn only_exactly_one_scope_has_a_name_and_a_description() {
         }
     }
 }
+
+/// The table in the documentation of `Scope` is what its functions return.
+#[test]
+fn the_documented_table_is_true() {
+    let source = include_str!("../src/scope.rs");
+    for scope in Scope::all() {
+        let (name, description) = (scope.name().unwrap(), scope.description().unwrap());
+        let constant = name.replace(':', "_").to_uppercase();
+        let row =
+            format!("| {} | [`{constant}`](Self::{constant}) | `{name}` | {description} |", scope.bits());
+        assert!(source.contains(&row), "{row}");
+    }
+}

@@ -59,7 +59,7 @@ enum Task {
     },
     /// Count the instructions of the hot paths under callgrind; with --record, keep the counts
     Instructions(steps::instructions::Arguments),
-    /// Measure everything that README.md and docs/performance.md show, and write it into them
+    /// Measure everything that docs/performance.md shows, and write it there
     Bench(steps::bench::Arguments),
     /// Drive the dashboard in Chromium
     Browser(steps::browser::Arguments),

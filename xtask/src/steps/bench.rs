@@ -1,4 +1,4 @@
-//! Measures everything, and writes the tables and pictures of README.md and docs/performance.md from it.
+//! Measures everything, and writes the tables and pictures of docs/performance.md from it.
 //!
 //! A measurement wants a machine that does nothing else. The report fails, after writing, where a limit is passed.
 
