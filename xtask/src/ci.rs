@@ -7,9 +7,9 @@ use xshell::{Shell, cmd};
 use crate::process::timed;
 use crate::steps::{
     browser, capi, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
-    operation, schemathesis,
+    operation, schemathesis, targets,
 };
-use crate::{postgres, tools};
+use crate::{postgres, release, tools};
 
 /// A step of the checks on every change.
 #[derive(Debug)]
@@ -21,7 +21,6 @@ pub struct Step {
 
 /// All steps, in the order in which they run.
 pub const STEPS: &[Step] = &[
-    Step { name: "tools", about: "install what the tests need", run: test_tools },
     Step { name: "lints", about: "format and clippy, in every workspace", run: library::lints },
     Step { name: "docs", about: "documentation builds without a warning", run: library::docs },
     Step {
@@ -45,6 +44,7 @@ pub const STEPS: &[Step] = &[
         run: instructions::check,
     },
     Step { name: "machines", about: "s390x, i686 and aarch64, emulated", run: machines::run },
+    Step { name: "targets", about: "library and command compile for Windows and macOS", run: targets::run },
     Step {
         name: "contract",
         about: "public API, archive, lowest versions, MSRV, licences",
@@ -53,13 +53,14 @@ pub const STEPS: &[Step] = &[
     Step { name: "coverage", about: "every line of the library runs in its tests", run: coverage::run },
     Step { name: "builds", about: "examples and benchmarks build", run: library::builds },
     Step { name: "quickstart", about: "README's first command in a fresh clone", run: library::quickstart },
+    Step { name: "dist", about: "the command's archive and its checksum", run: release::dist_here },
     Step { name: "fuzz", about: "every seed, and five seconds for each target", run: fuzz::replay },
     Step {
         name: "rules",
         about: "detector rules in the real scanners, hooks in pre-commit, and recipes for CI",
         run: rules,
     },
-    Step { name: "tests", about: "README's second command: all tests that cargo runs", run: library::tests },
+    Step { name: "tests", about: "README's second command: all tests that cargo runs", run: tests },
     Step {
         name: "postgres",
         about: "the throw-away PostgreSQL and PgBouncer are as tests need them",
@@ -105,12 +106,14 @@ pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
     timed("all", || steps.iter().try_for_each(|step| timed(step.name, || (step.run)(sh))))
 }
 
-fn test_tools(sh: &Shell) -> Result<()> {
+/// Runs README's second command with all that the tests need.
+fn tests(sh: &Shell) -> Result<()> {
     use tools::{CADDY, CC, CURL, CXX, ENVOY, GIT, LIBFAKETIME, NGINX, NODE, NPM, PYTHON, VALGRIND};
     tools::install(
         sh,
         &[&CC, &CXX, &CURL, &GIT, &LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &NODE, &NPM, &PYTHON, &VALGRIND],
-    )
+    )?;
+    library::tests(sh)
 }
 
 fn rules(sh: &Shell) -> Result<()> {

@@ -19,3 +19,4 @@ pub mod operation;
 pub mod scanners;
 pub mod schemathesis;
 pub mod soak;
+pub mod targets;
