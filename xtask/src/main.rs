@@ -47,7 +47,7 @@ enum Task {
         /// Arguments of the step
         arguments: Vec<String>,
     },
-    /// Check the format, the lints and the tests of the packages that differ from the last commit
+    /// Check the format, the lints and the tests of the packages that differ from the last commit, and say what is left out
     Check,
     /// Install everything that any step needs beyond a Rust toolchain
     Tools,
