@@ -126,6 +126,12 @@ pub const CARGO_MUTANTS: Tool = Tool {
     source: Crates { name: "cargo-mutants", version: "27.1.0", debug: false },
 };
 
+/// Compares public APIs. A version reads what rustdoc of some compilers writes, so it moves with the compiler.
+pub const CARGO_SEMVER_CHECKS: Tool = Tool {
+    name: "cargo-semver-checks",
+    probe: Prints(&["cargo", "semver-checks", "--version"], "cargo-semver-checks 0.51.0"),
+    source: Crates { name: "cargo-semver-checks", version: "0.51.0", debug: true },
+};
 /// Writes the parts list of a release.
 pub const CARGO_CYCLONEDX: Tool = Tool {
     name: "cargo-cyclonedx",
@@ -193,6 +199,7 @@ pub const ALL: &[&Tool] = &[
     &MACOS_INTEL,
     &MINGW,
     &CARGO_CYCLONEDX,
+    &CARGO_SEMVER_CHECKS,
 ];
 
 /// Installs those of the tools that are missing.

@@ -12,7 +12,7 @@ use crate::process::{assert_refused, read};
 const PAPERS: [&str; 3] = ["README.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Packs and uses all packages.
-pub fn run(sh: &Shell, clients: &Clients) -> Result<()> {
+pub(super) fn run(sh: &Shell, clients: &Clients) -> Result<()> {
     const PROGRAM: &str = "import { redactStr } from '@memorykit/key'; console.log(redactStr('no key'), \
         (await import('node:module')).createRequire(import.meta.url)('@memorykit/key').redactStr('no key'));";
     let npm = || npm(sh, &clients.folder("typescript"), PROGRAM, "no key no key");
