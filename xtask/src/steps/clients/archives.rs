@@ -76,6 +76,9 @@ fn python(sh: &Shell, clients: &Clients) -> Result<()> {
 /// Packs the module as Go's proxy does, and builds a program that gets it from there.
 fn go(sh: &Shell, clients: &Clients) -> Result<()> {
     const VERSION: &str = "v0.1.0";
+    // Go refuses an archive with entries for folders, and `python3 -m zipfile` writes them
+    const ZIP: &str = "import pathlib, sys, zipfile; archive = zipfile.ZipFile(sys.argv[1], 'w'); \
+        [archive.write(file) for file in pathlib.Path(sys.argv[2]).rglob('*') if file.is_file()]; archive.close()";
     let user = sh.create_temp_dir()?;
     let module = clients.folder("go");
     let manifest = sh.read_file(module.join("go.mod"))?;
@@ -91,9 +94,7 @@ fn go(sh: &Shell, clients: &Clients) -> Result<()> {
     cmd!(sh, "cp -r {module} {parent}").run()?;
     {
         let _there = sh.push_dir(user.path().join("content"));
-        // the first folder of the name: the archive begins with it
-        let first = content.split('/').next().unwrap_or(&content);
-        cmd!(sh, "python3 -m zipfile --create {archive} {first}").run()?;
+        cmd!(sh, "python3 -c {ZIP} {archive} {content}").run()?;
     }
     check_papers(&cmd!(sh, "python3 -m zipfile --list {archive}").quiet().read()?, "the module's archive")?;
 
