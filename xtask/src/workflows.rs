@@ -32,3 +32,19 @@ fn each_step_is_one_job() {
     );
     assert_eq!(workflow.matches(call).count(), 1);
 }
+
+#[test]
+fn each_package_builds_with_the_oldest_rust_that_it_promises() {
+    let workflow = workflow("ci.yml");
+    let rows = workflow.lines().filter_map(|line| line.trim().strip_prefix("- {rust: \"")?.strip_suffix('}'));
+    let mut built = 0;
+    for (rust, packages) in rows.map(|row| row.split_once("\", packages: ").unwrap()) {
+        for package in packages.split(' ') {
+            let folder = package.strip_prefix("ctx-key").unwrap().replacen('-', "crates/", 1);
+            let manifest = fs::read_to_string(tree::root().join(folder).join("Cargo.toml")).unwrap();
+            assert!(manifest.contains(&format!("\nrust-version = \"{rust}\"\n")), "{package} and {rust}");
+            built += 1;
+        }
+    }
+    assert_eq!(built, 5, "the library, and four packages in crates/");
+}
