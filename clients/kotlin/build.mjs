@@ -1,7 +1,7 @@
 // Builds build/memorykit-key.jar: `node build.mjs`. With `test`, also the tests and the examples of README.md, into build/test.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const LIB = "node_modules/kotlin-compiler/lib";
 const STDLIB = `${LIB}/kotlin-stdlib.jar`;
@@ -32,6 +32,9 @@ function example(name) {
 
 const strict = ["-Xjdk-release=1.8", "-Xexplicit-api=strict", "-Wextra", "-module-name", "memorykit-key"];
 kotlin("-cp", STDLIB, ...strict, "-d", JAR, "src");
+mkdirSync("build/papers/META-INF", { recursive: true });
+for (const file of ["LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(file, `build/papers/META-INF/${file}`);
+run("jar", "--update", "--file", JAR, "-C", "build/papers", "META-INF");
 
 if (process.argv[2] === "test") {
   mkdirSync("build/examples", { recursive: true });

@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, soak, suite};
+use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, semver, soak, suite};
 use crate::{ci, faults, results};
 
 /// A long check. It returns what its result says.
@@ -83,6 +83,11 @@ pub const STEPS: &[Step] = &[
         name: "scale",
         about: "look-ups in up to ten million records: ten minutes, at rest",
         run: bench::scale,
+    },
+    Step {
+        name: "semver",
+        about: "the public API against the last release, by cargo-semver-checks: two minutes",
+        run: semver::run,
     },
     Step {
         name: "soak",

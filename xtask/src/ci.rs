@@ -12,9 +12,9 @@ use xshell::{Shell, cmd};
 use crate::process::{self, this_program, timed};
 use crate::steps::{
     browser, capi, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
-    operation, schemathesis,
+    operation, schemathesis, targets,
 };
-use crate::{postgres, tools};
+use crate::{postgres, release, tools};
 
 /// A step of the checks on every change.
 #[derive(Debug)]
@@ -36,7 +36,6 @@ enum Lane {
 
 /// All steps, in the order in which they run.
 pub const STEPS: &[Step] = &[
-    Step { name: "tools", about: "install what the tests need", lane: Lane::Tests, run: test_tools },
     Step {
         name: "lints",
         about: "format and clippy, in every workspace",
@@ -80,6 +79,12 @@ pub const STEPS: &[Step] = &[
         run: machines::run,
     },
     Step {
+        name: "targets",
+        about: "library and command compile for Windows and macOS",
+        lane: Lane::Builds,
+        run: targets::run,
+    },
+    Step {
         name: "contract",
         about: "public API, archive, lowest versions, MSRV, licences",
         lane: Lane::Builds,
@@ -99,6 +104,12 @@ pub const STEPS: &[Step] = &[
         run: library::quickstart,
     },
     Step {
+        name: "dist",
+        about: "the command's archive and its checksum",
+        lane: Lane::Builds,
+        run: release::dist_here,
+    },
+    Step {
         name: "fuzz",
         about: "every seed, and five seconds for each target",
         lane: Lane::Builds,
@@ -114,7 +125,7 @@ pub const STEPS: &[Step] = &[
         name: "tests",
         about: "README's second command: all tests that cargo runs",
         lane: Lane::Tests,
-        run: library::tests,
+        run: tests,
     },
     Step {
         name: "postgres",
@@ -211,8 +222,10 @@ impl Step {
     }
 }
 
-fn test_tools(sh: &Shell) -> Result<()> {
-    tools::install(sh, tools::OF_TESTS)
+/// Runs README's second command with all that the tests need.
+fn tests(sh: &Shell) -> Result<()> {
+    tools::install(sh, tools::OF_TESTS)?;
+    library::tests(sh)
 }
 
 fn rules(sh: &Shell) -> Result<()> {
@@ -223,7 +236,7 @@ fn rules(sh: &Shell) -> Result<()> {
 /// The server's tests run through PgBouncer alone here, since they see the same statements either way.
 /// `cargo xtask assure direct` runs them without it.
 fn server_on_postgres(sh: &Shell) -> Result<()> {
-    test_tools(sh)?;
+    tools::install(sh, tools::OF_TESTS)?;
     let cargo = || cmd!(sh, "cargo test --locked --all-features -p ctx-key-verifier");
     postgres::with_direct(sh, |_| Ok(cargo().run()?))?;
     postgres::with(sh, |_| Ok(cargo().args(["-p", "ctx-key-server"]).run()?))
@@ -231,7 +244,7 @@ fn server_on_postgres(sh: &Shell) -> Result<()> {
 
 /// Runs the server's tests on PostgreSQL without a pooler.
 pub fn server_directly(sh: &Shell, _: &[String]) -> Result<String> {
-    test_tools(sh)?;
+    tools::install(sh, tools::OF_TESTS)?;
     let test = cmd!(sh, "cargo test --locked --all-features -p ctx-key-server");
     let printed = postgres::with_direct(sh, |_| process::transcript(test))?;
     let is_result = |line: &&str| line.starts_with("test result");

@@ -1,7 +1,7 @@
 //! Every check and report of this repository, each as a subcommand: `cargo xtask --help`.
 //!
 //! `process`, `tree`, `tools`, `results` and `exceptions` are the ground; `postgres` and `faults` stand on it; `steps` holds the checks;
-//! `ci`, `assure` and `check` call them.
+//! `ci`, `assure` and `check` call them. `release` makes what is published.
 
 mod assure;
 mod check;
@@ -10,10 +10,13 @@ mod exceptions;
 mod faults;
 mod postgres;
 mod process;
+mod release;
 mod results;
 mod steps;
 mod tools;
 mod tree;
+#[cfg(test)]
+mod workflows;
 
 use std::io::Read;
 
@@ -44,7 +47,7 @@ enum Task {
         /// Arguments of the step
         arguments: Vec<String>,
     },
-    /// Check the format, the lints and the tests of the packages that differ from the last commit
+    /// Check the format, the lints and the tests of the packages that differ from the last commit, and say what is left out
     Check,
     /// Install everything that any step needs beyond a Rust toolchain
     Tools,
@@ -61,6 +64,10 @@ enum Task {
     Instructions(steps::instructions::Arguments),
     /// Measure everything that docs/performance.md shows, and write it there
     Bench(steps::bench::Arguments),
+    /// Package the command for one system, with the checksum of the archive
+    Dist(release::Arguments),
+    /// Write the parts list of the command, in CycloneDX
+    Sbom,
     /// Drive the dashboard in Chromium
     Browser(steps::browser::Arguments),
     /// Measure the load that the server bears
@@ -101,6 +108,8 @@ fn main() -> Result<()> {
         }
         Task::Instructions(arguments) => steps::instructions::run(&sh, &arguments),
         Task::Bench(arguments) => steps::bench::run(&sh, &arguments),
+        Task::Dist(arguments) => release::dist(&sh, &arguments),
+        Task::Sbom => release::sbom(&sh),
         Task::Browser(arguments) => steps::browser::run(&sh, &arguments),
         Task::Load(arguments) => steps::load::run(&sh, &arguments),
     }

@@ -18,5 +18,7 @@ pub mod no_std;
 pub mod operation;
 pub mod scanners;
 pub mod schemathesis;
+pub mod semver;
 pub mod soak;
 pub mod suite;
+pub mod targets;

@@ -34,6 +34,8 @@ enum Probe {
     Succeeds(&'static [&'static str]),
     /// A command that must print exactly this, with its arguments.
     Prints(&'static [&'static str], &'static str),
+    /// The standard library of the toolchain for this target.
+    Library(&'static str),
 }
 
 #[derive(Debug)]
@@ -48,7 +50,7 @@ enum Source {
     Rustup(&'static str),
 }
 
-use Probe::{Command, File, Package, Prints, Succeeds, Target};
+use Probe::{Command, File, Library, Package, Prints, Succeeds, Target};
 use Source::{Crates, Debian, Pypi, Rustup};
 
 pub const CC: Tool = Tool { name: "C compiler", probe: Command("cc"), source: Debian(&["gcc", "libc6-dev"]) };
@@ -124,22 +126,39 @@ pub const CARGO_MUTANTS: Tool = Tool {
     source: Crates { name: "cargo-mutants", version: "27.1.0", debug: false },
 };
 
+/// Compares public APIs. A version reads what rustdoc of some compilers writes, so it moves with the compiler.
+pub const CARGO_SEMVER_CHECKS: Tool = Tool {
+    name: "cargo-semver-checks",
+    probe: Prints(&["cargo", "semver-checks", "--version"], "cargo-semver-checks 0.51.0"),
+    source: Crates { name: "cargo-semver-checks", version: "0.51.0", debug: true },
+};
+/// Writes the parts list of a release.
+pub const CARGO_CYCLONEDX: Tool = Tool {
+    name: "cargo-cyclonedx",
+    probe: Prints(&["cargo", "cyclonedx", "--version"], "cargo-cyclonedx-cyclonedx 0.5.9"),
+    source: Crates { name: "cargo-cyclonedx", version: "0.5.9", debug: true },
+};
 /// Writes the header of crates/capi.
 pub const CBINDGEN: Tool = Tool {
     name: "cbindgen",
     probe: Prints(&["cbindgen", "--version"], "cbindgen 0.29.4"),
     source: Crates { name: "cbindgen", version: "0.29.4", debug: true },
 };
-/// The standard library for WebAssembly, a component of the toolchain.
-pub const WASM: Tool = Tool {
-    name: "the target wasm32-unknown-unknown",
-    probe: Succeeds(&[
-        "sh",
-        "-c",
-        "test -d \"$(rustc --print target-libdir --target wasm32-unknown-unknown)\"",
-    ]),
-    source: Rustup("wasm32-unknown-unknown"),
+pub const WASM: Tool = rust_target("wasm32-unknown-unknown");
+pub const WINDOWS: Tool = rust_target("x86_64-pc-windows-gnu");
+pub const MACOS: Tool = rust_target("aarch64-apple-darwin");
+pub const MACOS_INTEL: Tool = rust_target("x86_64-apple-darwin");
+/// Links programs for Windows.
+pub const MINGW: Tool = Tool {
+    name: "MinGW-w64",
+    probe: Command("x86_64-w64-mingw32-gcc"),
+    source: Debian(&["gcc-mingw-w64-x86-64-win32"]),
 };
+
+/// A target of Rust, whose standard library is a component of the toolchain.
+const fn rust_target(name: &'static str) -> Tool {
+    Tool { name, probe: Library(name), source: Rustup(name) }
+}
 
 /// Every tool with a fixed name. The checks `coverage` and `machines` need packages whose names depend on the compiler.
 pub const ALL: &[&Tool] = &[
@@ -174,6 +193,13 @@ pub const ALL: &[&Tool] = &[
     &CARGO_DENY,
     &CARGO_MUTANTS,
     &CBINDGEN,
+    &WASM,
+    &WINDOWS,
+    &MACOS,
+    &MACOS_INTEL,
+    &MINGW,
+    &CARGO_CYCLONEDX,
+    &CARGO_SEMVER_CHECKS,
 ];
 
 /// Tools without which some of the workspace's tests are skipped.
@@ -280,6 +306,10 @@ impl Tool {
                 .ignore_stderr()
                 .read()
                 .is_ok_and(|printed| printed.trim() == *text),
+            Library(target) => cmd!(sh, "rustc --print target-libdir --target {target}")
+                .quiet()
+                .read()
+                .is_ok_and(|folder| Path::new(&folder).is_dir()),
             Succeeds([]) | Prints([], _) => false,
         }
     }

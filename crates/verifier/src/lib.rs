@@ -65,6 +65,8 @@
 //!
 //! The package stores no keys, and has no rate limits and no sessions.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "axum")]
 pub mod axum;
 mod cache;

@@ -46,6 +46,11 @@ pub fn library() -> Value {
     members().into_iter().find(|package| package["name"] == "ctx-key").unwrap()
 }
 
+/// Returns a text of cargo's answers.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
 /// Demands that a kept file of this package says what was found; with `CTX_KEY_ACCEPT` set, makes it say so.
 pub fn assert_kept(name: &str, found: &str) {
     if env::var_os("CTX_KEY_ACCEPT").is_some() {

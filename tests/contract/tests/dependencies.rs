@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ctx_key_contract::{cargo, library, members, read, table};
+use ctx_key_contract::{cargo, library, members, read, table, text};
 use serde_json::Value;
 
 const DOCUMENT: &str = "../../docs/dependencies.md";
@@ -163,10 +163,6 @@ fn crates(api: &str) -> BTreeSet<&str> {
     let words = api.split(|character: char| !character.is_alphanumeric() && !['_', ':'].contains(&character));
     let first = words.filter_map(|word| word.split_once("::")).map(|(first, _)| first);
     first.filter(|name| *name != "ctx_key" && name.starts_with(char::is_lowercase)).collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
 }
 
 fn same(documented: Vec<Vec<String>>, found: Vec<Vec<String>>) {

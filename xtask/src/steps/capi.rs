@@ -10,6 +10,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use self::examples::Examples;
 use crate::process::{assert_caught, assert_refused, host, read, transcript};
+use crate::steps::clients::archives;
 use crate::tools;
 use crate::tree::{self, Copy};
 
@@ -245,6 +246,8 @@ fn webassembly(sh: &Shell, cases: &Cases, examples: &Examples) -> Result<()> {
     );
     cases.run("Node.js", cmd!(sh, "node tests/wasm/run.mjs"))?;
     examples.run_in_node(sh)?;
+    let program = "import ctxKey, { Key } from '@memorykit/key-wasm'; console.log(ctxKey.status(ctxKey.bearer([], new Key())));";
+    archives::npm(sh, &tree::root().join("crates/capi/wasm"), program, "401")?;
     assert_caught(
         "another result of a case",
         "not [\"expired\",\"revoked\"]: verify",

@@ -1,5 +1,6 @@
-//! The packages for other languages in `clients/`: their tests, the comparison with the crate, figures, and planted mistakes.
+//! The packages for other languages in `clients/`: their tests, the comparison with the crate, archives, figures, and planted mistakes.
 
+pub mod archives;
 mod figures;
 mod mistakes;
 
@@ -142,6 +143,7 @@ pub fn run(sh: &Shell) -> Result<()> {
         let _there = sh.push_dir(clients.folder("kotlin"));
         Ok(cmd!(sh, "java -cp {KOTLIN} io.memorykit.key.TestsKt").run()?)
     })?;
+    timed("archives of the clients", || archives::run(sh, &clients))?;
     timed("compare the clients", || {
         print!("{}", clients.compare(&program, 1, 100_000)?);
         Ok(())

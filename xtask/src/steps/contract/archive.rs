@@ -1,4 +1,4 @@
-//! The archives of the library and of the command, as they would be published.
+//! The archives of the crates, as they would be published.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,11 @@ use crate::process::{assert_caught, transcript};
 
 const YANKED: &str = "is yanked";
 
-/// Checks that both archives build, that the library's passes its own tests, and that no version in Cargo.lock is yanked.
+/// Checks that all archives build, that the library's passes its own tests, and that no version in Cargo.lock is yanked.
 pub fn package(sh: &Shell) -> Result<()> {
     let package = || cmd!(sh, "cargo package -p ctx-key -p ctx-key-cli --locked --allow-dirty");
-    let printed = transcript(package())?;
+    let others = ["-p", "ctx-key-capi", "-p", "ctx-key-verifier", "--all-features"];
+    let printed = transcript(package().args(others))?;
     ensure!(!printed.contains(YANKED), "{printed}");
     {
         let scratch = sh.create_temp_dir()?;

@@ -1,0 +1,33 @@
+//! The library and the command compile for the systems that the other steps don't run on.
+
+use anyhow::Result;
+use xshell::{Cmd, Shell, cmd};
+
+use crate::process::assert_caught;
+use crate::tools;
+use crate::tree::{self, Copy};
+
+/// Targets of Windows and macOS. Neither is linked, so that no linker of theirs is needed.
+const TARGETS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
+
+pub fn run(sh: &Shell) -> Result<()> {
+    // no registry of packages has the standard libraries of other systems
+    if let Err(error) = tools::install(sh, &[&tools::WINDOWS, &tools::MACOS]) {
+        println!("SKIPPED Windows and macOS: {error:#}");
+        return Ok(());
+    }
+    check(sh).run()?;
+
+    let copy = Copy::new(sh, tree::target().join("targets"))?;
+    let _there = sh.push_dir(copy.folder());
+    // as the command does it, but on every system
+    copy.plant("crates/cli/src/new.rs", "#[cfg(unix)]\n", "")?;
+    assert_caught("a function that only Unix has", "could not find `unix` in `os`", check(sh))
+}
+
+fn check(sh: &Shell) -> Cmd<'_> {
+    let targets = TARGETS.iter().flat_map(|target| ["--target", target]);
+    cmd!(sh, "cargo clippy --locked --package ctx-key --package ctx-key-cli --all-features")
+        .args(targets)
+        .args(["--", "-D", "warnings"])
+}
