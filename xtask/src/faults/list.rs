@@ -123,3 +123,44 @@ impl Target {
         self.kind.iter().any(|kind| kind == "bin")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds up the numbers that follow each `list` in SECURITY.md.
+    fn stated(list: &str, page: &str) -> usize {
+        let cells = page.split(&format!("`{list}` ")).skip(1);
+        let digits = |cell: &str| cell.chars().take_while(char::is_ascii_digit).collect::<String>();
+        cells.filter_map(|cell| digits(cell).parse::<usize>().ok()).sum()
+    }
+
+    #[test]
+    fn each_fault_of_the_lists_belongs_to_a_promise_of_security_md() {
+        let page = fs::read_to_string(tree::root().join("SECURITY.md")).unwrap();
+        let mut lists: Vec<_> = names()
+            .unwrap()
+            .into_iter()
+            .map(|name| (name.clone(), format!("{FOLDER}/{name}.toml")))
+            .collect();
+        for package in ["go", "kotlin", "python", "typescript"] {
+            let file = format!("clients/faults/{package}.toml");
+            lists.push((file.clone(), file));
+        }
+        for (name, file) in lists {
+            let list: toml::Table =
+                toml::from_str(&fs::read_to_string(tree::root().join(&file)).unwrap()).unwrap();
+            let faults = list["fault"].as_array().unwrap().len();
+            assert_eq!(
+                stated(&name, &page),
+                faults,
+                "the numbers after `{name}` in SECURITY.md add up to this"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_after_other_names_do_not_count() {
+        assert_eq!(stated("a", "`a` 12, `ab` 3; `a` 40 | `a`: none"), 52);
+    }
+}
