@@ -425,6 +425,24 @@ fn with(change: impl FnOnce(&mut Options)) -> Options {
     options
 }
 
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let expected = Options {
+        lease: Duration::from_millis(500),
+        poll_interval: Duration::from_millis(100),
+        max_records: 200_000,
+        max_unknown: 10_000,
+        max_look_ups: 8,
+        max_batch: 500,
+        max_waiting: 10_000,
+        look_up_timeout: Duration::from_secs(2),
+        use_granularity: Duration::from_secs(300),
+        use_interval: Duration::from_secs(5),
+        outage_grace: Duration::ZERO,
+    };
+    assert_eq!(Options::default(), expected);
+}
+
 #[tokio::test]
 async fn options_that_cannot_work_are_refused() {
     for (options, message) in [

@@ -473,6 +473,22 @@ async fn a_file_that_was_moved_over_the_open_one_is_read() {
     assert_eq!(reader.changed().await, keys(&[2]));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_leads_to_the_file_of_the_moment() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let copy = copy(&file);
+    let link = file.folder.path().join("link.sqlite");
+    std::os::unix::fs::symlink(file.path(), &link).unwrap();
+    let mut reader = Reader::new(SqliteSource::open(&link, Options::default()).await.unwrap()).await;
+    file.execute("UPDATE api_keys SET revoked_at = 1");
+    assert_eq!(reader.changed().await, keys(&[1]));
+    move_over(&file, &copy);
+    reader.expect_history().await;
+    assert_eq!(reader.source.look_up(&[id(1)]).await.unwrap().records, [record(1)]);
+}
+
 #[tokio::test]
 async fn a_file_that_is_gone_is_unavailable_until_it_is_back() {
     let file = File::new();
@@ -594,6 +610,13 @@ async fn a_log_without_its_triggers_is_an_error() {
     let error = text(reader.read().await.unwrap_err());
     let expected = "api_key_log has no row: apply CHANGE_LOG";
     assert_eq!(error, format!("unexpected answer of the database: {expected}"));
+
+    let loose = "DROP TRIGGER api_key_change_kept; DROP TABLE api_key_log; \
+         CREATE TABLE api_key_log (one, pruned_below, history); INSERT INTO api_key_log VALUES (1, 0, 'none')";
+    file.execute(&format!("{loose}; {CHANGE_LOG}"));
+    let error = text(reader.read().await.unwrap_err());
+    let expected = "SQLite: a row has an unexpected type or number of columns";
+    assert_eq!(error, format!("unexpected answer of the database: {expected}"));
 }
 
 fn insert_range(file: &File, range: std::ops::Range<usize>) {
@@ -612,6 +635,19 @@ async fn too_many_changes_are_everything() {
     file.execute("UPDATE api_keys SET scopes = 2; DELETE FROM api_keys WHERE id = '000000000007'");
     assert_eq!(reader.changed().await, Changed::Everything);
     assert_eq!(reader.changed().await, keys(&[]));
+}
+
+/// The rows of ids that no key has fill the log too.
+#[tokio::test]
+async fn too_many_rows_are_everything_whatever_their_ids() {
+    let file = File::new();
+    let mut reader = Reader::new(file.source().await).await;
+    let row = "INSERT INTO api_key_changes (id) VALUES ('not an id!!!');";
+    file.execute(row);
+    insert_range(&file, 0..20_000);
+    assert_eq!(reader.changed().await, Changed::Everything);
+    file.execute(&format!("{row} UPDATE api_keys SET scopes = 2 WHERE id < '000000019999'"));
+    assert_eq!(reader.changed().await, keys(&(0..19_999).collect::<Vec<_>>()));
 }
 
 #[tokio::test]
@@ -904,11 +940,14 @@ async fn opening_says_what_is_missing() {
     }
     std::fs::remove_file(file.path()).unwrap();
 
-    file.execute("CREATE TABLE api_keys (id, digest, project, scopes, not_before, expires_at, revoked_at)");
-    let missing = "the table api_keys has no column retires_at: add it as SCHEMA has it";
-    assert_eq!(file.open_error().await, unexpected(missing));
-
-    file.execute("DROP TABLE api_keys");
+    let columns = "id digest project scopes not_before expires_at retires_at revoked_at last_used_at";
+    for missing in columns.split(' ') {
+        let others: Vec<_> = columns.split(' ').filter(|column| *column != missing).collect();
+        file.execute(&format!("CREATE TABLE api_keys ({})", others.join(", ")));
+        let expected = format!("the table api_keys has no column {missing}: add it as SCHEMA has it");
+        assert_eq!(file.open_error().await, unexpected(&expected));
+        file.execute("DROP TABLE api_keys");
+    }
     file.execute(SCHEMA);
     let missing = "the change log or a trigger of it is missing: apply CHANGE_LOG";
     assert_eq!(file.open_error().await, unexpected(missing));
@@ -933,10 +972,44 @@ async fn what_is_missing_is_created_if_that_is_asked_for() {
     let other = Reader::new(file.source_with(options.clone()).await).await;
     assert_eq!(other.cursor, reader.cursor);
     assert_eq!(reader.changed().await, keys(&[]));
+    // and needs no lock
+    let writer = file.connect();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let impatient = Options { busy_timeout: Duration::ZERO, ..options.clone() };
+    Reader::new(file.source_with(impatient).await).await;
+    writer.execute_batch("COMMIT").unwrap();
     // a file that goes later is not created again
     std::fs::remove_file(file.path()).unwrap();
     reader.read().await.unwrap_err();
     assert!(!file.path().exists());
+}
+
+#[tokio::test]
+async fn what_is_missing_is_created_as_a_whole_or_not_at_all() {
+    let file = File { folder: tempfile::tempdir().unwrap() };
+    file.execute("CREATE TABLE api_key_log (another)");
+    let options = Options { create: true, ..Options::default() };
+    SqliteSource::open(file.path(), options).await.unwrap_err();
+    assert_eq!(file.number("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+#[tokio::test]
+async fn at_least_one_connection_looks_up() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let source = file.source_with(Options { connections: 0, ..Options::default() }).await;
+    assert_eq!(source.look_up(&[id(1)]).await.unwrap().records, [record(1)]);
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let expected = Options {
+        create: false,
+        connections: 4,
+        busy_timeout: Duration::from_secs(2),
+        retention: Duration::from_secs(300),
+    };
+    assert_eq!(Options::default(), expected);
 }
 
 #[tokio::test]

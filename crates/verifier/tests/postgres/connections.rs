@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::database::{Database, own_cluster};
+use crate::database::{Database, insert, own_cluster};
 
 /// Returns what prevents a connection to this URL, or nothing.
 async fn failure(url: &str) -> Option<String> {
@@ -138,6 +138,30 @@ async fn errors_of_connections_say_what_failed() {
     cluster.stop().await;
     let Err(SourceError::Unavailable(cause)) = source.changes_since(None).await else { panic!() };
     assert_eq!(cause.to_string(), "the host can't be reached: Connection refused (os error 111)");
+}
+
+/// The message, the detail and the hint of an error can quote a row.
+#[tokio::test]
+async fn errors_of_statements_name_places_and_no_values() {
+    let test = "errors_of_statements_name_places_and_no_values";
+    let Some(database) = Database::new(test).await else { return };
+    let client = database.client().await;
+    client.batch_execute(&insert(1, 1)).await.expect("a key");
+    for (statement, place) in [
+        (&*insert(1, 1), "23505, api_keys_pkey"),
+        ("UPDATE api_keys SET project = NULL", "23502, project"),
+        ("UPDATE api_keys SET digest = '\\xabcd'", "23514, api_keys_digest_check"),
+        ("SELECT 'hunter2'::integer", "22P02"),
+        (
+            "DO $$ BEGIN RAISE 'hunter2' USING DETAIL = 'hunter2', HINT = 'hunter2', TABLE = 'a table'; END $$",
+            "P0001, a table",
+        ),
+    ] {
+        let error = SourceError::from(client.batch_execute(statement).await.expect_err(statement));
+        let expected = format!("the statement failed: see the log of the server ({place})");
+        assert_eq!(error.to_string(), format!("unexpected answer of the database: {expected}"));
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
 }
 
 /// Callers that give up while a connection is being made do not begin another one each time.
