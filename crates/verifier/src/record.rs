@@ -67,7 +67,10 @@ mod tests {
         assert_eq!(record(&digest, 63, [Some(0); 4]), of(Scope::all(), [Some(0); 4]));
         let last = i64::MAX.unsigned_abs();
         let times = [Some(1), Some(2), Some(3), Some(i64::MAX)];
-        assert_eq!(record(&digest, 1, times), of(Scope::MEMORIES_READ, [Some(1), Some(2), Some(3), Some(last)]));
+        assert_eq!(
+            record(&digest, 1, times),
+            of(Scope::MEMORIES_READ, [Some(1), Some(2), Some(3), Some(last)])
+        );
         for place in 0..4 {
             let (mut some, mut time) = ([None; 4], [None; 4]);
             (some[place], time[place]) = (Some(5), Some(5));

@@ -256,7 +256,8 @@ async fn a_state_is_asked_in_order_and_limits_valid_keys_alone() {
     for Row { name, values, response } in &rows {
         let status = send(&app(&recorder), request(values)).await.status();
         assert!(response.starts_with(status.as_str()), "{name}");
-        let mut expected = vec!["admit /".to_owned(), "verify ".to_owned(), format!("observe {}", status.as_u16())];
+        let mut expected =
+            vec!["admit /".to_owned(), "verify ".to_owned(), format!("observe {}", status.as_u16())];
         if *response == NO_SCOPE {
             expected.push(format!("limit {} /", writer.id()));
         }

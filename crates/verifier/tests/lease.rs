@@ -230,6 +230,8 @@ async fn a_late_answer_is_granted_if_the_log_shows_no_change() {
     look_up.answer(Ok(found));
     assert!(verification.await.unwrap().is_ok());
     assert!(fixture.look_ups.try_recv().is_err());
+    let Stats { cache_hits, cache_misses, .. } = fixture.verifier.stats();
+    assert_eq!((cache_hits, cache_misses), (0, 1), "a verification is counted once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,7 +303,12 @@ async fn a_drop_of_the_cache_overtakes_every_id_of_a_look_up() {
         let look_up = fixture.look_ups.recv().await.unwrap();
         assert_eq!(look_up.question.len(), keys.len());
         let found = fixture.database.look_up(&look_up.question);
-        fixture.polls.recv().await.unwrap().answer(Ok(Changes { changed, cursor: fixture.database.cursor() }));
+        fixture
+            .polls
+            .recv()
+            .await
+            .unwrap()
+            .answer(Ok(Changes { changed, cursor: fixture.database.cursor() }));
         settle().await;
         look_up.answer(Ok(found));
         for verification in verifications {

@@ -56,7 +56,8 @@ async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
     let late = "error=the database is unavailable: no answer in time";
     let begins = " WARN ctx_key_verifier::verifier: the change log of API keys can't be read: keys are looked up one by one";
     let ends = " INFO ctx_key_verifier::verifier: the change log of API keys can be read again";
-    let unwritten = " WARN ctx_key_verifier::verifier: uses of API keys can't be written: they are kept for later";
+    let unwritten =
+        " WARN ctx_key_verifier::verifier: uses of API keys can't be written: they are kept for later";
     let expected = [
         &*format!("{begins} {busy}"),
         ends,

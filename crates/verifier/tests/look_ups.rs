@@ -209,7 +209,8 @@ async fn those_who_wait_are_bounded() {
     let running = fixture.verify(&keys[0]);
     let look_up = fixture.look_ups.recv().await.unwrap();
     // two requests for each id, one after the other
-    let waiting: Vec<_> = keys[1..6].iter().flat_map(|key| [fixture.verify(key), fixture.verify(key)]).collect();
+    let waiting: Vec<_> =
+        keys[1..6].iter().flat_map(|key| [fixture.verify(key), fixture.verify(key)]).collect();
     settle().await;
     let refused = fixture.verify(&keys[6]).await.unwrap().unwrap_err();
     assert_eq!((refused.status(), refused.to_string().as_str()), (503, "the database is busy: try again"));

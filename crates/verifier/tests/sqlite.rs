@@ -410,6 +410,33 @@ async fn a_locked_file_is_read_and_uses_are_kept() {
     assert_eq!(last_used(&file), [Some(5)]);
 }
 
+/// Uses and pruning wait for the lock, and reads of the log don't wait for them.
+#[tokio::test]
+async fn the_log_is_read_while_writes_wait() {
+    let file = File::new();
+    insert_range(&file, 0..5);
+    let options =
+        Options { busy_timeout: Duration::from_secs(600), retention: Duration::ZERO, ..Options::default() };
+    let source = Arc::new(file.source_with(options).await);
+    let other = file.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let uses = tokio::spawn({
+        let source = source.clone();
+        async move { source.record_uses(&[(id(1), UnixTime::from_secs(5))]).await }
+    });
+    let reads = async {
+        for _ in 0..3 {
+            source.changes_since(None).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reads).await.expect("no wait for the lock");
+    assert!(!uses.is_finished());
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(uses.await.unwrap().unwrap(), []);
+    assert_eq!(last_used(&file)[1], Some(5));
+}
+
 #[tokio::test]
 async fn a_short_lock_is_waited_for() {
     let file = File::new();

@@ -242,7 +242,12 @@ mod tests {
             ("postgres://h?a=1&sslmode=b&c=%20&d=2", "postgres://h?a=1&c=%20&d=2", Some("b"), None),
             // the first `@` ends the password, as in tokio-postgres
             ("postgres://u:?sslmode=a@h?sslmode=b", "postgres://u:?sslmode=a@h", Some("b"), None),
-            ("postgres://u@h?application_name=a@b&sslmode=c", "postgres://u@h?application_name=a@b", Some("c"), None),
+            (
+                "postgres://u@h?application_name=a@b&sslmode=c",
+                "postgres://u@h?application_name=a@b",
+                Some("c"),
+                None,
+            ),
             ("postgres://h?sslmode", "postgres://h", Some(""), None),
         ] {
             let expected = (rest.to_owned(), mode.map(str::to_owned), root.map(str::to_owned));
