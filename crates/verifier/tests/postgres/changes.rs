@@ -241,6 +241,7 @@ async fn changes_of_the_log_itself_begin_a_new_history() {
         "TRUNCATE api_key_changes",
         "UPDATE api_key_log SET history = gen_random_uuid()",
         "ALTER TABLE api_key_changes ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE api_key_log ENABLE ROW LEVEL SECURITY",
     ] {
         client.batch_execute(statement).await.expect(statement);
         assert_eq!(reader.read().await, Changed::History, "{statement}");

@@ -265,25 +265,49 @@ fn errors_repeat_nothing_secret() {
     assert!(!format!("{config:?} {source:?}").contains("hunter2"));
 }
 
-/// A server, or a pooler, that answers a statement with what belongs to another one.
-#[tokio::test]
-async fn a_connection_that_is_out_of_step_is_an_outage() {
+const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+
+/// Returns the error of a read of the log from a server that lets everyone in, and then does this with the connection.
+async fn error_from_server<F: Future<Output = ()> + Send + 'static>(
+    act: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> SourceError {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("a port").port();
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.expect("a client");
-        let mut sent = [0; 8192];
-        assert!(client.read(&mut sent).await.expect("a startup") > 0);
-        let (welcome, ready) = (b"R\0\0\0\x08\0\0\0\0", b"Z\0\0\0\x05I");
-        client.write_all(&[&welcome[..], ready].concat()).await.expect("it reads");
-        assert!(client.read(&mut sent).await.expect("a statement") > 0);
-        client.write_all(&[b"C\0\0\0\x0dSELECT 0\0", &ready[..]].concat()).await.expect("it reads");
-        while client.read(&mut sent).await.expect("its end") > 0 {}
+        assert!(client.read(&mut [0; 8192]).await.expect("a startup") > 0);
+        client.write_all(WELCOME).await.expect("it reads");
+        act(client).await;
     });
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
     let source = PostgresSource::new(&Config::new(&url).expect("a URL"), &Options::default());
-    let error = source.changes_since(None).await.expect_err("no answer");
+    source.changes_since(None).await.expect_err("no answer")
+}
+
+/// A server, or a pooler, that answers a statement with what belongs to another one.
+#[tokio::test]
+async fn a_connection_that_is_out_of_step_is_an_outage() {
+    let act = async |mut client: TcpStream| {
+        let mut sent = [0; 8192];
+        assert!(client.read(&mut sent).await.expect("a statement") > 0);
+        client.write_all(b"C\0\0\0\x0dSELECT 0\0Z\0\0\0\x05I").await.expect("it reads");
+        while client.read(&mut sent).await.expect("its end") > 0 {}
+    };
+    let error = error_from_server(act).await;
     assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
     let text = "the database is unavailable: the connection is out of step: unexpected message from server";
     assert_eq!(error.to_string(), text);
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_an_outage() {
+    let closes = async |mut client: TcpStream| {
+        assert!(client.read(&mut [0; 8192]).await.expect("a statement") > 0);
+    };
+    // a socket that is closed with something unread resets its connection
+    let resets = async |client: TcpStream| client.readable().await.expect("a statement");
+    for error in [error_from_server(closes).await, error_from_server(resets).await] {
+        assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the database is unavailable: the connection was closed");
+    }
 }
