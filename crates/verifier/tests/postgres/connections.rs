@@ -265,10 +265,13 @@ fn errors_repeat_nothing_secret() {
     assert!(!format!("{config:?} {source:?}").contains("hunter2"));
 }
 
+/// Lets a client in, and is ready for a statement.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
 
-/// Returns the error of a read of the log from a server that lets everyone in, and then does this with the connection.
+/// Returns the error of a read of the log from a server that gives this answer to a client, and then does this with the
+/// connection.
 async fn error_from_server<F: Future<Output = ()> + Send + 'static>(
+    answer: &'static [u8],
     act: impl FnOnce(TcpStream) -> F + Send + 'static,
 ) -> SourceError {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -276,7 +279,7 @@ async fn error_from_server<F: Future<Output = ()> + Send + 'static>(
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.expect("a client");
         assert!(client.read(&mut [0; 8192]).await.expect("a startup") > 0);
-        client.write_all(WELCOME).await.expect("it reads");
+        client.write_all(answer).await.expect("it reads");
         act(client).await;
     });
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
@@ -293,7 +296,7 @@ async fn a_connection_that_is_out_of_step_is_an_outage() {
         client.write_all(b"C\0\0\0\x0dSELECT 0\0Z\0\0\0\x05I").await.expect("it reads");
         while client.read(&mut sent).await.expect("its end") > 0 {}
     };
-    let error = error_from_server(act).await;
+    let error = error_from_server(WELCOME, act).await;
     assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
     let text = "the database is unavailable: the connection is out of step: unexpected message from server";
     assert_eq!(error.to_string(), text);
@@ -306,8 +309,17 @@ async fn a_connection_that_ends_is_an_outage() {
     };
     // a socket that is closed with something unread resets its connection
     let resets = async |client: TcpStream| client.readable().await.expect("a statement");
-    for error in [error_from_server(closes).await, error_from_server(resets).await] {
+    for error in [error_from_server(WELCOME, closes).await, error_from_server(WELCOME, resets).await] {
         assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
         assert_eq!(error.to_string(), "the database is unavailable: the connection was closed");
     }
+}
+
+#[tokio::test]
+async fn a_way_to_log_in_that_is_not_supported_is_named() {
+    let waits = async |mut client: TcpStream| _ = client.read(&mut [0; 8192]).await;
+    // GSSAPI
+    let error = error_from_server(b"R\0\0\0\x08\0\0\0\x07", waits).await;
+    let text = "the password is wrong, or the server's way of asking for it is not supported";
+    assert_eq!(error.to_string(), format!("the database is unavailable: {text}"));
 }

@@ -134,7 +134,7 @@ async fn reads_of_the_log_have_a_connection_of_their_own() {
     let uses = [(id(1), UnixTime::from_secs(1))];
     let uses = tokio::spawn(async move { source.record_uses(&uses).await });
     wait_for_blocked(&database, 2).await;
-    let second = reader.source.look_up(&[id(1)]).await;
+    let second = timeout(DEADLINE, reader.source.look_up(&[id(1)])).await.expect("no free connection");
     assert!(matches!(second, Err(SourceError::Busy)), "{second:?}");
     assert!(!first.is_finished() && !uses.is_finished());
     timeout(DEADLINE, reader.read()).await.expect("no wait for look-ups");
@@ -248,6 +248,7 @@ async fn a_call_is_one_round_trip() {
     let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
+            let _ = sender.send('+');
             let server = TcpStream::connect(&address).await.expect("the server");
             tokio::spawn(forward(client, server, sender.clone()));
         }
@@ -257,11 +258,11 @@ async fn a_call_is_one_round_trip() {
     let mut messages = || std::iter::from_fn(|| sent.try_recv().ok()).collect::<String>();
     let cursor = source.look_up(&[id(1)]).await.expect("an answer").cursor;
     // Parse, Bind, Describe, Execute and Sync; the first call connects
-    assert_eq!(messages(), "PBDES");
+    assert_eq!(messages(), "+PBDES");
     source.look_up(&[id(1), id(2)]).await.expect("an answer");
     assert_eq!(messages(), "PBDES");
     source.changes_since(Some(&cursor)).await.expect("the log");
-    assert_eq!(messages(), "PBDES");
+    assert_eq!(messages(), "+PBDES");
     source.record_uses(&[(id(1), UnixTime::from_secs(1))]).await.expect("a write");
     assert_eq!(messages(), "PBDES");
 }
