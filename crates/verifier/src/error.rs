@@ -113,3 +113,30 @@ impl Error for VerifyError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the texts of an error and of all below it.
+    fn chain(error: &dyn Error) -> Vec<String> {
+        std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_error_has_the_whole_chain_of_its_causes() {
+        let refused = Denied::unknown_key().to_string();
+        assert_eq!(chain(&VerifyError::from(Denied::unknown_key())), [&*refused, &refused]);
+        let id = "aaaaaaaaaaaa".parse().unwrap();
+        for (error, cause) in [
+            (SourceError::Busy, None),
+            (SourceError::Unavailable("the host is gone".into()), Some("the host is gone")),
+            (SourceError::Corrupt(id), None),
+            (SourceError::Unexpected("no such table".into()), Some("no such table")),
+        ] {
+            let text = error.to_string();
+            let expected: Vec<&str> = [&*text, &text].into_iter().chain(cause).collect();
+            assert_eq!(chain(&VerifyError::from(error)), expected);
+        }
+    }
+}

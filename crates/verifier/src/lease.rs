@@ -70,6 +70,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_grace_may_be_longer_than_any_time() {
+        let lease = Lease::new(Duration::from_millis(500));
+        let now = Instant::now();
+        lease.renew(now);
+        assert!(lease.covers(now + Duration::from_secs(3_600), Duration::MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_age_counts_from_the_last_lease_even_if_it_was_ended() {
         let (length, second) = (Duration::from_millis(500), Duration::from_secs(1));
         let lease = Lease::new(length);

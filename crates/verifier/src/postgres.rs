@@ -120,10 +120,10 @@ const TRIGGERS: i64 = 5;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Maximum number of connections for look-ups and uses. One more is reserved for reads of the change log.
+    /// Maximum number of connections for look-ups and uses. One more is reserved for reads of the change log. Default: 8.
     pub connections: usize,
     /// Minimum age of rows of the change log that are deleted. A process that did not read the log for so long drops its
-    /// cache.
+    /// cache. Default: 5 minutes.
     pub retention: Duration,
 }
 
@@ -287,7 +287,15 @@ fn record(id: KeyId, row: &Row) -> Result<Option<KeyRecord<Arc<str>>>, SourceErr
 
 #[cfg(test)]
 mod tests {
-    use super::{Changed, Snapshot, judge};
+    use std::time::Duration;
+
+    use super::{Changed, Options, Snapshot, judge};
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let Options { connections, retention } = Options::default();
+        assert_eq!((connections, retention), (8, Duration::from_secs(300)));
+    }
 
     fn snapshot(transactions: &str) -> Snapshot {
         Snapshot::new(transactions, "a history", Some("a log")).expect("a snapshot")

@@ -97,3 +97,19 @@ impl SpreadCounter {
         self.0.iter().map(|line| line.0.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hits_of_every_key_are_counted() {
+        let hits = SpreadCounter::default();
+        let last = ('0'..='9').chain('A'..='Z').chain('a'..='z');
+        for (before, last) in (0..).zip(last) {
+            assert_eq!(hits.sum(), before, "{last}");
+            hits.increment(format!("aaaaaaaaaaa{last}").parse().unwrap());
+        }
+        assert_eq!(hits.sum(), 62);
+    }
+}

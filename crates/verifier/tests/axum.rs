@@ -16,7 +16,7 @@ use ctx_key_verifier::axum::{AnyKey, Granted, VerifierState};
 use ctx_key_verifier::{Verifier, VerifyError};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use requests::{Keys, NO_SCOPE, World, request, request_with, whole};
+use requests::{Keys, NO_SCOPE, Row, World, request, request_with, whole};
 use tower::ServiceExt;
 
 const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
@@ -201,5 +201,80 @@ async fn a_state_can_limit_the_requests_of_a_valid_key() {
         for (request, status) in requests.into_iter().zip(statuses) {
             assert_eq!(send(&app, request).await.status(), status);
         }
+    }
+}
+
+/// A state that notes what it is asked, in order.
+#[derive(Clone)]
+struct Recorder {
+    verifier: Verifier<Keys>,
+    calls: Arc<Mutex<Vec<String>>>,
+    refuses: &'static str,
+}
+
+impl Recorder {
+    fn note(&self, name: &str, value: &str) -> Result<(), OnlyStatus> {
+        self.calls.lock().unwrap().push(format!("{name} {value}"));
+        if self.refuses == name { Err(OnlyStatus(418)) } else { Ok(()) }
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+}
+
+impl VerifierState<Keys> for Recorder {
+    type Rejection = OnlyStatus;
+
+    fn verifier(&self) -> Cow<'_, Verifier<Keys>> {
+        let _ = self.note("verify", "");
+        Cow::Borrowed(&self.verifier)
+    }
+
+    fn admit(&self, request: &Parts) -> Result<(), OnlyStatus> {
+        self.note("admit", request.uri.path())
+    }
+
+    fn observe(&self, outcome: Result<&Grant<Arc<str>>, &VerifyError>) {
+        let status = outcome.map_or_else(VerifyError::status, |_| 200);
+        let _ = self.note("observe", &status.to_string());
+    }
+
+    fn limit(&self, key: KeyId, request: &Parts) -> Result<(), OnlyStatus> {
+        self.note("limit", &format!("{key} {}", request.uri.path()))
+    }
+}
+
+#[tokio::test]
+async fn a_state_is_asked_in_order_and_limits_valid_keys_alone() {
+    let World { verifier, reader, writer, rows } = World::new();
+    let state = |refuses| Recorder { verifier: verifier.clone(), calls: Arc::default(), refuses };
+    let app = |state: &Recorder| {
+        Router::new().route("/", get(show)).route("/any", get(show_any)).with_state(state.clone())
+    };
+    let recorder = state("nothing");
+    for Row { name, values, response } in &rows {
+        let status = send(&app(&recorder), request(values)).await.status();
+        assert!(response.starts_with(status.as_str()), "{name}");
+        let mut expected =
+            vec!["admit /".to_owned(), "verify ".to_owned(), format!("observe {}", status.as_u16())];
+        if *response == NO_SCOPE {
+            expected.push(format!("limit {} /", writer.id()));
+        }
+        assert_eq!(recorder.take(), expected, "{name}");
+    }
+    let any = |key| {
+        let mut request = request_with(key);
+        *request.uri_mut() = "/any".parse().unwrap();
+        request
+    };
+    assert_eq!(send(&app(&recorder), any(&reader)).await.status(), 200);
+    let limit = format!("limit {} /any", reader.id());
+    assert_eq!(recorder.take(), ["admit /any", "verify ", "observe 200", &limit]);
+    // whoever refuses is the last who is asked
+    for (refuses, calls) in [("admit", 1), ("limit", 4)] {
+        let recorder = state(refuses);
+        assert_eq!(send(&app(&recorder), any(&reader)).await.status(), 418);
+        assert_eq!(recorder.take().len(), calls, "{refuses}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Fixture, Verification, settle};
 use ctx_key::{ApiKey, Reason, Scope};
-use ctx_key_verifier::{Changed, Changes, Options, SourceError, VerifyError};
+use ctx_key_verifier::{Changed, Changes, Options, SourceError, Stats, VerifyError};
 use tokio::time::{Instant, advance, sleep};
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -99,8 +99,10 @@ async fn a_poll_that_hangs_is_abandoned_and_its_answer_thrown_away() {
     let hanging = fixture.polls.recv().await.unwrap();
     let changes = fixture.database.changes_since(hanging.question);
     assert!(fixture.polls.try_recv().is_err(), "one poll at a time");
+    let begin = Instant::now();
     let next = fixture.polls.recv().await.unwrap();
     assert!(hanging.is_abandoned());
+    assert_eq!(begin.elapsed(), ms(500), "after the lease, an answer is of no use");
     assert_eq!(next.question, hanging.question, "the cursor moves with an answer alone");
     hanging.answer(Ok(changes));
     settle().await;
@@ -228,6 +230,8 @@ async fn a_late_answer_is_granted_if_the_log_shows_no_change() {
     look_up.answer(Ok(found));
     assert!(verification.await.unwrap().is_ok());
     assert!(fixture.look_ups.try_recv().is_err());
+    let Stats { cache_hits, cache_misses, .. } = fixture.verifier.stats();
+    assert_eq!((cache_hits, cache_misses), (0, 1), "a verification is counted once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -286,6 +290,54 @@ async fn everything_changed_drops_the_cache_and_stays_current() {
     let verification = fixture.verify(&unknown);
     assert_eq!(fixture.look_up().await, [unknown.id()]);
     assert_eq!(reason(verification).await, Reason::UnknownKey);
+}
+
+/// A batch is on its way when all its keys change, one by one or with the whole log.
+#[tokio::test(start_paused = true)]
+async fn a_drop_of_the_cache_overtakes_every_id_of_a_look_up() {
+    let mut fixture = Fixture::new(Options { max_look_ups: 1, ..Options::default() });
+    fixture.poll().await;
+    let keys = [(); 4].map(|()| fixture.database.create("project"));
+    for changed in [Changed::Everything, Changed::Keys(keys.iter().map(ApiKey::id).collect())] {
+        let verifications = keys.each_ref().map(|key| fixture.verify(key));
+        let look_up = fixture.look_ups.recv().await.unwrap();
+        assert_eq!(look_up.question.len(), keys.len());
+        let found = fixture.database.look_up(&look_up.question);
+        fixture
+            .polls
+            .recv()
+            .await
+            .unwrap()
+            .answer(Ok(Changes { changed, cursor: fixture.database.cursor() }));
+        settle().await;
+        look_up.answer(Ok(found));
+        for verification in verifications {
+            assert!(verification.await.unwrap().is_ok());
+        }
+        assert_eq!(fixture.verifier.stats().cached_records, 0);
+    }
+}
+
+/// After the lease, a key is looked up although a record of it is cached.
+#[tokio::test(start_paused = true)]
+async fn an_own_change_overtakes_the_look_up_of_a_cached_key() {
+    let (mut fixture, key) = current().await;
+    let _hanging = fixture.polls.recv().await.unwrap();
+    advance(ms(500)).await;
+    for is_abandoned in [false, true] {
+        let before = fixture.verify(&key);
+        let look_up = fixture.look_ups.recv().await.unwrap();
+        let old = fixture.database.look_up(&look_up.question);
+        assert_eq!(fixture.verifier.stats().cached_records, usize::from(!is_abandoned));
+        if is_abandoned {
+            before.abort();
+            settle().await;
+        }
+        fixture.verifier.invalidate(key.id());
+        look_up.answer(Ok(old));
+        settle().await;
+        assert_eq!(fixture.verifier.stats().cached_records, 0);
+    }
 }
 
 /// Two look-ups of one id are on their way: the first was overtaken by an own change, the second by another.
@@ -369,7 +421,17 @@ async fn an_outage_is_an_error_and_no_grant() {
         fixture.look_ups.recv().await.unwrap().answer(Err(error));
         assert_eq!(verification.await.unwrap().unwrap_err().status(), status);
     }
-    assert_eq!(fixture.verifier.stats().grace_grants, 0);
+    let expected = Stats {
+        cache_misses: 1,
+        cache_bypasses: 4,
+        look_ups: 5,
+        failed_polls: 1,
+        change_log_age: ms(600),
+        cached_records: 1,
+        pending_uses: 1,
+        ..Stats::default()
+    };
+    assert_eq!(fixture.verifier.stats(), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -387,6 +449,7 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
     let mut granted = Vec::new();
     for time in [499, 500, 1_499, 1_500] {
         advance(ms(time) - begin.elapsed()).await;
+        assert_eq!(fixture.verifier.is_current(), time < 500);
         let verification = fixture.verify(&key);
         settle().await;
         if let Ok(look_up) = fixture.look_ups.try_recv() {
@@ -400,4 +463,31 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
         granted.push((verification.await.unwrap().is_ok(), fixture.verifier.stats().grace_grants));
     }
     assert_eq!(granted, [(true, 0), (true, 1), (true, 2), (false, 2)]);
+}
+
+/// The database answers, but never in time or never from the right server.
+#[tokio::test(start_paused = true)]
+async fn the_grace_period_covers_answers_that_are_of_no_use() {
+    let options = Options { outage_grace: ms(60_000), ..Options::default() };
+    for is_slow in [true, false] {
+        let mut fixture = Fixture::new(options.clone());
+        let key = fixture.database.create("project");
+        fixture.poll().await;
+        fixture.fill(&key).await;
+        let _hanging = fixture.polls.recv().await.unwrap();
+        advance(ms(500)).await;
+        let verification = fixture.verify(&key);
+        for _ in 0..4 {
+            let look_up = fixture.look_ups.recv().await.unwrap();
+            let mut found = fixture.database.look_up(&look_up.question);
+            if is_slow {
+                advance(ms(500)).await;
+            } else {
+                found.cursor.history += 1;
+            }
+            look_up.answer(Ok(found));
+        }
+        assert!(verification.await.unwrap().is_ok());
+        assert_eq!(fixture.verifier.stats().grace_grants, 1);
+    }
 }

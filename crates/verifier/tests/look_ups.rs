@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use common::{Fixture, Verification, settle};
@@ -57,11 +60,11 @@ async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
     let unknown = ApiKey::generate();
     let first = fixture.verify(&keys[0]);
     let look_up = fixture.look_ups.recv().await.unwrap();
-    let [second, third] = [&keys[1], &unknown].map(|key| fixture.verify(key));
+    let [second, third, fourth] = [&keys[1], &unknown, &keys[1]].map(|key| fixture.verify(key));
     settle().await;
     advance(Duration::from_millis(50)).await;
     let expected = Stats {
-        cache_misses: 3,
+        cache_misses: 4,
         look_ups: 1,
         change_log_age: Duration::from_millis(50),
         waiting_ids: 2,
@@ -74,12 +77,13 @@ async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
     assert!(first.await.unwrap().is_ok());
     fixture.look_up().await;
     assert!(second.await.unwrap().is_ok() && third.await.unwrap().is_err());
+    assert!(fourth.await.unwrap().is_ok());
     for key in &keys {
         assert!(fixture.verify(key).await.unwrap().is_ok());
     }
     let expected = Stats {
         cache_hits: 2,
-        cache_misses: 3,
+        cache_misses: 4,
         look_ups: 2,
         change_log_age: Duration::from_millis(50),
         cached_records: 2,
@@ -91,9 +95,22 @@ async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_up_runs_from_the_moment_that_it_is_sent() {
+    let fixture = fixture(Options::default()).await;
+    let key = ApiKey::generate();
+    let mut verification = pin!(fixture.verifier.verify(&key, Scope::READ));
+    // no other task runs in between
+    assert!(poll_fn(|context| Poll::Ready(verification.as_mut().poll(context).is_pending())).await);
+    let sizes = || (fixture.verifier.stats().waiting_ids, fixture.verifier.stats().running_look_ups);
+    assert_eq!(sizes(), (1, 0));
+    settle().await;
+    assert_eq!(sizes(), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_waiter_gets_the_answer_to_its_own_id() {
     let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
-    let keys = keys(&mut fixture, 4);
+    let keys = keys(&mut fixture, 5);
     let (unknown, first) = (ApiKey::generate(), ApiKey::generate());
     fixture.database.revoke(&keys[1]);
     let running = fixture.verify(&first);
@@ -105,10 +122,10 @@ async fn each_waiter_gets_the_answer_to_its_own_id() {
 
     let look_up = fixture.look_ups.recv().await.unwrap();
     let mut found = fixture.database.look_up(&look_up.question);
-    // in another order, with a record that was not asked for, and without one that is no record
+    // in another order, with a record that was not asked for, and without two that are no records
     found.records.reverse();
-    found.records.retain(|record| record.id != keys[2].id());
-    found.corrupt.push(keys[2].id());
+    found.records.retain(|record| ![keys[2].id(), keys[4].id()].contains(&record.id));
+    found.corrupt.extend([keys[2].id(), keys[4].id()]);
     let uninvited = fixture.database.create("other");
     found.records.extend(fixture.database.look_up(&[uninvited.id()]).records);
     look_up.answer(Ok(found));
@@ -127,11 +144,12 @@ async fn each_waiter_gets_the_answer_to_its_own_id() {
             Err("Revoked".to_owned()),
             Err(format!("the row of key {} is not a record: repair or delete it", keys[2].id())),
             Ok(keys[3].id()),
+            Err(format!("the row of key {} is not a record: repair or delete it", keys[4].id())),
             Err(format!("{:?}", Reason::UnknownKey)),
         ]
     );
-    // the row that is no record is not taken for an unknown key, and who was not asked for is looked up
-    for key in [&keys[2], &uninvited] {
+    // a row that is no record is not taken for an unknown key, and who was not asked for is looked up
+    for key in [&keys[2], &keys[4], &uninvited] {
         let verification = fixture.verify(key);
         assert_eq!(fixture.look_up().await, [key.id()]);
         assert!(verification.await.unwrap().is_ok());
@@ -170,6 +188,7 @@ async fn a_batch_has_a_maximum_size() {
     let mut asked = Vec::new();
     for _ in 0..4 {
         let Ok(look_up) = fixture.look_ups.try_recv() else { break };
+        assert!(fixture.look_ups.try_recv().is_err(), "more look-ups at once than allowed");
         sizes.push(look_up.question.len());
         asked.extend_from_slice(&look_up.question);
         look_up.answer(Ok(fixture.database.look_up(&asked)));
@@ -189,7 +208,9 @@ async fn those_who_wait_are_bounded() {
     let keys = keys(&mut fixture, 7);
     let running = fixture.verify(&keys[0]);
     let look_up = fixture.look_ups.recv().await.unwrap();
-    let waiting: Vec<_> = keys[1..6].iter().chain(&keys[1..6]).map(|key| fixture.verify(key)).collect();
+    // two requests for each id, one after the other
+    let waiting: Vec<_> =
+        keys[1..6].iter().flat_map(|key| [fixture.verify(key), fixture.verify(key)]).collect();
     settle().await;
     let refused = fixture.verify(&keys[6]).await.unwrap().unwrap_err();
     assert_eq!((refused.status(), refused.to_string().as_str()), (503, "the database is busy: try again"));
@@ -248,10 +269,10 @@ async fn a_request_that_ends_early_stops_no_look_up() {
     assert!(fixture.look_ups.try_recv().is_err(), "both are in the cache");
 }
 
-/// Unknown ids have a place of their own.
+/// Unknown ids have a place of their own, and each place its maximum.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_unknown_ids_pushes_out_no_known_one() {
-    let options = Options { max_records: 10, max_unknown: 10, ..Options::default() };
+    let options = Options { max_records: 20, max_unknown: 10, ..Options::default() };
     let mut fixture = fixture(options).await;
     let known = fixture.database.create("project");
     fixture.poll().await;
@@ -263,6 +284,26 @@ async fn a_flood_of_unknown_ids_pushes_out_no_known_one() {
     }
     assert!(fixture.verify(&known).await.unwrap().is_ok());
     assert!(fixture.look_ups.try_recv().is_err());
+    let Stats { cached_records, cached_unknown, .. } = fixture.verifier.stats();
+    assert_eq!((cached_records, cached_unknown), (1, 10));
+    for key in keys(&mut fixture, 100) {
+        let verification = fixture.verify(&key);
+        fixture.look_up().await;
+        assert!(verification.await.unwrap().is_ok());
+    }
+    let Stats { cached_records, cached_unknown, .. } = fixture.verifier.stats();
+    assert_eq!((cached_records, cached_unknown), (20, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_unknown_id_needs_to_be_kept() {
+    let mut fixture = fixture(Options { max_unknown: 0, ..Options::default() }).await;
+    let unknown = ApiKey::generate();
+    for _ in 0..2 {
+        let verification = fixture.verify(&unknown);
+        assert_eq!(fixture.look_up().await, [unknown.id()]);
+        assert_eq!(verification.await.unwrap().unwrap_err().status(), 401);
+    }
 }
 
 /// After a failover, a look-up can reach the new primary before the poll does.
@@ -383,6 +424,24 @@ fn with(change: impl FnOnce(&mut Options)) -> Options {
     let mut options = Options::default();
     change(&mut options);
     options
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let expected = Options {
+        lease: Duration::from_millis(500),
+        poll_interval: Duration::from_millis(100),
+        max_records: 200_000,
+        max_unknown: 10_000,
+        max_look_ups: 8,
+        max_batch: 500,
+        max_waiting: 10_000,
+        look_up_timeout: Duration::from_secs(2),
+        use_granularity: Duration::from_secs(300),
+        use_interval: Duration::from_secs(5),
+        outage_grace: Duration::ZERO,
+    };
+    assert_eq!(Options::default(), expected);
 }
 
 #[tokio::test]

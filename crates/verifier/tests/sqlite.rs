@@ -410,6 +410,33 @@ async fn a_locked_file_is_read_and_uses_are_kept() {
     assert_eq!(last_used(&file), [Some(5)]);
 }
 
+/// Uses and pruning wait for the lock, and reads of the log don't wait for them.
+#[tokio::test]
+async fn the_log_is_read_while_writes_wait() {
+    let file = File::new();
+    insert_range(&file, 0..5);
+    let options =
+        Options { busy_timeout: Duration::from_secs(600), retention: Duration::ZERO, ..Options::default() };
+    let source = Arc::new(file.source_with(options).await);
+    let other = file.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let uses = tokio::spawn({
+        let source = source.clone();
+        async move { source.record_uses(&[(id(1), UnixTime::from_secs(5))]).await }
+    });
+    let reads = async {
+        for _ in 0..3 {
+            source.changes_since(None).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reads).await.expect("no wait for the lock");
+    assert!(!uses.is_finished());
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(uses.await.unwrap().unwrap(), []);
+    assert_eq!(last_used(&file)[1], Some(5));
+}
+
 #[tokio::test]
 async fn a_short_lock_is_waited_for() {
     let file = File::new();
@@ -471,6 +498,22 @@ async fn a_file_that_was_moved_over_the_open_one_is_read() {
     assert_eq!(last_used(&file), [None, None, Some(9)]);
     file.execute("DELETE FROM api_keys WHERE id = '000000000002'");
     assert_eq!(reader.changed().await, keys(&[2]));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_leads_to_the_file_of_the_moment() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let copy = copy(&file);
+    let link = file.folder.path().join("link.sqlite");
+    std::os::unix::fs::symlink(file.path(), &link).unwrap();
+    let mut reader = Reader::new(SqliteSource::open(&link, Options::default()).await.unwrap()).await;
+    file.execute("UPDATE api_keys SET revoked_at = 1");
+    assert_eq!(reader.changed().await, keys(&[1]));
+    move_over(&file, &copy);
+    reader.expect_history().await;
+    assert_eq!(reader.source.look_up(&[id(1)]).await.unwrap().records, [record(1)]);
 }
 
 #[tokio::test]
@@ -594,6 +637,13 @@ async fn a_log_without_its_triggers_is_an_error() {
     let error = text(reader.read().await.unwrap_err());
     let expected = "api_key_log has no row: apply CHANGE_LOG";
     assert_eq!(error, format!("unexpected answer of the database: {expected}"));
+
+    let loose = "DROP TRIGGER api_key_change_kept; DROP TABLE api_key_log; \
+         CREATE TABLE api_key_log (one, pruned_below, history); INSERT INTO api_key_log VALUES (1, 0, 'none')";
+    file.execute(&format!("{loose}; {CHANGE_LOG}"));
+    let error = text(reader.read().await.unwrap_err());
+    let expected = "SQLite: a row has an unexpected type or number of columns";
+    assert_eq!(error, format!("unexpected answer of the database: {expected}"));
 }
 
 fn insert_range(file: &File, range: std::ops::Range<usize>) {
@@ -612,6 +662,19 @@ async fn too_many_changes_are_everything() {
     file.execute("UPDATE api_keys SET scopes = 2; DELETE FROM api_keys WHERE id = '000000000007'");
     assert_eq!(reader.changed().await, Changed::Everything);
     assert_eq!(reader.changed().await, keys(&[]));
+}
+
+/// The rows of ids that no key has fill the log too.
+#[tokio::test]
+async fn too_many_rows_are_everything_whatever_their_ids() {
+    let file = File::new();
+    let mut reader = Reader::new(file.source().await).await;
+    let row = "INSERT INTO api_key_changes (id) VALUES ('not an id!!!');";
+    file.execute(row);
+    insert_range(&file, 0..20_000);
+    assert_eq!(reader.changed().await, Changed::Everything);
+    file.execute(&format!("{row} UPDATE api_keys SET scopes = 2 WHERE id < '000000019999'"));
+    assert_eq!(reader.changed().await, keys(&(0..19_999).collect::<Vec<_>>()));
 }
 
 #[tokio::test]
@@ -704,6 +767,9 @@ async fn changes_stay_in_the_log_for_the_retention() {
     for _ in 0..10 {
         reader.changed().await;
     }
+    // a part of the five minutes, and more than a thousandth of them
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    reader.changed().await;
     // pruning would have begun before this is written
     reader.source.record_uses(&[]).await.unwrap();
     assert_eq!(file.number(LOG_LENGTH), 10);
@@ -904,11 +970,14 @@ async fn opening_says_what_is_missing() {
     }
     std::fs::remove_file(file.path()).unwrap();
 
-    file.execute("CREATE TABLE api_keys (id, digest, project, scopes, not_before, expires_at, revoked_at)");
-    let missing = "the table api_keys has no column retires_at: add it as SCHEMA has it";
-    assert_eq!(file.open_error().await, unexpected(missing));
-
-    file.execute("DROP TABLE api_keys");
+    let columns = "id digest project scopes not_before expires_at retires_at revoked_at last_used_at";
+    for missing in columns.split(' ') {
+        let others: Vec<_> = columns.split(' ').filter(|column| *column != missing).collect();
+        file.execute(&format!("CREATE TABLE api_keys ({})", others.join(", ")));
+        let expected = format!("the table api_keys has no column {missing}: add it as SCHEMA has it");
+        assert_eq!(file.open_error().await, unexpected(&expected));
+        file.execute("DROP TABLE api_keys");
+    }
     file.execute(SCHEMA);
     let missing = "the change log or a trigger of it is missing: apply CHANGE_LOG";
     assert_eq!(file.open_error().await, unexpected(missing));
@@ -933,10 +1002,44 @@ async fn what_is_missing_is_created_if_that_is_asked_for() {
     let other = Reader::new(file.source_with(options.clone()).await).await;
     assert_eq!(other.cursor, reader.cursor);
     assert_eq!(reader.changed().await, keys(&[]));
+    // and needs no lock
+    let writer = file.connect();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let impatient = Options { busy_timeout: Duration::ZERO, ..options.clone() };
+    Reader::new(file.source_with(impatient).await).await;
+    writer.execute_batch("COMMIT").unwrap();
     // a file that goes later is not created again
     std::fs::remove_file(file.path()).unwrap();
     reader.read().await.unwrap_err();
     assert!(!file.path().exists());
+}
+
+#[tokio::test]
+async fn what_is_missing_is_created_as_a_whole_or_not_at_all() {
+    let file = File { folder: tempfile::tempdir().unwrap() };
+    file.execute("CREATE TABLE api_key_log (another)");
+    let options = Options { create: true, ..Options::default() };
+    SqliteSource::open(file.path(), options).await.unwrap_err();
+    assert_eq!(file.number("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+#[tokio::test]
+async fn at_least_one_connection_looks_up() {
+    let file = File::new();
+    insert(&file.connect(), &record(1));
+    let source = file.source_with(Options { connections: 0, ..Options::default() }).await;
+    assert_eq!(source.look_up(&[id(1)]).await.unwrap().records, [record(1)]);
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let expected = Options {
+        create: false,
+        connections: 4,
+        busy_timeout: Duration::from_secs(2),
+        retention: Duration::from_secs(300),
+    };
+    assert_eq!(Options::default(), expected);
 }
 
 #[tokio::test]
@@ -950,20 +1053,24 @@ async fn many_can_open_a_new_file_at_once() {
     }
 }
 
+/// The switch to the WAL mode needs the file alone. SQLite itself waits for those who read, and not for one who writes.
 #[tokio::test]
-async fn opening_waits_for_those_who_read_the_file() {
-    let file = File::new();
-    let reader = file.connect();
-    reader.execute_batch("BEGIN; SELECT * FROM api_keys").unwrap();
-    let open = |busy_timeout| SqliteSource::open(file.path(), Options { busy_timeout, ..Options::default() });
-    let error = open(Duration::from_millis(20)).await.unwrap_err();
-    assert!(matches!(error, SourceError::Busy), "{error:?}");
-    let end = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(50));
-        reader.execute_batch("COMMIT").unwrap();
-    });
-    open(Duration::from_secs(600)).await.unwrap();
-    end.join().unwrap();
+async fn opening_waits_for_those_who_use_the_file() {
+    for begin in ["BEGIN; SELECT * FROM api_keys", "BEGIN IMMEDIATE"] {
+        let file = File::new();
+        let user = file.connect();
+        user.execute_batch(begin).unwrap();
+        let open =
+            |busy_timeout| SqliteSource::open(file.path(), Options { busy_timeout, ..Options::default() });
+        let error = open(Duration::from_millis(20)).await.unwrap_err();
+        assert!(matches!(error, SourceError::Busy), "{begin}: {error:?}");
+        let end = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            user.execute_batch("COMMIT").unwrap();
+        });
+        open(Duration::from_secs(600)).await.expect(begin);
+        end.join().unwrap();
+    }
 }
 
 #[test]

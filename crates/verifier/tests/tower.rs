@@ -71,8 +71,25 @@ www-authenticate: Bearer realm="a \"realm\"", error="invalid_token"
 
 no"#;
     assert_eq!(whole(&response), expected);
+    let response = service.clone().oneshot(request_with(&world.writer)).await.unwrap();
+    assert_eq!(response.status(), 403, "it requires what it did before");
     let response = service.oneshot(request_with(&world.reader)).await.unwrap();
     assert_eq!(response.status(), 200);
+}
+
+/// The same check for services without a layer.
+#[tokio::test]
+async fn headers_are_verified_as_requests_are() {
+    let world = World::new();
+    for row in &world.rows {
+        let headers = request::<String>(&row.values).headers().clone();
+        let error = world.verifier.verify_headers(&headers, Scope::MEMORIES_READ).await.unwrap_err();
+        assert_eq!(whole(&error.to_response::<String>("MemoryKit")), row.response, "{}", row.name);
+    }
+    let headers = request_with::<String>(&world.reader).headers().clone();
+    let grant = world.verifier.verify_headers(&headers, Scope::MEMORIES_READ).await.unwrap();
+    assert_eq!((grant.key_id(), &**grant.project()), (world.reader.id(), "demo"));
+    assert!(world.verifier.verify_headers(&headers, Scope::empty()).await.is_err());
 }
 
 /// A service that has to be asked each time if it is ready, as the contract of [`Service`] says.
@@ -101,6 +118,35 @@ impl Service<Request<String>> for Careful {
         assert!(std::mem::take(&mut self.is_ready), "it was not asked if it is ready");
         std::future::ready(Ok(Response::new(String::new())))
     }
+}
+
+/// A service that is busy, and then fails.
+#[derive(Clone)]
+struct Failing {
+    is_busy: bool,
+}
+
+impl Service<Request<String>> for Failing {
+    type Response = Response<String>;
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<Response<String>, &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        if std::mem::take(&mut self.is_busy) { Poll::Pending } else { Poll::Ready(Err("it is full")) }
+    }
+
+    fn call(&mut self, _: Request<String>) -> Self::Future {
+        panic!("it is not ready")
+    }
+}
+
+#[tokio::test]
+async fn the_layer_is_ready_when_the_service_is() {
+    let layer = VerifyLayer::new(World::new().verifier, Scope::READ);
+    let mut service = layer.layer(Failing { is_busy: true });
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    assert_eq!(service.poll_ready(&mut context), Poll::Pending);
+    assert_eq!(service.poll_ready(&mut context), Poll::Ready(Err("it is full")));
 }
 
 #[tokio::test]

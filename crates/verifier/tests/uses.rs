@@ -7,6 +7,8 @@ use std::time::Duration;
 use common::{Fixture, settle};
 use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use ctx_key_verifier::{Options, SourceError};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// A verifier with cached keys, none of them used: `verify` of another scope is refused.
 async fn fixture(options: Options, count: usize) -> (Fixture, Vec<ApiKey>) {
@@ -32,6 +34,15 @@ async fn keep_current(fixture: &mut Fixture, time: Duration) {
     }
 }
 
+/// Starts a write of what is noted. In paused time, one that never ends does so soon.
+fn flush(fixture: &Fixture) -> JoinHandle<Result<(), SourceError>> {
+    let verifier = fixture.verifier.clone();
+    tokio::spawn(async move {
+        let flush = verifier.flush_uses();
+        timeout(Duration::from_secs(1), flush).await.expect("a write that nobody expects")
+    })
+}
+
 fn seconds_ago(time: UnixTime) -> u64 {
     UnixTime::now().as_secs() - time.as_secs()
 }
@@ -50,8 +61,87 @@ async fn a_use_is_written_once_in_its_granularity() {
     write.answer(Ok(Vec::new()));
     assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
     settle().await;
-    fixture.verifier.flush_uses().await.unwrap();
+    flush(&fixture).await.unwrap().unwrap();
     assert!(fixture.writes.try_recv().is_err(), "nothing is written if nothing is due");
+}
+
+/// The granularity is in seconds of the system's clock, which no test can turn.
+#[tokio::test(start_paused = true)]
+async fn a_use_after_the_granularity_is_noted() {
+    let options = Options { use_granularity: Duration::from_secs(1), ..Options::default() };
+    let (mut fixture, keys) = fixture(options, 1).await;
+    assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
+    let first = UnixTime::now();
+    let written = flush(&fixture);
+    fixture.writes.recv().await.unwrap().answer(Ok(Vec::new()));
+    written.await.unwrap().unwrap();
+    assert_eq!(fixture.verifier.stats().pending_uses, 0);
+    while UnixTime::now() == first {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
+    assert_eq!(fixture.verifier.stats().pending_uses, 1);
+}
+
+/// Only a grant is a use.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_refused_is_not_used() {
+    let (mut fixture, keys) = fixture(Options::default(), 4).await;
+    let now = UnixTime::now();
+    let changes: [fn(&mut KeyRecord<_>, UnixTime); 4] = [
+        |record, now| record.revoked_at = Some(now),
+        |record, now| record.expires_at = Some(now),
+        |record, now| record.retires_at = Some(now),
+        |record, now| record.not_before = Some(UnixTime::from_secs(now.as_secs() + 3_600)),
+    ];
+    for (key, change) in keys.iter().zip(changes) {
+        let mut record = KeyRecord::new(key, "project", Scope::READ);
+        change(&mut record, now);
+        fixture.database.commit(record);
+    }
+    fixture.poll().await;
+    for key in &keys {
+        let verification = fixture.verify(key);
+        fixture.look_up().await;
+        assert_eq!(verification.await.unwrap().unwrap_err().status(), 401);
+        assert_eq!(fixture.verify(key).await.unwrap().unwrap_err().status(), 401);
+    }
+    assert_eq!(fixture.verifier.stats().pending_uses, 0);
+}
+
+/// One statement is not made arbitrarily long.
+#[tokio::test(start_paused = true)]
+async fn many_uses_are_written_in_parts() {
+    const COUNT: usize = 10_001;
+    let mut fixture = Fixture::new(Options::default());
+    let keys: Vec<ApiKey> = (0..COUNT).map(|_| fixture.database.create("project")).collect();
+    let mut ids: Vec<_> = keys.iter().map(ApiKey::id).collect();
+    ids.sort();
+    fixture.poll().await;
+    for keys in keys.chunks(400) {
+        let verifications: Vec<_> = keys.iter().map(|key| fixture.verify(key)).collect();
+        fixture.look_up_all().await;
+        for verification in verifications {
+            assert!(verification.await.unwrap().is_ok());
+        }
+    }
+    // the first part fails, and nothing is lost
+    let written = flush(&fixture);
+    let write = fixture.writes.recv().await.unwrap();
+    assert_eq!(write.question.len(), 10_000);
+    write.answer(Err(SourceError::Busy));
+    assert!(matches!(written.await.unwrap(), Err(SourceError::Busy)));
+    assert_eq!(fixture.verifier.stats().pending_uses, COUNT);
+
+    let written = flush(&fixture);
+    for expected in [&ids[..10_000], &ids[10_000..]] {
+        let write = fixture.writes.recv().await.unwrap();
+        assert!(write.question.iter().map(|(id, _)| id).eq(expected));
+        assert!(!written.is_finished(), "one call writes all");
+        write.answer(Ok(Vec::new()));
+    }
+    written.await.unwrap().unwrap();
+    assert_eq!(fixture.verifier.stats().pending_uses, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,12 +150,11 @@ async fn with_no_granularity_each_use_is_noted() {
     let (mut fixture, keys) = fixture(options, 1).await;
     for _ in 0..3 {
         assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
-        let verifier = fixture.verifier.clone();
-        let flush = tokio::spawn(async move { verifier.flush_uses().await });
+        let written = flush(&fixture);
         let write = fixture.writes.recv().await.unwrap();
         assert_eq!(write.question.len(), 1);
         write.answer(Ok(Vec::new()));
-        assert!(flush.await.unwrap().is_ok());
+        assert!(written.await.unwrap().is_ok());
     }
 }
 
@@ -86,7 +175,7 @@ async fn what_is_locked_or_fails_comes_again() {
     assert_eq!(last.question, [all[1]]);
     last.answer(Ok(Vec::new()));
     settle().await;
-    fixture.verifier.flush_uses().await.unwrap();
+    flush(&fixture).await.unwrap().unwrap();
     assert!(fixture.writes.try_recv().is_err());
 }
 
@@ -94,8 +183,7 @@ async fn what_is_locked_or_fails_comes_again() {
 async fn a_cancelled_write_loses_nothing() {
     let (mut fixture, keys) = fixture(Options::default(), 1).await;
     assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
-    let verifier = fixture.verifier.clone();
-    let flush = tokio::spawn(async move { verifier.flush_uses().await });
+    let flush = flush(&fixture);
     let cancelled = fixture.writes.recv().await.unwrap();
     flush.abort();
     settle().await;

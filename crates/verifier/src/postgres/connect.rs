@@ -195,3 +195,93 @@ impl SslParameters {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::Host;
+
+    use super::*;
+
+    /// Returns the mode and what is verified, or the error.
+    fn verification(mode: Option<&str>, root: Option<&str>) -> String {
+        let [mode, root] = [mode, root].map(|value| value.map(str::to_owned));
+        match (SslParameters { mode, root }).verification() {
+            Ok((mode, verification)) => format!("{mode:?} {verification:?}"),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn each_mode_verifies_what_the_documentation_says() {
+        let (unused, none, unknown) = ("UnusedRootCertificate", "NoRootCertificate", "SslMode");
+        for (mode, without, file, system) in [
+            (None, "Prefer Nothing", unused, unused),
+            (Some("prefer"), "Prefer Nothing", unused, unused),
+            (Some("disable"), "Disable Nothing", unused, unused),
+            (Some("require"), "Require Nothing", "Require Chain(\"a.pem\")", none),
+            (Some("verify-ca"), none, "Require Chain(\"a.pem\")", none),
+            (Some("verify-full"), "Require System", "Require Whole(\"a.pem\")", "Require System"),
+            (Some("allow"), unknown, unknown, unknown),
+            (Some(""), unknown, unknown, unknown),
+        ] {
+            let actual = [None, Some("a.pem"), Some("system")].map(|root| verification(mode, root));
+            assert_eq!(actual, [without, file, system], "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_tls_are_taken_out_of_a_url() {
+        let taken = |url| {
+            let (rest, SslParameters { mode, root }) = SslParameters::take(url).unwrap();
+            (rest, mode, root)
+        };
+        for (url, rest, mode, root) in [
+            ("postgres://h/d", "postgres://h/d", None, None),
+            ("postgresql://h?sslmode=a", "postgresql://h", Some("a"), None),
+            ("postgres://h?sslrootcert=%2Fa%20b&sslmode=%61", "postgres://h", Some("a"), Some("/a b")),
+            ("postgres://h?a=1&sslmode=b&c=%20&d=2", "postgres://h?a=1&c=%20&d=2", Some("b"), None),
+            // the first `@` ends the password, as in tokio-postgres
+            ("postgres://u:?sslmode=a@h?sslmode=b", "postgres://u:?sslmode=a@h", Some("b"), None),
+            (
+                "postgres://u@h?application_name=a@b&sslmode=c",
+                "postgres://u@h?application_name=a@b",
+                Some("c"),
+                None,
+            ),
+            ("postgres://h?sslmode", "postgres://h", Some(""), None),
+        ] {
+            let expected = (rest.to_owned(), mode.map(str::to_owned), root.map(str::to_owned));
+            assert_eq!(taken(url), expected, "{url}");
+        }
+        for url in ["postgres:/h", "postgresx://h", " postgres://h", "Postgres://h"] {
+            assert_eq!(SslParameters::take(url).err(), Some(ConfigError::Url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_has_its_time_outs() {
+        let config = |url| Config::new(url).unwrap();
+        for (url, mode, connect, create) in [
+            ("postgres://u@h/d", SslMode::Prefer, 2, 7),
+            ("postgres://u@a,b,c/d?sslmode=disable", SslMode::Disable, 2, 11),
+            ("postgres://u@a,b/d?connect_timeout=9&sslmode=require", SslMode::Require, 9, 23),
+        ] {
+            let config = config(url);
+            assert_eq!(config.postgres.get_ssl_mode(), mode, "{url}");
+            assert_eq!(config.postgres.get_connect_timeout(), Some(&Duration::from_secs(connect)), "{url}");
+            assert_eq!(config.postgres.get_tcp_user_timeout(), Some(&Duration::from_secs(5)), "{url}");
+            assert_eq!(config.postgres.get_keepalives_idle(), Duration::from_secs(5), "{url}");
+            assert_eq!(config.postgres.get_keepalives_interval(), Some(Duration::from_secs(5)), "{url}");
+            let pool = config.pool(3);
+            assert_eq!(pool.status().max_size, 3);
+            let timeouts = pool.timeouts();
+            assert_eq!(timeouts.wait, Some(Duration::from_secs(2)), "{url}");
+            assert_eq!(timeouts.create, Some(Duration::from_secs(create)), "{url}");
+            // nothing is sent when a connection is handed out
+            assert_eq!(timeouts.recycle, None, "{url}");
+        }
+        assert_eq!(config("postgres://h").pool(0).status().max_size, 1);
+        let hosts = config("postgres://a,b:1?sslmode=disable").postgres.get_hosts().to_vec();
+        assert_eq!(hosts, [Host::Tcp("a".into()), Host::Tcp("b".into())]);
+    }
+}

@@ -211,6 +211,13 @@ mod tests {
         assert_eq!(text(&PoolError::Closed.into()), "unavailable: the connection pool is closed");
     }
 
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_an_outage() {
+        let refused = tokio_postgres::connect("postgres://u@127.0.0.1:1/d", tokio_postgres::NoTls).await;
+        let expected = "unavailable: the connection broke: Connection refused (os error 111)";
+        assert_eq!(text(&refused.err().unwrap().into()), expected);
+    }
+
     #[test]
     fn sources_within_an_io_error_are_found() {
         let error = io::Error::other(rustls::Error::DecryptError);

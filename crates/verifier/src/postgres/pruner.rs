@@ -55,3 +55,58 @@ impl Pruner {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// No server is at its address.
+    fn pruner() -> Pruner {
+        let pool = Config::new("postgres://postgres@127.0.0.1:1/d?sslmode=disable").unwrap().pool(1);
+        Pruner::new(Connections::new(pool, Duration::ZERO), MINUTE)
+    }
+
+    fn snapshot(transactions: &str, history: &str) -> Snapshot {
+        Snapshot::new(transactions, history, None).unwrap()
+    }
+
+    fn age(pruner: &Pruner, time: Duration) {
+        pruner.mark().as_mut().unwrap().recorded -= time;
+    }
+
+    /// Returns the lowest number that the mark leaves, and its history.
+    fn mark(pruner: &Pruner) -> Option<(u64, String)> {
+        let mark = pruner.mark();
+        mark.as_ref().map(|mark| (mark.snapshot.first_unseen(), mark.snapshot.history().to_owned()))
+    }
+
+    #[test]
+    fn the_first_snapshot_of_a_history_is_kept_for_the_retention() {
+        let pruner = pruner();
+        assert!(!pruner.is_due(&snapshot("10:20:12", "a")));
+        age(&pruner, MINUTE - Duration::from_secs(10));
+        assert!(!pruner.is_due(&snapshot("30:30:", "a")), "not yet");
+        age(&pruner, Duration::from_secs(10));
+        assert!(pruner.is_due(&snapshot("40:40:", "a")));
+        assert_eq!(mark(&pruner), Some((12, "a".to_owned())));
+        // the numbers of another history say nothing
+        assert!(!pruner.is_due(&snapshot("50:60:50", "b")));
+        assert_eq!(mark(&pruner), Some((50, "b".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_mark_is_used_once_and_only_when_it_is_old() {
+        let pruner = pruner();
+        pruner.prune().await.unwrap();
+        assert!(!pruner.is_due(&snapshot("10:20:12", "a")));
+        age(&pruner, MINUTE - Duration::from_secs(10));
+        pruner.prune().await.unwrap();
+        assert_eq!(mark(&pruner), Some((12, "a".to_owned())));
+        age(&pruner, Duration::from_secs(10));
+        assert!(matches!(pruner.prune().await, Err(SourceError::Unavailable(_))), "it is sent");
+        assert_eq!(mark(&pruner), None);
+    }
+}

@@ -103,3 +103,117 @@ impl ServerCertVerifier for WithoutName {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::CertifiedKey;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{ClientConnection, ServerConfig, ServerConnection, SupportedProtocolVersion};
+
+    use super::*;
+
+    fn authority() -> CertifiedIssuer<'static, KeyPair> {
+        let mut parameters = CertificateParams::new(vec![]).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    /// A server's certificate, perhaps with a key that it does not belong to.
+    #[derive(Debug)]
+    struct Identity(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Identity {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(self.0.clone())
+        }
+    }
+
+    fn identity(authority: &CertifiedIssuer<'static, KeyPair>, is_stolen: bool) -> Arc<CertifiedKey> {
+        let [own, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = parameters.signed_by(&own, authority).unwrap();
+        let key = if is_stolen { &other } else { &own };
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let key = ring::sign::any_supported_type(&key).unwrap();
+        Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key))
+    }
+
+    /// Returns what ends the handshake of a client and a server, which exchange their bytes here.
+    fn handshake(
+        client: ClientConfig,
+        name: &'static str,
+        identity: Arc<CertifiedKey>,
+        version: &'static SupportedProtocolVersion,
+    ) -> Result<(), rustls::Error> {
+        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Identity(identity)));
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        let mut client = ClientConnection::new(Arc::new(client), name.try_into().unwrap()).unwrap();
+        while client.is_handshaking() {
+            let mut bytes = Vec::new();
+            client.write_tls(&mut bytes).unwrap();
+            server.read_tls(&mut &*bytes).unwrap();
+            server.process_new_packets().unwrap();
+            bytes.clear();
+            server.write_tls(&mut bytes).unwrap();
+            client.read_tls(&mut &*bytes).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    /// Whoever sees a certificate can show it, but not sign with its key.
+    #[test]
+    fn a_server_must_have_the_key_of_its_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let [right, wrong] = [(); 2].map(|()| authority());
+        let path = folder.path().join("right.pem");
+        std::fs::write(&path, right.pem()).unwrap();
+        let modes =
+            [Verification::Nothing, Verification::Chain(path.clone()), Verification::Whole(path.clone())];
+        for verification in &modes {
+            let connect = |name, authority, is_stolen, version| {
+                let client = client_config(verification).unwrap();
+                handshake(client, name, identity(authority, is_stolen), version).is_ok()
+            };
+            let (verifies_authority, verifies_name) = match verification {
+                Verification::Nothing => (false, false),
+                Verification::Chain(_) => (true, false),
+                Verification::Whole(_) | Verification::System => (true, true),
+            };
+            for version in [&TLS12, &TLS13] {
+                assert!(connect("localhost", &right, false, version), "{verification:?}");
+                assert!(!connect("localhost", &right, true, version), "{verification:?} {version:?}");
+                assert_eq!(connect("localhost", &wrong, false, version), !verifies_authority);
+                assert_eq!(connect("other.test", &right, false, version), !verifies_name);
+            }
+        }
+    }
+
+    /// A file is used whole or not at all.
+    #[test]
+    fn a_file_with_a_broken_certificate_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("authorities.pem");
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let (first, second) = (authority().pem(), authority().pem());
+        for (text, count) in [
+            (format!("{first}{second}"), Some(2)),
+            (format!("{first}{broken}"), None),
+            (format!("{broken}{first}"), None),
+            (String::new(), None),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let expected = count.ok_or(ConfigError::RootCertificate(path.clone()));
+            assert_eq!(certificates(&path).map(|roots| roots.len()), expected);
+        }
+    }
+}

@@ -176,7 +176,43 @@ pub(super) fn failure(error: rusqlite::Error) -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::ffi;
+
     use super::*;
+
+    /// The message of an error can quote a row.
+    #[test]
+    fn an_error_is_described_by_its_code_alone() {
+        let describe = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("a secret".into()));
+            match failure(error) {
+                SourceError::Busy => "busy".to_owned(),
+                SourceError::Unavailable(cause) => format!("unavailable: {cause}"),
+                SourceError::Unexpected(cause) => format!("unexpected: {cause}"),
+                SourceError::Corrupt(id) => format!("corrupt: {id}"),
+            }
+        };
+        for (code, expected) in [
+            (ffi::SQLITE_BUSY, "busy"),
+            (ffi::SQLITE_LOCKED, "busy"),
+            (ffi::SQLITE_PROTOCOL, "busy"),
+            (ffi::SQLITE_CANTOPEN, "unavailable: SQLite: Error code 14: unable to open database file"),
+            (ffi::SQLITE_PERM, "unavailable: SQLite: Error code 3: access permission denied"),
+            (ffi::SQLITE_IOERR, "unavailable: SQLite: Error code 10: disk I/O error"),
+            (ffi::SQLITE_FULL, "unavailable: SQLite: Error code 13: database or disk is full"),
+            (ffi::SQLITE_NOMEM, "unavailable: SQLite: Error code 7: out of memory"),
+            (ffi::SQLITE_CONSTRAINT, "unexpected: SQLite: Error code 19: constraint failed"),
+            (ffi::SQLITE_CORRUPT, "unexpected: SQLite: Error code 11: database disk image is malformed"),
+        ] {
+            assert_eq!(describe(code), expected);
+        }
+    }
+
+    #[test]
+    fn a_path_stays_the_same_when_the_current_folder_changes() {
+        let database = Database::new(Path::new("keys.sqlite"), Duration::ZERO).unwrap();
+        assert_eq!(database.path, std::env::current_dir().unwrap().join("keys.sqlite"));
+    }
 
     #[test]
     fn a_connection_has_its_settings() {

@@ -124,3 +124,99 @@ fn changed_after(connection: &Connection, seq: i64) -> rusqlite::Result<Changed>
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::connection::Database;
+
+    /// A file whose log has the numbers 1 to `rows`, and one connection to it.
+    fn session(rows: i64) -> (tempfile::TempDir, Session) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(&folder.path().join("keys.sqlite"), Duration::ZERO).unwrap();
+        database.create().unwrap();
+        let session = Session::open(&database).unwrap();
+        append(&session, rows);
+        (folder, session)
+    }
+
+    fn append(session: &Session, rows: i64) {
+        let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+                   INSERT INTO api_key_changes (id) SELECT 'an id' FROM n";
+        session.connection.execute(sql, [rows]).unwrap();
+    }
+
+    /// Returns the first and the last number of the log, and its mark.
+    fn bounds(session: &Session) -> (i64, i64, i64) {
+        let sql = "SELECT min(seq), max(seq), (SELECT pruned_below FROM api_key_log) FROM api_key_changes";
+        session.connection.query_row(sql, [], |row| row.try_into()).unwrap()
+    }
+
+    #[test]
+    fn what_was_read_before_the_retention_is_prunable_once() {
+        let (_folder, mut session) = session(10);
+        let retention = Duration::from_secs(60);
+        assert_eq!(session.prunable(Duration::ZERO), None, "nothing was read");
+        session.changes_since(None).unwrap();
+        assert_eq!(session.prunable(retention), None);
+        append(&session, 5);
+        session.changes_since(None).unwrap();
+        let age = |session: &mut Session, seconds| {
+            let (read_at, seq) = session.polled.mark.unwrap();
+            session.polled.mark = Some((read_at - Duration::from_secs(seconds), seq));
+        };
+        age(&mut session, 50);
+        assert_eq!(session.prunable(retention), None);
+        age(&mut session, 10);
+        assert_eq!(session.prunable(retention), Some(10), "not the rows that were read later");
+        assert_eq!(session.prunable(retention), None);
+        age(&mut session, 60);
+        assert_eq!(session.prunable(retention), Some(15), "the next mark");
+    }
+
+    #[test]
+    fn rows_are_pruned_up_to_the_mark() {
+        let (_folder, mut session) = session(10);
+        for (mark, expected) in [
+            (0, (1, 10, 0)),
+            (1, (2, 10, 2)),
+            (4, (5, 10, 5)),
+            // that of a process that is behind
+            (3, (5, 10, 5)),
+            (9, (10, 10, 10)),
+            // the newest row stays
+            (10, (10, 10, 10)),
+            (99, (10, 10, 10)),
+        ] {
+            session.prune(mark).unwrap();
+            assert_eq!(bounds(&session), expected, "up to {mark}");
+        }
+        // another process has pruned further than the rows show
+        append(&session, 5);
+        session.connection.execute("UPDATE api_key_log SET pruned_below = 14", []).unwrap();
+        session.prune(11).unwrap();
+        assert_eq!(bounds(&session), (12, 15, 14));
+    }
+
+    /// Other writers wait for each transaction.
+    #[test]
+    fn many_rows_are_pruned_in_parts() {
+        let (_folder, mut session) = session(25_000);
+        for (is_pruned, first) in [(true, 10_001), (true, 20_001), (true, 24_001), (false, 24_001)] {
+            assert_eq!(session.prune_some(24_000).unwrap(), is_pruned);
+            assert_eq!(bounds(&session), (first, 25_000, if is_pruned { first } else { 24_001 }));
+        }
+    }
+
+    /// A read costs little if nothing was written.
+    #[test]
+    fn a_read_remembers_what_it_saw() {
+        let (_folder, mut session) = session(1);
+        for rows in 2..5 {
+            append(&session, 1);
+            let cursor = session.read_log(None).unwrap().cursor;
+            assert_eq!((cursor.seq, session.schema), (rows, cursor.schema));
+            assert!(session.is_last(&cursor));
+        }
+    }
+}

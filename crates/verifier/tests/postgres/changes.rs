@@ -86,6 +86,35 @@ async fn changes_of_records_are_read_once() {
     }
 }
 
+/// Logical replication fires the triggers of rows, and not those of statements. A session that acts as if it replicated
+/// fires both, so each change is read twice.
+#[tokio::test]
+async fn each_column_counts_in_replicated_changes() {
+    let Some(database) = Database::new("each_column_counts_in_replicated_changes").await else { return };
+    let client = database.client().await;
+    client.batch_execute(&insert(1, 2)).await.expect("keys");
+    client.batch_execute("SET session_replication_role = replica").await.expect("a role");
+    let mut reader = Reader::new(database.source()).await;
+    let first = "WHERE id = 'key000000001'";
+    for (change, expected) in [
+        (&*format!("UPDATE api_keys SET digest = decode(repeat('cd', 32), 'hex') {first}"), &[1, 1][..]),
+        (&format!("UPDATE api_keys SET project = 'another' {first}"), &[1, 1]),
+        (&format!("UPDATE api_keys SET scopes = 6 {first}"), &[1, 1]),
+        (&format!("UPDATE api_keys SET not_before = 7 {first}"), &[1, 1]),
+        (&format!("UPDATE api_keys SET expires_at = 8 {first}"), &[1, 1]),
+        (&format!("UPDATE api_keys SET retires_at = 9 {first}"), &[1, 1]),
+        (&format!("UPDATE api_keys SET revoked_at = 10 {first}"), &[1, 1]),
+        (&format!("UPDATE api_keys SET revoked_at = NULL {first}"), &[1, 1]),
+        ("UPDATE api_keys SET scopes = 6", &[2, 2]),
+        ("UPDATE api_keys SET last_used_at = 11", &[]),
+        (&format!("UPDATE api_keys SET id = 'key000000003' {first}"), &[1, 1, 3, 3]),
+        ("DELETE FROM api_keys", &[2, 2, 3, 3]),
+    ] {
+        client.batch_execute(change).await.expect(change);
+        assert_eq!(reader.read().await, keys(expected), "{change}");
+    }
+}
+
 #[tokio::test]
 async fn many_changes_are_a_change_of_all() {
     let Some(database) = Database::new("many_changes_are_a_change_of_all").await else { return };
@@ -133,6 +162,16 @@ async fn nothing_that_a_session_does_hides_its_changes() {
     );
     client.batch_execute(&statements).await.expect("an insert");
     assert_eq!(reader.read().await, keys(&[1]));
+
+    // and only those who may change keys write to the log
+    let statements = format!(
+        "CREATE ROLE {name} NOLOGIN; CREATE SCHEMA its AUTHORIZATION {name}; SET ROLE {name}; \
+         CREATE TABLE its.api_keys (id text); CREATE TRIGGER mine AFTER INSERT ON its.api_keys \
+         FOR EACH ROW EXECUTE FUNCTION public.log_changed_api_keys()",
+        name = database.name
+    );
+    let error = client.batch_execute(&statements).await.expect_err("a trigger on a table of its own");
+    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
 }
 
 async fn error_after(reader: &Reader, database: &Database, statement: &str) -> String {
@@ -202,6 +241,7 @@ async fn changes_of_the_log_itself_begin_a_new_history() {
         "TRUNCATE api_key_changes",
         "UPDATE api_key_log SET history = gen_random_uuid()",
         "ALTER TABLE api_key_changes ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE api_key_log ENABLE ROW LEVEL SECURITY",
     ] {
         client.batch_execute(statement).await.expect(statement);
         assert_eq!(reader.read().await, Changed::History, "{statement}");

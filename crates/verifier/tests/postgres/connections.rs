@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::database::{Database, own_cluster};
+use crate::database::{Database, insert, own_cluster};
 
 /// Returns what prevents a connection to this URL, or nothing.
 async fn failure(url: &str) -> Option<String> {
@@ -140,6 +140,30 @@ async fn errors_of_connections_say_what_failed() {
     assert_eq!(cause.to_string(), "the host can't be reached: Connection refused (os error 111)");
 }
 
+/// The message, the detail and the hint of an error can quote a row.
+#[tokio::test]
+async fn errors_of_statements_name_places_and_no_values() {
+    let test = "errors_of_statements_name_places_and_no_values";
+    let Some(database) = Database::new(test).await else { return };
+    let client = database.client().await;
+    client.batch_execute(&insert(1, 1)).await.expect("a key");
+    for (statement, place) in [
+        (&*insert(1, 1), "23505, api_keys_pkey"),
+        ("UPDATE api_keys SET project = NULL", "23502, project"),
+        ("UPDATE api_keys SET digest = '\\xabcd'", "23514, api_keys_digest_check"),
+        ("SELECT 'hunter2'::integer", "22P02"),
+        (
+            "DO $$ BEGIN RAISE 'hunter2' USING DETAIL = 'hunter2', HINT = 'hunter2', TABLE = 'a table'; END $$",
+            "P0001, a table",
+        ),
+    ] {
+        let error = SourceError::from(client.batch_execute(statement).await.expect_err(statement));
+        let expected = format!("the statement failed: see the log of the server ({place})");
+        assert_eq!(error.to_string(), format!("unexpected answer of the database: {expected}"));
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
 /// Callers that give up while a connection is being made do not begin another one each time.
 #[tokio::test]
 async fn connecting_goes_on_without_its_caller() {
@@ -241,25 +265,61 @@ fn errors_repeat_nothing_secret() {
     assert!(!format!("{config:?} {source:?}").contains("hunter2"));
 }
 
-/// A server, or a pooler, that answers a statement with what belongs to another one.
-#[tokio::test]
-async fn a_connection_that_is_out_of_step_is_an_outage() {
+/// Lets a client in, and is ready for a statement.
+const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+
+/// Returns the error of a read of the log from a server that gives this answer to a client, and then does this with the
+/// connection.
+async fn error_from_server<F: Future<Output = ()> + Send + 'static>(
+    answer: &'static [u8],
+    act: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> SourceError {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("a port").port();
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.expect("a client");
-        let mut sent = [0; 8192];
-        assert!(client.read(&mut sent).await.expect("a startup") > 0);
-        let (welcome, ready) = (b"R\0\0\0\x08\0\0\0\0", b"Z\0\0\0\x05I");
-        client.write_all(&[&welcome[..], ready].concat()).await.expect("it reads");
-        assert!(client.read(&mut sent).await.expect("a statement") > 0);
-        client.write_all(&[b"C\0\0\0\x0dSELECT 0\0", &ready[..]].concat()).await.expect("it reads");
-        while client.read(&mut sent).await.expect("its end") > 0 {}
+        assert!(client.read(&mut [0; 8192]).await.expect("a startup") > 0);
+        client.write_all(answer).await.expect("it reads");
+        act(client).await;
     });
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
     let source = PostgresSource::new(&Config::new(&url).expect("a URL"), &Options::default());
-    let error = source.changes_since(None).await.expect_err("no answer");
+    source.changes_since(None).await.expect_err("no answer")
+}
+
+/// A server, or a pooler, that answers a statement with what belongs to another one.
+#[tokio::test]
+async fn a_connection_that_is_out_of_step_is_an_outage() {
+    let act = async |mut client: TcpStream| {
+        let mut sent = [0; 8192];
+        assert!(client.read(&mut sent).await.expect("a statement") > 0);
+        client.write_all(b"C\0\0\0\x0dSELECT 0\0Z\0\0\0\x05I").await.expect("it reads");
+        while client.read(&mut sent).await.expect("its end") > 0 {}
+    };
+    let error = error_from_server(WELCOME, act).await;
     assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
     let text = "the database is unavailable: the connection is out of step: unexpected message from server";
     assert_eq!(error.to_string(), text);
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_an_outage() {
+    let closes = async |mut client: TcpStream| {
+        assert!(client.read(&mut [0; 8192]).await.expect("a statement") > 0);
+    };
+    // a socket that is closed with something unread resets its connection
+    let resets = async |client: TcpStream| client.readable().await.expect("a statement");
+    for error in [error_from_server(WELCOME, closes).await, error_from_server(WELCOME, resets).await] {
+        assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the database is unavailable: the connection was closed");
+    }
+}
+
+#[tokio::test]
+async fn a_way_to_log_in_that_is_not_supported_is_named() {
+    let waits = async |mut client: TcpStream| _ = client.read(&mut [0; 8192]).await;
+    // GSSAPI
+    let error = error_from_server(b"R\0\0\0\x08\0\0\0\x07", waits).await;
+    let text = "the password is wrong, or the server's way of asking for it is not supported";
+    assert_eq!(error.to_string(), format!("the database is unavailable: {text}"));
 }

@@ -117,7 +117,7 @@ async fn the_answer_says_what_it_saw() {
     assert_eq!(other.partial_cmp(&after), None);
 }
 
-/// Look-ups that wait for a lock, and hold all connections, do not delay reads of the log.
+/// Look-ups and uses that wait for a lock, and hold all connections, do not delay reads of the log.
 #[tokio::test]
 async fn reads_of_the_log_have_a_connection_of_their_own() {
     let Some(database) = Database::new("reads_of_the_log_have_a_connection_of_their_own").await else {
@@ -125,18 +125,22 @@ async fn reads_of_the_log_have_a_connection_of_their_own() {
     };
     let client = database.client().await;
     let mut options = Options::default();
-    options.connections = 1;
+    options.connections = 2;
     let mut reader = Reader::new(database.source_with(&options)).await;
     client.batch_execute("BEGIN; LOCK TABLE api_keys").await.expect("a lock");
     let source = reader.source.clone();
     let first = tokio::spawn(async move { source.look_up(&[id(1)]).await });
-    wait_for_blocked(&database, 1).await;
-    let second = reader.source.look_up(&[id(1)]).await;
+    let source = reader.source.clone();
+    let uses = [(id(1), UnixTime::from_secs(1))];
+    let uses = tokio::spawn(async move { source.record_uses(&uses).await });
+    wait_for_blocked(&database, 2).await;
+    let second = timeout(DEADLINE, reader.source.look_up(&[id(1)])).await.expect("no free connection");
     assert!(matches!(second, Err(SourceError::Busy)), "{second:?}");
-    assert!(!first.is_finished());
+    assert!(!first.is_finished() && !uses.is_finished());
     timeout(DEADLINE, reader.read()).await.expect("no wait for look-ups");
     client.batch_execute("COMMIT").await.expect("no lock");
     first.await.expect("a task").expect("an answer");
+    assert_eq!(uses.await.expect("a task").expect("a write"), []);
 }
 
 /// Waits until so many statements of the source wait for a lock.
@@ -144,7 +148,7 @@ async fn wait_for_blocked(database: &Database, expected: i64) {
     let client = database.client().await;
     let count = async || -> i64 {
         let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-             AND wait_event_type = 'Lock' AND query LIKE '%pg_current_snapshot%'";
+             AND wait_event_type = 'Lock' AND query ~ 'pg_current_snapshot|last_used_at'";
         client.query_one(blocked, &[]).await.expect("a count").get(0)
     };
     let is_blocked = async {
@@ -244,6 +248,7 @@ async fn a_call_is_one_round_trip() {
     let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
+            let _ = sender.send('+');
             let server = TcpStream::connect(&address).await.expect("the server");
             tokio::spawn(forward(client, server, sender.clone()));
         }
@@ -253,11 +258,11 @@ async fn a_call_is_one_round_trip() {
     let mut messages = || std::iter::from_fn(|| sent.try_recv().ok()).collect::<String>();
     let cursor = source.look_up(&[id(1)]).await.expect("an answer").cursor;
     // Parse, Bind, Describe, Execute and Sync; the first call connects
-    assert_eq!(messages(), "PBDES");
+    assert_eq!(messages(), "+PBDES");
     source.look_up(&[id(1), id(2)]).await.expect("an answer");
     assert_eq!(messages(), "PBDES");
     source.changes_since(Some(&cursor)).await.expect("the log");
-    assert_eq!(messages(), "PBDES");
+    assert_eq!(messages(), "+PBDES");
     source.record_uses(&[(id(1), UnixTime::from_secs(1))]).await.expect("a write");
     assert_eq!(messages(), "PBDES");
 }

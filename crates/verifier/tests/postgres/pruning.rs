@@ -47,6 +47,17 @@ async fn rows_that_all_have_read_are_deleted() {
     assert_eq!(current.read().await, keys(&[11]));
     assert_eq!(slow.read().await, Changed::Everything);
     assert_eq!(slow.read().await, keys(&[]));
+
+    // whoever was open when the mark was made has rows that nobody has read
+    let database = Database::in_cluster(&cluster).await;
+    let open = database.client().await;
+    let mut reader = Reader::new(database.direct(&Options::default())).await;
+    open.batch_execute(&format!("BEGIN; {}", insert(1, 1))).await.expect("a key");
+    let pruner = database.direct(&at_once());
+    pruner.changes_since(None).await.expect("the log");
+    open.batch_execute("COMMIT").await.expect("a commit");
+    pruner.prune().await.expect("a pruned log");
+    assert_eq!(reader.read().await, keys(&[1]));
     cluster.stop().await;
 }
 
@@ -56,6 +67,8 @@ async fn only_what_is_old_is_deleted() {
     database.client().await.batch_execute(&insert(1, 10)).await.expect("keys");
     let source = database.source();
     source.changes_since(None).await.expect("the log");
+    // a part of the five minutes, and more than a thousandth of them
+    sleep(Duration::from_millis(350)).await;
     source.prune().await.expect("nothing");
     assert_eq!(rows(&database).await, 10);
 }

@@ -1,0 +1,73 @@
+//! The log says once when the change log can't be read, and once when it can be again. It is alone in its process, as the
+//! other tests of a process would log too.
+
+mod common;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{Fixture, settle};
+use ctx_key_verifier::{Options, SourceError};
+use tokio::time::sleep;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let options = Options::default();
+    let mut fixture = Fixture::new(options.clone());
+    let key = fixture.database.create("project");
+    for is_slow in [false, true] {
+        fixture.poll().await;
+        fixture.poll().await;
+        for _ in 0..2 {
+            let poll = fixture.polls.recv().await.unwrap();
+            if is_slow {
+                sleep(options.lease + Duration::from_millis(1)).await;
+            } else {
+                poll.answer(Err(SourceError::Busy));
+            }
+        }
+    }
+    fixture.poll().await;
+    fixture.fill(&key).await;
+    for _ in 0..2 {
+        fixture.writes.recv().await.unwrap().answer(Err(SourceError::Busy));
+        settle().await;
+    }
+    let busy = "error=the database is busy: try again";
+    let late = "error=the database is unavailable: no answer in time";
+    let begins = " WARN ctx_key_verifier::verifier: the change log of API keys can't be read: keys are looked up one by one";
+    let ends = " INFO ctx_key_verifier::verifier: the change log of API keys can be read again";
+    let unwritten =
+        " WARN ctx_key_verifier::verifier: uses of API keys can't be written: they are kept for later";
+    let expected = [
+        &*format!("{begins} {busy}"),
+        ends,
+        &format!("{begins} {late}"),
+        ends,
+        // nobody answers the reads of the log while the uses are written
+        &format!("{begins} {late}"),
+        &format!("{unwritten} {busy}"),
+        &format!("{unwritten} {busy}"),
+    ];
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.lines().collect::<Vec<_>>(), expected);
+}
