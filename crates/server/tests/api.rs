@@ -262,6 +262,8 @@ fn each_route_needs_its_scope_and_no_other() {
         assert!(challenge.contains(&format!(r#"scope="{scope}""#)), "{challenge}");
         let answer: Value = response.body_mut().read_json().unwrap();
         assert_eq!(answer["error"]["code"], "insufficient_scope");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!(": {scope}")), "{message}");
 
         let (status, answer) = project.server.send(method, &path, Some(&with_only[index]), body.as_ref());
         assert_eq!(status, success, "{method} {path}: {answer}");

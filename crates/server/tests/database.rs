@@ -223,17 +223,17 @@ fn a_column_is_read_as_what_it_is() {
     Runtime::new().unwrap().block_on(async {
         let database = open(&data);
         let mut connection = database.acquire().await.unwrap();
-        let sql = "SELECT $1 + 0 AS int, $2 * 1.0 AS real, $3 || '' AS text, $4 AS bytes, NULL AS nothing";
+        let sql = "SELECT $1 + 0 AS int, $2 * 1.0 AS real, $3 || '' AS text, $4 AS bytes, NULL AS absent";
         let values = [7.into(), 1.5.into(), "é".into(), vec![0, 255].into()];
         let row = connection.query_one(sql, &values).await.unwrap();
         assert_eq!(row.get("int"), Ok(7_i64));
         assert_eq!(row.get("int"), Ok(Some(7_i64)));
         assert_eq!(row.get("text"), Ok("é".to_owned()));
         assert_eq!(row.get("bytes"), Ok(vec![0_u8, 255]));
-        assert_eq!(row.get("nothing"), Ok(None::<String>));
+        assert_eq!(row.get("absent"), Ok(None::<String>));
         assert_eq!(row.get::<String>("int"), Err(DatabaseError::Corrupt("int")));
         assert_eq!(row.get::<Option<i64>>("text"), Err(DatabaseError::Corrupt("text")));
-        assert_eq!(row.get::<String>("nothing"), Err(DatabaseError::Corrupt("nothing")));
+        assert_eq!(row.get::<String>("absent"), Err(DatabaseError::Corrupt("absent")));
         let missing = "the statement selects no column other";
         assert_eq!(row.get::<i64>("other"), Err(DatabaseError::Unexpected(missing.to_owned())));
 
@@ -248,6 +248,8 @@ fn a_column_is_read_as_what_it_is() {
         assert_eq!(row.get("real"), Ok(1.5));
         let row = connection.query_one("SELECT CAST(x'61ff' AS TEXT) AS text", &[]).await.unwrap();
         assert_eq!(row.get::<String>("text"), Err(DatabaseError::Corrupt("text")));
+        let found = connection.query("SELECT b FROM t", &[]).await.map(drop);
+        assert_eq!(found, Err(DatabaseError::Unexpected("SQLite: no such column: b".to_owned())));
         // the words of the driver may hold the values
         let fault = "SQLite: the statement does not fit its parameters or rows";
         let found = connection.query("SELECT $1 AS a", &["a".into(), "secret".into()]).await.map(drop);

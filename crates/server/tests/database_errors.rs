@@ -255,13 +255,15 @@ fn each_failure_of_the_database_is_logged_with_its_cause_and_the_requests_id() {
     server.stop();
     let log = data.folder.path().join("log");
     let server = Server::start_logged(&data, File::create(&log).unwrap());
+    // it has started, for which it waits as long as another has the lock
+    assert_eq!(status(&server, &key), 200);
     let body = serde_json::json!({ "content": "a" });
-    let (status, busy) =
+    let (code, busy) =
         while_locked(&data, "memories", || server.send("POST", "/v1/memories", Some(&key), Some(&body)));
-    assert_eq!((status, &busy["error"]["code"]), (503, &"unavailable".into()), "{busy}");
+    assert_eq!((code, &busy["error"]["code"]), (503, &"unavailable".into()), "{busy}");
     execute(&data, "ALTER TABLE memories RENAME TO lost");
-    let (status, defect) = server.send("GET", "/v1/memories", Some(&key), None);
-    assert_eq!((status, &defect["error"]["code"]), (500, &"internal".into()), "{defect}");
+    let (code, defect) = server.send("GET", "/v1/memories", Some(&key), None);
+    assert_eq!((code, &defect["error"]["code"]), (500, &"internal".into()), "{defect}");
     for (level, answer, message) in
         [("WARN", busy, "the database is not available"), ("ERROR", defect, "database error")]
     {

@@ -330,7 +330,7 @@ fn each_verification_is_counted_by_its_outcome() {
     assert_eq!(status(&server, ApiKey::generate().expose_secret()), 500);
     let mut expected = [
         ("granted", 3),
-        ("malformed", 4),
+        ("key_length", 4),
         ("missing_credentials", 4),
         ("missing_scope", 1),
         ("unavailable", 1),
