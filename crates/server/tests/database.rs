@@ -145,6 +145,32 @@ fn a_writer_that_waits_keeps_no_connection_from_readers() {
     });
 }
 
+/// The others are left for everything else.
+#[test]
+fn a_quarter_of_the_connections_reads_for_long() {
+    let data = table();
+    Runtime::new().unwrap().block_on(async {
+        let database = open(&data);
+        let begin = async || database.begin_reading(DEADLINE).await;
+        let mut readers = [begin().await.unwrap(), begin().await.unwrap()];
+        assert_eq!(CONNECTIONS / 4, readers.len());
+        assert_eq!(begin().await.map(drop), Err(DatabaseError::Busy));
+        // they read on, each from the moment of its first statement
+        let sql = "SELECT count(*) AS a FROM t";
+        for reader in &mut readers {
+            assert_eq!(reader.query_one(sql, &[]).await.unwrap().get("a"), Ok(0_i64));
+        }
+        let mut transaction = database.begin().await.unwrap();
+        transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
+        transaction.commit().await.unwrap();
+        let [mut first, second] = readers;
+        assert_eq!(first.query_one(sql, &[]).await.unwrap().get("a"), Ok(0_i64));
+        drop(second);
+        let mut third = begin().await.unwrap();
+        assert_eq!(third.query_one(sql, &[]).await.unwrap().get("a"), Ok(1_i64));
+    });
+}
+
 /// SQLite forgets an interrupt that comes before the statement.
 #[test]
 fn a_statement_that_is_given_up_as_it_begins_ends() {
