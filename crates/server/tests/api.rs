@@ -586,6 +586,8 @@ fn bodies_that_are_no_json_or_too_large_are_refused() {
     }
     let answer = send("/v1/memories", "text/plain", b"{\"content\": \"a\"}");
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let answer = send("/v1/memories", "application/json", b" \r\n\t{\"content\": \"a\"} \r\n");
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     let answer = send("/v1/memories", "application/json", &vec![b' '; (1 << 20) + 1]);
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("too_large"), "{answer}");
 }
