@@ -274,7 +274,98 @@ fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T
 
 #[cfg(test)]
 mod tests {
-    use super::public_url;
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Config, clap::Error> {
+        Config::try_parse_from([&["ctx-key-server"], arguments].concat())
+    }
+
+    #[test]
+    fn a_number_has_a_least_and_a_greatest_value() {
+        let greatest = u64::MAX.to_string();
+        for (flag, least, most) in [
+            ("--connections", 1, 1_000),
+            ("--verifier-connections", 1, 1_000),
+            ("--max-connections", 16, 100_000),
+            ("--cache-size", 1, 1_000_000_000),
+            ("--lease", 200, 60_000),
+            ("--rate-limit", 0, 1_000_000),
+            ("--drain", 0, 3_600),
+        ] {
+            for valid in [least, most] {
+                parse(&[flag, &valid.to_string()]).expect(flag);
+            }
+            let below = i64::from(least) - 1;
+            for invalid in
+                [below.to_string(), (most + 1).to_string(), greatest.clone(), "1.5".into(), String::new()]
+            {
+                let argument = format!("{flag}={invalid}");
+                let error = parse(&[&argument]).expect_err(&argument).to_string();
+                assert!(error.contains(flag) && error.contains(&invalid), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_setting_reaches_what_it_is_for() {
+        let config = parse(&[]).unwrap();
+        assert_eq!((config.listen.to_string(), config.connections), ("127.0.0.1:8080".into(), 8));
+        assert_eq!((config.rate_limit, config.drain, config.log_json), (6_000, 0, false));
+        assert_eq!(
+            (config.public_url.as_deref(), config.database.data.to_str()),
+            (None, Some("ctx-key-data"))
+        );
+        let Settings { cache_size, connections, lease } = config.verifier();
+        assert_eq!((cache_size, connections, lease), (200_000, 8, Duration::from_millis(500)));
+        let ConnectionLimits { max, is_behind_proxy } = config.connection_limits();
+        assert_eq!((max, is_behind_proxy), (4_096, false));
+
+        let verifier =
+            ["--connections", "2", "--verifier-connections", "3", "--cache-size", "4", "--lease", "205"];
+        let clients = ["--max-connections", "16", "--behind-proxy", "--rate-limit", "7", "--drain", "8"];
+        let config = parse(&[&verifier[..], &clients].concat()).unwrap();
+        assert_eq!((config.connections, config.rate_limit, config.drain), (2, 7, 8));
+        let Settings { cache_size, connections, lease } = config.verifier();
+        assert_eq!((cache_size, connections, lease), (4, 3, Duration::from_millis(205)));
+        let ConnectionLimits { max, is_behind_proxy } = config.connection_limits();
+        assert_eq!((max, is_behind_proxy), (16, true));
+    }
+
+    #[test]
+    fn a_database_is_a_folder_or_a_url_and_keys_may_have_a_url_of_their_own() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (database, keys) =
+            (file("database", "\n postgres://a@h/d\r\n"), file("keys", "postgres://b@h/d\n"));
+        let shown = |location: Location| match location {
+            Location::Sqlite(path) => path.display().to_string(),
+            Location::Postgres(url) => url,
+        };
+        const SQLITE: &str = "data/ctx-key.sqlite";
+        for (arguments, location, key_location) in [
+            (&["--data", "data"][..], SQLITE, SQLITE),
+            (&["--database-url", "postgres://c@h/d"], "postgres://c@h/d", "postgres://c@h/d"),
+            (&["--database-url-file", &database], "postgres://a@h/d", "postgres://a@h/d"),
+            (
+                &["--database-url-file", &database, "--verifier-database-url", "postgres://e@h/d"],
+                "postgres://a@h/d",
+                "postgres://e@h/d",
+            ),
+            (
+                &["--database-url", "postgres://c@h/d", "--verifier-database-url-file", &keys],
+                "postgres://c@h/d",
+                "postgres://b@h/d",
+            ),
+        ] {
+            let config = parse(arguments).unwrap().database;
+            let found = [config.location(), config.key_location()].map(|location| location.map(shown));
+            assert_eq!(found, [Ok(location.to_owned()), Ok(key_location.to_owned())], "{arguments:?}");
+        }
+    }
 
     #[test]
     fn a_public_url_is_an_origin() {

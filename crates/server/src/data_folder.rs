@@ -104,4 +104,21 @@ mod tests {
         folder.create().unwrap();
         assert_eq!(fs::read_to_string(folder.database()).unwrap(), "kept");
     }
+
+    #[test]
+    fn all_that_sqlite_writes_is_closed_and_nothing_else() {
+        let parent = TempDir::new().unwrap();
+        let folder = DataFolder(parent.path());
+        let names = ["", "-wal", "-shm", "-journal", "-copy"].map(|ending| format!("{FILE}{ending}"));
+        let paths = names.map(|name| parent.path().join(name));
+        for path in &paths {
+            fs::write(path, "").unwrap();
+            fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+        }
+        fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
+        folder.restrict();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(paths.map(|path| mode(&path)), [0o600, 0o600, 0o600, 0o600, 0o644]);
+        assert_eq!(mode(parent.path()), 0o700);
+    }
 }

@@ -164,3 +164,30 @@ fn hex_digit(digit: u8) -> Option<u8> {
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
+
+#[cfg(test)]
+mod tests {
+    use ctx_key::{ApiKey, KeyRecord, UnixTime};
+
+    use super::*;
+
+    /// No server makes such a project; a line of an import or of SQL may.
+    #[test]
+    fn a_project_that_a_header_changes_is_a_defect() {
+        let key = ApiKey::generate();
+        let answer = |project: &str| {
+            let record = KeyRecord::new(&key, Arc::<str>::from(project), Scope::MEMORIES_READ);
+            let grant = record.verify(&key, UnixTime::now()).unwrap().cloned();
+            Identity(grant).into_response()
+        };
+        let granted = answer("proj_1");
+        assert_eq!(granted.status(), StatusCode::OK);
+        assert_eq!(granted.headers()["x-ctx-key-id"], key.id().as_str());
+        assert_eq!(granted.headers()["x-ctx-project"], "proj_1");
+        for project in ["", " ", "a b", " a", "a ", "a\t", "a\nx: y", "a\r", "a\0", "a\u{7f}", "é"] {
+            let refused = answer(project);
+            assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR, "{project:?}");
+            assert!(!refused.headers().contains_key("x-ctx-project"), "{project:?}");
+        }
+    }
+}

@@ -137,3 +137,30 @@ impl Source for KeySource {
 fn of_other_database() -> SourceError {
     SourceError::Unexpected("the cursor belongs to another kind of database".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::database::{Database, STATEMENT_TIMEOUT};
+    use crate::store::migration::{STEPS, prepare};
+
+    #[tokio::test]
+    async fn a_verifier_has_the_settings_of_the_operator() {
+        let folder = TempDir::new().unwrap();
+        let location = Location::Sqlite(folder.path().join("database"));
+        let database = Database::open(location.clone()).unwrap();
+        prepare(&database, STEPS, STATEMENT_TIMEOUT).await.unwrap();
+        let settings = Settings { cache_size: 3, connections: 2, lease: Duration::from_millis(300) };
+        let verifier = KeySource::open(&location, &settings).await.unwrap().verifier(&settings);
+        let expected = Options {
+            max_records: 3,
+            max_look_ups: 2,
+            lease: Duration::from_millis(300),
+            use_granularity: Duration::from_secs(60),
+            ..Options::default()
+        };
+        assert_eq!(*verifier.options(), expected);
+    }
+}

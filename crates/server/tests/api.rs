@@ -262,6 +262,8 @@ fn each_route_needs_its_scope_and_no_other() {
         assert!(challenge.contains(&format!(r#"scope="{scope}""#)), "{challenge}");
         let answer: Value = response.body_mut().read_json().unwrap();
         assert_eq!(answer["error"]["code"], "insufficient_scope");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!(": {scope}")), "{message}");
 
         let (status, answer) = project.server.send(method, &path, Some(&with_only[index]), body.as_ref());
         assert_eq!(status, success, "{method} {path}: {answer}");
@@ -583,6 +585,8 @@ fn bodies_that_are_no_json_or_too_large_are_refused() {
         assert!(answer.contains("invalid_request"), "{answer}");
     }
     let answer = send("/v1/memories", "text/plain", b"{\"content\": \"a\"}");
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let answer = send("/v1/memories", "application/json", b" \r\n\t{\"content\": \"a\"} \r\n");
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     let answer = send("/v1/memories", "application/json", &vec![b' '; (1 << 20) + 1]);
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("too_large"), "{answer}");

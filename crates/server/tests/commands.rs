@@ -323,7 +323,7 @@ fn the_operator_makes_an_account_beside_a_server() {
     ] {
         assert_eq!(add(email, company, input), failed(message));
     }
-    let (code, made, error) = add(" Ada@Example.com", "Example, Inc.", &format!("{PASSWORD}\n"));
+    let (code, made, error) = add(" Ada@Example.com", "Example, Inc.", &format!("{PASSWORD}\r\n"));
     let (token, company) = server.log_in();
     let expected = format!("made the account ada@example.com of the company Example, Inc. ({company})\n");
     assert_eq!((code, made, error), (Some(0), expected, String::new()));
@@ -343,6 +343,25 @@ fn the_operator_makes_an_account_beside_a_server() {
     // nobody finds a password among the arguments
     let help = String::from_utf8(data.run(&["account", "add", "--help"]).stdout).unwrap();
     assert!(!help.contains("--password"), "{help}");
+}
+
+#[test]
+fn a_password_without_an_end_is_not_waited_for() {
+    let data = Data::new();
+    let _server = Server::start(&data);
+    let mut command = data.command(&["account", "add", "--email", EMAIL, "--company", "Example, Inc."]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut input = process.stdin.take().unwrap();
+    input.write_all(&[b'a'; 64 * 1024]).unwrap();
+    // while the input stays open
+    wait(|| process.try_wait().unwrap().is_some());
+    let message = rest(process.stderr.take().unwrap());
+    assert!(
+        message.starts_with("error: the password ") && process.wait().unwrap().code() == Some(1),
+        "{message}"
+    );
+    drop(input);
 }
 
 #[test]

@@ -465,3 +465,29 @@ fn ids_that_are_steps_in_a_path_are_refused() {
     }
     assert!(project.refused("POST", "/v1/users", Some(&json!({ "id": "" }))).contains("`id`"));
 }
+
+/// A client that puts its key in the wrong place does not find it in the log of whoever shows the error.
+#[test]
+fn no_error_repeats_a_key() {
+    let project = Project::new();
+    let (key, secret) = (project.key.as_str(), &project.key[16..24]);
+    let refused = |method: &str, path: &str, body: Option<Value>| {
+        let message = project.refused(method, path, body.as_ref());
+        assert!(!message.contains(secret), "{method} {path}: {message}");
+    };
+    refused("POST", "/v1/memories", Some(json!({ "content": "a", "tags": key })));
+    refused("POST", "/v1/memories", Some(json!({ "content": "a", "metadata": key })));
+    refused("POST", "/v1/users", Some(json!({ "id": { key: 1 } })));
+    refused("GET", &format!("/v1/memories?limit={key}"), None);
+    refused("GET", &format!("/v1/memories?cursor={key}"), None);
+    refused("GET", &format!("/v1/memories?{key}=1"), None);
+    refused("GET", &format!("/v1/key?{key}=1"), None);
+    refused("GET", &format!("/v1/memories/none?{key}"), None);
+    // also where the message is cut
+    for length in (300..400).step_by(7) {
+        let before = "x.".repeat(length / 2);
+        refused("GET", &format!("/v1/memories?{before}{key}=1"), None);
+        refused("GET", &format!("/v1/key?{before}{key}=1"), None);
+        refused("POST", "/v1/memories", Some(json!({ "content": "a", "tags": format!("{before}{key}") })));
+    }
+}

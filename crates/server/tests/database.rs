@@ -6,11 +6,11 @@ mod trouble;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Data, wait};
+use common::{DEADLINE, Data, wait};
 use ctx_key_server::database::{CONNECTIONS, Database, DatabaseError, Location};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
-use trouble::{database_file, execute, number};
+use trouble::{database_file, execute, number, while_locked};
 
 /// More than there are connections.
 const MANY: i64 = 20;
@@ -104,6 +104,185 @@ fn a_transaction_that_is_dropped_is_rolled_back() {
     assert_eq!(number(&data, "SELECT min(a) + count(*) - 1 FROM t"), Some(-1));
 }
 
+/// Not only when the pool hands the connection out again.
+#[test]
+fn a_transaction_that_is_dropped_keeps_no_lock() {
+    let data = table();
+    let runtime = Runtime::new().unwrap();
+    let database = open(&data);
+    runtime.block_on(async {
+        let mut transaction = database.begin().await.unwrap();
+        transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
+    });
+    // of another program
+    execute(&data, "DELETE FROM t");
+}
+
+/// One writer of SQLite waits for the other before it takes a connection, so that the readers have the others.
+#[test]
+fn a_writer_that_waits_keeps_no_connection_from_readers() {
+    let data = table();
+    if data.is_postgres() {
+        return;
+    }
+    Runtime::new().unwrap().block_on(async {
+        let database = open(&data);
+        let transaction = database.begin().await.unwrap();
+        let waiting: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                let database = database.clone();
+                tokio::spawn(async move { database.begin().await.map(drop) })
+            })
+            .collect();
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(database.pool_status().in_use, 1);
+        }
+        drop(transaction);
+        for waiting in waiting {
+            waiting.await.unwrap().unwrap();
+        }
+    });
+}
+
+/// The others are left for everything else.
+#[test]
+fn a_quarter_of_the_connections_reads_for_long() {
+    let data = table();
+    Runtime::new().unwrap().block_on(async {
+        let database = open(&data);
+        let begin = async || database.begin_reading(DEADLINE).await;
+        let mut readers = [begin().await.unwrap(), begin().await.unwrap()];
+        assert_eq!(CONNECTIONS / 4, readers.len());
+        assert_eq!(begin().await.map(drop), Err(DatabaseError::Busy));
+        // they read on, each from the moment of its first statement
+        let sql = "SELECT count(*) AS a FROM t";
+        for reader in &mut readers {
+            assert_eq!(reader.query_one(sql, &[]).await.unwrap().get("a"), Ok(0_i64));
+        }
+        let mut transaction = database.begin().await.unwrap();
+        transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
+        transaction.commit().await.unwrap();
+        let [mut first, second] = readers;
+        assert_eq!(first.query_one(sql, &[]).await.unwrap().get("a"), Ok(0_i64));
+        drop(second);
+        let mut third = begin().await.unwrap();
+        assert_eq!(third.query_one(sql, &[]).await.unwrap().get("a"), Ok(1_i64));
+    });
+}
+
+/// SQLite forgets an interrupt that comes before the statement.
+#[test]
+fn a_statement_that_is_given_up_as_it_begins_ends() {
+    let data = table();
+    let sql = endless(&data);
+    Runtime::new().unwrap().block_on(async {
+        let database = open(&data);
+        for _ in 0..CONNECTIONS {
+            let mut connection = database.acquire().await.unwrap();
+            timeout(Duration::ZERO, connection.query(sql, &[])).await.unwrap_err();
+        }
+        wait(|| database.pool_status().in_use == 0);
+    });
+}
+
+#[test]
+fn a_limit_of_statements_ends_them() {
+    let data = table();
+    let sql = endless(&data);
+    Runtime::new().unwrap().block_on(async {
+        let database = open(&data);
+        let mut transaction = database.begin_without_limits().await.unwrap();
+        transaction.limit_statements(SOON).await.unwrap();
+        let ended = timeout(DEADLINE, transaction.query(sql, &[])).await.expect("an end");
+        assert!(ended.is_err_and(|error| error.is_temporary()));
+    });
+}
+
+/// An import may hold the lock for longer than a request waits.
+#[test]
+fn a_transaction_without_limits_waits_for_a_lock() {
+    let data = table();
+    if data.is_postgres() {
+        return;
+    }
+    let longer_than_a_request_waits = Duration::from_millis(2_500);
+    let runtime = Runtime::new().unwrap();
+    let database = open(&data);
+    let waiting = while_locked(&data, "t", || {
+        let waiting = {
+            let database = database.clone();
+            runtime.spawn(async move { database.begin_without_limits().await.map(drop) })
+        };
+        let refused = runtime.block_on(database.begin()).map(drop);
+        assert_eq!(refused, Err(DatabaseError::Busy));
+        std::thread::sleep(longer_than_a_request_waits);
+        waiting
+    });
+    runtime.block_on(waiting).unwrap().unwrap();
+}
+
+/// A key that was shown outlives a power failure, and no row lacks the one that it needs.
+#[test]
+fn each_connection_to_sqlite_is_safe() {
+    let data = table();
+    if data.is_postgres() {
+        return;
+    }
+    Runtime::new().unwrap().block_on(async {
+        let mut connection = open(&data).acquire().await.unwrap();
+        for (sql, column, expected) in [
+            ("PRAGMA synchronous", "synchronous", 2_i64),
+            ("PRAGMA foreign_keys", "foreign_keys", 1),
+            ("PRAGMA busy_timeout", "timeout", 2_000),
+        ] {
+            assert_eq!(connection.query_one(sql, &[]).await.unwrap().get(column), Ok(expected), "{sql}");
+        }
+        let mode = connection.query_one("PRAGMA journal_mode", &[]).await.unwrap();
+        assert_eq!(mode.get("journal_mode"), Ok("wal".to_owned()));
+    });
+}
+
+#[test]
+fn a_column_is_read_as_what_it_is() {
+    let data = table();
+    Runtime::new().unwrap().block_on(async {
+        let database = open(&data);
+        let mut connection = database.acquire().await.unwrap();
+        let sql = "SELECT $1 + 0 AS int, $2 * 1.0 AS real, $3 || '' AS text, $4 AS bytes, NULL AS absent";
+        let values = [7.into(), 1.5.into(), "é".into(), vec![0, 255].into()];
+        let row = connection.query_one(sql, &values).await.unwrap();
+        assert_eq!(row.get("int"), Ok(7_i64));
+        assert_eq!(row.get("int"), Ok(Some(7_i64)));
+        assert_eq!(row.get("text"), Ok("é".to_owned()));
+        assert_eq!(row.get("bytes"), Ok(vec![0_u8, 255]));
+        assert_eq!(row.get("absent"), Ok(None::<String>));
+        assert_eq!(row.get::<String>("int"), Err(DatabaseError::Corrupt("int")));
+        assert_eq!(row.get::<Option<i64>>("text"), Err(DatabaseError::Corrupt("text")));
+        assert_eq!(row.get::<String>("absent"), Err(DatabaseError::Corrupt("absent")));
+        let missing = "the statement selects no column other";
+        assert_eq!(row.get::<i64>("other"), Err(DatabaseError::Unexpected(missing.to_owned())));
+
+        let none = "SELECT a FROM t WHERE a = -1";
+        assert!(connection.query_opt(none, &[]).await.unwrap().is_none());
+        let missing = "a statement that returns a row returned none";
+        let found = connection.query_one(none, &[]).await.map(drop);
+        assert_eq!(found, Err(DatabaseError::Unexpected(missing.to_owned())));
+        if data.is_postgres() {
+            return;
+        }
+        assert_eq!(row.get("real"), Ok(1.5));
+        let row = connection.query_one("SELECT CAST(x'61ff' AS TEXT) AS text", &[]).await.unwrap();
+        assert_eq!(row.get::<String>("text"), Err(DatabaseError::Corrupt("text")));
+        let found = connection.query("SELECT b FROM t", &[]).await.map(drop);
+        assert_eq!(found, Err(DatabaseError::Unexpected("SQLite: no such column: b".to_owned())));
+        // the words of the driver may hold the values
+        let fault = "SQLite: the statement does not fit its parameters or rows";
+        let found = connection.query("SELECT $1 AS a", &["a".into(), "secret".into()]).await.map(drop);
+        assert_eq!(found, Err(DatabaseError::Unexpected(fault.to_owned())));
+    });
+}
+
 #[test]
 fn what_a_transaction_announced_is_heard_before_its_commit_is_answered_and_after_an_error_too() {
     let data = table();
@@ -137,11 +316,19 @@ fn a_commit_after_a_failed_statement_is_an_error() {
     let data = table();
     Runtime::new().unwrap().block_on(async {
         let database = open(&data);
-        let mut transaction = database.begin().await.unwrap();
-        transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
-        transaction.query("SELECT a FROM nothing", &[]).await.unwrap_err();
-        let expected = DatabaseError::Unexpected("a statement failed before the commit".into());
-        assert_eq!(transaction.commit().await, Err(expected));
+        for kind in ["query", "query_opt", "execute", "execute_batch"] {
+            let mut transaction = database.begin().await.unwrap();
+            transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
+            let failed = match kind {
+                "query" => transaction.query("SELECT a FROM nothing", &[]).await.map(drop),
+                "query_opt" => transaction.query_opt("SELECT a FROM nothing", &[]).await.map(drop),
+                "execute" => transaction.execute("DELETE FROM nothing", &[]).await.map(drop),
+                _ => transaction.execute_batch("DELETE FROM nothing").await,
+            };
+            failed.expect_err(kind);
+            let expected = DatabaseError::Unexpected("a statement failed before the commit".into());
+            assert_eq!(transaction.commit().await, Err(expected), "{kind}");
+        }
     });
     assert_eq!(number(&data, "SELECT count(*) FROM t"), Some(0));
 }

@@ -18,7 +18,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 use serde_json::Value;
 use tempfile::TempDir;
-use trouble::{Fixture, execute, id, skip, status};
+use trouble::{Fixture, execute, id, skip, status, while_locked};
 
 /// Why a connection to this URL can't be acquired.
 async fn error_of(url: &str) -> DatabaseError {
@@ -239,4 +239,38 @@ fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
     assert_eq!(line["fields"]["error"], cause);
     // and nothing else stops
     assert_eq!(status(&server, "ctx_"), 401);
+}
+
+/// What a log has of a level below an error or above.
+fn lines_of(log: &Path, level: &str) -> Vec<Value> {
+    let log = fs::read_to_string(log).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["level"] == level).collect()
+}
+
+#[test]
+fn each_failure_of_the_database_is_logged_with_its_cause_and_the_requests_id() {
+    let Fixture { server, token, company, project, data } = Fixture::new();
+    let key = server.key_in(&token, &company, &project, &["memories:read", "memories:write"]);
+    server.stop();
+    let log = data.folder.path().join("log");
+    let server = Server::start_logged(&data, File::create(&log).unwrap());
+    // it has started, for which it waits as long as another has the lock
+    assert_eq!(status(&server, &key), 200);
+    let body = serde_json::json!({ "content": "a" });
+    let (code, busy) =
+        while_locked(&data, "memories", || server.send("POST", "/v1/memories", Some(&key), Some(&body)));
+    assert_eq!((code, &busy["error"]["code"]), (503, &"unavailable".into()), "{busy}");
+    execute(&data, "ALTER TABLE memories RENAME TO lost");
+    let (code, defect) = server.send("GET", "/v1/memories", Some(&key), None);
+    assert_eq!((code, &defect["error"]["code"]), (500, &"internal".into()), "{defect}");
+    for (level, answer, message) in
+        [("WARN", busy, "the database is not available"), ("ERROR", defect, "database error")]
+    {
+        let lines = lines_of(&log, level);
+        let line = lines.iter().find(|line| line["fields"]["message"] == message);
+        let line = line.unwrap_or_else(|| panic!("{message}: {lines:?}"));
+        assert_eq!(line["span"]["id"], answer["request_id"], "{line}");
+        assert!(!line["fields"]["failure"].as_str().unwrap().is_empty(), "{line}");
+    }
 }

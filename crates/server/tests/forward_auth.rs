@@ -104,9 +104,32 @@ fn nothing_is_granted_unless_it_is_described_exactly_once() {
         // which another program could read as another path
         (nginx, &[get, (TARGET, "/v1/memories/../users/u1")]),
         (nginx, &[get, (TARGET, "/v1/memories/%2e%2e/users/u1")]),
+        (nginx, &[get, (TARGET, "/v1/memories/.")]),
+        (nginx, &[get, (TARGET, "/v1/memories/./a")]),
+        (nginx, &[get, (TARGET, "/v1//memories")]),
         (nginx, &[get, (TARGET, "/v1/memories/a%2Fb")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%5Cb")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a\\b")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%3Fb")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%23b")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a#b")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%252Fb")]),
         (nginx, &[get, (TARGET, "/v1/memories/a;b")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%3Bb")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%00")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%0A")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a%7F")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%61")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%C3%a9")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%C3")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%FF")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%4")]),
+        (nginx, &[get, (TARGET, "/v1/memories/%")]),
+        (nginx, &[get, (TARGET, "/v1/memories/a b")]),
         (nginx, &[get, (TARGET, "/v1/memories/")]),
+        (nginx, &[get, (TARGET, "/v1/Memories")]),
+        (nginx, &[get, (TARGET, "/v1/memories%20")]),
+        (nginx, &[get, (TARGET, "?/v1/memories")]),
         (nginx, &[get, (TARGET, "/v1/other")]),
         (nginx, &[get, (TARGET, "/v1")]),
         (nginx, &[get, (TARGET, "/v2/memories")]),
@@ -123,7 +146,40 @@ fn nothing_is_granted_unless_it_is_described_exactly_once() {
     let check = "/forward-auth/nginx/check";
     assert_eq!(ask(&server, "GET", check, &key, &[get]).0, 403);
     assert_eq!(ask(&server, "GET", check, &key, &[(METHOD, "HEAD"), list]).0, 200);
+    for target in
+        ["/v1/memories/%C3%A9", "/v1/memories/a%20b", "/v1/memories/!$&'()*+,=:@-._~", "/v1/memories?//;%00"]
+    {
+        assert_eq!(ask(&server, "GET", check, &key, &[get, (TARGET, target)]).0, 200, "{target}");
+    }
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"] {
+        assert_eq!(ask(&server, "GET", check, &key, &[(METHOD, method), list]).0, 403, "{method}");
+    }
     // the platform has done nothing, so the answer is not success
     let unavailable = (503, [String::new(), String::new(), String::new()]);
     assert_eq!(ask(&server, "GET", nginx, &key, &[get, list]), unavailable);
+}
+
+/// A page's script can't use a key here either, whatever the key opens.
+#[test]
+fn no_browser_is_granted_anything() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    server.set_up(&data);
+    let (token, company) = server.log_in();
+    let (_, key) = server.key(&token, &company, &["memories:read"]);
+    let described = [(METHOD, "GET"), (TARGET, "/v1/memories")];
+    let forwarded = [("x-forwarded-method", "GET"), ("x-forwarded-uri", "/v1/memories")];
+    let origin = ("origin", "https://evil.example");
+    for (path, headers) in [
+        ("/forward-auth/nginx/check", &described[..]),
+        ("/forward-auth/caddy", &forwarded),
+        ("/forward-auth/envoy/v1/memories", &[]),
+    ] {
+        assert_eq!(ask(&server, "GET", path, &key, headers).0, 200, "{path}");
+        let with_origin = [headers, &[origin]].concat();
+        let refused = (403, [String::new(), String::new(), String::new()]);
+        assert_eq!(ask(&server, "GET", path, &key, &with_origin), refused, "{path}");
+    }
+    let answer = ask(&server, "OPTIONS", "/forward-auth/envoy/v1/memories", &key, &[]);
+    assert_eq!(answer, (403, [String::new(), String::new(), String::new()]));
 }

@@ -119,19 +119,96 @@ fn every_operation_has_its_errors() {
             assert_eq!(scheme.map(String::as_str), expected, "{method} {path}");
             let mut needed = vec!["401", "408", "500", "503"];
             if expected == Some("apiKey") {
-                needed.extend(["400", "403"]);
+                needed.extend(["400", "403", "429"]);
+            } else if method != "get" {
+                // from a page of another site, or without the type of JSON
+                needed.extend(["403", "415"]);
             }
-            if operation.get("requestBody").is_some() {
+            if let Some(body) = operation.get("requestBody") {
                 needed.extend(["400", "413"]);
+                assert_eq!(body["required"], json!(true), "{method} {path}");
             }
             if path.contains('{') {
                 needed.push("404");
+            }
+            if parameters(operation, "query").next().is_some() {
+                needed.push("400");
             }
             for status in needed {
                 let response = operation["responses"][status]["$ref"].as_str().unwrap_or_default();
                 let response = response.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
                 let response = response.unwrap_or_else(|| panic!("{method} {path}: {status}"));
                 assert!(response["content"]["application/json"].is_object(), "{method} {path}: {status}");
+            }
+        }
+    }
+}
+
+fn parameters<'o>(operation: &'o Value, place: &'static str) -> impl Iterator<Item = &'o Value> {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters.filter(move |parameter| parameter["in"] == place)
+}
+
+/// Each part of a path that is not fixed is a parameter.
+#[test]
+fn every_operation_needs_the_parts_of_its_path() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let part = json!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[^\u0000]*$" });
+        let expected: Vec<_> = names
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": part }))
+            .collect();
+        for (method, operation) in operations.as_object().unwrap() {
+            let mut found: Vec<_> = parameters(operation, "path").cloned().collect();
+            found.sort_by_key(|parameter| path.find(parameter["name"].as_str().unwrap()));
+            assert_eq!(found, expected, "{method} {path}");
+        }
+    }
+}
+
+/// Each answer has the request's id, and those to keys say what is left of the limit.
+#[test]
+fn every_answer_has_its_headers() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    let names = |answer: &Value| -> Vec<String> {
+        let headers = answer["headers"].as_object().unwrap();
+        for (name, header) in headers {
+            let is_shared = header["$ref"] == format!("#/components/headers/{name}");
+            assert!(is_shared || name == "Link", "{name}: {header}");
+        }
+        headers.keys().filter(|name| *name != "Link").cloned().collect()
+    };
+    for (name, refusal) in document["components"]["responses"].as_object().unwrap() {
+        let expected = match name.as_str() {
+            "Unauthorized" | "Forbidden" => vec!["WWW-Authenticate", "x-request-id"],
+            "TooMany" | "Unavailable" => vec!["Retry-After", "x-request-id"],
+            _ => vec!["x-request-id"],
+        };
+        assert_eq!(names(refusal), expected, "{name}");
+    }
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let limit = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+        let expected = match path.starts_with("/v1/") {
+            true => [&limit[..], &["x-request-id"]].concat(),
+            false => vec!["x-request-id"],
+        };
+        for (method, operation) in operations.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                if status.starts_with('2') {
+                    assert_eq!(names(answer), expected, "{method} {path} {status}");
+                    let described = match status.as_str() {
+                        "200" => "Done.",
+                        "201" => "Made.",
+                        "202" => "Taken.",
+                        _ => "Gone.",
+                    };
+                    assert_eq!(answer["description"], described, "{method} {path} {status}");
+                } else {
+                    assert!(answer["$ref"].is_string(), "{method} {path} {status}");
+                }
             }
         }
     }

@@ -5,13 +5,17 @@ mod trouble;
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{Data, Server, becomes, rest, wait};
+use ctx_key::ApiKey;
 use serde_json::{Value, json};
-use trouble::{Conduct, End, Fixture, Proxy, count, number, second, send_and_see_it_read, status};
+use trouble::{Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, status};
 
 /// The server stops after what it had begun.
 #[track_caller]
@@ -29,7 +33,7 @@ fn assert_stops_gracefully(signal: &str) {
     let mut stream = send_and_see_it_read(&server, &begun);
     let process = server.process.id().to_string();
     assert!(Command::new("kill").args(["-s", signal, &process]).status().unwrap().success());
-    wait(|| std::net::TcpStream::connect(server.address()).is_err());
+    wait(|| TcpStream::connect(server.address()).is_err());
     stream.write_all(second.as_bytes()).unwrap();
     let answer = rest(&stream);
     assert!(answer.starts_with("HTTP/1.1 201"), "{signal}: {answer}");
@@ -83,6 +87,85 @@ fn a_server_that_drains_is_alive_and_not_ready() {
     signal();
     wait(|| server.process.try_wait().unwrap().is_some());
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
+}
+
+/// A balancer that looks each second has noticed by then.
+#[test]
+fn a_server_drains_for_as_many_seconds_as_it_is_given() {
+    let data = Data::new();
+    let mut server = Server::start_with(&data, &["--drain", "1"]);
+    let begin = Instant::now();
+    let process = server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    assert_eq!(server.process.wait().unwrap().code(), Some(0));
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+/// The connections of the one before are remembered for a minute.
+#[test]
+fn a_server_starts_again_at_its_address_at_once() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let address = server.address().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    assert!(rest(&stream).starts_with("HTTP/1.1 200"));
+    drop(stream);
+    server.stop();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
+    command.args(["--listen", &address, "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
+    command.envs(data.server_url().map(|url| ("DATABASE_URL", url)));
+    assert_eq!(Server::run(&data, command).address(), address);
+}
+
+/// Starts a server that may open so many files by itself, and so many if it asks.
+fn start_with_files(data: &Data, files: &str, arguments: &[&str], log: &Path) -> Server {
+    let program = data.command(arguments);
+    let mut command = Command::new("prlimit");
+    command.arg(format!("--nofile={files}")).arg(program.get_program()).args(program.get_args());
+    command.env_remove("DATABASE_URL");
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stderr(File::create(log).unwrap());
+    Server::run(data, command)
+}
+
+#[test]
+fn each_connection_may_be_an_open_file() {
+    let warning = "fewer open files are allowed than --max-connections needs: raise the limit (ulimit -n)";
+    for (files, connections, allowed) in [
+        ("100:4096", "1000", "1256 4096"),
+        ("1255:4096", "1000", "1256 4096"),
+        ("1256:1256", "1000", "1256 1256"),
+        ("2000:4096", "1000", "2000 4096"),
+        ("100:1255", "1000", "1255 1255"),
+        ("100:272", "16", "272 272"),
+    ] {
+        let data = Data::new();
+        let log = data.folder.path().join("log");
+        let server = start_with_files(&data, files, &["--max-connections", connections], &log);
+        let limits = fs::read_to_string(format!("/proc/{}/limits", server.process.id())).unwrap();
+        let found = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let found: Vec<_> = found.split_whitespace().take(2).collect();
+        assert_eq!(found.join(" "), allowed, "{files} {connections}");
+        let is_warned = fs::read_to_string(&log).unwrap().contains(warning);
+        assert_eq!(is_warned, files == "100:1255", "{files} {connections}");
+    }
+}
+
+#[test]
+fn connections_beyond_the_open_files_wait_and_the_server_goes_on() {
+    let data = Data::new();
+    let log = data.folder.path().join("log");
+    let server = start_with_files(&data, "64:64", &[], &log);
+    let connections: Vec<_> = (0..100).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    wait(|| fs::read_to_string(&log).unwrap().contains("can't accept a connection"));
+    drop(connections);
+    wait(|| {
+        server.agent.get(format!("{}/livez", server.url)).call().is_ok_and(|answer| answer.status() == 200)
+    });
+    // it does not try again and again while there is no file
+    let lines = fs::read_to_string(&log).unwrap().lines().count();
+    assert!(lines < 1000, "{lines}");
 }
 
 #[test]
@@ -173,8 +256,112 @@ fn metrics_show_the_cache_the_pools_and_the_age_of_the_log() {
     });
 }
 
+/// The lines of a counter, without those of the requests for `/metrics`.
+fn lines_of(server: &Server, counter: &str) -> Vec<String> {
+    let (_, text) = text(server, "/metrics");
+    let lines =
+        text.lines().filter_map(|line| line.strip_prefix(counter)).filter(|line| !line.contains("/metrics"));
+    let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// A client can't make up labels.
+#[test]
+fn each_answer_is_counted_by_its_method_route_and_status() {
+    let Fixture { server, token, company, project, data } = Fixture::new();
+    let key = server.key_in(&token, &company, &project, &["memories:read"]);
+    server.stop();
+    let server = Server::start(&data);
+    assert_eq!(lines_of(&server, "ctx_key_responses_total"), [""; 0]);
+    for (method, path, bearer) in [
+        ("GET", "/livez", None),
+        ("HEAD", "/livez", None),
+        ("PATCH", "/livez", None),
+        ("BREW", "/livez", None),
+        ("MAKE", "/livez", None),
+        ("BREW", "/nothing", None),
+        ("GET", "/nothing?a=b", None),
+        ("GET", "/nothing/else", None),
+        ("OPTIONS", "/v1/memories/a", Some(&key)),
+        ("GET", "/v1/memories/a", Some(&key)),
+        ("GET", "/v1/memories/b", Some(&key)),
+        ("DELETE", "/v1/memories/a", Some(&key)),
+        ("GET", "/v1/memories/a", None),
+        ("PUT", "/v1/nothing", Some(&key)),
+    ] {
+        server.request(method, path, bearer.map(String::as_str), None);
+    }
+    let memory = "/v1/memories/{id}";
+    let mut expected = [
+        ("GET", "/livez", 200, 1),
+        ("HEAD", "/livez", 200, 1),
+        ("PATCH", "/livez", 405, 1),
+        ("other", "/livez", 405, 2),
+        ("other", "none", 404, 1),
+        ("GET", "none", 404, 2),
+        ("OPTIONS", memory, 403, 1),
+        ("GET", memory, 404, 2),
+        ("DELETE", memory, 403, 1),
+        ("GET", memory, 401, 1),
+        ("PUT", "none", 404, 1),
+    ]
+    .map(|(method, route, status, number)| {
+        format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {number}")
+    });
+    expected.sort();
+    assert_eq!(lines_of(&server, "ctx_key_responses_total"), expected);
+}
+
+/// Also of those that a proxy asks about.
+#[test]
+fn each_verification_is_counted_by_its_outcome() {
+    let Fixture { server, token, company, project, data } = Fixture::new();
+    let key = server.key_in(&token, &company, &project, &["memories:read"]);
+    server.stop();
+    let server = Server::start(&data);
+    for path in ["/v1/key", "/forward-auth/envoy/v1/memories", "/forward-auth/envoy/v1/users", "/v1/nothing"]
+    {
+        for bearer in [None, Some("ctx_a"), Some(key.as_str())] {
+            server.get(path, bearer);
+        }
+    }
+    execute(&data, "ALTER TABLE api_keys RENAME TO lost");
+    assert_eq!(status(&server, ApiKey::generate().expose_secret()), 500);
+    let mut expected = [
+        ("granted", 3),
+        ("key_length", 4),
+        ("missing_credentials", 4),
+        ("missing_scope", 1),
+        ("unavailable", 1),
+    ]
+    .map(|(outcome, number)| format!("{{outcome=\"{outcome}\"}} {number}"));
+    expected.sort();
+    assert_eq!(lines_of(&server, "ctx_key_verifications_total"), expected);
+}
+
+#[test]
+fn durations_are_in_seconds() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let begin = Instant::now();
+    for _ in 0..50 {
+        server.get("/readyz", None);
+    }
+    let most = begin.elapsed().as_secs_f64();
+    let (_, text) = text(&server, "/metrics");
+    let value = |name: &str| {
+        let name = format!("ctx_key_request_duration_seconds_{name} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&name)).unwrap();
+        value.parse::<f64>().unwrap()
+    };
+    // one request follows another, so together they took no longer
+    let (count, sum) = (value("count"), value("sum"));
+    assert!(count == 50.0 && sum > 0.0 && sum < most, "{count} {sum} {most}");
+}
+
 /// The answer's id, and the log's last line of a request.
-fn ids(server: &Server, log: &std::path::Path, headers: &[(&str, &str)]) -> (String, Value) {
+fn ids(server: &Server, log: &Path, headers: &[(&str, &str)]) -> (String, Value) {
     let mut request = server.agent.get(format!("{}/v1/key", server.url));
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -5,7 +5,7 @@ mod common;
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::timed::{Account, Fixture, START};
 use common::{DEADLINE, Data, Server, agent, read_answer};
@@ -222,6 +222,23 @@ fn the_time_of_the_reset_is_the_next_whole_second() {
     let [_, _, reset] = quota(server.get("/v1/key", Some(&key)).headers()).unwrap();
     let reset = u128::from(reset) * 1000;
     assert!((before + 60_000..now() + 61_000).contains(&reset), "{before} {reset}");
+}
+
+/// Whoever waits for the seconds that are named, and no longer, passes.
+#[test]
+fn the_time_of_a_retry_is_a_whole_second_and_not_too_early() {
+    let data = Data::new();
+    let server = Server::start_with(&data, &["--rate-limit", "1"]);
+    server.set_up(&data);
+    let (token, company) = server.log_in();
+    let (_, key) = server.key(&token, &company, &["users:read"]);
+    let begin = Instant::now();
+    assert_eq!(server.get("/v1/key", Some(&key)).status(), 200);
+    let refused = server.get("/v1/key", Some(&key));
+    assert_eq!(refused.status(), 429);
+    let wait = Duration::from_secs(number(refused.headers(), "retry-after").unwrap());
+    assert!(wait + begin.elapsed() >= Duration::from_secs(60), "{wait:?}");
+    assert!(wait <= Duration::from_secs(60), "{wait:?}");
 }
 
 /// It is counted before its body is read.

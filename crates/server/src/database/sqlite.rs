@@ -238,6 +238,9 @@ fn execute(client: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqli
 
 /// SQLite's own words name tables and columns, and hold no data. Those of rusqlite may, and are left out.
 fn from_sqlite(error: rusqlite::Error) -> DatabaseError {
+    if let rusqlite::Error::SqlInputError { msg, .. } = &error {
+        return DatabaseError::Unexpected(format!("SQLite: {msg}"));
+    }
     let Some(failure) = error.sqlite_error() else {
         return DatabaseError::Unexpected("SQLite: the statement does not fit its parameters or rows".into());
     };

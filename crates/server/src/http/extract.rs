@@ -352,6 +352,30 @@ mod tests {
     }
 
     #[test]
+    fn the_one_content_type_counts_without_its_parameters() {
+        for (values, expected) in [
+            (&["application/json"][..], true),
+            (&["Application/JSON; charset=utf-8"], true),
+            (&[" application/json ;a"], true),
+            (&["application/json;"], true),
+            (&["application/jsonp"], false),
+            (&["text/plain; application/json"], false),
+            (&["application/json, text/plain"], false),
+            (&["application/json", "application/json"], false),
+            (&["application/json", "text/plain"], false),
+            (&["text/plain", "application/json"], false),
+            (&[""], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_TYPE, HeaderValue::from_static(value));
+            }
+            assert_eq!(has_content_type(&headers, "application/json"), expected, "{values:?}");
+        }
+    }
+
+    #[test]
     fn a_nul_is_found_however_it_is_written() {
         for (text, in_json, in_url) in [
             ("", false, false),

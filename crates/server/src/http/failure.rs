@@ -42,3 +42,30 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::DatabaseError;
+
+    #[test]
+    fn each_error_of_the_store_has_its_failure() {
+        for (error, expected) in [
+            (StoreError::Database(DatabaseError::Busy), Failure::Unavailable),
+            (StoreError::Database(DatabaseError::Unavailable("lost".into())), Failure::Unavailable),
+            (StoreError::Database(DatabaseError::Corrupt("id")), Failure::Internal),
+            (StoreError::Database(DatabaseError::Unexpected("no table".into())), Failure::Internal),
+            (StoreError::Busy, Failure::Unavailable),
+            (StoreError::NotFound, Failure::NotFound),
+            (StoreError::Repeated, Failure::Conflict),
+            (StoreError::HasEnded, Failure::Conflict),
+            (StoreError::HasNotEnded, Failure::Conflict),
+            (StoreError::TooManyKeys(1), Failure::Conflict),
+            (StoreError::TooManyTokens(1), Failure::Conflict),
+            (StoreError::NameTaken, Failure::Conflict),
+            (StoreError::Archived, Failure::Conflict),
+        ] {
+            assert_eq!(Failure::of(&error), expected, "{error:?}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-use ctx_key_verifier::VerifyError;
+use ctx_key_verifier::{Options, Stats, VerifyError};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::database::Database;
+use crate::database::{Database, PoolStatus};
 use crate::key_source::KeyVerifier;
 
 type Labels<T, const N: usize> = [(&'static str, T); N];
@@ -43,46 +43,53 @@ impl fmt::Debug for Readings {
 }
 
 impl Collector for Readings {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = self.verifier.stats();
-        for (name, help, count) in [
-            ("cache_hits", "Verifications that used the cache", stats.cache_hits),
-            ("cache_misses", "Verifications whose key was not in the cache", stats.cache_misses),
-            (
-                "cache_bypasses",
-                "Verifications without the cache, while changes can't be read",
-                stats.cache_bypasses,
-            ),
-            ("cache_clears", "How often the whole cache was dropped", stats.cache_clears),
-            ("look_ups", "Statements that looked up records", stats.look_ups),
-            ("failed_polls", "Reads of the change log that failed or came too late", stats.failed_polls),
-            ("grace_grants", "Grants from the cache during an outage", stats.grace_grants),
-            ("lost_uses", "Uses that were not noted, because too many keys waited", stats.lost_uses),
-        ] {
-            let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?;
-            ConstCounter::new(count).encode(encoder)?;
-        }
-        let (options, pool) = (self.verifier.options(), self.database.pool_status());
-        for (name, help, size) in [
-            ("cache_records", "Records in the cache", stats.cached_records),
-            ("cache_max_records", "Maximum number of records in the cache", options.max_records),
-            ("cache_unknown_ids", "Ids in the cache that have no record", stats.cached_unknown),
-            ("look_ups_running", "Look-ups that wait for an answer of the database", stats.running_look_ups),
-            ("look_ups_max", "Maximum number of look-ups that run at once", options.max_look_ups),
-            ("look_up_queue_ids", "Ids that wait until a look-up is sent", stats.waiting_ids),
-            ("pending_uses", "Keys whose use waits to be written", stats.pending_uses),
-            ("pool_connections", "Open connections of the dashboard and the API", pool.open),
-            ("pool_connections_in_use", "Connections that a request holds", pool.in_use),
-            ("pool_max_connections", "Maximum number of connections of the dashboard and the API", pool.max),
-            ("pool_waiting", "Requests that wait for a connection", pool.waiting),
-        ] {
-            let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
-            ConstGauge::new(i64::try_from(size).unwrap_or(i64::MAX)).encode(encoder)?;
-        }
-        let help = "Time since the last read of the change log that kept the cache current was sent.";
-        let encoder = encoder.encode_descriptor("change_log_age_seconds", help, None, MetricType::Gauge)?;
-        ConstGauge::new(stats.change_log_age.as_secs_f64()).encode(encoder)
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode_readings(encoder, self.verifier.stats(), self.verifier.options(), self.database.pool_status())
     }
+}
+
+fn encode_readings(
+    mut encoder: DescriptorEncoder<'_>,
+    stats: Stats,
+    options: &Options,
+    pool: PoolStatus,
+) -> fmt::Result {
+    for (name, help, count) in [
+        ("cache_hits", "Verifications that used the cache", stats.cache_hits),
+        ("cache_misses", "Verifications whose key was not in the cache", stats.cache_misses),
+        (
+            "cache_bypasses",
+            "Verifications without the cache, while changes can't be read",
+            stats.cache_bypasses,
+        ),
+        ("cache_clears", "How often the whole cache was dropped", stats.cache_clears),
+        ("look_ups", "Statements that looked up records", stats.look_ups),
+        ("failed_polls", "Reads of the change log that failed or came too late", stats.failed_polls),
+        ("grace_grants", "Grants from the cache during an outage", stats.grace_grants),
+        ("lost_uses", "Uses that were not noted, because too many keys waited", stats.lost_uses),
+    ] {
+        let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?;
+        ConstCounter::new(count).encode(encoder)?;
+    }
+    for (name, help, size) in [
+        ("cache_records", "Records in the cache", stats.cached_records),
+        ("cache_max_records", "Maximum number of records in the cache", options.max_records),
+        ("cache_unknown_ids", "Ids in the cache that have no record", stats.cached_unknown),
+        ("look_ups_running", "Look-ups that wait for an answer of the database", stats.running_look_ups),
+        ("look_ups_max", "Maximum number of look-ups that run at once", options.max_look_ups),
+        ("look_up_queue_ids", "Ids that wait until a look-up is sent", stats.waiting_ids),
+        ("pending_uses", "Keys whose use waits to be written", stats.pending_uses),
+        ("pool_connections", "Open connections of the dashboard and the API", pool.open),
+        ("pool_connections_in_use", "Connections that a request holds", pool.in_use),
+        ("pool_max_connections", "Maximum number of connections of the dashboard and the API", pool.max),
+        ("pool_waiting", "Requests that wait for a connection", pool.waiting),
+    ] {
+        let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
+        ConstGauge::new(i64::try_from(size).unwrap_or(i64::MAX)).encode(encoder)?;
+    }
+    let help = "Time since the last read of the change log that kept the cache current was sent.";
+    let encoder = encoder.encode_descriptor("change_log_age_seconds", help, None, MetricType::Gauge)?;
+    ConstGauge::new(stats.change_log_age.as_secs_f64()).encode(encoder)
 }
 
 /// A text format of Prometheus.
@@ -180,7 +187,66 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, to_text};
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fixed(Stats, Options, PoolStatus);
+
+    impl Collector for Fixed {
+        fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            encode_readings(encoder, self.0, &self.1, self.2)
+        }
+    }
+
+    #[test]
+    fn each_reading_has_its_own_name() {
+        let stats = Stats {
+            cache_hits: 1,
+            cache_misses: 2,
+            cache_bypasses: 3,
+            look_ups: 4,
+            failed_polls: 5,
+            cache_clears: 6,
+            grace_grants: 7,
+            lost_uses: 8,
+            change_log_age: Duration::from_millis(1250),
+            cached_records: 9,
+            cached_unknown: 10,
+            waiting_ids: 11,
+            running_look_ups: 12,
+            pending_uses: 13,
+        };
+        let options = Options { max_records: 14, max_look_ups: 15, ..Options::default() };
+        let pool = PoolStatus { max: 16, open: 17, in_use: 18, waiting: 19 };
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Fixed(stats, options, pool)));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let values: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected = [
+            "cache_hits_total 1",
+            "cache_misses_total 2",
+            "cache_bypasses_total 3",
+            "cache_clears_total 6",
+            "look_ups_total 4",
+            "failed_polls_total 5",
+            "grace_grants_total 7",
+            "lost_uses_total 8",
+            "cache_records 9",
+            "cache_max_records 14",
+            "cache_unknown_ids 10",
+            "look_ups_running 12",
+            "look_ups_max 15",
+            "look_up_queue_ids 11",
+            "pending_uses 13",
+            "pool_connections 17",
+            "pool_connections_in_use 18",
+            "pool_max_connections 16",
+            "pool_waiting 19",
+            "change_log_age_seconds 1.25",
+        ];
+        assert_eq!(values, expected);
+    }
 
     #[test]
     fn the_older_format_describes_counters_by_the_name_of_their_samples() {
@@ -201,6 +267,9 @@ mod tests {
             (&["text/plain;version=0.0.4"], Format::Text),
             (&[prometheus], Format::OpenMetrics),
             (&["text/plain", "application/openmetrics-text"], Format::OpenMetrics),
+            (&["text/plain;q=0.5 , application/openmetrics-text ; q=1"], Format::OpenMetrics),
+            (&["application/openmetrics-text-2"], Format::Text),
+            (&["text/plain;a=application/openmetrics-text"], Format::Text),
         ] {
             assert_eq!(Format::accepted(accepted.iter().copied()), format, "{accepted:?}");
         }

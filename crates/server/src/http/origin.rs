@@ -65,8 +65,10 @@ mod tests {
             let found = [NullOrigin::Allowed, NullOrigin::Refused].map(|null| is_own(&headers, PUBLIC, null));
             assert_eq!(found, [is_own_page, is_own_request], "{lines:?}");
         }
-        let mut headers = HeaderMap::new();
-        headers.insert(ORIGIN, HeaderValue::from_static("http://"));
-        assert!(!is_own(&headers, PUBLIC, NullOrigin::Allowed), "without a host");
+        for origin in ["http://", "https://", "ftp://evil.example", "localhost:8080", "evil", ""] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            assert!(!is_own(&headers, PUBLIC, NullOrigin::Allowed), "without a host: {origin}");
+        }
     }
 }

@@ -40,3 +40,25 @@ impl clock::Clock for QuotaClock {
         self.elapsed().into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+
+    /// The clock of the system may jump, and the quotas must not.
+    #[test]
+    fn the_quotas_of_a_server_count_from_its_start() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let clock = QuotaClock::new(&Clock::System);
+        let before = clock.elapsed();
+        assert!(before < HOUR, "{before:?}");
+        std::thread::sleep(Duration::from_millis(2));
+        let after = clock.elapsed();
+        assert!((before + Duration::from_millis(2)..HOUR).contains(&after), "{before:?} {after:?}");
+        let of_test = QuotaClock::new(&Clock::Set(Arc::new(AtomicU64::new(7))));
+        assert_eq!(of_test.elapsed(), Duration::from_secs(7));
+    }
+}
