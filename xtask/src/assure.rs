@@ -65,11 +65,6 @@ pub const STEPS: &[Step] = &[
         run: bench::figures,
     },
     Step {
-        name: "scale",
-        about: "look-ups in up to ten million records: ten minutes, at rest",
-        run: bench::scale,
-    },
-    Step {
         name: "soak",
         about: "[MINUTES [ROUNDS]]: the server under load, and killed: about an hour",
         run: soak::run,

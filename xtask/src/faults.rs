@@ -74,11 +74,10 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs the named lists, or all of them. Returns what caught each fault.
+/// Runs the named lists, or all of them. Returns the number of faults caught, and those that no test can notice.
 pub fn assure(sh: &Shell, lists_by_name: &[String]) -> Result<String> {
     let arguments = Arguments { lists: lists_by_name.to_vec(), ..Arguments::default() };
-    let tables = lists(&arguments)?.into_iter().map(|list| run_list(sh, &list, &arguments));
-    Ok(tables.collect::<Result<Vec<_>>>()?.join("\n"))
+    lists(&arguments)?.into_iter().map(|list| run_list(sh, &list, &arguments)).collect()
 }
 
 fn lists(arguments: &Arguments) -> Result<Vec<List>> {
@@ -86,7 +85,7 @@ fn lists(arguments: &Arguments) -> Result<Vec<List>> {
     names.iter().map(|name| List::read(name)).collect()
 }
 
-/// Plants the faults of a list, one at a time. Returns a table of them.
+/// Plants the faults of a list, one at a time. Returns a summary.
 ///
 /// It is an error if a fault survives, unless the list argues why. Then it is an error if the fault is caught.
 fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
@@ -109,13 +108,24 @@ fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
         Ok(verdict)
     })?;
 
-    let caught = verdicts.iter().filter(|verdict| verdict.is_caught()).count();
-    let (package, count, seconds) = (&list.package, verdicts.len(), start.elapsed().as_secs());
-    println!("{package}: {caught} of {count} faults caught, in {seconds} s");
+    let summary = summary(&list.package, &verdicts, start.elapsed().as_secs());
+    print!("{summary}");
     let wrong = verdicts.iter().filter(|verdict| !verdict.is_expected()).count();
     ensure!(wrong == 0, "{wrong} faults survived, or were caught although argued");
-    let rows: String = verdicts.iter().map(Verdict::row).collect();
-    Ok(format!("{package}: {caught} of {count} faults caught.\n\n| fault | caught by |\n|---|---|\n{rows}"))
+    Ok(summary)
+}
+
+fn summary(package: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
+    let caught = verdicts.iter().filter(|verdict| verdict.is_caught()).count();
+    let count = verdicts.len();
+    let survivors = verdicts.iter().filter(|verdict| !verdict.is_caught()).map(|verdict| {
+        let reason = verdict.fault.equivalent.as_deref().unwrap_or("SURVIVED");
+        format!("  - {}: {reason}\n", verdict.fault.name)
+    });
+    format!(
+        "- {package}: {caught} of {count} faults caught, in {seconds} s\n{}",
+        survivors.collect::<String>()
+    )
 }
 
 /// A fault, and what caught it.
@@ -143,13 +153,5 @@ impl Verdict<'_> {
             (Some(reason), false) => format!("argued    {name}: {reason}"),
             (Some(_), true) => format!("CAUGHT    {name:<60} by {}, although argued", catches.join(", ")),
         }
-    }
-
-    fn row(&self) -> String {
-        let caught_by = match &self.fault.equivalent {
-            Some(reason) => format!("none: {reason}"),
-            None => self.catches.iter().map(Catch::place).collect::<Vec<_>>().join(", "),
-        };
-        format!("| {} | {caught_by} |\n", self.fault.name)
     }
 }
