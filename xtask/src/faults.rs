@@ -68,8 +68,8 @@ pub struct Arguments {
 }
 
 pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
-    for list in lists(arguments)? {
-        run_list(sh, &list, arguments)?;
+    for (name, list) in lists(arguments)? {
+        run_list(sh, &name, &list, arguments)?;
     }
     Ok(())
 }
@@ -77,18 +77,18 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
 /// Runs the named lists, or all of them. Returns the number of faults caught, and those that no test can notice.
 pub fn assure(sh: &Shell, lists_by_name: &[String]) -> Result<String> {
     let arguments = Arguments { lists: lists_by_name.to_vec(), ..Arguments::default() };
-    lists(&arguments)?.into_iter().map(|list| run_list(sh, &list, &arguments)).collect()
+    lists(&arguments)?.iter().map(|(name, list)| run_list(sh, name, list, &arguments)).collect()
 }
 
-fn lists(arguments: &Arguments) -> Result<Vec<List>> {
+fn lists(arguments: &Arguments) -> Result<Vec<(String, List)>> {
     let names = if arguments.lists.is_empty() { list::names()? } else { arguments.lists.clone() };
-    names.iter().map(|name| List::read(name)).collect()
+    names.into_iter().map(|name| List::read(&name).map(|list| (name, list))).collect()
 }
 
 /// Plants the faults of a list, one at a time. Returns a summary.
 ///
 /// It is an error if a fault survives, unless the list argues why. Then it is an error if the fault is caught.
-fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
+fn run_list(sh: &Shell, name: &str, list: &List, arguments: &Arguments) -> Result<String> {
     let start = Instant::now();
     let faults = list.chosen(&arguments.only)?;
     let package = list.package(sh)?;
@@ -108,14 +108,14 @@ fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
         Ok(verdict)
     })?;
 
-    let summary = summary(&list.package, &verdicts, start.elapsed().as_secs());
+    let summary = summary(name, &verdicts, start.elapsed().as_secs());
     print!("{summary}");
     let wrong = verdicts.iter().filter(|verdict| !verdict.is_expected()).count();
     ensure!(wrong == 0, "{wrong} faults survived, or were caught although argued");
     Ok(summary)
 }
 
-fn summary(package: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
+fn summary(list: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
     let caught = verdicts.iter().filter(|verdict| verdict.is_caught()).count();
     let count = verdicts.len();
     let survivors = verdicts.iter().filter(|verdict| !verdict.is_caught()).map(|verdict| {
@@ -123,7 +123,7 @@ fn summary(package: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
         format!("  - {}: {reason}\n", verdict.fault.name)
     });
     format!(
-        "- {package}: {caught} of {count} faults caught, in {seconds} s\n{}",
+        "- {list}: {caught} of {count} faults caught, in {seconds} s\n{}",
         survivors.collect::<String>()
     )
 }
@@ -153,5 +153,30 @@ impl Verdict<'_> {
             (Some(reason), false) => format!("argued    {name}: {reason}"),
             (Some(_), true) => format!("CAUGHT    {name:<60} by {}, although argued", catches.join(", ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_summary_counts_and_names_survivors_alone() {
+        let fault = |name: &str, reason: Option<&str>| Fault {
+            name: name.to_owned(),
+            equivalent: reason.map(str::to_owned),
+            ..Fault::default()
+        };
+        let faults = [fault("a", None), fault("b", Some("no test can")), fault("c", None)];
+        let caught = Catch { check: "lib".to_owned(), test: None, duration: Duration::ZERO };
+        let verdicts: Vec<_> = faults
+            .iter()
+            .zip([vec![caught], Vec::new(), Vec::new()])
+            .map(|(fault, catches)| Verdict { fault, catches })
+            .collect();
+        let expected = "- list: 1 of 3 faults caught, in 7 s\n  - b: no test can\n  - c: SURVIVED\n";
+        assert_eq!(summary("list", &verdicts, 7), expected);
     }
 }
