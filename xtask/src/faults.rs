@@ -122,10 +122,7 @@ fn summary(list: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
         let reason = verdict.fault.equivalent.as_deref().unwrap_or("SURVIVED");
         format!("  - {}: {reason}\n", verdict.fault.name)
     });
-    format!(
-        "- {list}: {caught} of {count} faults caught, in {seconds} s\n{}",
-        survivors.collect::<String>()
-    )
+    format!("- {list}: {caught} of {count} faults caught, in {seconds} s\n{}", survivors.collect::<String>())
 }
 
 /// A fault, and what caught it.
@@ -158,8 +155,6 @@ impl Verdict<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -170,10 +165,9 @@ mod tests {
             ..Fault::default()
         };
         let faults = [fault("a", None), fault("b", Some("no test can")), fault("c", None)];
-        let caught = Catch { check: "lib".to_owned(), test: None, duration: Duration::ZERO };
         let verdicts: Vec<_> = faults
             .iter()
-            .zip([vec![caught], Vec::new(), Vec::new()])
+            .zip([vec![Catch::default()], Vec::new(), Vec::new()])
             .map(|(fault, catches)| Verdict { fault, catches })
             .collect();
         let expected = "- list: 1 of 3 faults caught, in 7 s\n  - b: no test can\n  - c: SURVIVED\n";

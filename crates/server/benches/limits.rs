@@ -38,7 +38,9 @@ fn main() {
             let _ = limit.count_wrong(&email(known + number));
             longest = longest.max(start.elapsed());
         });
-        println!("{known} accounts: {refusals:?} for both refusals, {new:?} for a new one, at most {longest:?}");
+        println!(
+            "{known} accounts: {refusals:?} for both refusals, {new:?} for a new one, at most {longest:?}"
+        );
     }
 }
 

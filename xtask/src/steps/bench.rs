@@ -51,16 +51,12 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
             let table = timed(name, || measurement(sh, arguments.records))?;
             let text = format!("{}\n{}\n", table.text, results::circumstances(sh)?);
             print!("{text}");
-            page::replace(PAGE, &mark(name), &text)?;
+            page::replace(PAGE, &format!("cargo xtask bench {name}"), &text)?;
             exceeded.extend(table.exceeded);
         }
     }
     ensure!(exceeded.is_empty(), "{}", exceeded.join("\n"));
     Ok(())
-}
-
-fn mark(name: &str) -> String {
-    format!("cargo xtask bench {name}")
 }
 
 /// Measures the verifier's figures beside what each replaces. Arguments choose some by name.
@@ -101,17 +97,15 @@ fn look_ups(sh: &Shell, largest: u32) -> Result<Table> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn the_page_has_a_place_for_each_table_and_no_other() {
         let text = std::fs::read_to_string(tree::root().join(PAGE)).unwrap();
         let places = text.lines().filter_map(|line| line.strip_prefix("<!-- cargo xtask bench "));
-        let places: Vec<&str> = places.filter_map(|place| place.strip_suffix(" -->")).collect();
-        let mut names = STEPS.map(|(name, _)| name);
-        names.sort_unstable();
-        let mut sorted = places;
-        sorted.sort_unstable();
-        assert_eq!(sorted, names);
+        let places: BTreeSet<&str> = places.filter_map(|place| place.strip_suffix(" -->")).collect();
+        assert_eq!(places, BTreeSet::from(STEPS.map(|(name, _)| name)));
     }
 }
