@@ -1,10 +1,10 @@
 //! The paths that every request takes, each beside its floor.
 //!
-//! docs/performance.md has ratios, not nanoseconds, and `cargo xtask bench` makes its tables of them. Each group measures its floor
-//! itself, next to the path, because machines change their speed in between.
+//! docs/performance.md gives limits as multiples of the floor, and `cargo xtask bench paths` fails where one is exceeded. Each group
+//! measures its floor itself, next to the path, because machines change their speed in between.
 //!
 //! The floor of a check is one call of SHA-256's compression function on a block that is ready: a server has to hash the
-//! key, and every key fits one block. `Sha256::digest` is no floor, since it copies through a buffer.
+//! key, and every key fits one block. `Sha256::digest` is not a floor, because it copies through a buffer.
 
 use std::fmt::Write;
 use std::hint::black_box;

@@ -80,11 +80,6 @@ pub const STEPS: &[Step] = &[
         run: bench::figures,
     },
     Step {
-        name: "scale",
-        about: "look-ups in up to ten million records: ten minutes, at rest",
-        run: bench::scale,
-    },
-    Step {
         name: "semver",
         about: "the public API against the last release, by cargo-semver-checks: two minutes",
         run: semver::run,

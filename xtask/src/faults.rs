@@ -68,28 +68,27 @@ pub struct Arguments {
 }
 
 pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
-    for list in lists(arguments)? {
-        run_list(sh, &list, arguments)?;
+    for (name, list) in lists(arguments)? {
+        run_list(sh, &name, &list, arguments)?;
     }
     Ok(())
 }
 
-/// Runs the named lists, or all of them. Returns what caught each fault.
+/// Runs the named lists, or all of them. Returns the number of faults caught, and those that no test can notice.
 pub fn assure(sh: &Shell, lists_by_name: &[String]) -> Result<String> {
     let arguments = Arguments { lists: lists_by_name.to_vec(), ..Arguments::default() };
-    let tables = lists(&arguments)?.into_iter().map(|list| run_list(sh, &list, &arguments));
-    Ok(tables.collect::<Result<Vec<_>>>()?.join("\n"))
+    lists(&arguments)?.iter().map(|(name, list)| run_list(sh, name, list, &arguments)).collect()
 }
 
-fn lists(arguments: &Arguments) -> Result<Vec<List>> {
+fn lists(arguments: &Arguments) -> Result<Vec<(String, List)>> {
     let names = if arguments.lists.is_empty() { list::names()? } else { arguments.lists.clone() };
-    names.iter().map(|name| List::read(name)).collect()
+    names.into_iter().map(|name| List::read(&name).map(|list| (name, list))).collect()
 }
 
-/// Plants the faults of a list, one at a time. Returns a table of them.
+/// Plants the faults of a list, one at a time. Returns a summary.
 ///
 /// It is an error if a fault survives, unless the list argues why. Then it is an error if the fault is caught.
-fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
+fn run_list(sh: &Shell, name: &str, list: &List, arguments: &Arguments) -> Result<String> {
     let start = Instant::now();
     let faults = list.chosen(&arguments.only)?;
     let package = list.package(sh)?;
@@ -109,13 +108,21 @@ fn run_list(sh: &Shell, list: &List, arguments: &Arguments) -> Result<String> {
         Ok(verdict)
     })?;
 
-    let caught = verdicts.iter().filter(|verdict| verdict.is_caught()).count();
-    let (package, count, seconds) = (&list.package, verdicts.len(), start.elapsed().as_secs());
-    println!("{package}: {caught} of {count} faults caught, in {seconds} s");
+    let summary = summary(name, &verdicts, start.elapsed().as_secs());
+    print!("{summary}");
     let wrong = verdicts.iter().filter(|verdict| !verdict.is_expected()).count();
     ensure!(wrong == 0, "{wrong} faults survived, or were caught although argued");
-    let rows: String = verdicts.iter().map(Verdict::row).collect();
-    Ok(format!("{package}: {caught} of {count} faults caught.\n\n| fault | caught by |\n|---|---|\n{rows}"))
+    Ok(summary)
+}
+
+fn summary(list: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
+    let caught = verdicts.iter().filter(|verdict| verdict.is_caught()).count();
+    let count = verdicts.len();
+    let survivors = verdicts.iter().filter(|verdict| !verdict.is_caught()).map(|verdict| {
+        let reason = verdict.fault.equivalent.as_deref().unwrap_or("SURVIVED");
+        format!("  - {}: {reason}\n", verdict.fault.name)
+    });
+    format!("- {list}: {caught} of {count} faults caught, in {seconds} s\n{}", survivors.collect::<String>())
 }
 
 /// A fault, and what caught it.
@@ -144,12 +151,26 @@ impl Verdict<'_> {
             (Some(_), true) => format!("CAUGHT    {name:<60} by {}, although argued", catches.join(", ")),
         }
     }
+}
 
-    fn row(&self) -> String {
-        let caught_by = match &self.fault.equivalent {
-            Some(reason) => format!("none: {reason}"),
-            None => self.catches.iter().map(Catch::place).collect::<Vec<_>>().join(", "),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_counts_and_names_survivors_alone() {
+        let fault = |name: &str, reason: Option<&str>| Fault {
+            name: name.to_owned(),
+            equivalent: reason.map(str::to_owned),
+            ..Fault::default()
         };
-        format!("| {} | {caught_by} |\n", self.fault.name)
+        let faults = [fault("a", None), fault("b", Some("no test can")), fault("c", None)];
+        let verdicts: Vec<_> = faults
+            .iter()
+            .zip([vec![Catch::default()], Vec::new(), Vec::new()])
+            .map(|(fault, catches)| Verdict { fault, catches })
+            .collect();
+        let expected = "- list: 1 of 3 faults caught, in 7 s\n  - b: no test can\n  - c: SURVIVED\n";
+        assert_eq!(summary("list", &verdicts, 7), expected);
     }
 }

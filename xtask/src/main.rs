@@ -8,6 +8,7 @@ mod check;
 mod ci;
 mod exceptions;
 mod faults;
+mod page;
 mod postgres;
 mod process;
 mod release;

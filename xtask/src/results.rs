@@ -11,7 +11,7 @@ use crate::tree;
 const FILE: &str = "docs/results.md";
 const HEAD: &str = "# Results
 
-What long checks said last. The commands write this file (`cargo xtask assure`, `cargo xtask results`); [Assurance](assurance.md)
+The newest results of long checks. The commands write this file (`cargo xtask assure`, `cargo xtask results`); [Assurance](assurance.md)
 says what each check shows and what it cannot see.
 ";
 

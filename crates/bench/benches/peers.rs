@@ -1,4 +1,4 @@
-//! A valid, a malformed and a forged credential, checked by each peer, beside the limit: one SHA-256 of a key.
+//! A valid, a malformed, a forged and an unknown credential, checked by each peer, beside the floor: one SHA-256 of a key.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,53 +11,52 @@ use sha2::{Digest, Sha256};
 
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 
-fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
-    let mut group = c.benchmark_group(format!("peers_{name}"));
-    group.bench_function("floor", |b| b.iter(|| Sha256::digest(black_box(&KEY.as_bytes()[..46]))));
-    group
-}
+type Group<'c> = BenchmarkGroup<'c, WallTime>;
 
-fn check<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, text: fn(&str) -> String, is_granted: bool) {
+fn check<P: Peer>(group: &mut Group<'_>, text: fn(&str) -> String, is_granted: bool) {
     let (peer, valid) = P::new();
-    let presented = P::present(&text(&valid));
+    let presented = P::Presented::from(&text(&valid));
     assert_eq!(peer.check(&presented).is_some(), is_granted, "{}", P::NAME);
-    group.bench_function(P::SLUG, |b| b.iter(|| peer.check(black_box(&presented))));
+    group.bench_function(P::NAME, |b| b.iter(|| peer.check(black_box(&presented))));
 }
 
-fn forged<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>) {
+fn forged<P: Peer>(group: &mut Group<'_>) {
     check::<P>(group, P::forge, false);
 }
 
-/// Well-formed, and none that the server knows: what an attacker sends who read the documentation.
-fn other<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>) {
+/// An attacker who has read the documentation sends such credentials.
+fn unknown<P: Peer>(group: &mut Group<'_>) {
     check::<P>(group, P::other, false);
 }
 
-fn issue<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>) {
+fn issued<P: Peer>(group: &mut Group<'_>) {
     let (peer, _) = P::new();
-    group.bench_function(P::SLUG, |b| b.iter(|| peer.issue()));
+    let (text, stored) = peer.issue();
+    println!("{}: {} bytes, {stored} stored", P::NAME, text.len());
+    group.bench_function(P::NAME, |b| b.iter(|| peer.issue()));
 }
 
 fn peers(c: &mut Criterion) {
-    let mut valid = group(c, "valid");
-    each_peer!(check, &mut valid, str::to_owned, true);
-    valid.finish();
-
-    let mut malformed = group(c, "malformed");
-    each_peer!(check, &mut malformed, |_| "ctx_your_api_key_here".to_owned(), false);
-    malformed.finish();
-
-    let mut changed = group(c, "forged");
-    each_peer!(forged, &mut changed);
-    changed.finish();
-
-    let mut unknown = group(c, "unknown");
-    each_peer!(other, &mut unknown);
-    unknown.finish();
-
-    let mut issued = group(c, "issued");
-    each_peer!(issue, &mut issued);
-    issued.finish();
+    let mut with_floor = |name: &str, each: fn(&mut Group<'_>)| {
+        let mut group = c.benchmark_group(name);
+        group.bench_function("floor", |b| b.iter(|| Sha256::digest(black_box(&KEY.as_bytes()[..46]))));
+        each(&mut group);
+    };
+    with_floor("valid", |group| {
+        each_peer!(check, group, str::to_owned, true);
+    });
+    with_floor("malformed", |group| {
+        each_peer!(check, group, |_| "ctx_your_api_key_here".to_owned(), false);
+    });
+    with_floor("forged", |group| {
+        each_peer!(forged, group);
+    });
+    with_floor("unknown", |group| {
+        each_peer!(unknown, group);
+    });
+    with_floor("issued", |group| {
+        each_peer!(issued, group);
+    });
 }
 
 fn config() -> Criterion {

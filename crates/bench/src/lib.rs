@@ -1,12 +1,5 @@
-//! What is compared with what, where the figures are kept, and the report that is made of them.
+//! The credentials and the records that `benches` measures. `cargo xtask bench` runs all of it, and writes the tables of
+//! docs/performance.md.
 
-mod clock;
-pub mod lookups;
 pub mod peers;
-mod records;
-pub mod report;
-pub mod results;
-pub mod sizes;
-mod svg;
-pub mod texts;
-pub mod threads;
+pub mod records;

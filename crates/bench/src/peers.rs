@@ -1,5 +1,5 @@
-//! One question, answered in each peer's own way: which project does this credential belong to, if it grants
-//! `memories:read`? Look-up of what is stored is left out everywhere; expiry is checked where the peer has it.
+//! The credentials that are compared. Each peer answers one question in its own way: to which project does this credential
+//! belong, if it grants `memories:read`? Nobody looks anything up, and those peers that have an expiry check it.
 
 use api_keys_simplified::{ApiKeyManagerV0, Environment, ExposeSecret, KeyStatus, SecureString};
 use axum_extra::headers::authorization::Bearer;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 const PROJECT: u64 = 17;
 
-/// Calls a function with each peer as its type, in the order of the report.
+/// Calls a function with each peer as its type.
 #[macro_export]
 macro_rules! each_peer {
     ($function:ident, $($argument:expr),*) => {
@@ -31,25 +31,21 @@ macro_rules! each_peer {
 
 /// A way to check credentials, with one credential that it issued.
 pub trait Peer: Sized {
-    /// As the report calls it.
+    /// Name of its benchmarks.
     const NAME: &'static str;
-    /// As the files of its figures are called.
-    const SLUG: &'static str;
-    /// What is presented: a text, or a request's headers.
-    type Presented;
-    /// A peer whose store holds what belongs to one credential, which is the text.
+    /// The form in which credentials arrive: a text, or the headers of a request.
+    type Presented: for<'text> From<&'text str>;
+    /// Issues one credential and returns it with a peer that knows it.
     fn new() -> (Self, String);
-    /// The form in which credentials arrive.
-    fn present(text: &str) -> Self::Presented;
-    /// The project, if the credential is valid and grants the scope.
+    /// Returns the project, if the credential is valid and grants the scope.
     fn check(&self, presented: &Self::Presented) -> Option<u64>;
-    /// A new credential, and how many bytes a server stores of it, or always has to have.
+    /// Returns a new credential and the number of bytes that a server stores of it.
     fn issue(&self) -> (String, usize);
-    /// A well-formed credential that the server does not know.
+    /// Returns a well-formed credential that the server does not know.
     fn other(_text: &str) -> String {
         Self::new().1
     }
-    /// The credential with something changed that only the check of the whole can find.
+    /// Returns the credential with a change that only the check of the whole can find.
     fn forge(text: &str) -> String {
         let (at, last) = text.char_indices().next_back().expect("a credential");
         text[..at].to_owned() + if last == 'A' { "B" } else { "A" }
@@ -71,16 +67,11 @@ impl CtxKey {
 
 impl Peer for CtxKey {
     const NAME: &'static str = "ctx-key";
-    const SLUG: &'static str = "ctx-key";
     type Presented = String;
 
     fn new() -> (Self, String) {
         let key = ApiKey::generate();
         (Self { record: KeyRecord::new(&key, PROJECT, Scope::READ) }, key.expose_secret().to_owned())
-    }
-
-    fn present(text: &str) -> String {
-        text.to_owned()
     }
 
     fn check(&self, text: &String) -> Option<u64> {
@@ -98,20 +89,15 @@ impl Peer for CtxKey {
 pub struct CtxKeyHeader(CtxKey);
 
 impl Peer for CtxKeyHeader {
-    const NAME: &'static str = "ctx-key, from a HeaderMap";
-    const SLUG: &'static str = "ctx-key-header";
-    type Presented = HeaderMap;
+    const NAME: &'static str = "ctx-key, header";
+    type Presented = Headers;
 
     fn new() -> (Self, String) {
         let (peer, text) = CtxKey::new();
         (Self(peer), text)
     }
 
-    fn present(text: &str) -> HeaderMap {
-        headers(text)
-    }
-
-    fn check(&self, headers: &HeaderMap) -> Option<u64> {
+    fn check(&self, Headers(headers): &Headers) -> Option<u64> {
         self.0.grant(&bearer::parse_headers(headers).ok()?)
     }
 
@@ -120,12 +106,17 @@ impl Peer for CtxKeyHeader {
     }
 }
 
-fn headers(text: &str) -> HeaderMap {
-    let value = format!("Bearer {text}").try_into().expect("a header value");
-    HeaderMap::from_iter([(AUTHORIZATION, value)])
+/// Headers of a request with the credential as a bearer token.
+pub struct Headers(HeaderMap);
+
+impl From<&str> for Headers {
+    fn from(text: &str) -> Self {
+        let value = format!("Bearer {text}").try_into().expect("a header value");
+        Self(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+    }
 }
 
-/// What is often written by hand: SHA-256, hexadecimal, `==` on strings.
+/// Code that people often write by hand: SHA-256, hexadecimal, `==` on strings.
 pub struct ByHand {
     stored: String,
     scopes: Vec<String>,
@@ -149,17 +140,12 @@ impl ByHand {
 }
 
 impl Peer for ByHand {
-    const NAME: &'static str = "by hand: `sha2`, `hex`, `==`";
-    const SLUG: &'static str = "by-hand";
+    const NAME: &'static str = "by hand";
     type Presented = String;
 
     fn new() -> (Self, String) {
         let text = Self::text();
         (Self { stored: Self::hash(&text), scopes: scopes() }, text)
-    }
-
-    fn present(text: &str) -> String {
-        text.to_owned()
     }
 
     fn check(&self, text: &String) -> Option<u64> {
@@ -177,29 +163,24 @@ fn scopes() -> Vec<String> {
     ["memories:read", "chats:read", "users:read"].map(str::to_owned).into()
 }
 
-/// The project, of a credential that is valid and has the scope.
+/// Returns the project, if the credential is valid and has the scope.
 fn granted(is_valid: bool, scopes: &[String]) -> Option<u64> {
     (is_valid && scopes.iter().any(|scope| scope == "memories:read")).then_some(PROJECT)
 }
 
-/// The same, behind axum-extra's reading of the header.
+/// The same after axum-extra has read the header.
 pub struct AxumExtra(ByHand);
 
 impl Peer for AxumExtra {
-    const NAME: &'static str = "the same behind axum-extra's `TypedHeader`";
-    const SLUG: &'static str = "axum-extra";
-    type Presented = HeaderMap;
+    const NAME: &'static str = "axum-extra";
+    type Presented = Headers;
 
     fn new() -> (Self, String) {
         let (peer, text) = ByHand::new();
         (Self(peer), text)
     }
 
-    fn present(text: &str) -> HeaderMap {
-        headers(text)
-    }
-
-    fn check(&self, headers: &HeaderMap) -> Option<u64> {
+    fn check(&self, Headers(headers): &Headers) -> Option<u64> {
         let authorization: Authorization<Bearer> = headers.typed_get()?;
         self.0.check_text(authorization.token())
     }
@@ -217,8 +198,7 @@ pub struct PrefixedApiKeyPeer {
 }
 
 impl Peer for PrefixedApiKeyPeer {
-    const NAME: &'static str = "prefixed-api-key 0.3";
-    const SLUG: &'static str = "prefixed-api-key";
+    const NAME: &'static str = "prefixed-api-key";
     type Presented = String;
 
     fn new() -> (Self, String) {
@@ -230,10 +210,6 @@ impl Peer for PrefixedApiKeyPeer {
             .expect("a configuration");
         let (key, stored) = controller.generate_key_and_hash();
         (Self { controller, stored, scopes: scopes() }, key.to_string())
-    }
-
-    fn present(text: &str) -> String {
-        text.to_owned()
     }
 
     fn check(&self, text: &String) -> Option<u64> {
@@ -248,7 +224,7 @@ impl Peer for PrefixedApiKeyPeer {
     }
 }
 
-/// api-keys-simplified, as its README configures it: Argon2id behind a checksum of BLAKE3.
+/// api-keys-simplified, as its README configures it: a checksum of BLAKE3, then Argon2id.
 pub struct ApiKeysSimplified {
     manager: ApiKeyManagerV0,
     stored: String,
@@ -256,8 +232,7 @@ pub struct ApiKeysSimplified {
 }
 
 impl Peer for ApiKeysSimplified {
-    const NAME: &'static str = "api-keys-simplified 0.5";
-    const SLUG: &'static str = "api-keys-simplified";
+    const NAME: &'static str = "api-keys-simplified";
     type Presented = SecureString;
 
     fn new() -> (Self, String) {
@@ -265,10 +240,6 @@ impl Peer for ApiKeysSimplified {
         let key = manager.generate(Environment::production()).expect("a key");
         let stored = key.expose_hash().hash().to_owned();
         (Self { manager, stored, scopes: scopes() }, key.key().expose_secret().to_owned())
-    }
-
-    fn present(text: &str) -> SecureString {
-        text.to_owned().into()
     }
 
     fn check(&self, key: &SecureString) -> Option<u64> {
@@ -283,7 +254,7 @@ impl Peer for ApiKeysSimplified {
     }
 }
 
-/// What a token of jsonwebtoken says.
+/// Claims of a token.
 #[derive(Deserialize, Serialize)]
 struct Claims {
     sub: u64,
@@ -291,7 +262,7 @@ struct Claims {
     exp: u64,
 }
 
-/// jsonwebtoken with one of its algorithms. A token is checked without a look-up, and cannot be revoked without one.
+/// jsonwebtoken with one of its algorithms.
 struct Jwt {
     algorithm: Algorithm,
     signs: EncodingKey,
@@ -328,17 +299,12 @@ impl JwtHs256 {
 }
 
 impl Peer for JwtHs256 {
-    const NAME: &'static str = "jsonwebtoken 11, HS256";
-    const SLUG: &'static str = "jwt-hs256";
+    const NAME: &'static str = "jsonwebtoken, HS256";
     type Presented = String;
 
     fn new() -> (Self, String) {
         let (peer, token) = Self::with_secret([7; 32]);
         (Self(peer), token)
-    }
-
-    fn present(text: &str) -> String {
-        text.to_owned()
     }
 
     fn check(&self, token: &String) -> Option<u64> {
@@ -358,12 +324,11 @@ impl Peer for JwtHs256 {
 pub struct JwtEdDsa(Jwt);
 
 impl Peer for JwtEdDsa {
-    const NAME: &'static str = "jsonwebtoken 11, EdDSA";
-    const SLUG: &'static str = "jwt-eddsa";
+    const NAME: &'static str = "jsonwebtoken, EdDSA";
     type Presented = String;
 
     fn new() -> (Self, String) {
-        // the example key of RFC 8037, appendix A, behind PKCS #8's header for it (RFC 8410 §7)
+        // the example key of RFC 8037, appendix A, after PKCS #8's header for it (RFC 8410 §7)
         let seed =
             hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").expect("digits");
         let header = hex::decode("302e020100300506032b657004220420").expect("digits");
@@ -372,10 +337,6 @@ impl Peer for JwtEdDsa {
             DecodingKey::from_ed_components("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").expect("a key");
         let (peer, token) = Jwt::new(Algorithm::EdDSA, signs, verifies);
         (Self(peer), token)
-    }
-
-    fn present(text: &str) -> String {
-        text.to_owned()
     }
 
     fn check(&self, token: &String) -> Option<u64> {

@@ -1,13 +1,13 @@
-//! As many keys and records as wanted, the same in each run.
+//! Keys and their records, the same in each run.
 
 use chacha20::ChaCha8Rng;
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use rand_core::{Rng, SeedableRng};
 
-/// How many of the keys are presented.
+/// Number of keys that are presented.
 const SAMPLE: usize = 20_000;
 
-/// Records of `count` keys, and the texts of [`SAMPLE`] of them, or of all, in no order.
+/// Returns the records of `count` keys, and the texts of [`SAMPLE`] of them, or of all, in random order.
 pub fn records(count: usize) -> (Vec<KeyRecord<u64>>, Vec<String>) {
     let mut rng = ChaCha8Rng::from_seed([7; 32]);
     let step = count.div_ceil(SAMPLE);

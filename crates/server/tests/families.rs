@@ -4,7 +4,6 @@ mod common;
 mod trouble;
 
 use std::thread;
-use std::time::{Duration, Instant};
 
 use common::EMAIL;
 use common::timed::{Account, DAY, Fixture, HOUR};
@@ -272,27 +271,4 @@ fn store(family: &Family, tokens: u32) {
         ),
     );
     assert!(number(data, "SELECT count(*) FROM credentials") > Some(tokens.into()));
-}
-
-/// By hand: `cargo test --release -p ctx-key-server --test families -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn time_of_a_refresh() {
-    for tokens in [0, 600_000] {
-        let family = Family::new();
-        if tokens > 0 {
-            store(&family, tokens);
-        }
-        let mut token = family.first.1.clone();
-        let mut times: Vec<Duration> = (0..100)
-            .map(|turn| {
-                family.server.set(turn * 60);
-                let begin = Instant::now();
-                token = family.refresh(&token).1;
-                begin.elapsed()
-            })
-            .collect();
-        times.sort();
-        println!("{tokens} rows: {:?} in the middle, {:?} at most", times[50], times[99]);
-    }
 }

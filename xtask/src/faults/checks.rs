@@ -37,7 +37,7 @@ struct Check {
 }
 
 /// A check that noticed a fault.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Catch {
     check: String,
     test: Option<String>,

@@ -1,60 +1,62 @@
-//! Measures everything, and writes the tables and pictures of docs/performance.md from it.
+//! Measures everything, and writes the tables of docs/performance.md. A measurement wants a machine at rest.
 //!
-//! A measurement wants a machine that does nothing else. The report fails, after writing, where a limit is passed.
+//! The command fails, after writing, where a limit is exceeded.
+
+mod tables;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::builder::PossibleValuesParser;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::process::{self, timed};
-use crate::{postgres, tools, tree};
+use crate::{page, postgres, results, tools, tree};
+use tables::{Estimates, Table};
+
+const PAGE: &str = "docs/performance.md";
 
 /// A measurement. It gets the largest number of records to look up.
-type Measurement = fn(&Shell, u32) -> Result<()>;
+type Measurement = fn(&Shell, u32) -> Result<Table>;
 
-/// Measurements by name, in order.
-const STEPS: [(&str, Measurement); 8] = [
-    ("ratios", |sh, _| run_ratios(cmd!(sh, "cargo bench --locked --bench hot_path --bench scan"))),
-    ("without SHA extensions", |sh, _| without_sha_extensions(sh)),
-    ("peers", |sh, _| Ok(cmd!(sh, "cargo bench --locked -p ctx-key-bench -- --noplot").run()?)),
-    ("sizes", |sh, _| measure(sh, "sizes")),
-    ("threads", |sh, _| measure(sh, "threads")),
-    ("texts", |sh, _| measure(sh, "texts")),
-    ("look-ups", |sh, largest| look_ups(sh, largest).map(|printed| print!("{printed}"))),
-    ("weight", |sh, _| Ok(cmd!(sh, "crates/bench/weight").run()?)),
+/// Measurements by name, in order. Each writes one table.
+const STEPS: [(&str, Measurement); 7] = [
+    ("paths", |sh, _| paths(sh)),
+    ("scan", |sh, _| measure(cmd!(sh, "cargo bench --locked --bench scan"), |estimates, _| estimates.scan())),
+    ("peers", |sh, _| measure(bench(sh, "peers"), Estimates::peers)),
+    ("threads", |sh, _| measure(bench(sh, "threads"), |estimates, _| estimates.threads())),
+    ("texts", |sh, _| measure(bench(sh, "texts"), |estimates, _| estimates.texts())),
+    ("look-ups", look_ups),
+    ("weight", |sh, _| Ok(process::read(cmd!(sh, "crates/bench/weight"))?.into())),
 ];
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Records that are looked up: each power of ten up to this
-    #[arg(default_value_t = 1_000_000)]
-    largest: u32,
     /// One measurement; all of them by default
     #[arg(value_parser = PossibleValuesParser::new(STEPS.map(|(name, _)| name)))]
     step: Option<String>,
+    /// Records that are looked up: each power of ten up to this
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u32,
 }
 
-/// Runs one measurement or all of them, and writes the report.
+/// Runs one measurement or all of them, and writes their tables.
 pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
-    timed("all", || {
-        timed("tools", || prepare(sh))?;
-        for (name, measurement) in STEPS {
-            if arguments.step.as_deref().is_none_or(|chosen| chosen == name) {
-                timed(name, || measurement(sh, arguments.largest))?;
-            }
+    tools::install(sh, &[&tools::CC, &tools::PYTHON])?;
+    sh.set_var("CARGO_TARGET_DIR", tree::target());
+    sh.set_var("CARGO_TERM_COLOR", "never");
+    let mut exceeded = Vec::new();
+    for (name, measurement) in STEPS {
+        if arguments.step.as_deref().is_none_or(|chosen| chosen == name) {
+            let table = timed(name, || measurement(sh, arguments.records))?;
+            let text = format!("{}\n{}\n", table.text, results::circumstances(sh)?);
+            print!("{text}");
+            page::replace(PAGE, &format!("cargo xtask bench {name}"), &text)?;
+            exceeded.extend(table.exceeded);
         }
-        timed("report", || measure(sh, "report"))
-    })
-}
-
-/// Looks up in ten million records, writes the report, and returns what was measured.
-pub fn scale(sh: &Shell, _: &[String]) -> Result<String> {
-    prepare(sh)?;
-    let printed = look_ups(sh, 10_000_000)?;
-    measure(sh, "report")?;
-    Ok(format!("```text\n{printed}```\n"))
+    }
+    ensure!(exceeded.is_empty(), "{}", exceeded.join("\n"));
+    Ok(())
 }
 
 /// Measures the verifier's figures beside what each replaces. Arguments choose some by name.
@@ -65,37 +67,45 @@ pub fn figures(sh: &Shell, names: &[String]) -> Result<String> {
     Ok(format!("```text\n{printed}```\n"))
 }
 
-fn prepare(sh: &Shell) -> Result<()> {
-    tools::install(sh, &[&tools::CC, &tools::PYTHON])?;
-    sh.set_var("CARGO_TARGET_DIR", tree::target());
-    sh.set_var("CARGO_TERM_COLOR", "never");
-    Ok(cmd!(sh, "cargo build --release --locked -p ctx-key-bench").run()?)
+fn bench<'sh>(sh: &'sh Shell, name: &str) -> Cmd<'sh> {
+    cmd!(sh, "cargo bench --locked -p ctx-key-bench --bench {name}")
 }
 
-/// Runs benchmarks for half of criterion's own times, which are for machines with more noise than this needs.
-fn run_ratios(command: Cmd<'_>) -> Result<()> {
-    Ok(command.args(["--", "--noplot", "--warm-up-time", "1", "--measurement-time", "3"]).run()?)
+/// Runs benchmarks, and makes a table of criterion's estimates and of what the benchmarks print.
+fn measure(command: Cmd<'_>, table: fn(&Estimates, &str) -> Result<Table>) -> Result<Table> {
+    let printed = process::read(command.args(["--", "--noplot"]))?;
+    table(&Estimates::below(tree::target()), &printed)
 }
 
-fn without_sha_extensions(sh: &Shell) -> Result<()> {
-    let command = cmd!(sh, "cargo bench --locked --bench hot_path")
-        .env("CARGO_TARGET_DIR", tree::target().join("soft"))
-        .env("RUSTFLAGS", "--cfg sha2_backend=\"soft\"");
-    run_ratios(command)
+/// Measures with SHA extensions and without, each for half of criterion's default times.
+fn paths(sh: &Shell) -> Result<Table> {
+    let run = |target: PathBuf, flags| {
+        let bench = cmd!(sh, "cargo bench --locked --bench hot_path -- --noplot --warm-up-time 1");
+        let bench = bench.args(["--measurement-time", "3"]).env("CARGO_TARGET_DIR", &target);
+        process::read(bench.env("RUSTFLAGS", flags)).map(|_| Estimates::below(target))
+    };
+    let with = run(tree::target(), "")?;
+    tables::paths(&with, &run(tree::target().join("soft"), "--cfg sha2_backend=\"soft\"")?)
 }
 
-fn measure(sh: &Shell, what: &str) -> Result<()> {
-    let program = program();
-    Ok(cmd!(sh, "{program} {what}").run()?)
-}
-
-fn look_ups(sh: &Shell, largest: u32) -> Result<String> {
-    let (program, largest) = (program(), largest.to_string());
+fn look_ups(sh: &Shell, largest: u32) -> Result<Table> {
     postgres::with_durable(sh, |server| {
-        process::read(cmd!(sh, "{program} lookups {largest}").env("DATABASE_URL", server.socket()))
+        let bench = bench(sh, "look_ups").env("DATABASE_URL", server.socket());
+        measure(bench.env("RECORDS", largest.to_string()), Estimates::look_ups)
     })
 }
 
-fn program() -> PathBuf {
-    tree::target().join("release/ctx-key-bench")
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_place_for_each_table_and_no_other() {
+        let text = std::fs::read_to_string(tree::root().join(PAGE)).unwrap();
+        let places = text.lines().filter_map(|line| line.strip_prefix("<!-- cargo xtask bench "));
+        let places: BTreeSet<&str> = places.filter_map(|place| place.strip_suffix(" -->")).collect();
+        assert_eq!(places, BTreeSet::from(STEPS.map(|(name, _)| name)));
+    }
 }

@@ -175,7 +175,6 @@ impl<K: Hash + Eq + Clone> StateStore for Recent<K> {
 mod tests {
     use std::cell::Cell;
     use std::net::Ipv4Addr;
-    use std::time::Instant;
 
     use governor::clock::FakeRelativeClock;
 
@@ -401,32 +400,6 @@ mod tests {
                 assert_eq!(limit.count_wrong(&email(remembered)), Ok(()));
             }
             assert_eq!(limit.count_wrong(&email(remembered)), Err(13));
-        }
-    }
-
-    /// Prints the cost of a refusal: `cargo test --release -p ctx-key-server --lib -- --ignored --nocapture refusal`.
-    #[test]
-    #[ignore = "a measurement, and no check"]
-    fn cost_of_a_refusal() {
-        for known in [10, 10_000, 1_000_000] {
-            let (limit, _) = limit();
-            for number in 0..known {
-                let _ = limit.count_wrong(&email(number));
-            }
-            while limit.admit(address(0), None).is_ok() {}
-            while limit.count_wrong(&ada()).is_ok() {}
-            let begin = Instant::now();
-            for _ in 0..100_000 {
-                assert!(limit.admit(address(0), None).is_err() && limit.count_wrong(&ada()).is_err());
-            }
-            println!("{known} accounts: {:?} for both refusals", begin.elapsed() / 100_000);
-            let (begin, mut longest) = (Instant::now(), Duration::ZERO);
-            for number in 0..100_000 {
-                let before = Instant::now();
-                let _ = limit.count_wrong(&email(known + number));
-                longest = longest.max(before.elapsed());
-            }
-            println!("{known} accounts: {:?} for a new one, at most {longest:?}", begin.elapsed() / 100_000);
         }
     }
 }

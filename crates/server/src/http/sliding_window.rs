@@ -288,19 +288,4 @@ mod tests {
         let sizes = windows.0.map(|shard| shard.into_inner().unwrap().len());
         assert_eq!(sizes, [SETS; SHARDS]);
     }
-
-    /// Prints the cost of an event: `cargo test --release -p ctx-key-server --lib -- --ignored --nocapture cost_of_an_event`.
-    #[test]
-    #[ignore = "a measurement, and no check"]
-    fn cost_of_an_event() {
-        for ids in [1, 1000, 100_000, 1_000_000] {
-            let windows = SlidingWindows::default();
-            let id = |number: u64| (number % ids).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let begin = std::time::Instant::now();
-            for number in 0..2_000_000_u64 {
-                windows.count(id(number.wrapping_mul(7_919)), number / 70, 6000);
-            }
-            println!("{ids} ids: {:?} for an event", begin.elapsed() / 2_000_000);
-        }
-    }
 }
