@@ -176,3 +176,130 @@ fn a_long_file() {
     let scan = run_in(tree.path(), &["scan"]).exits(1);
     assert_eq!(scan.stdout, format!("long:100001:1: {}\n", masked(&key)));
 }
+
+/// What git knows of a file is what the innermost worktree knows, in its content and in its name.
+#[test]
+fn each_file_belongs_to_the_innermost_worktree() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let (outer, inner, linked) =
+        (tree.path().join("outer"), tree.path().join("outer/inner"), tree.path().join("linked"));
+    for path in [&outer, &inner] {
+        fs::create_dir_all(path).unwrap();
+        git(path, &["init", "-q"]);
+        write(path, &format!("ignored-{}", key_text(&key)), "");
+        write(path, &format!("tracked-{}", key_text(&key)), "");
+        write(path, ".gitignore", "ignored*\nsecret\n");
+        write(path, "secret", key_text(&key));
+        write(path, "below/kept", key_text(&key));
+        write(path, "new", key_text(&key));
+        git(path, &["add", "tracked*", "below"]);
+        git(path, &["commit", "-q", "-m", "first"]);
+    }
+    git(&outer, &["worktree", "add", "-q", "../linked"]);
+    write(&linked, "below/secret", key_text(&key));
+    write(&linked, ".gitignore", "secret\n");
+    let scan = |directory: &Path, paths: &[&str]| {
+        let options = ["scan", "--format", "json"];
+        let report = run_in(directory, &[&options, paths].concat()).hides(&key).json();
+        let found = report["findings"].as_array().unwrap().iter();
+        let fields = ["path", "place", "tracked", "ignored"];
+        found.map(|found| json!(fields.map(|field| found[field].clone()))).collect::<Vec<_>>()
+    };
+    let expected = |folder: &str| {
+        let masked = masked(&key);
+        [
+            json!([format!("{folder}below/kept"), "content", true, false]),
+            json!([format!("{folder}new"), "content", false, false]),
+            json!([format!("{folder}tracked-{masked}"), "name", true, false]),
+            json!([format!("{folder}ignored-{masked}"), "name", false, true]),
+            json!([format!("{folder}secret"), "content", false, true]),
+        ]
+    };
+    assert_eq!(scan(&inner, &[]), expected(""));
+    assert_eq!(scan(&inner, &["below"]), [json!(["below/kept", "content", true, false])]);
+    let (whole, [a, b, c, d, e]) = (scan(&outer, &[]), expected("inner/"));
+    for find in [&a, &b, &c, &d, &e].into_iter().chain(&expected("")) {
+        assert!(whole.contains(find), "{find} {whole:#?}");
+    }
+    assert_eq!(whole.len(), 10);
+    // In a folder of a linked worktree, where `.git` is a file
+    let below = [json!(["kept", "content", true, false]), json!(["secret", "content", false, true])];
+    assert_eq!(scan(&linked.join("below"), &[]), below);
+    // Named alone: nothing is ignored, and git knows whether it is tracked.
+    for (directory, path, is_tracked) in
+        [(&inner, "below/kept", true), (&inner, "new", false), (&inner.join("below"), "kept", true)]
+    {
+        assert_eq!(scan(directory, &[path]), [json!([path, "content", is_tracked, false])], "{path}");
+    }
+}
+
+/// The name of a file may be a pattern of others, and that of a file which is tracked may be the word for the input.
+#[test]
+fn names_that_mean_something_else() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    for name in ["stdin", "ab"] {
+        write(path, name, key_text(&key));
+    }
+    git(path, &["add", "."]);
+    write(path, "a*", key_text(&key));
+    let tracked = |stdin: &[u8], name: &str| {
+        let mut command = common::command(&["scan", "--format", "json", name]);
+        let report = common::finish(command.current_dir(path), stdin).exits(1).json();
+        assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+        report["findings"][0]["tracked"].as_bool().unwrap()
+    };
+    assert!(tracked(b"", "stdin") && tracked(b"", "ab"));
+    assert!(!tracked(b"", "a*"));
+    assert!(!tracked(key_text(&key).as_bytes(), "-"));
+    let named = run_in(path, &["scan", "--staged", "a*"]).exits(2);
+    assert_eq!(named.stdout, "");
+    assert!(named.stderr.contains("a* is not in the index"), "{named:?}");
+}
+
+/// Of a path that is named, all parts are searched; of what is below it, each name once.
+#[test]
+fn keys_in_the_names_of_folders() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), &format!("{}/deep/a", key_text(&key)), "");
+    let masked = masked(&key);
+    let named = format!("{}/deep", key_text(&key));
+    for (path, shown) in [
+        (".", masked.clone()),
+        (&named, format!("{masked}/deep")),
+        (&format!("{named}/a"), format!("{masked}/deep/a")),
+    ] {
+        let scan = run_in(tree.path(), &["scan", path]).exits(1).hides(&key);
+        assert_eq!(scan.stdout, format!("{shown}:1:1: {masked} (in the name)\n"));
+    }
+}
+
+/// A link that is named is a root as its target is, and `.git` is outside of every root.
+#[cfg(unix)]
+#[test]
+fn links_that_lead_outside_are_named() {
+    use std::os::unix::fs::symlink;
+    let tree = tempfile::tempdir().unwrap();
+    write(tree.path(), "there/a", "");
+    write(tree.path(), "there/.git/config", "");
+    symlink("there", tree.path().join("here")).unwrap();
+    symlink("a", tree.path().join("there/inside")).unwrap();
+    symlink(".git/config", tree.path().join("there/git")).unwrap();
+    symlink("missing", tree.path().join("there/nowhere")).unwrap();
+    for root in ["there", "here", "here/."] {
+        let scan = run_in(tree.path(), &["scan", root]).exits(0);
+        let root = root.trim_end_matches("/.");
+        let notes: Vec<_> = scan.stderr.lines().map(|line| line.replace("/./", "/")).collect();
+        assert_eq!(notes, [format!("note: the symbolic link {root}/git leads outside and was not followed")]);
+    }
+}
+
+#[test]
+fn an_input_without_a_byte_is_not_one() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), "a", key_text(&key));
+    let null = fs::File::open("/dev/null").unwrap();
+    let output = common::command(&["scan"]).current_dir(&tree).stdin(null).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("a:1:1: {}\n", masked(&key)));
+}

@@ -406,12 +406,17 @@ impl Unpacking<'_, '_> {
 
     fn search_rest_with(&mut self, searcher: &mut Searcher, reader: impl Read) -> io::Result<()> {
         let (member, seen, found) = (&self.member, &self.seen, &mut self.receiver.found);
+        let mut rest = Vec::new();
         let found = |find: Find| {
             if !seen.contains(&find.id) {
+                rest.push(find.id);
                 found(Find { member: member.clone(), ..find });
             }
         };
-        searcher.search(reader, found).map(|_| ())
+        let searched = searcher.search(reader, found).map(|_| ());
+        // This archive is a member of the next one.
+        self.seen.extend(rest);
+        searched
     }
 }
 
