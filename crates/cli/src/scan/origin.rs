@@ -159,9 +159,13 @@ impl Origins {
         let list = git.output(&["ls-files", "--stage", "--full-name", "-z"]).unwrap_or_default();
         for entry in list.split(|byte| *byte == 0) {
             let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
-            let id = entry.split(|byte| *byte == b' ').nth(1).and_then(ObjectId::parse);
-            if let Some(paths) = id.and_then(|id| self.blobs.get_mut(&id)).filter(|paths| paths.is_empty()) {
-                let path: Arc<[u8]> = entry[tab + 1..].into();
+            let Some(id) = entry.split(|byte| *byte == b' ').nth(1).and_then(ObjectId::parse) else {
+                continue;
+            };
+            let path: Arc<[u8]> = entry[tab + 1..].into();
+            if self.is_excluded(&path) {
+                self.excluded.insert(id);
+            } else if let Some(paths) = self.blobs.get_mut(&id).filter(|paths| paths.is_empty()) {
                 let origin = Origin { path: path.clone(), commit: None, is_reached: true, age: u32::MAX };
                 paths.insert(path, origin);
             }
