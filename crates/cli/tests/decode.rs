@@ -313,6 +313,11 @@ fn what_is_not_an_escape() {
         let text = format!("key {}\n", key.expose_secret().replacen('_', escape, 1));
         assert_eq!(search(text.as_bytes(), &key), [], "{escape}");
     }
+    // Digits end at the first character that is not one: here at the second one of the key.
+    for escape in ["\\u{63", "\\x{63", "&#x163", "&#355", "%u0163", "\\u0163", "\\543"] {
+        let text = format!("key {escape}{}\n", &key.expose_secret()[1..]);
+        assert_eq!(search(text.as_bytes(), &key), [], "{escape}");
+    }
 }
 
 /// UTF-32 is one of three encodings, as any other is.

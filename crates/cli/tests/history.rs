@@ -813,6 +813,27 @@ fn missing_objects_of_tags_heads_and_messages() {
     assert_eq!(errors(), (Some(0), vec![]));
 }
 
+/// Where git can't follow a history to its end, a missing object counts as needed.
+#[test]
+fn a_missing_object_of_a_history_with_a_broken_commit() {
+    let repository = repository();
+    let path = repository.path();
+    let broken = commit(path, "broken");
+    write(path, "a", "lost");
+    commit(path, "second");
+    let lost = git(path, &["rev-parse", "HEAD:a"]);
+    let file = |id: &str| path.join(".git/objects").join(&id[..2]).join(&id[2..]);
+    fs::remove_file(file(&lost)).unwrap();
+    fs::remove_file(file(&broken)).unwrap();
+    fs::write(file(&broken), "garbage").unwrap();
+    let scan = run_in(path, &["scan", "--history"]).exits(2);
+    for error in
+        [format!("can't read object {broken}: "), format!("object {lost} is missing and was not searched; ")]
+    {
+        assert!(scan.stderr.contains(&format!("ctx-key: {error}")), "{scan:?}");
+    }
+}
+
 /// A commit keeps its path in it, though a blob without one makes the search look into the index.
 #[test]
 fn the_index_gives_paths_to_others_alone() {

@@ -99,6 +99,16 @@ fn what_is_wrong_and_where() {
     finish(command(&["inspect"]).env("MEMORYKIT_API_KEY", &text[..40]), b"").exits(1).hides(&key);
 }
 
+/// What was pasted is never an option.
+#[test]
+fn a_text_that_begins_with_a_hyphen() {
+    let key = ApiKey::generate();
+    for text in [format!("--{}", key.expose_secret()), "-v".to_owned(), "--help-me".to_owned()] {
+        let run = run(&["inspect", &text]).exits(1).hides(&key);
+        assert!(run.stdout.starts_with("This is not an API key: "), "{run:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_read() {
     let unset = run(&["inspect"]).exits(2);

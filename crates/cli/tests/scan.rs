@@ -303,3 +303,20 @@ fn an_input_without_a_byte_is_not_one() {
     let output = common::command(&["scan"]).current_dir(&tree).stdin(null).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("a:1:1: {}\n", masked(&key)));
 }
+
+/// Files of a sparse worktree are not there to be searched.
+#[test]
+fn files_that_are_not_checked_out_are_counted() {
+    let tree = tempfile::tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    for name in ["kept/a", "left/b", "left/c"] {
+        write(path, name, "clean");
+    }
+    git(path, &["add", "."]);
+    git(path, &["commit", "-q", "-m", "first"]);
+    assert_eq!(run_in(path, &["scan"]).exits(0).stderr, "");
+    git(path, &["sparse-checkout", "set", "--no-cone", "/kept/"]);
+    let note = "note: 2 tracked files are not in the sparse worktree and were not searched; `--history` searches them\n";
+    assert_eq!(run_in(path, &["scan"]).exits(0).stderr, note);
+}
