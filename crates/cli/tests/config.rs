@@ -319,9 +319,13 @@ fn files_that_are_not_read() {
     write(top, ".ctx-key.toml", format!("exclude = [{}]", "'none',".repeat(1000)));
     scan(top, &[], &["a/leak", "b/leak", "leak"]);
     fs::remove_file(top.join(".ctx-key.toml")).unwrap();
+    let not_a_file = ".ctx-key.toml is not a file; remove it, or give `--no-config`";
+    fs::create_dir(top.join(".ctx-key.toml")).unwrap();
+    fails(top, &[], not_a_file);
+    fs::remove_dir(top.join(".ctx-key.toml")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(top.join(".ctx-key.toml")).status().unwrap();
     assert!(made.success());
-    fails(top, &[], ".ctx-key.toml is not a file; remove it, or give `--no-config`");
+    fails(top, &[], not_a_file);
 }
 
 #[test]

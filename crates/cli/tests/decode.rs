@@ -145,6 +145,36 @@ fn base64_and_hexadecimal_digits_wrapped_at_each_width() {
     }
 }
 
+/// A string of a program or of JSON holds line breaks as escapes.
+#[test]
+fn base64_and_hexadecimal_digits_wrapped_in_a_string() {
+    let key = ApiKey::generate();
+    for (name, encode) in [ENCODINGS[0], ENCODINGS[4]] {
+        let encoded = encode(&[&b"....."[..], text_of(&key), b"....."].concat());
+        for wrap in ["\\n", "\\r\\n", "\\n\\t", "\\r\\n\\t\\t", "\\\n", "\\\r\n"] {
+            let lines: Vec<&[u8]> = encoded.chunks(40).collect();
+            let text = [b"\"", &lines.join(wrap.as_bytes())[..], b"\""].concat();
+            let found = search(&text, &key);
+            let offset = 1 + if name == "base64" { 5 * 8 / 6 } else { 10 };
+            assert_eq!(found, [(offset, 1, offset + 1, names(&["javascript", name]))], "{wrap:?}");
+        }
+    }
+}
+
+/// Digits of base64 that are not hexadecimal ones come before, between and after two keys.
+#[test]
+fn hexadecimal_digits_among_other_digits() {
+    let key = ApiKey::generate();
+    let hex = String::from_utf8(ENCODINGS[4].1(text_of(&key))).unwrap();
+    for (before, between, after) in [("zz", "xyz", "g"), ("/", "+", ""), ("a/z", "g0g1g", "zz")] {
+        let text = format!("{before}{hex}{between}{hex}{after}");
+        let first = before.len() as u64;
+        let second = first + 104 + between.len() as u64;
+        let expected = [first, second].map(|offset| (offset, 1, offset + 1, names(&["hex"])));
+        assert_eq!(search(text.as_bytes(), &key), expected, "{before} {between} {after}");
+    }
+}
+
 #[test]
 fn single_characters_that_are_escaped() {
     let key = ApiKey::generate();

@@ -535,6 +535,8 @@ fn commits_since_a_day() {
     assert_eq!(found("2024-05-05"), ["a", "amended"]);
     assert_eq!(found("2024-05-05T00:00:02"), ["amended"]);
     assert_eq!(found("2024-05-07"), [] as [&str; 0]);
+    let none = run_in(path, &["scan", "--history", "--since", "2024-05-07"]).exits(0);
+    assert_eq!(none.stderr, "note: no commit is in this range, so nothing was searched\n");
     assert_eq!(found("2020-02-02"), ["a", "amended", "late"]);
 }
 
@@ -987,6 +989,8 @@ fn submodules_are_named() {
     git(repository.path(), &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url, "sub"]);
     let staged = run_in(repository.path(), &["scan", "--staged"]).exits(0);
     assert!(staged.stderr.contains("the submodule sub was not searched"), "{staged:?}");
+    let named = run_in(repository.path(), &["scan", "--staged", "sub", ".gitmodules"]).exits(0);
+    assert_eq!(named.stderr, "note: the submodule sub was not searched; run this in it, too\n");
     commit(repository.path(), "first");
     let history = run_in(repository.path(), &["scan", "--history"]).exits(0);
     assert!(history.stderr.contains("the history of the submodule sub was not searched"), "{history:?}");

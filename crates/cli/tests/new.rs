@@ -55,8 +55,10 @@ fn a_record_is_for_its_owner_and_is_not_overwritten() {
     let made = run_in(directory.path(), &arguments).exits(0);
     let file = directory.path().join("record.json");
     let record = std::fs::read_to_string(&file).unwrap();
-    let id = &made.stdout[4..16];
-    assert!(record.contains(id) && made.stderr.is_empty());
+    let key = ApiKey::parse(made.stdout.trim_end()).unwrap();
+    let expected =
+        json!({ "id": key.id().as_str(), "digest": key.digest().to_string(), "scopes": ["users:read"] });
+    assert_eq!((record.as_str(), made.stderr.as_str()), (&*format!("{expected}\n"), ""));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

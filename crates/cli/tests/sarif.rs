@@ -95,6 +95,22 @@ fn a_report_is_whole() {
     ];
     let run = &report["runs"][0];
     assert_eq!(run["results"], json!(results));
+    let text = |text: &str| json!({ "text": text });
+    let tool = json!({ "driver": {
+        "name": "ctx-key",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": [{
+            "id": "memorykit-api-key",
+            "shortDescription": text("MemoryKit API key"),
+            "fullDescription": text("This text holds a MemoryKit API key with the right checksum."),
+            "help": text("Revoke the key in the dashboard under API Keys, and create a new one. Removing it from the \
+                          text is not enough."),
+            "defaultConfiguration": { "level": "error" },
+            "properties": { "tags": ["security"], "security-severity": "9.0" },
+        }],
+    } });
+    assert_eq!((&run["tool"], &run["columnKind"]), (&tool, &json!("unicodeCodePoints")));
+    assert_eq!((&report["version"], report["runs"].as_array().unwrap().len()), (&json!("2.1.0"), 1));
     let invocation = &run["invocations"][0];
     let said = invocation["toolExecutionNotifications"].as_array().unwrap();
     let levels: Vec<_> = said.iter().map(|said| said["level"].as_str().unwrap()).collect();

@@ -131,6 +131,13 @@ fn json_is_one_document_without_a_key() {
     let report =
         json!({ "version": 1, "findings": [finding], "errors": [], "notes": [], "files": 1, "bytes": 56 });
     assert_eq!(scan.json(), report);
+    // A find on each line, and a line feed at the end
+    let (head, tail) = (
+        "{\"version\":1,\n\"findings\":[\n{",
+        "}\n],\n\"errors\":[],\n\"notes\":[],\n\"files\":1,\"bytes\":56}\n",
+    );
+    assert!(scan.stdout.starts_with(head) && scan.stdout.ends_with(tail), "{}", scan.stdout);
+    assert_eq!(scan.stdout.lines().count(), 7);
 }
 
 #[test]
@@ -292,6 +299,10 @@ fn links_that_lead_outside_are_named() {
         let root = root.trim_end_matches("/.");
         let notes: Vec<_> = scan.stderr.lines().map(|line| line.replace("/./", "/")).collect();
         assert_eq!(notes, [format!("note: the symbolic link {root}/git leads outside and was not followed")]);
+    }
+    let note = "note: the symbolic link git leads outside and was not followed\n";
+    for arguments in [&["scan"][..], &["scan", "."]] {
+        assert_eq!(run_in(&tree.path().join("there"), arguments).exits(0).stderr, note);
     }
 }
 
