@@ -53,7 +53,10 @@ fn ignored_directories_are_skipped_and_ignored_files_reported_apart() {
     write(tree.path(), "secret.txt", key_text(&key));
     let scan = run_in(tree.path(), &["scan"]).exits(3);
     assert_eq!(scan.stdout, format!("secret.txt:1:1: {} (ignored by git)\n", masked(&key)));
-    assert!(scan.stderr.contains("note: 1 directory that git ignores was not searched"), "{scan:?}");
+    let note = "1 directory that git ignores was not searched; `--no-ignore` searches it";
+    assert!(scan.stderr.starts_with(&format!("note: {note}\n")), "{scan:?}");
+    let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(3).json();
+    assert_eq!((&report["notes"], &report["errors"]), (&json!([note]), &json!([])));
     let all = run_in(tree.path(), &["scan", "--no-ignore"]).exits(1);
     assert_eq!(all.stdout.lines().count(), 2);
     let named = run_in(tree.path(), &["scan", "secret.txt"]).exits(1);
