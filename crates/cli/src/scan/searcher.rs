@@ -571,10 +571,11 @@ mod tests {
     #[test]
     fn characters_of_the_line_before_do_not_count() {
         let key = ApiKey::generate();
-        let text = format!("\u{feff}𝒳ä𝒳\n𝒳𝒳ä\nä𝒳 {}", key.expose_secret());
-        assert_eq!(search(text.as_bytes()), [(32, 3, 8, 4)]);
+        let text = format!("\u{feff}𝒳ä𝒳 {0}\n𝒳𝒳ä\nä𝒳 {0}", key.expose_secret());
+        assert_eq!(search(text.as_bytes()), [(14, 1, 12, 5), (85, 3, 8, 4)]);
         for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
-            assert_eq!(search(&wide(&text, to_bytes)), [(34 + zero_first, 3, 5, 4)]);
+            let expected = [(14 + zero_first, 1, 7, 5), (140 + zero_first, 3, 5, 4)];
+            assert_eq!(search(&wide(&text, to_bytes)), expected);
         }
     }
 
