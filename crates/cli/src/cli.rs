@@ -109,7 +109,7 @@ pub(crate) struct ScanOptions {
     pub(crate) output: Option<PathBuf>,
     /// Search what is staged for the next git commit, in place of files. Files that are named are searched as the index
     /// has them, changed or not
-    #[arg(long, conflicts_with_all = ["history", "no_ignore"])]
+    #[arg(long, conflicts_with_all = ["history", "no_ignore", "range", "since", "shallow_ok"])]
     pub(crate) staged: bool,
     /// Search all objects of a git repository, those that no ref reaches too, and the names of files and refs
     #[arg(long, conflicts_with = "no_ignore")]

@@ -119,9 +119,52 @@ mod tests {
         assert_eq!(to_text("ä b".as_bytes()), "ä b");
         assert_eq!(to_text(b"a\nb\xff"), "a\\nb\\xFF");
         assert_eq!(to_text("\u{202e}".as_bytes()), "\\u{202e}");
+        // Without bytes that need an escape and anything that looks like one, a backslash of JSON is one.
         assert_eq!(to_json(b"a\\b\nc"), "a\\b\nc");
+        assert_eq!(to_json(b"a\\xFGa\\xG0\\XFF"), "a\\xFGa\\xG0\\XFF");
+        assert_eq!(to_json(b"\xff\\b"), "\\xFF\\\\b");
+        assert_eq!(to_json(b"\\x0a\\b"), "\\\\x0a\\\\b");
         assert_eq!(to_json(b"a\xff"), "a\\xFF");
         assert_eq!(to_uri("ä b%".as_bytes()), "%C3%A4%20b%25");
+        assert_eq!(
+            to_uri(b"a:b\t!c\\-._~"),
+            if cfg!(windows) { "a%3Ab%09!c/-._~" } else { "a%3Ab%09!c%5C-._~" }
+        );
         assert_eq!(to_uri(b"/a"), "file:///a");
+    }
+
+    /// Control characters of both kinds, separators of lines, and what has no width or turns a text around
+    #[test]
+    fn what_a_terminal_obeys_is_escaped() {
+        let unsafe_characters: [char; 20] = [
+            '\0',
+            '\u{7}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{80}',
+            '\u{9b}',
+            '\u{9f}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{206f}',
+            '\u{feff}',
+            '\u{fffb}',
+            '\u{e0001}',
+            '\u{e0fff}',
+        ];
+        for character in unsafe_characters {
+            let text = format!("a{character}b");
+            assert_eq!(escape_control(&text), format!("a{}b", character.escape_default()));
+            assert_eq!(to_text(text.as_bytes()), escape_control(&text));
+        }
+        for character in [' ', '~', '\u{a0}', '\u{200a}', '\u{2010}', '\u{2070}', '\u{fffd}', '𝒳'] {
+            assert!(!is_unsafe(character), "{character:?}");
+        }
     }
 }

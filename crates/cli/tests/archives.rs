@@ -172,6 +172,152 @@ fn the_archive_itself_is_searched() {
     assert_eq!(run.stdout, format!("x:1:1: {}\n", masked(&key)));
 }
 
+/// However an archive is read: as a file, as a stream, as an object of git or as a member of another.
+#[test]
+fn each_key_is_reported_where_it_is_unpacked() {
+    let (key, other) = (ApiKey::generate(), ApiKey::generate());
+    // Of a stored member, the text is in the archive, too.
+    let stored = |members: Members<'_>| zip_with(CompressionMethod::STORE, members);
+    let inner = stored(&[("a", &env(&key))]);
+    let comment = [&inner[..], other.expose_secret().as_bytes()].concat();
+    let find = |place: &str| format!("{place}:2:5: {}\n", masked(&key));
+    assert_eq!(run_with(&inner, &["scan", "-"]).exits(1).stdout, find("stdin!a"));
+    assert_eq!(scan("x", &tar(&[("i", &inner)])).exits(1).stdout, find("x!i!a"));
+    for outer in [tar(&[("i", &comment)]), stored(&[("i", &comment)]), named_gzip("i", &comment)] {
+        let run = scan("x", &outer).exits(1).hides(&key).hides(&other);
+        let mut lines: Vec<_> = run.stdout.lines().map(|line| line.split_once(':').unwrap().0).collect();
+        lines.sort();
+        // What follows an archive in another is of the inner one.
+        assert_eq!(lines, ["x!i", "x!i!a"], "{run:?}");
+    }
+}
+
+/// A buffer holds the first 256 KiB, which are read before it is known that this is an archive.
+#[test]
+fn what_follows_a_large_archive_is_searched() {
+    let (key, other) = (ApiKey::generate(), ApiKey::generate());
+    let noise = vec![b'.'; 300_000];
+    let archive = tar(&[("a", &noise), ("b", &env(&key))]);
+    let archive = [&archive[..], b"\n", other.expose_secret().as_bytes()].concat();
+    let (at, expected) = (archive.len() - 52, [masked(&other), masked(&key)]);
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("x"), &archive).unwrap();
+    for report in [
+        run_in(tree.path(), &["scan", "x", "--format", "json"]).exits(1).json(),
+        run_with(&archive, &["scan", "-", "--format", "json"]).exits(1).json(),
+    ] {
+        let found = report["findings"].as_array().unwrap();
+        let keys: Vec<_> = found.iter().map(|found| found["key"].as_str().unwrap()).collect();
+        assert_eq!(
+            (keys, found[0]["offset"].as_u64()),
+            (expected.iter().map(|key| &**key).collect(), Some(at as u64))
+        );
+    }
+}
+
+/// Each member has its own name: none of an earlier one, and none of a header that has none.
+#[test]
+fn long_names_are_of_one_member() {
+    let key = ApiKey::generate();
+    let (long, other) = (format!("{}a", "long/".repeat(60)), "b".repeat(150));
+    let text = env(&key);
+    let places = |archive: &[u8]| {
+        let run = scan("x", archive).exits(1);
+        run.stdout.lines().map(|line| line.split_once(":2:5: ").unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    let archive = tar(&[(&long, &text), ("short", &text), (&other, &text), ("z", &text)]);
+    assert_eq!(places(&archive), [&other, &long, "short", "z"].map(|name| format!("x!{name}")));
+    // A name of GNU, then a header of pax that has other fields
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut name = tar::Header::new_gnu();
+    name.set_entry_type(tar::EntryType::GNULongName);
+    name.set_size(long.len() as u64 + 1);
+    name.set_cksum();
+    builder.append(&name, format!("{long}\0").as_bytes()).unwrap();
+    builder.append_pax_extensions([("mtime", &b"1.5"[..])]).unwrap();
+    for path in ["first", "second"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(path).unwrap();
+        header.set_size(text.len() as u64);
+        header.set_cksum();
+        builder.append(&header, &text[..]).unwrap();
+    }
+    assert_eq!(places(&builder.into_inner().unwrap()), [format!("x!{long}"), "x!second".to_owned()]);
+}
+
+/// The smallest member with a key is the key alone, and a folder may have a content.
+#[test]
+fn members_of_each_size_and_kind() {
+    let key = ApiKey::generate();
+    let text = key.expose_secret().as_bytes();
+    for archive in [
+        tar(&[("a", text)]),
+        gzip(&tar(&[("a", text)])),
+        zip(&[("a", text)]),
+        zip_with(CompressionMethod::STORE, &[("a", text)]),
+        named_gzip("a", text),
+    ] {
+        assert_eq!(scan("x", &archive).exits(1).stdout, format!("x!a:1:1: {}\n", masked(&key)));
+    }
+    for member in ["folder", "folder/"] {
+        let mut archive = zip_with(CompressionMethod::DEFLATE, &[("folder|", text), ("b", b"")]);
+        let end = member.as_bytes().get(6).copied().unwrap_or(b'|');
+        for at in 0..archive.len() - 7 {
+            if &archive[at..at + 7] == b"folder|" {
+                archive[at + 6] = end;
+            }
+        }
+        let run = scan("x", &archive).exits(1);
+        assert_eq!(run.stdout, format!("x!folder{}:1:1: {}\n", char::from(end), masked(&key)));
+    }
+}
+
+/// A member of gzip without a name has that of the archive that holds it, wherever that is.
+#[test]
+fn a_member_without_a_name_has_that_of_its_archive() {
+    let key = ApiKey::generate();
+    let inner = gzip(&env(&key));
+    for (name, member) in
+        [("a/app.log.gz", "app.log"), ("app.gz", "app"), ("plain", "plain"), ("a\\b.gz", "b")]
+    {
+        let shown = name.replace('\\', r"\\");
+        finds(&key, "x.tar", &tar(&[(name, &inner)]), &format!("!{shown}!{member}"));
+    }
+    finds(&key, "b.gz.gz", &gzip(&inner), "!b.gz!b");
+}
+
+/// The checksum of a member decides, whether it is compressed or not.
+#[test]
+fn a_member_that_was_changed_is_reported() {
+    let key = ApiKey::generate();
+    for method in [CompressionMethod::STORE, CompressionMethod::DEFLATE] {
+        let mut archive = zip_with(method, &[("a", b"text"), ("b", &env(&key))]);
+        let central = archive.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        // The checksum of the first member, in the list that counts
+        archive[central + 16] ^= 1;
+        let run = scan("x", &archive).exits(2);
+        assert!(run.stderr.contains("ctx-key: can't unpack x!a: "), "{run:?}");
+        assert_eq!(run.stdout, format!("x!b:2:5: {}\n", masked(&key)));
+    }
+}
+
+/// What there is of an inner archive is searched, and the error names it.
+#[test]
+fn an_archive_that_breaks_off_in_another() {
+    let key = ApiKey::generate();
+    let noise: Vec<u8> =
+        (0..40_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let inner = tar(&[("a", &env(&key)), ("b", &noise)]);
+    let outer = tar(&[("i", &inner)]);
+    // Within the second member, and after it: then only the outer archive knows that something is missing.
+    for (length, error) in [(20_000, "x!i!b: it is cut off"), (512 + inner.len() - 600, "x!i: it is cut off")]
+    {
+        let run = scan("x", &outer[..length]).exits(2).hides(&key);
+        assert_eq!(run.stdout, format!("x!i!a:2:5: {}\n", masked(&key)));
+        assert!(run.stderr.contains(&format!("ctx-key: can't unpack {error};")), "{run:?}");
+    }
+}
+
 #[test]
 fn encoded_in_an_archive() {
     let key = ApiKey::generate();
@@ -319,6 +465,27 @@ fn bombs_end_in_an_error_and_not_in_memory() {
         );
         assert!(reason == "it is cut off" || errors.lines().count() == 1, "{name}: {errors}");
     }
+}
+
+/// The bounds themselves are not too much: 16 MiB of a small archive, 100 times the size of a larger one, and so many
+/// members.
+#[test]
+fn archives_at_their_bounds() {
+    let zeros = vec![0; (16 << 20) + 1];
+    for (text, code) in [(&zeros[1..], 0), (&zeros, 2)] {
+        scan("x", &named_gzip("a", text)).exits(code);
+    }
+    let noise: Vec<u8> =
+        (0..300_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    scan("x", &tar(&[("noise", &noise), ("a.gz", &gzip(&zeros))])).exits(0);
+    let many: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (&**name, &b""[..])).collect();
+    scan("x", &zip_with(CompressionMethod::STORE, &many)).exits(0);
+    // Those of an archive in another are members of the file.
+    let half = |many| zip_with(CompressionMethod::STORE, many);
+    let (first, second) = (half(&many[..50_000]), half(&many[50_000..]));
+    let run = scan("x", &tar(&[("a", &first), ("b", &second)])).exits(2);
+    assert!(run.stderr.contains("can't unpack x: it has more than 100,000 members"), "{run:?}");
 }
 
 /// None is believed: a member is read to its end, and its checksum decides.

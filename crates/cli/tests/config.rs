@@ -80,6 +80,7 @@ fn patterns_begin_at_the_top_of_the_worktree() {
     scan(top, &["--staged", "leak", "a/leak"], &["leak"]);
     scan(&inside, &["--staged", "leak", "../leak"], &["../leak"]);
     scan(&inside, &["--staged", &format!("{absolute}/leak"), "../b/leak"], &["../leak"]);
+    scan(&inside, &["--staged", "../leak", &format!("{absolute}/b/leak")], &["../leak"]);
     git(top, &["commit", "-q", "-m", "first"]);
     scan(top, &["--history"], &["leak"]);
     scan(&inside, &["--history", ".."], &["leak"]);
@@ -137,8 +138,11 @@ fn options_win_over_settings() {
     let note = "note: .ctx-key.toml sets `exclude`, `baseline`; `--no-config` passes over it\n";
     assert!(stderr.starts_with(note), "{stderr}");
     assert!(stderr.contains("note: 1 find is known from the baseline\n"), "{stderr}");
-    scan(top, &["--exclude", "b"], &[]);
-    scan(top, &["--baseline", "none.json"], &["b/leak", "leak"]);
+    // The note names what counts, and no option's field.
+    let stderr = scan(top, &["--exclude", "b"], &[]);
+    assert!(stderr.starts_with("note: .ctx-key.toml sets `baseline`; "), "{stderr}");
+    let stderr = scan(top, &["--baseline", "none.json"], &["b/leak", "leak"]);
+    assert!(stderr.starts_with("note: .ctx-key.toml sets `exclude`; "), "{stderr}");
     scan(top, &["--baseline", "none.json", "--exclude", "b"], &["a/leak", "leak"]);
     scan(top, &["--no-config"], &["a/leak", "b/leak", "leak"]);
     fs::remove_file(top.join("known.json")).unwrap();
@@ -177,7 +181,17 @@ fn decoding_and_archives() {
             [if named.is_empty() { "" } else { &note }, if found.is_empty() { "" } else { advice }];
         assert_eq!(stderr, expected.concat(), "{settings}");
         scan(top, &["--no-config"], both);
-        scan(top, &["--no-decode", "--no-archives"], &[]);
+        let stderr = scan(top, &["--no-decode", "--no-archives"], &[]);
+        assert_eq!(stderr, "", "{settings}");
+    }
+    for (option, found, named) in
+        [("--no-decode", &both[1..], "archives"), ("--no-archives", &both[..1], "decode")]
+    {
+        write(top, ".ctx-key.toml", "decode = true\narchives = true\n");
+        assert_eq!(scan(top, &[option], found), advice);
+        write(top, ".ctx-key.toml", "decode = false\narchives = false\n");
+        let note = format!("note: .ctx-key.toml sets `{named}`; `--no-config` passes over it\n");
+        assert_eq!(scan(top, &[option], &[]), note);
     }
 }
 
@@ -203,6 +217,12 @@ fn errors_name_the_file_the_line_and_the_field() {
         ("\nbaseline = 'x'\n[scan]\nexclude = []\n".to_owned(), 3, format!("unknown field `scan`; {FIELDS}")),
         ("Exclude = []".to_owned(), 1, format!("unknown field `Exclude`; {FIELDS}")),
         (format!("{secret} = 1"), 1, format!("unknown field; {FIELDS}")),
+        // A name may have 24 characters, and they are those of a name.
+        (format!("{:a<24} = 1", ""), 1, format!("unknown field `{:a<24}`; {FIELDS}", "")),
+        (format!("{:a<25} = 1", ""), 1, format!("unknown field; {FIELDS}")),
+        ("'a b' = 1".to_owned(), 1, format!("unknown field; {FIELDS}")),
+        ("\"a\\nb\" = 1".to_owned(), 1, format!("unknown field; {FIELDS}")),
+        ("'a-b_1' = 1".to_owned(), 1, format!("unknown field `a-b_1`; {FIELDS}")),
         (
             "exclude = 'a'".to_owned(),
             1,
@@ -299,9 +319,13 @@ fn files_that_are_not_read() {
     write(top, ".ctx-key.toml", format!("exclude = [{}]", "'none',".repeat(1000)));
     scan(top, &[], &["a/leak", "b/leak", "leak"]);
     fs::remove_file(top.join(".ctx-key.toml")).unwrap();
+    let not_a_file = ".ctx-key.toml is not a file; remove it, or give `--no-config`";
+    fs::create_dir(top.join(".ctx-key.toml")).unwrap();
+    fails(top, &[], not_a_file);
+    fs::remove_dir(top.join(".ctx-key.toml")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(top.join(".ctx-key.toml")).status().unwrap();
     assert!(made.success());
-    fails(top, &[], ".ctx-key.toml is not a file; remove it, or give `--no-config`");
+    fails(top, &[], not_a_file);
 }
 
 #[test]

@@ -145,6 +145,36 @@ fn base64_and_hexadecimal_digits_wrapped_at_each_width() {
     }
 }
 
+/// A string of a program or of JSON holds line breaks as escapes.
+#[test]
+fn base64_and_hexadecimal_digits_wrapped_in_a_string() {
+    let key = ApiKey::generate();
+    for (name, encode) in [ENCODINGS[0], ENCODINGS[4]] {
+        let encoded = encode(&[&b"....."[..], text_of(&key), b"....."].concat());
+        for wrap in ["\\n", "\\r\\n", "\\n\\t", "\\r\\n\\t\\t", "\\\n", "\\\r\n"] {
+            let lines: Vec<&[u8]> = encoded.chunks(40).collect();
+            let text = [b"\"", &lines.join(wrap.as_bytes())[..], b"\""].concat();
+            let found = search(&text, &key);
+            let offset = 1 + if name == "base64" { 5 * 8 / 6 } else { 10 };
+            assert_eq!(found, [(offset, 1, offset + 1, names(&["javascript", name]))], "{wrap:?}");
+        }
+    }
+}
+
+/// Digits of base64 that are not hexadecimal ones come before, between and after two keys.
+#[test]
+fn hexadecimal_digits_among_other_digits() {
+    let key = ApiKey::generate();
+    let hex = String::from_utf8(ENCODINGS[4].1(text_of(&key))).unwrap();
+    for (before, between, after) in [("zz", "xyz", "g"), ("/", "+", ""), ("a/z", "g0g1g", "zz")] {
+        let text = format!("{before}{hex}{between}{hex}{after}");
+        let first = before.len() as u64;
+        let second = first + 104 + between.len() as u64;
+        let expected = [first, second].map(|offset| (offset, 1, offset + 1, names(&["hex"])));
+        assert_eq!(search(text.as_bytes(), &key), expected, "{before} {between} {after}");
+    }
+}
+
 #[test]
 fn single_characters_that_are_escaped() {
     let key = ApiKey::generate();
@@ -184,6 +214,153 @@ fn single_characters_that_are_escaped() {
         if !is_ambiguous {
             assert_eq!(search(text.as_bytes(), &key), [(4, 1, 5, names(&[name]))], "{escape}");
         }
+    }
+}
+
+/// The region ends at the last character of the encoded key, and is what stands there.
+#[test]
+fn the_region_of_each_encoding() {
+    let key = ApiKey::generate();
+    let (before, after) = ("ä: 1\n𝒳: \"", "\"\nb: 2\n");
+    for (index, (name, encode)) in ENCODINGS.into_iter().enumerate() {
+        let encoded = encode(text_of(&key));
+        // A wide text ends at its last character, without the zeros around it.
+        let lead = encoded.iter().take_while(|byte| **byte == 0).count();
+        let trail = encoded.iter().rev().take_while(|byte| **byte == 0).count();
+        let is_wide = name == "utf-32";
+        let wide = |text: &str| match (is_wide, lead) {
+            (false, _) => text.as_bytes().to_vec(),
+            (true, 0) => text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect(),
+            (true, _) => text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect::<Vec<_>>(),
+        };
+        let padding = if name == "base64" { encoded.iter().filter(|byte| **byte == b'=').count() } else { 0 };
+        let text = [wide(before), encoded.clone(), wide(after)].concat();
+        let report = run_with(&text, &["scan", "-", "--format", "sarif"]).exits(1).hides(&key).json();
+        let region = &report["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+        let length = encoded.len() - lead - trail - padding;
+        let characters = if is_wide { 52 } else { length };
+        let expected = json!({
+            "startLine": 2, "startColumn": 5, "endColumn": 5 + characters,
+            "byteOffset": wide(before).len() + lead, "byteLength": length,
+        });
+        assert_eq!(*region, expected, "{index} {name}");
+        // An escape of the last character alone
+        if !matches!(name, "base64" | "hex" | "utf-32") {
+            let last = encode(&text_of(&key)[51..]);
+            let text = [before.as_bytes(), &text_of(&key)[..51], &last, after.as_bytes()].concat();
+            let report = run_with(&text, &["scan", "-", "--format", "sarif"]).exits(1).hides(&key).json();
+            let region = &report["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+            let length = 51 + last.len();
+            let expected = json!({
+                "startLine": 2, "startColumn": 5, "endColumn": 5 + length,
+                "byteOffset": before.len(), "byteLength": length,
+            });
+            assert_eq!(*region, expected, "{index} {name}");
+        }
+    }
+}
+
+/// Each form of an escape that the README lists, of the one character that keys have and letters have not.
+#[test]
+fn each_form_of_an_escape() {
+    let key = ApiKey::generate();
+    let cases: [(&str, &str, &[&str]); 25] = [
+        ("html", "&lowbar;", &["html"]),
+        ("html", "&UnderBar;", &["html"]),
+        ("html", "&#95;", &["html"]),
+        ("html", "&#00000095;", &["html"]),
+        ("html", "&#x5f;", &["html"]),
+        ("html", "&#X0000005F;", &["html"]),
+        ("html", "&amp;#95;", &["html", "html"]),
+        ("html", "&AMP;#95;", &["html", "html"]),
+        ("html", "&&num;95;", &["html", "html"]),
+        ("html", "&amp;#95&semi;", &["html", "html"]),
+        ("html", "&percnt;5F", &["html", "percent"]),
+        ("html", "&bsol;x5f", &["html", "javascript"]),
+        ("html", "&equals;5F", &["html", "quoted-printable"]),
+        ("percent", "%5F", &["percent"]),
+        ("percent", "%u005F", &["percent"]),
+        ("percent", "%U005f", &["percent"]),
+        ("javascript", "\\u005f", &["javascript"]),
+        ("javascript", "\\u{5f}", &["javascript"]),
+        ("javascript", "\\u{0000005f}", &["javascript"]),
+        ("javascript", "\\x5F", &["javascript"]),
+        ("javascript", "\\x{5F}", &["javascript"]),
+        ("javascript", "\\U0000005f", &["javascript"]),
+        ("javascript", "\\137", &["javascript"]),
+        ("markdown", "\\_", &["markdown"]),
+        ("quoted-printable", "=5F", &["quoted-printable"]),
+    ];
+    for (kind, escape, encodings) in cases {
+        let text = format!("key {}\n", key.expose_secret().replacen('_', escape, 1));
+        assert_eq!(search(text.as_bytes(), &key), [(4, 1, 5, names(encodings))], "{kind} {escape}");
+    }
+    // A line break of one character, and of two
+    for (wrap, encoding) in [
+        ("=\r\n", "quoted-printable"),
+        ("=\n", "quoted-printable"),
+        ("\\\r\n", "javascript"),
+        ("\\\n", "javascript"),
+    ] {
+        let text = [&key.expose_secret()[..30], wrap, &key.expose_secret()[30..]].concat();
+        assert_eq!(search(text.as_bytes(), &key), [(0, 1, 1, names(&[encoding]))], "{wrap:?}");
+    }
+    // Several kinds in one key are named in their order.
+    let text = key.expose_secret().replacen('_', "%5F", 1);
+    let last = text.len() - 1;
+    let text = format!("{}\\x{:02x}", &text[..last], text.as_bytes()[last]);
+    assert_eq!(search(text.as_bytes(), &key), [(0, 1, 1, names(&["percent", "javascript"]))]);
+}
+
+/// A character that only has the byte of one in a key, an escape without its end, and no escape at all
+#[test]
+fn what_is_not_an_escape() {
+    let key = ApiKey::generate();
+    for escape in [
+        "%u015F",
+        "\\u015f",
+        "\\u{15f}",
+        "\\U0001005f",
+        "&#351;",
+        "&#x15f;",
+        "&#x1005f;",
+        "\\537",
+        "\\u{5f",
+        "\\x{5f",
+        "%5",
+        "%5G",
+        "\\u05f",
+        "\\x5",
+        "=5",
+        "=5f ",
+        "&lowbar",
+        "&#;",
+        "&#x;",
+        "\\u{}",
+        "&under;",
+        "&#000000095;",
+    ] {
+        let text = format!("key {}\n", key.expose_secret().replacen('_', escape, 1));
+        assert_eq!(search(text.as_bytes(), &key), [], "{escape}");
+    }
+    // Digits end at the first character that is not one: here at the second one of the key.
+    for escape in ["\\u{63", "\\x{63", "&#x163", "&#355", "%u0163", "\\u0163", "\\543"] {
+        let text = format!("key {escape}{}\n", &key.expose_secret()[1..]);
+        assert_eq!(search(text.as_bytes(), &key), [], "{escape}");
+    }
+}
+
+/// UTF-32 is one of three encodings, as any other is.
+#[test]
+fn encodings_in_utf_32() {
+    let key = ApiKey::generate();
+    let base64 = ENCODINGS[0].1;
+    for (utf_32, lead) in [(ENCODINGS[22].1, 0), (ENCODINGS[23].1, 3)] {
+        let twice = utf_32(&base64(&base64(text_of(&key))));
+        assert_eq!(search(&twice, &key), [(lead, 1, 1, names(&["utf-32", "base64", "base64"]))]);
+        assert_eq!(search(&utf_32(&base64(&base64(&base64(text_of(&key))))), &key), []);
+        assert_eq!(search(&base64(&base64(&utf_32(text_of(&key)))), &key).len(), 1);
+        assert_eq!(search(&base64(&base64(&base64(&utf_32(text_of(&key))))), &key), []);
     }
 }
 
@@ -318,6 +495,14 @@ fn names_and_allowed_lines() {
     let scan = run_in(tree.path(), &["scan"]).exits(1).hides(&key);
     assert_eq!(scan.stdout, format!("***:1:1: {} (in the name, encoded as base64)\n", masked(&key)));
     assert!(scan.stderr.contains("note: 1 key is allowed by a comment on its line\n"), "{scan:?}");
+    // Two keys that share a digit
+    let twice = [text_of(&key), text_of(&key)].concat();
+    let twice = String::from_utf8(base64(&twice, URL_SAFE, false)).unwrap();
+    fs::rename(tree.path().join(&encoded), tree.path().join(format!("x-{twice}"))).unwrap();
+    let scan = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).hides(&key).json();
+    let found = scan["findings"].as_array().unwrap().iter();
+    let found: Vec<_> = found.map(|found| (found["path"].as_str(), found["column"].as_u64())).collect();
+    assert_eq!(found, [(Some("x-******"), Some(3)), (Some("x-******"), Some(72))]);
 }
 
 /// 10 MB of the sources that the build has anyway. `crates/cli/README.md` says how to try 1 GB.

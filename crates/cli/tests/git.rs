@@ -171,13 +171,19 @@ fn an_object_that_is_missing_is_reported() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     write(path, "a", "lost");
+    write(path, "a copy", "lost");
     write(path, "b", key.expose_secret());
     git(path, &["add", "-A"]);
     let lost = git(path, &["rev-parse", ":a"]);
     fs::remove_file(path.join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
     let scan = run_in(path, &["scan", "--staged"]).exits(2);
     assert_eq!(scan.stdout, format!("b:1:1: {}\n", masked(&key)));
-    assert!(scan.stderr.contains(&format!("can't read a: its object {lost} is missing")), "{}", scan.stderr);
+    for name in ["a", "a copy"] {
+        let error = format!(
+            "ctx-key: can't read {name}: its object {lost} is missing; fetch it, or run `git fsck`\n"
+        );
+        assert!(scan.stderr.contains(&error), "{}", scan.stderr);
+    }
 }
 
 /// Then the whole index is searched.

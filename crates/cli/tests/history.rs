@@ -428,6 +428,28 @@ fn ranges_and_dates() {
     };
     let head = git(path, &["rev-parse", "HEAD"]);
     let zero = "0".repeat(40);
+    // A file that is deleted has no object to read.
+    for range in ["HEAD", "HEAD~..HEAD", &format!("{zero}..{head}"), &format!("{}..{head}", "0".repeat(64))] {
+        let scan = run_in(path, &["scan", "--history", "--range", range]).exits(1);
+        assert_eq!(scan.stderr, "revoke these keys in the dashboard under API Keys, and create new ones\n");
+    }
+    assert_eq!(ids(&["--range", "HEAD", "--since", "2021-01-01"]), [false, true, true, true]);
+    assert_eq!(ids(&["--range", "HEAD~", "--since", "2021-01-01"]), [false, true, false, false]);
+    for period in ["1 day", "2.weeks", "3 months ago", "1 second ago", "40 years", "1.hour.ago"] {
+        let scan = run_in(path, &["scan", "--history", "--since", period]);
+        assert!(!scan.stderr.contains("is not a date"), "{period} {scan:?}");
+    }
+    // Only a whole name of zeros stands for no commit.
+    let almost = format!("{}g", "0".repeat(39));
+    for name in ["0", "000", &almost] {
+        git(path, &["tag", name]);
+        run_in(path, &["scan", "--history", "--range", &format!("{name}..HEAD")]).exits(0);
+        assert_eq!(ids(&["--range", &format!("HEAD~..{name}")]), [false, false, true, true]);
+        git(path, &["tag", "-d", name]);
+    }
+    run_in(path, &["scan", "--history", "--range", "..HEAD"]).exits(0);
+    assert_eq!(ids(&["--range", "HEAD~.."]), [false, false, true, true]);
+    assert_eq!(ids(&["--range", "HEAD...HEAD~"]), [false, false, true, true]);
     assert_eq!(ids(&["--range", "HEAD~2..HEAD"]), [false, true, true, true]);
     assert_eq!(ids(&["--range", "HEAD~..HEAD"]), [false, false, true, true]);
     assert_eq!(ids(&["--range", "HEAD~2..HEAD~"]), [false, true, false, false]);
@@ -442,11 +464,401 @@ fn ranges_and_dates() {
         let scan = run_in(path, &["scan", "--history", &format!("--range={range}")]);
         assert!(scan.code == Some(2) || (range == "^HEAD" && scan.code == Some(0)), "{range} {scan:?}");
     }
-    for date in ["yesterdayish", "garbage", "", "2026-13-01", "2026-01-32", "--all", "26-01-01"] {
+    for date in [
+        "yesterdayish",
+        "garbage",
+        "",
+        "2026-13-01",
+        "2026-01-32",
+        "--all",
+        "26-01-01",
+        "2026-00-01",
+        "2026-01-00",
+        "2026-1-01",
+        "1969-01-01",
+        "2026-01-01T24:00",
+        "2026-01-01T12",
+        "2026-01-01T12:60",
+        "2026-01-01T12:00:61",
+        "2026-01-01T",
+        "2026-01-01 noon",
+        "2 fortnights",
+        "days",
+        "two days",
+        "-1 day",
+        "1day",
+    ] {
         let scan = run_in(path, &["scan", "--history", &format!("--since={date}")]).exits(2);
         assert!(scan.stderr.contains("--since is not a date"), "{scan:?}");
     }
     run_in(path, &["scan", "--range", "HEAD"]).exits(2);
+}
+
+/// Commits with the dates of clocks that were wrong
+fn commit_at(directory: &Path, date: &str, message: &str) -> String {
+    git(directory, &["add", "-A"]);
+    let mut command = Command::new("git");
+    command.args([
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.com",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+    ]);
+    let status = command.arg(message).env("GIT_COMMITTER_DATE", date).current_dir(directory).status();
+    assert!(status.unwrap().success());
+    git(directory, &["rev-parse", "HEAD"])
+}
+
+/// A day begins at midnight, and a commit counts by its own date, whatever its children's are or who reaches it.
+#[test]
+fn commits_since_a_day() {
+    let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit_at(path, "2020-01-01T00:00:00Z", "first");
+    write(path, "a", text(&keys[0]));
+    commit_at(path, "2024-05-05T00:00:01Z", "at midnight");
+    write(path, "amended", text(&keys[1]));
+    commit_at(path, "2024-05-06T00:00:00Z", "amended");
+    git(path, &["reset", "-q", "--hard", "HEAD~"]);
+    write(path, "late", text(&keys[2]));
+    commit_at(path, "2020-02-02T00:00:00Z", "a clock that is late");
+    let found = |date: &str| {
+        let mut command = command(&["scan", "--history", "--format", "json", "--since", date]);
+        let report = finish(command.current_dir(path).env("TZ", "UTC"), b"").json();
+        let found = report["findings"].as_array().unwrap().iter();
+        found.map(|found| found["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("2024-05-05"), ["a", "amended"]);
+    assert_eq!(found("2024-05-05T00:00:02"), ["amended"]);
+    assert_eq!(found("2024-05-07"), [] as [&str; 0]);
+    let none = run_in(path, &["scan", "--history", "--since", "2024-05-07"]).exits(0);
+    assert_eq!(none.stderr, "note: no commit is in this range, so nothing was searched\n");
+    assert_eq!(found("2020-02-02"), ["a", "amended", "late"]);
+}
+
+/// The oldest commit is one that others follow, whatever their dates: no commit comes before its parents.
+#[test]
+fn the_oldest_commit_does_not_depend_on_clocks() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    commit_at(path, "2020-01-01T00:00:00Z", "first");
+    write(path, "a", text(&key));
+    let oldest = commit_at(path, "2020-01-02T00:00:00Z", "leak");
+    git(path, &["rm", "-q", "a"]);
+    commit_at(path, "2020-01-03T00:00:00Z", "removed");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "a", text(&key));
+    commit_at(path, "2010-01-01T00:00:00Z", "again, with a clock that is late");
+    git(path, &["checkout", "-q", "main"]);
+    commit_at(path, "2020-01-04T00:00:00Z", "last");
+    for options in [&[][..], &["--since", "2000-01-01"]] {
+        let found = findings(path, options);
+        assert_eq!((found.len(), found[0]["commit"].as_str()), (1, Some(&*oldest)), "{options:?}");
+    }
+}
+
+/// Of a history whose beginning is lost, the dates alone say which commit is the oldest, and all commits count.
+#[test]
+fn the_oldest_commit_of_a_broken_history() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    let lost = commit_at(path, "2020-01-01T00:00:00Z", "lost");
+    commit_at(path, "2020-01-02T00:00:00Z", "second");
+    let mut commits = Vec::new();
+    for day in 3..9 {
+        write(path, "a", text(&key));
+        commits.push(commit_at(path, &format!("2020-01-{day:02}T00:00:00Z"), "leak"));
+        git(path, &["rm", "-q", "a"]);
+        commit_at(path, &format!("2020-01-{day:02}T12:00:00Z"), "removed");
+    }
+    fs::remove_file(path.join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+    let scan = run_in(path, &["scan", "--history", "--format", "json"]).exits(2).json();
+    let found = &scan["findings"];
+    assert_eq!((&found[0]["path"], found[0]["commit"].as_str()), (&"a".into(), Some(&*commits[0])));
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["tracked"]), (1, &true.into()));
+}
+
+/// Of commits that can't be read, each is named, and none that can be.
+#[test]
+fn a_broken_commit_of_a_range() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "a", "clean");
+    commit(path, &format!("first {}", text(&keys[0])));
+    commit(path, "empty");
+    write(path, "b", "clean");
+    let broken = commit(path, "broken");
+    let tree = git(path, &["rev-parse", "HEAD^{tree}"]);
+    write(path, "b", text(&keys[1]));
+    let after = commit(path, "after");
+    commit(path, "empty again");
+    fs::remove_file(path.join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+    let scan =
+        run_in(path, &["scan", "--history", "--range", "HEAD"]).exits(2).hides(&keys[0]).hides(&keys[1]);
+    let errors: Vec<_> = scan.stderr.lines().filter(|line| line.starts_with("ctx-key: ")).collect();
+    // Without its tree, the next commit can't be compared with it.
+    let error =
+        |commit| format!("ctx-key: can't read the files of commit {commit}; fetch them, or run `git fsck`");
+    assert_eq!(errors, [error(&broken), error(&after)]);
+    assert!(scan.stdout.contains(&masked(&keys[0])), "{scan:?}");
+    write(path, "c", text(&keys[1]));
+    let last = commit(path, "last");
+    let scan = run_in(path, &["scan", "--history", "--range", "HEAD"]).exits(2);
+    assert!(scan.stdout.contains(&format!("c:1:1: {} (commit {last})\n", masked(&keys[1]))), "{scan:?}");
+}
+
+/// Whole finds, of each place: each key once, with what it belongs to.
+#[test]
+fn finds_of_each_place() {
+    let (repository, keys) = (repository(), [(); 6].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    let [subject, reference, reached, unreached, tag, _] = &keys;
+    write(path, text(reached), "clean");
+    let first = commit(path, &format!("with {}", text(subject)));
+    write(path, text(reached), "clean again");
+    let second = commit(path, "second");
+    git(path, &["update-ref", &format!("refs/heads/{}", text(reference)), &second]);
+    git(path, &["tag", "-a", "-m", text(tag), "v1"]);
+    let tag_object = git(path, &["rev-parse", "v1"]);
+    git(path, &["checkout", "-q", "-b", "gone"]);
+    write(path, &format!("{}/x", text(unreached)), "clean");
+    let gone = commit(path, "third");
+    let amended = {
+        git(path, &["commit", "-q", "--amend", "-m", &format!("more {}", text(&keys[5]))]);
+        git(path, &["rev-parse", "HEAD"])
+    };
+    git(path, &["checkout", "-q", "main"]);
+    git(path, &["branch", "-q", "-D", "gone"]);
+    let blob = |name: String| git(path, &["rev-parse", &name]);
+    let find = |key: &ApiKey,
+                shown: &str,
+                place: &str,
+                object: &str,
+                commit: Option<&str>,
+                tracked: bool,
+                count: u64| {
+        serde_json::json!({
+            "path": shown, "place": place, "id": key.id().as_str(), "object": object, "commit": commit,
+            "tracked": tracked, "ignored": false, "count": count,
+        })
+    };
+    let mut expected = [
+        find(subject, &format!("commit {first}"), "message", &first, Some(&first), true, 1),
+        find(&keys[5], &format!("commit {amended}"), "message", &amended, Some(&amended), false, 1),
+        find(reference, &format!("refs/heads/{}", masked(reference)), "ref", &second, None, true, 1),
+        find(tag, &format!("tag {tag_object}"), "message", &tag_object, None, true, 1),
+        find(
+            reached,
+            &masked(reached),
+            "name",
+            &blob(format!("{first}:{}", text(reached))),
+            Some(&first),
+            true,
+            2,
+        ),
+        find(
+            unreached,
+            &format!("{}/x", masked(unreached)),
+            "name",
+            &blob(format!("{gone}:{}/x", text(unreached))),
+            Some(&gone),
+            false,
+            2,
+        ),
+    ];
+    let mut found = findings(path, &[]);
+    for find in &mut found {
+        let find = find.as_object_mut().unwrap();
+        for field in ["line", "column", "offset", "key"] {
+            find.remove(field).unwrap();
+        }
+        // Which of the two commits is older depends on their names, as their times are the same.
+        if find["id"] == unreached.id().as_str() {
+            assert!([&*gone, &*amended].contains(&find["commit"].as_str().unwrap()));
+            find["commit"] = gone.as_str().into();
+        }
+    }
+    let by_id = |find: &Value| find["id"].as_str().unwrap().to_owned();
+    found.sort_by_key(by_id);
+    expected.sort_by_key(by_id);
+    assert_eq!(found, expected);
+}
+
+/// A name in trees that no commit has is reported once.
+#[test]
+fn a_name_in_trees_alone() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit(path, "first");
+    write(path, text(&keys[0]), "clean");
+    for name in ["a", "b", "c"] {
+        write(path, name, "clean");
+        git(path, &["add", "-A"]);
+        git(path, &["write-tree"]);
+    }
+    // This one has a commit, too.
+    write(path, text(&keys[1]), "clean");
+    fs::remove_file(path.join(text(&keys[0]))).unwrap();
+    let brought = commit(path, "second");
+    let found = findings(path, &[]);
+    let place = |key: &ApiKey| {
+        let found: Vec<_> = found.iter().filter(|found| found["id"] == key.id().as_str()).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        (found[0]["path"].as_str().unwrap().split(' ').next().unwrap().to_owned(), found[0]["commit"].clone())
+    };
+    assert_eq!(place(&keys[0]), ("tree".to_owned(), Value::Null));
+    assert_eq!(place(&keys[1]), (masked(&keys[1]), brought.into()));
+}
+
+#[test]
+fn exclusion_and_decoding_in_a_history() {
+    let (repository, keys) = (repository(), [(); 4].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, &format!("out/{}", text(&keys[0])), "clean");
+    write(path, "out/a", text(&keys[1]));
+    write(path, "in/a", text(&keys[1]));
+    let hex = |key: &ApiKey| text(key).bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    write(path, &hex(&keys[2]), "clean");
+    commit(path, "first");
+    git(path, &["update-ref", &format!("refs/heads/{}", hex(&keys[3])), "HEAD"]);
+    let found = |options: &[&str]| {
+        let scan = run_in(path, &[&["scan", "--history"], options].concat());
+        let mut found: Vec<_> =
+            scan.stdout.lines().map(|line| line.split_once(": ").unwrap().0.to_owned()).collect();
+        found.sort();
+        found
+    };
+    let name = format!("out/{}", masked(&keys[0]));
+    assert_eq!(
+        found(&[]),
+        ["***:1:1", "in/a:1:1", "out/a:1:1", &format!("{name}:1:5"), "refs/heads/***:1:12"]
+    );
+    assert_eq!(found(&["--no-decode"]), ["in/a:1:1", "out/a:1:1", &format!("{name}:1:5")]);
+    assert_eq!(found(&["--exclude", "/out/", "--no-decode"]), ["in/a:1:1"]);
+    assert_eq!(found(&["--exclude", "a", "--no-decode"]), [format!("{name}:1:5")]);
+    let range = found(&["--range", "HEAD", "--exclude", "out", "--no-decode"]);
+    assert_eq!(range, ["in/a:1:1"]);
+}
+
+/// A log is searched for what is nowhere else.
+#[test]
+fn logs_of_branches_and_of_broken_worktrees() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["checkout", "-q", "-b", "side/a"]);
+    let empty = git(path, &["commit-tree", "-m", "x", "HEAD^{tree}", "-p", "HEAD"]);
+    git(path, &["update-ref", "-m", text(&key), "refs/heads/side/a", &empty]);
+    // Of two logs with the same key, either is named.
+    let mut logs = Vec::new();
+    for _ in 0..2 {
+        let found = findings(path, &[]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((&found[0]["place"], &found[0]["tracked"]), (&"ref".into(), &true.into()));
+        logs.push(found[0]["path"].as_str().unwrap().to_owned());
+        fs::remove_file(path.join(&logs[logs.len() - 1])).unwrap();
+    }
+    logs.sort();
+    assert_eq!(logs, [".git/logs/HEAD", ".git/logs/refs/heads/side/a"]);
+    // What is there and can't be read is not clean.
+    fs::create_dir_all(path.join(".git/worktrees/broken/HEAD")).unwrap();
+    let scan = run_in(path, &["scan", "--history"]).exits(2);
+    assert!(scan.stderr.contains("ctx-key: can't read .git/worktrees/broken/HEAD: "), "{scan:?}");
+}
+
+#[test]
+fn missing_objects_of_tags_heads_and_messages() {
+    let repository = repository();
+    let path = repository.path();
+    let lose = |id: &str| {
+        let file = path.join(".git/objects").join(&id[..2]).join(&id[2..]);
+        let content = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        (file, content)
+    };
+    let errors = || {
+        let scan = run_in(path, &["scan", "--history"]);
+        let errors: Vec<_> =
+            scan.stderr.lines().filter(|line| line.starts_with("ctx-key: object ")).collect();
+        let ids = errors.iter().map(|line| line.split(' ').nth(2).unwrap().to_owned()).collect::<Vec<_>>();
+        (scan.code, ids)
+    };
+    write(path, "a", "clean");
+    // A message may look like the lines before it.
+    commit(path, &format!("first\n\ntree {0}\nparent {0}\n", "1".repeat(40)));
+    assert_eq!(errors(), (Some(0), vec![]));
+    let blob = git(path, &["rev-parse", "HEAD:a"]);
+    let (file, content) = lose(&blob);
+    assert_eq!(errors(), (Some(2), vec![blob]));
+    fs::write(file, content).unwrap();
+    // The object of a tag, which nothing else names
+    write(path, "b", "tagged");
+    let tagged = git(path, &["hash-object", "-w", "b"]);
+    fs::remove_file(path.join("b")).unwrap();
+    git(path, &["tag", "-a", "-m", "x", "of-a-blob", &tagged]);
+    let (file, content) = lose(&tagged);
+    assert_eq!(errors(), (Some(2), vec![tagged]));
+    fs::write(file, content).unwrap();
+    // A commit that only HEAD names
+    git(path, &["checkout", "-q", "--detach"]);
+    let detached = commit(path, "detached");
+    let (file, content) = lose(&detached);
+    assert_eq!(errors(), (Some(2), vec![detached]));
+    fs::write(file, content).unwrap();
+    assert_eq!(errors(), (Some(0), vec![]));
+    // A list of no commits makes no clone shallow.
+    write(path, ".git/shallow", "");
+    assert_eq!(errors(), (Some(0), vec![]));
+}
+
+/// Where git can't follow a history to its end, a missing object counts as needed.
+#[test]
+fn a_missing_object_of_a_history_with_a_broken_commit() {
+    let repository = repository();
+    let path = repository.path();
+    let broken = commit(path, "broken");
+    write(path, "a", "lost");
+    commit(path, "second");
+    let lost = git(path, &["rev-parse", "HEAD:a"]);
+    let file = |id: &str| path.join(".git/objects").join(&id[..2]).join(&id[2..]);
+    fs::remove_file(file(&lost)).unwrap();
+    fs::remove_file(file(&broken)).unwrap();
+    fs::write(file(&broken), "garbage").unwrap();
+    let scan = run_in(path, &["scan", "--history"]).exits(2);
+    for error in
+        [format!("can't read object {broken}: "), format!("object {lost} is missing and was not searched; ")]
+    {
+        assert!(scan.stderr.contains(&format!("ctx-key: {error}")), "{scan:?}");
+    }
+}
+
+/// A commit keeps its path in it, though a blob without one makes the search look into the index.
+#[test]
+fn the_index_gives_paths_to_others_alone() {
+    let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "a", text(&keys[0]));
+    let brought = commit(path, "first");
+    write(path, "dangling", text(&keys[1]));
+    git(path, &["hash-object", "-w", "dangling"]);
+    fs::remove_file(path.join("dangling")).unwrap();
+    git(path, &["mv", "a", "moved"]);
+    write(path, "staged", text(&keys[2]));
+    git(path, &["add", "staged"]);
+    let found = findings(path, &[]);
+    assert_eq!(found.len(), 3, "{found:?}");
+    let found = |key: &ApiKey| found.iter().find(|found| found["id"] == key.id().as_str()).unwrap();
+    assert_eq!((&found(&keys[0])["path"], &found(&keys[0])["commit"]), (&"a".into(), &brought.into()));
+    assert_eq!(found(&keys[1])["tracked"], false);
+    let staged = found(&keys[2]);
+    assert_eq!(
+        (&staged["path"], &staged["commit"], &staged["tracked"]),
+        (&"staged".into(), &Value::Null, &true.into())
+    );
 }
 
 /// A merge brings only what it changes itself.
@@ -510,6 +922,8 @@ fn objects_of_others_are_named_and_not_read() {
     let clone = directory.path().join("clone");
     git(repository.path(), &["clone", "-q", "--shared", ".", clone.to_str().unwrap()]);
     let store = repository.path().join(".git/objects").canonicalize().unwrap();
+    let list = clone.join(".git/objects/info/alternates");
+    fs::write(&list, format!("# a comment\n\n{}", fs::read_to_string(&list).unwrap())).unwrap();
     for options in [&["scan", "--history"][..], &["scan", "--staged"]] {
         let scan = run_in(&clone, options);
         assert!(scan.stderr.contains(&format!("borrows objects from {}", store.display())), "{scan:?}");
@@ -522,6 +936,23 @@ fn objects_of_others_are_named_and_not_read() {
     );
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+    // Its own objects are read, packed or not.
+    let own = ApiKey::generate();
+    write(&clone, "own", text(&own));
+    let brought = commit(&clone, "second");
+    for pass in ["loose", "packed"] {
+        let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+        assert!(
+            scan.stdout.contains(&masked(&own)) && !scan.stdout.contains(&masked(&key)),
+            "{pass} {scan:?}"
+        );
+        let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
+        assert!(
+            scan.stdout.contains(&format!("own:1:1: {} (commit {brought})", masked(&own))),
+            "{pass} {scan:?}"
+        );
+        git(&clone, &["repack", "-q", "-a", "-d", "-l"]);
+    }
     // Whatever the repository calls its worktree
     git(&clone, &["config", "core.worktree", "/"]);
     let scan = run_in(&clone, &["scan", "--history"]).exits(2);
@@ -558,10 +989,15 @@ fn submodules_are_named() {
     git(repository.path(), &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url, "sub"]);
     let staged = run_in(repository.path(), &["scan", "--staged"]).exits(0);
     assert!(staged.stderr.contains("the submodule sub was not searched"), "{staged:?}");
+    let named = run_in(repository.path(), &["scan", "--staged", "sub", ".gitmodules"]).exits(0);
+    assert_eq!(named.stderr, "note: the submodule sub was not searched; run this in it, too\n");
     commit(repository.path(), "first");
     let history = run_in(repository.path(), &["scan", "--history"]).exits(0);
     assert!(history.stderr.contains("the history of the submodule sub was not searched"), "{history:?}");
+    let range = run_in(repository.path(), &["scan", "--history", "--range", "HEAD"]).exits(0);
+    assert_eq!(range.stderr, history.stderr);
     let files = run_in(repository.path(), &["scan", "--format", "json"]).exits(1).json();
+    assert_eq!(files["notes"], serde_json::json!([]));
     assert_eq!(
         (&files["findings"][0]["path"], &files["findings"][0]["tracked"]),
         (&"sub/a".into(), &true.into())
@@ -604,23 +1040,22 @@ fn documented(first: &str) -> String {
 #[cfg(unix)]
 #[test]
 fn a_push_is_refused() {
-    let (local, directory, keys) =
-        (repository(), tempfile::tempdir().unwrap(), [(); 2].map(|()| ApiKey::generate()));
+    let (local, directory) = (repository(), tempfile::tempdir().unwrap());
     let path = local.path();
-    let bare = directory.path().join("bare: \"server\"");
+    let bare = directory.path().join("bare: \"ser\\ver\"");
     git(directory.path(), &["init", "-q", "--bare", bare.to_str().unwrap()]);
+    let push = |branch: &str| {
+        let output = Command::new("git")
+            .args(["push", "-q"])
+            .arg(&bare)
+            .arg(branch)
+            .current_dir(path)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
     for script in [documented("pre-receive"), "exec ctx-key scan --history\n".to_owned()] {
         let fresh = ApiKey::generate();
-        let push = |branch: &str| {
-            let output = Command::new("git")
-                .args(["push", "-q"])
-                .arg(&bare)
-                .arg(branch)
-                .current_dir(path)
-                .output()
-                .unwrap();
-            (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-        };
         hook(&bare, "pre-receive", &script);
         write(path, "clean", masked(&fresh));
         commit(path, "clean");
@@ -640,7 +1075,14 @@ fn a_push_is_refused() {
         hook(&bare, "pre-receive", "exit 0\n");
         push("HEAD:main");
     }
-    drop(keys);
+    // What is there already was accepted: a new branch brings its own commits alone.
+    write(path, "leak", text(&ApiKey::generate()));
+    commit(path, "leak");
+    assert!(push("HEAD:known").0);
+    hook(&bare, "pre-receive", &documented("pre-receive"));
+    commit(path, "clean");
+    let (accepted, said) = push("HEAD:another");
+    assert!(accepted, "{said}");
 }
 
 #[test]
@@ -686,6 +1128,90 @@ fn variables_of_another_repository_do_not_win() {
         .current_dir(leaking.path())
         .output();
     assert_eq!(other_index.unwrap().status.code(), Some(1));
+}
+
+/// Of a repository, its own folder of objects is not that of a push: all commits of a new branch are searched.
+#[test]
+fn a_variable_that_names_the_own_objects_hides_nothing() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "a", text(&key));
+    let head = commit(path, "first");
+    let range = format!("{}..{head}", "0".repeat(40));
+    let mut command = command(&["scan", "--history", "--range", &range]);
+    finish(command.env("GIT_OBJECT_DIRECTORY", path.join(".git/objects")).current_dir(path), b"").exits(1);
+    let two = run_in(path, &["scan", "--history", ".", "a"]).exits(2);
+    assert_eq!(two.stderr, "ctx-key: name one repository, not more: . and others were named\n");
+}
+
+/// A path in the variable begins where the command runs, or at the top of the worktree, where git runs hooks.
+#[test]
+fn the_index_of_a_hook_is_found_from_each_folder() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "sub/a", "clean");
+    commit(path, "first");
+    write(path, "sub/leak", text(&key));
+    git(path, &["add", "sub/leak"]);
+    fs::copy(path.join(".git/index"), path.join(".git/next-index")).unwrap();
+    git(path, &["reset", "-q"]);
+    let absolute = path.join(".git/next-index");
+    for (directory, file, code) in [
+        (path, ".git/next-index", 1),
+        (&path.join("sub"), ".git/next-index", 1),
+        (&path.join("sub"), "../.git/next-index", 1),
+        (path, "../.git/next-index", 0),
+        (path, absolute.to_str().unwrap(), 1),
+    ] {
+        let mut command = command(&["scan", "--staged"]);
+        finish(command.env("GIT_INDEX_FILE", file).current_dir(directory), b"").exits(code);
+    }
+}
+
+/// From a folder below the top, whatever git is told to show; and files with one content are reported each.
+#[test]
+fn staged_files_of_the_whole_worktree() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    git(path, &["config", "diff.relative", "true"]);
+    write(path, "sub/kept", "clean");
+    write(path, "conflict", "base");
+    commit(path, "first");
+    for name in ["a", "b", "sub/c"] {
+        write(path, name, text(&key));
+    }
+    git(path, &["add", "-A"]);
+    let object = git(path, &["rev-parse", ":a"]);
+    for directory in [path, &path.join("sub")] {
+        let report = run_in(directory, &["scan", "--staged", "--format", "json"]).exits(1).json();
+        let found: Vec<_> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| {
+                (found["path"].as_str().unwrap(), found["object"].as_str().unwrap(), &found["tracked"])
+            })
+            .collect();
+        assert_eq!(found, ["a", "b", "sub/c"].map(|path| (path, &*object, &Value::Bool(true))));
+        assert_eq!((&report["files"], &report["bytes"]), (&1.into(), &52.into()));
+    }
+    // Files and folders, those that are not in the index before those that are
+    let scan = run_in(path, &["scan", "--staged", "missing", "sub", "a"]).exits(2);
+    assert!(scan.stderr.contains("missing is not in the index, so it was not searched; add it"), "{scan:?}");
+    assert_eq!(scan.stdout, format!("a:1:1: {0}\nsub/c:1:1: {0}\n", masked(&key)));
+    git(path, &["commit", "-q", "-m", "second"]);
+
+    // A conflict at the top, from below
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "conflict", format!("theirs {}", text(&key)));
+    commit(path, "theirs");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, "conflict", "ours");
+    commit(path, "ours");
+    let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
+    assert!(!Command::new("git").args(merge).current_dir(path).output().unwrap().status.success());
+    let scan = run_in(&path.join("sub"), &["scan", "--staged"]).exits(1);
+    assert_eq!(scan.stdout, format!("conflict:1:8: {}\n", masked(&key)));
 }
 
 /// git gives a hook an index of its own for `git commit FILE` and `git commit -a`, in linked worktrees too.

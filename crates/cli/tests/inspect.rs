@@ -10,12 +10,20 @@ fn a_key_from_each_source() {
     let key = ApiKey::generate();
     let text = format!(" Bearer '{}'\r\n", key.expose_secret());
     let argument = run(&["inspect", &text]).exits(0).hides(&key);
-    assert!(argument.stderr.contains("other users see the arguments"));
+    let note = "note: other users see the arguments of a command, and the shell's history keeps them;\n      \
+                `ctx-key inspect -` reads standard input\n";
+    assert_eq!(argument.stderr, note);
     let stdin = run_with(text.as_bytes(), &["inspect", "-"]).exits(0).hides(&key);
     let environment = finish(command(&["inspect"]).env("MEMORYKIT_API_KEY", &text), b"").exits(0).hides(&key);
     for seen in [&argument, &stdin, &environment] {
-        assert!(seen.stdout.starts_with(&format!("{} is well-formed", masked(&key))));
-        assert!(seen.stdout.contains(&key.digest().to_string()));
+        let expected = format!(
+            "{} is well-formed: its checksum is right.\n  id      {}\n  digest  {}\n\
+             Only the server knows whether it is valid.\n",
+            masked(&key),
+            key.id(),
+            key.digest()
+        );
+        assert_eq!(seen.stdout, expected);
     }
     assert_eq!((stdin.stderr, environment.stderr), (String::new(), String::new()));
 }
@@ -60,25 +68,58 @@ fn a_diagnosis_names_the_right_cause() {
 fn what_is_wrong_and_where() {
     let key = ApiKey::generate();
     let text = key.expose_secret();
-    let foreign = run_with(format!("{}-{}", &text[..25], &text[26..]).as_bytes(), &["inspect", "-"]);
-    let foreign = foreign.exits(1).hides(&key);
-    let place = foreign.stdout.lines().nth(2).unwrap();
-    assert_eq!(place, format!("  {:25}^ byte 25", ""));
-
+    let stars = format!("  ctx_{}", "*".repeat(48));
     let typo = if text.ends_with('0') { '1' } else { '0' };
-    let typo = run_with(format!("{}{typo}", &text[..51]).as_bytes(), &["inspect", "-"]).exits(1).hides(&key);
-    assert!(typo.stdout.contains("checksum") && typo.stdout.contains("^^^^^^"));
-    let short = run_with(&text.as_bytes()[..40], &["inspect", "-"]).exits(1).hides(&key);
-    assert!(short.stdout.contains("40 bytes instead of 52"));
-    let headless = run_with(&text.as_bytes()[1..], &["inspect", "-"]).exits(1).hides(&key);
-    assert!(headless.stdout.contains("starts with `ctx_`"));
+    for (input, said, place) in [
+        (
+            format!("{}-{}", &text[..25], &text[26..]),
+            "the byte at index 25 of the API key is not one of 0-9, A-Z and a-z; copy the key again",
+            format!("{stars}\n  {:25}^ byte 25\n", ""),
+        ),
+        (
+            format!("{}{typo}", &text[..51]),
+            "the checksum of the API key is wrong: a character was changed; copy the key again",
+            format!("{stars}\n  {:46}^^^^^^ not the checksum of bytes 0..46\n", ""),
+        ),
+        (
+            text[..40].to_owned(),
+            "an API key is 52 bytes long, not 40: it was cut off or is a placeholder; copy the whole key",
+            "  40 bytes instead of 52\n".to_owned(),
+        ),
+        (
+            text[1..].to_owned(),
+            "an API key starts with `ctx_`: copy the whole key, without anything around it",
+            String::new(),
+        ),
+    ] {
+        let run = run_with(input.as_bytes(), &["inspect", "-"]).exits(1).hides(&key);
+        let expected = format!("This is not an API key: {said}.\n{place}");
+        assert_eq!((run.stdout, run.stderr), (expected, String::new()));
+    }
     finish(command(&["inspect"]).env("MEMORYKIT_API_KEY", &text[..40]), b"").exits(1).hides(&key);
+}
+
+/// What was pasted is never an option.
+#[test]
+fn a_text_that_begins_with_a_hyphen() {
+    let key = ApiKey::generate();
+    for text in [format!("--{}", key.expose_secret()), "-v".to_owned(), "--help-me".to_owned()] {
+        let run = run(&["inspect", &text]).exits(1).hides(&key);
+        assert!(run.stdout.starts_with("This is not an API key: "), "{run:?}");
+    }
 }
 
 #[test]
 fn what_cannot_be_read() {
     let unset = run(&["inspect"]).exits(2);
     assert!(unset.stderr.contains("MEMORYKIT_API_KEY is not set"));
-    run_with(b"ctx_\xff", &["inspect", "-"]).exits(2);
-    run_with(&[b' '; 70_000], &["inspect", "-"]).exits(2);
+    let binary = run_with(b"ctx_\xff", &["inspect", "-"]).exits(2);
+    assert_eq!(binary.stderr, "ctx-key: standard input is not UTF-8 text; convert it first\n");
+    // The maximum is read, and white space around a key is passed over.
+    let key = ApiKey::generate();
+    let padded = |length: usize| format!("{}{:2$}", key.expose_secret(), "", length - 52);
+    run_with(padded(64 << 10).as_bytes(), &["inspect", "-"]).exits(0);
+    let long = run_with(padded((64 << 10) + 1).as_bytes(), &["inspect", "-"]).exits(2).hides(&key);
+    let message = "standard input is too long for a key; `ctx-key scan -` finds keys in a text";
+    assert_eq!((long.stdout, long.stderr), (String::new(), format!("ctx-key: {message}\n")));
 }

@@ -22,6 +22,21 @@ fn the_key_goes_to_stdout_and_the_record_to_stderr() {
     assert!(!made.stderr.contains(&key.expose_secret()[16..]));
 }
 
+/// In the order of the library, whatever the list's; the name of a project as it was typed.
+#[test]
+fn a_record_holds_all_scopes_and_the_project() {
+    let scopes =
+        ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
+    let list = scopes.iter().rev().copied().collect::<Vec<_>>().join(" ");
+    let made = run(&["new", "--scopes", &list, "--project", " a \"b\"\n"]).exits(0);
+    let record: Value = serde_json::from_str(&made.stderr).unwrap();
+    assert_eq!((&record["scopes"], &record["project"]), (&json!(scopes), &json!(" a \"b\"\n")));
+    let made = run(&["new", "--scopes", "users:read"]).exits(0);
+    let record: Value = serde_json::from_str(&made.stderr).unwrap();
+    let fields: Vec<_> = record.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["digest", "id", "scopes"]);
+}
+
 #[test]
 fn the_other_formats() {
     let made = run(&["new", "--scopes", "users:read", "--format", "json"]).exits(0);
@@ -40,8 +55,10 @@ fn a_record_is_for_its_owner_and_is_not_overwritten() {
     let made = run_in(directory.path(), &arguments).exits(0);
     let file = directory.path().join("record.json");
     let record = std::fs::read_to_string(&file).unwrap();
-    let id = &made.stdout[4..16];
-    assert!(record.contains(id) && made.stderr.is_empty());
+    let key = ApiKey::parse(made.stdout.trim_end()).unwrap();
+    let expected =
+        json!({ "id": key.id().as_str(), "digest": key.digest().to_string(), "scopes": ["users:read"] });
+    assert_eq!((record.as_str(), made.stderr.as_str()), (&*format!("{expected}\n"), ""));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -52,6 +69,14 @@ fn a_record_is_for_its_owner_and_is_not_overwritten() {
     assert_eq!(again.stdout, "");
     assert_eq!(again.stderr, "ctx-key: record.json exists and is not overwritten; name a new file\n");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), record);
+
+    // A key whose record is lost is not shown.
+    let nowhere =
+        run_in(directory.path(), &["new", "--scopes", "users:read", "--record", "none/record"]).exits(2);
+    assert_eq!(nowhere.stdout, "");
+    let message = "ctx-key: can't write the record to none/record: ";
+    assert!(nowhere.stderr.starts_with(message), "{nowhere:?}");
+    assert!(nowhere.stderr.ends_with("; no key was shown\n"), "{nowhere:?}");
 }
 
 #[test]

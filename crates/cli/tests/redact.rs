@@ -43,3 +43,27 @@ fn it_streams() {
     let redacted = run_with(long.as_bytes(), &["redact"]).exits(0);
     assert!(redacted.stdout == format!("{} ", masked(&key)).repeat(10_000));
 }
+
+/// Each kind of loss is reported: of the input, of a piece and of the last bytes, which may be the beginning of a key.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_lost_is_reported() {
+    let directory = std::fs::File::open("/").unwrap();
+    let output = command(&["redact"]).stdin(directory).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with("ctx-key: can't read standard input: "), "{message}");
+    assert!(message.ends_with("; the output is cut off\n"), "{message}");
+
+    for input in ["a line\n", "ctx_8asp"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut child =
+            command(&["redact"]).stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{input:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.starts_with("ctx-key: can't write to standard output: "), "{message}");
+        assert!(message.ends_with("; is the disk full?\n"), "{message}");
+    }
+}

@@ -71,6 +71,217 @@ fn json_reports_follow_the_schema() {
     }
 }
 
+/// By path, then by what a find is and where it stands; those of ignored files come last.
+#[test]
+fn a_report_is_sorted() {
+    let key = ApiKey::generate();
+    let tree = tempdir().unwrap();
+    git(tree.path(), &["init", "-q"]);
+    write(tree.path(), ".gitignore", "a-ignored\nz-ignored\n");
+    for name in ["z", "b/c", "b", "a-ignored", "z-ignored"].iter().filter(|name| **name != "b") {
+        write(tree.path(), name, format!("{0} {0}\n{0}", text(&key)));
+    }
+    write(tree.path(), text(&key), format!("\n{}", text(&key)));
+    let name = masked(&key);
+    let lines = |path: &str, remark: &str| {
+        ["1:1", "1:54", "2:1"].map(|place| format!("{path}:{place}: {name}{remark}\n")).concat()
+    };
+    let expected = [
+        lines("b/c", ""),
+        format!("{name}:2:1: {name}\n{name}:1:1: {name} (in the name)\n"),
+        lines("z", ""),
+        lines("a-ignored", " (ignored by git)"),
+        lines("z-ignored", " (ignored by git)"),
+    ];
+    for threads in ["1", "4"] {
+        let scan = run_in(tree.path(), &["scan", "--threads", threads]).exits(1);
+        assert_eq!(scan.stdout, expected.concat());
+    }
+}
+
+/// Every find has to be acted on, and a document stands alone.
+#[test]
+fn advice_follows_the_finds_of_a_text() {
+    let key = ApiKey::generate();
+    let tree = tempdir().unwrap();
+    git(tree.path(), &["init", "-q"]);
+    write(tree.path(), ".gitignore", "leak\n");
+    write(tree.path(), "leak", text(&key));
+    let advice = "revoke these keys in the dashboard under API Keys, and create new ones\n";
+    for (format, expected) in [("text", advice), ("json", ""), ("sarif", "")] {
+        assert_eq!(run_in(tree.path(), &["scan", "--format", format]).exits(3).stderr, expected, "{format}");
+    }
+}
+
+/// A comment is nearer to the key than a baseline, so it counts first.
+#[test]
+fn finds_that_are_allowed_or_known_are_counted() {
+    let (key, other, outside) = (ApiKey::generate(), ApiKey::generate(), tempdir().unwrap());
+    let tree = tempdir().unwrap();
+    write(tree.path(), "a", format!("{}\n{}\n", text(&key), text(&other)));
+    let baseline = outside.path().join("known");
+    let baseline = baseline.to_str().unwrap();
+    run_in(tree.path(), &["scan", "--format", "json", "--output", baseline]).exits(1);
+    let stderr = |content: String| {
+        write(tree.path(), "a", content);
+        run_in(tree.path(), &["scan", "--baseline", baseline]).exits(0).stderr
+    };
+    assert_eq!(stderr(format!("{}\n", text(&key))), "note: 1 find is known from the baseline\n");
+    assert_eq!(stderr(format!("{0}\n{0}\n", text(&key))), "note: 2 finds are known from the baseline\n");
+    assert_eq!(
+        stderr(format!("{} ctx-key:allow\n{}\n", text(&key), text(&other))),
+        "note: 1 key is allowed by a comment on its line\nnote: 1 find is known from the baseline\n"
+    );
+}
+
+/// A comment may be 1,024 bytes away, and on the line of the key.
+#[test]
+fn a_comment_is_near_its_key() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    let comment = "ctx-key:allow";
+    let gap = |count: usize| ".".repeat(count);
+    let near = 1024 - comment.len();
+    for (content, is_allowed) in [
+        (format!("{comment}{}{}", gap(near), text(&key)), true),
+        (format!("{comment}{}{}", gap(near + 1), text(&key)), false),
+        (format!("{}{}{comment}", text(&key), gap(near)), true),
+        (format!("{}{}{comment}", text(&key), gap(near + 1)), false),
+        (format!("{comment}\n{}", text(&key)), false),
+        (format!("{}\n{comment}", text(&key)), false),
+        (format!("{comment}\r\n{}", text(&key)), false),
+    ] {
+        write(tree.path(), "a", &content);
+        run_in(tree.path(), &["scan"]).exits(i32::from(!is_allowed));
+        let wide: Vec<u8> = content.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        write(tree.path(), "a", &wide);
+        // Half as many characters are in as many bytes.
+        let is_allowed = is_allowed && !content.contains("....");
+        run_in(tree.path(), &["scan"]).exits(i32::from(!is_allowed));
+    }
+}
+
+#[test]
+fn a_verbose_run_names_what_it_passes_over() {
+    let key = ApiKey::generate();
+    let tree = tempdir().unwrap();
+    git(tree.path(), &["init", "-q"]);
+    write(tree.path(), ".gitignore", "whole/\nmore/\n");
+    for name in ["a", "b.log", "c/d", "whole/e", "more/f"] {
+        write(tree.path(), name, text(&key));
+    }
+    let lines = |options: &[&str]| {
+        let scan =
+            run_in(tree.path(), &[&["scan", "--exclude", "*.log", "--exclude", "c/"], options].concat());
+        let mut lines: Vec<_> = scan.stderr.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let advice = "revoke these keys in the dashboard under API Keys, and create new ones";
+    let note = "note: 2 directories that git ignores were not searched; `--no-ignore` searches them";
+    assert_eq!(lines(&[]), [note, advice]);
+    let bytes = fs::metadata(tree.path().join(".gitignore")).unwrap().len() + 52;
+    assert_eq!(
+        lines(&["-v"]),
+        [
+            "2 files and directories were excluded",
+            "excluded: b.log",
+            "excluded: c",
+            note,
+            advice,
+            &format!("searched 2 files or objects, {bytes} bytes"),
+            "skipped: more",
+            "skipped: whole",
+        ]
+    );
+    // A file that is named is excluded as well.
+    assert_eq!(
+        lines(&["-v", "a", "b.log"]),
+        ["excluded: b.log", advice, "searched 1 files or objects, 52 bytes"]
+    );
+    assert_eq!(
+        lines(&["-v", "a", "c/d"]),
+        ["excluded: c/d", advice, "searched 1 files or objects, 52 bytes"]
+    );
+}
+
+/// Errors repeat paths and what git says of them; no form of a report shows a key in one.
+#[test]
+fn a_key_in_a_message_is_hidden() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    let (missing, folder) = (format!("{}/missing", text(&key)), format!("no-{}", text(&key)));
+    git(tree.path(), &["init", "-q"]);
+    for format in ["text", "json", "sarif"] {
+        for arguments in [&["leak", &missing][..], &["--history", &folder], &["--staged", &folder]] {
+            let scan = run_in(tree.path(), &[&["scan", "--format", format], arguments].concat());
+            let scan = scan.exits(2).hides(&key);
+            let shown = if format == "text" { &scan.stderr } else { &scan.stdout };
+            assert!(shown.contains(&masked(&key)), "{scan:?}");
+        }
+    }
+}
+
+/// A link stays a link, others may read a report, and a device is written to.
+#[cfg(unix)]
+#[test]
+fn destinations_of_a_report() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let (key, outside) = (ApiKey::generate(), tempdir().unwrap());
+    let tree = tree(&key);
+    let expected = format!("leak:1:1: {}\n", masked(&key));
+    let path = |name: &str| outside.path().join(name);
+    let scan = |name: &str| {
+        let run = finish(command(&["scan", "--output"]).arg(path(name)).current_dir(&tree), b"");
+        assert_eq!(run.exits(1).stdout, "", "{name}");
+    };
+    write(&path("folder"), "file", "old");
+    std::os::unix::fs::symlink("folder/file", path("link")).unwrap();
+    scan("link");
+    assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(path("folder/file")).unwrap(), expected);
+
+    scan("new");
+    // What the umask leaves of a file that everybody may read and write
+    fs::File::create(path("usual")).unwrap();
+    let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("new"), mode("usual"));
+
+    let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+    assert!(made.success());
+    let reader = std::thread::spawn({
+        let pipe = path("pipe");
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    scan("pipe");
+    assert!(fs::symlink_metadata(path("pipe")).unwrap().file_type().is_fifo());
+    assert_eq!(reader.join().unwrap(), expected);
+    let folder = finish(command(&["scan", "--output"]).arg(path("folder")).current_dir(&tree), b"").exits(2);
+    let message = format!("ctx-key: can't write the report to {}: is a directory", path("folder").display());
+    assert!(folder.stderr.starts_with(&message), "{folder:?}");
+}
+
+#[test]
+fn patterns_of_exclusion() {
+    let key = ApiKey::generate();
+    let tree = tempdir().unwrap();
+    for name in ["a/b", "a/keep", "build", "c/build/d", "e.log"] {
+        write(tree.path(), name, text(&key));
+    }
+    let found = |exclude: &[&str], path: &str| {
+        let options = exclude.iter().flat_map(|pattern| ["--exclude", pattern]).collect::<Vec<_>>();
+        let scan = run_in(tree.path(), &[&["scan", path], &options[..]].concat());
+        scan.stdout.lines().map(|line| line.split_once(':').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    // With a slash at its end, a pattern is of directories alone.
+    assert_eq!(found(&["build/"], "."), ["a/b", "a/keep", "build", "e.log"]);
+    assert_eq!(found(&["build"], "."), ["a/b", "a/keep", "e.log"]);
+    assert_eq!(found(&["a/*", "!a/keep"], "."), ["a/keep", "build", "c/build/d", "e.log"]);
+    assert_eq!(found(&["/b"], "a"), ["a/b", "a/keep"]);
+    let absolute = tree.path().to_str().unwrap();
+    let shown = ["a/b", "a/keep", "e.log"].map(|name| format!("{absolute}/{name}"));
+    assert_eq!(found(&["build"], absolute), shown);
+    assert_eq!(found(&[absolute], absolute), [] as [&str; 0]);
+}
+
 /// Written by PowerShell, with and without marks
 #[test]
 fn a_baseline_in_any_encoding_of_windows() {
@@ -88,6 +299,20 @@ fn a_baseline_in_any_encoding_of_windows() {
     ] {
         fs::write(&baseline, bytes).unwrap();
         finish(command(&["scan", "--baseline"]).arg(&baseline).arg(tree.path()), b"").exits(0);
+    }
+    // Half of a character at the end, and half of a pair
+    let lone = |text: &str| {
+        marked.replace(text, "\u{10000}").encode_utf16().filter(|unit| *unit != 0xdc00).collect()
+    };
+    let broken: Vec<u16> = lone("notes");
+    for bytes in [
+        [encode(u16::to_le_bytes), vec![0]].concat(),
+        [encode(u16::to_be_bytes), vec![0]].concat(),
+        broken.iter().flat_map(|unit| unit.to_le_bytes()).collect(),
+    ] {
+        fs::write(&baseline, bytes).unwrap();
+        let scan = finish(command(&["scan", "--baseline"]).arg(&baseline).arg(tree.path()), b"").exits(2);
+        assert!(scan.stderr.contains("is not a baseline"), "{scan:?}");
     }
 }
 
@@ -123,7 +348,8 @@ fn a_baseline_lists_whole_ids_and_is_whole_itself() {
     for cut in [1, whole.len() / 2, whole.len() - 3] {
         assert!(scan(&whole[..cut]).exits(2).stderr.contains("is not a baseline"));
     }
-    assert!(scan("").exits(2).stderr.contains("is empty"));
+    let empty = scan("").exits(2).stderr;
+    assert!(empty.contains("is empty; `> ") && empty.contains("write reports with `--output`"), "{empty}");
     assert!(scan("{\"findings\":{}}").exits(2).stderr.contains("is not a baseline"));
 }
 

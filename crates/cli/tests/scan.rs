@@ -53,7 +53,10 @@ fn ignored_directories_are_skipped_and_ignored_files_reported_apart() {
     write(tree.path(), "secret.txt", key_text(&key));
     let scan = run_in(tree.path(), &["scan"]).exits(3);
     assert_eq!(scan.stdout, format!("secret.txt:1:1: {} (ignored by git)\n", masked(&key)));
-    assert!(scan.stderr.contains("note: 1 directory that git ignores was not searched"), "{scan:?}");
+    let note = "1 directory that git ignores was not searched; `--no-ignore` searches it";
+    assert!(scan.stderr.starts_with(&format!("note: {note}\n")), "{scan:?}");
+    let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(3).json();
+    assert_eq!((&report["notes"], &report["errors"]), (&json!([note]), &json!([])));
     let all = run_in(tree.path(), &["scan", "--no-ignore"]).exits(1);
     assert_eq!(all.stdout.lines().count(), 2);
     let named = run_in(tree.path(), &["scan", "secret.txt"]).exits(1);
@@ -131,6 +134,13 @@ fn json_is_one_document_without_a_key() {
     let report =
         json!({ "version": 1, "findings": [finding], "errors": [], "notes": [], "files": 1, "bytes": 56 });
     assert_eq!(scan.json(), report);
+    // A find on each line, and a line feed at the end
+    let (head, tail) = (
+        "{\"version\":1,\n\"findings\":[\n{",
+        "}\n],\n\"errors\":[],\n\"notes\":[],\n\"files\":1,\"bytes\":56}\n",
+    );
+    assert!(scan.stdout.starts_with(head) && scan.stdout.ends_with(tail), "{}", scan.stdout);
+    assert_eq!(scan.stdout.lines().count(), 7);
 }
 
 #[test]
@@ -175,4 +185,152 @@ fn a_long_file() {
     write(tree.path(), "long", text);
     let scan = run_in(tree.path(), &["scan"]).exits(1);
     assert_eq!(scan.stdout, format!("long:100001:1: {}\n", masked(&key)));
+}
+
+/// What git knows of a file is what the innermost worktree knows, in its content and in its name.
+#[test]
+fn each_file_belongs_to_the_innermost_worktree() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let (outer, inner, linked) =
+        (tree.path().join("outer"), tree.path().join("outer/inner"), tree.path().join("linked"));
+    for path in [&outer, &inner] {
+        fs::create_dir_all(path).unwrap();
+        git(path, &["init", "-q"]);
+        write(path, &format!("ignored-{}", key_text(&key)), "");
+        write(path, &format!("tracked-{}", key_text(&key)), "");
+        write(path, ".gitignore", "ignored*\nsecret\n");
+        write(path, "secret", key_text(&key));
+        write(path, "below/kept", key_text(&key));
+        write(path, "new", key_text(&key));
+        git(path, &["add", "tracked*", "below"]);
+        git(path, &["commit", "-q", "-m", "first"]);
+    }
+    git(&outer, &["worktree", "add", "-q", "../linked"]);
+    write(&linked, "below/secret", key_text(&key));
+    write(&linked, ".gitignore", "secret\n");
+    let scan = |directory: &Path, paths: &[&str]| {
+        let options = ["scan", "--format", "json"];
+        let report = run_in(directory, &[&options, paths].concat()).hides(&key).json();
+        let found = report["findings"].as_array().unwrap().iter();
+        let fields = ["path", "place", "tracked", "ignored"];
+        found.map(|found| json!(fields.map(|field| found[field].clone()))).collect::<Vec<_>>()
+    };
+    let expected = |folder: &str| {
+        let masked = masked(&key);
+        [
+            json!([format!("{folder}below/kept"), "content", true, false]),
+            json!([format!("{folder}new"), "content", false, false]),
+            json!([format!("{folder}tracked-{masked}"), "name", true, false]),
+            json!([format!("{folder}ignored-{masked}"), "name", false, true]),
+            json!([format!("{folder}secret"), "content", false, true]),
+        ]
+    };
+    assert_eq!(scan(&inner, &[]), expected(""));
+    assert_eq!(scan(&inner, &["below"]), [json!(["below/kept", "content", true, false])]);
+    let (whole, [a, b, c, d, e]) = (scan(&outer, &[]), expected("inner/"));
+    for find in [&a, &b, &c, &d, &e].into_iter().chain(&expected("")) {
+        assert!(whole.contains(find), "{find} {whole:#?}");
+    }
+    assert_eq!(whole.len(), 10);
+    // In a folder of a linked worktree, where `.git` is a file
+    let below = [json!(["kept", "content", true, false]), json!(["secret", "content", false, true])];
+    assert_eq!(scan(&linked.join("below"), &[]), below);
+    // Named alone: nothing is ignored, and git knows whether it is tracked.
+    for (directory, path, is_tracked) in
+        [(&inner, "below/kept", true), (&inner, "new", false), (&inner.join("below"), "kept", true)]
+    {
+        assert_eq!(scan(directory, &[path]), [json!([path, "content", is_tracked, false])], "{path}");
+    }
+}
+
+/// The name of a file may be a pattern of others, and that of a file which is tracked may be the word for the input.
+#[test]
+fn names_that_mean_something_else() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    for name in ["stdin", "ab"] {
+        write(path, name, key_text(&key));
+    }
+    git(path, &["add", "."]);
+    write(path, "a*", key_text(&key));
+    let tracked = |stdin: &[u8], name: &str| {
+        let mut command = common::command(&["scan", "--format", "json", name]);
+        let report = common::finish(command.current_dir(path), stdin).exits(1).json();
+        assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+        report["findings"][0]["tracked"].as_bool().unwrap()
+    };
+    assert!(tracked(b"", "stdin") && tracked(b"", "ab"));
+    assert!(!tracked(b"", "a*"));
+    assert!(!tracked(key_text(&key).as_bytes(), "-"));
+    let named = run_in(path, &["scan", "--staged", "a*"]).exits(2);
+    assert_eq!(named.stdout, "");
+    assert!(named.stderr.contains("a* is not in the index"), "{named:?}");
+}
+
+/// Of a path that is named, all parts are searched; of what is below it, each name once.
+#[test]
+fn keys_in_the_names_of_folders() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), &format!("{}/deep/a", key_text(&key)), "");
+    let masked = masked(&key);
+    let named = format!("{}/deep", key_text(&key));
+    for (path, shown) in [
+        (".", masked.clone()),
+        (&named, format!("{masked}/deep")),
+        (&format!("{named}/a"), format!("{masked}/deep/a")),
+    ] {
+        let scan = run_in(tree.path(), &["scan", path]).exits(1).hides(&key);
+        assert_eq!(scan.stdout, format!("{shown}:1:1: {masked} (in the name)\n"));
+    }
+}
+
+/// A link that is named is a root as its target is, and `.git` is outside of every root.
+#[cfg(unix)]
+#[test]
+fn links_that_lead_outside_are_named() {
+    use std::os::unix::fs::symlink;
+    let tree = tempfile::tempdir().unwrap();
+    write(tree.path(), "there/a", "");
+    write(tree.path(), "there/.git/config", "");
+    symlink("there", tree.path().join("here")).unwrap();
+    symlink("a", tree.path().join("there/inside")).unwrap();
+    symlink(".git/config", tree.path().join("there/git")).unwrap();
+    symlink("missing", tree.path().join("there/nowhere")).unwrap();
+    for root in ["there", "here", "here/."] {
+        let scan = run_in(tree.path(), &["scan", root]).exits(0);
+        let root = root.trim_end_matches("/.");
+        let notes: Vec<_> = scan.stderr.lines().map(|line| line.replace("/./", "/")).collect();
+        assert_eq!(notes, [format!("note: the symbolic link {root}/git leads outside and was not followed")]);
+    }
+    let note = "note: the symbolic link git leads outside and was not followed\n";
+    for arguments in [&["scan"][..], &["scan", "."]] {
+        assert_eq!(run_in(&tree.path().join("there"), arguments).exits(0).stderr, note);
+    }
+}
+
+#[test]
+fn an_input_without_a_byte_is_not_one() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(tree.path(), "a", key_text(&key));
+    let null = fs::File::open("/dev/null").unwrap();
+    let output = common::command(&["scan"]).current_dir(&tree).stdin(null).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("a:1:1: {}\n", masked(&key)));
+}
+
+/// Files of a sparse worktree are not there to be searched.
+#[test]
+fn files_that_are_not_checked_out_are_counted() {
+    let tree = tempfile::tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    for name in ["kept/a", "left/b", "left/c"] {
+        write(path, name, "clean");
+    }
+    git(path, &["add", "."]);
+    git(path, &["commit", "-q", "-m", "first"]);
+    assert_eq!(run_in(path, &["scan"]).exits(0).stderr, "");
+    git(path, &["sparse-checkout", "set", "--no-cone", "/kept/"]);
+    let note = "note: 2 tracked files are not in the sparse worktree and were not searched; `--history` searches them\n";
+    assert_eq!(run_in(path, &["scan"]).exits(0).stderr, note);
 }

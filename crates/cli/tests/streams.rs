@@ -42,11 +42,34 @@ fn a_closed_pipe_is_no_error() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error() {
-    for arguments in [&["new", "--scopes", "users:read"][..], &["completions", "bash"]] {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let (text, new, lost) =
+        (key.expose_secret(), ["new", "--scopes", "users:read"], "; the key is lost: throw its record away");
+    std::fs::write(tree.path().join("a"), text).unwrap();
+    let cases: [(&[&str], &str); 8] = [
+        (&["completions", "bash"], ""),
+        (&["inspect", text], ""),
+        (&["inspect", "no key"], ""),
+        (&["rules", "gitleaks"], ""),
+        (&["man"], ""),
+        (&new, lost),
+        (&[&new[..], &["--format", "json"]].concat(), lost),
+        (&["scan", "a"], ""),
+    ];
+    for (arguments, advice) in cases {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8(output.stderr).unwrap().contains("can't write to standard output"));
+        let output = command(arguments).current_dir(&tree).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        let line = message.lines().find(|line| line.starts_with("ctx-key: ")).unwrap_or_default();
+        assert!(line.starts_with("ctx-key: can't write to standard output: "), "{arguments:?} {message}");
+        assert!(line.ends_with(&format!("; is the disk full?{advice}")), "{arguments:?} {message}");
+    }
+    // A device is a report's destination as well as a pipe is.
+    for format in ["text", "json", "sarif"] {
+        let run = common::run_in(tree.path(), &["scan", "a", "--format", format, "--output", "/dev/full"]);
+        let message = "ctx-key: can't write the report to /dev/full: ";
+        assert!(run.exits(2).stderr.contains(message), "{format}");
     }
 }
 
@@ -58,6 +81,44 @@ fn no_colours_off_a_terminal() {
         let forced = finish(command(arguments).env("CLICOLOR_FORCE", "1"), stdin);
         assert!(!forced.stdout.contains('\x1b') && !forced.stderr.contains('\x1b'), "{forced:?}");
     }
+}
+
+/// `script` gives a command a terminal for its streams, but for those that are redirected.
+#[cfg(target_os = "linux")]
+#[test]
+fn colours_on_a_terminal() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    std::fs::write(tree.path().join("a"), key.expose_secret()).unwrap();
+    let on_terminal = |arguments: &str, variable: (&str, &str)| {
+        let run = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_ctx-key"));
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &run, "/dev/null"]).current_dir(&tree).stdin(Stdio::null());
+        script.env_remove("NO_COLOR").env_remove("CLICOLOR").env("TERM", "xterm").env(variable.0, variable.1);
+        String::from_utf8(script.output().unwrap().stdout).unwrap()
+    };
+    let file = |name: &str| std::fs::read_to_string(tree.path().join(name)).unwrap();
+    let (key, scan) = (common::masked(&key), "scan a missing");
+    let coloured = on_terminal(scan, ("TERM", "xterm"));
+    assert!(coloured.contains(&format!("\x1b[1ma\x1b[0m:1:1: \x1b[31m{key}\x1b[0m\r\n")), "{coloured:?}");
+    assert!(coloured.contains("\x1b[1m\x1b[31mctx-key:\x1b[0m can't read missing: "), "{coloured:?}");
+    for variable in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = on_terminal(scan, variable);
+        assert!(plain.contains(&format!("a:1:1: {key}\r\n")), "{plain:?}");
+        assert!(plain.contains("ctx-key: can't read missing: "), "{plain:?}");
+    }
+    // Each stream counts by itself: those that are files take no colours, and the terminal does.
+    let rest = on_terminal(&format!("{scan} > finds"), ("TERM", "xterm"));
+    assert_eq!(file("finds"), format!("a:1:1: {key}\n"));
+    assert!(rest.contains("\x1b[1m\x1b[31mctx-key:\x1b[0m "), "{rest:?}");
+    on_terminal(&format!("{scan} --output report"), ("TERM", "xterm"));
+    assert_eq!(file("report"), format!("a:1:1: {key}\n"));
+    on_terminal("--help > help", ("TERM", "xterm"));
+    on_terminal("scan --formt 2> error", ("TERM", "xterm"));
+    for (name, start) in [("help", "Make, examine, find and hide"), ("error", "error: unexpected argument")] {
+        assert!(file(name).starts_with(start) && !file(name).contains('\x1b'), "{name}: {:?}", file(name));
+    }
+    assert!(on_terminal("--help", ("TERM", "xterm")).contains('\x1b'));
+    assert!(on_terminal("scan --formt", ("TERM", "xterm")).contains('\x1b'));
 }
 
 /// Who forgets the command pastes a key where a name belongs; and a wrong key leaks as much as a right one.
@@ -77,9 +138,66 @@ fn a_wrong_command_line_is_not_repeated() {
         run(&["man", pasted]).exits(2).hides(&key);
         run(&["new", "--scopes", pasted]).exits(2).hides(&key);
     }
-    let typo = run(&["scna"]).exits(2);
-    assert!(typo.stderr.contains("'scan'"), "{}", typo.stderr);
-    assert!(run(&["scan", "--formt", "json"]).exits(2).stderr.contains("--format"));
+    // A text of fourteen characters and more, and one with a capital, a digit or a line.
+    let refusal = "ctx-key: there is something unexpected on the command line; it is not repeated, as it may be a part \
+                   of a key: try `ctx-key --help`\n";
+    for part in ["abcdefghijklmno", "abcdefgHij", "abcdefgh1j", "abcd_efghij"] {
+        let arguments: [&[&str]; 5] = [
+            &[part],
+            &["scan", "--format", part],
+            &["scan", &format!("--{part}")],
+            &["rules", part],
+            &["completions", part],
+        ];
+        for arguments in arguments {
+            let run = run(arguments).exits(2);
+            assert_eq!((run.stdout, run.stderr), (String::new(), refusal.to_owned()), "{arguments:?}");
+        }
+    }
+    // A name is repeated, with the right one.
+    for (arguments, typed, meant) in [
+        (&["scna"][..], "'scna'", "'scan'"),
+        (&["scan", "--formt", "json"], "'--formt'", "'--format'"),
+        (&["scan", "--format", "jsn"], "'jsn'", "'json'"),
+        (&["scan", "--no-archivess"], "'--no-archivess'", "'--no-archives'"),
+        (&["rules", "gitleeks"], "'gitleeks'", "'gitleaks'"),
+        (&["rules", "detect-secrtes"], "'detect-secrtes'", "'detect-secrets'"),
+    ] {
+        let error = run(arguments).exits(2).stderr;
+        assert!(error.contains(typed) && error.contains(meant), "{error}");
+    }
+}
+
+/// Help that was asked for is a success, and help in place of a command is not.
+#[test]
+fn help_and_version() {
+    for arguments in [&["--help"][..], &["-h"], &["scan", "--help"], &["--version"]] {
+        let help = run(arguments).exits(0);
+        assert!(!help.stdout.is_empty() && help.stderr.is_empty(), "{help:?}");
+    }
+    assert_eq!(run(&["--version"]).stdout, format!("ctx-key {}\n", env!("CARGO_PKG_VERSION")));
+    let nothing = run(&[]).exits(2);
+    assert!(nothing.stdout.is_empty() && nothing.stderr.contains("Usage: ctx-key <COMMAND>"), "{nothing:?}");
+}
+
+#[test]
+fn options_that_do_not_go_together() {
+    for arguments in [
+        &["--staged", "--history"][..],
+        &["--staged", "--no-ignore"],
+        &["--history", "--no-ignore"],
+        &["--config", "a", "--no-config"],
+        &["--range", "HEAD"],
+        &["--since", "2 weeks"],
+        &["--shallow-ok"],
+        &["--staged", "--range", "HEAD"],
+        &["--staged", "--since", "2 weeks"],
+        &["--staged", "--shallow-ok"],
+        &["--history", "--range", "--all"],
+    ] {
+        let run = run(&[&["scan"], arguments].concat()).exits(2);
+        assert!(run.stdout.is_empty() && run.stderr.starts_with("error: "), "{arguments:?} {run:?}");
+    }
 }
 
 #[test]
@@ -91,6 +209,9 @@ fn completions_and_man_pages() {
     assert!(run(&["man"]).exits(0).stdout.starts_with(".ie \\n(.g"));
     let page = run(&["man", "scan"]).exits(0).stdout;
     assert!(page.contains("ctx\\-key\\-scan") && page.contains("\\-\\-history"));
+    let none = run(&["man", "scna"]).exits(2);
+    let message = "ctx-key: no such command; `ctx-key --help` names them\n";
+    assert_eq!((none.stdout, none.stderr), (String::new(), message.to_owned()));
 }
 
 /// Each is the file of that tool, and none is another's.

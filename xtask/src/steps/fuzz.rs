@@ -4,7 +4,7 @@ mod campaign;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use xshell::{Cmd, Shell, cmd};
 
 pub use self::campaign::campaign;
@@ -25,7 +25,9 @@ pub fn replay(sh: &Shell) -> Result<()> {
 fn build(sh: &Shell) -> Result<Vec<String>> {
     tools::install(sh, &[&tools::CARGO_FUZZ])?;
     fuzz(sh).arg("build").run()?;
-    Ok(fuzz(sh).arg("list").read()?.lines().map(str::to_owned).collect())
+    let targets: Vec<_> = fuzz(sh).arg("list").read()?.lines().map(str::to_owned).collect();
+    ensure!(!targets.is_empty(), "cargo fuzz lists no target");
+    Ok(targets)
 }
 
 /// Returns the command that runs a target for some seconds. New inputs go into the folder `grown`.
@@ -41,4 +43,27 @@ fn run<'a>(sh: &'a Shell, target: &str, grown: &Path, seconds: u64) -> Cmd<'a> {
 /// Returns cargo-fuzz's command, with which a stable compiler takes its unstable flags.
 fn fuzz(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fuzz").env("RUSTC_BOOTSTRAP", "1")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::tree;
+
+    /// A target without a seed would run on noise alone.
+    #[test]
+    fn every_target_has_seeds() {
+        let root = tree::root();
+        let manifest: toml::Table =
+            toml::from_str(&fs::read_to_string(root.join("fuzz/Cargo.toml")).unwrap()).unwrap();
+        let targets = manifest["bin"].as_array().unwrap();
+        assert!(!targets.is_empty());
+        for target in targets {
+            let name = target["name"].as_str().unwrap();
+            let seeds = fs::read_dir(root.join(super::CORPUS).join(name))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(seeds.count() > 0, "{name} has no seed");
+        }
+    }
 }

@@ -13,6 +13,9 @@ const SEPARATE: [&str; 4] = [
     "tests/no_std/Cargo.toml",
 ];
 
+/// Features of the library, but for `default`.
+const FEATURES: [&str; 5] = ["std", "getrandom", "alloc", "serde", "http"];
+
 pub fn lints(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo fmt --all --check").run()?;
     cmd!(sh, "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings").run()?;
@@ -35,10 +38,9 @@ pub fn docs(sh: &Shell) -> Result<()> {
 
 /// Builds the library with every set of its features. Warnings are errors in each.
 pub fn features(sh: &Shell) -> Result<()> {
-    const ALL: [&str; 5] = ["std", "getrandom", "alloc", "serde", "http"];
-    for set in 0..1 << ALL.len() {
-        let chosen: Vec<_> =
-            ALL.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1).map(|(_, name)| *name).collect();
+    for set in 0..1 << FEATURES.len() {
+        let is_chosen = |(bit, _): &(usize, &&str)| set >> bit & 1 == 1;
+        let chosen: Vec<_> = FEATURES.iter().enumerate().filter(is_chosen).map(|(_, name)| *name).collect();
         let names = chosen.join(",");
         cmd!(
             sh,
@@ -72,4 +74,31 @@ pub fn quickstart(sh: &Shell) -> Result<()> {
 pub fn tests(sh: &Shell) -> Result<()> {
     let tests = cmd!(sh, "cargo test --workspace --all-features --locked -- --include-ignored");
     Ok(tests.env("PROPTEST_CASES", "1000").run()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn manifest(path: &str) -> toml::Table {
+        toml::from_str(&fs::read_to_string(tree::root().join(path)).unwrap()).unwrap()
+    }
+
+    /// A list that is too short would leave code without a check.
+    #[test]
+    fn lists_name_every_workspace_and_every_feature() {
+        let files = tree::files(&Shell::new().unwrap()).unwrap();
+        let manifests =
+            files.iter().filter_map(|file| file.to_str().filter(|file| file.ends_with("/Cargo.toml")));
+        let separate: Vec<_> = manifests.filter(|file| manifest(file).contains_key("workspace")).collect();
+        assert_eq!(separate, SEPARATE);
+
+        let manifest = manifest("Cargo.toml");
+        let features = manifest["features"].as_table().unwrap().keys().filter(|name| *name != "default");
+        let mut listed = FEATURES;
+        listed.sort_unstable();
+        assert_eq!(features.collect::<Vec<_>>(), listed);
+    }
 }

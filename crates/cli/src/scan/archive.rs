@@ -406,12 +406,17 @@ impl Unpacking<'_, '_> {
 
     fn search_rest_with(&mut self, searcher: &mut Searcher, reader: impl Read) -> io::Result<()> {
         let (member, seen, found) = (&self.member, &self.seen, &mut self.receiver.found);
+        let mut rest = Vec::new();
         let found = |find: Find| {
             if !seen.contains(&find.id) {
+                rest.push(find.id);
                 found(Find { member: member.clone(), ..find });
             }
         };
-        searcher.search(reader, found).map(|_| ())
+        let searched = searcher.search(reader, found).map(|_| ());
+        // This archive is a member of the next one.
+        self.seen.extend(rest);
+        searched
     }
 }
 
@@ -491,4 +496,38 @@ fn pax_path(text: &[u8]) -> Option<Vec<u8>> {
         .map_while(Result::ok)
         .find(|extension| extension.key_bytes() == b"path")
         .map(|extension| extension.value_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use ctx_key::ApiKey;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    /// What there is of a stream is searched, and the error is returned, wherever it breaks off.
+    #[test]
+    fn a_stream_that_breaks_off_is_an_error() {
+        let Command::Scan(options) = Cli::parse_from(["ctx-key", "scan"]).command else { unreachable!() };
+        let key = ApiKey::generate();
+        let noise = (0..600_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8);
+        let mut archive = GzEncoder::new(Vec::new(), Compression::none());
+        archive.write_all(key.expose_secret().as_bytes()).unwrap();
+        archive.write_all(&noise.collect::<Vec<_>>()).unwrap();
+        let archive = archive.finish().unwrap();
+        for length in [100, 300_000, archive.len()] {
+            let (mut found, mut failed) = (Vec::new(), Vec::new());
+            let receiver = Receiver {
+                found: &mut |find| found.push(find.id),
+                failed: &mut |_, reason| failed.push(reason.to_owned()),
+            };
+            let reader = archive[..length].chain(Failing(Some(io::Error::other("broken"))));
+            let searched = Unpacker::new(&options).search(reader, receiver);
+            assert_eq!(searched.unwrap_err().to_string(), "broken", "{length}");
+            assert_eq!((found, failed), (vec![key.id()], vec![]), "{length}");
+        }
+    }
 }

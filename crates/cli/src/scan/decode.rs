@@ -169,6 +169,7 @@ impl Digits {
     }
 }
 
+/// Calls `visit` with the digits between other characters. A run ends with no white space.
 fn for_each_digits(run: &[u8], mut visit: impl FnMut(&Digits)) {
     let mut digits = Digits::default();
     let mut at = 0;
@@ -189,9 +190,6 @@ fn for_each_digits(run: &[u8], mut visit: impl FnMut(&Digits)) {
             digits.lines.clear();
             at += 1;
         }
-    }
-    if digits.text.len() >= BASE64_KEY {
-        visit(&digits);
     }
 }
 
@@ -354,6 +352,9 @@ mod tests {
             hit(79..149, b'a', &[base64]),
             hit(0..52, b'c', &[]),
             hit(0..52, b'c', &[hex]),
+            // Of two with as many encodings, the first stays.
+            hit(201..270, b'd', &[hex]),
+            hit(200..270, b'd', &[base64]),
         ];
         sort(&mut hits);
         let expected = [
@@ -361,6 +362,7 @@ mod tests {
             hit(11..80, b'a', &[base64]),
             hit(11..80, b'b', &[base64, base64]),
             hit(79..149, b'a', &[base64]),
+            hit(200..270, b'd', &[base64]),
         ];
         assert_eq!(hits, expected);
     }

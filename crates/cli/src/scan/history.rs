@@ -184,7 +184,8 @@ impl History<'_> {
 
     /// Reports keys in names that no commit has, each with one tree.
     fn report_unnamed(&self, trees: &[ObjectId], origins: &Origins) -> Result<(), String> {
-        let mut seen: HashSet<_> = origins.names.iter().map(|name| name.find.id).collect();
+        let mut seen = origins.excluded_names.clone();
+        seen.extend(origins.names.iter().map(|name| name.find.id));
         self.visit(trees, |object, find| {
             if seen.insert(find.id) {
                 let origin = Origin::of_object(object.id, Kind::Tree);

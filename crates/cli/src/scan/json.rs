@@ -71,3 +71,23 @@ pub(crate) fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As JSON has them: in four digits, and two of them for a character beyond the first plane.
+    #[test]
+    fn characters_that_are_unsafe_are_escaped() {
+        let write = |text: &str| {
+            let mut out = Vec::new();
+            write_value(&mut out, &json!(text)).unwrap();
+            let written = String::from_utf8(out).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), json!(text));
+            written
+        };
+        assert_eq!(write("ä 𝒳 \"\\\n\u{1b}"), r#""ä 𝒳 \"\\\n\u001b""#);
+        assert_eq!(write("a\u{7f}b\u{9b}𝒳\u{202e}"), r#""a\u007fb\u009b𝒳\u202e""#);
+        assert_eq!(write("a\u{e0001}"), r#""a\udb40\udc01""#);
+    }
+}

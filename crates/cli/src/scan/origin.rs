@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use ctx_key::KeyId;
+
 use crate::scan::changes::{self, Change};
 use crate::scan::decode::KEY;
 use crate::scan::exclude::Exclude;
@@ -50,6 +52,8 @@ pub(crate) struct Origins {
     has_trees: bool,
     /// Blobs at a path that `--exclude` names.
     excluded: HashSet<ObjectId>,
+    /// Keys in such a path.
+    pub(crate) excluded_names: HashSet<KeyId>,
     exclude: Exclude,
     /// Commits that a ref reaches.
     reached: HashSet<ObjectId>,
@@ -65,6 +69,7 @@ impl Origins {
             blobs: blobs.map(|(id, _)| (*id, BTreeMap::new())).collect(),
             has_trees: found.iter().any(|(_, kind)| *kind == Kind::Tree),
             excluded: HashSet::new(),
+            excluded_names: HashSet::new(),
             exclude,
             reached: HashSet::new(),
             names: Vec::new(),
@@ -118,11 +123,16 @@ impl Origins {
     fn add(&mut self, change: &Change<'_>, is_reached: bool) {
         self.changes = self.changes.saturating_add(1);
         let origin = |path| Origin { path, commit: Some(change.commit), is_reached, age: self.changes };
-        if change.path.len() >= KEY && !self.is_excluded(change.path) {
+        if change.path.len() >= KEY {
+            let is_excluded = self.is_excluded(change.path);
             let (origin, object) = (origin(change.path.into()), change.object);
             // A name is in memory, and all of it can be read.
             let _ = self.searcher.search(change.path, |find| {
-                self.names.push(NameFind { find, origin: origin.clone(), object });
+                if is_excluded {
+                    self.excluded_names.insert(find.id);
+                } else {
+                    self.names.push(NameFind { find, origin: origin.clone(), object });
+                }
             });
         }
         if !self.blobs.contains_key(&change.object) {
@@ -149,9 +159,13 @@ impl Origins {
         let list = git.output(&["ls-files", "--stage", "--full-name", "-z"]).unwrap_or_default();
         for entry in list.split(|byte| *byte == 0) {
             let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
-            let id = entry.split(|byte| *byte == b' ').nth(1).and_then(ObjectId::parse);
-            if let Some(paths) = id.and_then(|id| self.blobs.get_mut(&id)).filter(|paths| paths.is_empty()) {
-                let path: Arc<[u8]> = entry[tab + 1..].into();
+            let Some(id) = entry.split(|byte| *byte == b' ').nth(1).and_then(ObjectId::parse) else {
+                continue;
+            };
+            let path: Arc<[u8]> = entry[tab + 1..].into();
+            if self.is_excluded(&path) {
+                self.excluded.insert(id);
+            } else if let Some(paths) = self.blobs.get_mut(&id).filter(|paths| paths.is_empty()) {
                 let origin = Origin { path: path.clone(), commit: None, is_reached: true, age: u32::MAX };
                 paths.insert(path, origin);
             }

@@ -147,12 +147,23 @@ fn narrowed(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
 }
 
 /// Returns whether the line of the key holds the comment, as far as the line is in the piece.
-fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize) -> bool {
+fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize, is_low_first: bool) -> bool {
     let before = &piece[key.start.saturating_sub(CONTEXT)..key.start];
     let after = &piece[key.end..piece.len().min(key.end + CONTEXT)];
+    // Between the low byte at each end of the key and the next character are zeros of the key's own.
+    let zeros = unit - 1;
+    let (before, after) = match is_low_first {
+        true => (before, after.get(zeros..).unwrap_or_default()),
+        false => (&before[..before.len().saturating_sub(zeros)], after),
+    };
     match unit {
         1 => line_allows(before, after),
-        _ => line_allows(&narrow_before(before, unit), &narrow_after(after, unit)),
+        _ => {
+            let narrow = |bytes: &[u8]| narrow_unit(bytes, is_low_first);
+            let before: Vec<u8> = before.rchunks_exact(unit).rev().map(narrow).collect();
+            let after: Vec<u8> = after.chunks_exact(unit).map(narrow).collect();
+            line_allows(&before, &after)
+        }
     }
 }
 
@@ -162,17 +173,13 @@ fn line_allows(before: &[u8], after: &[u8]) -> bool {
     memmem::find(&before[begin..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
 }
 
-/// The characters, at the places that the key has them; other characters than ASCII may become any byte but a line feed.
-fn narrow_after(after: &[u8], unit: usize) -> Vec<u8> {
-    after.chunks_exact(unit).map(|bytes| narrow_unit(bytes[unit - 1], &bytes[..unit - 1])).collect()
-}
-
-fn narrow_before(before: &[u8], unit: usize) -> Vec<u8> {
-    before.rchunks_exact(unit).map(|bytes| narrow_unit(bytes[0], &bytes[1..])).rev().collect()
-}
-
-fn narrow_unit(low: u8, zeros: &[u8]) -> u8 {
-    if zeros.iter().all(|zero| *zero == 0) { low } else { b'?' }
+/// Returns the character, or any byte but a line feed if it is not one of ASCII.
+fn narrow_unit(bytes: &[u8], is_low_first: bool) -> u8 {
+    match bytes {
+        [low, zeros @ ..] if is_low_first && zeros.iter().all(|zero| *zero == 0) => *low,
+        [zeros @ .., low] if !is_low_first && zeros.iter().all(|zero| *zero == 0) => *low,
+        _ => b'?',
+    }
 }
 
 /// The byte order mark that a text begins with.
@@ -239,7 +246,7 @@ impl Cursor {
 
     /// Returns the key that starts here.
     fn find(&self, piece: &[u8], range: Range<usize>, hit: Hit) -> Find {
-        let is_allowed = is_allowed(piece, range.clone(), hit.unit);
+        let is_allowed = is_allowed(piece, range.clone(), hit.unit, self.is_low_first(hit.unit));
         let (line, column, character) = self.place(hit.unit);
         let end = if hit.encodings.is_empty() {
             (line, character + KEY as u64)
@@ -264,15 +271,21 @@ impl Cursor {
         }
     }
 
+    /// Returns whether the low byte of a character comes first. Without a mark, texts begin at a multiple of their unit.
+    fn is_low_first(&self, unit: usize) -> bool {
+        match (unit, self.mark) {
+            (2, Mark::Little) => true,
+            (2, Mark::Big) => false,
+            _ => self.offset.is_multiple_of(unit as u64),
+        }
+    }
+
     /// Returns the line, the column and the number of the character here, for a text whose characters have `unit` bytes.
     fn place(&self, unit: usize) -> (u64, u64, u64) {
         let line = match (unit, self.mark) {
             (1, _) => &self.narrow,
             (4, _) => &self.four,
-            (_, Mark::Little) => &self.little,
-            (_, Mark::Big) => &self.big,
-            // The low byte comes first if texts begin at an even offset.
-            _ if self.offset.is_multiple_of(2) => &self.little,
+            _ if self.is_low_first(unit) => &self.little,
             _ => &self.big,
         };
         let has_mark = line.number == 0
@@ -544,6 +557,61 @@ mod tests {
         }
     }
 
+    /// Where nothing says which byte order it is, a text begins at an even place, or it is in the other order.
+    #[test]
+    fn utf_16_without_a_mark_at_each_place() {
+        let text = format!("ä\n\nkey = {}", ApiKey::generate().expose_secret());
+        for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
+            let found = search(&wide(&text, to_bytes));
+            assert_eq!(found, [(18 + zero_first, 3, 7, 7)]);
+        }
+    }
+
+    /// Each line begins with no character before it, whatever the last one held.
+    #[test]
+    fn characters_of_the_line_before_do_not_count() {
+        let key = ApiKey::generate();
+        let text = format!("\u{feff}𝒳ä𝒳 {0}\n𝒳𝒳ä\nä𝒳 {0}", key.expose_secret());
+        assert_eq!(search(text.as_bytes()), [(14, 1, 12, 5), (85, 3, 8, 4)]);
+        for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
+            let expected = [(14 + zero_first, 1, 7, 5), (140 + zero_first, 3, 5, 4)];
+            assert_eq!(search(&wide(&text, to_bytes)), expected);
+        }
+    }
+
+    /// Characters whose lower halves are those of the comment or of a line feed are others.
+    #[test]
+    fn a_comment_in_wide_text_is_of_ascii_alone() {
+        let key = ApiKey::generate();
+        let comment = String::from_utf8(ALLOW.to_vec()).unwrap();
+        let shifted: String =
+            comment.bytes().map(|byte| char::from_u32(0x100 + u32::from(byte)).unwrap()).collect();
+        for (before, after, is_allowed) in [
+            (format!("{comment} Ċ"), String::new(), true),
+            (String::new(), format!("Ċ {comment}"), true),
+            (format!("{shifted} "), String::new(), false),
+            (String::new(), format!(" {shifted}"), false),
+            (format!("{comment}\n"), String::new(), false),
+            (String::new(), format!("\n{comment}"), false),
+        ] {
+            let text = format!("x\n{before}{}{after}\n", key.expose_secret());
+            let utf_32 = |to_bytes: fn(u32) -> [u8; 4]| {
+                text.chars().flat_map(|character| to_bytes(character.into())).collect::<Vec<u8>>()
+            };
+            for text in [
+                text.clone().into_bytes(),
+                wide(&text, u16::to_le_bytes),
+                wide(&text, u16::to_be_bytes),
+                utf_32(u32::to_le_bytes),
+                utf_32(u32::to_be_bytes),
+            ] {
+                let mut found = Vec::new();
+                Searcher::new(true).search(&text[..], |find| found.push(find.is_allowed)).unwrap();
+                assert_eq!(found, [is_allowed], "{before:?} {after:?}");
+            }
+        }
+    }
+
     #[test]
     fn keys_without_anything_between() {
         let key = ApiKey::generate();
@@ -565,5 +633,21 @@ mod tests {
             Searcher::new(true).search(key.expose_secret().as_bytes().chain(Broken), |find| found.push(find));
         assert_eq!(read.unwrap_err().to_string(), "broken");
         assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn a_read_that_is_interrupted_goes_on() {
+        struct Interrupted<'t>(&'t [u8], bool);
+        impl Read for Interrupted<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.1 = !self.1;
+                if self.1 { Err(ErrorKind::Interrupted.into()) } else { Trickle(self.0, 10).read(buffer) }
+                    .inspect(|count| self.0 = &self.0[*count..])
+            }
+        }
+        let key = ApiKey::generate();
+        let (text, mut found) = (key.expose_secret().as_bytes(), Vec::new());
+        let read = Searcher::new(true).search(Interrupted(text, false), |find| found.push(find.offset));
+        assert_eq!((read.unwrap(), found), (52, vec![0]));
     }
 }

@@ -8,9 +8,12 @@ use crate::tree::Copy;
 
 const START: &str = "mark: ";
 
+/// Folders of the library's sources.
+const FOLDERS: [&str; 2] = ["src", "src/scan"];
+
 /// Puts a mark into each function of the library, in a copy.
 pub fn mark_functions(copy: &Copy) -> Result<()> {
-    ["src", "src/scan"].into_iter().try_for_each(|folder| copy.rewrite(folder, marked))
+    FOLDERS.into_iter().try_for_each(|folder| copy.rewrite(folder, marked))
 }
 
 /// Returns the source with `mark: FILE:LINE FUNCTION;` at the start of each function's body.
@@ -75,6 +78,15 @@ impl Key {
         assert!(marked.contains("fn one(self) -> u8 { core::hint::black_box(\"mark: key.rs:2 one;\");\n"));
         assert!(marked.contains("    ) -> T { core::hint::black_box(\"mark: key.rs:7 two;\");\n"));
         assert_eq!(find(marked.as_bytes()), BTreeSet::from(["key.rs:2 one".into(), "key.rs:7 two".into()]));
+    }
+
+    /// A function in another folder would have no mark, and nobody would miss it.
+    #[test]
+    fn every_source_of_the_library_is_marked() {
+        let files = crate::tree::files(&xshell::Shell::new().unwrap()).unwrap();
+        let sources = files.iter().filter(|file| file.starts_with("src"));
+        let folders: BTreeSet<_> = sources.map(|file| file.parent().unwrap().to_str().unwrap()).collect();
+        assert_eq!(folders, BTreeSet::from(FOLDERS));
     }
 
     #[test]
