@@ -291,8 +291,11 @@ fn another_projects_records_are_not_there() {
     assert_eq!(project.get("/v1/users/ada")["name"], Value::Null);
     let remove = "/v1/users/ada?cascade=true";
     project.make("/v1/memories", &json!({ "content": "ours", "user_id": "ada" }));
+    project.make("/v1/chats", &json!({ "title": "ours", "user_id": "ada" }));
     assert_eq!(project.server.send("DELETE", remove, Some(&other), None).0, 204);
-    assert_eq!(ids(&project.get("/v1/memories?user_id=ada")["data"]).len(), 1);
+    for list in ["memories", "chats"] {
+        assert_eq!(ids(&project.get(&format!("/v1/{list}?user_id=ada"))["data"]).len(), 1, "{list}");
+    }
     assert_eq!(project.get("/v1/users/ada")["id"], "ada");
 }
 

@@ -1,11 +1,13 @@
 //! What the platform's documentation promises of the data plane: nothing that a client sends is lost silently.
 
 mod common;
+mod trouble;
 
 use std::thread;
 
 use common::project::{Project, ids};
 use serde_json::{Value, json};
+use trouble::execute;
 
 /// Each status with its type, wherever the error comes from.
 #[test]
@@ -396,6 +398,39 @@ fn a_chat_is_shown() {
     assert_eq!(project.server.send("GET", &path, Some(&writes), None).0, 403);
     project.send("DELETE", &path, None);
     assert_eq!(project.send("GET", &path, None).0, 404);
+}
+
+/// A change sets the time of its record, and of no other.
+#[test]
+fn a_change_is_dated_on_its_record_alone() {
+    const LONG_AGO: &str = "2023-11-14T22:13:20Z";
+    let project = Project::new();
+    let mut paths = vec!["/v1/users/ada".to_owned(), "/v1/users/bob".to_owned()];
+    for id in ["ada", "bob"] {
+        project.post("/v1/users", &json!({ "id": id }));
+        for (list, body) in [("/v1/memories", json!({ "content": "words" })), ("/v1/chats", json!({}))] {
+            paths.push(format!("{list}/{}", project.make(list, &body)));
+        }
+    }
+    let [ada, _, memory, chat, ..] = &paths[..] else { panic!("{paths:?}") };
+    for (method, path, body, changed) in [
+        ("PUT", memory.clone(), json!({ "title": "new" }), memory),
+        ("PUT", memory.clone(), json!({ "metadata": { "a": 1 } }), memory),
+        ("PUT", ada.clone(), json!({ "name": "Ada" }), ada),
+        ("POST", "/v1/users".to_owned(), json!({ "id": "ada", "metadata": { "a": 1 } }), ada),
+        ("POST", format!("{chat}/messages"), json!({ "message": "words" }), chat),
+    ] {
+        for table in ["memories", "users", "chats"] {
+            let sql = format!("UPDATE {table} SET created_at = 1700000000, updated_at = 1700000000");
+            execute(&project.data, &sql);
+        }
+        assert_eq!(project.send(method, &path, Some(&body)).0, 200, "{method} {path}");
+        for record in &paths {
+            let shown = project.get(record);
+            assert_eq!(shown["created_at"], LONG_AGO, "{method} {path}: {record}");
+            assert_eq!(shown["updated_at"] != LONG_AGO, record == changed, "{method} {path}: {record}");
+        }
+    }
 }
 
 /// The official clients have these calls.

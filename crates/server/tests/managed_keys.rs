@@ -346,6 +346,8 @@ fn a_change_is_made_at_once_and_logged_with_what_changed() {
         assert_eq!(keys.send("PATCH", &path, &json!({ "scopes": ["memories:read"] })).0, 200);
     }
     keys.server.set(10);
+    // it is recorded after the answer
+    wait(|| !keys.record(&path)["last_used_at"].is_null());
     let before = keys.record(&path);
     for nothing in
         [json!({}), json!({ "name": "a key" }), json!({ "name": " a key ", "scopes": ["memories:read"] })]
@@ -405,6 +407,8 @@ fn a_rotation_keeps_what_it_is_not_asked_to_change() {
     let rotate = |body: &Value| keys.send("POST", &format!("{path}/rotate"), body);
     // the verifier of this server has read the old record, and has the new one at once
     assert_eq!(keys.use_key(old, "/v1/key").1["expires_at"], A_DAY_LATER);
+    // the successor was not used
+    execute(&keys.server.data, "UPDATE api_keys SET last_used_at = 1700000000");
     let (status, mut new) = rotate(&json!({ "overlap_seconds": 3595 }));
     assert_eq!(keys.use_key(old, "/v1/key").1["expires_at"], AN_HOUR_LATER);
     let key = new.as_object_mut().unwrap().remove("api_key").unwrap();
@@ -478,6 +482,29 @@ fn a_rotation_has_these_fields_and_no_other() {
     }
     assert_eq!(keys.send("GET", "", &json!({})).1.as_array().unwrap().len(), 1);
     assert_eq!(keys.send_text("POST", &path, r#"{"overlap_seconds": 31536000}"#).0, 201);
+}
+
+#[test]
+fn a_key_that_has_ended_otherwise_is_revoked_too() {
+    let keys = Keys::new();
+    let (_, expired) = keys.create_with(json!({ "expires_at": "2027-01-15T08:00:10Z" }));
+    let expired = format!("/{}", expired["id"].as_str().unwrap());
+    let (_, retired) = keys.create();
+    let rotation = json!({ "overlap_seconds": 10 });
+    assert_eq!(keys.send("POST", &format!("{retired}/rotate"), &rotation).0, 201);
+    keys.server.set(10);
+    let states = || [&expired, &retired].map(|path| keys.record(path)["state"].clone());
+    assert_eq!(states(), ["expired", "retired"]);
+    let logged = keys.log().len();
+    for path in [&expired, &retired] {
+        assert_eq!(keys.send("DELETE", path, &json!({})).0, 204);
+        let record = keys.record(path);
+        let times = ["revoked_at", "updated_at"].map(|field| record[field].clone());
+        assert_eq!(times, ["2027-01-15T08:00:10Z"; 2], "{record}");
+    }
+    assert_eq!(states(), ["revoked", "revoked"]);
+    let line = |path: &str| [EMAIL, "revoked", &path[1..], "a key"].map(str::to_owned);
+    assert_eq!(keys.log()[logged..], [line(&expired), line(&retired)]);
 }
 
 #[test]

@@ -185,6 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn memories_that_may_have_most_words_are_asked_for_first() {
+        let ranking = ranking(&[
+            (&[(9, 1), (8, 1)], true),
+            (&[(9, 1), (7, 1), (6, 1)], true),
+            (&[(9, 1), (6, 1)], true),
+            (&[(9, 1), (7, 1), (5, 1)], false),
+        ]);
+        // 5 has one word and perhaps three more; 7 and 6 have two and perhaps one more
+        assert_eq!(ranking.unknown(10), [5, 7, 6]);
+        assert_eq!(ranking.unknown(2), [5, 7]);
+    }
+
+    #[test]
     fn scores_follow_the_order_and_lie_between_0_and_1() {
         let lists: Vec<Vec<(i64, i64)>> =
             (0..5).map(|word| (word..40).rev().map(|memory| (memory, memory * 1000 + 1)).collect()).collect();
