@@ -662,14 +662,26 @@ fn next(link: &str) -> String {
 #[test]
 fn pages_have_every_key_once_while_others_come_and_go() {
     let keys = Keys::new();
+    // another company has keys of the same seconds
+    let eve = keys.server.account(OTHER);
+    let project = first_project(&keys.server, &eve);
     let paths: Vec<String> = (0..10)
         .map(|number| {
             // two in each second
             keys.server.set(number / 2);
+            let body = json!({ "project_id": project, "name": "hers", "scopes": ["memories:read"] });
+            let of_eve = format!("/companies/{}/api-keys", eve.company);
+            assert_eq!(keys.server.send("POST", &of_eve, &eve.token, &body).0, 201);
             keys.create().1
         })
         .collect();
     let all: Vec<Value> = keys.send("GET", "", &json!({})).1.as_array().unwrap().clone();
+    // the newest first, and those of a second by their ids
+    let mut expected = paths.clone();
+    expected.reverse();
+    expected.chunks_mut(2).for_each(|second| second.sort());
+    let listed: Vec<_> = all.iter().map(|record| format!("/{}", record["id"].as_str().unwrap())).collect();
+    assert_eq!(listed, expected);
     let page = |path: &str| {
         let (status, headers, body) = keys.server.exchange("GET", path, &keys.account.token, "");
         assert_eq!(status, 200, "{path}: {body}");

@@ -325,6 +325,7 @@ fn rows_of_older_versions_are_shown_and_end() {
     assert_eq!(found[0], unknown("This session"));
     let kinds: Vec<_> = found[1..].iter().filter(|row| **row == unknown("Program")).collect();
     assert_eq!((found.len(), kinds.len()), (4, 2), "{found:?}");
+    assert_ne!(rows(&sessions(&mut owner))[0][3], "Unknown", "the page that was shown was a use");
     for path in actions(&page) {
         end(&mut owner, &path).leads_to("/account/sessions");
     }
