@@ -195,13 +195,21 @@ fn an_object_that_can_not_be_kept_is_refused() {
     project.post("/v1/users", &json!({ "id": "ada" }));
     let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
     let deep_list = format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    let wide = format!(r#"{{"a":"{}"}}"#, "x".repeat(16 * 1024));
+    let wide = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - r#"{"a":""}"#.len()));
     let escaped_key = format!(r#"{{"a":["\u0063{}"]}}"#, &project.key[1..]);
+    let routes = [
+        ("POST", "/v1/memories", "metadata"),
+        ("PUT", &memory, "metadata"),
+        ("POST", "/v1/users", "metadata"),
+        ("PUT", "/v1/users/ada", "metadata"),
+        ("POST", "/v1/chats", "metadata"),
+        ("POST", "/v1/users/ada/events", "data"),
+    ];
     for (object, word) in [
         (deep(17).as_str(), "levels"),
         (&deep(60_000), "metadata"),
         (&deep_list, "metadata"),
-        (&wide, "metadata"),
+        (&wide(16 * 1024 + 1), "metadata"),
         (&escaped_key, "API key"),
         (r#"{"a":1,"a":2}"#, "`a`"),
         (r#"{"a":1,"\u0061":1}"#, "`a`"),
@@ -217,14 +225,7 @@ fn an_object_that_can_not_be_kept_is_refused() {
         (r#""text""#, "map"),
         ("1", "map"),
     ] {
-        for (method, path, field) in [
-            ("POST", "/v1/memories", "metadata"),
-            ("PUT", &memory, "metadata"),
-            ("POST", "/v1/users", "metadata"),
-            ("PUT", "/v1/users/ada", "metadata"),
-            ("POST", "/v1/chats", "metadata"),
-            ("POST", "/v1/users/ada/events", "data"),
-        ] {
+        for (method, path, field) in routes {
             let body = format!(r#"{{"content":"c","id":"bob","type":"t","{field}":{object}}}"#);
             let (status, answer) = project.send_text(method, path, &body);
             let start = &object[..object.len().min(40)];
@@ -235,9 +236,14 @@ fn an_object_that_can_not_be_kept_is_refused() {
         }
     }
     assert_eq!(project.send("GET", "/v1/users/bob", None).0, 404);
-    let fine = format!(r#"{{"content":"c","metadata":{}}}"#, deep(16));
-    let (status, answer) = project.send_text("POST", "/v1/memories", &fine);
-    assert_eq!((status, object(&answer, "metadata")), (202, deep(16).as_str()));
+    for fine in [deep(16), wide(16 * 1024)] {
+        for (method, path, field) in routes {
+            let body = format!(r#"{{"content":"c","id":"bob","type":"t","{field}":{fine}}}"#);
+            let (status, answer) = project.send_text(method, path, &body);
+            assert!((200..300).contains(&status), "{method} {path}: {answer}");
+            assert_eq!(object(&answer, field), fine, "{method} {path}");
+        }
+    }
     // what is not known is skipped, however deep
     let unknown = format!(r#"{{"content":"c","unknown":{}}}"#, deep(60_000));
     assert_eq!(project.send_text("POST", "/v1/memories", &unknown).0, 202);

@@ -142,6 +142,19 @@ fn the_newest_memories_of_a_common_word_are_ranked() {
 }
 
 #[test]
+fn the_first_words_of_a_long_question_count() {
+    let fixture = Fixture::new();
+    let word = |number: usize| format!("word{number}");
+    fixture.note("last", &word(MAX_WORDS));
+    fixture.note("one more", &word(MAX_WORDS + 1));
+    let question = |words: usize| (1..=words).map(word).collect::<Vec<_>>().join(" ");
+    assert_eq!(fixture.titles(&question(MAX_WORDS + 1)), ["last"]);
+    let [found, again] =
+        [MAX_WORDS, MAX_WORDS + 1].map(|words| fixture.search(&question(words), "")["results"].clone());
+    assert_eq!(found, again, "the score is the same");
+}
+
+#[test]
 fn the_bounds_are_documented() {
     let fixture = Fixture::new();
     let (_, document) = fixture.server.send("GET", "/openapi.json", None, None);
