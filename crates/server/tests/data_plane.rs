@@ -194,6 +194,7 @@ fn an_object_that_can_not_be_kept_is_refused() {
     let memory = format!("/v1/memories/{memory}");
     project.post("/v1/users", &json!({ "id": "ada" }));
     let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    let lists = |depth: usize| format!(r#"{{"a":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth));
     let deep_list = format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let wide = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - r#"{"a":""}"#.len()));
     let escaped_key = format!(r#"{{"a":["\u0063{}"]}}"#, &project.key[1..]);
@@ -207,6 +208,7 @@ fn an_object_that_can_not_be_kept_is_refused() {
     ];
     for (object, word) in [
         (deep(17).as_str(), "levels"),
+        (&lists(16), "levels"),
         (&deep(60_000), "metadata"),
         (&deep_list, "metadata"),
         (&wide(16 * 1024 + 1), "metadata"),
@@ -236,7 +238,7 @@ fn an_object_that_can_not_be_kept_is_refused() {
         }
     }
     assert_eq!(project.send("GET", "/v1/users/bob", None).0, 404);
-    for fine in [deep(16), wide(16 * 1024)] {
+    for fine in [deep(16), lists(15), wide(16 * 1024)] {
         for (method, path, field) in routes {
             let body = format!(r#"{{"content":"c","id":"bob","type":"t","{field}":{fine}}}"#);
             let (status, answer) = project.send_text(method, path, &body);
@@ -404,6 +406,34 @@ fn a_chat_is_shown() {
     assert_eq!(project.server.send("GET", &path, Some(&writes), None).0, 403);
     project.send("DELETE", &path, None);
     assert_eq!(project.send("GET", &path, None).0, 404);
+}
+
+/// A character may have four bytes.
+#[test]
+fn a_text_is_measured_in_characters() {
+    let project = Project::new();
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    for (path, field, max) in [
+        ("/v1/memories", "title", 500),
+        ("/v1/memories", "type", 64),
+        ("/v1/memories", "user_id", 128),
+        ("/v1/memories", "language", 64),
+        ("/v1/memories", "format", 64),
+        ("/v1/users", "id", 128),
+        ("/v1/users", "email", 500),
+        ("/v1/users", "name", 500),
+        ("/v1/users/ada/events", "type", 64),
+        ("/v1/chats", "title", 500),
+        ("/v1/chats", "user_id", 128),
+    ] {
+        for (length, is_read) in [(max, true), (max + 1, false)] {
+            let mut body = json!({ "content": "c", "id": "bob", "type": "t" });
+            body[field] = json!("\u{1f511}".repeat(length));
+            let (status, answer) = project.send("POST", path, Some(&body));
+            assert_eq!((200..300).contains(&status), is_read, "{path} {field} {length}: {answer}");
+            assert!(!is_read || answer[field] == body[field], "{path} {field}: {answer}");
+        }
+    }
 }
 
 /// A change sets the time of its record, and of no other.

@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn words_that_say_the_same_count_once() {
-        let ranking = ranking(&[(&[(2, 5), (1, 5)], false), (&[(2, 5)], false)]);
-        assert_eq!(order(&ranking, &[vec![0, 1]]), [(2, 1), (1, 1)]);
+        let ranking = ranking(&[(&[(3, 5), (2, 5)], false), (&[(2, 5), (1, 5)], false)]);
+        assert_eq!(order(&ranking, &[vec![0, 1]]), [(3, 1), (2, 1), (1, 1)]);
     }
 
     #[test]
