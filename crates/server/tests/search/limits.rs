@@ -147,11 +147,8 @@ fn the_first_words_of_a_long_question_count() {
     let word = |number: usize| format!("word{number}");
     fixture.note("last", &word(MAX_WORDS));
     fixture.note("one more", &word(MAX_WORDS + 1));
-    let question = |words: usize| (1..=words).map(word).collect::<Vec<_>>().join(" ");
-    assert_eq!(fixture.titles(&question(MAX_WORDS + 1)), ["last"]);
-    let [found, again] =
-        [MAX_WORDS, MAX_WORDS + 1].map(|words| fixture.search(&question(words), "")["results"].clone());
-    assert_eq!(found, again, "the score is the same");
+    let question: Vec<_> = (1..=MAX_WORDS + 1).map(word).collect();
+    assert_eq!(fixture.titles(&question.join(" ")), ["last"]);
 }
 
 #[test]
