@@ -336,6 +336,23 @@ fn rows_of_older_versions_are_shown_and_end() {
 }
 
 #[test]
+fn the_latest_use_comes_after_this_session() {
+    let server = behind_proxy();
+    server.set_up();
+    let mut used = browser_at(&server, "192.0.2.1", "used/1");
+    server.set(60);
+    browser_at(&server, "192.0.2.2", "unused/1");
+    server.set(120);
+    assert_eq!(used.get("/keys").status, 200);
+    server.set(180);
+    let mut owner = browser_at(&server, "192.0.2.3", "owner/1");
+    server.set(240);
+    assert_eq!(used.get("/keys").status, 200);
+    let addresses: Vec<_> = rows(&sessions(&mut owner)).into_iter().map(|[_, from, ..]| from).collect();
+    assert_eq!(addresses[..3], ["192.0.2.3", "192.0.2.1", "192.0.2.2"], "{addresses:?}");
+}
+
+#[test]
 fn what_has_expired_is_not_listed() {
     let server = Fixture::new();
     let mut first = server.set_up();
