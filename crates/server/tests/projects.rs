@@ -948,12 +948,20 @@ fn the_first_of_several_mistakes_has_the_focus() {
             &[("email", "eve@example.com"), ("password", "another long password"), ("company", "Eve")],
         ),
     ] {
-        for valid in 0..fields.len() {
-            let (right, wrong) = fields.split_at(valid);
-            let wrong: Vec<_> = wrong.iter().map(|(name, _)| *name).collect();
-            let sent =
-                [&hidden[..], right, &[("expires", "soon")][..usize::from(wrong.contains(&"expires"))]];
-            let answer = post(&mut browser, path, &sent.concat());
+        // each set of fields that are wrong
+        for set in 1..1 << fields.len() {
+            let is_wrong = |place: usize| set & (1 << place) != 0;
+            let mut sent = hidden.to_vec();
+            let mut wrong = Vec::new();
+            for (place, field) in fields.iter().enumerate() {
+                match field {
+                    (name, _) if is_wrong(place) => wrong.push(*name),
+                    field => sent.push(*field),
+                }
+            }
+            // without it, a successor expires as its key does
+            sent.extend(wrong.contains(&"expires").then_some(("expires", "soon")));
+            let answer = post(&mut browser, path, &sent);
             assert_eq!(answer.status, 400, "{path}: {}", answer.text);
             let named = |part: &str| {
                 let tags = answer.text.split('<').map(|tag| tag.split('>').next().unwrap());
