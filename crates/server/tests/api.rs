@@ -130,6 +130,44 @@ fn events_belong_to_a_user() {
 }
 
 #[test]
+fn a_list_has_what_fits_its_filters() {
+    let project = Project::new();
+    for user in ["ada", "bob"] {
+        project.post("/v1/users", &json!({ "id": user }));
+    }
+    let mut made = Vec::new();
+    for (user, kind) in [("ada", "note"), ("bob", "note"), ("ada", "task"), ("bob", "task")] {
+        let memory = json!({ "content": "words", "type": kind, "user_id": user });
+        let chat = project.make("/v1/chats", &json!({ "title": kind, "user_id": user }));
+        let event = project.make(&format!("/v1/users/{user}/events"), &json!({ "type": kind }));
+        made.push([project.make("/v1/memories", &memory), chat, event]);
+    }
+    let [memories, chats, events] =
+        [0, 1, 2].map(|list| made.iter().map(|ids| &ids[list]).collect::<Vec<_>>());
+    // the path, and the places of the records that it lists, the newest first
+    for (path, all, places) in [
+        ("/v1/memories", &memories, &[3, 2, 1, 0][..]),
+        ("/v1/memories?type=note", &memories, &[1, 0]),
+        ("/v1/memories?user_id=ada", &memories, &[2, 0]),
+        ("/v1/memories?userId=bob&type=task", &memories, &[3]),
+        ("/v1/memories?type=notes", &memories, &[]),
+        ("/v1/memories?type=Note", &memories, &[]),
+        ("/v1/memories?status=completed&type=task", &memories, &[3, 2]),
+        ("/v1/memories?status=failed", &memories, &[]),
+        ("/v1/chats", &chats, &[3, 2, 1, 0]),
+        ("/v1/chats?user_id=bob", &chats, &[3, 1]),
+        ("/v1/chats?userId=Ada", &chats, &[]),
+        ("/v1/users/ada/events", &events, &[2, 0]),
+        ("/v1/users/bob/events", &events, &[3, 1]),
+        ("/v1/users/bob/events?type=note", &events, &[1]),
+        ("/v1/users/bob/events?type=none", &events, &[]),
+    ] {
+        let expected: Vec<_> = places.iter().map(|&place: &usize| all[place].clone()).collect();
+        assert_eq!(ids(&project.get(path)["data"]), expected, "{path}");
+    }
+}
+
+#[test]
 fn a_users_memories_and_chats_go_if_that_is_said() {
     let project = Project::new();
     for (query, left) in [("", 1), ("?cascade=false", 1), ("?cascade=true", 0)] {
@@ -293,8 +331,11 @@ fn another_projects_records_are_not_there() {
     assert_eq!(project.get("/v1/users/ada")["name"], Value::Null);
     let remove = "/v1/users/ada?cascade=true";
     project.make("/v1/memories", &json!({ "content": "ours", "user_id": "ada" }));
+    project.make("/v1/chats", &json!({ "title": "ours", "user_id": "ada" }));
     assert_eq!(project.server.send("DELETE", remove, Some(&other), None).0, 204);
-    assert_eq!(ids(&project.get("/v1/memories?user_id=ada")["data"]).len(), 1);
+    for list in ["memories", "chats"] {
+        assert_eq!(ids(&project.get(&format!("/v1/{list}?user_id=ada"))["data"]).len(), 1, "{list}");
+    }
     assert_eq!(project.get("/v1/users/ada")["id"], "ada");
 }
 

@@ -391,6 +391,28 @@ fn a_filter_stays_in_the_links_and_an_unknown_value_is_none() {
 }
 
 #[test]
+fn a_day_begins_and_ends_at_midnight() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    for second in [86_399, 86_400, 172_799, 172_800] {
+        let sql = format!(
+            "INSERT INTO audit_log (at, company, actor, action, detail) \
+             SELECT {second}, id, 'ada', 'created', 'second {second}' FROM companies"
+        );
+        trouble::execute(&server.data, &sql);
+    }
+    for (query, seconds) in [
+        ("to=1970-01-01", &[86_399][..]),
+        ("from=1970-01-02&to=1970-01-02", &[172_799, 86_400]),
+        ("from=1970-01-03&to=1970-01-03", &[172_800]),
+        ("from=1970-01-02&q=SECOND", &[172_800, 172_799, 86_400]),
+    ] {
+        let expected: Vec<_> = seconds.iter().map(|second| format!("second {second}")).collect();
+        assert_eq!(shown(&mut owner, &format!("/audit?{query}")).0, expected, "{query}");
+    }
+}
+
+#[test]
 fn a_search_ignores_case_in_every_script_and_finds_keys_and_addresses() {
     let server = behind_proxy();
     let mut owner = browser_at(&server, "2001:db8::7");

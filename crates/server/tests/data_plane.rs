@@ -1,11 +1,13 @@
 //! What the platform's documentation promises of the data plane: nothing that a client sends is lost silently.
 
 mod common;
+mod trouble;
 
 use std::thread;
 
 use common::project::{Project, ids};
 use serde_json::{Value, json};
+use trouble::execute;
 
 /// Each status with its type, wherever the error comes from.
 #[test]
@@ -192,14 +194,24 @@ fn an_object_that_can_not_be_kept_is_refused() {
     let memory = format!("/v1/memories/{memory}");
     project.post("/v1/users", &json!({ "id": "ada" }));
     let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    let lists = |depth: usize| format!(r#"{{"a":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth));
     let deep_list = format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    let wide = format!(r#"{{"a":"{}"}}"#, "x".repeat(16 * 1024));
+    let wide = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - r#"{"a":""}"#.len()));
     let escaped_key = format!(r#"{{"a":["\u0063{}"]}}"#, &project.key[1..]);
+    let routes = [
+        ("POST", "/v1/memories", "metadata"),
+        ("PUT", &memory, "metadata"),
+        ("POST", "/v1/users", "metadata"),
+        ("PUT", "/v1/users/ada", "metadata"),
+        ("POST", "/v1/chats", "metadata"),
+        ("POST", "/v1/users/ada/events", "data"),
+    ];
     for (object, word) in [
         (deep(17).as_str(), "levels"),
+        (&lists(16), "levels"),
         (&deep(60_000), "metadata"),
         (&deep_list, "metadata"),
-        (&wide, "metadata"),
+        (&wide(16 * 1024 + 1), "metadata"),
         (&escaped_key, "API key"),
         (r#"{"a":1,"a":2}"#, "`a`"),
         (r#"{"a":1,"\u0061":1}"#, "`a`"),
@@ -215,14 +227,7 @@ fn an_object_that_can_not_be_kept_is_refused() {
         (r#""text""#, "map"),
         ("1", "map"),
     ] {
-        for (method, path, field) in [
-            ("POST", "/v1/memories", "metadata"),
-            ("PUT", &memory, "metadata"),
-            ("POST", "/v1/users", "metadata"),
-            ("PUT", "/v1/users/ada", "metadata"),
-            ("POST", "/v1/chats", "metadata"),
-            ("POST", "/v1/users/ada/events", "data"),
-        ] {
+        for (method, path, field) in routes {
             let body = format!(r#"{{"content":"c","id":"bob","type":"t","{field}":{object}}}"#);
             let (status, answer) = project.send_text(method, path, &body);
             let start = &object[..object.len().min(40)];
@@ -233,9 +238,14 @@ fn an_object_that_can_not_be_kept_is_refused() {
         }
     }
     assert_eq!(project.send("GET", "/v1/users/bob", None).0, 404);
-    let fine = format!(r#"{{"content":"c","metadata":{}}}"#, deep(16));
-    let (status, answer) = project.send_text("POST", "/v1/memories", &fine);
-    assert_eq!((status, object(&answer, "metadata")), (202, deep(16).as_str()));
+    for fine in [deep(16), lists(15), wide(16 * 1024)] {
+        for (method, path, field) in routes {
+            let body = format!(r#"{{"content":"c","id":"bob","type":"t","{field}":{fine}}}"#);
+            let (status, answer) = project.send_text(method, path, &body);
+            assert!((200..300).contains(&status), "{method} {path}: {answer}");
+            assert_eq!(object(&answer, field), fine, "{method} {path}");
+        }
+    }
     // what is not known is skipped, however deep
     let unknown = format!(r#"{{"content":"c","unknown":{}}}"#, deep(60_000));
     assert_eq!(project.send_text("POST", "/v1/memories", &unknown).0, 202);
@@ -396,6 +406,67 @@ fn a_chat_is_shown() {
     assert_eq!(project.server.send("GET", &path, Some(&writes), None).0, 403);
     project.send("DELETE", &path, None);
     assert_eq!(project.send("GET", &path, None).0, 404);
+}
+
+/// A character may have four bytes.
+#[test]
+fn a_text_is_measured_in_characters() {
+    let project = Project::new();
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    for (path, field, max) in [
+        ("/v1/memories", "title", 500),
+        ("/v1/memories", "type", 64),
+        ("/v1/memories", "user_id", 128),
+        ("/v1/memories", "language", 64),
+        ("/v1/memories", "format", 64),
+        ("/v1/users", "id", 128),
+        ("/v1/users", "email", 500),
+        ("/v1/users", "name", 500),
+        ("/v1/users/ada/events", "type", 64),
+        ("/v1/chats", "title", 500),
+        ("/v1/chats", "user_id", 128),
+    ] {
+        for (length, is_read) in [(max, true), (max + 1, false)] {
+            let mut body = json!({ "content": "c", "id": "bob", "type": "t" });
+            body[field] = json!("\u{1f511}".repeat(length));
+            let (status, answer) = project.send("POST", path, Some(&body));
+            assert_eq!((200..300).contains(&status), is_read, "{path} {field} {length}: {answer}");
+            assert!(!is_read || answer[field] == body[field], "{path} {field}: {answer}");
+        }
+    }
+}
+
+/// A change sets the time of its record, and of no other.
+#[test]
+fn a_change_is_dated_on_its_record_alone() {
+    const LONG_AGO: &str = "2023-11-14T22:13:20Z";
+    let project = Project::new();
+    let mut paths = vec!["/v1/users/ada".to_owned(), "/v1/users/bob".to_owned()];
+    for id in ["ada", "bob"] {
+        project.post("/v1/users", &json!({ "id": id }));
+        for (list, body) in [("/v1/memories", json!({ "content": "words" })), ("/v1/chats", json!({}))] {
+            paths.push(format!("{list}/{}", project.make(list, &body)));
+        }
+    }
+    let [ada, _, memory, chat, ..] = &paths[..] else { panic!("{paths:?}") };
+    for (method, path, body, changed) in [
+        ("PUT", memory.clone(), json!({ "title": "new" }), memory),
+        ("PUT", memory.clone(), json!({ "metadata": { "a": 1 } }), memory),
+        ("PUT", ada.clone(), json!({ "name": "Ada" }), ada),
+        ("POST", "/v1/users".to_owned(), json!({ "id": "ada", "metadata": { "a": 1 } }), ada),
+        ("POST", format!("{chat}/messages"), json!({ "message": "words" }), chat),
+    ] {
+        for table in ["memories", "users", "chats"] {
+            let sql = format!("UPDATE {table} SET created_at = 1700000000, updated_at = 1700000000");
+            execute(&project.data, &sql);
+        }
+        assert_eq!(project.send(method, &path, Some(&body)).0, 200, "{method} {path}");
+        for record in &paths {
+            let shown = project.get(record);
+            assert_eq!(shown["created_at"], LONG_AGO, "{method} {path}: {record}");
+            assert_eq!(shown["updated_at"] != LONG_AGO, record == changed, "{method} {path}: {record}");
+        }
+    }
 }
 
 /// The official clients have these calls.

@@ -145,6 +145,19 @@ fn to_log_out_ends_the_tokens_of_that_sign_in() {
 }
 
 #[test]
+fn of_many_sign_outs_at_once_one_is_logged() {
+    let family = Family::new();
+    thread::scope(|scope| {
+        let sent: Vec<_> = (0..8).map(|_| scope.spawn(|| family.log_out(&family.first.0).0)).collect();
+        for status in sent.into_iter().map(|answer| answer.join().unwrap()) {
+            assert!([204, 401].contains(&status), "{status}");
+        }
+    });
+    let lines = number(&family.server.data, "SELECT count(*) FROM audit_log WHERE action = 'signed out'");
+    assert_eq!(lines, Some(1));
+}
+
+#[test]
 fn tokens_of_an_older_version_go_on_and_end() {
     let family = Family::new();
     let forget = || execute(&family.server.data, "UPDATE credentials SET family = NULL");

@@ -5,7 +5,8 @@ mod common;
 use common::browser::{Answer, Browser};
 use common::timed::{DAY, Fixture, HOUR};
 use common::{EMAIL, PASSWORD};
-use ctx_key::ApiKey;
+use ctx_key::{ApiKey, KeyRecord, Scope};
+use ctx_key_server::store::import::import;
 use serde_json::{Value, json};
 
 /// A server with an account, whose keys a program makes.
@@ -206,6 +207,53 @@ fn the_five_latest_successors_are_shown() {
     let shown: Vec<_> =
         facts.split("href=\"/keys/").skip(1).map(|link| link.split('"').next().unwrap()).collect();
     assert_eq!(shown, successors[2..].iter().rev().collect::<Vec<_>>());
+}
+
+/// The log says of a rotation "by" and the id of the successor: a key may have such a name.
+#[test]
+fn a_key_that_is_named_like_a_rotation_has_no_part_in_one() {
+    let (company, mut browser) = Company::new();
+    let project = company.project("web");
+    let key = company.key(&project, "a key", READ, None);
+    let named = company.key(&project, &format!("by {key}, overlap 0 s"), READ, None);
+    let change = json!({ "name": format!("by {key}") });
+    assert_eq!(company.send("PATCH", &format!("/{named}"), &change).0, 200);
+    assert_eq!(company.send("DELETE", &format!("/{named}"), &json!({})).0, 204);
+    let page = browser.get(&format!("/keys/{key}"));
+    assert_eq!(lines_of(&page), ["token deploy created a key; memories:read"]);
+    assert!(!page.text.contains(&named), "{}", page.text);
+    let list = browser.get("/keys");
+    assert!(row(&list, &key).contains("a key") && !row(&list, &key).contains("eplace"), "{}", list.text);
+}
+
+#[test]
+fn keys_whose_ids_differ_in_case_are_two_keys() {
+    let (company, mut browser) = Company::new();
+    let project = company.project("web");
+    let [small, capital] = ["abcdefghijkl", "ABCDEFGHIJKL"];
+    let lines: String = [small, capital]
+        .map(|id| {
+            let mut line = serde_json::to_value(KeyRecord::new(
+                &ApiKey::generate(),
+                project.clone(),
+                Scope::MEMORIES_READ,
+            ))
+            .unwrap();
+            (line["id"], line["name"]) = (json!(id), json!(id));
+            format!("{line}\n")
+        })
+        .concat();
+    let database = company.server.database();
+    company.server.runtime.block_on(import(&database, lines.as_bytes(), company.server.now())).unwrap();
+    let (status, new) = company.send("POST", &format!("/{small}/rotate"), &json!({ "overlap_seconds": 60 }));
+    assert_eq!(status, 201, "{new}");
+    let successor = new["id"].as_str().unwrap();
+    for (id, is_replaced) in [(small, true), (capital, false)] {
+        let page = browser.get(&format!("/keys/{id}"));
+        assert_eq!(page.text.contains(successor), is_replaced, "{id}: {}", page.text);
+        assert_eq!(lines_of(&page).len(), usize::from(is_replaced), "{id}");
+        assert_eq!(row(&browser.get("/keys"), id).contains(successor), is_replaced, "{id}");
+    }
 }
 
 #[test]

@@ -190,7 +190,11 @@ fn a_key_that_is_not_valid_yet_opens_nothing() {
     // the verifier has the clock of the system
     set("4000000000");
     wait(|| keys.use_key(&key, "/v1/key").0 == 401);
-    assert_eq!(keys.record(&path)["state"], "not_yet_valid");
+    let record = keys.record(&path);
+    assert_eq!((&record["state"], &record["is_active"]), (&json!("not_yet_valid"), &json!(false)));
+    // it has not ended
+    assert_eq!(keys.send("DELETE", &format!("{path}?purge=true"), &json!({})).0, 409);
+    assert_eq!(keys.send("PATCH", &path, &json!({ "name": "later" })).0, 200);
     set("1");
     wait(|| keys.use_key(&key, "/v1/key").0 == 200);
     assert_eq!(keys.record(&path)["state"], "active");
@@ -346,22 +350,29 @@ fn a_change_is_made_at_once_and_logged_with_what_changed() {
         assert_eq!(keys.send("PATCH", &path, &json!({ "scopes": ["memories:read"] })).0, 200);
     }
     keys.server.set(10);
-    let before = keys.record(&path);
+    // the uses are recorded when there is time
+    let without_use = |(status, mut record): (u16, Value)| {
+        record.as_object_mut().unwrap().remove("last_used_at");
+        (status, record)
+    };
+    let shown = || without_use(keys.send("GET", &path, &json!({}))).1;
+    let before = shown();
     for nothing in
         [json!({}), json!({ "name": "a key" }), json!({ "name": " a key ", "scopes": ["memories:read"] })]
     {
-        assert_eq!(keys.send("PATCH", &path, &nothing), (200, before.clone()), "{nothing}");
+        let answer = without_use(keys.send("PATCH", &path, &nothing));
+        assert_eq!(answer, (200, before.clone()), "{nothing}");
     }
     let logged = keys.log().len();
     let change = json!({ "name": "renamed", "scopes": ["users:read", "memories:read"] });
-    let (status, changed) = keys.send("PATCH", &path, &change);
+    let changed = without_use(keys.send("PATCH", &path, &change));
     let mut expected = before;
     let more = json!({
         "name": "renamed", "scopes": ["memories:read", "users:read"], "updated_at": "2027-01-15T08:00:10Z",
     });
     expected.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    assert_eq!((status, &changed), (200, &expected));
-    assert_eq!(keys.record(&path), expected);
+    assert_eq!(changed, (200, expected.clone()));
+    assert_eq!(shown(), expected);
     let log = keys.log();
     let line = |who: &str, what: &str, detail: &str| {
         [who.to_owned(), what.to_owned(), path[1..].to_owned(), detail.to_owned()]
@@ -385,7 +396,7 @@ fn a_change_is_made_at_once_and_logged_with_what_changed() {
     }
     assert_eq!(keys.send_text("PATCH", &path, r#"{"name": "a", "name": "b"}"#).0, 400);
     assert_eq!(keys.send_text("PATCH", &path, r#"["a"]"#).0, 400);
-    assert_eq!(keys.record(&path), expected);
+    assert_eq!(shown(), expected);
     // a key that has ended stays as it was
     assert_eq!(keys.send("DELETE", &path, &json!({})).0, 204);
     assert_eq!(keys.send("PATCH", &path, &json!({})).0, 200);
@@ -405,6 +416,8 @@ fn a_rotation_keeps_what_it_is_not_asked_to_change() {
     let rotate = |body: &Value| keys.send("POST", &format!("{path}/rotate"), body);
     // the verifier of this server has read the old record, and has the new one at once
     assert_eq!(keys.use_key(old, "/v1/key").1["expires_at"], A_DAY_LATER);
+    // the successor was not used
+    execute(&keys.server.data, "UPDATE api_keys SET last_used_at = 1700000000");
     let (status, mut new) = rotate(&json!({ "overlap_seconds": 3595 }));
     assert_eq!(keys.use_key(old, "/v1/key").1["expires_at"], AN_HOUR_LATER);
     let key = new.as_object_mut().unwrap().remove("api_key").unwrap();
@@ -478,6 +491,29 @@ fn a_rotation_has_these_fields_and_no_other() {
     }
     assert_eq!(keys.send("GET", "", &json!({})).1.as_array().unwrap().len(), 1);
     assert_eq!(keys.send_text("POST", &path, r#"{"overlap_seconds": 31536000}"#).0, 201);
+}
+
+#[test]
+fn a_key_that_has_ended_otherwise_is_revoked_too() {
+    let keys = Keys::new();
+    let (_, expired) = keys.create_with(json!({ "expires_at": "2027-01-15T08:00:10Z" }));
+    let expired = format!("/{}", expired["id"].as_str().unwrap());
+    let (_, retired) = keys.create();
+    let rotation = json!({ "overlap_seconds": 10 });
+    assert_eq!(keys.send("POST", &format!("{retired}/rotate"), &rotation).0, 201);
+    keys.server.set(10);
+    let states = || [&expired, &retired].map(|path| keys.record(path)["state"].clone());
+    assert_eq!(states(), ["expired", "retired"]);
+    let logged = keys.log().len();
+    for path in [&expired, &retired] {
+        assert_eq!(keys.send("DELETE", path, &json!({})).0, 204);
+        let record = keys.record(path);
+        let times = ["revoked_at", "updated_at"].map(|field| record[field].clone());
+        assert_eq!(times, ["2027-01-15T08:00:10Z"; 2], "{record}");
+    }
+    assert_eq!(states(), ["revoked", "revoked"]);
+    let line = |path: &str| [EMAIL, "revoked", &path[1..], "a key"].map(str::to_owned);
+    assert_eq!(keys.log()[logged..], [line(&expired), line(&retired)]);
 }
 
 #[test]
@@ -581,6 +617,21 @@ fn what_belongs_to_another_account_is_not_there() {
             assert_eq!(status, 404, "{method} {path}: {answer}");
         }
     }
+    // a company is found by its whole id and its slug, as they are written
+    let (_, own_companies) = keys.server.send("GET", "/companies", &keys.account.token, &json!({}));
+    let [id, slug] = ["id", "slug"].map(|field| own_companies[0][field].as_str().unwrap());
+    for (company, status) in [
+        (id, 200),
+        (slug, 200),
+        (&id[..id.len() - 1], 404),
+        (&slug[..slug.len() - 1], 404),
+        (&id.to_uppercase(), 404),
+        (&slug.to_uppercase(), 404),
+        ("org", 404),
+    ] {
+        let path = format!("/companies/{company}/projects");
+        assert_eq!(keys.server.send("GET", &path, &keys.account.token, &json!({})).0, status, "{path}");
+    }
     for path in ["/api-keys", "/projects", "/tokens", "/api-keys?limit=1"] {
         let path = format!("/companies/{}{path}", keys.account.company);
         assert_eq!(keys.server.send("GET", &path, &eve.token, &json!({})).0, 404, "{path}");
@@ -635,14 +686,26 @@ fn next(link: &str) -> String {
 #[test]
 fn pages_have_every_key_once_while_others_come_and_go() {
     let keys = Keys::new();
+    // another company has keys of the same seconds
+    let eve = keys.server.account(OTHER);
+    let project = first_project(&keys.server, &eve);
     let paths: Vec<String> = (0..10)
         .map(|number| {
             // two in each second
             keys.server.set(number / 2);
+            let body = json!({ "project_id": project, "name": "hers", "scopes": ["memories:read"] });
+            let of_eve = format!("/companies/{}/api-keys", eve.company);
+            assert_eq!(keys.server.send("POST", &of_eve, &eve.token, &body).0, 201);
             keys.create().1
         })
         .collect();
     let all: Vec<Value> = keys.send("GET", "", &json!({})).1.as_array().unwrap().clone();
+    // the newest first, and those of a second by their ids
+    let mut expected = paths.clone();
+    expected.reverse();
+    expected.chunks_mut(2).for_each(|second| second.sort());
+    let listed: Vec<_> = all.iter().map(|record| format!("/{}", record["id"].as_str().unwrap())).collect();
+    assert_eq!(listed, expected);
     let page = |path: &str| {
         let (status, headers, body) = keys.server.exchange("GET", path, &keys.account.token, "");
         assert_eq!(status, 200, "{path}: {body}");
@@ -697,7 +760,6 @@ fn pages_have_every_key_once_while_others_come_and_go() {
         refuse(&format!("cursor={cursor}"));
     }
     // of another company's list
-    let eve = keys.server.account(OTHER);
     let path = format!("/companies/{}/api-keys?cursor={cursor}", eve.company);
     assert_eq!(keys.server.send("GET", &path, &eve.token, &json!({})).0, 400);
 }
@@ -711,12 +773,19 @@ fn the_limit_counts_keys_that_have_not_ended() {
     keys.store(MAX_KEYS - 2, "live", "NULL, 1800000001, NULL");
     keys.store(1, "soon", "1800000060, 1800000061, NULL");
     let (_, path) = keys.create();
+    assert_eq!(keys.send("DELETE", &path, &json!({})).0, 204);
+    // a form makes the last key, and is not taken for one that asks for one more
+    let mut browser = keys.server.sign_in();
+    let fields = browser.creation("the last one");
+    let page = browser.create_with(&fields);
+    let path = format!("/{}", ctx_key::ApiKey::parse(page.new_key()).unwrap().id());
+    let again = browser.create_with(&fields);
+    assert!(again.text.contains("This form was already sent"), "{}", again.text);
     let too_many =
         format!("too many keys: a company has at most {MAX_KEYS} that have not ended; revoke some first");
     let (status, answer) = keys.create_with(json!({}));
     assert_eq!((status, message(&answer)), (409, too_many.as_str()));
     // the dashboard says the same
-    let mut browser = keys.server.sign_in();
     let mut fields = browser.creation("one more");
     fields.retain(|(name, _)| *name != "project" && *name != "project_name");
     fields.push(("project", keys.project.clone()));
@@ -727,15 +796,15 @@ fn the_limit_counts_keys_that_have_not_ended() {
     let (status, answer) = keys.send("POST", &format!("{path}/rotate"), &json!({ "overlap_seconds": 60 }));
     assert_eq!(status, 201, "{answer}");
     assert_eq!(keys.create_with(json!({})).0, 409);
-    // the clock ends keys
-    keys.server.set(1);
-    assert_eq!(keys.create_with(json!({})).0, 201);
     // what another company has does not count
     let eve = keys.server.account(OTHER);
     let body =
         json!({ "project_id": first_project(&keys.server, &eve), "name": "a", "scopes": ["chats:read"] });
     let path = format!("/companies/{}/api-keys", eve.company);
     assert_eq!(keys.server.send("POST", &path, &eve.token, &body).0, 201);
+    // the clock ends keys
+    keys.server.set(1);
+    assert_eq!(keys.create_with(json!({})).0, 201);
 }
 
 #[test]

@@ -45,8 +45,13 @@ impl Tokens {
         list
     }
 
+    /// The last use of the token `ci`. The others were not used.
     fn last_used(&self) -> Value {
-        self.list()[0]["last_used_at"].clone()
+        let list = self.list();
+        let (used, others): (Vec<_>, Vec<_>) =
+            list.as_array().unwrap().iter().partition(|token| token["name"] == "ci");
+        assert!(others.iter().all(|token| token["last_used_at"].is_null()), "{list}");
+        used[0]["last_used_at"].clone()
     }
 
     fn get(&self, token: &str, end: &str) -> u16 {
@@ -200,6 +205,7 @@ fn a_token_is_valid_until_it_expires() {
 #[test]
 fn a_use_is_recorded_at_most_once_a_minute_and_only_if_it_was_one() {
     let tokens = Tokens::new();
+    tokens.token(&json!({ "name": "unused" }));
     let (token, made) = tokens.token(&json!({ "name": "ci", "expires_at": "2027-01-15T08:30:00Z" }));
     let of_token = format!("/tokens/{}", made["id"].as_str().unwrap());
     let refused = || {
@@ -273,6 +279,10 @@ fn the_limit_counts_tokens_that_have_not_expired() {
         "too many access tokens: a company has at most {MAX_TOKENS} that have not expired; delete some first"
     );
     assert_eq!((status, &answer["error"]["message"]), (409, &json!(message)));
+    // what another company has does not count
+    let eve = tokens.server.account("eve@example.com");
+    let path = format!("/companies/{}/tokens", eve.company);
+    assert_eq!(tokens.server.send("POST", &path, &eve.token, &json!({ "name": "ci" })).0, 201);
     tokens.server.set(1);
     assert_eq!(tokens.create(&json!({ "name": "one more" })).0, 201);
     tokens.server.set(HOUR);

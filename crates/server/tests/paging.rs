@@ -22,7 +22,9 @@ fn lists(project: &Project) -> Vec<(String, Value)> {
 fn walk(project: &Project, path: &str, limit: usize, next: impl Fn(&Value) -> String) -> Vec<String> {
     let (mut found, mut page) = (Vec::new(), project.get(&format!("{path}?limit={limit}")));
     for _ in 0..400 {
-        found.extend(ids(&page["data"]));
+        let part = ids(&page["data"]);
+        assert!(found.is_empty() || !part.is_empty(), "{path} by {limit}: nothing is on the last page");
+        found.extend(part);
         if page["has_more"] == false {
             assert_eq!(page["cursor"], Value::Null);
             return found;

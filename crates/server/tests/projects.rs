@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::browser::{Answer, Browser};
-use common::timed::{DAY, Fixture, HOUR};
+use common::timed::{DAY, Fixture, HOUR, START};
 use common::{EMAIL, PASSWORD};
 use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use ctx_key_server::database::Database;
@@ -219,6 +219,12 @@ fn a_project_is_created_and_renamed() {
     assert!(page.text.contains("role=\"status\">The project is created."), "{}", page.text);
     assert_eq!(rows(&page), ["Büro 東京 0 0 just now Active", "Development 0 0 1 minute ago Active"]);
 
+    // the names of another company are not taken here
+    let eve = company.server.account("eve@example.com");
+    let of_eve = format!("/companies/{}/projects", eve.company);
+    for name in ["Office", "Bureau"] {
+        assert_eq!(company.server.send("POST", &of_eve, &eve.token, &json!({ "name": name })).0, 201);
+    }
     let rename = format!("/projects/{id}/rename");
     assert!(browser.get(&rename).text.contains("value=\"Büro 東京\""));
     let long = "n".repeat(101);
@@ -338,6 +344,51 @@ fn an_archived_project_has_no_key_that_works() {
     post(&mut browser, &path, &[]).leads_to(&format!("/projects#project-{web}"));
     browser.get(&path).leads_to(&format!("/projects#project-{web}"));
     assert_eq!((browser.audit_log().len(), company.shown(&web)), (lines + 7, shown));
+}
+
+/// The end of a key is the earlier one of its expiry and its overlap, and it has ended at that second.
+#[test]
+fn an_archived_project_revokes_the_keys_that_have_not_ended() {
+    let (company, mut browser) = Company::new();
+    let web = company.project("Web");
+    let [before, now, soon, later] =
+        [START - 1, START, START + 1, START + 60].map(|at| Some(UnixTime::from_secs(at)));
+    // the beginning, the expiry, the end of the overlap and the revocation of each key, and its state afterwards
+    let keys = [
+        ([None; 4], "revoked"),
+        ([later, None, None, None], "revoked"),
+        ([None, now, None, None], "expired"),
+        ([None, soon, None, None], "revoked"),
+        ([None, None, now, None], "retired"),
+        ([None, None, soon, None], "revoked"),
+        ([None, now, later, None], "expired"),
+        ([None, later, now, None], "retired"),
+        ([None, soon, later, None], "revoked"),
+        ([None, later, soon, None], "revoked"),
+        ([None, later, None, before], "revoked"),
+        ([None, now, None, before], "revoked"),
+    ];
+    let records = keys.map(|([not_before, expires_at, retires_at, revoked_at], _)| {
+        let mut record = record(&web);
+        (record.not_before, record.expires_at) = (not_before, expires_at);
+        (record.retires_at, record.revoked_at) = (retires_at, revoked_at);
+        (record, "a key")
+    });
+    assert_eq!(company.import(&records).unwrap(), 12);
+    let elsewhere = company.key(&company.project("Other"), "kept", None);
+    assert_eq!(rows(&browser.get("/projects?q=web")), ["Web 6 12 just now Active"]);
+    let question = browser.get(&format!("/projects/{web}/archive")).text;
+    assert!(text(&question).contains("This revokes 6 keys"), "{question}");
+    let lines = browser.audit_log().len();
+    post(&mut browser, &format!("/projects/{web}/archive"), &[])
+        .leads_to(&format!("/projects#project-{web}"));
+    assert!(browser.get("/projects").text.contains("The project is archived, and 6 keys are revoked."));
+    let ids: Vec<_> = records.iter().map(|(record, _)| record.id.as_str()).collect();
+    assert_eq!(company.states(&ids), keys.map(|(_, state)| state));
+    assert_eq!(company.states(&[&elsewhere]), ["active"]);
+    assert_eq!(log_from(&mut browser, lines).len(), 7, "a line for each key, and one for the project");
+    let (_, earlier) = company.send("GET", &format!("/api-keys/{}", ids[10]), &json!({}));
+    assert_eq!(earlier["revoked_at"], "2027-01-15T07:59:59Z", "the first revocation counts");
 }
 
 #[test]
@@ -869,6 +920,60 @@ fn fields_name_their_purpose_and_their_errors() {
         }
         let message = "The e-mail address or the password is wrong.";
         assert!(page.text.contains(&format!("id=\"{field}-error\">{message}")), "{}", page.text);
+    }
+}
+
+/// A form of which some fields are wrong: each of them is marked, and the first one alone has the focus.
+#[test]
+fn the_first_of_several_mistakes_has_the_focus() {
+    let (company, mut browser) = Company::new();
+    let project = company.project("a project");
+    let key = company.key(&project, "a key", None);
+    let link = company.server.set_up_link();
+    let link = link.split("link=").nth(1).unwrap();
+    let form = browser.get("/keys/new").field("form");
+    let hidden = [("form", form.as_str()), ("link", link)];
+    let [rotate, page] = [format!("/keys/{key}/rotate"), format!("/keys/{key}")];
+    // the fields in their order, each with a valid value
+    for (path, fields) in [
+        (
+            "/keys",
+            &[("name", "new"), ("project", project.as_str()), ("scopes", "users:read"), ("expires", "30")][..],
+        ),
+        (page.as_str(), &[("name", "new"), ("scopes", "users:read")]),
+        (rotate.as_str(), &[("overlap", "0"), ("expires", "30")]),
+        ("/tokens", &[("name", "new"), ("expires", "30")]),
+        (
+            "/set-up",
+            &[("email", "eve@example.com"), ("password", "another long password"), ("company", "Eve")],
+        ),
+    ] {
+        // each set of fields that are wrong
+        for set in 1..1 << fields.len() {
+            let is_wrong = |place: usize| set & (1 << place) != 0;
+            let mut sent = hidden.to_vec();
+            let mut wrong = Vec::new();
+            for (place, field) in fields.iter().enumerate() {
+                match field {
+                    (name, _) if is_wrong(place) => wrong.push(*name),
+                    field => sent.push(*field),
+                }
+            }
+            // without it, a successor expires as its key does
+            sent.extend(wrong.contains(&"expires").then_some(("expires", "soon")));
+            let answer = post(&mut browser, path, &sent);
+            assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+            let named = |part: &str| {
+                let tags = answer.text.split('<').map(|tag| tag.split('>').next().unwrap());
+                let names = tags.filter(|tag| tag.contains(part)).map(|tag| {
+                    tag.split(" name=\"").nth(1).and_then(|name| name.split('"').next()).unwrap_or(tag)
+                });
+                names.collect::<Vec<_>>()
+            };
+            let mut marked = named(" aria-invalid=\"true\"");
+            marked.dedup();
+            assert_eq!((marked, named(" autofocus")), (wrong.clone(), vec![wrong[0]]), "{path}");
+        }
     }
 }
 

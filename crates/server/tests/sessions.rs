@@ -325,6 +325,7 @@ fn rows_of_older_versions_are_shown_and_end() {
     assert_eq!(found[0], unknown("This session"));
     let kinds: Vec<_> = found[1..].iter().filter(|row| **row == unknown("Program")).collect();
     assert_eq!((found.len(), kinds.len()), (4, 2), "{found:?}");
+    assert_ne!(rows(&sessions(&mut owner))[0][3], "Unknown", "the page that was shown was a use");
     for path in actions(&page) {
         end(&mut owner, &path).leads_to("/account/sessions");
     }
@@ -335,12 +336,36 @@ fn rows_of_older_versions_are_shown_and_end() {
 }
 
 #[test]
+fn the_latest_use_comes_after_this_session() {
+    let server = behind_proxy();
+    server.set_up();
+    let mut used = browser_at(&server, "192.0.2.1", "used/1");
+    server.set(60);
+    browser_at(&server, "192.0.2.2", "unused/1");
+    server.set(120);
+    assert_eq!(used.get("/keys").status, 200);
+    server.set(180);
+    let mut owner = browser_at(&server, "192.0.2.3", "owner/1");
+    server.set(240);
+    assert_eq!(used.get("/keys").status, 200);
+    let addresses: Vec<_> = rows(&sessions(&mut owner)).into_iter().map(|[_, from, ..]| from).collect();
+    assert_eq!(addresses[..3], ["192.0.2.3", "192.0.2.1", "192.0.2.2"], "{addresses:?}");
+}
+
+#[test]
 fn what_has_expired_is_not_listed() {
     let server = Fixture::new();
-    server.set_up();
+    let mut first = server.set_up();
     server.log_in();
+    server.sign_in();
+    let ends: Vec<_> =
+        actions(&sessions(&mut first)).into_iter().filter(|end| !end.contains("fam_")).collect();
+    assert_eq!(ends.len(), 1);
     server.set(12 * HOUR);
     let mut owner = server.sign_in();
+    end(&mut owner, &ends[0]).leads_to("/account/sessions");
+    let log = owner.audit_log();
+    assert!(log.iter().all(|[_, what, ..]| what != "ended session"), "it ended by itself: {log:?}");
     let kinds: Vec<_> = rows(&sessions(&mut owner)).into_iter().map(|[with, ..]| with).collect();
     assert_eq!(kinds.len(), 2, "{kinds:?}");
     server.set(30 * DAY);

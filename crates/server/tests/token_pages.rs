@@ -237,6 +237,9 @@ fn the_limit_says_what_to_do_and_keeps_the_form() {
     );
     end(&mut owner, "tok_7").leads_to("/tokens");
     assert_eq!(post(&mut owner, &form).status, 200);
+    // the form that made the last token was sent before, which is said first
+    let again = post(&mut owner, &form);
+    assert!(again.text.contains("This form was already sent"), "{}", again.text);
     // tokens that have expired do not count, and are shown as such
     server.set(DAY);
     let mut owner = server.sign_in();

@@ -269,26 +269,43 @@ pub(super) async fn set_password(
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use tempfile::TempDir;
+    use tokio::sync::Mutex;
 
     use super::*;
     use crate::database::Location;
     use crate::store::migration::{STEPS, migrate};
 
+    const PASSWORD: &str = "a long enough password";
+
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+    /// One test at a time fills the queue.
+    static TURN: Mutex<()> = Mutex::const_new(());
+
+    async fn database() -> (TempDir, Database) {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(Location::Sqlite(folder.path().join("database"))).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        (folder, database)
+    }
+
+    fn new(email: &Email) -> NewAccount {
+        let company = Name::parse("Example, Inc.").unwrap();
+        let password = NewPassword::new(PASSWORD, email, Some(&company)).unwrap();
+        NewAccount { email: email.clone(), password, company }
+    }
+
     /// An unknown address is answered after a hash, like a known one, so that nobody learns which accounts there are. The
     /// queue shows that: without a place in it, neither is answered.
     #[tokio::test]
     async fn an_unknown_address_costs_a_hash_as_a_known_one() {
-        const PASSWORD: &str = "a long enough password";
-        let folder = TempDir::new().unwrap();
-        let location = Location::Sqlite(folder.path().join("database"));
-        let database = Database::open(location).unwrap();
-        migrate(&database, STEPS).await.unwrap();
-        let now = UnixTime::from_secs(1_800_000_000);
-        let company = Name::parse("Example, Inc.").unwrap();
+        let _turn = TURN.lock().await;
+        let (_folder, database) = database().await;
         let [known, unknown] = ["ada@example.com", "eve@example.com"].map(Email::new);
-        let password = NewPassword::new(PASSWORD, &known, Some(&company)).unwrap();
-        add(&database, NewAccount { email: known.clone(), password, company }, now).await.unwrap();
+        add(&database, new(&known), NOW).await.unwrap();
         let sign_in = async |email, password: &str| {
             sign_in(&database, email, password.to_owned()).await.map(|account| account.is_some())
         };
@@ -302,5 +319,29 @@ mod tests {
         {
             assert_eq!(sign_in(email, password).await.unwrap(), expected, "{email} {password}");
         }
+    }
+
+    /// Whoever has no valid link is refused before a hash, also while there is no place in the queue.
+    #[tokio::test]
+    async fn only_a_valid_link_costs_a_hash() {
+        let _turn = TURN.lock().await;
+        let (_folder, database) = database().await;
+        let mut transaction = database.begin().await.unwrap();
+        let link = set_up_link::invite(&mut transaction, NOW).await.unwrap();
+        transaction.commit().await.unwrap();
+        let set_up = async |link: &Secret, now| {
+            let new = new(&Email::new("ada@example.com"));
+            set_up(&database, link, new, now, Ipv4Addr::LOCALHOST.into()).await.map(drop)
+        };
+        let day = Kind::Invitation.lifetime();
+        let filled = password::QUEUE.fill();
+        let last = NOW.saturating_add(day - 1);
+        assert!(matches!(set_up(&link, last).await, Err(NewAccountError::Busy)));
+        for (link, now) in [(&Secret::generate(), NOW), (&link, NOW.saturating_add(day))] {
+            assert!(matches!(set_up(link, now).await, Err(NewAccountError::Link)));
+        }
+        drop(filled);
+        assert!(matches!(set_up(&link, last).await, Ok(())));
+        assert!(matches!(set_up(&link, last).await, Err(NewAccountError::Link)));
     }
 }

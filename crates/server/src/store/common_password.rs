@@ -186,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn two_further_characters_and_a_unit_of_seven_are_too_few() {
+        for (common, other) in [
+            ("abcdefghk9", "abcdefghk9z"),
+            ("passwordk9", "passwordk9z"),
+            ("k9password", "k9zpassword"),
+            ("gk3vz9qgk3vz9q", "gk3vz9qmgk3vz9qm"),
+            ("p.a.s.s.w.o.r.d", "p.a.s.s.w.o.d.r"),
+        ] {
+            assert!(is_common(common) && !is_common(other), "{common} {other}");
+        }
+    }
+
+    #[test]
     fn the_list_is_in_lower_case_and_small() {
         assert_eq!((LIST.len(), LIST.iter().filter(|listed| listed.len() >= 15).count()), (10_035, 41));
         assert!(

@@ -222,3 +222,47 @@ pub(super) async fn end_sign_ins(
 fn parameters(kind: Kind, secret: &Secret, now: UnixTime) -> [Value; 3] {
     [secret.digest().into(), kind.name().into(), seconds(now).into()]
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::database::Location;
+    use crate::store::migration::{STEPS, migrate};
+
+    const KINDS: [Kind; 7] = [
+        Kind::SetUp,
+        Kind::Invitation,
+        Kind::Session,
+        Kind::Device,
+        Kind::Access,
+        Kind::Refresh,
+        Kind::Idempotency,
+    ];
+
+    #[tokio::test]
+    async fn a_credential_is_of_one_kind_and_ends_at_its_second() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(Location::Sqlite(folder.path().join("database"))).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let start = UnixTime::from_secs(1_800_000_000);
+        let mut transaction = database.begin().await.unwrap();
+        for kind in KINDS {
+            let secret = issue(&mut transaction, kind, None, start).await.unwrap();
+            let end = start.saturating_add(kind.lifetime());
+            let last = start.saturating_add(kind.lifetime() - 1);
+            for (other, now) in KINDS.into_iter().map(|other| (other, last)).chain([(kind, end)]) {
+                let is_valid = (other, now) == (kind, last);
+                let found = find(&mut transaction, other, &secret, now).await.unwrap();
+                assert_eq!(found.is_some(), is_valid, "{kind:?} as {other:?}");
+                if !is_valid {
+                    let taken = take(&mut transaction, other, &secret, now).await.unwrap();
+                    assert_eq!(taken, None, "{kind:?} as {other:?}");
+                }
+            }
+            assert_eq!(take(&mut transaction, kind, &secret, last).await.unwrap(), Some(None), "{kind:?}");
+            assert_eq!(take(&mut transaction, kind, &secret, last).await.unwrap(), None, "{kind:?}");
+        }
+    }
+}

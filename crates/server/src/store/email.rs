@@ -56,6 +56,13 @@ mod tests {
     use super::Email;
 
     #[test]
+    fn an_address_is_the_same_in_any_case_and_composition() {
+        for text in [" ADA\u{308}@B\u{dc}CHER.example", "ad\u{e4}@bu\u{308}cher.EXAMPLE\t"] {
+            assert_eq!(Email::new(text).as_str(), "ad\u{e4}@b\u{fc}cher.example");
+        }
+    }
+
+    #[test]
     fn an_address_is_plain_text_with_two_parts() {
         let key = ctx_key::ApiKey::generate();
         let longest = format!("{}@example.com", "a".repeat(242));

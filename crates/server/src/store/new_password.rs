@@ -195,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_part_is_removed_first_and_few_letters_are_not_derived() {
+        let check = |password: &str| check(password, "ada@adaline.example", "X");
+        assert_eq!(check("adaline 1234567"), Err(NewPasswordError::Derived));
+        let few = "(~)[~]{~}<~>|gk3vz9q";
+        assert_eq!(check(few), Ok(few.to_owned()));
+    }
+
+    #[test]
     fn a_debug_output_shows_nothing() {
         let password = NewPassword::new("a long enough password", &Email::new("a@b.c"), None);
         assert_eq!(format!("{password:?}"), "Ok(NewPassword(***))");

@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn words_that_say_the_same_count_once() {
-        let ranking = ranking(&[(&[(2, 5), (1, 5)], false), (&[(2, 5)], false)]);
-        assert_eq!(order(&ranking, &[vec![0, 1]]), [(2, 1), (1, 1)]);
+        let ranking = ranking(&[(&[(3, 5), (2, 5)], false), (&[(2, 5), (1, 5)], false)]);
+        assert_eq!(order(&ranking, &[vec![0, 1]]), [(3, 1), (2, 1), (1, 1)]);
     }
 
     #[test]
@@ -182,6 +182,19 @@ mod tests {
         ranking.complete(0, 2, 7);
         ranking.complete(0, 1, 7);
         assert_eq!(order(&ranking, &[vec![0], vec![1]]), [(2, 2), (9, 2), (8, 1), (3, 1)]);
+    }
+
+    #[test]
+    fn memories_that_may_have_most_words_are_asked_for_first() {
+        let ranking = ranking(&[
+            (&[(9, 1), (8, 1)], true),
+            (&[(9, 1), (7, 1), (6, 1)], true),
+            (&[(9, 1), (6, 1)], true),
+            (&[(9, 1), (7, 1), (5, 1)], false),
+        ]);
+        // 5 has one word and perhaps three more; 7 and 6 have two and perhaps one more
+        assert_eq!(ranking.unknown(10), [5, 7, 6]);
+        assert_eq!(ranking.unknown(2), [5, 7]);
     }
 
     #[test]

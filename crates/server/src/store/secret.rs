@@ -48,3 +48,20 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(***)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_is_64_small_hexadecimal_digits() {
+        let secret = Secret::generate();
+        let text = secret.expose();
+        assert_eq!(Secret::parse(text), Some(secret.clone()));
+        assert_eq!(hex::encode(secret.to_bytes()), text);
+        let capital = format!("{}A", &text[..63]);
+        for text in ["", &text[1..], &format!("{text}0"), &capital, &format!("{}g", &text[..63])] {
+            assert_eq!(Secret::parse(text), None, "{text}");
+        }
+    }
+}

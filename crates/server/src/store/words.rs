@@ -390,6 +390,14 @@ mod tests {
     }
 
     #[test]
+    fn only_a_word_of_at_most_32_bytes_is_stemmed() {
+        let long = format!("{}ings", "ab".repeat(14));
+        assert_eq!((long.len(), words(&long)), (32, vec!["ab".repeat(14)]));
+        let longer = format!("b{long}");
+        assert_eq!(words(&longer), [longer]);
+    }
+
+    #[test]
     fn names_with_signs_keep_them() {
         for (text, expected) in [
             ("C++", &["c", "c++"][..]),
@@ -398,6 +406,7 @@ mod tests {
             ("notepad++", &["notepad", "notepad++"]),
             ("blood type A+.", &["a", "a+", "blood", "type"]),
             ("tea+", &["tea"]),
+            ("go+", &["go", "go+"]),
             ("a+b", &["a", "b"]),
             ("visual-c++", &["c", "c++", "visual", "visualc"]),
             ("#tag", &["tag"]),
@@ -411,6 +420,7 @@ mod tests {
             ("v1.2.", &["2", "v1", "v12"]),
             ("B12", &["b12"]),
             ("end. Begin", &["begin", "end"]),
+            ("a.b.c.d.e.f", &["a", "abcdef", "b", "c", "d", "e", "f"]),
             ("a.b.c.d.e.f.g", &["a", "b", "c", "d", "e", "f", "g"]),
             ("go 🚀👩\u{200d}💻!", &["go", "👩", "💻", "🚀"]),
         ] {

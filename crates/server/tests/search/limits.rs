@@ -142,6 +142,16 @@ fn the_newest_memories_of_a_common_word_are_ranked() {
 }
 
 #[test]
+fn the_first_words_of_a_long_question_count() {
+    let fixture = Fixture::new();
+    let word = |number: usize| format!("word{number}");
+    fixture.note("last", &word(MAX_WORDS));
+    fixture.note("one more", &word(MAX_WORDS + 1));
+    let question: Vec<_> = (1..=MAX_WORDS + 1).map(word).collect();
+    assert_eq!(fixture.titles(&question.join(" ")), ["last"]);
+}
+
+#[test]
 fn the_bounds_are_documented() {
     let fixture = Fixture::new();
     let (_, document) = fixture.server.send("GET", "/openapi.json", None, None);
