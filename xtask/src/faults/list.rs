@@ -130,9 +130,9 @@ mod tests {
 
     /// Adds up the numbers that follow each `list` in SECURITY.md.
     fn stated(list: &str, page: &str) -> usize {
-        let cells = page.split(&format!("`{list}` ")).skip(1);
+        let name = format!("`{list}` ");
         let digits = |cell: &str| cell.chars().take_while(char::is_ascii_digit).collect::<String>();
-        cells.filter_map(|cell| digits(cell).parse::<usize>().ok()).sum()
+        page.split(&name).skip(1).filter_map(|cell| digits(cell).parse::<usize>().ok()).sum()
     }
 
     #[test]
