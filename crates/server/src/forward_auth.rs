@@ -177,7 +177,7 @@ mod tests {
         let key = ApiKey::generate();
         let answer = |project: &str| {
             let record = KeyRecord::new(&key, Arc::<str>::from(project), Scope::MEMORIES_READ);
-            let grant = record.verify(&key, UnixTime::now()).unwrap().cloned();
+            let grant = record.verify(&key, UnixTime::from_secs(0)).unwrap().cloned();
             Identity(grant).into_response()
         };
         let granted = answer("proj_1");

@@ -117,7 +117,7 @@ fn missing_paths(text: &str) -> BTreeSet<String> {
     let words = text.split(|character| !of_path(character)).map(|word| word.trim_end_matches('.'));
     let is_missing = |word: &&str| {
         let Some((first, _)) = word.split_once('/') else { return false };
-        let is_of_root = !["", ".", ".."].contains(&first) && root().join(first).is_dir();
+        let is_of_root = !["", ".", "..", ".git"].contains(&first) && root().join(first).is_dir();
         let is_built = word.split('/').any(|folder| BUILT.contains(&folder));
         is_of_root && !is_built && !root().join(word).exists()
     };
