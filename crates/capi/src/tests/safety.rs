@@ -18,7 +18,8 @@ fn pointers_of_texts() {
     unsafe {
         for (text, len) in [(null, 1), (null, huge), (some, huge), (some, usize::MAX)] {
             for parse in [ctx_key_parse, ctx_key_parse_pasted] {
-                assert_eq!(parse(text, len, &mut key, ptr::null_mut()), CtxKeyErrorPointer);
+                let mut detail = 9;
+                assert_eq!((parse(text, len, &mut key, &mut detail), detail), (CtxKeyErrorPointer, 0));
                 assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
                 key = valid(KEY);
             }
@@ -197,13 +198,15 @@ fn records_that_cannot_be() {
 
 #[test]
 fn texts_that_are_not_utf_8() {
-    let ((text, len), mut key, mut bits) = (raw(b"memories:read\xff"), valid(KEY), 9);
+    let ((text, len), mut key, mut detail) = (raw(b"memories:read\xff"), valid(KEY), 9);
     // SAFETY: the pointers are those of slices and variables.
     unsafe {
-        assert_eq!(ctx_key_parse_pasted(text, len, &mut key, ptr::null_mut()), CtxKeyErrorUtf8);
-        assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
+        assert_eq!(ctx_key_parse_pasted(text, len, &mut key, &mut detail), CtxKeyErrorUtf8);
+        assert_eq!((id(&key), detail), (Err(CtxKeyErrorNoKey), 0));
         for parse in [ctx_key_scopes_parse, ctx_key_scopes_parse_list] {
-            assert_eq!((parse(text, len, &mut bits, ptr::null_mut()), bits), (CtxKeyErrorUtf8, 0));
+            let (mut bits, mut unknown) = (9, Range { start: 9, end: 9 });
+            assert_eq!(parse(text, len, &mut bits, &mut unknown), CtxKeyErrorUtf8);
+            assert_eq!((bits, unknown), (0, Range::default()));
         }
     }
 }
