@@ -17,6 +17,7 @@ const PRINTERS = {
   join: (value) => [value].join(),
   json: (value) => JSON.stringify({ value }, null, 1),
   inspect: util.inspect,
+  "inspect at each depth": (value) => [-1, 0, 1, 2, 3, 4, null].map((depth) => util.inspect([[[[value]]]], { depth })).join(),
   "inspect hidden": (value) => util.inspect({ value }, { showHidden: true, depth: null, getters: true }),
   "inspect without custom functions": (value) =>
     util.inspect(value, { showHidden: true, customInspect: false, getters: true, depth: null, showProxy: true }),
@@ -115,4 +116,9 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert.deepEqual([copy.error.message, copy.error.cause, copy.error.request], [redacted, redacted, { text: redacted }]);
   assert(!shows(util.inspect(copy, { showHidden: true, depth: null }), KEY));
   assert.equal(value.text, text, "the original is unchanged");
+  // each part alone is reason enough for a copy
+  for (const part of [{ [KEY]: 1 }, { text, last: 1 }, { first: 1, text }, { deep: [{ text }] }, Object.defineProperty({}, "hidden", { value: text })]) {
+    assert(!shows(util.inspect(redactDeep(part), { showHidden: true, depth: null }), KEY));
+  }
+  for (const part of [{ [`${redacted}`]: 1 }, new Headers("x"), new Date(5), Object.freeze({ key: ApiKey.parse(KEY) })]) assert.equal(redactDeep(part), part);
 });
