@@ -398,7 +398,7 @@ def test_keys_are_equal_by_their_digest() -> None:
         assert OWN != ApiKey.parse(another), index
         assert AnyKey.parse(KEY) != AnyKey.parse(another), index
     assert len({OWN, ApiKey.parse(KEY), AnyKey.parse(KEY), AnyKey.parse(KEY)}) == 2
-    assert OWN != KEY and OWN != AnyKey.parse(KEY)
+    assert OWN != KEY and OWN != AnyKey.parse(KEY) and AnyKey.parse(KEY) != OWN and AnyKey.parse(KEY) != KEY
 
 
 def test_only_letters_of_ascii_count_in_any_letter_case() -> None:
