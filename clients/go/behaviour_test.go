@@ -194,6 +194,7 @@ func TestAMisspeltScopeGetsASuggestion(t *testing.T) {
 		"memoriesxxx:read": ScopeMemoriesRead,
 		// four more letters
 		"memoriesxxxx:read": 0,
+		"memories:writexxx": ScopeMemoriesWrite, // the longest
 		"chats:writexxxx":   0,
 		"MEMORIES_READ":     ScopeMemoriesRead,
 		"admin":             0,

@@ -177,6 +177,7 @@ val behaviourTests = listOf(
             "chats:we" to null, // as near to chats:read as to chats:write
             "memoriesxxx:read" to "memories:read",
             "memoriesxxxx:read" to null, // four more letters
+            "memories:writexxx" to "memories:write", // the longest
             "chats:writexxxx" to null,
             "MEMORIES_READ" to "memories:read",
             "admin" to null,

@@ -23,6 +23,7 @@ from memorykit_key import (
     bearer,
     find,
     redact,
+    redact_str,
     unix_now,
 )
 
@@ -43,10 +44,18 @@ def test_the_package_exports_exactly_this() -> None:
 
 
 def test_what_is_no_text_is_a_type_error() -> None:
-    for value in [None, 5, bytearray(KEY, "ascii"), [99], memoryview(KEY.encode())]:
-        for parse in [ApiKey.parse, AnyKey.parse]:
-            with pytest.raises(TypeError, match="expected bytes or str, not "):
-                parse(value)  # type: ignore[arg-type]
+    for value, name in [
+        (None, "NoneType"),
+        (5, "int"),
+        (bytearray(KEY, "ascii"), "bytearray"),
+        ([KEY], "list"),
+        (memoryview(KEY.encode()), "memoryview"),
+    ]:
+        calls: list[Callable[[Any], object]] = [ApiKey.parse, AnyKey.parse, lambda value: bearer([value])]
+        for call in calls:
+            with pytest.raises(TypeError) as caught:
+                call(value)
+            assert str(caught.value) == f"expected bytes or str, not {name}"
     for values in [f"Bearer {KEY}", f"Bearer {KEY}".encode()]:
         with pytest.raises(TypeError, match="a list of all values"):
             bearer(values)  # type: ignore[arg-type]
@@ -94,6 +103,8 @@ def test_each_refused_argument_is_explained() -> None:
         (lambda: Scope.from_bits(64), "unknown scope bits: deploy the readers of a new scope before its writers"),
         (lambda: record(expires_at=-1), "a time is from 0 to 2^64 - 1 seconds since 1970"),
         (lambda: record(expires_at=1.5), "expected an int, not float"),
+        (lambda: record(expires_at=KEY), "expected an int, not str"),
+        (lambda: Scope(KEY), "expected an int, not str"),  # type: ignore[arg-type]
         (lambda: KeyRecord(KEY, OWN.digest, 1, Scope.READ), "a key id is 12 letters and digits"),
         (lambda: KeyRecord(OWN.id, KEY, 1, Scope.READ), "a digest is 64 hexadecimal digits"),
         (lambda: setattr(OWN, "id", "x"), "a key cannot be changed"),
@@ -172,6 +183,19 @@ def test_the_lenient_reading_refuses_what_is_no_key_of_any_version() -> None:
         assert AnyKey.parse_pasted(f'"{text}"').expose_secret() == text
 
 
+def test_a_lone_surrogate_is_three_bytes() -> None:
+    high, low = "\ud83d", "\ude00"
+    for end, length in [(f"a{low}b", 9), (high + low, 10), (low + high, 10), ("\U0001f600", 8), ("\u07ff\u0800", 9)]:
+        with pytest.raises(InvalidKey) as caught:
+            ApiKey.parse(f"ctx_{end}")
+        assert caught.value.detail == length
+    with pytest.raises(InvalidScope) as unknown:
+        Scope.parse("users:read \ud800")
+    assert (unknown.value.start, unknown.value.end) == (11, 14)
+    assert redact_str(f"\ud800{KEY}\udc00") == "\ud800ctx_8aspm4G7VmSU***\udc00"
+    assert Denied.unknown_key().challenge("a\udc00\U0001f600\ud83db") == 'Bearer realm="a???b", error="invalid_token"'
+
+
 def test_a_misspelt_scope_gets_a_suggestion() -> None:
     suggestions = {
         "memory:read": "memories:read",
@@ -182,6 +206,7 @@ def test_a_misspelt_scope_gets_a_suggestion() -> None:
         "chats:we": "None",  # as near to chats:read as to chats:write
         "memoriesxxx:read": "memories:read",
         "memoriesxxxx:read": "None",  # four more letters
+        "memories:writexxx": "memories:write",  # the longest
         "chats:writexxxx": "None",
         "MEMORIES_READ": "memories:read",
         "admin": "None",

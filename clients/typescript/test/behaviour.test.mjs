@@ -136,6 +136,7 @@ test("a misspelt scope gets a suggestion", () => {
     "chats:we": null, // as near to chats:read as to chats:write
     "memoriesxxx:read": "memories:read",
     "memoriesxxxx:read": null, // four more letters
+    "memories:writexxx": "memories:write", // the longest
     "chats:writexxxx": null,
     MEMORIES_READ: "memories:read",
     admin: null,
