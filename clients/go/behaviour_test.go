@@ -479,6 +479,12 @@ func TestARecordIsReadBackFromJSON(t *testing.T) {
 	equal(t, "the record", []any{json.Unmarshal(text, &again), &again}, []any{nil, old})
 }
 
+func TestTwoKeysCanShareThreeBytes(t *testing.T) {
+	text := "é" + "ctx_8aspm4G7VmSU0000000000000000000000003128504YMctx" + testKey[3:]
+	equal(t, "the finds", Find([]byte(text)), [][2]int{{2, 54}, {51, 103}})
+	equal(t, "the text", RedactString(text), "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***")
+}
+
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }

@@ -212,6 +212,7 @@ val behaviourTests = listOf(
         )
         assertEquals(sets.map { it.bits }, listOf(1L, 2L, 4L, 8L, 16L, 32L, 21L, 42L), "the bits")
         assertEquals(Scope.READ + Scope.WRITE + Scope.CHATS_READ, Scope(63), "the union")
+        assertEquals(setOf(Scope.READ, Scope(21), Scope.WRITE), setOf(Scope.READ, Scope.WRITE), "equal sets")
         assertEquals(Scope((1L shl 32) - 1).bits, (1L shl 32) - 1, "all bits")
         for (bits in listOf(64L, 65L, 1L shl 31, (1L shl 32) - 1, -1L, 1L shl 32)) thrown<IllegalArgumentException> { Scope.fromBits(bits) }
         val high = Scope((1L shl 31) + 1)
@@ -316,11 +317,18 @@ val behaviourTests = listOf(
         // each is expected 1,355 times; eight standard deviations
         assertEquals(counts.values.all { it in 1060..1650 }, true, counts)
     },
+    Test("two keys can share three bytes") {
+        val text = "é" + "ctx_8aspm4G7VmSU0000000000000000000000003128504YMctx" + KEY.substring(3)
+        assertEquals(find(text.toByteArray()), listOf(2..53, 51..102), "the finds")
+        assertEquals(redact(text), "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***", "the text")
+        assertEquals(String(redact(text.toByteArray())), redact(text), "the bytes")
+    },
     Test("times are unsigned") {
         val (past, future) = UnixTime.ofSecs(Long.MAX_VALUE) to UnixTime.ofSecs(1uL shl 63)
         assertEquals(listOf(past < future, future < UnixTime.MAX, at(0) < past), listOf(true, true, true), "the order")
         assertEquals(listOf(UnixTime.MAX.toString(), at(5).toString()), listOf("18446744073709551615", "5"), "the text")
         assertEquals(record(null, future).state(past), KeyState.Active, "the state")
+        assertEquals(setOf(at(5), UnixTime.ofSecs(5uL), at(6)), setOf(at(5), at(6)), "equal times")
         assertEquals(UnixTime.now() in at(1_700_000_000)..at(1L shl 40), true, "now")
         val times = listOf(-1L to UnixTime.MAX, 0L to at(0), 999L to at(0), 1999L to at(1))
         for ((millis, time) in times) assertEquals(UnixTime.ofMillis(millis), time, millis)

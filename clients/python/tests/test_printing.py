@@ -165,3 +165,13 @@ def test_the_filter_redacts_messages_arguments_fields_and_tracebacks(capsys: pyt
     assert handler.lines[1].startswith(f"argument {REDACTED}, 5")
     assert "'deep': {'list': ['ctx_8aspm4G7VmSU***', ('ctx_8aspm4G7VmSU***', 5)]" in handler.lines[3]
     assert not shows(capsys.readouterr().err)
+
+
+def test_the_filter_keeps_what_another_formatter_wrote() -> None:
+    try:
+        raise RuntimeError(KEY)
+    except RuntimeError as error:
+        record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "%s", ("a",), (type(error), error, None))
+    record.exc_text = f"short form of {KEY}"
+    assert RedactingFilter().filter(record) is True
+    assert (record.exc_text, record.getMessage()) == (f"short form of {REDACTED}", "a")
