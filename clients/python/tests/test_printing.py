@@ -16,7 +16,18 @@ from typing import Any, Callable
 import pytest
 from keys import KEY, shows
 
-from memorykit_key import AnyKey, ApiKey, Denied, EnvKeyError, InvalidKey, RedactingFilter, bearer
+from memorykit_key import (
+    AnyKey,
+    ApiKey,
+    Denied,
+    EnvKeyError,
+    InvalidKey,
+    InvalidScope,
+    RedactingFilter,
+    RotateError,
+    Scope,
+    bearer,
+)
 
 REDACTED = "ctx_8aspm4G7VmSU***"
 
@@ -127,9 +138,16 @@ def test_no_error_has_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_errors_survive_pickling() -> None:
     # a worker process sends its exceptions like this
-    for error in [InvalidKey("length", 51), EnvKeyError("invalid", InvalidKey("prefix")), Denied("expired")]:
-        again = pickle.loads(pickle.dumps(error))
-        assert (type(again), str(again)) == (type(error), str(error))
+    errors: list[Exception] = [
+        InvalidKey("length", 51),
+        EnvKeyError("invalid", InvalidKey("character", 16)),
+        Denied("missing_scope", Scope.READ, Scope.CHATS_READ),
+        InvalidScope(0, 11, Scope.MEMORIES_READ),
+        RotateError("Expired"),
+    ]
+    for error in errors:
+        for again in [pickle.loads(pickle.dumps(error)), copy.copy(error)]:
+            assert (type(again), str(again), repr(vars(again))) == (type(error), str(error), repr(vars(error)))
 
 
 class Records(logging.Handler):
