@@ -87,6 +87,7 @@ func TestEachReasonHasAPublicMessage(t *testing.T) {
 }
 
 func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
+	notAKey := "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it"
 	missing := "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
 	for value, expected := range map[string]struct {
 		kind EnvErrorKind
@@ -97,6 +98,9 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 		"ctx_\xff":       {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
 		"\xed\xa0\x80":   {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
 		testKey + "\xff": {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
+		// what the repair empties was set
+		"''":                 {EnvInvalid, notAKey},
+		"MEMORYKIT_API_KEY=": {EnvInvalid, notAKey},
 		"ctx_your_api_key_here": {EnvInvalid, "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: " +
 			"it was cut off or is a placeholder; copy the whole key"},
 	} {
@@ -104,9 +108,13 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 		_, strict := FromEnv()
 		_, lenient := AnyFromEnv()
 		for _, err := range []error{strict, lenient} {
-			if expected.kind == EnvInvalid && err == lenient {
-				equal(t, value, err.(EnvKeyError).Reason, InvalidKeyError{KeyLength, 21})
+			var reason error
+			if expected.text == notAKey {
+				reason = InvalidKeyError{Kind: KeyPrefix}
+			} else if expected.kind == EnvInvalid {
+				reason = InvalidKeyError{KeyLength, 21}
 			}
+			equal(t, value, errors.Unwrap(err), reason)
 			equal(t, value, []any{err.(EnvKeyError).Kind, err.Error()}, []any{expected.kind, expected.text})
 		}
 	}

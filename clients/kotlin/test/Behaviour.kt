@@ -86,6 +86,8 @@ val behaviourTests = listOf(
     Test("the environment is read, and each mistake explained") {
         val invalid = "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: " +
             "it was cut off or is a placeholder; copy the whole key"
+        val notAKey =
+            "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it"
         val refusals = listOf(
             Triple(null, EnvKeyException.Kind.Missing, MISSING),
             Triple("", EnvKeyException.Kind.Missing, MISSING),
@@ -94,6 +96,9 @@ val behaviourTests = listOf(
             Triple("\udc00", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
             Triple("\ude00\ud83d", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
             Triple("$KEY\ufffd", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
+            // what the repair empties was set
+            Triple("''", EnvKeyException.Kind.Invalid, notAKey),
+            Triple("MEMORYKIT_API_KEY=", EnvKeyException.Kind.Invalid, notAKey),
             Triple("ctx_your_api_key_here", EnvKeyException.Kind.Invalid, invalid),
         )
         for ((value, kind, message) in refusals) {
@@ -102,7 +107,8 @@ val behaviourTests = listOf(
                 val error = thrown<EnvKeyException> { read() }
                 assertEquals(listOf(error.kind, error.message), listOf(kind, message), value)
                 val cause = error.cause?.let { "${it.kind} ${it.detail}" }
-                assertEquals(cause, if (kind == EnvKeyException.Kind.Invalid) "Length 21" else null, value)
+                val expected = if (message == notAKey) "Prefix null" else "Length 21"
+                assertEquals(cause, expected.takeIf { kind == EnvKeyException.Kind.Invalid }, value)
             }
         }
         val environment = mapOf("MEMORYKIT_API_KEY" to "export MEMORYKIT_API_KEY='$KEY'\n")

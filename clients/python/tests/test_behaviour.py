@@ -120,6 +120,10 @@ def test_each_refused_argument_is_explained() -> None:
 
 
 MISSING = "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
+NOT_A_KEY = (
+    "MEMORYKIT_API_KEY does not hold an API key: "
+    "an API key starts with `ctx_`: copy the whole key, without anything around it"
+)
 NOT_UNICODE = "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"
 
 
@@ -132,6 +136,8 @@ NOT_UNICODE = "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the d
         (" \u200b\r\n", "missing", MISSING),
         ("ctx_\udcff", "not_unicode", NOT_UNICODE),
         (KEY + "\udc80", "not_unicode", NOT_UNICODE),
+        ("''", "invalid", NOT_A_KEY),  # what the repair empties was set
+        ("MEMORYKIT_API_KEY=", "invalid", NOT_A_KEY),
         (
             "ctx_your_api_key_here",
             "invalid",
@@ -150,7 +156,8 @@ def test_each_mistake_in_the_environment_is_explained(
         kind.from_env()
     assert (caught.value.kind, str(caught.value)) == (error, text)
     reason = caught.value.reason
-    assert (reason and (reason.kind, reason.detail)) == (("length", 21) if error == "invalid" else None)
+    expected = ("prefix", None) if text == NOT_A_KEY else ("length", 21)
+    assert (reason and (reason.kind, reason.detail)) == (expected if error == "invalid" else None)
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,18 +84,27 @@ test("the environment is read, and each mistake explained", () => {
     ["", "missing", missing],
     [" \u200b\r\n", "missing", missing],
     ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d"].map((value) => [value, "not_unicode", notUnicode]),
+    // what the repair empties was set
+    ...["''", "MEMORYKIT_API_KEY="].map((value) => [
+      value,
+      "invalid",
+      "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it",
+      "prefix null",
+    ]),
     [
       "ctx_your_api_key_here",
       "invalid",
       "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: it was cut off or is a placeholder; copy the whole key",
+      "length 21",
     ],
   ];
-  for (const [value, kind, message] of refusals) {
+  for (const [value, kind, message, cause = null] of refusals) {
     for (const type of [ApiKey, AnyKey]) {
       assert.throws(() => read(value, type), (error) => {
         assert(error instanceof EnvKeyError);
         assert.deepEqual([error.kind, error.message, error.name], [kind, message, "EnvKeyError"]);
-        assert.equal(error.cause && `${error.cause.name} ${error.cause.kind} ${error.cause.detail}`, kind === "invalid" ? "InvalidKeyError length 21" : null);
+        assert.equal(error.cause && `${error.cause.kind} ${error.cause.detail}`, cause);
+        assert.equal(error.cause instanceof InvalidKeyError, kind === "invalid");
         return true;
       });
     }
