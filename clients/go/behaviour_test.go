@@ -9,11 +9,13 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"reflect"
 	"sort"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
+	"unsafe"
 )
 
 func TestThePackageExportsExactlyThis(t *testing.T) {
@@ -151,12 +153,27 @@ func TestTheLenientReadingRefusesWhatIsNoKeyOfAnyVersion(t *testing.T) {
 }
 
 func TestOnlyLettersOfASCIICountInAnyLetterCase(t *testing.T) {
-	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY="} {
+	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="} {
 		_, err := ParsePasted(name + testKey)
 		equal(t, name, err, error(InvalidKeyError{Kind: KeyPrefix}))
 	}
 	key, err := ParsePasted("aUTHORIZATION: bEARER " + testKey)
 	equal(t, "ASCII", []any{key.ExposeSecret(), err}, []any{testKey, nil})
+}
+
+func TestAKeyDoesNotKeepTheRequestThatItWasReadFrom(t *testing.T) {
+	request := strings.Repeat(" ", 8) + testKey
+	text := request[8:]
+	key, _ := Parse(text)
+	lenient, _ := ParseAny(text)
+	for _, exposed := range []string{key.ExposeSecret(), lenient.ExposeSecret()} {
+		equal(t, "the text", exposed, text)
+		equal(t, "shared memory", dataOf(exposed) == dataOf(text), false)
+	}
+}
+
+func dataOf(text string) uintptr {
+	return (*reflect.StringHeader)(unsafe.Pointer(&text)).Data
 }
 
 func TestKeysAreEqualByTheirDigest(t *testing.T) {

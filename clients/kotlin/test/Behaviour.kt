@@ -152,7 +152,7 @@ val behaviourTests = listOf(
         assertEquals(redact("\ud800$KEY\udc00"), "\ud800$REDACTED\udc00", "the text")
     },
     Test("only letters of ASCII count in any letter case") {
-        for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=")) {
+        for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization=")) {
             assertEquals(thrown<InvalidKeyException> { ApiKey.parsePasted(name + KEY) }.kind.name, "Prefix", name)
         }
         assertEquals(ApiKey.parsePasted("aUTHORIZATION: bEARER $KEY"), own, "ASCII")
@@ -375,8 +375,10 @@ val behaviourTests = listOf(
             val error = thrown<RotateException> { old.rotate(if (index == 0) own else other, now, 5) }
             assertEquals(listOf(error.kind.ordinal, error.message, timesOf(old)), listOf(index, message, before), message)
         }
-        val old = record()
-        old.rotate(other, at(5), 60)
-        assertEquals(old.retiresAt, at(65), "the end of the overlap")
+        for (overlap in listOf(60L, 0L, Long.MAX_VALUE)) {
+            val old = record()
+            old.rotate(other, at(5), overlap)
+            assertEquals(old.retiresAt, UnixTime.ofSecs(5uL + overlap.toULong()), "the end of the overlap")
+        }
     },
 )

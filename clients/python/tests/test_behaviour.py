@@ -434,7 +434,7 @@ def test_keys_are_equal_by_their_digest() -> None:
 
 
 def test_only_letters_of_ascii_count_in_any_letter_case() -> None:
-    for name in ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY="]:
+    for name in ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]:
         with pytest.raises(InvalidKey) as caught:
             ApiKey.parse_pasted(name + KEY)
         assert caught.value.kind == "prefix"

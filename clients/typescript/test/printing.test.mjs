@@ -116,6 +116,15 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert.deepEqual([copy.error.message, copy.error.cause, copy.error.request], [redacted, redacted, { text: redacted }]);
   assert(!shows(util.inspect(copy, { showHidden: true, depth: null }), KEY));
   assert.equal(value.text, text, "the original is unchanged");
+  // what holds itself
+  const [map, set, list] = [new Map([["text", text]]), new Set([text]), [text]];
+  map.set("self", map);
+  set.add(set);
+  list.push(list);
+  const copies = { map: redactDeep(map), set: redactDeep(set), list: redactDeep(list) };
+  assert.deepEqual([...copies.map.keys(), copies.map.get("text"), copies.map.get("self") === copies.map], ["text", "self", redacted, true]);
+  assert.deepEqual([...copies.set].map((item) => (item === copies.set ? "self" : item)), [redacted, "self"]);
+  assert.deepEqual(copies.list.map((item) => (item === copies.list ? "self" : item)), [redacted, "self"]);
   // each part alone is reason enough for a copy
   for (const part of [{ [KEY]: 1 }, { text, last: 1 }, { first: 1, text }, { deep: [{ text }] }, Object.defineProperty({}, "hidden", { value: text })]) {
     assert(!shows(util.inspect(redactDeep(part), { showHidden: true, depth: null }), KEY));
