@@ -111,11 +111,14 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert(copy.headers instanceof Headers);
   assert.equal(copy.headers.first, redacted);
   assert.equal(copy.lazy.text, redacted);
+  assert.equal(typeof Object.getOwnPropertyDescriptor(copy.lazy, "now").get, "function");
   assert.equal(copy.self, copy);
   assert(copy.error instanceof TypeError);
   assert.deepEqual([copy.error.message, copy.error.cause, copy.error.request], [redacted, redacted, { text: redacted }]);
   assert(!shows(util.inspect(copy, { showHidden: true, depth: null }), KEY));
   assert.equal(value.text, text, "the original is unchanged");
+  const twice = redactDeep({ one: value.list, two: value.list });
+  assert.equal(twice.one, twice.two, "one copy of each value");
   // what holds itself
   const [map, set, list] = [new Map([["text", text]]), new Set([text]), [text]];
   map.set("self", map);
