@@ -227,8 +227,8 @@ func TestAMisspeltScopeGetsASuggestion(t *testing.T) {
 		_, err := ParseScope(typed)
 		equal(t, typed, err, error(InvalidScopeError{0, len(typed), scope}))
 	}
-	_, err := ParseScopeList("chats:read,\u3000memory:read")
-	equal(t, "the place", err, error(InvalidScopeError{14, 25, ScopeMemoriesRead}))
+	scope, err := ParseScopeList("chats:read,\u3000memory:read")
+	equal(t, "the place", []any{scope, err}, []any{Scope(0), error(InvalidScopeError{14, 25, ScopeMemoriesRead})})
 	equal(t, "the text", err.Error(), "unknown scope at bytes 14..25; did you mean `memories:read`?")
 	equal(t, "no suggestion", InvalidScopeError{0, 5, 0}.Error(),
 		"unknown scope at bytes 0..5; the scopes are: memories:read memories:write chats:read chats:write users:read users:write")

@@ -83,6 +83,9 @@ test("the environment is read, and each mistake explained", () => {
     [undefined, "missing", missing],
     ["", "missing", missing],
     [" \u200b\r\n", "missing", missing],
+    // another binding of a Worker
+    [5, "missing", missing],
+    [{ get: () => KEY }, "missing", missing],
     ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d"].map((value) => [value, "not_unicode", notUnicode]),
     // what the repair empties was set
     ...["''", "MEMORYKIT_API_KEY="].map((value) => [
