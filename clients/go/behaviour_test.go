@@ -152,6 +152,19 @@ func TestTheLenientReadingRefusesWhatIsNoKeyOfAnyVersion(t *testing.T) {
 	}
 }
 
+func TestExactlyTheWhiteSpaceAndTheFormatCharactersAreRemoved(t *testing.T) {
+	ranges := [][2]rune{{9, 13}, {0x20, 0x20}, {0x85, 0x85}, {0xa0, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x1680, 0x1680}, {0x180e, 0x180e},
+		{0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x2064}, {0x2066, 0x206f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}}
+	for code := rune(0); code < 0x10000; code++ {
+		expected := false
+		for _, r := range ranges {
+			expected = expected || r[0] <= code && code <= r[1]
+		}
+		_, err := ParsePasted(string(code) + testKey)
+		equal(t, code, err == nil, expected)
+	}
+}
+
 func TestOnlyLettersOfASCIICountInAnyLetterCase(t *testing.T) {
 	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="} {
 		_, err := ParsePasted(name + testKey)

@@ -151,6 +151,16 @@ val behaviourTests = listOf(
         assertEquals(thrown<InvalidScopeException> { Scope.parse("users:read \ud800") }.end, 14, "the end")
         assertEquals(redact("\ud800$KEY\udc00"), "\ud800$REDACTED\udc00", "the text")
     },
+    Test("exactly the white space and the format characters are removed") {
+        val ranges = listOf(
+            9..13, 0x20..0x20, 0x85..0x85, 0xa0..0xa0, 0xad..0xad, 0x61c..0x61c, 0x1680..0x1680, 0x180e..0x180e, 0x2000..0x200f,
+            0x2028..0x202f, 0x205f..0x2064, 0x2066..0x206f, 0x3000..0x3000, 0xfeff..0xfeff,
+        )
+        for (code in 0..0xffff) {
+            val isRemoved = outcome<InvalidKeyException>({ false }) { ApiKey.parsePasted("${code.toChar()}$KEY") == own }
+            assertEquals(isRemoved, ranges.any { code in it }, code)
+        }
+    },
     Test("only letters of ASCII count in any letter case") {
         for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization=")) {
             assertEquals(thrown<InvalidKeyException> { ApiKey.parsePasted(name + KEY) }.kind.name, "Prefix", name)

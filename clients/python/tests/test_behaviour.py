@@ -433,6 +433,20 @@ def test_keys_are_equal_by_their_digest() -> None:
     assert OWN != KEY and OWN != AnyKey.parse(KEY) and AnyKey.parse(KEY) != OWN and AnyKey.parse(KEY) != KEY
 
 
+def test_exactly_the_white_space_and_format_characters_are_removed() -> None:
+    ranges = [(9, 13), (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x2064), (0x2066, 0x206F)]
+    removed = {code for first, last in ranges for code in range(first, last + 1)}
+    removed |= {0x20, 0x85, 0xA0, 0xAD, 0x061C, 0x1680, 0x180E, 0x3000, 0xFEFF}
+    found = set()
+    for code in range(0x10000):
+        try:
+            ApiKey.parse_pasted(chr(code) + KEY)
+        except InvalidKey:
+            continue
+        found.add(code)
+    assert found == removed
+
+
 def test_only_letters_of_ascii_count_in_any_letter_case() -> None:
     for name in ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]:
         with pytest.raises(InvalidKey) as caught:

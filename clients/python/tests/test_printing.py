@@ -11,6 +11,8 @@ import pickle
 import pprint
 import reprlib
 import traceback
+from collections import OrderedDict
+from types import MappingProxyType
 from typing import Any, Callable
 
 import pytest
@@ -193,3 +195,10 @@ def test_the_filter_keeps_what_another_formatter_wrote() -> None:
     record.exc_text = f"short form of {KEY}"
     assert RedactingFilter().filter(record) is True
     assert (record.exc_text, record.getMessage()) == (f"short form of {REDACTED}", "a")
+
+
+def test_the_filter_redacts_every_mapping_and_keeps_a_record_without_text() -> None:
+    record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "", None, None)
+    record.__dict__.update(proxy=MappingProxyType({"key": KEY}), ordered=OrderedDict(key=[KEY]))
+    assert RedactingFilter().filter(record) is True
+    assert not shows(repr(vars(record)))

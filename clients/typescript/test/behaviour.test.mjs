@@ -358,6 +358,20 @@ test("keys are equal by their digest", () => {
   }
 });
 
+test("exactly the white space and the format characters are removed", () => {
+  const ranges = [[9, 13], [0x20, 0x20], [0x85, 0x85], [0xa0, 0xa0], [0xad, 0xad], [0x61c, 0x61c], [0x1680, 0x1680], [0x180e, 0x180e],
+    [0x2000, 0x200f], [0x2028, 0x202f], [0x205f, 0x2064], [0x2066, 0x206f], [0x3000, 0x3000], [0xfeff, 0xfeff]];
+  for (let code = 0; code < 0x10000; code += 1) {
+    let isRemoved = true;
+    try {
+      ApiKey.parsePasted(String.fromCharCode(code) + KEY);
+    } catch {
+      isRemoved = false;
+    }
+    assert.equal(isRemoved, ranges.some(([first, last]) => first <= code && code <= last), `U+${code.toString(16)}`);
+  }
+});
+
 test("only letters of ASCII count in any letter case", () => {
   for (const name of ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]) {
     assert.throws(() => ApiKey.parsePasted(name + KEY), { kind: "prefix" }, name);
