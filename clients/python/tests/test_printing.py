@@ -147,6 +147,13 @@ def test_errors_survive_pickling() -> None:
         InvalidScope(0, 11, Scope.MEMORIES_READ),
         RotateError("Expired"),
     ]
+    assert [repr(error) for error in errors] == [
+        "InvalidKey('length', 51)",
+        "EnvKeyError('invalid', InvalidKey('character', 16))",
+        "Denied('missing_scope', Scope(memories:read chats:read users:read), Scope(chats:read))",
+        "InvalidScope(0, 11, Scope(memories:read))",
+        "RotateError('Expired')",
+    ]
     for error in errors:
         for again in [pickle.loads(pickle.dumps(error)), copy.copy(error)]:
             assert (type(again), str(again), repr(vars(again))) == (type(error), str(error), repr(vars(error)))
