@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"math/big"
 	"reflect"
 	"sort"
 	"strings"
@@ -385,6 +386,28 @@ func TestAGeneratedKeyIsThatOfItsRandomBytes(t *testing.T) {
 	}
 }
 
+func TestAGeneratedDigitChangesAtTheLeastWord(t *testing.T) {
+	for digit := int64(1); digit < 62; digit++ {
+		quotient := new(big.Int).Div(new(big.Int).Lsh(big.NewInt(digit), 64), big.NewInt(62)).Uint64()
+		for _, word := range []uint64{quotient, quotient + 1} {
+			random := make([]byte, 56)
+			for index := 0; index < 7; index++ {
+				binary.LittleEndian.PutUint64(random[index*8:], word)
+			}
+			places := new(big.Int).Mul(new(big.Int).SetUint64(word), big.NewInt(62*62*62*62*62*62))
+			places.Rsh(places, 64)
+			group := ""
+			for place := 0; place < 6; place++ {
+				value := new(big.Int)
+				places.DivMod(places, big.NewInt(62), value)
+				group = string(alphabet[value.Int64()]) + group
+			}
+			key, err := GenerateFrom(strings.NewReader(string(random)))
+			equal(t, word, []any{key.ExposeSecret(), err}, []any{withChecksum(strings.Repeat(group, 7)), nil})
+		}
+	}
+}
+
 func TestAGeneratorThatFailsMakesNoKey(t *testing.T) {
 	for _, random := range []io.Reader{iotest.ErrReader(errors.New("broken")), strings.NewReader(strings.Repeat("x", 55))} {
 		key, err := GenerateFrom(random)
@@ -428,6 +451,12 @@ func TestEachDigitOfADigestCounts(t *testing.T) {
 		old.Digest = string(changed)
 		_, err := old.Verify(own, 0)
 		equal(t, index, err, error(Denied{Reason: ReasonDigestMismatch}))
+	}
+	for _, digest := range []string{own.Digest() + "0", own.Digest()[:63], ""} {
+		old := record()
+		old.Digest = digest
+		_, err := old.Verify(own, 0)
+		equal(t, digest, err, error(Denied{Reason: ReasonDigestMismatch}))
 	}
 }
 
