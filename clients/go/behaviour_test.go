@@ -9,11 +9,14 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"math/big"
+	"reflect"
 	"sort"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
+	"unsafe"
 )
 
 func TestThePackageExportsExactlyThis(t *testing.T) {
@@ -87,6 +90,7 @@ func TestEachReasonHasAPublicMessage(t *testing.T) {
 }
 
 func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
+	notAKey := "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it"
 	missing := "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
 	for value, expected := range map[string]struct {
 		kind EnvErrorKind
@@ -97,6 +101,9 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 		"ctx_\xff":       {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
 		"\xed\xa0\x80":   {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
 		testKey + "\xff": {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
+		// what the repair empties was set
+		"''":                 {EnvInvalid, notAKey},
+		"MEMORYKIT_API_KEY=": {EnvInvalid, notAKey},
 		"ctx_your_api_key_here": {EnvInvalid, "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: " +
 			"it was cut off or is a placeholder; copy the whole key"},
 	} {
@@ -104,9 +111,13 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 		_, strict := FromEnv()
 		_, lenient := AnyFromEnv()
 		for _, err := range []error{strict, lenient} {
-			if expected.kind == EnvInvalid && err == lenient {
-				equal(t, value, err.(EnvKeyError).Reason, InvalidKeyError{KeyLength, 21})
+			var reason error
+			if expected.text == notAKey {
+				reason = InvalidKeyError{Kind: KeyPrefix}
+			} else if expected.kind == EnvInvalid {
+				reason = InvalidKeyError{KeyLength, 21}
 			}
+			equal(t, value, errors.Unwrap(err), reason)
 			equal(t, value, []any{err.(EnvKeyError).Kind, err.Error()}, []any{expected.kind, expected.text})
 		}
 	}
@@ -115,6 +126,12 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 	equal(t, "the key", []any{key.ExposeSecret(), err}, []any{testKey, nil})
 	lenient, err := AnyFromEnv()
 	equal(t, "the lenient key", []any{lenient.ExposeSecret(), err}, []any{testKey, nil})
+	later := testKey[:46] + "5z2n9x"
+	t.Setenv(variable, " "+later+"\n")
+	lenient, err = AnyFromEnv()
+	equal(t, "a key of a later version", []any{lenient.ExposeSecret(), err}, []any{later, nil})
+	_, err = FromEnv()
+	equal(t, "a key of a later version", err, error(EnvKeyError{EnvInvalid, InvalidKeyError{Kind: KeyChecksum}}))
 }
 
 func TestTheLenientReadingRefusesWhatIsNoKeyOfAnyVersion(t *testing.T) {
@@ -136,13 +153,41 @@ func TestTheLenientReadingRefusesWhatIsNoKeyOfAnyVersion(t *testing.T) {
 	}
 }
 
+func TestExactlyTheWhiteSpaceAndTheFormatCharactersAreRemoved(t *testing.T) {
+	ranges := [][2]rune{{9, 13}, {0x20, 0x20}, {0x85, 0x85}, {0xa0, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x1680, 0x1680}, {0x180e, 0x180e},
+		{0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x2064}, {0x2066, 0x206f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}}
+	for code := rune(0); code < 0x10000; code++ {
+		expected := false
+		for _, r := range ranges {
+			expected = expected || r[0] <= code && code <= r[1]
+		}
+		_, err := ParsePasted(string(code) + testKey)
+		equal(t, code, err == nil, expected)
+	}
+}
+
 func TestOnlyLettersOfASCIICountInAnyLetterCase(t *testing.T) {
-	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY="} {
+	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="} {
 		_, err := ParsePasted(name + testKey)
 		equal(t, name, err, error(InvalidKeyError{Kind: KeyPrefix}))
 	}
 	key, err := ParsePasted("aUTHORIZATION: bEARER " + testKey)
 	equal(t, "ASCII", []any{key.ExposeSecret(), err}, []any{testKey, nil})
+}
+
+func TestAKeyDoesNotKeepTheRequestThatItWasReadFrom(t *testing.T) {
+	request := strings.Repeat(" ", 8) + testKey
+	text := request[8:]
+	key, _ := Parse(text)
+	lenient, _ := ParseAny(text)
+	for _, exposed := range []string{key.ExposeSecret(), lenient.ExposeSecret()} {
+		equal(t, "the text", exposed, text)
+		equal(t, "shared memory", dataOf(exposed) == dataOf(text), false)
+	}
+}
+
+func dataOf(text string) uintptr {
+	return (*reflect.StringHeader)(unsafe.Pointer(&text)).Data
 }
 
 func TestKeysAreEqualByTheirDigest(t *testing.T) {
@@ -152,6 +197,15 @@ func TestKeysAreEqualByTheirDigest(t *testing.T) {
 	anyOther, _ := ParseAny(otherKey)
 	again, _ := ParseAny(testKey)
 	equal(t, "lenient", []bool{anyOwn.Equal(again), anyOwn.Equal(anyOther)}, []bool{true, false})
+	for index := len(prefix); index < hashedLength; index++ {
+		digit := "0"
+		if testKey[index] == '0' {
+			digit = "1"
+		}
+		text := withChecksum(testKey[len(prefix):index] + digit + testKey[index+1:hashedLength])
+		lenient, _ := ParseAny(text)
+		equal(t, text, []bool{own.Equal(parsed(text)), anyOwn.Equal(lenient)}, []bool{false, false})
+	}
 }
 
 func TestTheZeroKeyIsNoKey(t *testing.T) {
@@ -179,6 +233,7 @@ func TestAMisspeltScopeGetsASuggestion(t *testing.T) {
 		"memoriesxxx:read": ScopeMemoriesRead,
 		// four more letters
 		"memoriesxxxx:read": 0,
+		"memories:writexxx": ScopeMemoriesWrite, // the longest
 		"chats:writexxxx":   0,
 		"MEMORIES_READ":     ScopeMemoriesRead,
 		"admin":             0,
@@ -186,8 +241,8 @@ func TestAMisspeltScopeGetsASuggestion(t *testing.T) {
 		_, err := ParseScope(typed)
 		equal(t, typed, err, error(InvalidScopeError{0, len(typed), scope}))
 	}
-	_, err := ParseScopeList("chats:read,\u3000memory:read")
-	equal(t, "the place", err, error(InvalidScopeError{14, 25, ScopeMemoriesRead}))
+	scope, err := ParseScopeList("chats:read,\u3000memory:read")
+	equal(t, "the place", []any{scope, err}, []any{Scope(0), error(InvalidScopeError{14, 25, ScopeMemoriesRead})})
 	equal(t, "the text", err.Error(), "unknown scope at bytes 14..25; did you mean `memories:read`?")
 	equal(t, "no suggestion", InvalidScopeError{0, 5, 0}.Error(),
 		"unknown scope at bytes 0..5; the scopes are: memories:read memories:write chats:read chats:write users:read users:write")
@@ -198,10 +253,16 @@ func TestAMisspeltScopeGetsASuggestion(t *testing.T) {
 func TestStoredBitsAreReadStrictlyAndUnknownOnesNeverGranted(t *testing.T) {
 	scope, err := ScopeFromBits(63)
 	equal(t, "all", []any{scope.String(), err}, []any{"memories:read memories:write chats:read chats:write users:read users:write", nil})
-	equal(t, "the bits", []uint32{ScopeWrite.Bits(), ScopeRead.Bits(), ScopeUsersWrite.Bits(), ScopeMemoriesRead.Bits()}, []uint32{42, 21, 32, 1})
-	for _, bits := range []uint32{64, 1 << 31, 1<<32 - 1} {
+	equal(t, "the bits", []Scope{ScopeMemoriesRead, ScopeMemoriesWrite, ScopeChatsRead, ScopeChatsWrite, ScopeUsersRead, ScopeUsersWrite, ScopeRead, ScopeWrite},
+		[]Scope{1, 2, 4, 8, 16, 32, 21, 42})
+	for _, bits := range []uint32{64, 65, 1 << 31, 1<<32 - 1} {
 		scope, err := ScopeFromBits(bits)
 		equal(t, bits, []any{scope, err}, []any{Scope(0), ErrUnknownBits})
+	}
+	for scope, text := range map[Scope]string{
+		0: "Scope()", 9: "Scope(memories:read chats:write)", 64: "Scope(0x40)", 1<<31 + 1: "Scope(memories:read, 0x80000000)",
+	} {
+		equal(t, "the representation", scope.GoString(), text)
 	}
 	high := Scope(1<<31 + 1)
 	equal(t, "an unknown bit", high.Grants(1<<31), false)
@@ -217,7 +278,9 @@ func TestScopesInJSONAreAnArrayOfNames(t *testing.T) {
 	equal(t, "JSON", []any{string(text), err}, []any{`{"none":[],"scopes":["memories:read","chats:read","chats:write","users:read"]}`, nil})
 	var scope Scope
 	equal(t, "read", []any{json.Unmarshal([]byte(`["users:read","chats:write"]`), &scope), scope}, []any{nil, ScopeUsersRead | ScopeChatsWrite})
-	err = json.Unmarshal([]byte(`["users:read","chat:read"]`), &scope)
+	equal(t, "read again", []any{json.Unmarshal([]byte(`["chats:read"]`), &scope), scope}, []any{nil, ScopeChatsRead})
+	scope = ScopeUsersRead | ScopeChatsWrite
+	err = json.Unmarshal([]byte(`["memories:read","chat:read"]`), &scope)
 	equal(t, "a wrong name", errors.Is(err, InvalidScopeError{0, 9, ScopeChatsRead}), true)
 	err = json.Unmarshal([]byte(`5`), &scope)
 	equal(t, "a number", err.Error(), "the scopes in JSON are an array of names")
@@ -225,7 +288,9 @@ func TestScopesInJSONAreAnArrayOfNames(t *testing.T) {
 }
 
 func TestARefusalHasItsPartsAndItsChallengeIsOneValue(t *testing.T) {
-	grant, err := record(nil, At(20), At(10)).Verify(own, 5)
+	old := record(nil, At(20), At(10))
+	old.ID = "000000000000" // the id of a grant is that of the key, by which nobody looked the record up
+	grant, err := old.Verify(own, 5)
 	equal(t, "the grant", []any{grant, err}, []any{Grant[string]{own.ID(), "demo", ScopeRead, At(10)}, nil})
 	equal(t, "granted", grant.Require(ScopeChatsRead), nil)
 	denied := grant.Require(ScopeChatsRead | ScopeChatsWrite).(Denied)
@@ -239,6 +304,20 @@ func TestARefusalHasItsPartsAndItsChallengeIsOneValue(t *testing.T) {
 	_, err = Bearer(nil)
 	denied = err.(Denied)
 	equal(t, "missing", []any{denied.Status(), denied.Code(), denied.Challenge("x")}, []any{401, "", `Bearer realm="x"`})
+}
+
+func TestARealmKeepsThePrintableCharactersOfASCII(t *testing.T) {
+	for code := rune(0); code < 256; code++ {
+		quoted := string(code)
+		switch {
+		case quoted == `"` || quoted == `\`:
+			quoted = `\` + quoted
+		case code < ' ' || code > '~':
+			quoted = "?"
+		}
+		challenge := UnknownKey().Challenge(string(code) + string(code))
+		equal(t, code, challenge, `Bearer realm="`+quoted+quoted+`", error="invalid_token"`)
+	}
 }
 
 func TestTheReasonOfARefusalIsExactByteByByte(t *testing.T) {
@@ -307,6 +386,28 @@ func TestAGeneratedKeyIsThatOfItsRandomBytes(t *testing.T) {
 	}
 }
 
+func TestAGeneratedDigitChangesAtTheLeastWord(t *testing.T) {
+	for digit := int64(1); digit < 62; digit++ {
+		quotient := new(big.Int).Div(new(big.Int).Lsh(big.NewInt(digit), 64), big.NewInt(62)).Uint64()
+		for _, word := range []uint64{quotient, quotient + 1} {
+			random := make([]byte, 56)
+			for index := 0; index < 7; index++ {
+				binary.LittleEndian.PutUint64(random[index*8:], word)
+			}
+			places := new(big.Int).Mul(new(big.Int).SetUint64(word), big.NewInt(62*62*62*62*62*62))
+			places.Rsh(places, 64)
+			group := ""
+			for place := 0; place < 6; place++ {
+				value := new(big.Int)
+				places.DivMod(places, big.NewInt(62), value)
+				group = string(alphabet[value.Int64()]) + group
+			}
+			key, err := GenerateFrom(strings.NewReader(string(random)))
+			equal(t, word, []any{key.ExposeSecret(), err}, []any{withChecksum(strings.Repeat(group, 7)), nil})
+		}
+	}
+}
+
 func TestAGeneratorThatFailsMakesNoKey(t *testing.T) {
 	for _, random := range []io.Reader{iotest.ErrReader(errors.New("broken")), strings.NewReader(strings.Repeat("x", 55))} {
 		key, err := GenerateFrom(random)
@@ -350,6 +451,12 @@ func TestEachDigitOfADigestCounts(t *testing.T) {
 		old.Digest = string(changed)
 		_, err := old.Verify(own, 0)
 		equal(t, index, err, error(Denied{Reason: ReasonDigestMismatch}))
+	}
+	for _, digest := range []string{own.Digest() + "0", own.Digest()[:63], ""} {
+		old := record()
+		old.Digest = digest
+		_, err := old.Verify(own, 0)
+		equal(t, digest, err, error(Denied{Reason: ReasonDigestMismatch}))
 	}
 }
 
@@ -437,6 +544,12 @@ func TestARecordIsReadBackFromJSON(t *testing.T) {
 	equal(t, "the error", err, nil)
 	var again KeyRecord[string]
 	equal(t, "the record", []any{json.Unmarshal(text, &again), &again}, []any{nil, old})
+}
+
+func TestTwoKeysCanShareThreeBytes(t *testing.T) {
+	text := "é" + "ctx_8aspm4G7VmSU0000000000000000000000003128504YMctx" + testKey[3:]
+	equal(t, "the finds", Find([]byte(text)), [][2]int{{2, 54}, {51, 103}})
+	equal(t, "the text", RedactString(text), "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***")
 }
 
 type brokenWriter struct{}

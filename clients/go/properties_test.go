@@ -190,6 +190,67 @@ func TestTheNearestScopeIsSuggested(t *testing.T) {
 	}
 }
 
+func TestARecordFollowsTheRules(t *testing.T) {
+	random := rand.New(rand.NewSource(8))
+	anyTime := func() uint64 {
+		return []uint64{uint64(random.Intn(8)), MaxTime, MaxTime - 1, 1 << 63}[random.Intn(4)]
+	}
+	optional := func() *uint64 {
+		if random.Intn(2) == 0 {
+			return nil
+		}
+		return At(anyTime())
+	}
+	for round := 0; round < rounds; round++ {
+		start, end, retires, revoked := optional(), optional(), optional(), optional()
+		now, overlap := anyTime(), anyTime()
+		old := record(start, end, retires, revoked)
+		state, reason, kind := StateActive, Reason(""), RotateErrorKind("")
+		switch {
+		case revoked != nil:
+			state, reason, kind = StateRevoked, ReasonRevoked, RotateRevoked
+		case end != nil && *end <= now:
+			state, reason, kind = StateExpired, ReasonExpired, RotateExpired
+		case retires != nil && *retires <= now:
+			state, reason, kind = StateRetired, ReasonRetired, RotateRetired
+		case start != nil && (*start > now || now == MaxTime):
+			state, reason = StateNotYetValid, ReasonNotYetValid
+		}
+		if kind == "" && now == MaxTime {
+			kind = RotateUnknownTime
+		}
+		equal(t, old, old.State(now), state)
+
+		grant, err := old.Verify(own, now)
+		if reason != "" {
+			equal(t, old, []any{grant, err}, []any{Grant[string]{}, error(Denied{Reason: reason})})
+		} else {
+			ends := end
+			if end == nil || retires != nil && *retires < *end {
+				ends = retires
+			}
+			equal(t, old, []any{grant, err}, []any{Grant[string]{own.ID(), "demo", ScopeRead, ends}, nil})
+		}
+
+		_, err = old.Rotate(own, now, overlap)
+		equal(t, old, []any{err, old}, []any{RotateError{RotateSameKey}, record(start, end, retires, revoked)})
+		next, err := old.Rotate(other, now, overlap)
+		if kind != "" {
+			equal(t, old, []any{next, err, old}, []any{(*KeyRecord[string])(nil), RotateError{kind}, record(start, end, retires, revoked)})
+			continue
+		}
+		retired := MaxTime
+		if overlap < MaxTime-now {
+			retired = now + overlap
+		}
+		if retires != nil && *retires < retired {
+			retired = *retires
+		}
+		successor := &KeyRecord[string]{ID: other.ID(), Digest: other.Digest(), Project: "demo", Scopes: ScopeRead, NotBefore: start, ExpiresAt: end}
+		equal(t, old, []any{next, err, old}, []any{successor, nil, record(start, end, At(retired), revoked)})
+	}
+}
+
 // editsModel is the Levenshtein distance, by its definition.
 func editsModel(one, two string) int {
 	known := map[[2]int]int{}

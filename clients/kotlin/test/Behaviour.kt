@@ -86,24 +86,39 @@ val behaviourTests = listOf(
     Test("the environment is read, and each mistake explained") {
         val invalid = "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: " +
             "it was cut off or is a placeholder; copy the whole key"
+        val notAKey =
+            "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it"
         val refusals = listOf(
             Triple(null, EnvKeyException.Kind.Missing, MISSING),
             Triple("", EnvKeyException.Kind.Missing, MISSING),
             Triple(" \u200b\r\n", EnvKeyException.Kind.Missing, MISSING),
             Triple("\ud800", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
+            Triple("\udc00", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
+            Triple("\ude00\ud83d", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
             Triple("$KEY\ufffd", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
+            // what the repair empties was set
+            Triple("''", EnvKeyException.Kind.Invalid, notAKey),
+            Triple("MEMORYKIT_API_KEY=", EnvKeyException.Kind.Invalid, notAKey),
             Triple("ctx_your_api_key_here", EnvKeyException.Kind.Invalid, invalid),
         )
         for ((value, kind, message) in refusals) {
             val environment = value?.let { mapOf("MEMORYKIT_API_KEY" to it) }.orEmpty()
             for (read in listOf<() -> Any>({ ApiKey.fromEnv(environment) }, { AnyKey.fromEnv(environment) })) {
                 val error = thrown<EnvKeyException> { read() }
-                assertEquals(listOf(error.kind, error.message, error.cause != null), listOf(kind, message, kind.name == "Invalid"), value)
+                assertEquals(listOf(error.kind, error.message), listOf(kind, message), value)
+                val cause = error.cause?.let { "${it.kind} ${it.detail}" }
+                val expected = if (message == notAKey) "Prefix null" else "Length 21"
+                assertEquals(cause, expected.takeIf { kind == EnvKeyException.Kind.Invalid }, value)
             }
         }
         val environment = mapOf("MEMORYKIT_API_KEY" to "export MEMORYKIT_API_KEY='$KEY'\n")
         assertEquals(ApiKey.fromEnv(environment), own, "the key")
         assertEquals(AnyKey.fromEnv(environment), AnyKey.parse(KEY), "the lenient key")
+        val later = KEY.substring(0, 46) + "5z2n9x"
+        val ofLater = mapOf("MEMORYKIT_API_KEY" to " $later\n")
+        assertEquals(AnyKey.fromEnv(ofLater).exposeSecret(), later, "a key of a later version")
+        assertEquals(thrown<EnvKeyException> { ApiKey.fromEnv(ofLater) }.cause?.kind, InvalidKeyException.Kind.Checksum, "a key of a later version")
+        assertEquals(thrown<EnvKeyException> { ApiKey.fromEnv(mapOf("memorykit_api_key" to KEY)) }.kind, EnvKeyException.Kind.Missing, "another name")
         assertEquals(thrown<EnvKeyException> { ApiKey.fromEnv() }.kind, EnvKeyException.Kind.Missing, "the process")
     },
     Test("the lenient reading refuses what is no key of any version") {
@@ -136,8 +151,18 @@ val behaviourTests = listOf(
         assertEquals(thrown<InvalidScopeException> { Scope.parse("users:read \ud800") }.end, 14, "the end")
         assertEquals(redact("\ud800$KEY\udc00"), "\ud800$REDACTED\udc00", "the text")
     },
+    Test("exactly the white space and the format characters are removed") {
+        val ranges = listOf(
+            9..13, 0x20..0x20, 0x85..0x85, 0xa0..0xa0, 0xad..0xad, 0x61c..0x61c, 0x1680..0x1680, 0x180e..0x180e, 0x2000..0x200f,
+            0x2028..0x202f, 0x205f..0x2064, 0x2066..0x206f, 0x3000..0x3000, 0xfeff..0xfeff,
+        )
+        for (code in 0..0xffff) {
+            val isRemoved = outcome<InvalidKeyException>({ false }) { ApiKey.parsePasted("${code.toChar()}$KEY") == own }
+            assertEquals(isRemoved, ranges.any { code in it }, code)
+        }
+    },
     Test("only letters of ASCII count in any letter case") {
-        for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=")) {
+        for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization=")) {
             assertEquals(thrown<InvalidKeyException> { ApiKey.parsePasted(name + KEY) }.kind.name, "Prefix", name)
         }
         assertEquals(ApiKey.parsePasted("aUTHORIZATION: bEARER $KEY"), own, "ASCII")
@@ -145,6 +170,11 @@ val behaviourTests = listOf(
     Test("keys are equal by their digest") {
         assertEquals(setOf(own, ApiKey.parsePasted(" $KEY"), other).size, 2, "different keys")
         assertEquals(setOf(AnyKey.parse(KEY), AnyKey.parse(KEY), AnyKey.parse(OTHER_KEY)).size, 2, "different lenient keys")
+        for (index in 4..45) {
+            val digit = if (KEY[index] == '0') "1" else "0"
+            val text = withChecksum(KEY.substring(4, index) + digit + KEY.substring(index + 1, 46))
+            assertEquals(listOf(ApiKey.parse(text) == own, AnyKey.parse(text) == AnyKey.parse(KEY)), listOf(false, false), text)
+        }
         assertEquals(own.equals(KEY) || own.equals(AnyKey.parse(KEY)) || AnyKey.parse(KEY).equals(own), false, "kinds")
     },
     Test("a key does not change with the bytes that it was read from") {
@@ -163,6 +193,7 @@ val behaviourTests = listOf(
             "chats:we" to null, // as near to chats:read as to chats:write
             "memoriesxxx:read" to "memories:read",
             "memoriesxxxx:read" to null, // four more letters
+            "memories:writexxx" to "memories:write", // the longest
             "chats:writexxxx" to null,
             "MEMORIES_READ" to "memories:read",
             "admin" to null,
@@ -173,6 +204,15 @@ val behaviourTests = listOf(
         }
         val error = thrown<InvalidScopeException> { Scope.parseList("chats:read,\u3000memory:read") }
         assertEquals(error.message, "unknown scope at bytes 14..25; did you mean `memories:read`?", "the message")
+        val unknown = thrown<InvalidScopeException> { Scope.parse("chats:read x users:rea") }
+        assertEquals(
+            listOf(unknown.start, unknown.end, unknown.suggestion, unknown.message),
+            listOf(
+                11, 12, null,
+                "unknown scope at bytes 11..12; the scopes are: memories:read memories:write chats:read chats:write users:read users:write",
+            ),
+            "no suggestion",
+        )
         assertEquals(
             thrown<InvalidScopeException> { Scope.parse("chats:read ") }.message,
             "a scope name is missing at byte 11; separate names by one space, without spaces at the ends",
@@ -182,16 +222,23 @@ val behaviourTests = listOf(
     Test("stored bits are read strictly, and unknown ones never granted") {
         val all = "memories:read memories:write chats:read chats:write users:read users:write"
         assertEquals(Scope.fromBits(63).toString(), all, "all scopes")
-        assertEquals(listOf(Scope.WRITE, Scope.USERS_WRITE, Scope.MEMORIES_READ).map { it.bits }, listOf(42L, 32L, 1L), "the bits")
-        assertEquals(Scope.READ + Scope.WRITE, Scope(63), "the union")
-        for (bits in listOf(64L, 1L shl 31, (1L shl 32) - 1, -1L, 1L shl 32)) thrown<IllegalArgumentException> { Scope.fromBits(bits) }
+        val sets = listOf(
+            Scope.MEMORIES_READ, Scope.MEMORIES_WRITE, Scope.CHATS_READ, Scope.CHATS_WRITE, Scope.USERS_READ, Scope.USERS_WRITE,
+            Scope.READ, Scope.WRITE,
+        )
+        assertEquals(sets.map { it.bits }, listOf(1L, 2L, 4L, 8L, 16L, 32L, 21L, 42L), "the bits")
+        assertEquals(Scope.READ + Scope.WRITE + Scope.CHATS_READ, Scope(63), "the union")
+        assertEquals(setOf(Scope.READ, Scope(21), Scope.WRITE), setOf(Scope.READ, Scope.WRITE), "equal sets")
+        assertEquals(Scope((1L shl 32) - 1).bits, (1L shl 32) - 1, "all bits")
+        for (bits in listOf(64L, 65L, 1L shl 31, (1L shl 32) - 1, -1L, 1L shl 32)) thrown<IllegalArgumentException> { Scope.fromBits(bits) }
         val high = Scope((1L shl 31) + 1)
         assertEquals(high.grants(Scope(1L shl 31)), false, "an unknown bit")
         assertEquals(Scope(0).missing(high), high, "what is missing")
         assertEquals(KeyRecord(own.id, own.digest, 1, high).verify(own, at(0)).scopes, Scope.MEMORIES_READ, "the grant")
     },
     Test("a refusal has its parts, and its challenge is one value") {
-        val grant = record(null, at(20), at(10)).verify(own, at(5))
+        // the id is that of the key, by which nobody looked the record up
+        val grant = KeyRecord("000000000000", own.digest, "demo", Scope.READ, null, at(20), at(10)).verify(own, at(5))
         assertEquals(grant, Grant(own.id, "demo", Scope.READ, at(10)), "the grant")
         grant.require(Scope.CHATS_READ)
         val required = Scope.CHATS_READ + Scope.CHATS_WRITE
@@ -212,6 +259,14 @@ val behaviourTests = listOf(
         )
         val missing = thrown<Denied> { bearer(listOf<String>()) }
         assertEquals(listOf(missing.error, missing.challenge("x")), listOf(null, "Bearer realm=\"x\""), "no key")
+    },
+    Test("a realm keeps the printable characters of ASCII") {
+        for (code in 0..255) {
+            val character = code.toChar()
+            val quoted = if (character in "\"\\") "\\$character" else if (character in ' '..'~') "$character" else "?"
+            val challenge = "Bearer realm=\"$quoted$quoted\", error=\"invalid_token\""
+            assertEquals(Denied.unknownKey().challenge("$character$character"), challenge, code)
+        }
     },
     Test("the reason of a refusal is exact, byte by byte") {
         val start = KEY.substring(0, 51)
@@ -278,11 +333,18 @@ val behaviourTests = listOf(
         // each is expected 1,355 times; eight standard deviations
         assertEquals(counts.values.all { it in 1060..1650 }, true, counts)
     },
+    Test("two keys can share three bytes") {
+        val text = "é" + "ctx_8aspm4G7VmSU0000000000000000000000003128504YMctx" + KEY.substring(3)
+        assertEquals(find(text.toByteArray()), listOf(2..53, 51..102), "the finds")
+        assertEquals(redact(text), "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***", "the text")
+        assertEquals(String(redact(text.toByteArray())), redact(text), "the bytes")
+    },
     Test("times are unsigned") {
         val (past, future) = UnixTime.ofSecs(Long.MAX_VALUE) to UnixTime.ofSecs(1uL shl 63)
         assertEquals(listOf(past < future, future < UnixTime.MAX, at(0) < past), listOf(true, true, true), "the order")
         assertEquals(listOf(UnixTime.MAX.toString(), at(5).toString()), listOf("18446744073709551615", "5"), "the text")
         assertEquals(record(null, future).state(past), KeyState.Active, "the state")
+        assertEquals(setOf(at(5), UnixTime.ofSecs(5uL), at(6)), setOf(at(5), at(6)), "equal times")
         assertEquals(UnixTime.now() in at(1_700_000_000)..at(1L shl 40), true, "now")
         val times = listOf(-1L to UnixTime.MAX, 0L to at(0), 999L to at(0), 1999L to at(1))
         for ((millis, time) in times) assertEquals(UnixTime.ofMillis(millis), time, millis)
@@ -323,8 +385,10 @@ val behaviourTests = listOf(
             val error = thrown<RotateException> { old.rotate(if (index == 0) own else other, now, 5) }
             assertEquals(listOf(error.kind.ordinal, error.message, timesOf(old)), listOf(index, message, before), message)
         }
-        val old = record()
-        old.rotate(other, at(5), 60)
-        assertEquals(old.retiresAt, at(65), "the end of the overlap")
+        for (overlap in listOf(60L, 0L, Long.MAX_VALUE)) {
+            val old = record()
+            old.rotate(other, at(5), overlap)
+            assertEquals(old.retiresAt, UnixTime.ofSecs(5uL + overlap.toULong()), "the end of the overlap")
+        }
     },
 )

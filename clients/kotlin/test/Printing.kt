@@ -7,6 +7,8 @@ import java.io.PrintWriter
 import java.io.StringWriter
 import java.lang.reflect.Modifier
 import java.text.MessageFormat
+import java.util.logging.Formatter
+import java.util.logging.Handler
 import java.util.logging.Level
 import java.util.logging.LogRecord
 import java.util.logging.SimpleFormatter
@@ -109,6 +111,11 @@ val printingTests = listOf(
         val text = formatter.format(record)
         assertEquals(shows(text), false, "the text")
         assertEquals(listOf("refused $REDACTED", "IllegalStateException: $REDACTED", "with $REDACTED").all { it in text }, true, text)
-        assertEquals(formatter.getHead(null) + formatter.getTail(null), "", "head and tail")
+        val page = RedactingFormatter(object : Formatter() {
+            override fun format(record: LogRecord) = record.message
+            override fun getHead(handler: Handler?) = "head of $handler"
+            override fun getTail(handler: Handler?) = "tail of $handler"
+        })
+        assertEquals(listOf(page.getHead(null), page.getTail(null)), listOf("head of null", "tail of null"), "head and tail")
     },
 )

@@ -142,6 +142,41 @@ val propertyTests = listOf(
             }
         }
     },
+    Test("a record follows the rules") {
+        val random = Random(8)
+        val anyTime = { random.pick(listOf(at(random.nextInt(8).toLong()), UnixTime.MAX, UnixTime.ofSecs(ULong.MAX_VALUE - 1u), UnixTime.ofSecs(1uL shl 63))) }
+        repeat(ROUNDS) {
+            val times = List(4) { if (random.nextBoolean()) anyTime() else null }
+            val (start, end, retires, revoked) = times
+            val (now, overlap) = anyTime() to anyTime().secs
+            val has = { time: UnixTime? -> time != null && time.secs <= now.secs }
+            val state = when {
+                revoked != null -> KeyState.Revoked
+                has(end) -> KeyState.Expired
+                has(retires) -> KeyState.Retired
+                start != null && (!has(start) || now == UnixTime.MAX) -> KeyState.NotYetValid
+                else -> KeyState.Active
+            }
+            val old = record(*times.toTypedArray())
+            assertEquals(old.state(now), state, times)
+            val verified = outcome<Denied>({ it.reason.name }) { old.verify(own, now) }
+            val grant = Grant(own.id, "demo", Scope.READ, listOfNotNull(end, retires).minByOrNull { it.secs })
+            assertEquals(verified, if (state == KeyState.Active) grant else state.name, times)
+
+            val same = outcome<RotateException>({ it.kind.name }) { old.rotate(own, now, overlap) }
+            assertEquals(listOf(same, timesOf(old)), listOf("SameKey", times), times)
+            val isOver = state != KeyState.Active && state != KeyState.NotYetValid
+            val rotated = outcome<RotateException>({ it.kind.name }) { old.rotate(other, now, overlap).let(::timesOf) }
+            if (isOver || now == UnixTime.MAX) {
+                assertEquals(listOf(rotated, timesOf(old)), listOf(if (isOver) state.name else "UnknownTime", times), times)
+            } else {
+                val sum = if (overlap < ULong.MAX_VALUE - now.secs) now.secs + overlap else ULong.MAX_VALUE
+                val retired = UnixTime.ofSecs(minOf(sum, retires?.secs ?: sum))
+                assertEquals(rotated, listOf(start, end, null, null), times)
+                assertEquals(timesOf(old), listOf(start, end, retired, revoked), times)
+            }
+        }
+    },
     Test("the nearest scope is suggested") {
         val random = Random(7)
         val names = Scope(63).names

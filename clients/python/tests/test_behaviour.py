@@ -4,7 +4,7 @@ import pickle
 from typing import Any, Callable
 
 import pytest
-from keys import KEY, OTHER
+from keys import KEY, OTHER, with_checksum
 
 import memorykit_key
 from memorykit_key import (
@@ -23,6 +23,7 @@ from memorykit_key import (
     bearer,
     find,
     redact,
+    redact_str,
     unix_now,
 )
 
@@ -43,10 +44,18 @@ def test_the_package_exports_exactly_this() -> None:
 
 
 def test_what_is_no_text_is_a_type_error() -> None:
-    for value in [None, 5, bytearray(KEY, "ascii"), [99], memoryview(KEY.encode())]:
-        for parse in [ApiKey.parse, AnyKey.parse]:
-            with pytest.raises(TypeError, match="expected bytes or str, not "):
-                parse(value)  # type: ignore[arg-type]
+    for value, name in [
+        (None, "NoneType"),
+        (5, "int"),
+        (bytearray(KEY, "ascii"), "bytearray"),
+        ([KEY], "list"),
+        (memoryview(KEY.encode()), "memoryview"),
+    ]:
+        calls: list[Callable[[Any], object]] = [ApiKey.parse, AnyKey.parse, lambda value: bearer([value])]
+        for call in calls:
+            with pytest.raises(TypeError) as caught:
+                call(value)
+            assert str(caught.value) == f"expected bytes or str, not {name}"
     for values in [f"Bearer {KEY}", f"Bearer {KEY}".encode()]:
         with pytest.raises(TypeError, match="a list of all values"):
             bearer(values)  # type: ignore[arg-type]
@@ -76,11 +85,12 @@ def test_each_error_of_a_key_says_what_to_do() -> None:
 
 def test_each_reason_has_a_public_message() -> None:
     not_valid = "the API key is not valid: it is unknown, revoked or outside its validity period"
+    not_well_formed = "the API key is not well-formed: copy the whole key, and nothing else"
     messages = {
         "missing_credentials": "an API key is required: send it as `Authorization: Bearer <key>`",
         "malformed_header": "the Authorization header is malformed: send one, as `Bearer <key>`",
-        "key_checksum": "the API key is not well-formed: copy the whole key, and nothing else",
         "missing_scope": "the API key lacks a scope that this request requires",
+        **dict.fromkeys(["key_prefix", "key_length", "key_character", "key_checksum"], not_well_formed),
         **dict.fromkeys(["unknown_key", "digest_mismatch", "revoked", "expired", "retired", "not_yet_valid"], not_valid),
     }
     for reason, message in messages.items():
@@ -93,6 +103,8 @@ def test_each_refused_argument_is_explained() -> None:
         (lambda: Scope.from_bits(64), "unknown scope bits: deploy the readers of a new scope before its writers"),
         (lambda: record(expires_at=-1), "a time is from 0 to 2^64 - 1 seconds since 1970"),
         (lambda: record(expires_at=1.5), "expected an int, not float"),
+        (lambda: record(expires_at=KEY), "expected an int, not str"),
+        (lambda: Scope(KEY), "expected an int, not str"),  # type: ignore[arg-type]
         (lambda: KeyRecord(KEY, OWN.digest, 1, Scope.READ), "a key id is 12 letters and digits"),
         (lambda: KeyRecord(OWN.id, KEY, 1, Scope.READ), "a digest is 64 hexadecimal digits"),
         (lambda: setattr(OWN, "id", "x"), "a key cannot be changed"),
@@ -108,6 +120,11 @@ def test_each_refused_argument_is_explained() -> None:
 
 
 MISSING = "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
+NOT_A_KEY = (
+    "MEMORYKIT_API_KEY does not hold an API key: "
+    "an API key starts with `ctx_`: copy the whole key, without anything around it"
+)
+NOT_UNICODE = "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"
 
 
 @pytest.mark.parametrize("kind", [ApiKey, AnyKey])
@@ -117,7 +134,10 @@ MISSING = "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard 
         (None, "missing", MISSING),
         ("", "missing", MISSING),
         (" \u200b\r\n", "missing", MISSING),
-        ("ctx_\udcff", "not_unicode", "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"),
+        ("ctx_\udcff", "not_unicode", NOT_UNICODE),
+        (KEY + "\udc80", "not_unicode", NOT_UNICODE),
+        ("''", "invalid", NOT_A_KEY),  # what the repair empties was set
+        ("MEMORYKIT_API_KEY=", "invalid", NOT_A_KEY),
         (
             "ctx_your_api_key_here",
             "invalid",
@@ -135,13 +155,21 @@ def test_each_mistake_in_the_environment_is_explained(
     with pytest.raises(EnvKeyError) as caught:
         kind.from_env()
     assert (caught.value.kind, str(caught.value)) == (error, text)
-    assert isinstance(caught.value.reason, InvalidKey) is (error == "invalid")
+    reason = caught.value.reason
+    expected = ("prefix", None) if text == NOT_A_KEY else ("length", 21)
+    assert (reason and (reason.kind, reason.detail)) == (expected if error == "invalid" else None)
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMORYKIT_API_KEY", f"export MEMORYKIT_API_KEY='{KEY}'\n")
     assert ApiKey.from_env() == OWN
     assert AnyKey.from_env() == AnyKey.parse(KEY)
+    later = KEY[:46] + "5z2n9x"
+    monkeypatch.setenv("MEMORYKIT_API_KEY", f" {later}\n")
+    assert AnyKey.from_env().expose_secret() == later
+    with pytest.raises(EnvKeyError) as caught:
+        ApiKey.from_env()
+    assert caught.value.kind == "invalid"
 
 
 def test_the_lenient_reading_refuses_what_is_no_key_of_any_version() -> None:
@@ -162,6 +190,19 @@ def test_the_lenient_reading_refuses_what_is_no_key_of_any_version() -> None:
         assert AnyKey.parse_pasted(f'"{text}"').expose_secret() == text
 
 
+def test_a_lone_surrogate_is_three_bytes() -> None:
+    high, low = "\ud83d", "\ude00"
+    for end, length in [(f"a{low}b", 9), (high + low, 10), (low + high, 10), ("\U0001f600", 8), ("\u07ff\u0800", 9)]:
+        with pytest.raises(InvalidKey) as caught:
+            ApiKey.parse(f"ctx_{end}")
+        assert caught.value.detail == length
+    with pytest.raises(InvalidScope) as unknown:
+        Scope.parse("users:read \ud800")
+    assert (unknown.value.start, unknown.value.end) == (11, 14)
+    assert redact_str(f"\ud800{KEY}\udc00") == "\ud800ctx_8aspm4G7VmSU***\udc00"
+    assert Denied.unknown_key().challenge("a\udc00\U0001f600\ud83db") == 'Bearer realm="a???b", error="invalid_token"'
+
+
 def test_a_misspelt_scope_gets_a_suggestion() -> None:
     suggestions = {
         "memory:read": "memories:read",
@@ -172,6 +213,7 @@ def test_a_misspelt_scope_gets_a_suggestion() -> None:
         "chats:we": "None",  # as near to chats:read as to chats:write
         "memoriesxxx:read": "memories:read",
         "memoriesxxxx:read": "None",  # four more letters
+        "memories:writexxx": "memories:write",  # the longest
         "chats:writexxxx": "None",
         "MEMORIES_READ": "memories:read",
         "admin": "None",
@@ -185,12 +227,34 @@ def test_a_misspelt_scope_gets_a_suggestion() -> None:
     assert (caught.value.start, caught.value.end) == (14, 25)
     assert str(caught.value) == "unknown scope at bytes 14..25; did you mean `memories:read`?"
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    with pytest.raises(InvalidScope) as caught:
+        Scope.parse("chats:read x users:rea")
+    assert (caught.value.start, caught.value.end, caught.value.suggestion) == (11, 12, None)
+    assert str(caught.value) == (
+        "unknown scope at bytes 11..12; the scopes are: "
+        "memories:read memories:write chats:read chats:write users:read users:write"
+    )
+    with pytest.raises(InvalidScope) as caught:
+        Scope.parse("chats:read ")
+    assert str(caught.value) == (
+        "a scope name is missing at byte 11; separate names by one space, without spaces at the ends"
+    )
 
 
 def test_stored_bits_are_read_strictly_and_unknown_ones_never_granted() -> None:
     assert str(Scope.from_bits(63)) == "memories:read memories:write chats:read chats:write users:read users:write"
-    assert (Scope.WRITE.bits, Scope.USERS_WRITE.bits, Scope.MEMORIES_READ.bits) == (42, 32, 1)
-    for bits in [64, 2**31, 2**32 - 1, -1, 2**32]:
+    sets = {name: scope.bits for name, scope in vars(Scope).items() if isinstance(scope, Scope)}
+    assert sets == {
+        "MEMORIES_READ": 1,
+        "MEMORIES_WRITE": 2,
+        "CHATS_READ": 4,
+        "CHATS_WRITE": 8,
+        "USERS_READ": 16,
+        "USERS_WRITE": 32,
+        "READ": 21,
+        "WRITE": 42,
+    }
+    for bits in [64, 65, 2**31, 2**32 - 1, -1, 2**32]:
         with pytest.raises(ValueError):
             Scope.from_bits(bits)
     for bits in [-1, 2**32]:
@@ -203,29 +267,47 @@ def test_stored_bits_are_read_strictly_and_unknown_ones_never_granted() -> None:
     assert not high.grants(Scope(2**31))
     assert Scope(0).missing(high) == high
     assert KeyRecord(OWN.id, OWN.digest, 1, high).verify(OWN, 0).scopes == Scope(1)
-    assert {Scope(5): 1}[Scope(5)] == 1 and not Scope(0) and Scope(5) != 5
+    assert {Scope(5): 1}[Scope(5)] == 1 and not Scope(0) and Scope(64) and Scope(5) != 5
+    assert [repr(Scope(bits)) for bits in [0, 9, 64, 2**31 + 1]] == [
+        "Scope()",
+        "Scope(memories:read chats:write)",
+        "Scope(0x40)",
+        "Scope(memories:read, 0x80000000)",
+    ]
+    assert pickle.loads(pickle.dumps(high)) == high
     with pytest.raises(AttributeError):
         high.bits = 1
 
 
 def test_a_refusal_has_its_parts_and_its_challenge_is_one_value() -> None:
-    grant = record().verify(OWN, 5)
-    assert grant == Grant(OWN.id, "demo", Scope.READ, None)
+    # the id is that of the key, by which nobody looked the record up
+    grant = KeyRecord("000000000000", OWN.digest, "demo", Scope.READ, expires_at=20, retires_at=10).verify(OWN, 5)
+    assert grant == Grant(OWN.id, "demo", Scope.READ, 10)
     grant.require(Scope.CHATS_READ)
     with pytest.raises(Denied) as caught:
         grant.require(Scope.parse("chats:read chats:write"))
-    assert caught.value.missing == Scope.CHATS_WRITE
+    denied = caught.value
+    assert (denied.required, denied.missing) == (Scope.parse("chats:read chats:write"), Scope.CHATS_WRITE)
+    assert (denied.status, denied.error, denied.reason) == (403, "insufficient_scope", "missing_scope")
     challenge = 'Bearer realm="a\\"\\\\???", error="insufficient_scope", scope="chats:read chats:write"'
     assert caught.value.challenge('a"\\é\U0001f600\n') == challenge
     with pytest.raises(Denied) as caught:
         grant.require(Scope(0))
     assert caught.value.challenge("x") == 'Bearer realm="x", error="insufficient_scope"'
+    assert Denied("missing_scope", Scope(64)).challenge("x") == 'Bearer realm="x", error="insufficient_scope"'
     unknown = Denied.unknown_key()
     assert (unknown.status, unknown.error, unknown.reason) == (401, "invalid_token", "unknown_key")
     assert (unknown.required, unknown.missing) == (Scope(0), Scope(0))
     with pytest.raises(Denied) as caught:
         bearer([])
     assert (caught.value.status, caught.value.error, caught.value.challenge("x")) == (401, None, 'Bearer realm="x"')
+
+
+def test_a_realm_keeps_the_printable_characters_of_ascii() -> None:
+    for character in map(chr, range(256)):
+        quoted = f"\\{character}" if character in '"\\' else character if " " <= character <= "~" else "?"
+        challenge = f'Bearer realm="{quoted}{quoted}", error="invalid_token"'
+        assert Denied.unknown_key().challenge(character * 2) == challenge
 
 
 def test_the_reason_of_a_refusal_is_exact_byte_by_byte() -> None:
@@ -342,5 +424,32 @@ def test_a_refused_rotation_says_why() -> None:
 
 def test_keys_are_equal_by_their_digest() -> None:
     assert ApiKey.parse_pasted(f" {KEY}") == OWN != ApiKey.parse(OTHER)
+    for index in range(4, 46):
+        part = KEY[4:index] + ("0" if KEY[index] != "0" else "1") + KEY[index + 1 : 46]
+        another = with_checksum(part)
+        assert OWN != ApiKey.parse(another), index
+        assert AnyKey.parse(KEY) != AnyKey.parse(another), index
     assert len({OWN, ApiKey.parse(KEY), AnyKey.parse(KEY), AnyKey.parse(KEY)}) == 2
-    assert OWN != KEY and OWN != AnyKey.parse(KEY)
+    assert OWN != KEY and OWN != AnyKey.parse(KEY) and AnyKey.parse(KEY) != OWN and AnyKey.parse(KEY) != KEY
+
+
+def test_exactly_the_white_space_and_format_characters_are_removed() -> None:
+    ranges = [(9, 13), (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x2064), (0x2066, 0x206F)]
+    removed = {code for first, last in ranges for code in range(first, last + 1)}
+    removed |= {0x20, 0x85, 0xA0, 0xAD, 0x061C, 0x1680, 0x180E, 0x3000, 0xFEFF}
+    found = set()
+    for code in range(0x10000):
+        try:
+            ApiKey.parse_pasted(chr(code) + KEY)
+        except InvalidKey:
+            continue
+        found.add(code)
+    assert found == removed
+
+
+def test_only_letters_of_ascii_count_in_any_letter_case() -> None:
+    for name in ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]:
+        with pytest.raises(InvalidKey) as caught:
+            ApiKey.parse_pasted(name + KEY)
+        assert caught.value.kind == "prefix"
+    assert ApiKey.parse_pasted(f"aUTHORIZATION: bEARER {KEY}") == OWN

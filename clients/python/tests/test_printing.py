@@ -11,12 +11,25 @@ import pickle
 import pprint
 import reprlib
 import traceback
+from collections import OrderedDict
+from types import MappingProxyType
 from typing import Any, Callable
 
 import pytest
 from keys import KEY, shows
 
-from memorykit_key import AnyKey, ApiKey, Denied, EnvKeyError, InvalidKey, RedactingFilter, bearer
+from memorykit_key import (
+    AnyKey,
+    ApiKey,
+    Denied,
+    EnvKeyError,
+    InvalidKey,
+    InvalidScope,
+    RedactingFilter,
+    RotateError,
+    Scope,
+    bearer,
+)
 
 REDACTED = "ctx_8aspm4G7VmSU***"
 
@@ -127,9 +140,23 @@ def test_no_error_has_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_errors_survive_pickling() -> None:
     # a worker process sends its exceptions like this
-    for error in [InvalidKey("length", 51), EnvKeyError("invalid", InvalidKey("prefix")), Denied("expired")]:
-        again = pickle.loads(pickle.dumps(error))
-        assert (type(again), str(again)) == (type(error), str(error))
+    errors: list[Exception] = [
+        InvalidKey("length", 51),
+        EnvKeyError("invalid", InvalidKey("character", 16)),
+        Denied("missing_scope", Scope.READ, Scope.CHATS_READ),
+        InvalidScope(0, 11, Scope.MEMORIES_READ),
+        RotateError("Expired"),
+    ]
+    assert [repr(error) for error in errors] == [
+        "InvalidKey('length', 51)",
+        "EnvKeyError('invalid', InvalidKey('character', 16))",
+        "Denied('missing_scope', Scope(memories:read chats:read users:read), Scope(chats:read))",
+        "InvalidScope(0, 11, Scope(memories:read))",
+        "RotateError('Expired')",
+    ]
+    for error in errors:
+        for again in [pickle.loads(pickle.dumps(error)), copy.copy(error)]:
+            assert (type(again), str(again), repr(vars(again))) == (type(error), str(error), repr(vars(error)))
 
 
 class Records(logging.Handler):
@@ -165,3 +192,20 @@ def test_the_filter_redacts_messages_arguments_fields_and_tracebacks(capsys: pyt
     assert handler.lines[1].startswith(f"argument {REDACTED}, 5")
     assert "'deep': {'list': ['ctx_8aspm4G7VmSU***', ('ctx_8aspm4G7VmSU***', 5)]" in handler.lines[3]
     assert not shows(capsys.readouterr().err)
+
+
+def test_the_filter_keeps_what_another_formatter_wrote() -> None:
+    try:
+        raise RuntimeError(KEY)
+    except RuntimeError as error:
+        record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "%s", ("a",), (type(error), error, None))
+    record.exc_text = f"short form of {KEY}"
+    assert RedactingFilter().filter(record) is True
+    assert (record.exc_text, record.getMessage()) == (f"short form of {REDACTED}", "a")
+
+
+def test_the_filter_redacts_every_mapping_and_keeps_a_record_without_text() -> None:
+    record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "", None, None)
+    record.__dict__.update(proxy=MappingProxyType({"key": KEY}), ordered=OrderedDict(key=[KEY]))
+    assert RedactingFilter().filter(record) is True
+    assert not shows(repr(vars(record)))

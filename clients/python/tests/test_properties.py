@@ -13,6 +13,7 @@ from memorykit_key import (
     MAX_TIME,
     AnyKey,
     ApiKey,
+    Denied,
     InvalidKey,
     InvalidScope,
     KeyRecord,
@@ -180,13 +181,21 @@ def test_a_record_follows_the_rules(
     elif retires is not None and retires <= now:
         ended = KeyState.Retired
     early = start is not None and (now < start or now == MAX_TIME)
-    assert record.state(now) is (ended or (KeyState.NotYetValid if early else KeyState.Active))
+    state = ended or (KeyState.NotYetValid if early else KeyState.Active)
+    assert record.state(now) is state
+    try:
+        grant = record.verify(key, now)
+    except Denied as denied:
+        assert denied.reason == ("not_yet_valid" if state is KeyState.NotYetValid else state.name.lower())
+    else:
+        assert state is KeyState.Active
+        assert grant.expires_at == min((at for at in (end, retires) if at is not None), default=None)
     kind = ended.name if ended else "UnknownTime" if now == MAX_TIME else None
     try:
         successor = record.rotate(other, now, overlap)
     except RotateError as error:
         assert error.kind == kind
-        assert record.retires_at == retires
+        assert record == KeyRecord(key.id, key.digest, 7, Scope.READ, start, end, retires, revoked)
     else:
         assert kind is None
         assert record.retires_at == min(now + overlap, MAX_TIME, MAX_TIME if retires is None else retires)

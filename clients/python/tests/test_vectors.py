@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from memorykit_key import ApiKey, Denied, InvalidKey, InvalidScope, KeyRecord, RotateError, Scope, bearer, find, redact
+from memorykit_key import ApiKey, Denied, InvalidKey, InvalidScope, KeyRecord, RotateError, Scope, bearer, find, redact, redact_str
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests/vectors"
 OWN = ApiKey.parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9")
@@ -112,3 +112,11 @@ def test_leaks_are_found_and_redacted() -> None:
         assert find(text) == [tuple(found) for found in case["finds"]], case
         assert redact(text) == redacted, case
         assert redact(redacted) == redacted, case
+
+
+def test_two_keys_can_share_three_bytes() -> None:
+    first = "ctx_8aspm4G7VmSU0000000000000000000000003128504YMctx"
+    own = OWN.expose_secret()
+    text = f"é{first}{own[3:]}"
+    assert find(text.encode()) == [(2, 54), (51, 103)]
+    assert redact(text.encode()).decode() == redact_str(text) == "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***"

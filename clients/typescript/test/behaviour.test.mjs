@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 
 import * as key from "../dist/index.js";
-import { KEY, OTHER } from "./keys.mjs";
+import { KEY, OTHER, checksum } from "./keys.mjs";
 
 const { AnyKey, ApiKey, Denied, EnvKeyError, InvalidKeyError, KeyRecord, MAX_TIME, RotateError, Scope, bearer, find, redact } = key;
 
@@ -42,9 +42,10 @@ test("each reason has a public message", () => {
   const messages = {
     missing_credentials: "an API key is required: send it as `Authorization: Bearer <key>`",
     malformed_header: "the Authorization header is malformed: send one, as `Bearer <key>`",
-    key_checksum: "the API key is not well-formed: copy the whole key, and nothing else",
     missing_scope: "the API key lacks a scope that this request requires",
   };
+  const notWellFormed = "the API key is not well-formed: copy the whole key, and nothing else";
+  for (const reason of ["key_prefix", "key_length", "key_character", "key_checksum"]) messages[reason] = notWellFormed;
   for (const reason of ["unknown_key", "digest_mismatch", "revoked", "expired", "retired", "not_yet_valid"]) messages[reason] = notValid;
   for (const [reason, message] of Object.entries(messages)) assert.equal(new Denied(reason).message, message);
 });
@@ -77,28 +78,46 @@ test("the environment is read, and each mistake explained", () => {
   assert.equal(read(`export MEMORYKIT_API_KEY='${KEY}'\n`).exposeSecret(), KEY);
   const missing =
     "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it";
+  const notUnicode = "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard";
   const refusals = [
     [undefined, "missing", missing],
     ["", "missing", missing],
     [" \u200b\r\n", "missing", missing],
-    ["\ud800", "not_unicode", "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"],
+    // another binding of a Worker
+    [5, "missing", missing],
+    [{ get: () => KEY }, "missing", missing],
+    ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d"].map((value) => [value, "not_unicode", notUnicode]),
+    // what the repair empties was set
+    ...["''", "MEMORYKIT_API_KEY="].map((value) => [
+      value,
+      "invalid",
+      "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it",
+      "prefix null",
+    ]),
     [
       "ctx_your_api_key_here",
       "invalid",
       "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: it was cut off or is a placeholder; copy the whole key",
+      "length 21",
     ],
   ];
-  for (const [value, kind, message] of refusals) {
+  for (const [value, kind, message, cause = null] of refusals) {
     for (const type of [ApiKey, AnyKey]) {
       assert.throws(() => read(value, type), (error) => {
         assert(error instanceof EnvKeyError);
-        assert.deepEqual([error.kind, error.message, error.cause instanceof InvalidKeyError], [kind, message, kind === "invalid"]);
+        assert.deepEqual([error.kind, error.message, error.name], [kind, message, "EnvKeyError"]);
+        assert.equal(error.cause && `${error.cause.kind} ${error.cause.detail}`, cause);
+        assert.equal(error.cause instanceof InvalidKeyError, kind === "invalid");
         return true;
       });
     }
   }
+  const later = `${KEY.slice(0, 46)}5z2n9x`;
+  assert.equal(read(` ${later}\n`, AnyKey).exposeSecret(), later);
+  assert.throws(() => read(later), { kind: "invalid" });
   process.env.MEMORYKIT_API_KEY = KEY;
   assert.equal(ApiKey.fromEnv().id, "8aspm4G7VmSU");
+  assert.throws(() => ApiKey.fromEnv({}), { kind: "missing" }, "an environment that is given is the only one");
   delete process.env.MEMORYKIT_API_KEY;
   assert.throws(() => ApiKey.fromEnv(), { kind: "missing" });
 });
@@ -129,6 +148,7 @@ test("a misspelt scope gets a suggestion", () => {
     "chats:we": null, // as near to chats:read as to chats:write
     "memoriesxxx:read": "memories:read",
     "memoriesxxxx:read": null, // four more letters
+    "memories:writexxx": "memories:write", // the longest
     "chats:writexxxx": null,
     MEMORIES_READ: "memories:read",
     admin: null,
@@ -145,6 +165,12 @@ test("a misspelt scope gets a suggestion", () => {
     end: 25,
     message: "unknown scope at bytes 14..25; did you mean `memories:read`?",
   });
+  assert.throws(() => Scope.parse("chats:read x users:rea"), {
+    start: 11,
+    end: 12,
+    message:
+      "unknown scope at bytes 11..12; the scopes are: memories:read memories:write chats:read chats:write users:read users:write",
+  });
   assert.throws(() => Scope.parse("chats:read "), {
     message: "a scope name is missing at byte 11; separate names by one space, without spaces at the ends",
   });
@@ -153,7 +179,10 @@ test("a misspelt scope gets a suggestion", () => {
 test("stored bits are read strictly, and unknown ones never granted", () => {
   assert.equal(`${Scope.fromBits(63)}`, "memories:read memories:write chats:read chats:write users:read users:write");
   assert.equal(JSON.stringify(Scope.READ), '["memories:read","chats:read","users:read"]');
-  assert.deepEqual([Scope.WRITE.bits, Scope.USERS_WRITE.bits], [42, 32]);
+  const sets = Object.entries(Scope).map(([name, scope]) => [name, scope.bits]);
+  assert.deepEqual(Object.fromEntries(sets), {
+    MEMORIES_READ: 1, MEMORIES_WRITE: 2, CHATS_READ: 4, CHATS_WRITE: 8, USERS_READ: 16, USERS_WRITE: 32, READ: 21, WRITE: 42,
+  });
   for (const bits of [64, 2 ** 31, 2 ** 32 - 1, -1, 0.5, NaN, 2 ** 32, "5"]) assert.throws(() => Scope.fromBits(bits), RangeError);
   for (const bits of [-1, 0.5, NaN, 2 ** 32, "5", null, undefined]) assert.throws(() => new Scope(bits), RangeError);
   const high = new Scope(2 ** 31 + 1);
@@ -166,12 +195,14 @@ test("stored bits are read strictly, and unknown ones never granted", () => {
 
 test("a refusal has its parts, and its challenge is one value", () => {
   const own = ApiKey.parse(KEY);
-  const grant = new KeyRecord(own.id, own.digest, "demo", Scope.READ).verify(own, 5n);
-  assert.deepEqual({ ...grant }, { keyId: own.id, project: "demo", scopes: Scope.READ, expiresAt: null });
+  // the id is that of the key, by which nobody looked the record up
+  const grant = new KeyRecord("000000000000", own.digest, "demo", Scope.READ, { expiresAt: 20n, retiresAt: 10n }).verify(own, 5n);
+  assert.deepEqual({ ...grant }, { keyId: own.id, project: "demo", scopes: Scope.READ, expiresAt: 10n });
   assert.equal(grant.require(Scope.CHATS_READ), undefined);
   assert.throws(() => grant.require(Scope.parse("chats:read chats:write")), (denied) => {
     assert(denied instanceof Denied);
-    assert.equal(`${denied.missing}`, "chats:write");
+    assert.deepEqual([`${denied.required}`, `${denied.missing}`], ["chats:read chats:write", "chats:write"]);
+    assert.deepEqual([denied.status, denied.error, denied.reason], [403, "insufficient_scope", "missing_scope"]);
     assert.equal(
       denied.challenge('a"\\é\u{1f600}\n'),
       'Bearer realm="a\\"\\\\???", error="insufficient_scope", scope="chats:read chats:write"',
@@ -186,6 +217,15 @@ test("a refusal has its parts, and its challenge is one value", () => {
   assert.deepEqual([unknown.status, unknown.error, unknown.reason], [401, "invalid_token", "unknown_key"]);
   assert.deepEqual([unknown.required.bits, unknown.missing.bits], [0, 0]);
   assert.throws(() => bearer([]), { status: 401, error: null, reason: "missing_credentials" });
+});
+
+test("a realm keeps the printable characters of ASCII", () => {
+  for (let code = 0; code < 256; code += 1) {
+    const character = String.fromCharCode(code);
+    const quoted = '"\\'.includes(character) ? `\\${character}` : code < 0x20 || code > 0x7e ? "?" : character;
+    const realm = `Bearer realm="${quoted}${quoted}", error="invalid_token"`;
+    assert.equal(Denied.unknownKey().challenge(character + character), realm);
+  }
 });
 
 test("the reason of a refusal is exact, byte by byte", () => {
@@ -260,6 +300,14 @@ test("each digit of a digest counts", () => {
   });
 });
 
+test("two keys can share three bytes", () => {
+  const first = "ctx_8aspm4G7VmSU0000000000000000000000003128504YMctx";
+  const text = `é${first}${KEY.slice(3)}`;
+  for (const input of [text, Buffer.from(text)]) assert.deepEqual(find(input), [[2, 54], [51, 103]]);
+  assert.equal(redact(text), "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***");
+  assert.equal(Buffer.from(redact(Buffer.from(text))).toString(), redact(text));
+});
+
 test("a clock before 1970 tells no time", (context) => {
   for (const [shown, secs] of [[-1, MAX_TIME], [0, 0n], [999, 0n], [1999, 1n], [-0.5, MAX_TIME]]) {
     const { mock } = context.mock.method(Date, "now", () => shown);
@@ -304,4 +352,34 @@ test("a refused rotation says why", () => {
 test("keys are equal by their digest", () => {
   assert(ApiKey.parse(KEY).equals(ApiKey.parsePasted(` ${KEY}`)));
   assert(!ApiKey.parse(KEY).equals(ApiKey.parse(OTHER)));
+  for (let index = 4; index < 46; index += 1) {
+    const part = KEY.slice(0, index) + (KEY[index] === "0" ? "1" : "0") + KEY.slice(index + 1, 46);
+    assert(!ApiKey.parse(KEY).equals(ApiKey.parse(part + checksum(part))), `a key with another character at ${index}`);
+  }
+});
+
+test("exactly the white space and the format characters are removed", () => {
+  const ranges = [[9, 13], [0x20, 0x20], [0x85, 0x85], [0xa0, 0xa0], [0xad, 0xad], [0x61c, 0x61c], [0x1680, 0x1680], [0x180e, 0x180e],
+    [0x2000, 0x200f], [0x2028, 0x202f], [0x205f, 0x2064], [0x2066, 0x206f], [0x3000, 0x3000], [0xfeff, 0xfeff]];
+  for (let code = 0; code < 0x10000; code += 1) {
+    let isRemoved = true;
+    try {
+      ApiKey.parsePasted(String.fromCharCode(code) + KEY);
+    } catch {
+      isRemoved = false;
+    }
+    assert.equal(isRemoved, ranges.some(([first, last]) => first <= code && code <= last), `U+${code.toString(16)}`);
+  }
+});
+
+test("only letters of ASCII count in any letter case", () => {
+  for (const name of ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]) {
+    assert.throws(() => ApiKey.parsePasted(name + KEY), { kind: "prefix" }, name);
+  }
+  assert.equal(ApiKey.parsePasted(`aUTHORIZATION: bEARER ${KEY}`).exposeSecret(), KEY);
+});
+
+test("a state is its name", () => {
+  for (const [name, state] of Object.entries(key.KeyState)) assert.equal(state, name);
+  assert.deepEqual(Object.keys(key.KeyState), ["Active", "NotYetValid", "Retired", "Expired", "Revoked"]);
 });

@@ -17,6 +17,7 @@ const PRINTERS = {
   join: (value) => [value].join(),
   json: (value) => JSON.stringify({ value }, null, 1),
   inspect: util.inspect,
+  "inspect at each depth": (value) => [-1, 0, 1, 2, 3, 4, null].map((depth) => util.inspect([[[[value]]]], { depth })).join(),
   "inspect hidden": (value) => util.inspect({ value }, { showHidden: true, depth: null, getters: true }),
   "inspect without custom functions": (value) =>
     util.inspect(value, { showHidden: true, customInspect: false, getters: true, depth: null, showProxy: true }),
@@ -110,9 +111,26 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert(copy.headers instanceof Headers);
   assert.equal(copy.headers.first, redacted);
   assert.equal(copy.lazy.text, redacted);
+  assert.equal(typeof Object.getOwnPropertyDescriptor(copy.lazy, "now").get, "function");
   assert.equal(copy.self, copy);
   assert(copy.error instanceof TypeError);
   assert.deepEqual([copy.error.message, copy.error.cause, copy.error.request], [redacted, redacted, { text: redacted }]);
   assert(!shows(util.inspect(copy, { showHidden: true, depth: null }), KEY));
   assert.equal(value.text, text, "the original is unchanged");
+  const twice = redactDeep({ one: value.list, two: value.list });
+  assert.equal(twice.one, twice.two, "one copy of each value");
+  // what holds itself
+  const [map, set, list] = [new Map([["text", text]]), new Set([text]), [text]];
+  map.set("self", map);
+  set.add(set);
+  list.push(list);
+  const copies = { map: redactDeep(map), set: redactDeep(set), list: redactDeep(list) };
+  assert.deepEqual([...copies.map.keys(), copies.map.get("text"), copies.map.get("self") === copies.map], ["text", "self", redacted, true]);
+  assert.deepEqual([...copies.set].map((item) => (item === copies.set ? "self" : item)), [redacted, "self"]);
+  assert.deepEqual(copies.list.map((item) => (item === copies.list ? "self" : item)), [redacted, "self"]);
+  // each part alone is reason enough for a copy
+  for (const part of [{ [KEY]: 1 }, { text, last: 1 }, { first: 1, text }, { deep: [{ text }] }, Object.defineProperty({}, "hidden", { value: text })]) {
+    assert(!shows(util.inspect(redactDeep(part), { showHidden: true, depth: null }), KEY));
+  }
+  for (const part of [{ [`${redacted}`]: 1 }, new Headers("x"), new Date(5), Object.freeze({ key: ApiKey.parse(KEY) })]) assert.equal(redactDeep(part), part);
 });

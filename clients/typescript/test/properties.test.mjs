@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 
-import { ApiKey, AnyKey, InvalidKeyError, KeyRecord, MAX_TIME, Scope, bearer, find, redact, redactStr } from "../dist/index.js";
+import { ApiKey, AnyKey, Denied, InvalidKeyError, KeyRecord, MAX_TIME, Scope, bearer, find, redact, redactStr } from "../dist/index.js";
+import { outcome } from "./cases.mjs";
 import { KEY, OTHER, checksum, digits, keys, texts } from "./keys.mjs";
 
 const holds = (name, ...rest) => test(name, () => fc.assert(fc.property(...rest), { numRuns: 1000 }));
@@ -138,12 +139,17 @@ holds("a record's state and its rotation follow the rules", times, time, time, (
   const has = (at) => at !== null && at <= now;
   const ended = revoked !== null ? "Revoked" : has(end) ? "Expired" : has(retires) ? "Retired" : null;
   const early = start !== null && (now < start || now === MAX_TIME);
-  assert.equal(record.state(now), ended ?? (early ? "NotYetValid" : "Active"));
+  const state = ended ?? (early ? "NotYetValid" : "Active");
+  assert.equal(record.state(now), state);
+  const reasons = { NotYetValid: "not_yet_valid", Retired: "retired", Expired: "expired", Revoked: "revoked" };
+  const ends = [end, retires].filter((at) => at !== null);
+  const verified = outcome(() => record.verify(key, now).expiresAt, Denied, ({ reason }) => reason);
+  assert.deepEqual(verified, reasons[state] ?? ends.reduce((one, two) => (one < two ? one : two), ends[0] ?? null));
   const other = ApiKey.parse(OTHER);
   const error = ended ?? (now === MAX_TIME ? "UnknownTime" : null);
   if (error) {
     assert.throws(() => record.rotate(other, now, overlap), { kind: error });
-    assert.equal(record.retiresAt, retires);
+    assert.deepEqual([record.notBefore, record.expiresAt, record.retiresAt, record.revokedAt], [start, end, retires, revoked]);
   } else {
     const next = record.rotate(other, now, overlap);
     const sum = now + overlap > MAX_TIME ? MAX_TIME : now + overlap;

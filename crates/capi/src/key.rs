@@ -88,7 +88,7 @@ unsafe fn erase(start: *mut u8, len: usize) {
     unsafe { slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), len) }.zeroize();
 }
 
-/// Stores what was parsed, and the length or the index of an error.
+/// Stores what was parsed, and the length or the index of an error. If nothing could be parsed, that number is 0 too.
 ///
 /// # Safety
 ///
@@ -96,19 +96,20 @@ unsafe fn erase(start: *mut u8, len: usize) {
 unsafe fn finish(
     place: *mut Key,
     detail: *mut usize,
-    parsed: &Result<ApiKey, ParseKeyError>,
+    parsed: &Result<Result<ApiKey, ParseKeyError>, Outcome>,
 ) -> Result<(), Outcome> {
     let number = match *parsed {
-        Err(ParseKeyError::Length { found }) => found,
-        Err(ParseKeyError::Character { index }) => index,
+        Ok(Err(ParseKeyError::Length { found })) => found,
+        Ok(Err(ParseKeyError::Character { index })) => index,
         _ => 0,
     };
     // SAFETY: the caller promises it.
     unsafe { memory::write_optional(detail, number) }?;
     match parsed {
         // SAFETY: the caller promises it.
-        Ok(key) => unsafe { store(place, key) },
-        Err(error) => return Err((*error).into()),
+        Ok(Ok(key)) => unsafe { store(place, key) },
+        Ok(Err(error)) => return Err((*error).into()),
+        Err(outcome) => return Err(*outcome),
     }
     Ok(())
 }
@@ -131,7 +132,7 @@ pub unsafe extern "C" fn ctx_key_parse(
     detail: *mut usize,
 ) -> Outcome {
     // SAFETY: the caller promises it.
-    unsafe { fill(key, || finish(key, detail, &ApiKey::parse(memory::bytes(text, text_len)?))) }
+    unsafe { fill(key, || finish(key, detail, &memory::bytes(text, text_len).map(ApiKey::parse))) }
 }
 
 /// Reads a key that a person typed or pasted. First it removes what people copy along with a key: quotes, white space, the
@@ -151,8 +152,9 @@ pub unsafe extern "C" fn ctx_key_parse_pasted(
     // SAFETY: the caller promises it.
     unsafe {
         fill(key, || {
-            let text = str::from_utf8(memory::bytes(text, text_len)?).map_err(|_| CtxKeyErrorUtf8)?;
-            finish(key, detail, &ApiKey::parse_pasted(text))
+            let text = memory::bytes(text, text_len)
+                .and_then(|text| str::from_utf8(text).map_err(|_| CtxKeyErrorUtf8));
+            finish(key, detail, &text.map(ApiKey::parse_pasted))
         })
     }
 }

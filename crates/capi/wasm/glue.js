@@ -43,14 +43,17 @@ export function instantiate(module, fillRandom = (bytes) => crypto.getRandomValu
     [end, places, words] = [start, [], []];
     args.forEach(push);
     if (end > memory().length) c.memory.grow(Math.ceil((end - memory().length) / 65536));
-    for (let index = 0; index < places.length; index += 2) memory().set(places[index + 1], places[index]);
-    const result = run(...words);
-    for (let index = 0; index < places.length; index += 2) {
-      const [at, argument] = [places[index], places[index + 1]];
-      argument.set(memory().subarray(at, at + argument.length));
+    try {
+      for (let index = 0; index < places.length; index += 2) memory().set(places[index + 1], places[index]);
+      const result = run(...words); // throws if a time is not a bigint
+      for (let index = 0; index < places.length; index += 2) {
+        const [at, argument] = [places[index], places[index + 1]];
+        argument.set(memory().subarray(at, at + argument.length));
+      }
+      return result;
+    } finally {
+      memory().fill(0, start, end);
     }
-    memory().fill(0, start, end);
-    return result;
   }
 
   const string = (at) => (at ? decoder.decode(memory().subarray(at, memory().indexOf(0, at))) : null);

@@ -18,7 +18,8 @@ fn pointers_of_texts() {
     unsafe {
         for (text, len) in [(null, 1), (null, huge), (some, huge), (some, usize::MAX)] {
             for parse in [ctx_key_parse, ctx_key_parse_pasted] {
-                assert_eq!(parse(text, len, &mut key, ptr::null_mut()), CtxKeyErrorPointer);
+                let mut detail = 9;
+                assert_eq!((parse(text, len, &mut key, &mut detail), detail), (CtxKeyErrorPointer, 0));
                 assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
                 key = valid(KEY);
             }
@@ -103,12 +104,47 @@ fn pointers_of_structures() {
         assert_eq!(ctx_key_expose_secret(&key, null, 128), CtxKeyErrorPointer);
         assert_eq!(ctx_key_scopes_names(1, null, 128), CtxKeyErrorPointer);
         assert_eq!(ctx_key_redact(text, len, null, 128, &mut 0), CtxKeyErrorPointer);
+        // also where no text is
+        assert_eq!(ctx_key_find(text, 0, null.cast(), 1, &mut 0), CtxKeyErrorPointer);
         let (mut other, mut bits) = (zeros(), 0);
         assert_eq!(ctx_key_parse(text, len, &mut other, misaligned()), CtxKeyErrorPointer);
         assert_eq!(id(&other), Err(CtxKeyErrorNoKey));
         assert_eq!(ctx_key_scopes_parse(text, 0, &mut bits, misaligned()), CtxKeyErrorPointer);
         assert_eq!(ctx_key_require(&Grant::default(), 1, misaligned()), CtxKeyErrorPointer);
     }
+}
+
+/// If several arguments are wrong, a pointer is the error.
+#[test]
+fn pointers_come_first() {
+    let (mut stored, mut missing) = (record(&valid(KEY), CTX_KEY_READ), 9);
+    let ((text, len), null, before) = (raw(b"chat:read\xff"), ptr::null_mut::<c_char>(), stored);
+    // SAFETY: what is NULL is neither read nor written.
+    unsafe {
+        assert_eq!(ctx_key_parse(text, len, null.cast(), ptr::null_mut()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_parse_pasted(text, len, null.cast(), ptr::null_mut()), CtxKeyErrorPointer);
+        for show in [ctx_key_id, ctx_key_digest_text, ctx_key_expose_secret] {
+            assert_eq!(show(&valid(KEY), null, 0), CtxKeyErrorPointer);
+            assert_eq!(show(ptr::null(), null, 0), CtxKeyErrorPointer);
+        }
+        assert_eq!(ctx_key_scopes_names(1, null, 0), CtxKeyErrorPointer);
+        for parse in [ctx_key_scopes_parse, ctx_key_scopes_parse_list] {
+            assert_eq!(parse(text, len, null.cast(), ptr::null_mut()), CtxKeyErrorPointer);
+            assert_eq!(parse(text, len - 1, null.cast(), ptr::null_mut()), CtxKeyErrorPointer);
+        }
+        assert_eq!(ctx_key_record_new(&valid(KEY), 64, null.cast()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_record_new(&zeros(), 1, null.cast()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_verify(&stored, &valid(OTHER), 1, null.cast()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_verify(&zeros(), &valid(KEY), 1, null.cast()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_verify(ptr::null(), &zeros(), 1, &mut zeros()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_require(&Grant::default(), 1, misaligned()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_rotate(null.cast(), &zeros(), 1, 1, &mut zeros()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_rotate(&mut stored, &valid(KEY), 1, 1, null.cast()), CtxKeyErrorPointer);
+        assert_eq!(ctx_key_redact(text, len, null, 0, ptr::null_mut()), CtxKeyErrorPointer);
+        // a grant that is not there has nothing
+        assert_eq!(ctx_key_require(ptr::null(), CTX_KEY_READ, &mut missing), CtxKeyErrorPointer);
+    }
+    assert_eq!((stored, missing), (before, CTX_KEY_READ));
 }
 
 /// A buffer of the exact size is enough, and one of a byte less is refused and not written.
@@ -190,20 +226,25 @@ fn records_that_cannot_be() {
         }
         assert_eq!((record, new), (before, zeros()));
     }
-    // SAFETY: the pointers are those of variables.
-    assert_eq!(unsafe { ctx_key_record_new(&key, 64, &mut new) }, CtxKeyErrorRecord);
-    assert_eq!(new, zeros());
+    for (key, scopes, error) in [(key, 64, CtxKeyErrorRecord), (zeros(), 1, CtxKeyErrorNoKey)] {
+        let mut new = good;
+        // SAFETY: the pointers are those of variables.
+        assert_eq!(unsafe { ctx_key_record_new(&key, scopes, &mut new) }, error);
+        assert_eq!(new, zeros());
+    }
 }
 
 #[test]
 fn texts_that_are_not_utf_8() {
-    let ((text, len), mut key, mut bits) = (raw(b"memories:read\xff"), valid(KEY), 9);
+    let ((text, len), mut key, mut detail) = (raw(b"memories:read\xff"), valid(KEY), 9);
     // SAFETY: the pointers are those of slices and variables.
     unsafe {
-        assert_eq!(ctx_key_parse_pasted(text, len, &mut key, ptr::null_mut()), CtxKeyErrorUtf8);
-        assert_eq!(id(&key), Err(CtxKeyErrorNoKey));
+        assert_eq!(ctx_key_parse_pasted(text, len, &mut key, &mut detail), CtxKeyErrorUtf8);
+        assert_eq!((id(&key), detail), (Err(CtxKeyErrorNoKey), 0));
         for parse in [ctx_key_scopes_parse, ctx_key_scopes_parse_list] {
-            assert_eq!((parse(text, len, &mut bits, ptr::null_mut()), bits), (CtxKeyErrorUtf8, 0));
+            let (mut bits, mut unknown) = (9, Range { start: 9, end: 9 });
+            assert_eq!(parse(text, len, &mut bits, &mut unknown), CtxKeyErrorUtf8);
+            assert_eq!((bits, unknown), (0, Range::default()));
         }
     }
 }
@@ -218,6 +259,7 @@ fn a_grant_has_what_is_required() {
         (CTX_KEY_CHATS_READ | CTX_KEY_CHATS_WRITE, CtxKeyMissingScope, CTX_KEY_CHATS_WRITE),
         (0, CtxKeyMissingScope, 0),
         (64, CtxKeyMissingScope, 64),
+        (CTX_KEY_CHATS_READ | 64, CtxKeyMissingScope, 64),
     ] {
         let mut missing = 9;
         // SAFETY: the pointers are those of variables.
@@ -225,6 +267,70 @@ fn a_grant_has_what_is_required() {
         assert_eq!(missing, lacks);
         // SAFETY: NULL is allowed.
         assert_eq!(unsafe { ctx_key_require(&grant, required, ptr::null_mut()) }, expected);
+    }
+}
+
+/// Bits that no scope has are never granted, whoever sets them.
+#[test]
+fn unknown_bits_are_not_granted() {
+    for unknown in [64, 1 << 31, u32::MAX << 6] {
+        let all = CTX_KEY_READ | CTX_KEY_WRITE | unknown;
+        for required in [unknown, CTX_KEY_CHATS_READ | unknown] {
+            assert!(!ctx_key_scopes_grant(all, required));
+            assert_eq!(ctx_key_scopes_missing(all, required), unknown);
+            let (grant, mut missing) = (Grant { scopes: all, ..zeros() }, 9);
+            // SAFETY: the pointers are those of variables.
+            assert_eq!(unsafe { ctx_key_require(&grant, required, &mut missing) }, CtxKeyMissingScope);
+            assert_eq!(missing, unknown);
+        }
+        assert!(ctx_key_scopes_grant(all, CTX_KEY_READ));
+    }
+}
+
+#[test]
+fn a_grant_ends_with_the_earlier_end() {
+    let (key, at) = (valid(KEY), |secs| Time { secs, is_set: 1 });
+    let end = |expires_at, retires_at| {
+        verify(&Record { expires_at, retires_at, ..record(&key, CTX_KEY_READ) }, &key, 1).1.expires_at
+    };
+    for (expires_at, retires_at, expected) in [
+        (at(5), at(7), at(5)),
+        (at(7), at(5), at(5)),
+        (at(u64::MAX), zeros(), at(u64::MAX)),
+        (zeros(), at(5), at(5)),
+        (zeros(), zeros(), zeros()),
+        // the seconds of an absent time are not used
+        (Time { secs: 3, is_set: 0 }, at(5), at(5)),
+    ] {
+        assert_eq!(end(expires_at, retires_at), expected);
+    }
+    // any value but 0 sets a time
+    for is_set in [1, 2, 1 << 32, 1 << 63, u64::MAX] {
+        assert_eq!(end(Time { secs: 5, is_set }, zeros()), at(5), "{is_set}");
+        assert_eq!(
+            verify(&Record { revoked_at: Time { secs: 0, is_set }, ..record(&key, 1) }, &key, 1).0,
+            CtxKeyRevoked
+        );
+    }
+}
+
+#[test]
+fn an_overlap_ends_at_the_latest_time_at_the_latest() {
+    for (now, overlap, end) in [
+        (0, 0, 0),
+        (5, 60, 65),
+        (0, u64::MAX, u64::MAX),
+        (1, u64::MAX - 2, u64::MAX - 1),
+        (1, u64::MAX, u64::MAX),
+        (u64::MAX - 1, u64::MAX, u64::MAX),
+    ] {
+        let (key, mut new) = (valid(KEY), zeros());
+        let mut old = record(&key, CTX_KEY_READ);
+        let before = old;
+        // SAFETY: the pointers are those of variables.
+        assert_eq!(unsafe { ctx_key_rotate(&mut old, &valid(OTHER), now, overlap, &mut new) }, CtxKeyOk);
+        assert_eq!(old, Record { retires_at: Time { secs: end, is_set: 1 }, ..before });
+        assert_eq!(new, record(&valid(OTHER), CTX_KEY_READ));
     }
 }
 

@@ -70,4 +70,11 @@ fn buffers_that_overlap_are_refused() {
             assert_eq!(buffer, before);
         }
     }
+    // only as many bytes as the text has are written, so more room may reach into it
+    let mut buffer = [vec![0x55_u8; length], text.clone().into_bytes()].concat();
+    let start: *mut c_char = buffer.as_mut_ptr().cast();
+    // SAFETY: both lie in the buffer, and what is written does not overlap.
+    let outcome = unsafe { ctx_key_redact(start.add(length), length, start, 2 * length, &mut written) };
+    assert_eq!((outcome, written), (CtxKeyOk, 23));
+    assert_eq!(buffer[length..], *text.as_bytes());
 }

@@ -8,16 +8,17 @@ const decoder = new TextDecoder();
 const view = (size) => new DataView(new ArrayBuffer(size));
 const number = (view, index = 0) => view.getUint32(4 * index, true);
 
+function expect(found, expected) {
+  const show = (value) => JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part));
+  if (show(found) !== show(expected)) throw new Error(`${show(found)}, not ${show(expected)}`);
+}
+
 export function check({ default: ctx, Key, record, row }, lines) {
   let fields;
   const next = () => fields.shift();
   const bytes = () => Uint8Array.from(next().slice(1).match(/../g) ?? [], (digits) => parseInt(digits, 16));
   const time = () => ((text) => (text === "-" ? null : BigInt(text)))(next());
 
-  function expect(found, expected) {
-    const show = (value) => JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}` : part));
-    if (show(found) !== show(expected)) throw new Error(`${show(found)}, not ${show(expected)}`);
-  }
   /** Returns a text that a function writes, or "-" if there is no key. */
   function text(name, size, key) {
     const buffer = new Uint8Array(size);
@@ -119,18 +120,22 @@ export function check({ default: ctx, Key, record, row }, lines) {
   return lines.length;
 }
 
-/** What lines do not have: random numbers, and what the glue does with memory. */
-export function checkGlue({ default: ctx, Key, instantiate, module }) {
+/** What lines do not have: random numbers, and what the glue does with arguments and memory. */
+export function checkGlue({ default: ctx, Key, record, row, instantiate, module }) {
+  checkTexts(ctx, Key);
+  checkRecords(ctx, Key, record, row);
   const texts = [new Key(), new Key()].map((key) => {
     const text = new Uint8Array(53);
     if (ctx.generate(key) !== 0 || ctx.exposeSecret(key, text) !== 0) throw new Error("generate");
     return decoder.decode(text.subarray(0, 52));
   });
   if (texts[0] === texts[1] || texts.some((text) => ctx.parse(text, new Key(), null) !== 0)) throw new Error(`${texts}`);
-  // larger than the memory at the start
-  const large = `${" ".repeat(3_000_000)}${KEY}`;
-  const [redacted, length] = [new Uint8Array(large.length), view(4)];
-  if (ctx.redact(large, redacted, length) !== 0 || number(length) !== 3_000_019) throw new Error("redact");
+  // a little larger than the free memory at the start, and much larger
+  for (const size of [60_000, 3_000_000]) {
+    const large = `${" ".repeat(size)}${KEY}`;
+    const [redacted, length] = [new Uint8Array(large.length), view(4)];
+    expect([ctx.redact(large, redacted, length), number(length)], [0, size + 19]);
+  }
   if (!module) return;
 
   const fails = instantiate(module, () => { throw new Error("no random numbers"); });
@@ -138,6 +143,10 @@ export function checkGlue({ default: ctx, Key, instantiate, module }) {
   const zeros = instantiate(module, () => {});
   const keys = [new Key(), new Key()];
   if (keys.some((key) => zeros.generate(key) !== 0)) throw new Error("generate");
+  const ones = instantiate(module, (bytes) => bytes.fill(255));
+  const [greatest, shown] = [new Key(), new Uint8Array(53)];
+  expect([ones.generate(greatest), ones.exposeSecret(greatest, shown)], [0, 0]);
+  expect(decoder.decode(shown.subarray(4, 46)), "z".repeat(42));
   // nothing of a key is left in the module's memory
   const memories = [];
   const { Instance } = WebAssembly;
@@ -150,7 +159,70 @@ export function checkGlue({ default: ctx, Key, instantiate, module }) {
   const watched = instantiate(module);
   WebAssembly.Instance = Instance;
   const [key, text] = [new Key(), new Uint8Array(53)];
-  if (watched.parse(KEY, key, null) !== 0 || watched.exposeSecret(key, text) !== 0) throw new Error("parse");
-  const memory = decoder.decode(memories[0].buffer);
-  if (memory.includes(KEY.slice(16))) throw new Error("the secret is left in memory");
+  let error;
+  const calls = {
+    parse: () => expect(watched.parse(KEY, key, null), 0),
+    parsePasted: () => expect(watched.parsePasted(`"${KEY}"`, key, null), 0),
+    exposeSecret: () => expect(watched.exposeSecret(key, text), 0),
+    redact: () => expect(watched.redact(KEY, new Uint8Array(52), view(4)), 0),
+    "verify with a number": () => {
+      // a time is a bigint
+      try {
+        watched.verify(view(120), key, 1, view(24));
+      } catch (thrown) {
+        error = thrown;
+      }
+    },
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    call();
+    const memory = decoder.decode(memories[0].buffer);
+    for (let start = 0; start + 8 <= KEY.length; start += 1) {
+      if (memory.includes(KEY.slice(start, start + 8))) throw new Error(`${name} leaves the key from byte ${start} in memory`);
+    }
+  }
+  expect(error instanceof TypeError, true);
+}
+
+/** A string stands for its UTF-8 form, and a number of 32 bits has no sign. */
+function checkTexts(ctx, Key) {
+  const [found, count, end] = [view(8), view(4), KEY.slice(0, 51)];
+  expect([ctx.find(`\u00e9\u{1f511}${KEY}`, found, 1, count), number(count), number(found), number(found, 1)], [0, 1, 6, 58]);
+  for (const [values, label] of [
+    [[`Bearer ${end}\u00ff`], "key_length"],
+    [[Uint8Array.from(`Bearer ${end}\u00ff`, (character) => character.charCodeAt(0))], "key_character"],
+    [[`Bearer ${KEY}`, new Uint8Array()], "malformed_header"],
+    [[`Bearer ${KEY}`], "ok"],
+  ]) {
+    expect(ctx.label(ctx.bearer(values, new Key())), label);
+  }
+  for (const bits of [1, 64, 2 ** 31, 2 ** 32 - 1]) expect(ctx.scopesMissing(0, bits), bits);
+}
+
+/** A record may lie anywhere in a buffer, of which nothing else changes. */
+function checkRecords(ctx, Key, record, row) {
+  const [key, digest] = [new Key(), new Uint8Array(32)];
+  expect([ctx.parse(KEY, key, null), ctx.digest(key, digest)], [0, 0]);
+  const fields = { id: KEY.slice(4, 16), digest, scopes: READ, notBefore: undefined, expiresAt: 0n, retiresAt: null };
+  const stored = record(fields);
+  const buffer = new Uint8Array(200).fill(0x55);
+  const inside = new DataView(buffer.buffer, 40, 120);
+  buffer.set(new Uint8Array(stored.buffer), 40);
+  expect([ctx.retireAt(stored, 2n ** 64n - 1n), ctx.retireAt(inside, 2n ** 64n - 1n)], [0, 0]);
+  const rows = [row(stored), row(inside)];
+  const expected = { ...fields, notBefore: null, retiresAt: 2n ** 64n - 1n, revokedAt: null };
+  for (const found of rows) {
+    expect(Object.entries(found).sort(), Object.entries(expected).sort());
+  }
+  expect([buffer.subarray(0, 40), buffer.subarray(160)].map((part) => part.every((byte) => byte === 0x55)), [true, true]);
+  // a row is a copy
+  new Uint8Array(stored.buffer).fill(0);
+  expect(rows[0].digest, digest);
+
+  const valid = { ...fields, expiresAt: null };
+  const verified = (changes) => ctx.label(ctx.verify(record({ ...valid, ...changes }), key, 0n, view(24)));
+  expect(verified({}), "ok");
+  expect(verified({ digest: Uint8Array.of(...digest, 7) }), "ok");
+  for (const id of ["", KEY.slice(4, 15), KEY.slice(4, 17), `${KEY.slice(4, 15)}\u00e9`]) expect(verified({ id }), "error_record");
+  for (const changes of [{ digest: digest.subarray(1) }, { digest: digest.map((byte) => byte ^ 1) }]) expect(verified(changes), "digest_mismatch");
 }
