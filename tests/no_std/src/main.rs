@@ -44,7 +44,8 @@ fn generation(report: &mut Report) {
     report.check("two generated ids differ", one.id() != other.id());
     for key in [one, other] {
         report.check("a generated key parses", ApiKey::parse(key.expose_secret()).as_ref() == Ok(&key));
-        report.check("a masked id is displayed", shows(key.id().masked(), format_args!("ctx_{}***", key.id())));
+        report
+            .check("a masked id is displayed", shows(key.id().masked(), format_args!("ctx_{}***", key.id())));
     }
     let pasted = ApiKey::parse_pasted(" \"ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9\"\r\n");
     report.check("a pasted key parses", pasted.is_ok_and(|key| key.id().as_str() == "8aspm4G7VmSU"));
@@ -55,12 +56,18 @@ fn headers(report: &mut Report) {
     let mut value = [0; 59];
     value[..7].copy_from_slice(b"bearer ");
     value[7..].copy_from_slice(key.as_bytes());
-    report.check("the key in a header parses", bearer::parse([value]) == ApiKey::parse(key).map_err(Denied::from));
-    report.check("two headers are refused", reason(bearer::parse([value; 2])) == Some(Reason::MalformedHeader));
+    report.check(
+        "the key in a header parses",
+        bearer::parse([value]) == ApiKey::parse(key).map_err(Denied::from),
+    );
+    report
+        .check("two headers are refused", reason(bearer::parse([value; 2])) == Some(Reason::MalformedHeader));
     let denied = bearer::parse(["Basic x"]).err();
     let challenge = "Bearer realm=\"a \\\"realm\\\"?\"";
-    report
-        .check("a challenge is displayed", denied.is_some_and(|it| shows(it.challenge("a \"realm\"\n"), challenge)));
+    report.check(
+        "a challenge is displayed",
+        denied.is_some_and(|it| shows(it.challenge("a \"realm\"\n"), challenge)),
+    );
 }
 
 fn finds(report: &mut Report) {
@@ -83,20 +90,31 @@ fn records(report: &mut Report) {
     let require = |scopes| grant.as_ref().map_err(|denied| *denied).and_then(|grant| grant.require(scopes));
     report.check("a granted scope passes", require(Scope::CHATS_READ).is_ok());
     let denied = require(Scope::CHATS_READ | Scope::CHATS_WRITE).err();
-    report.check("a refusal has the missing scope", denied.is_some_and(|it| it.missing() == Scope::CHATS_WRITE));
+    report.check(
+        "a refusal has the missing scope",
+        denied.is_some_and(|it| it.missing() == Scope::CHATS_WRITE),
+    );
     report.check("a missing scope is forbidden", denied.is_some_and(|it| it.status() == 403));
     report.check("a requirement of nothing is refused", require(Scope::empty()).is_err());
 
     report.check("a key works from its first second on", reason(record.verify(&key, not_before)).is_none());
-    report.check("a key is refused before that", reason(record.verify(&key, before)) == Some(Reason::NotYetValid));
-    report.check("an expired key is refused", reason(record.verify(&key, expires_at)) == Some(Reason::Expired));
-    report.check("another key is refused", reason(record.verify(&other, now)) == Some(Reason::DigestMismatch));
+    report.check(
+        "a key is refused before that",
+        reason(record.verify(&key, before)) == Some(Reason::NotYetValid),
+    );
+    report
+        .check("an expired key is refused", reason(record.verify(&key, expires_at)) == Some(Reason::Expired));
+    report
+        .check("another key is refused", reason(record.verify(&other, now)) == Some(Reason::DigestMismatch));
 
     let mut old = record.clone();
     let end = now.saturating_add(60);
     let new = old.rotate(&other, now, 60);
     report.check("a rotated key works during the overlap", reason(old.verify(&key, now)).is_none());
-    report.check("a rotated key is refused after the overlap", reason(old.verify(&key, end)) == Some(Reason::Retired));
+    report.check(
+        "a rotated key is refused after the overlap",
+        reason(old.verify(&key, end)) == Some(Reason::Retired),
+    );
     report.check("the state of that key is retired", old.state(end) == KeyState::Retired);
     report.check("its successor works", new.is_ok_and(|new| reason(new.verify(&other, end)).is_none()));
 
@@ -117,7 +135,10 @@ fn scopes(report: &mut Report) {
     report.check("scopes are displayed", shows(granted, text));
     report.check("a list of scopes parses", Scope::parse_list("chats:write,\nmemories:read") == Ok(granted));
     let unknown = "chats:read Memories.Read".parse::<Scope>().err();
-    report.check("the error has the position of an unknown scope", unknown.is_some_and(|it| it.range() == (11..24)));
+    report.check(
+        "the error has the position of an unknown scope",
+        unknown.is_some_and(|it| it.range() == (11..24)),
+    );
     let meant = unknown.and_then(|it| it.suggestion());
     report.check("the error suggests a similar scope", meant == Some(Scope::MEMORIES_READ));
 

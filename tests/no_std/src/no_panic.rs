@@ -33,12 +33,12 @@ use stream::{OUTPUT, Stream};
 // SAFETY: `read` has this signature in POSIX. The second function has no definition, so no program that calls it links.
 unsafe extern "C" {
     fn read(descriptor: c_int, bytes: *mut c_void, len: usize) -> isize;
-    safe fn a_panic_is_possible() -> !;
+    safe fn a_panic_is_left() -> !;
 }
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    a_panic_is_possible()
+    a_panic_is_left()
 }
 
 /// The function that libc's start-up code calls.
@@ -348,5 +348,5 @@ impl TryRng for Input<'_> {
     }
 }
 
-/// It show_error so without being one; the library takes no generator that does not.
+/// The generator is predictable. The library requires this trait.
 impl TryCryptoRng for Input<'_> {}

@@ -31,7 +31,11 @@ struct Case {
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1);
     let built = if MARKED { "marked" } else { "shipped" };
-    assert_eq!(wanted.as_deref(), Some(built), "this program was built with other flags than the argument names");
+    assert_eq!(
+        wanted.as_deref(),
+        Some(built),
+        "this program was built with other flags than the argument names"
+    );
     #[cfg(ctx_key_memcheck)]
     ctx_key::MARK_DEFINED.set(marks::public).expect("set once");
 
