@@ -32,7 +32,8 @@ where
     };
     // An empty requirement refuses every request, so a path that nobody thought of is closed.
     let closed = || requiring(Scope::empty());
-    let memories = get_service(requiring(Scope::MEMORIES_READ)).post_service(requiring(Scope::MEMORIES_WRITE));
+    let memories =
+        get_service(requiring(Scope::MEMORIES_READ)).post_service(requiring(Scope::MEMORIES_WRITE));
     Router::new().route("/v1/memories", memories.fallback_service(closed())).fallback_service(closed())
 }
 
