@@ -342,7 +342,7 @@ fn any_character_before_or_after_a_value_is_read_as_specified() {
     }
 }
 
-/// White space stands before the scheme, between scheme and token, and after the token. Some tokens are not keys.
+/// White space is before the scheme, between scheme and token, or after the token. Some tokens are not keys.
 #[test]
 fn white_space_of_any_length_in_a_header_is_read_as_specified() {
     let readers = || READERS.iter().filter(|reader| reader.valid == BEARER);

@@ -277,8 +277,8 @@ proptest! {
         }
         let near: Vec<_> = SCOPES.map(|(name, scope)| (distance(typed.as_bytes(), name.as_bytes()), scope)).to_vec();
         let nearest = near.iter().map(|near| near.0).min().unwrap();
-        let alone: Vec<_> = near.iter().filter(|near| near.0 == nearest && nearest <= 3).collect();
-        let expected = if let [(_, scope)] = alone[..] { Some(*scope) } else { None };
+        let nearest_scopes: Vec<_> = near.iter().filter(|near| near.0 == nearest && nearest <= 3).collect();
+        let expected = if let [(_, scope)] = nearest_scopes[..] { Some(*scope) } else { None };
         if let Err(error) = typed.parse::<Scope>() {
             prop_assert_eq!(error.suggestion(), expected, "{}", typed);
         }

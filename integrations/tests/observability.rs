@@ -67,8 +67,8 @@ fn tower_example(fixture: &Fixture) -> Router {
 
 /// Returns the id of a key and an index, if four characters of its secret from that index on are in the text.
 fn find_secret(text: &str, fixture: &Fixture) -> Option<(KeyId, usize)> {
-    let places = fixture.keys().flat_map(|key| (16..=48).map(move |start| (key, start)));
-    let mut found = places.filter(|(key, start)| text.contains(&key.expose_secret()[*start..start + 4]));
+    let pieces = fixture.keys().flat_map(|key| (16..=48).map(move |start| (key, start)));
+    let mut found = pieces.filter(|(key, start)| text.contains(&key.expose_secret()[*start..start + 4]));
     found.next().map(|(key, start)| (key.id(), start))
 }
 

@@ -294,7 +294,7 @@ fn assert_too_large(answer: &Answer) {
 
 /// RFC 9112 §2.2 forbids this to a sender, but lets a recipient accept it.
 #[test]
-fn a_line_may_end_with_a_line_feed_alone() {
+fn a_line_may_end_with_only_a_line_feed() {
     let fixture = Fixture::new();
     let lines = [fixture.line("Authorization: Bearer {key}\nX: y")];
     assert_eq!(axum_example(&fixture.store).get(&lines).status, 200);

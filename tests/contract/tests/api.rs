@@ -64,8 +64,8 @@ fn document() -> Option<String> {
     let core = api("")?;
     let each: BTreeMap<_, _> = names.iter().map(|name| Some((*name, api(name)?))).collect::<Option<_>>()?;
     let all = lines(&api(&names.join(","))?);
-    let alone = each.values().flatten().chain(&core).cloned().collect();
-    assert_eq!(all, alone, "all features together add exactly what each of them adds alone");
+    let union = each.values().flatten().chain(&core).cloned().collect();
+    assert_eq!(all, union, "all features together add exactly what each of them adds alone");
 
     let mut text = String::from(HEAD);
     for (name, implied) in features {
