@@ -18,7 +18,7 @@ use crate::ways::WAYS;
 /// which the process was started, because the library cannot erase it. It lies in the mapping of the first stack.
 fn writable_memory(without_environment: bool) -> Vec<Range<usize>> {
     let statistics = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // Fields 50 and 51 of proc(5). The first field after the name is the third.
+    // The start and the end are fields 50 and 51 of proc(5). The first field after the name is field 3.
     let (_, fields) = statistics.rsplit_once(')').unwrap();
     let mut environment = fields.split_whitespace().skip(50 - 3).map(|field| field.parse().unwrap());
     let (from, to): (usize, usize) = (environment.next().unwrap(), environment.next().unwrap());

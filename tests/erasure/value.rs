@@ -142,7 +142,7 @@ fn a_value_that_is_not_erased_is_found() {
         let found = pieces_before_and_after(&memory, &pieces, ManuallyDrop::new(key.clone()), address, end);
         assert_eq!(found, (KEY_PIECES, KEY_PIECES), "{end:?}");
 
-        // The text is as long as a snapshot. The allocator overwrites only the first 16 freed bytes.
+        // The text is longer than a snapshot. The allocator overwrites only its first 16 bytes when it is freed.
         let text = format!("{KEY:<100}");
         let found =
             pieces_before_and_after(&memory, &pieces, text, |text| text.as_ptr().expose_provenance(), end);
