@@ -1,10 +1,10 @@
-//! The paths that every request takes, each beside its floor.
+//! The functions that every request calls, each compared with its floor.
 //!
-//! docs/performance.md gives limits as multiples of the floor, and `cargo xtask bench paths` fails where one is exceeded. Each group
-//! measures its floor itself, next to the path, because machines change their speed in between.
+//! docs/performance.md gives limits as multiples of the floor, and `cargo xtask bench paths` fails if one is exceeded. Each group
+//! measures its own floor, because a machine's speed changes between groups.
 //!
-//! The floor of a check is one call of SHA-256's compression function on a block that is ready: a server has to hash the
-//! key, and every key fits one block. `Sha256::digest` is not a floor, because it copies through a buffer.
+//! The floor of a check is one call of SHA-256's compression function on a padded block: a server must hash the key, and every
+//! key fits one block. `Sha256::digest` is not a floor, because it copies through a buffer.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 
-/// The block that a key's digest is the hash of.
+/// Returns the padded block whose hash is the key's digest.
 fn block() -> [u8; 64] {
     let mut block = [0; 64];
     block[..46].copy_from_slice(&KEY.as_bytes()[..46]);
@@ -60,7 +60,7 @@ fn record() -> KeyRecord<u64> {
     KeyRecord::new(&ApiKey::parse(KEY).unwrap(), 17, Scope::READ)
 }
 
-/// The throughput of a check: a processor works on several calls at once.
+/// The throughput of a check: the processor executes several calls at the same time.
 fn check(c: &mut Criterion) {
     let (record, now) = (record(), UnixTime::now());
     let mut group = group(c, "check");
@@ -85,11 +85,11 @@ fn check(c: &mut Criterion) {
     }
 }
 
-/// The latency of a check: where each call finds its input depends on the last result, so it waits for that.
+/// The latency of a check: the address of each input depends on the last result, so each call waits for the one before.
 fn latency(c: &mut Criterion) {
     let (record, now) = (record(), UnixTime::now());
     let (blocks, texts, values) = ([block()], [KEY], [format!("Bearer {KEY}")]);
-    // zero, which the compiler does not know
+    // The compiler does not know that this is zero.
     let mask = black_box(0);
     let mut last = 0;
     let mut group = c.benchmark_group("latency");

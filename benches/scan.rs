@@ -1,6 +1,6 @@
-//! Finding and hiding keys, beside a bare search for the prefix on the same text; and hostile texts.
+//! Finding and redacting keys, compared with a search for only the prefix in the same text; and hostile texts.
 //!
-//! Each text is 1 MiB, so that a time in nanoseconds is easily a throughput.
+//! Each text is 1 MiB long, so that a time is easily converted into a throughput.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -16,7 +16,7 @@ fn repeated(piece: &str) -> Vec<u8> {
     piece.bytes().cycle().take(LEN).collect()
 }
 
-/// The library's own source, in which the prefix is often and keys are in examples: those are taken out.
+/// Returns the library's own source, in which the prefix is common. The keys in its examples are redacted.
 fn source_code() -> Vec<u8> {
     let source = [
         include_str!("../src/key.rs"),

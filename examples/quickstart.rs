@@ -1,8 +1,8 @@
-//! The life of an API key: issued, shown once, stored as a digest, presented, refused, rotated.
+//! The lifecycle of an API key: it is issued, shown once, stored as a digest, checked, rotated and revoked.
 //!
 //! ```text
-//! cargo run --example quickstart            the whole life, with a real database
-//! cargo run --example quickstart -- KEY     what is wrong with this key?
+//! cargo run --example quickstart            shows the lifecycle, with a database
+//! cargo run --example quickstart -- KEY     explains what is wrong with a key
 //! ```
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
-/// The README gives the same for PostgreSQL. The primary key's collation is SQLite's default, BINARY.
+/// The README has the table for PostgreSQL. The primary key has SQLite's default collation, BINARY.
 const TABLE: &str = "\
 CREATE TABLE api_keys (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 12), digest BLOB NOT NULL CHECK (length(digest) = 32),
@@ -30,12 +30,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(examine(&key));
     }
     let path = std::env::temp_dir().join(format!("ctx-key-quickstart-{}.sqlite", std::process::id()));
-    let told = life_of_a_key(&path);
+    let result = show_lifecycle(&path);
     std::fs::remove_file(&path)?;
-    told.map(|()| ExitCode::SUCCESS)
+    result.map(|()| ExitCode::SUCCESS)
 }
 
-fn life_of_a_key(path: &Path) -> Result<(), Box<dyn Error>> {
+fn show_lifecycle(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut db = Connection::open(path)?;
     db.execute_batch(TABLE)?;
     let now = UnixTime::now();
@@ -55,17 +55,17 @@ fn life_of_a_key(path: &Path) -> Result<(), Box<dyn Error>> {
 
     println!("2. Requests with that key\n");
     let text = key.expose_secret();
-    tell(&db, "memories:read", text, now, Scope::MEMORIES_READ)?;
-    tell(&db, "chats:write", text, now, Scope::CHATS_WRITE)?;
-    tell(&db, "memories:write", text, now, Scope::MEMORIES_WRITE)?;
+    show_check(&db, "memories:read", text, now, Scope::MEMORIES_READ)?;
+    show_check(&db, "chats:write", text, now, Scope::CHATS_WRITE)?;
+    show_check(&db, "memories:write", text, now, Scope::MEMORIES_WRITE)?;
 
     println!("\n3. What else is refused\n");
     let typo = if text.ends_with('0') { '1' } else { '0' };
-    tell(&db, "a typo", &format!("{}{typo}", &text[..51]), now, Scope::CHATS_READ)?;
-    tell(&db, "cut off", &text[..40], now, Scope::CHATS_READ)?;
-    tell(&db, "a placeholder", "ctx_your_api_key_here", now, Scope::CHATS_READ)?;
-    tell(&db, "a wrong key", ApiKey::generate().expose_secret(), now, Scope::CHATS_READ)?;
-    tell(&db, "90 days later", text, now.saturating_add(90 * DAY), Scope::CHATS_READ)?;
+    show_check(&db, "a typo", &format!("{}{typo}", &text[..51]), now, Scope::CHATS_READ)?;
+    show_check(&db, "cut off", &text[..40], now, Scope::CHATS_READ)?;
+    show_check(&db, "a placeholder", "ctx_your_api_key_here", now, Scope::CHATS_READ)?;
+    show_check(&db, "a wrong key", ApiKey::generate().expose_secret(), now, Scope::CHATS_READ)?;
+    show_check(&db, "90 days later", text, now.saturating_add(90 * DAY), Scope::CHATS_READ)?;
 
     println!("\n4. Rotation, with an hour in which both keys work\n");
     let new_key = ApiKey::generate();
@@ -78,34 +78,40 @@ fn life_of_a_key(path: &Path) -> Result<(), Box<dyn Error>> {
     transaction.commit()?;
     println!("   shown once      {new_text}\n");
     let in_an_hour = now.saturating_add(HOUR);
-    tell(&db, "old key now", text, now, Scope::CHATS_READ)?;
-    tell(&db, "new key now", new_text, now, Scope::CHATS_READ)?;
-    tell(&db, "old key later", text, in_an_hour, Scope::CHATS_READ)?;
-    tell(&db, "new key later", new_text, in_an_hour, Scope::CHATS_READ)?;
+    show_check(&db, "old key now", text, now, Scope::CHATS_READ)?;
+    show_check(&db, "new key now", new_text, now, Scope::CHATS_READ)?;
+    show_check(&db, "old key later", text, in_an_hour, Scope::CHATS_READ)?;
+    show_check(&db, "new key later", new_text, in_an_hour, Scope::CHATS_READ)?;
 
     println!("\n5. Revocation, at once and for good\n");
     let mut new = find(&db, new_key.id())?.ok_or("the record is gone")?;
     new.revoke(now);
     update(&db, &new)?;
-    tell(&db, "new key now", new_text, now, Scope::CHATS_READ)?;
-    tell(&db, "by a slow clock", new_text, UnixTime::from_secs(0), Scope::CHATS_READ)?;
+    show_check(&db, "new key now", new_text, now, Scope::CHATS_READ)?;
+    show_check(&db, "by a slow clock", new_text, UnixTime::from_secs(0), Scope::CHATS_READ)?;
     Ok(())
 }
 
-/// Checks as a server does, and prints what the client reads and what the log says.
-fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope) -> rusqlite::Result<()> {
+/// Checks a key as a server does, and prints the client's view and the log line.
+fn show_check(
+    db: &Connection,
+    title: &str,
+    text: &str,
+    now: UnixTime,
+    required: Scope,
+) -> rusqlite::Result<()> {
     let denied = match check(db, &[&format!("Bearer {text}")], now, required) {
         Ok(grant) => {
-            println!("   {what:15} granted to {} of project `{}`", grant.key_id().masked(), grant.project());
+            println!("   {title:15} granted to {} of project `{}`", grant.key_id().masked(), grant.project());
             return Ok(());
         }
         Err(Refused::Denied(denied)) => denied,
         Err(Refused::Store(error)) => return Err(error),
     };
-    println!("   {what:15} {} {denied}", denied.status());
+    println!("   {title:15} {} {denied}", denied.status());
     println!("{:18} WWW-Authenticate: {}", "", denied.challenge("MemoryKit"));
     match denied.reason() {
-        // before anything is sent, an SDK says it exactly
+        // An SDK shows the exact error before it sends a request.
         Reason::Key(error) => println!("{:18} SDK: {error}", ""),
         Reason::MissingScope { missing, .. } => println!("{:18} log: missing_scope {missing}", ""),
         reason => println!("{:18} log: {}", "", reason.as_str()),
@@ -113,7 +119,7 @@ fn tell(db: &Connection, what: &str, text: &str, now: UnixTime, required: Scope)
     Ok(())
 }
 
-/// Checks a request as a server does, with all values of its `Authorization` header.
+/// Checks a request as a server does, from all values of its `Authorization` header.
 fn check(
     db: &Connection,
     authorization: &[&str],
@@ -127,9 +133,11 @@ fn check(
     Ok(grant.cloned())
 }
 
-/// A request is refused, or the service is broken: 401 or 403, or 500.
+/// Why a request is not granted.
 enum Refused {
+    /// The client gets the status of the refusal.
     Denied(Denied),
+    /// The client gets 500.
     Store(rusqlite::Error),
 }
 
@@ -145,7 +153,7 @@ impl From<rusqlite::Error> for Refused {
     }
 }
 
-/// Inserts a record and never replaces one. If the id is taken, generate another key.
+/// Inserts a record, and never replaces one. If the id exists, generate another key.
 fn insert(db: &Connection, record: &KeyRecord<String>) -> rusqlite::Result<()> {
     db.execute(
         "INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -176,8 +184,8 @@ fn find(db: &Connection, id: KeyId) -> rusqlite::Result<Option<KeyRecord<String>
     db.prepare("SELECT * FROM api_keys WHERE id = ?1")?.query_row([id.as_str()], record).optional()
 }
 
-/// Reads a row. One that this service cannot read is an error of the service and not of the client. A negative time is
-/// such an error: read as absent, it would make a key that never expires.
+/// Reads a row. A row that this service cannot read is an error of the service, not of the client. A negative time is such
+/// an error: if it became "no time", the key would never expire.
 fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord<String>> {
     fn unreadable<E: Error + Send + Sync + 'static>(column: usize) -> impl Fn(E) -> rusqlite::Error {
         move |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Null, Box::new(error))

@@ -1,6 +1,6 @@
-"""Makes repositories that hold 50 keys, each in a place of its own, and one whose texts are no keys.
+"""Generates repositories with 50 keys, each in a different place, and one repository without keys.
 
-The keys are well-formed and belong to nothing, as those of corpus/.
+The keys are well-formed, but no server knows them, like those of corpus/.
 """
 
 import os
@@ -17,7 +17,7 @@ NEAR_MISSES = 50
 
 
 class Repository:
-    """A new git repository, which no configuration of the machine changes."""
+    """A new git repository that ignores the machine's git configuration."""
 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -53,7 +53,7 @@ class Repository:
 
 
 class Places:
-    """The repositories below a folder. `places` has the place of each key."""
+    """The repositories below a folder. `places` maps each key to a description of its place."""
 
     def __init__(self, folder):
         self.folder, self.places = folder, {}
@@ -62,7 +62,7 @@ class Places:
             make_one()
 
     def repositories(self):
-        """Those with a worktree, and all."""
+        """Returns the repositories with a worktree, and all repositories."""
         folders = sorted(self.folder.iterdir())
         worktrees = [path for path in folders if (path / ".git").exists()]
         return worktrees, worktrees + [path for path in folders if (path / "HEAD").exists()]
@@ -76,7 +76,7 @@ class Places:
         return f'client = Client("{self.key(place)}")\n'
 
     def files(self):
-        """In the files of a worktree."""
+        """Puts keys into the files of a worktree."""
         repository = Repository(self.folder / "files")
         repository.write(".gitignore", ".env\n.env.production\nvendor/\n")
         repository.write("sub/.gitignore", "*.local\n")
@@ -114,7 +114,7 @@ class Places:
         repository.git("config", "core.excludesFile", str(repository.folder / ".git/global"))
 
     def history(self):
-        """In what refs reach."""
+        """Puts keys into objects that refs reach."""
         repository = Repository(self.folder / "history")
         write, commit, git = repository.write, repository.commit, repository.git
         lines = "".join(f"line {number}\n" for number in range(20_000))
@@ -156,7 +156,7 @@ class Places:
         git("stash", "push", "-q", "--include-untracked")
 
     def unreached(self):
-        """In what no ref reaches."""
+        """Puts keys into objects that no ref reaches."""
         repository = Repository(self.folder / "unreached")
         write, commit, git = repository.write, repository.commit, repository.git
         write("a.py", "a\n")
@@ -188,7 +188,7 @@ class Places:
         (linked / "e.py").unlink()
 
     def hidden(self):
-        """Behind replace refs and grafts."""
+        """Hides keys behind replace refs and grafts."""
         repository = Repository(self.folder / "hidden")
         write, commit, git = repository.write, repository.commit, repository.git
         write("a.py", self.text("commit before a graft"))
@@ -204,13 +204,13 @@ class Places:
         write(".git/info/grafts", f"{graft}\n")
 
     def others(self):
-        """In other kinds of repositories."""
+        """Puts keys into repositories of other kinds."""
         sha256 = Repository(self.folder / "sha256", "--object-format=sha256")
         sha256.write("a.py", self.text("repository with SHA-256"))
         sha256.commit()
         (sha256.folder / "a.py").unlink()
         sha256.commit()
-        # Out of sight until the others borrow and copy it.
+        # `repositories` does not return these. Other repositories use their objects or are cloned from them.
         sources = self.folder / "sources"
         module = Repository(sources / "module")
         module.write("m.py", self.text("files of a submodule"))
@@ -231,7 +231,7 @@ class Places:
 
 
 def traps(folder):
-    """A repository with texts that are no keys. Returns their number."""
+    """Generates a repository with texts that are not keys. Returns the number of its files."""
     shutil.rmtree(folder, ignore_errors=True)
     repository = Repository(folder)
     shutil.copytree(HERE / "corpus/traps", folder / "traps")
@@ -242,9 +242,9 @@ def traps(folder):
 
 
 def near_miss(number):
-    """A key of which one character is another: each place is one of 48, and the shape is kept."""
+    """Returns a key with one character changed, at an index that depends on the number. It keeps the shape of a key."""
     key = make.key(f"near miss, {number}")
-    at = 4 + number % 48
-    # One that may begin a checksum, too.
-    other = next(digit for digit in "0123" if digit != key[at])
-    return key[:at] + other + key[at + 1:]
+    index = 4 + number % 48
+    # These digits may also begin a checksum.
+    other = next(digit for digit in "0123" if digit != key[index])
+    return key[:index] + other + key[index + 1:]

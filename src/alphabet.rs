@@ -146,7 +146,7 @@ mod tests {
     const MODEL: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
     #[test]
-    fn digits_of_all_values() {
+    fn digits_and_values_convert_both_ways() {
         for (value, &digit) in (0..).zip(MODEL) {
             assert_eq!(to_digit(value), digit);
             for byte in 0..8 {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_at_every_index() {
+    fn the_index_of_an_invalid_byte_is_found() {
         for byte in 0..=u8::MAX {
             let invalid = !MODEL.contains(&byte);
             assert_eq!(is_digit(byte), !invalid, "{byte:#x}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_invalid_bytes() {
+    fn the_first_of_two_invalid_bytes_is_found() {
         for (first, second) in (0..48).flat_map(|i| (i..48).map(move |j| (i, j))) {
             let mut text = [b'0'; 48];
             text[second] = b'_';
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     #[ignore = "exhaustive: 2³² numbers"]
-    fn every_number_has_its_fraction() {
+    fn the_fraction_of_any_number_has_its_digits() {
         std::thread::scope(|scope| {
             for thread in 0..2 {
                 scope.spawn(move || {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_encode_and_decode() {
+    fn an_encoded_number_decodes_to_itself() {
         for number in (0..=u32::MAX).step_by(99_991).chain([u32::MAX]) {
             assert_eq!(decode(encode(number)), u64::from(number));
             let oracle = std::format!("{:0>6}", ::base62::encode(number));

@@ -203,7 +203,8 @@ impl TryFrom<&[u8]> for KeyDigest {
 /// Returns the digit `0-9a-f` of a value below 16. It uses no table, because the digest's first bytes give the
 /// checksum, which is secret.
 fn to_hex_digit(value: u8) -> u8 {
-    // Six more is at least 16 from ten on. A comparison compiled to a branch for each digit at opt-level "s" and "z".
+    // Adding six gives at least 16 if the value is at least ten. A comparison compiled to a branch for each digit at
+    // opt-level "s" and "z".
     value.wrapping_add(b'0').wrapping_add((value.wrapping_add(6) >> 4).wrapping_mul(b'a' - b'9' - 1))
 }
 
@@ -258,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hexadecimal_digits_of_all_values() {
+    fn hexadecimal_digits_and_values_convert_both_ways() {
         for (value, digit) in (0..).zip("0123456789abcdef".bytes()) {
             assert_eq!(to_hex_digit(value), digit);
             assert_eq!(from_hex_digit(digit), value);
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn one_block_is_what_sha256_hashes() {
+    fn the_digest_is_sha_256_of_the_first_46_characters() {
         use sha2::{Digest, Sha256};
         for byte in 0..=u8::MAX {
             let text = [byte; LEN];
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_sees_every_bit() {
+    fn every_bit_is_compared() {
         let digest = KeyDigest([0x5a; 32]);
         assert_eq!(digest, digest);
         for bit in 0..256 {

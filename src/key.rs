@@ -424,15 +424,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn erasing_leaves_nothing() {
+    fn erase_overwrites_text_and_digest() {
         let mut key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9").unwrap();
         key.erase();
         assert_eq!((key.text, key.digest.0), ([0; LEN], [0; 32]));
     }
 
-    /// From outside, no key has the digest of another text. `tests/comparisons.rs` has the other comparisons.
+    /// Only this module can create a key with another digest than that of its text. `tests/comparisons.rs` tests the other
+    /// comparisons.
     #[test]
-    fn equality_sees_every_bit_of_the_digest() {
+    fn every_bit_of_the_digest_is_compared() {
         let key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9").unwrap();
         for (one, two) in (0..256).flat_map(|one| (0..=one).map(move |two| (one, two))) {
             let mut other = key.clone();

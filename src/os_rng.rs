@@ -83,9 +83,9 @@ mod tests {
     use std::format;
     use std::string::ToString;
 
-    /// A key does not show the low 27 bits of each of its seven words. A wrong alarm has a probability below 2⁻⁵⁴.
+    /// The low 27 bits of each random word cannot be seen in a key. A false alarm has a probability below 2⁻⁵⁴.
     #[test]
-    fn every_bit_is_filled() {
+    fn fill_writes_every_bit() {
         let (mut ones, mut zeros) = ([0_u8; 56], [0_u8; 56]);
         for _ in 0..64 {
             let mut bytes = [0; 56];
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_gives_the_cause() {
+    fn the_error_contains_its_cause() {
         let error = OsRngError(getrandom::Error::UNSUPPORTED);
         let cause = getrandom::Error::UNSUPPORTED.to_string();
         assert_eq!(error.to_string(), format!("the operating system has no random bytes for a key: {cause}"),);

@@ -6,7 +6,7 @@
 //! `redact` and `RedactingWriter` hide more, because a key with a changed character or a lost tail still leaks. If
 //! `ctx_` is followed by a run of 30 or more base-62 digits, they keep the first 12 digits, which are the id, and
 //! replace the rest of the run with `***`. A shorter run is kept, because it leaves at least 77 bits of the secret
-//! unknown. [`redacted_ranges`] tells what they replace, without an allocator.
+//! unknown. [`redacted_ranges`] returns the ranges that they replace, without an allocator.
 //!
 //! A key is not recognised if other bytes interrupt it: a line break, an escape sequence, or a Markdown escape
 //! (`ctx\_…`). Redact text before it is wrapped, escaped or coloured.

@@ -4,7 +4,7 @@
 //! Formats, and serde's own helpers, quote the input that they refuse ("invalid type: string \"ctx_…\""), and people
 //! paste whole keys where something else belongs. So this module never passes such an error on. A visitor returns a
 //! parse error as a value. An error that occurs before a visitor is reached is replaced by a message that names the
-//! expected type. So is any error of the project, whose type is not ours.
+//! expected type. An error of the caller's project type is replaced too, because it may quote the input.
 //!
 //! Each value is requested by its type (`deserialize_str`, not `deserialize_any`). Formats that are not self-describing
 //! need that, and so do the JSON readers that work without an allocator.
@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let reached = Cell::new(false);
         let scopes = deserializer.deserialize_seq(Names { reached: &reached });
-        scopes.map_err(|error| replace_foreign(error, &reached, "expected a sequence of scope names"))
+        scopes.map_err(|error| replace_format_error(error, &reached, "expected a sequence of scope names"))
     }
 }
 
@@ -111,7 +111,7 @@ impl<'de, P: Deserialize<'de>> Deserialize<'de> for KeyRecord<P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let reached = Cell::new(false);
         let record = deserializer.deserialize_map(Fields { reached: &reached, record: PhantomData });
-        record.map_err(|error| replace_foreign(error, &reached, "expected a key record, as a map"))
+        record.map_err(|error| replace_format_error(error, &reached, "expected a key record, as a map"))
     }
 }
 
@@ -127,12 +127,13 @@ where
     }
 }
 
-/// Returns the error if it occurred after the visitor was reached. An earlier one is the format's and may quote the
-/// input, so `expected` replaces it.
-fn replace_foreign<E: Error>(error: E, reached: &Cell<bool>, expected: &'static str) -> E {
+/// Returns the error if it occurred after the visitor was reached. An earlier error comes from the format and may quote
+/// the input, so `expected` replaces it.
+fn replace_format_error<E: Error>(error: E, reached: &Cell<bool>, expected: &'static str) -> E {
     if reached.get() { error } else { E::custom(expected) }
 }
 
+/// Visitor that parses a string. A parse error is part of its value, so that the format cannot change it.
 struct Text<T>(PhantomData<T>);
 
 impl<T: FromStr> Visitor<'_> for Text<T> {
@@ -167,6 +168,7 @@ impl Visitor<'_> for Seconds {
 }
 
 struct Names<'r> {
+    /// Set to true when the visitor is reached.
     reached: &'r Cell<bool>,
 }
 
@@ -249,6 +251,7 @@ impl<'de> Deserialize<'de> for Field {
 }
 
 struct Fields<'r, P> {
+    /// Set to true when the visitor is reached.
     reached: &'r Cell<bool>,
     record: PhantomData<KeyRecord<P>>,
 }

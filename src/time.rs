@@ -82,7 +82,7 @@ impl UnixTime {
         Self::from_clock(std::time::SystemTime::now())
     }
 
-    /// Converts what the clock shows.
+    /// Converts the time that the clock shows.
     fn from_clock(shown: std::time::SystemTime) -> Self {
         shown.try_into().unwrap_or(Self::MAX)
     }
@@ -136,11 +136,11 @@ impl core::error::Error for BeforeUnixEpochError {}
 mod tests {
     #[cfg(feature = "std")]
     #[test]
-    fn whatever_the_clock_shows() {
+    fn any_time_that_the_clock_shows_is_converted() {
         use super::UnixTime;
         use std::time::{Duration, SystemTime};
 
-        // Each second at which one more bit is set, and its neighbours. A `SystemTime` does not hold all of them.
+        // Each power of two and its neighbours. A `SystemTime` cannot represent all of them.
         for secs in (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, (1 << bit) + 1]) {
             for nanos in [0, 1, 999_999_999] {
                 let distance = Duration::new(secs, nanos);

@@ -1,6 +1,6 @@
-//! No path that a request takes allocates, whatever its length, nor does any text that is read or written on it.
+//! Checking a request allocates nothing, whatever its length. Nor does reading or writing any text on the way.
 //!
-//! Only what returns owned text allocates: `scan::redact`, `to_header_value` and `from_env`.
+//! Only functions that return owned text allocate: `scan::redact`, `to_header_value` and `from_env`.
 
 mod common;
 
@@ -13,7 +13,7 @@ use std::{
 };
 
 use allocation_counter::measure;
-use common::{KEY, keys, rng};
+use common::{KEY, keys, lengths, rng};
 use ctx_key::{
     ApiKey, Denied, Grant, KeyDigest, KeyId, KeyRecord, ParseDigestError, ParseKeyError, ParseKeyIdError,
     RotateError, Scope, UnixTime, bearer, scan,
@@ -21,17 +21,18 @@ use ctx_key::{
 #[cfg(feature = "std")]
 use ctx_key::{BeforeUnixEpochError, EnvKeyError};
 
-/// Runs `act` under the counter. A box around the result shows in the same run that the counter counts.
-fn assert_free<T>(item: &str, input: &dyn Debug, act: impl Fn() -> T) {
+/// Asserts that `act` does not allocate. A second call, with a box around the result, shows that the counter works.
+fn assert_no_allocation<T>(item: &str, input: &dyn Debug, act: impl Fn() -> T) {
     assert_eq!(measure(|| used(act())).count_total, 0, "{item}: {input:?}");
     assert_eq!(measure(|| used(Box::new((act(), 1_u8)))).count_total, 1, "{item}: {input:?}");
 }
 
+/// Drops a value that the optimizer must compute.
 fn used<T>(value: T) {
     drop(black_box(value));
 }
 
-/// Writes nowhere, and counts.
+/// A writer that only counts its bytes.
 struct Length(usize);
 
 impl Write for Length {
@@ -41,12 +42,14 @@ impl Write for Length {
     }
 }
 
+/// Writes a value with `Display`, also padded, and returns the length.
 fn displayed(value: impl Display) -> usize {
     let mut length = Length(0);
     write!(length, "{value} {value:>90}").unwrap();
     length.0
 }
 
+/// Writes a value with `Debug`, in both forms, and returns the length.
 fn debugged(value: impl Debug) -> usize {
     let mut length = Length(0);
     write!(length, "{value:?} {value:#?}").unwrap();
@@ -55,11 +58,11 @@ fn debugged(value: impl Debug) -> usize {
 
 // ---- texts
 
-/// What reads or writes a text: the line of `tests/contract/api.txt`, and a use.
-type Text = (&'static str, fn(&str));
+/// A function that takes a text: its line in `tests/contract/api.txt`, and a call of it.
+type TextFunction = (&'static str, fn(&str));
 
 #[rustfmt::skip] // a line for each
-const TEXTS: &[Text] = &[
+const TEXT_FUNCTIONS: &[TextFunction] = &[
     ("pub fn ctx_key::bearer::parse(impl core::iter::traits::collect::IntoIterator<Item = impl core::convert::AsRef<[u8]>>) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>", |text| used((bearer::parse([text]), bearer::parse([text, text])))),
     ("pub fn ctx_key::scan::find_iter(&[u8]) -> ctx_key::scan::Finds<'_>", |text| scan::find_iter(text.as_bytes()).for_each(|found| used((found.key(), found.id(), found.range(), found.as_bytes())))),
     ("pub fn ctx_key::ApiKey::parse(impl core::convert::AsRef<[u8]>) -> core::result::Result<Self, ctx_key::ParseKeyError>", |text| used(ApiKey::parse(text))),
@@ -101,12 +104,7 @@ fn written(value: &impl serde::Serialize) -> ([u8; 512], usize) {
     (json, length)
 }
 
-/// The lengths of texts: all short ones, and those around each power of two up to 128 KiB.
-fn lengths() -> impl Iterator<Item = usize> {
-    (0..=200).chain((8..=17).flat_map(|power| (1 << power) - 1..=(1 << power) + 1))
-}
-
-/// Texts of this many characters, near to what each function accepts.
+/// Returns texts of this many characters, which resemble what the functions accept.
 fn texts(length: usize) -> impl Iterator<Item = String> {
     let starts = [
         "",
@@ -128,17 +126,17 @@ fn texts(length: usize) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn texts_of_every_length() {
-    for text in lengths().flat_map(texts) {
-        for (item, act) in TEXTS {
-            assert_free(item, &text, || act(&text));
+fn no_function_allocates_for_a_text_of_any_length() {
+    for text in lengths(1).flat_map(texts) {
+        for (item, act) in TEXT_FUNCTIONS {
+            assert_no_allocation(item, &text, || act(&text));
         }
     }
 }
 
 // ---- values
 
-/// What a request is checked with.
+/// A request's key, the record that was found for it, and the time.
 #[derive(Debug)]
 struct Request {
     key: ApiKey,
@@ -156,7 +154,8 @@ impl Request {
     }
 }
 
-/// The key of the record and another, with each set of times, before, at and after them.
+/// Returns requests with the key of the record and with another key, for each combination of set times, at a moment
+/// before, at and after them.
 fn requests() -> Vec<Request> {
     let [key, other] = &keys(2)[..] else { unreachable!() };
     let mut requests = Vec::new();
@@ -173,14 +172,14 @@ fn requests() -> Vec<Request> {
     requests
 }
 
-/// Edges of the lengths and indices that an error shows.
+/// Lengths and indices in errors.
 const EDGES: [usize; 4] = [0, 51, 52, usize::MAX];
 
-/// What is done with a request: the line of `tests/contract/api.txt`, and a use.
-type Use = (&'static str, fn(&Request));
+/// A function that a request may need: its line in `tests/contract/api.txt`, and a call of it.
+type RequestFunction = (&'static str, fn(&Request));
 
 #[rustfmt::skip] // a line for each
-const USES: &[Use] = &[
+const REQUEST_FUNCTIONS: &[RequestFunction] = &[
     ("pub const fn ctx_key::Grant<P>::expires_at(&self) -> core::option::Option<ctx_key::UnixTime>", |request| used(request.verify().map(|grant| grant.expires_at()))),
     ("pub const fn ctx_key::Grant<P>::key_id(&self) -> ctx_key::KeyId", |request| used(request.verify().map(|grant| grant.key_id()))),
     ("pub const fn ctx_key::Grant<P>::project(&self) -> &P", |request| used(request.verify().map(|grant| *grant.project()))),
@@ -265,20 +264,20 @@ const USES: &[Use] = &[
 ];
 
 #[test]
-fn requests_in_every_state() {
+fn no_function_allocates_for_a_request_in_any_state() {
     for request in requests() {
-        for (item, act) in USES {
-            assert_free(item, &request, || act(&request));
+        for (item, act) in REQUEST_FUNCTIONS {
+            assert_no_allocation(item, &request, || act(&request));
         }
     }
 }
 
 #[test]
-fn a_request_from_its_header_to_its_grant() {
+fn the_whole_check_of_a_request_does_not_allocate() {
     let key = ApiKey::parse(KEY).unwrap();
     let record = KeyRecord::new(&key, 17, Scope::READ);
     let header = format!("Bearer {KEY}");
-    assert_free("header to grant", &header, || {
+    assert_no_allocation("header to grant", &header, || {
         let key = bearer::parse([&header])?;
         let grant = record.verify(&key, UnixTime::MAX)?;
         grant.require(Scope::CHATS_READ).map(|()| grant.key_id())
@@ -287,37 +286,39 @@ fn a_request_from_its_header_to_its_grant() {
 
 #[cfg(feature = "http")]
 #[test]
-fn headers_of_every_length() {
+fn reading_headers_of_any_length_does_not_allocate() {
     use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
     let item = "pub fn ctx_key::bearer::parse_headers(&http::header::map::HeaderMap) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>";
-    for text in lengths().flat_map(texts) {
+    for text in lengths(1).flat_map(texts) {
         let Ok(value) = HeaderValue::from_str(&text) else { continue };
         let mut headers = HeaderMap::new();
         for _ in 0..2 {
             headers.append(AUTHORIZATION, value.clone());
-            assert_free(item, &headers, || bearer::parse_headers(&headers));
+            assert_no_allocation(item, &headers, || bearer::parse_headers(&headers));
         }
     }
 }
 
-/// What is logged, too: text without a key is borrowed, and the writer has its buffers from the start.
+/// A text without a key is borrowed, and a writer allocates its buffers when it is created.
 #[cfg(feature = "std")]
 #[test]
-fn logs_of_every_length() {
+fn redacting_a_log_without_keys_does_not_allocate() {
     use std::io::Write;
 
     let mut writer = scan::RedactingWriter::new(std::io::sink());
-    for text in lengths().flat_map(texts) {
+    for text in lengths(1).flat_map(texts) {
         let count = measure(|| writer.write_all(text.as_bytes()).unwrap()).count_total;
         assert_eq!(count, 0, "{text}");
         let item = "pub fn ctx_key::scan::redacted_ranges(&[u8]) -> impl core::iter::traits::iterator::Iterator<Item = core::ops::range::Range<usize>>";
-        assert_free(item, &text, || scan::redacted_ranges(text.as_bytes()).count());
+        assert_no_allocation(item, &text, || scan::redacted_ranges(text.as_bytes()).count());
         if matches!(scan::redact_str(&text), Cow::Borrowed(_)) {
-            assert_free("pub fn ctx_key::scan::redact(&[u8]) -> alloc::borrow::Cow<'_, [u8]>", &text, || {
-                scan::redact(text.as_bytes())
-            });
-            assert_free(
+            assert_no_allocation(
+                "pub fn ctx_key::scan::redact(&[u8]) -> alloc::borrow::Cow<'_, [u8]>",
+                &text,
+                || scan::redact(text.as_bytes()),
+            );
+            assert_no_allocation(
                 "pub fn ctx_key::scan::redact_str(&str) -> alloc::borrow::Cow<'_, str>",
                 &text,
                 || scan::redact_str(&text),
@@ -326,22 +327,23 @@ fn logs_of_every_length() {
     }
 }
 
-/// What `serde` reads of a record, wherever it is cut off.
 #[cfg(feature = "serde")]
 #[test]
-fn records_cut_at_every_length() {
+fn reading_a_record_that_is_cut_off_anywhere_does_not_allocate() {
     for request in requests() {
         let json = serde_json::to_string(&request.record).unwrap();
-        for (end, (item, act)) in (0..=json.len()).flat_map(|end| TEXTS.iter().map(move |text| (end, text))) {
-            assert_free(item, &&json[..end], || act(&json[..end]));
+        for end in 0..=json.len() {
+            for (item, act) in TEXT_FUNCTIONS {
+                assert_no_allocation(item, &&json[..end], || act(&json[..end]));
+            }
         }
     }
 }
 
-/// An owned header is made of its text, which is erased, and a copy of that.
+/// A header value allocates a text, which is erased, and a copy of it.
 #[cfg(feature = "http")]
 #[test]
-fn headers_allocate_the_same_for_every_key() {
+fn the_allocations_for_a_header_value_do_not_depend_on_the_key() {
     let count = |key: &ApiKey| measure(|| used(key.to_header_value())).count_total;
     let keys = keys(100);
     assert!(keys.iter().all(|key| count(key) == count(&keys[0]) && count(key) <= 4));

@@ -1,18 +1,18 @@
-//! From the `Authorization` header to a key, or to the right answer.
+//! A request's `Authorization` header is read as specified: to one key, or to the documented refusal.
 
 mod common;
 
 use chacha20::ChaCha20Rng;
-use common::{KEY, keys, models, vectors};
+use common::{KEY, keys, latin_1, models, vectors};
 use ctx_key::{ApiKey, Denied, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer};
 use proptest::prelude::*;
 use rand_core::Rng;
 
 #[test]
-fn headers_parse_as_written() {
+fn headers_are_read_as_the_vectors_say() {
     let cases = vectors("bearer");
     for case in &cases {
-        let values: Vec<Vec<u8>> = case["values"].as_array().unwrap().iter().map(bytes).collect();
+        let values: Vec<Vec<u8>> = case["values"].as_array().unwrap().iter().map(latin_1).collect();
         let found = bearer::parse(&values);
         let status = found.as_ref().map_or_else(Denied::status, |_| 200);
         assert_eq!(status, case["status"], "{case}");
@@ -28,56 +28,50 @@ fn headers_parse_as_written() {
     assert_eq!(cases.len(), 156);
 }
 
-fn bytes(value: &serde_json::Value) -> Vec<u8> {
-    value.as_str().unwrap().chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
-}
-
-fn assert_as_modelled(values: &[Vec<u8>]) {
+fn assert_matches_model(values: &[Vec<u8>]) {
     assert_eq!(bearer::parse(values).map_err(|denied| denied.reason()), models::bearer(values));
 }
 
 #[test]
-fn the_longest_value() {
+fn a_value_of_more_than_8192_bytes_is_malformed() {
     for (before, spaces, after) in
         [(0, 8134, 0), (0, 8135, 0), (9000, 8134, 9000), (3, 8135, 3), (0, 1, 8192)]
     {
         let value = [&" ".repeat(before), "Bearer", &" ".repeat(spaces), KEY, &"\t".repeat(after)].concat();
         let is_key = bearer::parse([&value]).is_ok();
         assert_eq!(is_key, spaces <= 8134, "{before} {spaces} {after}");
-        assert_as_modelled(&[value.into_bytes()]);
+        assert_matches_model(&[value.into_bytes()]);
     }
     for length in [8185, 8186, 100_000] {
-        assert_as_modelled(&[[b"Bearer ", &vec![b'x'; length][..]].concat()]);
-        assert_as_modelled(&[[b"Bearer ", KEY.as_bytes(), &vec![b'x'; length][..]].concat()]);
+        assert_matches_model(&[[b"Bearer ", &vec![b'x'; length][..]].concat()]);
+        assert_matches_model(&[[b"Bearer ", KEY.as_bytes(), &vec![b'x'; length][..]].concat()]);
     }
 }
 
-/// Every way to change, insert or take out one byte of a good value.
 #[test]
-fn one_byte_off() {
-    let good = format!("Bearer {KEY}").into_bytes();
-    for index in 0..=good.len() {
+fn a_value_with_one_byte_changed_inserted_or_removed_is_read_as_specified() {
+    let valid = format!("Bearer {KEY}").into_bytes();
+    for index in 0..=valid.len() {
         for byte in 0..=u8::MAX {
-            let mut inserted = good.clone();
+            let mut inserted = valid.clone();
             inserted.insert(index, byte);
-            assert_as_modelled(&[inserted]);
-            if index < good.len() {
-                let mut changed = good.clone();
+            assert_matches_model(&[inserted]);
+            if index < valid.len() {
+                let mut changed = valid.clone();
                 changed[index] = byte;
-                assert_as_modelled(&[changed]);
+                assert_matches_model(&[changed]);
             }
         }
-        if index < good.len() {
-            let mut shorter = good.clone();
+        if index < valid.len() {
+            let mut shorter = valid.clone();
             shorter.remove(index);
-            assert_as_modelled(&[shorter]);
+            assert_matches_model(&[shorter]);
         }
     }
 }
 
-/// The key of a value is not one from elsewhere: each comes back as it was sent.
 #[test]
-fn every_key_is_read() {
+fn the_key_that_was_sent_is_the_key_that_is_read() {
     for key in keys(100) {
         assert_eq!(bearer::parse([format!("bearer  {}\t", key.expose_secret())]), Ok(key));
     }
@@ -85,24 +79,23 @@ fn every_key_is_read() {
 
 proptest! {
     #[test]
-    fn any_values(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..3)) {
-        assert_as_modelled(&values);
+    fn any_bytes_are_read_as_specified(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..3)) {
+        assert_matches_model(&values);
     }
 
     #[test]
-    fn any_value_made_of_the_right_parts(
+    fn any_order_of_the_parts_of_a_value_is_read_as_specified(
         parts in prop::collection::vec(prop::sample::select(&[
             "Bearer", "bearer", "BEARER", "Basic", " ", " ", "  ", "\t", ",", KEY, "ctx_", "x", "\"", "\r\n", "\u{b}", "\u{e9}",
         ][..]), 0..7),
     ) {
-        assert_as_modelled(&[parts.concat().into_bytes()]);
+        assert_matches_model(&[parts.concat().into_bytes()]);
     }
 }
 
-/// Requests of someone who does not have the key. None is granted anything, and none panics.
 #[test]
 #[ignore = "exhaustive: a million requests"]
-fn a_million_hostile_requests() {
+fn no_request_without_the_key_is_granted() {
     let key = &keys(1)[0];
     let record = KeyRecord::new(key, (), Scope::all());
     let secret = key.expose_secret().as_bytes();
@@ -112,17 +105,17 @@ fn a_million_hostile_requests() {
         let mut token = secret.to_vec();
         let below = |rng: &mut ChaCha20Rng, bound: usize| rng.next_u32() as usize % bound;
         match round % 5 {
-            // characters changed
+            // some bytes are changed
             0 => {
                 for _ in 0..=below(&mut rng, 4) {
                     let index = below(&mut rng, 52);
                     token[index] = secret[index].wrapping_add(1 + below(&mut rng, 255) as u8);
                 }
             }
-            // cut off, or longer
+            // the token is too short, or too long
             1 => token.truncate(below(&mut rng, 52)),
             2 => token.extend((0..=below(&mut rng, 20)).map(|_| b'0')),
-            // nothing but bytes
+            // random bytes
             3 => rng.fill_bytes(&mut token),
             // the right id and checksum, with another secret
             _ => {
@@ -134,14 +127,14 @@ fn a_million_hostile_requests() {
         }
         let value = [b"Bearer ", &token[..]].concat();
         let denied = bearer::parse([value]).and_then(|key| record.verify(&key, UnixTime::MAX).map(drop));
-        let denied = denied.expect_err("no key, no grant");
+        let denied = denied.expect_err("a request without the key is refused");
         mismatches[round as usize % 5] += u32::from(denied.reason() == Reason::DigestMismatch);
     }
-    assert_eq!(mismatches, [0, 0, 0, 0, 200_000], "the last kind gets as far as the digest, and no further");
+    assert_eq!(mismatches, [0, 0, 0, 0, 200_000], "only well-formed keys reach the comparison of digests");
 }
 
 #[test]
-fn any_kind_of_values() {
+fn values_may_be_strings_or_bytes_in_any_iterator() {
     assert!(bearer::parse([format!("Bearer {KEY}")].iter()).is_ok());
     assert!(bearer::parse(Some(format!("Bearer {KEY}").as_bytes())).is_ok());
     assert!(bearer::parse(None::<&str>).is_err());
@@ -154,10 +147,10 @@ mod headers {
     use super::*;
     use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
-    /// A function that reads headers, as its line in `tests/contract/api.txt`.
-    type ReadHeaders = (&'static str, fn(&HeaderMap) -> Result<ApiKey, Denied>);
+    /// A function that reads headers: its line in `tests/contract/api.txt`, and a call of it.
+    type Reader = (&'static str, fn(&HeaderMap) -> Result<ApiKey, Denied>);
 
-    const HEADERS: &[ReadHeaders] = &[
+    const READERS: &[Reader] = &[
         (
             "pub fn ctx_key::bearer::parse_headers(&http::header::map::HeaderMap) -> core::result::Result<ctx_key::ApiKey, ctx_key::Denied>",
             bearer::parse_headers,
@@ -168,7 +161,7 @@ mod headers {
         ),
     ];
 
-    /// Headers in which other programs send keys, and names that resemble the right one.
+    /// Returns headers in which other programs send keys, and names that resemble `Authorization`.
     fn other_names() -> Vec<HeaderName> {
         let mut names: Vec<String> =
             "proxy-authorization x-authorization x-forwarded-authorization x-original-authorization \
@@ -196,7 +189,7 @@ mod headers {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    /// A key in any other header is not read, also if the right one is not there, is malformed, or has another key.
+    /// A key in another header changes nothing, whether `Authorization` is missing, is malformed or has a key itself.
     #[test]
     fn no_other_header_is_read() {
         let [other, sent] = &keys(2)[..] else { unreachable!() };
@@ -223,27 +216,26 @@ mod headers {
                 for headers in [&mut one, &mut all] {
                     headers.append(name, value.clone());
                     authorization.iter().for_each(|value| drop(headers.insert(AUTHORIZATION, value.clone())));
-                    for (reader, read) in HEADERS {
+                    for (item, read) in READERS {
                         let found = read(headers).map_err(|denied| denied.reason());
-                        assert_eq!(found, *expected, "{reader}: {name}");
+                        assert_eq!(found, *expected, "{item}: {name}");
                     }
                 }
             }
         }
     }
 
-    /// Several values are refused, whatever they are.
     #[test]
-    fn only_one_value_is_read() {
+    fn several_values_are_refused_whatever_they_are() {
         let key = format!("Bearer {KEY}");
         let values = [&key, "", " ", "Basic x", "Bearer", "Bearer x", KEY]
             .map(|value| HeaderValue::from_str(value).unwrap());
         let assert_refused = |values: &[&HeaderValue]| {
             let mut headers = HeaderMap::new();
             headers.extend(values.iter().map(|value| (AUTHORIZATION, (*value).clone())));
-            for (reader, read) in HEADERS {
+            for (item, read) in READERS {
                 let reason = read(&headers).map_err(|denied| denied.reason());
-                assert_eq!(reason, Err(Reason::MalformedHeader), "{reader}: {} values", values.len());
+                assert_eq!(reason, Err(Reason::MalformedHeader), "{item}: {} values", values.len());
             }
         };
         for (one, two) in values.iter().flat_map(|one| values.iter().map(move |two| (one, two))) {
@@ -256,22 +248,22 @@ mod headers {
     #[test]
     fn all_values_of_a_map_are_read() {
         for case in vectors("bearer") {
-            let values: Vec<Vec<u8>> = case["values"].as_array().unwrap().iter().map(bytes).collect();
+            let values: Vec<Vec<u8>> = case["values"].as_array().unwrap().iter().map(latin_1).collect();
             let mut map = HeaderMap::new();
-            let sent = values.iter().all(|value| {
+            let is_representable = values.iter().all(|value| {
                 HeaderValue::from_bytes(value).is_ok_and(|value| {
                     map.append(AUTHORIZATION, value);
                     true
                 })
             });
-            if sent {
+            if is_representable {
                 assert_eq!(bearer::parse_headers(&map), bearer::parse(&values), "{case}");
             }
         }
     }
 
     #[test]
-    fn a_key_is_sent_in_a_sensitive_value() {
+    fn the_header_value_of_a_key_is_sensitive() {
         for key in keys(20) {
             let value = key.to_header_value();
             assert!(value.is_sensitive());
@@ -282,7 +274,7 @@ mod headers {
     }
 
     #[test]
-    fn every_realm_gives_the_challenge() {
+    fn the_header_value_of_a_refusal_is_its_challenge_for_any_realm() {
         for realm in ["", "MemoryKit", "a \"b\" \\", "\r\nSet-Cookie: a=b", "\u{0}\u{7f}\u{80}é漢\u{1f511}"]
         {
             let denied = Denied::unknown_key();

@@ -1,4 +1,4 @@
-//! Every public comparison sees every bit, character and field of what it compares.
+//! Every public comparison depends on every bit, character and field of the values that it compares.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::hash::DefaultHasher;
 use common::{EDGES, KEY, key_of, keys, rng};
 use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Reason, RotateError, Scope, UnixTime};
 
-/// A comparison of digests or keys, as its line in `tests/contract/api.txt`, and what it compares.
+/// A comparison of digests or keys: its line in `tests/contract/api.txt`, and a call of it.
 type Comparison = (&'static str, Compare);
 
 enum Compare {
@@ -44,18 +44,18 @@ const COMPARISONS: &[Comparison] = &[
             equal(&record(*key.digest()), &record(digest))
         }),
     ),
-    // `src/key.rs` tests it on keys with changed digests, which only that module can make
+    // `src/key.rs` also tests it with changed digests. Only that module can create such keys.
     ("impl core::cmp::PartialEq for ctx_key::ApiKey", Compare::Keys(equal)),
 ];
 
-/// Compares in both directions, with both operators.
+/// Compares with `==` and `!=` in both directions, and asserts that the results agree.
 fn equal<T: PartialEq>(one: &T, two: &T) -> bool {
     let equal = one == two;
     assert_eq!((two == one, one != two, two != one), (equal, !equal, !equal));
     equal
 }
 
-/// Asserts that every comparison of digests tells the key's digest from this one.
+/// Asserts that every comparison of digests distinguishes the key's digest from `digest`.
 fn assert_differs(key: &ApiKey, digest: [u8; 32]) {
     for (item, compare) in COMPARISONS {
         if let Compare::Digest(equals) = compare {
@@ -71,7 +71,7 @@ fn equals(compare: &Compare, one: &ApiKey, two: &ApiKey) -> bool {
     }
 }
 
-/// Asserts that every comparison tells two keys apart.
+/// Asserts that every comparison distinguishes the two keys.
 fn assert_keys_differ(one: &ApiKey, two: &ApiKey) {
     for (item, compare) in COMPARISONS {
         assert!(!equals(compare, one, two) && !equals(compare, two, one), "{item}: {one:?}, {two:?}");
@@ -89,7 +89,7 @@ fn a_key_equals_itself() {
 }
 
 #[test]
-fn every_bit_counts() {
+fn every_bit_of_a_digest_is_compared() {
     for key in keys(20) {
         for bit in 0..256 {
             let mut digest = *key.digest().as_bytes();
@@ -99,11 +99,11 @@ fn every_bit_counts() {
     }
 }
 
-/// Two changes, in any two bits, or the same in any two bytes, do not cancel out.
+/// The two changes are in any two bits, or are equal or opposite changes of any two bytes.
 #[test]
-fn no_two_changes_cancel_out() {
+fn two_changes_of_a_digest_do_not_cancel_out() {
     let key = ApiKey::parse(KEY).unwrap();
-    let assert_counts = |one: usize, two: usize, change: fn(&mut u8, u8), by: [u8; 2]| {
+    let assert_differs_after = |one: usize, two: usize, change: fn(&mut u8, u8), by: [u8; 2]| {
         let mut digest = *key.digest().as_bytes();
         change(&mut digest[one], by[0]);
         change(&mut digest[two], by[1]);
@@ -111,19 +111,19 @@ fn no_two_changes_cancel_out() {
     };
     for (one, two) in (0..256).flat_map(|one| (0..one).map(move |two| (one, two))) {
         let bits = [one, two].map(|bit| 1 << (bit % 8));
-        assert_counts(one / 8, two / 8, |byte, by| *byte ^= by, bits);
+        assert_differs_after(one / 8, two / 8, |byte, by| *byte ^= by, bits);
     }
     for (one, two) in (0..32).flat_map(|one| (0..one).map(move |two| (one, two))) {
         for by in 1..=u8::MAX {
-            assert_counts(one, two, |byte, by| *byte ^= by, [by, by]);
-            assert_counts(one, two, |byte, by| *byte = byte.wrapping_add(by), [by, by.wrapping_neg()]);
+            assert_differs_after(one, two, |byte, by| *byte ^= by, [by, by]);
+            assert_differs_after(one, two, |byte, by| *byte = byte.wrapping_add(by), [by, by.wrapping_neg()]);
         }
     }
 }
 
-/// The same change in several words, a digest whose words are in another order, and digests of nothing.
+/// All words of a digest are changed in the same way, the bytes are rotated or reversed, or they are constant.
 #[test]
-fn words_count_each_for_itself() {
+fn changes_of_whole_words_do_not_cancel_out() {
     for key in keys(20) {
         let digest = *key.digest().as_bytes();
         for (length, by) in
@@ -148,22 +148,22 @@ fn words_count_each_for_itself() {
     }
 }
 
-/// Two keys with one checksum, which `keys_that_share_four_bytes_of_their_digests` finds first.
-const ONE_CHECKSUM: [&str; 2] = [
+/// The first two keys with the same checksum that `keys_that_share_four_bytes_of_their_digests_differ` finds.
+const SAME_CHECKSUM: [&str; 2] = [
     "ctx_NuBhRa2kv62tGa7oZVDbSh5UiwlHdh7byhXNQQdSrD0AdPuz",
     "ctx_EanDBBKDxWCU68UTGDVlUOmmX24Az4RK2zhVrjkpE20AdPuz",
 ];
 
 #[test]
-fn keys_with_one_checksum_differ() {
-    let [one, two] = ONE_CHECKSUM.map(|text| ApiKey::parse(text).unwrap());
+fn keys_with_the_same_checksum_differ() {
+    let [one, two] = SAME_CHECKSUM.map(|text| ApiKey::parse(text).unwrap());
     assert_keys_differ(&one, &two);
 }
 
 /// Among 2¹⁹ keys, about 32 pairs share any four bytes of their digests. The first four are the checksum.
 #[test]
 #[ignore = "takes 4 s"]
-fn keys_that_share_four_bytes_of_their_digests() {
+fn keys_that_share_four_bytes_of_their_digests_differ() {
     let mut rng = rng(19);
     let mut keys: Vec<_> = (0..1 << 19).map(|_| ApiKey::generate_from_rng(&mut rng)).collect();
     let found = [0, 4, 8, 12, 16, 20, 24, 28].map(|start| {
@@ -175,10 +175,10 @@ fn keys_that_share_four_bytes_of_their_digests() {
         (pairs.len(), [0, 1].map(|index| pairs[0][index].clone()))
     });
     assert_eq!(found.each_ref().map(|(pairs, _)| *pairs), [38, 20, 28, 31, 24, 36, 33, 28]);
-    assert_eq!(found[0].1.each_ref().map(ApiKey::expose_secret), ONE_CHECKSUM);
+    assert_eq!(found[0].1.each_ref().map(ApiKey::expose_secret), SAME_CHECKSUM);
 }
 
-/// A comparison of ids, as its line in `tests/contract/api.txt`.
+/// A comparison of ids: its line in `tests/contract/api.txt`, and a call of it.
 type IdComparison = (&'static str, fn(KeyId, KeyId) -> bool);
 
 const ID_COMPARISONS: &[IdComparison] = &[
@@ -206,9 +206,9 @@ fn hash(value: impl Hash) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(value)
 }
 
-/// Each character, and each two characters that are exchanged.
+/// Each character is changed, and each pair of characters is swapped.
 #[test]
-fn every_character_of_an_id_counts() {
+fn every_character_of_an_id_is_compared() {
     let text = *b"8aspm4G7VmSU";
     let mut texts = vec![text];
     for index in 0..12 {
@@ -219,9 +219,9 @@ fn every_character_of_an_id_counts() {
             changed
         }));
         texts.extend((0..index).map(|other| {
-            let mut exchanged = text;
-            exchanged.swap(index, other);
-            exchanged
+            let mut swapped = text;
+            swapped.swap(index, other);
+            swapped
         }));
     }
     let id = KeyId::from_bytes(text).unwrap();
@@ -251,7 +251,7 @@ fn times_are_ordered_by_their_seconds() {
 }
 
 #[test]
-fn scopes_are_equal_if_their_bits_are() {
+fn scopes_are_equal_only_if_their_bits_are() {
     let sets = || (0..128_u32).chain((6..32).map(|bit| 1 << bit)).chain([u32::MAX]);
     for (one, two) in sets().flat_map(|one| sets().map(move |two| (one, two))) {
         let [a, b] = [one, two].map(Scope::from_bits_retain);
@@ -259,29 +259,28 @@ fn scopes_are_equal_if_their_bits_are() {
     }
 }
 
-/// Two records that differ in one field are not equal, whatever else they hold.
 #[test]
-fn every_field_of_a_record_counts() {
+fn records_that_differ_in_one_field_are_not_equal() {
     let [key, other] = &keys(2)[..] else { unreachable!() };
     let times = || EDGES.map(UnixTime::from_secs).map(Some).into_iter().chain([None]);
-    for all in times() {
+    for common in times() {
         let mut record = KeyRecord::new(key, 1, Scope::READ);
-        [record.not_before, record.expires_at, record.retires_at, record.revoked_at] = [all; 4];
+        [record.not_before, record.expires_at, record.retires_at, record.revoked_at] = [common; 4];
         assert!(equal(&record, &record.clone()));
-        let assert_counts = |change: &dyn Fn(&mut KeyRecord<u32>)| {
+        let assert_compares = |change: &dyn Fn(&mut KeyRecord<u32>)| {
             let mut changed = record.clone();
             change(&mut changed);
             assert!(!equal(&record, &changed), "{record:?}, {changed:?}");
         };
-        assert_counts(&|record| record.id = other.id());
-        assert_counts(&|record| record.digest = *other.digest());
-        assert_counts(&|record| record.project = 2);
-        assert_counts(&|record| record.scopes = Scope::from_bits_retain(record.scopes.bits() | 1 << 31));
-        for one in times().filter(|time| *time != all) {
-            assert_counts(&|record| record.not_before = one);
-            assert_counts(&|record| record.expires_at = one);
-            assert_counts(&|record| record.retires_at = one);
-            assert_counts(&|record| record.revoked_at = one);
+        assert_compares(&|record| record.id = other.id());
+        assert_compares(&|record| record.digest = *other.digest());
+        assert_compares(&|record| record.project = 2);
+        assert_compares(&|record| record.scopes = Scope::from_bits_retain(record.scopes.bits() | 1 << 31));
+        for one in times().filter(|time| *time != common) {
+            assert_compares(&|record| record.not_before = one);
+            assert_compares(&|record| record.expires_at = one);
+            assert_compares(&|record| record.retires_at = one);
+            assert_compares(&|record| record.revoked_at = one);
         }
     }
 }

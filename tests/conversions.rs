@@ -1,4 +1,4 @@
-//! Every conversion keeps every field that it should keep, with the first and the last values of each.
+//! Every conversion of a record keeps every field that it must keep, for the smallest and largest values of each field.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::models::SCOPES;
 use common::{EDGES, keys};
 use ctx_key::{ApiKey, Grant, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
 
-/// The fields of a record, in types that are not ours.
+/// The fields of a record, in types of the standard library.
 #[derive(Clone, Debug, PartialEq)]
 struct Fields {
     id: String,
@@ -19,12 +19,13 @@ struct Fields {
     times: [Option<u64>; 4],
 }
 
-/// A conversion of a record, of its fields, or of a record to a grant.
+/// A function that converts a record or its fields, or turns a record into a grant.
 struct Conversion {
     /// Its line in `tests/contract/api.txt`.
     item: &'static str,
-    /// Converts at a time. `None` if the conversion is refused.
+    /// Converts at a time. Returns `None` if the conversion is refused.
     convert: fn(&Fields, u64) -> Option<Fields>,
+    /// Returns the fields that the conversion must return.
     model: fn(Fields, u64) -> Option<Fields>,
 }
 
@@ -48,7 +49,7 @@ const CONVERSIONS: &[Conversion] = &[
     Conversion {
         item: "impl<P: core::clone::Clone> core::clone::Clone for ctx_key::KeyRecord<P>",
         convert: |fields, _| Some(Fields::of(&fields.record().clone())),
-        model: same,
+        model: unchanged,
     },
     Conversion {
         item: "pub fn ctx_key::KeyRecord<P>::retire_at(&mut self, ctx_key::UnixTime)",
@@ -74,7 +75,7 @@ const CONVERSIONS: &[Conversion] = &[
             Some(fields)
         },
     },
-    // the successor
+    // the successor that `rotate` returns
     Conversion {
         item: ROTATE,
         convert: |fields, now| {
@@ -87,7 +88,7 @@ const CONVERSIONS: &[Conversion] = &[
             fields.can_rotate(now).then(|| Fields { times, ..fields.with_key(&KEYS[1]) })
         },
     },
-    // the old record, which a refusal does not change
+    // the old record, which `rotate` changes unless it refuses
     Conversion {
         item: ROTATE,
         convert: |fields, now| {
@@ -126,7 +127,7 @@ const CONVERSIONS: &[Conversion] = &[
     Conversion {
         item: "pub const fn ctx_key::UnixTime::from_secs(u64) -> Self",
         convert: |fields, _| Some(fields.with_times(|secs| UnixTime::from_secs(secs).as_secs())),
-        model: same,
+        model: unchanged,
     },
     Conversion {
         item: "pub const fn ctx_key::UnixTime::saturating_add(self, u64) -> Self",
@@ -145,7 +146,7 @@ const CONVERSIONS: &[Conversion] = &[
             let convert = |time| UnixTime::try_from(time).unwrap().as_secs();
             Some(fields.with_times(|secs| system_time(secs).map_or(secs, convert)))
         },
-        model: same,
+        model: unchanged,
     },
     Conversion {
         item: "pub const fn ctx_key::Scope::from_bits(u32) -> core::option::Option<Self>",
@@ -155,7 +156,7 @@ const CONVERSIONS: &[Conversion] = &[
     Conversion {
         item: "pub const fn ctx_key::Scope::from_bits_retain(u32) -> Self",
         convert: |fields, _| Some(fields.with_scopes(Scope::from_bits_retain(fields.scopes))),
-        model: same,
+        model: unchanged,
     },
     Conversion {
         item: "pub const fn ctx_key::Scope::from_bits_truncate(u32) -> Self",
@@ -187,7 +188,7 @@ const CONVERSIONS: &[Conversion] = &[
         convert: |fields, _| {
             Some(fields.with_scopes(Scope::from_bits_retain(fields.scopes).iter().collect()))
         },
-        model: same,
+        model: unchanged,
     },
     #[cfg(feature = "serde")]
     Conversion {
@@ -208,7 +209,7 @@ const CONVERSIONS: &[Conversion] = &[
             let written = |secs| serde_json::to_value(UnixTime::from_secs(secs)).unwrap();
             Some(fields.with_times(|secs| written(secs).as_u64().unwrap()))
         },
-        model: same,
+        model: unchanged,
     },
     #[cfg(feature = "serde")]
     Conversion {
@@ -216,7 +217,7 @@ const CONVERSIONS: &[Conversion] = &[
         convert: |fields, _| {
             Some(fields.with_times(|secs| json::deserialized::<UnixTime>(&secs.into()).as_secs()))
         },
-        model: same,
+        model: unchanged,
     },
     #[cfg(feature = "serde")]
     Conversion {
@@ -240,7 +241,7 @@ const CONVERSIONS: &[Conversion] = &[
             let written = serde_json::to_value(fields.parts().id).unwrap();
             Some(Fields { id: written.as_str()?.to_owned(), ..fields.clone() })
         },
-        model: same,
+        model: unchanged,
     },
     #[cfg(feature = "serde")]
     Conversion {
@@ -249,13 +250,13 @@ const CONVERSIONS: &[Conversion] = &[
             let written = serde_json::to_value(fields.parts().digest).unwrap();
             Some(Fields { digest: json::digest(&written), ..fields.clone() })
         },
-        model: same,
+        model: unchanged,
     },
 ];
 
 const ROTATE: &str = "pub fn ctx_key::KeyRecord<P>::rotate(&mut self, &ctx_key::ApiKey, ctx_key::UnixTime, u64) -> core::result::Result<Self, ctx_key::RotateError> where P: core::clone::Clone";
 
-fn same(fields: Fields, _: u64) -> Option<Fields> {
+fn unchanged(fields: Fields, _: u64) -> Option<Fields> {
     Some(fields)
 }
 
@@ -263,7 +264,7 @@ fn without_unknown_scopes(fields: Fields, _: u64) -> Option<Fields> {
     Some(Fields { scopes: fields.scopes & 0b11_1111, ..fields })
 }
 
-/// The grant names the key that was verified, and ends with the record.
+/// Returns the fields of the grant, if the record is valid: the verified key, the known scopes and the earlier end.
 fn grant(fields: Fields, now: u64) -> Option<Fields> {
     let [not_before, expires_at, retires_at, revoked_at] = fields.times;
     let is_valid = fields.digest == *KEYS[0].digest().as_bytes()
@@ -288,7 +289,7 @@ impl Fields {
         }
     }
 
-    /// The fields of a grant. It has no digest, so that of its key stands there.
+    /// Returns the fields of a grant. A grant has no digest, so this is the digest of its key.
     fn granted<P>(grant: &Grant<P>, project: &str) -> Self {
         Self {
             id: grant.key_id().as_str().to_owned(),
@@ -299,6 +300,7 @@ impl Fields {
         }
     }
 
+    /// Returns a record without times.
     fn parts(&self) -> KeyRecord<String> {
         let id = KeyId::try_from(self.id.as_bytes()).unwrap();
         let (digest, scopes) = (KeyDigest::from_bytes(self.digest), Scope::from_bits_retain(self.scopes));
@@ -336,7 +338,7 @@ impl Fields {
     }
 }
 
-/// The names of the scopes with these bits, the last first.
+/// Returns the names of the scopes with these bits, in reverse order.
 fn names(bits: u32) -> Vec<&'static str> {
     let named = SCOPES.iter().enumerate().rev().filter(|(index, _)| bits >> index & 1 == 1);
     named.map(|(_, (name, _))| *name).collect()
@@ -387,7 +389,7 @@ mod json {
         core::array::from_fn(|index| u8::from_str_radix(&hex[2 * index..][..2], 16).unwrap())
     }
 
-    /// Deserializes from each format. The formats agree.
+    /// Deserializes from JSON, from a JSON value and from a binary format, and asserts that the results agree.
     pub(super) fn deserialized<T: DeserializeOwned + Serialize + PartialEq>(json: &Value) -> T {
         let value: T = serde_json::from_value(json.clone()).unwrap();
         let text: T = serde_json::from_str(&json.to_string()).unwrap();
@@ -398,7 +400,7 @@ mod json {
     }
 }
 
-fn assert_converts(fields: &Fields, time: u64) {
+fn assert_match_models(fields: &Fields, time: u64) {
     for Conversion { item, convert, model } in CONVERSIONS {
         assert_eq!(convert(fields, time), model(fields.clone(), time), "{item}: {fields:?} at {time}");
     }
@@ -410,29 +412,29 @@ fn fields(scopes: u32, times: [Option<u64>; 4]) -> Fields {
 }
 
 #[test]
-fn every_time_stays_in_its_field() {
+fn every_time_keeps_its_field_and_value() {
     let times = || EDGES.into_iter().map(Some).chain([None]);
     for (not_before, expires_at) in times().flat_map(|one| times().map(move |two| (one, two))) {
         for (retires_at, revoked_at) in times().flat_map(|one| times().map(move |two| (one, two))) {
             let fields = fields(0b10_0101, [not_before, expires_at, retires_at, revoked_at]);
-            EDGES.into_iter().for_each(|time| assert_converts(&fields, time));
+            EDGES.into_iter().for_each(|time| assert_match_models(&fields, time));
         }
     }
 }
 
-/// Each set of the six scopes, and bits of none.
+/// The sets include unknown bits.
 #[test]
-fn every_set_of_scopes_stays_itself() {
+fn every_set_of_scopes_keeps_its_bits() {
     let unknown = (6..32).flat_map(|bit| [1 << bit, 1 << bit | 0b10_0101]);
     for scopes in (0..64).chain(unknown).chain([u32::MAX, !0b11_1111]) {
         for times in [[None; 4], [Some(1), Some(3), Some(4), None], [Some(5), Some(6), Some(7), Some(8)]] {
-            assert_converts(&fields(scopes, times), 2);
+            assert_match_models(&fields(scopes, times), 2);
         }
     }
 }
 
 #[test]
-fn every_id_digest_and_project_stays_itself() {
+fn every_id_digest_and_project_is_kept() {
     let counted = core::array::from_fn(|index| index as u8);
     for id in ["000000000000", "zzzzzzzzzzzz", "09AZaz90ZAza", KEYS[1].id().as_str()] {
         for digest in
@@ -441,7 +443,7 @@ fn every_id_digest_and_project_stays_itself() {
             for project in ["", "0", "\0\"\n\u{7f}\u{e9}\u{1f511}", &"p".repeat(200)] {
                 let (id, project) = (id.to_owned(), project.to_owned());
                 let times = [Some(1), Some(3), Some(4), None];
-                assert_converts(&Fields { id, digest, project, scopes: 0b10_0101, times }, 2);
+                assert_match_models(&Fields { id, digest, project, scopes: 0b10_0101, times }, 2);
             }
         }
     }

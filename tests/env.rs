@@ -1,5 +1,6 @@
-//! A program's own key, from the environment. A process sets its own environment unsafely, so each case is a
-//! process of its own: this test program again, with another variable.
+//! `ApiKey::from_env` reads the key from `MEMORYKIT_API_KEY` and from nowhere else.
+//!
+//! Setting a variable of the own process is `unsafe`, so each case runs this test program again with other variables.
 #![cfg(feature = "std")]
 
 mod common;
@@ -10,13 +11,13 @@ use std::process::Command;
 use common::{KEY, keys};
 use ctx_key::{ApiKey, EnvKeyError, ParseKeyError};
 
-/// What the cases run: it says what it found, without the secret.
+/// Prints the result of `from_env`, without the secret. The other tests run it in a child process.
 #[test]
 fn child() {
     println!("<{:?}>", ApiKey::from_env());
 }
 
-/// What `from_env` returns with the variable set so.
+/// Returns the `Debug` form of what `from_env` returns if the variable has this value.
 fn from_env(value: Option<&OsStr>) -> String {
     from_env_with(value, &[])
 }
@@ -29,32 +30,31 @@ fn from_env_with(value: Option<&OsStr>, others: &[(String, &str)]) -> String {
         command.env("MEMORYKIT_API_KEY", value);
     }
     let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
-    let (_, said) = output.split_once('<').unwrap();
-    said.split_once('>').unwrap().0.to_owned()
+    let (_, result) = output.split_once('<').unwrap();
+    result.split_once('>').unwrap().0.to_owned()
 }
 
-fn assert_found(value: &str, expected: Result<ApiKey, EnvKeyError>) {
+fn assert_from_env(value: &str, expected: Result<ApiKey, EnvKeyError>) {
     assert_eq!(from_env(Some(OsStr::new(value))), format!("{expected:?}"), "{value:?}");
 }
 
 #[test]
-fn a_key_is_read_as_pasted() {
+fn a_value_is_repaired_like_pasted_text() {
     for value in [KEY, &format!("\"{KEY}\""), &format!(" Bearer {KEY}\r\n"), &format!("\u{feff}{KEY}")] {
-        assert_found(value, Ok(ApiKey::parse(KEY).unwrap()));
+        assert_from_env(value, Ok(ApiKey::parse(KEY).unwrap()));
     }
 }
 
 #[test]
-fn what_is_not_there_is_missing() {
+fn an_unset_or_blank_variable_is_missing() {
     assert_eq!(from_env(None), "Err(Missing)");
     for value in ["", " ", "\t\r\n", "\u{feff}\u{200b}\u{a0}"] {
-        assert_found(value, Err(EnvKeyError::Missing));
+        assert_from_env(value, Err(EnvKeyError::Missing));
     }
 }
 
-/// A value is refused as pasted text is, also if a part of it would be a key.
 #[test]
-fn a_part_of_a_value_is_not_read() {
+fn a_value_that_only_contains_a_key_is_refused() {
     for value in [
         format!("{KEY}\n{KEY}"),
         format!("{KEY}\nother"),
@@ -64,11 +64,11 @@ fn a_part_of_a_value_is_not_read() {
         format!("MEMORYKIT_API_KEY={KEY}\nOTHER=1"),
         format!("other={KEY}"),
     ] {
-        assert_found(&value, Err(EnvKeyError::Invalid(ApiKey::parse_pasted(&value).unwrap_err())));
+        assert_from_env(&value, Err(EnvKeyError::Invalid(ApiKey::parse_pasted(&value).unwrap_err())));
     }
 }
 
-/// No other variable is read, with or without the right one. Windows does not tell the letter case apart.
+/// Other variables are ignored, with and without the right one. Not on Windows, where names ignore the letter case.
 #[cfg(unix)]
 #[test]
 fn no_other_variable_is_read() {
@@ -92,17 +92,17 @@ fn no_other_variable_is_read() {
 }
 
 #[test]
-fn what_is_no_key_says_why() {
+fn the_error_says_why_a_value_is_not_a_key() {
     let length = |found| Err(EnvKeyError::Invalid(ParseKeyError::Length { found }));
-    assert_found("ctx_your_api_key_here", length(21));
-    assert_found(&KEY[..51], length(51));
-    assert_found("\"\"", Err(EnvKeyError::Invalid(ParseKeyError::Prefix)));
-    assert_found(&KEY.replace('G', "H"), Err(EnvKeyError::Invalid(ParseKeyError::Checksum)));
+    assert_from_env("ctx_your_api_key_here", length(21));
+    assert_from_env(&KEY[..51], length(51));
+    assert_from_env("\"\"", Err(EnvKeyError::Invalid(ParseKeyError::Prefix)));
+    assert_from_env(&KEY.replace('G', "H"), Err(EnvKeyError::Invalid(ParseKeyError::Checksum)));
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_text_is_not_unicode() {
+fn a_value_that_is_not_utf_8_is_not_unicode() {
     use std::os::unix::ffi::OsStringExt;
     let value = OsString::from_vec([KEY.as_bytes(), b"\xff"].concat());
     assert_eq!(from_env(Some(&value)), "Err(NotUnicode)");

@@ -1,20 +1,23 @@
-//! Exact texts: people search for them, and programs log them.
+//! The exact texts of errors and refusals. People search for these texts, and programs log them.
+
+mod common;
 
 use core::error::Error;
 
+use common::keys;
 use ctx_key::{
     ApiKey, Denied, KeyDigest, KeyId, KeyRecord, ParseKeyError, Reason, RotateError, Scope, UnixTime,
 };
 
 #[test]
-fn parse_key_errors() {
+fn each_parse_key_error_has_its_text() {
     for (input, text) in [
         ("", "an API key starts with `ctx_`: copy the whole key, without anything around it"),
         (
             "ctx_your_api_key_here",
             "an API key is 52 bytes long, not 21: it was cut off or is a placeholder; copy the whole key",
         ),
-        // 51 bytes
+        // the last character is missing
         (
             "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n",
             "an API key is 52 bytes long, not 51: it was cut off or is a placeholder; copy the whole key",
@@ -44,7 +47,7 @@ fn parse_key_errors() {
 }
 
 #[test]
-fn parse_key_id_errors() {
+fn each_parse_key_id_error_has_its_text() {
     let parse = |text: &str| text.parse::<KeyId>().unwrap_err();
     assert_says(
         parse("8aspm4G7VmS"),
@@ -54,7 +57,7 @@ fn parse_key_id_errors() {
 }
 
 #[test]
-fn parse_digest_errors() {
+fn each_parse_digest_error_has_its_text() {
     let parse = |text: &str| text.parse::<KeyDigest>().unwrap_err();
     assert_says(parse("00"), "a key digest is 64 hexadecimal digits, not 2 bytes");
     assert_says(parse(&"0g".repeat(32)), "the byte at index 1 of the key digest is not a hexadecimal digit");
@@ -62,7 +65,7 @@ fn parse_digest_errors() {
 }
 
 #[test]
-fn parse_scope_errors() {
+fn each_parse_scope_error_has_its_text() {
     let parse = |text: &str| text.parse::<Scope>().unwrap_err();
     assert_says(parse("memory:read"), "unknown scope at bytes 0..11; did you mean `memories:read`?");
     assert_says(
@@ -77,8 +80,7 @@ fn parse_scope_errors() {
 }
 
 #[test]
-fn rotate_errors() {
-    use ctx_key::RotateError;
+fn each_rotate_error_has_its_text() {
     assert_says(RotateError::SameKey, "the new key has the id of the old one; generate another key");
     assert_says(RotateError::Revoked, "a revoked key cannot be rotated; create a new key");
     assert_says(RotateError::Expired, "an expired key cannot be rotated; create a new key");
@@ -91,7 +93,7 @@ fn rotate_errors() {
 
 #[cfg(feature = "std")]
 #[test]
-fn env_key_errors() {
+fn each_env_key_error_has_its_text() {
     use ctx_key::{BeforeUnixEpochError, EnvKeyError};
     assert_says(
         EnvKeyError::Missing,
@@ -112,13 +114,13 @@ fn env_key_errors() {
     );
 }
 
-/// A writer that is full, at whatever character, is an error.
 #[test]
-fn a_full_writer_is_reported() {
+fn display_returns_the_error_of_a_writer_that_is_full_at_any_byte() {
     use core::fmt::{Display, Error, Write};
 
-    struct Full(usize);
-    impl Write for Full {
+    /// A writer with room for this many bytes.
+    struct Limited(usize);
+    impl Write for Limited {
         fn write_str(&mut self, text: &str) -> Result<(), Error> {
             self.0 = self.0.checked_sub(text.len()).ok_or(Error)?;
             Ok(())
@@ -128,14 +130,14 @@ fn a_full_writer_is_reported() {
     fn assert_reported(value: impl Display) {
         let text = value.to_string();
         for room in 0..text.len() {
-            assert!(write!(Full(room), "{value}").is_err(), "{room} bytes for {text:?}");
+            assert!(write!(Limited(room), "{value}").is_err(), "{room} bytes for {text:?}");
         }
-        assert!(write!(Full(text.len()), "{value}").is_ok(), "{text:?}");
+        assert!(write!(Limited(text.len()), "{value}").is_ok(), "{text:?}");
     }
 
-    let key = &common::keys(1)[0];
-    let record = ctx_key::KeyRecord::new(key, (), Scope::READ);
-    let grant = record.verify(key, ctx_key::UnixTime::MAX).unwrap();
+    let key = &keys(1)[0];
+    let record = KeyRecord::new(key, (), Scope::READ);
+    let grant = record.verify(key, UnixTime::MAX).unwrap();
     let denied = grant.require(Scope::WRITE).unwrap_err();
     let challenge = denied.challenge("a \"realm\" \u{e9}");
     let scope = Scope::from_bits_retain(1 << 20 | 5);
@@ -146,11 +148,9 @@ fn a_full_writer_is_reported() {
     assert_reported(error);
 }
 
-/// A stranger reads the same for a key that is unknown, wrong, revoked, expired or not yet valid.
+/// The public text is the same for a key that is unknown, wrong, revoked, expired, retired or not yet valid.
 #[test]
-fn denials() {
-    use common::keys;
-    use ctx_key::{KeyRecord, UnixTime};
+fn each_refusal_has_its_status_text_and_label() {
     let [key, other] = &keys(2)[..] else { unreachable!() };
     let now = UnixTime::from_secs(100);
     let record = |change: fn(&mut KeyRecord<()>)| {
@@ -216,15 +216,13 @@ fn denials() {
     assert_eq!(denied.reason().as_str(), "missing_scope");
 }
 
-mod common;
-
-/// The text, and that it is all there is: no source repeats it, and none gives a reason away.
+/// Asserts that the error has this text and no source, which could repeat the text or reveal the reason.
 fn assert_says(error: impl Error, text: &str) {
     assert_eq!(error.to_string(), text);
     assert!(error.source().is_none());
 }
 
-/// What implements `Display`: the line of `tests/contract/api.txt`, a text, and the same in the alternate form.
+/// Returns each implementation of `Display`: its line in `tests/contract/api.txt`, a text, and the alternate form of it.
 fn displayed() -> Vec<(&'static str, [String; 2])> {
     fn both(value: impl core::fmt::Display) -> [String; 2] {
         [format!("{value}"), format!("{value:#}")]
@@ -256,7 +254,7 @@ fn displayed() -> Vec<(&'static str, [String; 2])> {
 }
 
 #[test]
-fn the_alternate_text_is_the_text() {
+fn the_alternate_form_is_the_same_text() {
     for (item, [text, alternate]) in displayed() {
         assert_eq!(text, alternate, "{item}");
     }

@@ -1,4 +1,4 @@
-//! Generation: uniform, independent, bounded, and whatever the generator gives.
+//! Generated keys are uniform and independent, depend on every random byte, and take a bounded number of them.
 
 mod common;
 
@@ -9,7 +9,8 @@ use ctx_key::ApiKey;
 use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 
-/// Each public generator: its line in `tests/contract/api.txt`, and whether it takes the caller's random bytes.
+/// A function that generates a key: its line in `tests/contract/api.txt`, whether it takes the caller's generator, and a
+/// call of it.
 type Generator = (&'static str, bool, fn(&mut dyn CryptoRng) -> ApiKey);
 
 #[rustfmt::skip] // a line for each
@@ -22,23 +23,23 @@ const GENERATORS: &[Generator] = &[
     ("pub fn ctx_key::ApiKey::try_generate() -> core::result::Result<Self, ctx_key::OsRngError>", false, |_| ApiKey::try_generate().unwrap()),
 ];
 
-/// Number of random bytes of a key, and of the words that they are read as.
+/// Number of random bytes for a key, and number of the 64-bit words that they make.
 const RANDOM_LEN: usize = 56;
 const WORDS: usize = 7;
 
-/// A generator that gives the same bytes each time, and counts.
-struct Given {
+/// A generator that yields the same bytes in each fill, and records the lengths of the fills.
+struct GivenRng {
     bytes: [u8; RANDOM_LEN],
     fills: Vec<usize>,
 }
 
-impl Given {
+impl GivenRng {
     fn new(bytes: [u8; RANDOM_LEN]) -> Self {
         Self { bytes, fills: Vec::new() }
     }
 }
 
-impl TryRng for Given {
+impl TryRng for GivenRng {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -58,25 +59,25 @@ impl TryRng for Given {
     }
 }
 
-impl TryCryptoRng for Given {}
+impl TryCryptoRng for GivenRng {}
 
-/// Asserts that each generator that takes the caller's random bytes makes this key from them, with one call for 56.
+/// Asserts that each function that takes a generator makes this key from these bytes, with one fill of 56 bytes.
 fn assert_generated(bytes: [u8; RANDOM_LEN], key: &str) {
     for (item, takes_rng, generate) in GENERATORS {
-        let mut given = Given::new(bytes);
-        let generated = generate(&mut given);
+        let mut rng = GivenRng::new(bytes);
+        let generated = generate(&mut rng);
         if *takes_rng {
             assert_eq!(generated.expose_secret(), key, "{item}: {bytes:?}");
-            assert_eq!(given.fills, [RANDOM_LEN], "{item}");
+            assert_eq!(rng.fills, [RANDOM_LEN], "{item}");
         } else {
             assert_ne!(generated.expose_secret(), key, "{item}");
-            assert_eq!(given.fills, [0; 0], "{item}");
+            assert_eq!(rng.fills, [0; 0], "{item}");
         }
         assert_eq!(ApiKey::parse(generated.expose_secret()), Ok(generated), "{item}");
     }
 }
 
-/// Keys of 56 distinct bytes, computed with Python's integers and its hashlib.
+/// The expected keys were computed with Python's integers and hashlib.
 #[test]
 fn known_bytes_give_known_keys() {
     let bytes = |byte: fn(u8) -> u8| core::array::from_fn(|index| byte(index as u8));
@@ -92,7 +93,8 @@ fn known_bytes_give_known_keys() {
     }
 }
 
-/// Six digits are the base-62 places of a little-endian u64 as a fraction.
+/// Returns the key that these bytes must give. Each little-endian word is a fraction of 2⁶⁴, and gives its first six
+/// base-62 digits.
 fn model(bytes: [u8; RANDOM_LEN]) -> String {
     let number = |word: &[u8; 8]| (u128::from(u64::from_le_bytes(*word)) * NUMBERS) >> 64;
     key_of(bytes.as_chunks().0.iter().map(number))
@@ -115,14 +117,14 @@ fn flipped_bits_give_other_keys() {
         let mut flipped = bytes;
         flipped[bit / 8] ^= 1 << (bit % 8);
         assert_generated(flipped, &model(flipped));
-        // The next number starts 2⁶⁴ / 62⁶ < 2²⁹ further.
+        // The fractions of one number span 2⁶⁴ / 62⁶ < 2²⁹, so only a lower bit may leave the digits unchanged.
         assert!(bit % 64 < 29 || model(flipped)[4..46] != model(bytes)[4..46], "{bit}");
     }
 }
 
-/// Between the last fraction of a number and the first of the next, the lowest bit decides.
+/// The last fraction of one number and the first fraction of the next differ in the lowest bit.
 #[test]
-fn each_bit_decides() {
+fn the_lowest_bit_of_each_word_is_used() {
     let mut rng = rng(2);
     for _ in 0..1000 {
         let numbers: [u128; WORDS] = core::array::from_fn(|_| 1 + u128::from(rng.next_u64()) % (NUMBERS - 1));
@@ -135,7 +137,7 @@ fn each_bit_decides() {
 }
 
 #[test]
-fn a_stuck_generator_ends_after_one_fill() {
+fn a_generator_that_repeats_one_byte_is_filled_from_once() {
     for byte in 0..=u8::MAX {
         let bytes = [byte; RANDOM_LEN];
         assert_generated(bytes, &model(bytes));
@@ -153,7 +155,7 @@ impl core::fmt::Display for Broken {
 
 impl core::error::Error for Broken {}
 
-/// Fails at the first call alone, and counts.
+/// A generator that fails in its first call only, and counts its calls.
 #[derive(Default)]
 struct FailsOnce {
     calls: usize,
@@ -179,13 +181,13 @@ impl TryRng for FailsOnce {
 impl TryCryptoRng for FailsOnce {}
 
 #[test]
-fn a_generators_error_is_returned() {
+fn the_error_of_a_generator_is_returned_at_once() {
     let mut rng = FailsOnce::default();
     assert_eq!(ApiKey::try_generate_from_rng(&mut rng), Err(Broken));
-    assert_eq!(rng.calls, 1, "a generator that failed is not asked again");
+    assert_eq!(rng.calls, 1, "a generator that failed is not called again");
 }
 
-// ---- chance
+// ---- statistics
 
 /// The random characters of many keys, as seven numbers of six digits each.
 struct Sample(Vec<[u64; WORDS]>);
@@ -213,11 +215,11 @@ fn value(digit: u8) -> u64 {
     value.into()
 }
 
-/// A check that returns what no chance explains.
+/// A statistical test. It returns an error for a deviation that is too large for chance.
 type Check = fn(&Sample) -> Result<(), String>;
 
-/// A right generator fails one comparison with a probability of at most e⁻⁴⁵ < 10⁻¹⁹. A run makes fewer than 10⁶
-/// comparisons, so the operating system's generators, whose keys differ each time, fail less than one of 10¹³ runs.
+/// A correct generator fails one comparison with a probability of at most e⁻⁴⁵ < 10⁻¹⁹. A run makes fewer than 10⁶
+/// comparisons, so the operating system's generator, whose keys differ in each run, fails fewer than one in 10¹³ runs.
 const EXPONENT: f64 = 45.0;
 
 /// Checks that all of `k` cells are equally probable, by the relative entropy of the counts of `n` keys. For each r > 1,
@@ -236,8 +238,8 @@ fn check_even(counts: &[u32], name: impl FnOnce() -> String) -> Result<(), Strin
     Ok(())
 }
 
-/// Checks each of the 42 characters by itself, and each pair of them.
-fn places(sample: &Sample) -> Result<(), String> {
+/// Checks the distribution of each of the 42 characters, and of each pair of them.
+fn characters(sample: &Sample) -> Result<(), String> {
     let digit =
         |numbers: &[u64; WORDS], place: usize| numbers[place / 6] / 62u64.pow(5 - place as u32 % 6) % 62;
     let column = |place| sample.0.iter().map(|numbers| digit(numbers, place) as u8).collect::<Vec<_>>();
@@ -257,9 +259,9 @@ fn places(sample: &Sample) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that no more of all keys' words are equal than by chance. A word equals one of the `n` before it with a
+/// Checks that words are not repeated more often than by chance. A word equals one of the `n` words before it with a
 /// probability of at most n / 62⁶, and Chernoff's bound holds for the sum.
-fn words(sample: &Sample) -> Result<(), String> {
+fn repeated_words(sample: &Sample) -> Result<(), String> {
     let mut words = sample.0.as_flattened().to_vec();
     let count = words.len() as f64;
     words.sort_unstable();
@@ -272,9 +274,10 @@ fn words(sample: &Sample) -> Result<(), String> {
     Ok(())
 }
 
-/// Lowest bit of a fraction that its six digits show. They stand for 2⁶⁴ / 62⁶ = 2²⁸·²⁷ fractions, of which the middle
-/// one is taken: it often has other low bits, but a constant bit still shows. No key shows the bits below. That they
-/// are used, [`each_bit_decides`] shows, and that they are filled, a unit test in `src/os_rng.rs`.
+/// Lowest bit of a fraction that can be seen in its six digits. The digits represent 2⁶⁴ / 62⁶ = 2²⁸·²⁷ fractions, and
+/// the checks take the middle one. Its low bits often differ from the original's, but a constant bit can still be seen.
+/// The bits below cannot be seen in a key: [`the_lowest_bit_of_each_word_is_used`] shows that they are used, and a unit
+/// test in `src/os_rng.rs` that they are filled.
 const LOWEST_BIT: usize = 27;
 const VISIBLE_BITS: usize = 64 - LOWEST_BIT;
 
@@ -284,7 +287,7 @@ fn fraction(number: u64) -> u64 {
     middle.try_into().unwrap()
 }
 
-/// One column for each visible bit of each word, with a bit for each key.
+/// Returns one column for each visible bit of each word, with one bit for each key.
 fn bit_columns(keys: &[[u64; WORDS]]) -> Vec<(String, Vec<u64>)> {
     let fractions: Vec<_> = keys.iter().map(|numbers| numbers.map(fraction)).collect();
     let column = |index| {
@@ -295,8 +298,8 @@ fn bit_columns(keys: &[[u64; WORDS]]) -> Vec<(String, Vec<u64>)> {
     (0..WORDS * VISIBLE_BITS).map(column).collect()
 }
 
-/// Checks each visible bit by itself, each pair of them in one key, and each pair in a key and the next.
-fn bits(sample: &Sample) -> Result<(), String> {
+/// Checks each visible bit, each pair of bits in one key, and each pair of a bit in one key and a bit in the next.
+fn visible_bits(sample: &Sample) -> Result<(), String> {
     let (columns, next) = (bit_columns(&sample.0[..BITS_COUNT]), bit_columns(&sample.0[1..=BITS_COUNT]));
     let check = |ones: u32, name: &dyn Fn() -> String| check_even(&[ones, BITS_COUNT as u32 - ones], name);
     for (index, (name, column)) in columns.iter().enumerate() {
@@ -312,8 +315,8 @@ fn bits(sample: &Sample) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that no set of the words' upper 18 bits has a constant parity. 512 random rows of 127 bits, one of them
-/// constant, lack full rank with a probability of at most 2⁻³⁸⁵.
+/// Checks that no set of the words' upper 18 bits has a constant parity: a matrix of these bits and a constant bit has
+/// full rank. 512 random rows of 126 bits and a constant lack full rank with a probability of at most 2⁻³⁸⁵.
 fn parities(sample: &Sample) -> Result<(), String> {
     let row = |numbers: &[u64; WORDS]| {
         numbers.iter().fold(1, |row: u128, &number| row << 18 | u128::from(fraction(number) >> (64 - 18)))
@@ -327,7 +330,7 @@ fn parities(sample: &Sample) -> Result<(), String> {
     if rank == 127 { Ok(()) } else { Err(format!("the rank is {rank}")) }
 }
 
-const CHECKS: [Check; 4] = [places, words, bits, parities];
+const CHECKS: [Check; 4] = [characters, repeated_words, visible_bits, parities];
 
 #[test]
 fn keys_are_uniform_and_independent() {
@@ -340,72 +343,81 @@ fn keys_are_uniform_and_independent() {
     }
 }
 
-/// Keys from random bytes that `edit` changes. It also sees the number of the key.
-fn faulty(count: usize, mut edit: impl FnMut(&mut [u8; RANDOM_LEN], usize)) -> Sample {
-    let (mut rng, mut given, mut key) = (rng(7), Given::new([0; _]), 0..);
+/// Returns keys from random bytes that `edit` changes. `edit` also gets the number of the key.
+fn faulty_sample(count: usize, mut edit: impl FnMut(&mut [u8; RANDOM_LEN], usize)) -> Sample {
+    let (mut rng, mut given, mut numbers) = (rng(7), GivenRng::new([0; _]), 0..);
     Sample::new(count, || {
         rng.fill_bytes(&mut given.bytes);
-        edit(&mut given.bytes, key.next().unwrap());
+        edit(&mut given.bytes, numbers.next().unwrap());
         ApiKey::generate_from_rng(&mut given)
     })
 }
 
-/// A fault that no single key shows, and the checks that see it.
+/// A fault that cannot be seen in a single key: its name, the change of the random bytes, and the checks that detect it.
 type Fault = (&'static str, fn(&mut [u8; RANDOM_LEN], usize), &'static [Check]);
 
 const FAULTS: &[Fault] = &[
-    ("16 bytes are filled", |bytes, _| bytes[16..].fill(0), &[places, words, bits, parities]),
-    ("the second half repeats the first", |bytes, _| bytes.copy_within(..28, 28), &[bits]),
-    ("a word repeats another", |bytes, _| bytes.copy_within(..8, 48), &[places, words, bits, parities]),
-    ("a word is the parity of the others", |bytes, _| combine(bytes), &[parities]),
-    ("every key is the same", |bytes, _| bytes.fill(0x5a), &[places, words, bits, parities]),
-    ("a key in a thousand has a word twice", |bytes, key| repeat(bytes, key % 1000 == 0), &[words]),
-    ("a high byte counts", |bytes, key| bytes[7] = key as u8, &[bits]),
-    ("the lowest visible byte counts", |bytes, key| bytes[3] = key as u8, &[bits]),
-    ("fractions have 32 bits, and zeros", |bytes, _| halve(bytes, |_| 0), &[bits]),
-    ("fractions have 32 bits, twice", |bytes, _| halve(bytes, |high| high), &[bits]),
+    ("only 16 bytes are random", |bytes, _| bytes[16..].fill(0), &CHECKS),
+    ("the second half repeats the first", |bytes, _| bytes.copy_within(..28, 28), &[visible_bits]),
+    ("the last word repeats the first", |bytes, _| bytes.copy_within(..8, 48), &CHECKS),
+    ("the last word is the parity of the others", |bytes, _| combine_words(bytes), &[parities]),
+    ("every key is the same", |bytes, _| bytes.fill(0x5a), &CHECKS),
+    (
+        "one key in a thousand has a word twice",
+        |bytes, key| repeat_word(bytes, key % 1000 == 0),
+        &[repeated_words],
+    ),
+    ("a high byte is a counter", |bytes, key| bytes[7] = key as u8, &[visible_bits]),
+    ("the lowest visible byte is a counter", |bytes, key| bytes[3] = key as u8, &[visible_bits]),
+    ("the lower half of each word is zero", |bytes, _| replace_low_halves(bytes, |_| 0), &[visible_bits]),
+    (
+        "the lower half of each word is the upper",
+        |bytes, _| replace_low_halves(bytes, |high| high),
+        &[visible_bits],
+    ),
 ];
 
-fn repeat(bytes: &mut [u8; RANDOM_LEN], repeats: bool) {
+fn repeat_word(bytes: &mut [u8; RANDOM_LEN], repeats: bool) {
     if repeats {
         bytes.copy_within(8..16, 24);
     }
 }
 
-fn combine(bytes: &mut [u8; RANDOM_LEN]) {
+fn combine_words(bytes: &mut [u8; RANDOM_LEN]) {
     for index in 48..RANDOM_LEN {
         bytes[index] = (0..6).fold(0, |parity, word| parity ^ bytes[index % 8 + 8 * word]);
     }
 }
 
-/// Computes the lower half of each word from the upper.
-fn halve(bytes: &mut [u8; RANDOM_LEN], low: fn(u32) -> u32) {
+/// Computes the lower half of each word from its upper half.
+fn replace_low_halves(bytes: &mut [u8; RANDOM_LEN], low: fn(u32) -> u32) {
     for [lower, upper] in bytes.as_chunks_mut().0.as_chunks_mut::<2>().0 {
         *lower = low(u32::from_le_bytes(*upper)).to_le_bytes();
     }
 }
 
 #[test]
-fn planted_faults_are_seen() {
+fn every_check_detects_the_faults_planted_for_it() {
     for (fault, edit, checks) in FAULTS {
-        let sample = faulty(BITS_COUNT + 1, edit);
+        let sample = faulty_sample(BITS_COUNT + 1, edit);
         for check in *checks {
             assert!(check(&sample).is_err(), "{fault}");
         }
     }
     for bit in LOWEST_BIT..64 {
         let index = bit % WORDS * 8 + bit / 8;
-        let sample = faulty(BITS_COUNT + 1, |bytes, _| bytes[index] &= !(1 << (bit % 8)));
-        assert!(bits(&sample).is_err(), "bit {bit} is constant");
+        let sample = faulty_sample(BITS_COUNT + 1, |bytes, _| bytes[index] &= !(1 << (bit % 8)));
+        assert!(visible_bits(&sample).is_err(), "bit {bit} is constant");
     }
-    let sample = faulty(COUNT, |bytes, _| halve(bytes, |high| high.wrapping_mul(0x9e37_79b1)));
-    assert!(words(&sample).is_err(), "fractions have 32 bits, mixed");
+    let mix = |high: u32| high.wrapping_mul(0x9e37_79b1);
+    let sample = faulty_sample(COUNT, |bytes, _| replace_low_halves(bytes, mix));
+    assert!(repeated_words(&sample).is_err(), "the lower half of each word is computed from the upper");
 }
 
 #[test]
-fn a_generator_behind_a_pointer_is_taken() {
+fn a_dynamic_generator_is_accepted() {
     let mut rng = rng(1);
     let dynamic: &mut dyn CryptoRng = &mut rng;
     let first = ApiKey::generate_from_rng(dynamic);
-    assert_ne!(first, ApiKey::generate_from_rng(dynamic), "a generator goes on, and is not cloned");
+    assert_ne!(first, ApiKey::generate_from_rng(dynamic), "the generator is used itself, and not a clone");
 }

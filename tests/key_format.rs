@@ -1,4 +1,4 @@
-//! Tests of `docs/key-format.md`: its programs agree with the vectors, and its figures with the crate.
+//! The programs in `docs/key-format.md` pass the vectors, and its figures and examples are correct.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -16,7 +16,7 @@ const PASTED: &str = include_str!("vectors/pasted.json");
 const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const EXAMPLE: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 
-/// Follows the document's Python. It prints the number of cases that agree, or exits at the first that does not.
+/// Runs after the document's Python program. Prints the number of cases that agree, or exits at the first that does not.
 const PYTHON_DRIVER: &str = r#"
 import json
 import sys
@@ -38,7 +38,7 @@ for file, read in zip(sys.argv[1:], [lambda text: text.encode("latin-1"), lambda
 print(agreed, "cases agree")
 "#;
 
-/// Follows the document's JavaScript, and does the same.
+/// Does the same for the document's JavaScript program.
 const JAVASCRIPT_DRIVER: &str = r#"
 import { deepStrictEqual } from "node:assert";
 import { readFileSync } from "node:fs";
@@ -64,16 +64,16 @@ console.log(agreed, "cases agree");
 "#;
 
 #[test]
-fn python_agrees_with_the_vectors() {
-    agrees_with_the_vectors("python", "python3", "key.py", PYTHON_DRIVER);
+fn the_python_program_passes_the_vectors() {
+    assert_passes_the_vectors("python", "python3", "key.py", PYTHON_DRIVER);
 }
 
 #[test]
-fn javascript_agrees_with_the_vectors() {
-    agrees_with_the_vectors("javascript", "node", "key.mjs", JAVASCRIPT_DRIVER);
+fn the_javascript_program_passes_the_vectors() {
+    assert_passes_the_vectors("javascript", "node", "key.mjs", JAVASCRIPT_DRIVER);
 }
 
-fn agrees_with_the_vectors(language: &str, interpreter: &str, file: &str, driver: &str) {
+fn assert_passes_the_vectors(language: &str, interpreter: &str, file: &str, driver: &str) {
     let directory = Directory::new(language);
     let program = directory.0.join(file);
     fs::write(&program, block(language) + driver).unwrap();
@@ -96,7 +96,7 @@ fn agrees_with_the_vectors(language: &str, interpreter: &str, file: &str, driver
     assert_eq!(stdout.trim_end(), expected, "{language}: {stderr}");
 }
 
-/// Past the harness, which captures `eprintln!`: a skipped test is to be seen.
+/// Reports a skipped test. It writes to standard error directly, because the test harness captures `eprintln!`.
 fn skip(interpreter: &str) {
     assert!(std::env::var_os("CI").is_none(), "{interpreter} is not installed");
     let mut stderr = std::io::stderr();
@@ -121,7 +121,7 @@ impl Drop for Directory {
     }
 }
 
-/// The text of the only fenced block in `language`.
+/// Returns the text of the only fenced block in `language`.
 fn block(language: &str) -> String {
     let fence = format!("```{language}");
     assert_eq!(DOCUMENT.lines().filter(|line| *line == fence).count(), 1, "{fence}");
@@ -129,14 +129,14 @@ fn block(language: &str) -> String {
     after.take_while(|line| *line != "```").flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Asserts that the document says `text`, wherever its lines break.
+/// Asserts that the document contains `text`, wherever its lines break.
 #[track_caller]
-fn has(text: &str) {
-    assert!(spaced(DOCUMENT.split_whitespace()).contains(text), "not in the document: {text}");
+fn assert_states(text: &str) {
+    assert!(joined(DOCUMENT.split_whitespace()).contains(text), "not in the document: {text}");
 }
 
 #[test]
-fn the_worked_example_is_true() {
+fn the_worked_example_is_correct() {
     let (hashed, checksum) = EXAMPLE.split_at(46);
     let digest = Sha256::digest(hashed);
     let first: [u8; 4] = digest[..4].try_into().unwrap();
@@ -150,34 +150,38 @@ fn the_worked_example_is_true() {
     assert_eq!(checksum, digits);
     assert_eq!(checksum, format!("{:0>6}", base62::encode(number)));
 
-    has(&format!("| key | `{EXAMPLE}` |"));
-    has(&format!("| id | `{}` |", key.id()));
-    has(&format!("| secret | `{}` |", &EXAMPLE[16..46]));
-    has(&format!("| the 46 characters to hash | `{hashed}` |"));
-    has(&format!("| `D` = digest | `{hex}` |"));
-    has(&format!("| the first four bytes of `D` | `{}` |", spaced(first.map(|byte| format!("{byte:02x}")))));
-    has(&format!("| as a number | `{number}` |"));
-    has(&format!("| values of its base-62 digits | `{}` |", spaced(&values)));
-    has(&format!("| checksum | `{checksum}` |"));
+    assert_states(&format!("| key | `{EXAMPLE}` |"));
+    assert_states(&format!("| id | `{}` |", key.id()));
+    assert_states(&format!("| secret | `{}` |", &EXAMPLE[16..46]));
+    assert_states(&format!("| the 46 characters to hash | `{hashed}` |"));
+    assert_states(&format!("| `D` = digest | `{hex}` |"));
+    assert_states(&format!(
+        "| the first four bytes of `D` | `{}` |",
+        joined(first.map(|byte| format!("{byte:02x}")))
+    ));
+    assert_states(&format!("| as a number | `{number}` |"));
+    assert_states(&format!("| values of its base-62 digits | `{}` |", joined(&values)));
+    assert_states(&format!("| checksum | `{checksum}` |"));
 
     let [a, b, c, d, e, f] = values[..] else { panic!("six digits") };
-    has(&format!("The number is {a}·62⁵ + {b}·62⁴ + {c}·62³ + {d}·62² + {e}·62 + {f}."));
-    has(&format!("`{}***`", &EXAMPLE[..16]));
+    assert_states(&format!("The number is {a}·62⁵ + {b}·62⁴ + {c}·62³ + {d}·62² + {e}·62 + {f}."));
+    assert_states(&format!("`{}***`", &EXAMPLE[..16]));
 }
 
-fn spaced<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+/// Joins items with spaces.
+fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn the_figures_are_true() {
-    has(&format!("in the order of their values: ```text {ALPHABET} ```"));
-    has(&format!("A 32-bit number is at most 2³² − 1, which is `{}`.", base62::encode(u32::MAX)));
+fn the_figures_are_correct() {
+    assert_states(&format!("in the order of their values: ```text {ALPHABET} ```"));
+    assert_states(&format!("A 32-bit number is at most 2³² − 1, which is `{}`.", base62::encode(u32::MAX)));
 
     assert_eq!(5 * 62u64.pow(5), 4_580_664_160);
-    has("5 · 62⁵ = 4,580,664,160");
+    assert_states("5 · 62⁵ = 4,580,664,160");
     assert_eq!((62u64.pow(6) - 1, 64 - 62u64.pow(6).leading_zeros()), (56_800_235_583, 36));
-    has("62⁶ − 1 = 56,800,235,583");
+    assert_states("62⁶ − 1 = 56,800,235,583");
 
     // 62⁶ / 2⁶⁴ < 2⁻²⁸ holds for six values of a word, and not for seven.
     assert!(62u64.pow(6) < 1 << 36 && 62u64.pow(7) > 1 << 36);
@@ -189,13 +193,13 @@ fn the_figures_are_true() {
         (product >> 64) as usize
     });
     let digits: String = values.iter().map(|value| &ALPHABET[*value..][..1]).collect();
-    has(&format!(
+    assert_states(&format!(
         "the word `0x0123456789abcdef` yields the values `{}`, which are the digits `{digits}`",
-        spaced(values)
+        joined(values)
     ));
 }
 
 #[test]
-fn the_regular_expression_is_the_shape() {
+fn the_regular_expression_describes_the_shape_of_a_key() {
     assert_eq!(block("regex"), "ctx_[0-9A-Za-z]{42}[0-4][0-9A-Za-z]{5}\n");
 }

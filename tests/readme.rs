@@ -1,11 +1,11 @@
-//! Tests of README.md: its tables and scopes are those of the program.
+//! The SQL table and the list of scopes in README.md agree with the quickstart and the library.
 
 use ctx_key::Scope;
 use rusqlite::{Connection, params};
 
 const README: &str = include_str!("../README.md");
 
-/// Returns the fenced block of SQL that holds `part`.
+/// Returns the fenced block of SQL that contains `part`.
 fn statement(part: &str) -> &'static str {
     README
         .split("```sql\n")
@@ -20,7 +20,7 @@ fn the_quickstart_has_the_same_table() {
 }
 
 #[test]
-fn the_table_refuses_what_is_not_a_record() {
+fn the_table_refuses_a_row_that_is_not_a_record() {
     let db = Connection::open_in_memory().unwrap();
     db.execute_batch(statement("STRICT")).unwrap();
     let insert = |id: &str, digest: &[u8], scopes: &dyn rusqlite::ToSql| {
@@ -28,7 +28,7 @@ fn the_table_refuses_what_is_not_a_record() {
         db.execute(sql, params![id, digest, scopes, i64::MAX])
     };
     assert!(insert("8aspm4G7VmSU", &[7; 32], &5).is_ok());
-    assert!(insert("8ASPM4G7VMSU", &[7; 32], &5).is_ok(), "another id, as letter case counts");
+    assert!(insert("8ASPM4G7VMSU", &[7; 32], &5).is_ok(), "ids are case-sensitive");
     assert!(insert("8aspm4G7VmSU", &[8; 32], &5).is_err(), "the same id");
     assert!(insert("8aspm4G7VmS", &[7; 32], &5).is_err());
     assert!(insert("8aspm4G7VmSV", &[7; 31], &5).is_err());

@@ -1,4 +1,4 @@
-//! Records: whatever the times, arithmetic never overflows and an ended key never verifies.
+//! A record is verified, rotated, retired and revoked as specified, whatever times it has. No arithmetic overflows.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn record() -> impl Strategy<Value = KeyRecord<String>> {
     })
 }
 
-/// The state by the rows of the table in the design, in their order.
+/// Returns the state by the specification's table: that of the first row that applies.
 fn state(record: &KeyRecord<String>, now: UnixTime) -> KeyState {
     let has_come = |time: Option<UnixTime>| time.is_some_and(|time| now.as_secs() >= time.as_secs());
     let waits = |time: UnixTime| now.as_secs() < time.as_secs() || now.as_secs() == u64::MAX;
@@ -36,7 +36,7 @@ fn state(record: &KeyRecord<String>, now: UnixTime) -> KeyState {
 
 proptest! {
     #[test]
-    fn the_first_condition_that_applies(record in record(), now in time(), same_key in any::<bool>()) {
+    fn verify_and_state_report_the_first_condition_that_applies(record in record(), now in time(), same_key in any::<bool>()) {
         let keys = keys(2);
         let state = state(&record, now);
         prop_assert_eq!(record.state(now), state);
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn retiring_shortens_and_revoking_keeps_the_earliest(mut record in record(), times in prop::collection::vec(time(), 1..5)) {
+    fn retire_at_and_revoke_keep_the_earliest_time(mut record in record(), times in prop::collection::vec(time(), 1..5)) {
         let earliest = |before: Option<UnixTime>| before.into_iter().chain(times.iter().copied()).min();
         let mut expected = record.clone();
         (expected.retires_at, expected.revoked_at) = (earliest(record.retires_at), earliest(record.revoked_at));
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn rotation_overlaps_and_never_lengthens(
+    fn rotate_returns_a_successor_and_schedules_the_end_of_the_old_key(
         mut old in record(), now in time(), overlap in time(), same_key in any::<bool>()
     ) {
         let keys = keys(2);
@@ -114,7 +114,7 @@ proptest! {
     }
 }
 
-/// Somebody who loses a successor, or two people at once, rotate again. Each successor must be as good as the first.
+/// A key is rotated again if a successor is lost, or if two people rotate at once.
 #[test]
 fn each_of_eight_successors_lives_as_long_as_the_first() {
     let keys = keys(9);
@@ -127,8 +127,12 @@ fn each_of_eight_successors_lives_as_long_as_the_first() {
             let mut expected = KeyRecord::new(key, "project", Scope::READ);
             expected.expires_at = expires_at;
             assert_eq!(successor, expected);
-            assert_eq!(old.retires_at, Some(UnixTime::from_secs(3700)), "the first overlap stays");
-            assert_eq!(old.expires_at, expires_at, "the owner's intention stays");
+            assert_eq!(
+                old.retires_at,
+                Some(UnixTime::from_secs(3700)),
+                "the end of the first overlap is kept"
+            );
+            assert_eq!(old.expires_at, expires_at, "the end that the owner set is kept");
             let late = UnixTime::from_secs(999_999);
             assert_eq!(successor.verify(key, late).unwrap().expires_at(), expires_at);
         }
@@ -137,9 +141,9 @@ fn each_of_eight_successors_lives_as_long_as_the_first() {
     }
 }
 
-/// A clock that tells no time reads as `MAX`.
+/// `UnixTime::MAX` stands for an unknown time.
 #[test]
-fn a_clock_that_tells_no_time_opens_nothing_and_plans_no_overlap() {
+fn at_an_unknown_time_no_limited_key_becomes_valid_and_no_key_is_rotated() {
     let keys = keys(2);
     for not_before in [0, 1, u64::MAX].map(UnixTime::from_secs) {
         let mut record = KeyRecord::new(&keys[0], (), Scope::READ);
@@ -156,7 +160,7 @@ fn a_clock_that_tells_no_time_opens_nothing_and_plans_no_overlap() {
 }
 
 #[test]
-fn asking_for_nothing_is_denied() {
+fn an_empty_requirement_is_denied() {
     let key = &keys(1)[0];
     let record = KeyRecord::new(key, (), Scope::all());
     let grant = record.verify(key, UnixTime::MAX).unwrap();
@@ -166,7 +170,7 @@ fn asking_for_nothing_is_denied() {
     assert_eq!(denied.reason(), nothing);
 }
 
-/// Whatever the row of the database says it is, the grant names the key that was verified.
+/// The grant has the id of the key, even if the record has another id with the digest of the key.
 #[test]
 fn a_grant_names_the_verified_key() {
     let [key, other] = &keys(2)[..] else { unreachable!() };

@@ -1,4 +1,4 @@
-//! Scopes: what is not granted is denied, and what is not a scope's name is an error.
+//! A scope that is not granted is denied, and a name that is not a scope's is an error.
 
 mod common;
 
@@ -7,7 +7,7 @@ use common::models::SCOPES;
 use ctx_key::{KeyRecord, ParseScopeError, Reason, Scope, UnixTime};
 use proptest::prelude::*;
 
-/// What people and other programs write for scopes, and is none.
+/// Texts that people and other programs write for scopes, but that are not names of scopes.
 const WRONG: &[&str] = &[
     "0x3f",
     "0x1",
@@ -40,7 +40,7 @@ const WRONG: &[&str] = &[
 ];
 
 #[test]
-fn the_table_is_the_documented_one() {
+fn bits_names_and_descriptions_are_as_documented() {
     for (index, (name, scope)) in SCOPES.into_iter().enumerate() {
         assert_eq!(scope.bits(), 1 << index);
         assert_eq!(scope.name(), Some(name));
@@ -56,13 +56,13 @@ fn the_table_is_the_documented_one() {
     assert_eq!(Scope::USERS_WRITE.description(), Some("Create and update users"));
     assert_eq!(Scope::all().iter().collect::<Vec<_>>(), SCOPES.map(|(_, scope)| scope));
     assert_eq!((Scope::READ.bits(), Scope::WRITE.bits()), (0b01_0101, 0b10_1010));
-    for many in [Scope::empty(), Scope::READ, Scope::WRITE, Scope::all(), Scope::from_bits_retain(64)] {
-        assert_eq!((many.name(), many.description()), (None, None));
+    for set in [Scope::empty(), Scope::READ, Scope::WRITE, Scope::all(), Scope::from_bits_retain(64)] {
+        assert_eq!((set.name(), set.description()), (None, None));
     }
 }
 
 #[test]
-fn what_is_no_scope_is_refused() {
+fn a_text_that_is_not_a_scope_is_refused() {
     for &wrong in WRONG {
         if !wrong.is_empty() {
             assert!(wrong.parse::<Scope>().is_err(), "{wrong:?}");
@@ -72,9 +72,9 @@ fn what_is_no_scope_is_refused() {
     }
 }
 
-/// Every pair of what is granted and what is required, unknown bits among them.
+/// The sets include unknown bits.
 #[test]
-fn granting_is_having_all_of_at_least_one() {
+fn a_requirement_is_granted_only_if_it_is_not_empty_and_no_scope_is_missing() {
     let key = keys(1).remove(0);
     let sets = || (0..128).chain([1 << 31, (1 << 31) | 1, u32::MAX]);
     for (granted, required) in sets().flat_map(|a| sets().map(move |b| (a, b))) {
@@ -94,11 +94,11 @@ fn granting_is_having_all_of_at_least_one() {
     }
 }
 
-/// A function that reads several scopes, as its line in `tests/contract/api.txt`. Its error is the item that the error
-/// points to.
-type ReadScopes = (&'static str, fn(&[&str]) -> Result<Scope, String>);
+/// A function that reads several scopes: its line in `tests/contract/api.txt`, and a call of it, whose error is the
+/// unknown name.
+type Reader = (&'static str, fn(&[&str]) -> Result<Scope, String>);
 
-const READERS: &[ReadScopes] = &[
+const READERS: &[Reader] = &[
     ("impl core::str::traits::FromStr for ctx_key::Scope", |items| {
         let text = items.join(" ");
         text.parse().map_err(|error: ParseScopeError| text[error.range()].to_owned())
@@ -113,15 +113,15 @@ const READERS: &[ReadScopes] = &[
     #[cfg(feature = "serde")]
     ("impl<'de> serde_core::de::Deserialize<'de> for ctx_key::Scope", |items| {
         serde_json::from_value::<Scope>(items.into()).map_err(|error| {
-            let is_of =
-                |item: &str| item.parse::<Scope>().is_err_and(|of| of.to_string() == error.to_string());
-            items.iter().copied().find(|item| is_of(item)).unwrap_or_default().to_owned()
+            let has_this_error =
+                |item: &str| item.parse::<Scope>().is_err_and(|own| own.to_string() == error.to_string());
+            items.iter().copied().find(|item| has_this_error(item)).unwrap_or_default().to_owned()
         })
     }),
 ];
 
-/// Names that are nearly right, of a constant, with a mark before or after them, or a mark alone.
-fn unknown() -> Vec<String> {
+/// Returns unknown names: misspelled ones, those of constants, those with a mark before or after them, and single marks.
+fn unknown_names() -> Vec<String> {
     let marks =
         || ('!'..='~').filter(|c| *c != ',').chain("\u{0}\u{7f}\u{ad}\u{200b}\u{feff}\u{1f511}".chars());
     let mut all: Vec<_> = marks().map(String::from).collect();
@@ -134,19 +134,18 @@ fn unknown() -> Vec<String> {
     all
 }
 
-/// An unknown name is an error wherever it stands, and is never dropped.
 #[test]
-fn every_reader_refuses_every_unknown_name() {
-    for (unknown, (reader, read)) in
-        unknown().iter().flat_map(|name| READERS.iter().map(move |read| (name, read)))
+fn every_reader_refuses_an_unknown_name_at_any_position() {
+    for (unknown, (item, read)) in
+        unknown_names().iter().flat_map(|name| READERS.iter().map(move |read| (name, read)))
     {
         for known in [&[][..], &["chats:read"], &["chats:read", "users:write", "chats:read"]] {
             let union = known.iter().filter_map(|name| name.parse::<Scope>().ok()).collect();
-            assert_eq!(read(known), Ok(union), "{reader}: {known:?}");
+            assert_eq!(read(known), Ok(union), "{item}: {known:?}");
             for index in 0..=known.len() {
                 let mut names = known.to_vec();
                 names.insert(index, unknown);
-                assert_eq!(read(&names), Err(unknown.clone()), "{reader}: {names:?}");
+                assert_eq!(read(&names), Err(unknown.clone()), "{item}: {names:?}");
             }
         }
     }
@@ -165,10 +164,10 @@ fn unknown_bits_are_neither_granted_nor_written() {
 }
 
 #[test]
-fn errors_say_where_and_what_was_meant() {
-    let check = |text: &str, at: &str, suggestion: Option<Scope>| {
+fn an_error_has_the_position_and_the_scope_that_was_probably_meant() {
+    let check = |text: &str, unknown: &str, suggestion: Option<Scope>| {
         for error in [text.parse::<Scope>().unwrap_err(), Scope::parse_list(text).unwrap_err()] {
-            assert_eq!(&text[error.range()], at, "{text}");
+            assert_eq!(&text[error.range()], unknown, "{text}");
             assert_eq!(error.suggestion(), suggestion, "{text}");
         }
     };
@@ -190,13 +189,13 @@ fn errors_say_where_and_what_was_meant() {
     check("memories:write_ab", "memories:write_ab", Some(Scope::MEMORIES_WRITE));
     check("memories:write_abc", "memories:write_abc", None);
     check("memories:read:write:delete", "memories:read:write:delete", None);
-    // as near to one as to the other
     check("users:ead users:xx", "users:ead", Some(Scope::USERS_READ));
+    // as near to `users:read` as to `users:write`
     check("xsers:xrxxe", "xsers:xrxxe", None);
 }
 
 #[test]
-fn bits_of_no_scope_are_shown_as_bits() {
+fn debug_shows_unknown_bits_in_hexadecimal() {
     assert_eq!(format!("{:?}", Scope::READ), "Scope(memories:read chats:read users:read)");
     assert_eq!(format!("{:?}", Scope::from_bits_retain(1 << 20 | 1)), "Scope(memories:read, 0x100000)");
     assert_eq!(format!("{:?}", Scope::from_bits_retain(1 << 20)), "Scope(0x100000)");
@@ -204,7 +203,7 @@ fn bits_of_no_scope_are_shown_as_bits() {
 }
 
 #[test]
-fn a_missing_name_has_a_place() {
+fn the_error_for_a_missing_name_has_its_position() {
     for (text, start) in [(" chats:read", 0), ("chats:read ", 11), ("chats:read  users:read", 11), (" ", 0)] {
         let error = text.parse::<Scope>().unwrap_err();
         assert_eq!((error.range(), error.suggestion()), (start..start, None), "{text:?}");
@@ -212,15 +211,15 @@ fn a_missing_name_has_a_place() {
     }
 }
 
-/// The suggestion is computed from a bounded part of the input.
+/// Only short names are compared with the scopes, so that the time is bounded.
 #[test]
-fn long_names_are_refused_at_once() {
+fn a_name_of_13_mib_gets_no_suggestion() {
     let text = "memories:read".repeat(1 << 20);
     let error = text.parse::<Scope>().unwrap_err();
     assert_eq!((error.range(), error.suggestion()), (0..text.len(), None));
 }
 
-/// Levenshtein's distance by its definition: the whole matrix.
+/// Returns the Levenshtein distance, ignoring ASCII case, by its definition with the whole matrix.
 fn distance(typed: &[u8], name: &[u8]) -> usize {
     let mut matrix = vec![vec![0; name.len() + 1]; typed.len() + 1];
     for (i, j) in (0..=typed.len()).flat_map(|i| (0..=name.len()).map(move |j| (i, j))) {
@@ -236,7 +235,7 @@ fn distance(typed: &[u8], name: &[u8]) -> usize {
 
 proptest! {
     #[test]
-    fn sets_make_the_round_trip(bits in 0..64u32) {
+    fn the_text_of_a_set_parses_to_the_same_set(bits in 0..64u32) {
         let set = Scope::from_bits(bits).unwrap();
         prop_assert_eq!(set.to_string().parse(), Ok(set));
         prop_assert_eq!(Scope::parse_list(&set.to_string()), Ok(set));
@@ -245,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn names_in_any_order_and_number(picked in prop::collection::vec(0..6usize, 1..10)) {
+    fn names_may_be_repeated_and_in_any_order(picked in prop::collection::vec(0..6usize, 1..10)) {
         let text: Vec<_> = picked.iter().map(|&index| SCOPES[index].0).collect();
         let set: Scope = picked.iter().map(|&index| SCOPES[index].1).collect();
         prop_assert_eq!(text.join(" ").parse(), Ok(set));
@@ -254,7 +253,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text(text in ".*|([a-z:]{0,8}[ ,]){0,4}") {
+    fn the_range_of_an_error_is_a_text_that_is_not_a_scope(text in ".*|([a-z:]{0,8}[ ,]){0,4}") {
         for read in [text.parse::<Scope>(), Scope::parse_list(&text)] {
             if let Err(error) = read {
                 prop_assert!(text.get(error.range()).is_some_and(|item| SCOPES.iter().all(|(name, _)| *name != item)));
@@ -278,17 +277,17 @@ proptest! {
         }
         let near: Vec<_> = SCOPES.map(|(name, scope)| (distance(typed.as_bytes(), name.as_bytes()), scope)).to_vec();
         let nearest = near.iter().map(|near| near.0).min().unwrap();
-        let alone: Vec<_> = near.iter().filter(|near| near.0 == nearest && nearest <= 3).collect();
-        let expected = if let [(_, scope)] = alone[..] { Some(*scope) } else { None };
+        let nearest_scopes: Vec<_> = near.iter().filter(|near| near.0 == nearest && nearest <= 3).collect();
+        let expected = if let [(_, scope)] = nearest_scopes[..] { Some(*scope) } else { None };
         if let Err(error) = typed.parse::<Scope>() {
             prop_assert_eq!(error.suggestion(), expected, "{}", typed);
         }
     }
 }
 
-/// Every set of the known bits, with and without unknown ones.
+/// The sets are all combinations of the known bits, with and without unknown ones.
 #[test]
-fn only_exactly_one_scope_has_a_name_and_a_description() {
+fn only_a_set_of_one_scope_has_a_name_and_a_description() {
     for known in 0..64 {
         for unknown in [0, 1 << 6, 1 << 31] {
             let scope = Scope::from_bits_retain(known | unknown);
@@ -302,9 +301,8 @@ fn only_exactly_one_scope_has_a_name_and_a_description() {
     }
 }
 
-/// The table in the documentation of `Scope` is what its functions return.
 #[test]
-fn the_documented_table_is_true() {
+fn the_table_in_the_documentation_of_scope_is_correct() {
     let source = include_str!("../src/scope.rs");
     for scope in Scope::all() {
         let (name, description) = (scope.name().unwrap(), scope.description().unwrap());

@@ -1,4 +1,4 @@
-//! No error, `Debug` or `Display` holds a piece of a secret, whatever a key is put into.
+//! No error, `Debug` or `Display` contains a piece of a secret, whatever reads or holds a key.
 
 mod common;
 
@@ -7,42 +7,42 @@ use core::fmt::{Debug, Display};
 use common::{KEY, keys};
 use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
 
-/// Four characters in a row, anywhere in characters 16..52, are a piece.
-fn assert_silent(key: &str, said: &str) {
+/// Asserts that a text contains no four consecutive characters of the secret and the checksum.
+fn assert_holds_no_secret(text: &str, key: &str) {
     for piece in key.as_bytes()[16..].windows(4) {
         let piece = str::from_utf8(piece).unwrap();
-        assert!(!said.contains(piece), "{piece:?} of {key} in {said:?}");
+        assert!(!text.contains(piece), "{piece:?} of {key} in {text:?}");
     }
 }
 
-fn assert_error_silent<T>(key: &str, result: Result<T, impl Debug + Display>) {
+fn assert_error_holds_no_secret<T>(key: &str, result: Result<T, impl Debug + Display>) {
     if let Err(error) = result {
-        assert_silent(key, &format!("{error} {error:?} {error:#?}"));
+        assert_holds_no_secret(&format!("{error} {error:?} {error:#?}"), key);
     }
 }
 
 #[test]
-fn what_is_shown_of_a_key() {
+fn debug_and_display_show_no_secret() {
     for key in keys(50) {
         let text = key.expose_secret().to_owned();
-        assert_silent(&text, &format!("{key:?} {key:#?} {:?} {}", key.id(), key.id().masked()));
+        assert_holds_no_secret(&format!("{key:?} {key:#?} {:?} {}", key.id(), key.id().masked()), &text);
         let masked = key.id().masked();
         assert_eq!(format!("{key:?} {masked:?}"), format!("ApiKey({masked}) {masked}"));
         let (id, digest) = (key.id(), key.digest());
         assert_eq!(format!("{id:?} {digest:?}"), format!("KeyId({id}) KeyDigest({digest})"));
         let mut record = KeyRecord::new(&key, "project", Scope::READ);
-        assert_silent(&text, &format!("{record:?} {record:#?} {:?}", key.digest()));
+        assert_holds_no_secret(&format!("{record:?} {record:#?} {:?}", key.digest()), &text);
         let grant = record.verify(&key, UnixTime::MAX).unwrap();
-        assert_silent(&text, &format!("{grant:?}"));
+        assert_holds_no_secret(&format!("{grant:?}"), &text);
         let denied = grant.require(Scope::WRITE).unwrap_err();
-        assert_silent(&text, &format!("{denied} {denied:?}"));
+        assert_holds_no_secret(&format!("{denied} {denied:?}"), &text);
         record.revoke(UnixTime::MAX);
         let denied = record.verify(&key, UnixTime::MAX).unwrap_err();
-        assert_silent(&text, &format!("{denied} {denied:?}"));
+        assert_holds_no_secret(&format!("{denied} {denied:?}"), &text);
     }
 }
 
-/// A key as it is, cut off, with a changed character, wrapped, and with something in it.
+/// Returns the key itself, parts of it, and the key with other characters around or inside it.
 fn variants(key: &str) -> Vec<String> {
     let mut all =
         vec![key.to_owned(), key.repeat(2), key.to_lowercase(), format!("\"{key}"), format!("x{key}")];
@@ -59,47 +59,47 @@ fn variants(key: &str) -> Vec<String> {
 }
 
 #[test]
-fn errors_of_whatever_reads_a_key() {
+fn no_error_of_a_parser_repeats_its_input() {
     for input in variants(KEY) {
-        assert_error_silent(KEY, ApiKey::parse(&input));
-        assert_error_silent(KEY, ApiKey::parse(&input).map_err(ctx_key::Denied::from));
-        assert_error_silent(KEY, ApiKey::parse_pasted(&input));
-        assert_error_silent(KEY, input.parse::<KeyId>());
-        assert_error_silent(KEY, KeyId::try_from(input.as_bytes()));
-        assert_error_silent(KEY, input.parse::<KeyDigest>());
-        assert_error_silent(KEY, KeyDigest::try_from(input.as_bytes()));
-        assert_error_silent(KEY, input.parse::<Scope>());
-        assert_error_silent(KEY, Scope::parse_list(&input));
+        assert_error_holds_no_secret(KEY, ApiKey::parse(&input));
+        assert_error_holds_no_secret(KEY, ApiKey::parse(&input).map_err(ctx_key::Denied::from));
+        assert_error_holds_no_secret(KEY, ApiKey::parse_pasted(&input));
+        assert_error_holds_no_secret(KEY, input.parse::<KeyId>());
+        assert_error_holds_no_secret(KEY, KeyId::try_from(input.as_bytes()));
+        assert_error_holds_no_secret(KEY, input.parse::<KeyDigest>());
+        assert_error_holds_no_secret(KEY, KeyDigest::try_from(input.as_bytes()));
+        assert_error_holds_no_secret(KEY, input.parse::<Scope>());
+        assert_error_holds_no_secret(KEY, Scope::parse_list(&input));
     }
 }
 
 #[cfg(feature = "serde")]
 #[test]
-fn errors_of_serde() {
-    errors_of_serde_for([KEY.to_owned()]);
+fn no_error_of_serde_repeats_a_key() {
+    assert_serde_errors_hold_no_secret([KEY.to_owned()]);
 }
 
 #[cfg(feature = "serde")]
 #[test]
 #[ignore = "exhaustive: each part of a key, in each field"]
-fn errors_of_serde_for_each_part() {
-    errors_of_serde_for(variants(KEY));
+fn no_error_of_serde_repeats_a_part_of_a_key() {
+    assert_serde_errors_hold_no_secret(variants(KEY));
 }
 
-/// A key where anything else belongs. Formats and serde itself repeat what they refuse.
+/// Puts each input where another value belongs. Formats and serde itself quote the input that they refuse.
 #[cfg(feature = "serde")]
-fn errors_of_serde_for(inputs: impl IntoIterator<Item = String>) {
+fn assert_serde_errors_hold_no_secret(inputs: impl IntoIterator<Item = String>) {
     use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
 
     fn read<T: DeserializeOwned>(json: &Value) {
-        assert_error_silent(KEY, serde_json::from_value::<T>(json.clone()));
-        assert_error_silent(KEY, serde_json::from_str::<T>(&json.to_string()));
-        assert_error_silent(KEY, serde_json::from_reader::<_, T>(json.to_string().as_bytes()));
+        assert_error_holds_no_secret(KEY, serde_json::from_value::<T>(json.clone()));
+        assert_error_holds_no_secret(KEY, serde_json::from_str::<T>(&json.to_string()));
+        assert_error_holds_no_secret(KEY, serde_json::from_reader::<_, T>(json.to_string().as_bytes()));
         if let Value::String(text) = json {
             let mut buffer = [0; 256];
             let bytes = postcard::to_slice(text, &mut buffer).unwrap();
-            assert_error_silent(KEY, postcard::from_bytes::<T>(bytes));
+            assert_error_holds_no_secret(KEY, postcard::from_bytes::<T>(bytes));
         }
     }
 
@@ -143,14 +143,13 @@ fn errors_of_serde_for(inputs: impl IntoIterator<Item = String>) {
     }
 }
 
-/// Numbers and other values that are no text are not repeated either.
 #[cfg(feature = "serde")]
 #[test]
-fn serde_errors_repeat_no_value() {
+fn no_error_of_serde_repeats_a_number() {
     use serde::de::DeserializeOwned;
     use serde_json::json;
 
-    fn said<T: DeserializeOwned>(json: &serde_json::Value) -> String {
+    fn errors<T: DeserializeOwned>(json: &serde_json::Value) -> String {
         let value = serde_json::from_value::<T>(json.clone()).err().map(|error| error.to_string());
         let text =
             serde_json::from_slice::<T>(json.to_string().as_bytes()).err().map(|error| error.to_string());
@@ -158,14 +157,14 @@ fn serde_errors_repeat_no_value() {
     }
 
     for json in [json!(4_711_071), json!(-4_711_071), json!(4_711_071.5), json!([4_711_071])] {
-        for said in [
-            said::<ApiKey>(&json),
-            said::<KeyId>(&json),
-            said::<KeyDigest>(&json),
-            said::<Scope>(&json),
-            said::<KeyRecord<()>>(&json),
+        for errors in [
+            errors::<ApiKey>(&json),
+            errors::<KeyId>(&json),
+            errors::<KeyDigest>(&json),
+            errors::<Scope>(&json),
+            errors::<KeyRecord<()>>(&json),
         ] {
-            assert!(!said.contains("4711071") && said.contains("expected"), "{said}");
+            assert!(!errors.contains("4711071") && errors.contains("expected"), "{errors}");
         }
     }
 }

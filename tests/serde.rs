@@ -1,4 +1,5 @@
-//! One form in every format: JSON, JSON without an allocator, and a binary format that doesn't describe itself.
+//! Each value has one serde form in every format. The formats here are JSON, JSON without an allocator, and a binary
+//! format that is not self-describing.
 #![cfg(feature = "serde")]
 
 mod common;
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// Writes and reads in each format, and returns the JSON.
+/// Writes and reads a value in each format, and returns the JSON.
 fn round_trip<T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug>(value: &T) -> Value {
     let text = serde_json::to_string(value).unwrap();
     assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value);
@@ -27,6 +28,7 @@ fn round_trip<T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug>(va
     json
 }
 
+/// Returns the error of deserializing `json`, without the position that the parser of JSON text adds.
 fn error<T: DeserializeOwned>(json: Value) -> String {
     let from_text = serde_json::from_str::<T>(&json.to_string()).map(|_| ()).unwrap_err().to_string();
     let from_value = serde_json::from_value::<T>(json).map(|_| ()).unwrap_err().to_string();
@@ -69,9 +71,9 @@ fn absent_times_may_be_left_out() {
     assert_eq!(serde_json::from_value::<KeyRecord<u64>>(json).unwrap(), record());
 }
 
-/// The times 0 and the latest are times, and none of them means "absent". Each goes to its own field.
+/// No time means "absent", not even 0 or the latest one.
 #[test]
-fn each_time_stays_itself() {
+fn each_time_keeps_its_field_and_value() {
     let fields = ["not_before", "expires_at", "retires_at", "revoked_at"];
     for field in fields {
         for secs in [0, 1, u64::from(u32::MAX), 1 << 63, u64::MAX] {
@@ -95,7 +97,7 @@ fn each_time_stays_itself() {
 }
 
 #[test]
-fn a_record_is_nothing_else() {
+fn a_record_with_a_wrong_field_is_refused() {
     let changed = |change: fn(&mut serde_json::Map<String, Value>)| {
         let mut json = record_json();
         change(json.as_object_mut().unwrap());
@@ -131,10 +133,10 @@ fn a_record_is_nothing_else() {
     }
 }
 
-/// A field that is not exactly one of the eight is unknown, and an error.
+/// The names resemble those of the eight fields.
 #[test]
-fn no_other_field_is_ignored() {
-    let near = |name: &str| {
+fn an_unknown_field_is_an_error() {
+    let similar = |name: &str| {
         let changed = [name.to_uppercase(), format!("_{name}"), format!("#{name}"), format!("{name} ")];
         let separators = ["-", " ", ".", "__"].map(|separator| name.replace('_', separator));
         let one_less = (0..name.len()).map(|index| format!("{}{}", &name[..index], &name[index + 1..]));
@@ -147,8 +149,9 @@ fn no_other_field_is_ignored() {
     };
     let json = record_json();
     let fields = json.as_object().unwrap().keys();
-    for other in
-        fields.flat_map(|name| near(name)).chain(["", "$schema", "_", "key", "expiresAt"].map(String::from))
+    for other in fields
+        .flat_map(|name| similar(name))
+        .chain(["", "$schema", "_", "key", "expiresAt"].map(String::from))
     {
         for value in [Value::Null, json!(0), json!([])] {
             let mut json = json.clone();
@@ -158,9 +161,9 @@ fn no_other_field_is_ignored() {
     }
 }
 
-/// Whole seconds of every integer type, and nothing else. Some formats have signed integers only.
+/// Every integer type is accepted, because some formats have only signed ones.
 #[test]
-fn a_time_is_an_integer() {
+fn a_time_is_a_non_negative_integer() {
     use serde::de::{Deserialize, IntoDeserializer, value::Error};
     fn read<'de>(value: impl IntoDeserializer<'de, Error>) -> Result<u64, Error> {
         UnixTime::deserialize(value.into_deserializer()).map(UnixTime::as_secs)
@@ -182,9 +185,8 @@ fn a_time_is_an_integer() {
     }
 }
 
-/// Keys, ids and digests are strings, and not bytes, sequences or numbers.
 #[test]
-fn texts_are_nothing_else() {
+fn a_key_an_id_or_a_digest_that_is_not_a_string_is_refused() {
     use serde::de::value::{BytesDeserializer, Error};
     fn assert_refused<T: DeserializeOwned>(text: &str, expected: &str) {
         assert!(serde_json::from_value::<T>(json!(text)).is_ok(), "{text}");
@@ -212,7 +214,7 @@ fn scopes_are_a_sequence_of_names() {
 }
 
 #[test]
-fn scopes_are_nothing_else() {
+fn scopes_that_are_not_a_sequence_of_names_are_refused() {
     let expected = "expected a sequence of scope names";
     for other in [json!("memories:read"), json!(""), json!("0x3f"), json!(63), json!(null), json!({})] {
         assert_eq!(error::<Scope>(other), expected);
@@ -240,9 +242,8 @@ fn scopes_are_nothing_else() {
     assert!(error::<Scope>(json!([""])).starts_with("a scope name is missing"));
 }
 
-/// A buffer that is full, at whatever byte, is an error.
 #[test]
-fn a_full_buffer_is_reported() {
+fn writing_into_a_buffer_that_is_full_at_any_byte_is_an_error() {
     let mut buffer = [0; 512];
     let length = serde_json_core::to_slice(&record(), &mut buffer).unwrap();
     for room in 0..length {
@@ -263,7 +264,7 @@ fn a_key_is_read_and_never_written() {
 
 proptest! {
     #[test]
-    fn records_make_the_round_trip(
+    fn a_record_is_read_as_it_was_written(
         bits in 0..64u32,
         project in ".{0,40}",
         times in [(); 4].map(|()| prop::option::of(any::<u64>())),
@@ -279,7 +280,7 @@ proptest! {
     }
 
     #[test]
-    fn the_parts_make_the_round_trip(id in "[0-9A-Za-z]{12}", digest in any::<[u8; 32]>(), secs in any::<u64>(), bits in 0..64u32) {
+    fn ids_digests_times_and_scopes_are_read_as_they_were_written(id in "[0-9A-Za-z]{12}", digest in any::<[u8; 32]>(), secs in any::<u64>(), bits in 0..64u32) {
         let (digest, time) = (KeyDigest::from_bytes(digest), UnixTime::from_secs(secs));
         prop_assert_eq!(round_trip(&id.parse::<KeyId>().unwrap()), json!(id));
         prop_assert_eq!(round_trip(&digest), json!(digest.to_string()));
@@ -288,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
         let _ = serde_json::from_slice::<KeyRecord<String>>(&bytes);
         let _ = postcard::from_bytes::<KeyRecord<String>>(&bytes);
         let _ = postcard::from_bytes::<(ApiKey, KeyId, KeyDigest, Scope, UnixTime)>(&bytes);

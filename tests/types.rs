@@ -1,4 +1,5 @@
-//! Properties of the public types that a change could lose unseen.
+//! Properties of the public types that a change could remove without a compile error: traits, sizes and alignment of
+//! texts.
 
 mod common;
 
@@ -11,24 +12,24 @@ use ctx_key::{
     ParseKeyError, ParseKeyIdError, ParseScopeError, Reason, RotateError, Scope, UnixTime,
 };
 
-/// Auto traits, and the size in bytes on a 64-bit target.
-macro_rules! pin {
+/// Asserts the auto traits of each type, and its size in bytes on a 64-bit target.
+macro_rules! assert_traits_and_sizes {
     ($($ty:ty: $size:literal)*) => {
         #[test]
-        fn auto_traits() {
+        fn types_have_the_auto_traits() {
             fn has<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + Debug + Clone + 'static>() {}
             $(has::<$ty>();)*
         }
 
         #[cfg(target_pointer_width = "64")]
         #[test]
-        fn sizes() {
+        fn types_have_these_sizes() {
             $(assert_eq!(size_of::<$ty>(), $size, stringify!($ty));)*
         }
     };
 }
 
-pin! {
+assert_traits_and_sizes! {
     ApiKey: 88
     Result<ApiKey, ParseKeyError>: 96
     KeyId: 12
@@ -51,7 +52,7 @@ pin! {
 }
 
 #[test]
-fn errors_have_what_errors_have() {
+fn errors_have_the_usual_traits() {
     fn has<E: Error + Debug + Clone + PartialEq + Eq + Send + Sync + 'static>() {}
     has::<Denied>();
     has::<ParseKeyError>();
@@ -68,13 +69,13 @@ fn errors_have_what_errors_have() {
 }
 
 #[test]
-fn a_key_promises_that_drop_erases_it() {
+fn a_key_is_zeroize_on_drop() {
     fn has<T: zeroize::ZeroizeOnDrop>() {}
     has::<ApiKey>();
 }
 
 #[test]
-fn small_types_are_copied() {
+fn small_types_are_copy_and_ids_and_times_are_ordered() {
     fn has<T: Copy>() {}
     has::<(ParseKeyError, Reason, Denied, RotateError, KeyState)>();
     has::<(KeyId, MaskedId, KeyDigest, Scope, UnixTime)>();
@@ -82,11 +83,10 @@ fn small_types_are_copied() {
     ordered::<(KeyId, UnixTime)>();
 }
 
-/// Width, alignment, fill and precision hold for the whole text.
 #[test]
-fn texts_can_be_aligned() {
+fn width_alignment_fill_and_precision_apply_to_the_whole_text() {
     use common::KEY;
-    fn check(value: impl core::fmt::Display) {
+    fn assert_pads(value: impl core::fmt::Display) {
         let text = value.to_string();
         assert_eq!(format!("{value:<90}|"), format!("{text:<90}|"));
         assert_eq!(format!("{value:>90}|"), format!("{text:>90}|"));
@@ -94,10 +94,10 @@ fn texts_can_be_aligned() {
         assert_eq!(format!("{value:.5}|"), format!("{text:.5}|"));
     }
     let key = ApiKey::parse(KEY).unwrap();
-    check(key.id());
-    check(key.id().masked());
-    check(key.digest());
+    assert_pads(key.id());
+    assert_pads(key.id().masked());
+    assert_pads(key.digest());
     for bits in 0..64 {
-        check(Scope::from_bits(bits).unwrap());
+        assert_pads(Scope::from_bits(bits).unwrap());
     }
 }

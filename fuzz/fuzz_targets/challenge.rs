@@ -1,4 +1,4 @@
-//! Every refusal's challenge in any realm, read back by the grammar of RFC 9110 §11.2; as a header value too.
+//! The challenge of every kind of refusal with any realm, parsed by the grammar of RFC 9110 §11.2.
 
 #![no_main]
 
@@ -22,7 +22,7 @@ fuzz_target!(|input: (u8, u32, u32, &str)| {
 
 type Refusal = (Denied, Option<&'static str>, Option<String>);
 
-/// A refusal, and the parameters of its challenge; nothing where the scopes suffice.
+/// Returns a refusal and the error and scope of its challenge, or `None` if the scopes suffice.
 fn refusal(kind: u8, granted: u32, required: u32) -> Option<Refusal> {
     let own = key(&[kind]).parse().unwrap();
     let header = |value: &str| bearer::parse([value]).unwrap_err();
@@ -46,18 +46,18 @@ fn refusal(kind: u8, granted: u32, required: u32) -> Option<Refusal> {
     }
 }
 
-/// The parameters of exactly one challenge of the scheme `Bearer`, each a quoted string.
+/// Parses exactly one challenge of the scheme `Bearer`. Its parameters are quoted strings.
 fn parameters(challenge: &str) -> Vec<(String, String)> {
     let mut rest = challenge.strip_prefix("Bearer ").unwrap();
     let mut parameters = Vec::new();
     loop {
         let (name, quoted) = rest.split_once("=\"").unwrap();
-        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name:?} is no token");
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name:?} is not a token");
         let (mut value, mut characters) = (String::new(), quoted.chars());
         loop {
             match characters.next().expect("a closing quote") {
                 '"' => break,
-                '\\' => value.push(characters.next().expect("what is escaped")),
+                '\\' => value.push(characters.next().expect("an escaped character")),
                 character => {
                     assert!(matches!(character, ' '..='~'));
                     value.push(character);

@@ -1,4 +1,4 @@
-//! Generation from what a generator may give, or fail to give, against long division of each fraction.
+//! Generation from any output of a generator, which may be too short, compared with long division of each fraction.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use ctx_key_fuzz::{assert_parsed, checksum, six_digits};
 use libfuzzer_sys::fuzz_target;
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Gives its bytes, once: then it has no more, and fails.
+/// A generator that yields its bytes once, and then fails.
 struct Finite<'a>(&'a [u8]);
 
 #[derive(Debug, PartialEq)]
@@ -17,7 +17,7 @@ struct Exhausted {
 
 impl core::fmt::Display for Exhausted {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} bytes were all", self.given)
+        write!(f, "the generator has no more than {} bytes", self.given)
     }
 }
 
@@ -36,9 +36,9 @@ impl TryRng for Finite<'_> {
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
         let given = bytes.len().min(self.0.len());
-        let (now, later) = self.0.split_at(given);
-        bytes[..given].copy_from_slice(now);
-        self.0 = later;
+        let (first, rest) = self.0.split_at(given);
+        bytes[..given].copy_from_slice(first);
+        self.0 = rest;
         if given < bytes.len() { Err(Exhausted { given }) } else { Ok(()) }
     }
 }
@@ -51,7 +51,7 @@ fuzz_target!(|random: &[u8]| {
     let Some((taken, left)) = random.split_at_checked(56) else {
         return assert_eq!(result, Err(Exhausted { given: random.len() }));
     };
-    assert_eq!(generator.0, left, "one fill of 56 bytes");
+    assert_eq!(generator.0, left, "a key takes exactly 56 bytes");
 
     let mut text = String::from("ctx_");
     for fraction in taken.chunks(8) {

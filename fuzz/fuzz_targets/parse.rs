@@ -1,4 +1,4 @@
-//! `ApiKey::parse` and the traits that stand for it, on any bytes.
+//! `ApiKey::parse` and the equivalent traits, on any bytes.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     check(data);
 
-    // No mutation finds a checksum, so each input also spells a key, and two that are nearly one.
+    // Mutations do not find a valid checksum, so the target also makes a key and two invalid variants from each input.
     let key = key(data);
     check(key.as_bytes());
     check(&with_one_byte_changed(&key, data));
@@ -34,7 +34,7 @@ fn with_one_byte_changed(key: &str, data: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Six digits can stand for more than 32 bits. A comparison of the lower ones would accept this.
+/// Returns the key with another checksum whose lower 32 bits are the same. Six digits can encode more than 32 bits.
 fn with_excess_checksum(key: &str) -> String {
     let excess = u64::from(checksum(key)) + (1 << 32);
     key[..46].to_owned() + &six_digits(excess)

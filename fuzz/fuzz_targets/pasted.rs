@@ -1,15 +1,15 @@
-//! `ApiKey::parse_pasted` on any text, against the rule of repair carried out on a list of characters.
+//! `ApiKey::parse_pasted` on any text, compared with the rules of repair on a list of characters.
 
 #![no_main]
 
 use ctx_key::ApiKey;
-use ctx_key_fuzz::{assert_parsed, expand, key_out_of_reach};
+use ctx_key_fuzz::{assert_parsed, expand, hashed_key};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    // The rule says nothing about these characters, so they can stand for texts that it is about.
+    // No rule contains these characters, so they can stand for texts of the rules.
     let pieces = [
-        ('#', &*key_out_of_reach(text.as_bytes())),
+        ('#', &*hashed_key(text.as_bytes())),
         ('@', "Bearer"),
         ('^', "bEARER"),
         ('$', "MEMORYKIT_API_KEY"),
@@ -27,7 +27,7 @@ fuzz_target!(|text: &str| {
     assert_parsed(&ApiKey::parse_pasted(&text), repaired(&text).as_bytes());
 });
 
-/// The rule of repair, step by step on a list of characters.
+/// Repairs a text by the specification.
 fn repaired(text: &str) -> String {
     let mut text: Vec<char> = text.chars().collect();
     let mut applied = [false; 4];

@@ -1,9 +1,9 @@
-//! The life of a `KeyRecord`, step by step, against a model in 128 bits; and reading one from JSON.
+//! Operations on a `KeyRecord`, compared with a model in 128-bit arithmetic; and reading a record from JSON.
 
 #![no_main]
 
 use ctx_key::{ApiKey, KeyDigest, KeyId, KeyRecord, KeyState, Reason, RotateError, Scope, UnixTime};
-use ctx_key_fuzz::{assert_secret, expand, key, key_out_of_reach};
+use ctx_key_fuzz::{assert_secret, expand, hashed_key, key};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ enum Step {
     RoundTrip,
 }
 
-/// A number of seconds: within 32 of 0 (and so of 2⁶⁴), 2³¹, 2³² or 2⁶³. Of arbitrary ones, no two would meet.
+/// A time within 32 seconds of 0 (and so of 2⁶⁴), 2³¹, 2³² or 2⁶³. Arbitrary times would hardly ever be equal.
 #[derive(Clone, Copy, Debug)]
 struct Time(u64);
 
@@ -55,7 +55,7 @@ fuzz_target!(|input: Input| match input {
             revoked_at: None,
         };
         for step in steps {
-            take(step, &mut record, &mut model);
+            apply(step, &mut record, &mut model);
             model.check(&record);
         }
     }
@@ -66,10 +66,10 @@ fn nth_key(n: u8) -> ApiKey {
     key(&[n]).parse().unwrap()
 }
 
-/// The time of a clock that tells no time.
+/// The latest time, which stands for an unknown time.
 const LATEST: u128 = u64::MAX as u128;
 
-/// The fields that a record should have.
+/// The expected fields of a record.
 #[derive(Clone)]
 struct Model {
     key: u8,
@@ -130,7 +130,7 @@ impl Model {
     }
 }
 
-fn take(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
+fn apply(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
     match step {
         Step::Verify { with_own_key, now } => {
             let key = nth_key(if with_own_key { model.key } else { model.key + 1 });
@@ -190,37 +190,38 @@ fn take(step: Step, record: &mut KeyRecord<String>, model: &mut Model) {
 }
 
 fn read(text: &str) {
-    // JSON has no use for these characters outside of strings, so they can stand for what a record holds.
-    let secret = key_out_of_reach(text.as_bytes());
+    // JSON does not use these characters outside of strings, so they can stand for the content of a record.
+    let secret = hashed_key(text.as_bytes());
     let key: ApiKey = secret.parse().unwrap();
     let (id, digest) = (key.id().to_string(), key.digest().to_string());
     let pieces = [('#', &*secret), ('@', &*id), ('%', &*digest)];
     let text = expand(text, &pieces);
 
-    quiet(serde_json::from_str::<ApiKey>(&text), &secret);
-    quiet(serde_json::from_str::<KeyId>(&text), &secret);
-    quiet(serde_json::from_str::<KeyDigest>(&text), &secret);
-    quiet(serde_json::from_str::<Scope>(&text), &secret);
-    quiet(serde_json::from_str::<UnixTime>(&text), &secret);
-    quiet(serde_json::from_str::<KeyRecord<u64>>(&text), &secret);
-    let record = quiet(serde_json::from_str::<KeyRecord<String>>(&text), &secret);
+    ok_or_silent(serde_json::from_str::<ApiKey>(&text), &secret);
+    ok_or_silent(serde_json::from_str::<KeyId>(&text), &secret);
+    ok_or_silent(serde_json::from_str::<KeyDigest>(&text), &secret);
+    ok_or_silent(serde_json::from_str::<Scope>(&text), &secret);
+    ok_or_silent(serde_json::from_str::<UnixTime>(&text), &secret);
+    ok_or_silent(serde_json::from_str::<KeyRecord<u64>>(&text), &secret);
+    let record = ok_or_silent(serde_json::from_str::<KeyRecord<String>>(&text), &secret);
 
     let Ok(json) = serde_json::from_str::<Value>(&text) else {
         return assert_eq!(record, None);
     };
-    let expected = record_in(&json);
-    // A `Value` keeps the last of several fields of one name, which read from the text itself are an error.
+    let expected = expected_record(&json);
+    // A repeated field in the text is an error, but a `Value` keeps the last one.
     assert!(record.is_none() || record == expected);
-    assert_eq!(quiet(serde_json::from_str(&json.to_string()), &secret), expected);
-    assert_eq!(quiet(serde_json::from_value(json), &secret), expected);
+    assert_eq!(ok_or_silent(serde_json::from_str(&json.to_string()), &secret), expected);
+    assert_eq!(ok_or_silent(serde_json::from_value(json), &secret), expected);
 }
 
-/// What was read. An error must not repeat the key.
-fn quiet<T>(result: serde_json::Result<T>, key: &str) -> Option<T> {
+/// Returns the value, if there is one. Asserts that an error does not repeat the key.
+fn ok_or_silent<T>(result: serde_json::Result<T>, key: &str) -> Option<T> {
     result.map_err(|error| assert_secret(key, &format!("{error} {error:?}"))).ok()
 }
 
-fn record_in(json: &Value) -> Option<KeyRecord<String>> {
+/// Returns the record that the library must read from this JSON.
+fn expected_record(json: &Value) -> Option<KeyRecord<String>> {
     const FIELDS: [&str; 8] =
         ["id", "digest", "project", "scopes", "not_before", "expires_at", "retires_at", "revoked_at"];
     let fields = json.as_object()?;

@@ -1,4 +1,4 @@
-//! Finding and hiding keys in any text, against one-line models; the writer under any cuts.
+//! Finding and redacting keys in any text, compared with one-line models. The writer gets the text in any pieces.
 
 #![no_main]
 
@@ -6,17 +6,17 @@ use std::io::Write;
 
 use ctx_key::ApiKey;
 use ctx_key::scan::{self, RedactingWriter};
-use ctx_key_fuzz::{expand, key_out_of_reach};
+use ctx_key_fuzz::{expand, hashed_key};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (Vec<u8>, &str)| {
     let (cuts, text) = input;
-    // Digits of another kind: a run that is nearly long enough, and one that is.
-    let key = key_out_of_reach(text.as_bytes());
+    // `%` stands for a run that is nearly long enough to be redacted, and `~` for one that is.
+    let key = hashed_key(text.as_bytes());
     let pieces =
         [('#', &*key), ('@', "ctx_"), ('%', &*"a".repeat(26)), ('~', &*"0".repeat(30)), ('^', &key[..51])];
     let text = expand(text, &pieces);
-    let redacted = model(text.as_bytes());
+    let redacted = expected_redaction(text.as_bytes());
 
     let finds: Vec<usize> = scan::find_iter(text.as_bytes()).map(|found| found.range().start).collect();
     let is_key =
@@ -32,8 +32,8 @@ fuzz_target!(|input: (Vec<u8>, &str)| {
 fn written(mut text: &[u8], cuts: &[u8]) -> Vec<u8> {
     let mut writer = RedactingWriter::new(Vec::new());
     for &cut in cuts {
-        let (now, later) = text.split_at(usize::from(cut / 2).min(text.len()));
-        writer.write_all(now).unwrap();
+        let (piece, later) = text.split_at(usize::from(cut / 2).min(text.len()));
+        writer.write_all(piece).unwrap();
         if cut % 2 == 1 {
             writer.flush().unwrap();
         }
@@ -43,8 +43,9 @@ fn written(mut text: &[u8], cuts: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// Of each prefix with a run of 30 digits behind it, all behind the twelfth is hidden.
-fn model(text: &[u8]) -> Vec<u8> {
+/// Redacts a text by the specification: if a run of at least 30 digits follows a prefix, all digits after the twelfth are
+/// hidden.
+fn expected_redaction(text: &[u8]) -> Vec<u8> {
     let mut hidden = vec![false; text.len()];
     for start in (0..text.len()).filter(|&start| text[start..].starts_with(b"ctx_")) {
         let run = text[start + 4..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();

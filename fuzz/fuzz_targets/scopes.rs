@@ -1,11 +1,11 @@
-//! `Scope`: both readers on any text, and the checks on any bits, against a table of names and plain integers.
+//! Both parsers of `Scope` on any text, and its checks on any bits, compared with a list of names and plain integers.
 
 #![no_main]
 
 use std::ops::Range;
 
 use ctx_key::{ParseScopeError, Scope};
-use ctx_key_fuzz::{assert_secret, expand, key_out_of_reach};
+use ctx_key_fuzz::{assert_secret, expand, hashed_key};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 6] =
@@ -15,8 +15,8 @@ fuzz_target!(|input: (u32, u32, &str)| {
     let (granted, required, text) = input;
     check_bits(granted, required);
 
-    // No name has a digit, so digits can stand for names.
-    let key = key_out_of_reach(text.as_bytes());
+    // Names contain no digits, so digits can stand for names.
+    let key = hashed_key(text.as_bytes());
     let [a, b, c, d, e, f] = NAMES;
     let text = expand(text, &[('#', &*key), ('0', a), ('1', b), ('2', c), ('3', d), ('4', e), ('5', f)]);
 
@@ -28,7 +28,7 @@ fuzz_target!(|input: (u32, u32, &str)| {
     check_read(Scope::parse_list(&text), &text, &key, &items);
 });
 
-/// What stands before, between and after separators.
+/// Returns the ranges of the items between separators.
 fn items(text: &str, separates: fn(char) -> bool) -> Vec<Range<usize>> {
     let mut items = Vec::new();
     let mut start = 0;

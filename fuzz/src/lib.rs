@@ -1,5 +1,4 @@
-//! The key format once more, written to be obviously right: plain slices and whole-buffer hashing. The library's
-//! answers are compared with these.
+//! Models of the key format, written to be obviously correct. The targets compare the library with them.
 
 use std::iter::repeat;
 
@@ -8,7 +7,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A well-formed key whose 42 free characters are `values`, over and over.
+/// Returns a well-formed key. The id and the secret repeat `values`, each as one digit.
 pub fn key(values: &[u8]) -> String {
     let characters = values.iter().cycle().chain(repeat(&0)).take(42);
     let mut text = String::from("ctx_");
@@ -17,23 +16,24 @@ pub fn key(values: &[u8]) -> String {
     text + &six_digits(checksum.into())
 }
 
-/// A well-formed key that depends on `input`, and whose characters the fuzzer can't choose: it would soon spell a
-/// word of an error message, and [`assert_secret`] would take that for a leak.
-pub fn key_out_of_reach(input: &[u8]) -> String {
+/// Returns a well-formed key that depends on `input`, but whose characters the fuzzer cannot choose. It would soon choose
+/// a word of an error message, and [`assert_secret`] would report that as a leak.
+pub fn hashed_key(input: &[u8]) -> String {
     key(&Sha512::digest(input))
 }
 
-/// The number that the last six characters of a key with this beginning stand for.
+/// Returns the number that the checksum of a key with these first 46 characters encodes.
 pub fn checksum(key: &str) -> u32 {
     let digest = Sha256::digest(&key[..46]);
     u32::from_be_bytes(digest[..4].try_into().unwrap())
 }
 
+/// Returns a number as six base-62 digits.
 pub fn six_digits(number: u64) -> String {
     format!("{:0>6}", base62::encode(number))
 }
 
-/// Asserts that `result` is what reading `text` strictly gives.
+/// Asserts that `result` is the result of parsing `text` strictly.
 pub fn assert_parsed(result: &Result<ApiKey, ParseKeyError>, text: &[u8]) {
     match (result, error_in(text)) {
         (Ok(key), None) => {
@@ -59,16 +59,15 @@ fn error_in(text: &[u8]) -> Option<ParseKeyError> {
     (text[46..] != six_digits(checksum(text).into())).then_some(ParseKeyError::Checksum)
 }
 
-/// Asserts that `message` holds no eight characters in a row of what is secret in `key`.
+/// Asserts that `message` contains no eight consecutive characters of the secret and the checksum of `key`.
 pub fn assert_secret(key: &str, message: &str) {
     for part in key.as_bytes()[16..].windows(8) {
         let part = str::from_utf8(part).unwrap();
-        assert!(!message.contains(part), "{message:?} holds a part of {key}");
+        assert!(!message.contains(part), "{message:?} contains a part of {key}");
     }
 }
 
-/// `text` with a piece in place of each character that stands for one: a mutation of one byte then puts in or
-/// takes out a whole piece.
+/// Replaces each character of `text` that stands for a piece. So a mutation of one byte inserts or removes a whole piece.
 pub fn expand(text: &str, pieces: &[(char, &str)]) -> String {
     let mut expanded = String::new();
     for character in text.chars() {

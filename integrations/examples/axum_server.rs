@@ -1,11 +1,11 @@
-//! A server whose handlers say in their signatures which scope they need.
+//! A server whose handlers name the required scope in their signatures.
 //!
 //! ```text
 //! cargo run -p ctx-key-integrations --example axum_server            http://127.0.0.1:8080
-//! cargo run -p ctx-key-integrations --example axum_server -- 9000    another port; 0 takes a free one
+//! cargo run -p ctx-key-integrations --example axum_server -- 9000    another port; 0 chooses a free one
 //! ```
 //!
-//! `docs/frameworks.md` compares its answers with those of other extractors, request by request.
+//! `docs/frameworks.md` compares its responses with those of other extractors.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -26,7 +26,7 @@ const MEMORIES_READ: u32 = Scope::MEMORIES_READ.bits();
 const MEMORIES_WRITE: u32 = Scope::MEMORIES_WRITE.bits();
 const USERS_READ: u32 = Scope::USERS_READ.bits();
 
-/// The routes, behind the keys in the store.
+/// Returns the routes. They accept the keys in the store.
 pub fn app(store: &Store) -> Router {
     Router::new()
         .route("/v1/memories", get(list_memories).post(create_memory))
@@ -58,7 +58,7 @@ async fn method_not_allowed() -> ErrorBody {
     ErrorBody::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", "method_not_allowed", message)
 }
 
-/// What requests share. It logs grants, and answers with the platform's error body.
+/// The state that all requests share. It logs grants, and refuses with the platform's error response.
 #[derive(Clone)]
 struct App {
     verifier: Verifier<Records>,
@@ -71,7 +71,7 @@ impl VerifierState<Records> for App {
         Cow::Borrowed(&self.verifier)
     }
 
-    /// The verifier has logged refusals already. A key's id is not secret.
+    /// Logs grants only, because the verifier logs refusals. A key's id is not secret.
     fn observe(&self, outcome: Result<&Grant<String>, &VerifyError>) {
         if let Ok(grant) = outcome {
             info!(key = %grant.key_id(), "granted");
@@ -91,7 +91,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Shows two new keys, this once, and what to do with them.
+/// Prints two new keys, and commands that use them.
 fn introduce(store: &Store, url: &str) {
     let all = store.issue("demo", Scope::READ | Scope::WRITE);
     let read_only = store.issue("demo", Scope::READ);

@@ -1,21 +1,21 @@
-//! How does a proxy check keys for what stands behind it? It asks this endpoint about each request.
+//! An endpoint for proxies that check the key of each request before they forward it.
 //!
 //! ```text
 //! cargo run -p ctx-key-integrations --example forward_auth
 //! ```
 //!
-//! | proxy | asks | and says what the request is in |
+//! | proxy | calls | describes the request in |
 //! |---|---|---|
 //! | nginx, `auth_request` | `/nginx/check`, `/nginx/refuse` | `X-Original-Method`, `X-Original-URI` (set in the configuration) |
 //! | Traefik, ForwardAuth | `/traefik` | `X-Forwarded-Method`, `X-Forwarded-Uri` (leave `trustForwardHeader` off) |
-//! | Envoy, ext_authz over HTTP | `path_prefix: /envoy` | the method, and the path behind the prefix |
+//! | Envoy, ext_authz over HTTP | `path_prefix: /envoy` | the method, and the path after the prefix |
 //!
-//! Each proxy has a path of its own, because a proxy replaces its own headers alone: where Traefik asks, an
-//! `X-Original-URI` is the client's word.
+//! Each proxy has its own path, because a proxy replaces only its own headers. If Traefik asks, an `X-Original-URI` comes
+//! from the client.
 //!
-//! A granted request is answered with 200, `x-ctx-key-id` and `x-ctx-project`. (Envoy refuses at 204.) The proxy must
-//! let these replace the client's headers of the same names: nginx's `proxy_set_header`, Traefik's
-//! `authResponseHeaders`, Envoy's `allowed_upstream_headers`.
+//! For a granted request, the endpoint answers 200 with `x-ctx-key-id` and `x-ctx-project`. (Envoy treats 204 as a refusal.)
+//! The proxy must replace the client's headers of the same names by these: with nginx's `proxy_set_header`, Traefik's
+//! `authResponseHeaders` or Envoy's `allowed_upstream_headers`.
 
 use std::io;
 
@@ -32,8 +32,8 @@ use tokio::net::TcpListener;
 const KEY_ID: &str = "x-ctx-key-id";
 const PROJECT: &str = "x-ctx-project";
 
-/// A project that can't be written into a header as it is, or a key that became valid between two questions. Both
-/// are no fault of the client's.
+/// The response if a project cannot be written into a header unchanged, or if a key becomes valid between the two calls of
+/// nginx. Neither is the client's fault.
 const FAULT: ErrorBody = ErrorBody::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "service_unavailable",
@@ -48,14 +48,14 @@ async fn main() -> io::Result<()> {
     let writer = store.issue("demo", Scope::READ | Scope::WRITE);
     println!("reads            {}", reader.expose_secret());
     println!("reads and writes {}", writer.expose_secret());
-    println!("forward_auth on 127.0.0.1:9001, a platform that tells what reaches it on 127.0.0.1:9002");
+    println!("forward_auth on 127.0.0.1:9001, a platform that returns each request on 127.0.0.1:9002");
 
     let platform = TcpListener::bind("127.0.0.1:9002").await?;
-    tokio::spawn(axum::serve(platform, Router::new().fallback(tell)).into_future());
+    tokio::spawn(axum::serve(platform, Router::new().fallback(echo)).into_future());
     axum::serve(TcpListener::bind("127.0.0.1:9001").await?, app(store)).await
 }
 
-/// What proxies ask.
+/// Returns the routes for the proxies.
 pub fn app(store: Store) -> Router {
     Router::new()
         .route("/nginx/check", any(nginx_check))
@@ -65,12 +65,12 @@ pub fn app(store: Store) -> Router {
         .with_state(store)
 }
 
-/// Stands in for the platform.
-pub async fn tell(request: Request) -> String {
+/// Stands in for the platform: returns the request.
+pub async fn echo(request: Request) -> String {
     format!("{} {}\n{:#?}\n", request.method(), request.uri(), request.headers())
 }
 
-/// Whether nginx may pass a request on. It gets 403 for every other answer, and then asks for that one.
+/// Answers whether nginx may forward a request. On 403, nginx calls [`nginx_refuse`] for the response to the client.
 async fn nginx_check(State(store): State<Store>, headers: HeaderMap) -> Response {
     match check(&store, &headers, nginx_scope(&headers)).await {
         Ok(grant) => granted(&grant),
@@ -78,7 +78,7 @@ async fn nginx_check(State(store): State<Store>, headers: HeaderMap) -> Response
     }
 }
 
-/// What nginx answers in place of the platform: never success, for the platform has done nothing.
+/// Returns the response to the client of a refused request. It is never a success, because the platform did nothing.
 async fn nginx_refuse(State(store): State<Store>, headers: HeaderMap) -> ErrorBody {
     check(&store, &headers, nginx_scope(&headers)).await.map_or_else(ErrorBody::from, |_| FAULT)
 }
@@ -110,7 +110,7 @@ async fn check(store: &Store, headers: &HeaderMap, required: Scope) -> Result<Gr
 
 fn granted(grant: &Grant<String>) -> Response {
     let (key_id, project) = (grant.key_id(), grant.project().as_str());
-    // Spaces at the ends are lost on the way, and a line break would begin another header.
+    // HTTP does not preserve spaces at the ends, and a line break would begin another header.
     if project.is_empty() || !project.bytes().all(|byte| byte.is_ascii_graphic()) {
         return FAULT.into_response();
     }
@@ -121,7 +121,8 @@ fn owned((name, value): (&'static str, &str)) -> (&'static str, String) {
     (name, value.to_owned())
 }
 
-/// What the request that a proxy describes in two headers requires: nothing if there is not exactly one of each.
+/// Returns the scope for the request that a proxy describes in two headers. It is empty unless there is exactly one of
+/// each.
 fn forwarded_scope(headers: &HeaderMap, method: &str, target: &str) -> Scope {
     match (single(headers, method), single(headers, target)) {
         (Some(method), Some(target)) => required_scope(method, target),
@@ -135,9 +136,10 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     values.next().is_none().then_some(value)
 }
 
-/// What a request to the platform requires. What is not in the table requires nothing, and no key is granted that.
+/// Returns the scope that a request to the platform requires. For a request that is not in the table it is empty, and an
+/// empty requirement is never granted.
 ///
-/// HEAD is read as GET, as the platform does.
+/// HEAD requires the same as GET, because the platform treats both alike.
 pub fn required_scope(method: &str, target: &str) -> Scope {
     let (path, _query) = target.split_once('?').unwrap_or((target, ""));
     let segments: Vec<&str> = path.split('/').skip(1).collect();
@@ -161,8 +163,8 @@ pub fn required_scope(method: &str, target: &str) -> Scope {
     }
 }
 
-/// Whether every server reads this segment of a path as the same text: proxies and servers differ in when they
-/// decode, in what they merge, and in what they take for a separator.
+/// Returns whether all servers read this path segment as the same text. Proxies and servers differ in when they decode, in
+/// what they merge, and in which characters are separators.
 fn is_canonical(segment: &str) -> bool {
     let mut bytes = segment.bytes();
     let mut text = Vec::new();
@@ -174,13 +176,13 @@ fn is_canonical(segment: &str) -> bool {
     !matches!(text.as_slice(), b"" | b"." | b"..") && str::from_utf8(&text).is_ok()
 }
 
-/// A byte that stands for itself (RFC 3986 §3.3), without `;`, behind which some servers see a parameter.
+/// Reads a byte that represents itself (RFC 3986 §3.3). `;` is refused, because some servers read a parameter after it.
 fn plain(byte: u8) -> Option<u8> {
     (is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)).then_some(byte)
 }
 
-/// A byte in percent-encoding: only one that needs it, in capitals (RFC 3986 §6.2.2), and that no server behind could
-/// take for a separator or decode twice.
+/// Reads a percent-encoded byte. It must need the encoding, be written in upper case (RFC 3986 §6.2.2), and be one that no
+/// server could treat as a separator or decode twice.
 fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let byte = hex(high?)? << 4 | hex(low?)?;
     let is_risky = is_unreserved(byte) || byte.is_ascii_control() || b"/\\?#%;".contains(&byte);

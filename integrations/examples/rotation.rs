@@ -1,14 +1,13 @@
-//! Is a request refused while a key is replaced? Not one, if the overlap lasts until every client has the new key.
+//! No request is refused while a key is replaced, if the overlap lasts until every client has the new key.
 //!
 //! ```text
 //! cargo run -p ctx-key-integrations --example rotation            an overlap of 120 seconds
-//! cargo run -p ctx-key-integrations --example rotation -- 0       and of none
+//! cargo run -p ctx-key-integrations --example rotation -- 0       no overlap
 //! ```
 //!
-//! Clients send requests to a server all the time, over the loopback. The key is rotated in their midst, reaches the
-//! clients one by one, the overlap ends, and the old record is deleted. The seconds are simulated: one is over when each
-//! client has sent its requests of that second. So the server verifies keys itself, and not with ctx-key-verifier, whose
-//! clock is the system's.
+//! Clients continuously send requests to a server over the loopback. Meanwhile the key is rotated, the clients change to the
+//! new key one by one, the overlap ends, and the old record is deleted. Seconds are simulated: a second ends when each client
+//! has sent its requests of that second. So the server verifies keys itself, because ctx-key-verifier uses the system's clock.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -33,12 +32,13 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 const START: UnixTime = UnixTime::from_secs(1_800_000_000);
 const CLIENTS: u64 = 8;
-/// Requests of each client in a second.
+/// Requests of each client per second.
 const REQUESTS: u64 = 12;
-/// Seconds until the rotation; from there until the last client has the new key; and from the end of both that and
-/// the overlap until the end.
+/// Seconds before the rotation.
 const BEFORE: u64 = 60;
+/// Seconds from the rotation until the last client has the new key.
 const DEPLOYMENT: u64 = 60;
+/// Seconds after both the deployment and the overlap have ended.
 const AFTER: u64 = 30;
 
 #[tokio::main]
@@ -65,7 +65,7 @@ fn label(answer: Result<(), Denied>) -> String {
     )
 }
 
-/// What became of the requests, and of the keys at the end.
+/// The results of the requests, and the state of the keys at the end.
 #[derive(Debug)]
 pub struct Summary {
     pub counts: Counts,
@@ -77,10 +77,11 @@ pub struct Summary {
 #[derive(Debug, Default, PartialEq)]
 pub struct Counts {
     pub requests: u64,
-    /// Granted in the overlap.
+    /// Requests with the old key that were granted during the overlap.
     pub old_in_overlap: u64,
+    /// Requests with the new key that were granted during the overlap.
     pub new_in_overlap: u64,
-    /// At any time.
+    /// Requests that were refused at any time.
     pub refused: u64,
 }
 
@@ -117,13 +118,13 @@ pub async fn run(overlap_secs: u64) -> Result<Summary, Failure> {
     let (new, counts) = tokio::try_join!(rotate_in_time(&service, &old), counts)?;
     server.abort();
 
-    let old_after_overlap = service.ask(&old);
+    let old_after_overlap = service.check_key(&old);
     service.clean_up();
-    let (old_after_deletion, new_at_the_end) = (service.ask(&old), service.ask(&new));
+    let (old_after_deletion, new_at_the_end) = (service.check_key(&old), service.check_key(&new));
     Ok(Summary { counts, old_after_overlap, old_after_deletion, new_at_the_end })
 }
 
-/// The clock, and the owner of the key in the dashboard.
+/// Advances the clock, and rotates the key as its owner does in the dashboard.
 async fn rotate_in_time(service: &Service, old: &ApiKey) -> Result<ApiKey, Failure> {
     let new = ApiKey::generate();
     for second in 0..service.duration() {
@@ -157,7 +158,7 @@ struct Service {
     overlap_secs: u64,
     /// The clock: seconds since the start.
     second: AtomicU64,
-    /// All clients and the clock wait here for each other, before and after each second.
+    /// All clients and the clock wait here for each other at the start and the end of each second.
     start_or_end: Barrier,
     /// The new key, for the clients.
     new: OnceLock<ApiKey>,
@@ -171,7 +172,7 @@ impl Service {
         Self { records, overlap_secs, second: AtomicU64::new(0), start_or_end, new: OnceLock::new() }
     }
 
-    /// Seconds until the end.
+    /// Returns the duration of the simulation in seconds.
     fn duration(&self) -> u64 {
         BEFORE + DEPLOYMENT.max(self.overlap_secs) + AFTER
     }
@@ -204,21 +205,21 @@ impl Service {
         Ok(())
     }
 
-    /// Deletes the records that have ended.
+    /// Deletes records that are not active.
     fn clean_up(&self) {
         let now = self.now();
         self.write().retain(|_, record| record.state(now) == KeyState::Active);
     }
 
-    /// The check without a request that counts.
-    fn ask(&self, key: &ApiKey) -> Result<(), Denied> {
+    /// Checks a key without a counted request.
+    fn check_key(&self, key: &ApiKey) -> Result<(), Denied> {
         self.check(&HeaderMap::from_iter([(AUTHORIZATION, key.to_header_value())]))
     }
 }
 
 // The clients.
 
-/// Sends the old key until its turn has come to change to the new one.
+/// Sends requests with the old key, and with the new key once this client has received it.
 async fn client(number: u64, address: SocketAddr, service: Arc<Service>, old: ApiKey) -> io::Result<Counts> {
     let mut connection = BufReader::new(TcpStream::connect(address).await?);
     let mut counts = Counts::default();
@@ -239,7 +240,7 @@ async fn client(number: u64, address: SocketAddr, service: Arc<Service>, old: Ap
     Ok(counts)
 }
 
-/// One request on a connection that is kept, and whether it was granted.
+/// Sends a request on a kept-alive connection, and returns whether it was granted.
 async fn request(connection: &mut BufReader<TcpStream>, key: &ApiKey) -> io::Result<bool> {
     let head = format!(
         "GET /v1/memories HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",

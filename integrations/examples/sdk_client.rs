@@ -1,4 +1,4 @@
-//! How does an SDK use its key? It reads the key, reports at once what is wrong with it, and sends it to one place only.
+//! A client that reads its key, reports at once what is wrong with it, and sends it only to the API.
 //!
 //! ```text
 //! MEMORYKIT_API_KEY=ctx_… cargo run -p ctx-key-integrations --example sdk_client [BASE_URL]
@@ -7,10 +7,10 @@
 //! | exit code | |
 //! |---|---|
 //! | 0 | the API accepted the key |
-//! | 1 | no usable key: nothing was sent |
-//! | 2 | refused, or not delivered |
+//! | 1 | there is no usable key, and nothing was sent |
+//! | 2 | the request was refused or not delivered |
 //!
-//! Nothing that the server wrote is printed as it is: a server that repeats the request would repeat the key.
+//! The client never prints text from the server unchanged, because a server that repeats the request would repeat the key.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const BASE_URL: &str = "http://127.0.0.1:8080";
 fn main() -> ExitCode {
     let argument = std::env::args_os().nth(1).and_then(|argument| argument.into_string().ok());
     match run(&base_url([argument, std::env::var("MEMORYKIT_BASE_URL").ok()])) {
-        Ok(told) => {
-            println!("{told}");
+        Ok(message) => {
+            println!("{message}");
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -39,8 +39,8 @@ fn main() -> ExitCode {
 
 /// Returns the first base URL that is not empty, or the default. People paste white space and quotes along with it.
 pub fn base_url(given: [Option<String>; 2]) -> String {
-    let is_around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
-    let mut trimmed = given.iter().flatten().map(|url| url.trim_matches(is_around));
+    let is_pasted = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let mut trimmed = given.iter().flatten().map(|url| url.trim_matches(is_pasted));
     trimmed.find(|url| !url.is_empty()).unwrap_or(BASE_URL).to_owned()
 }
 
@@ -61,7 +61,7 @@ impl Failure {
     }
 }
 
-/// Lists the memories, once: a refused key is not sent again.
+/// Lists the memories with one request. A refused key is not sent again.
 pub fn run(base_url: &str) -> Result<String, Failure> {
     let key = ApiKey::from_env().map_err(Failure::not_sent)?;
     let request = agent().get(memories(base_url)?).header(AUTHORIZATION, key.to_header_value());
@@ -73,14 +73,14 @@ pub fn run(base_url: &str) -> Result<String, Failure> {
     Err(Failure::not_served(format!("{advice}{}", request_id(response.headers()))))
 }
 
-/// No redirects: the key would go to whatever address the answer names. No proxy from the environment, which
-/// could read a key that is sent without TLS.
+/// Returns an HTTP client without redirects, which could send the key to another address, and without proxies from the
+/// environment, which could read a key that is sent without TLS.
 fn agent() -> Agent {
     let config = Agent::config_builder().max_redirects(0).proxy(None).http_status_as_error(false);
     config.timeout_global(Some(Duration::from_secs(60))).build().into()
 }
 
-/// Without TLS a key must not leave the machine. `https` needs the feature `rustls` of ureq.
+/// Returns the URL of the memories. Without TLS, a key must not leave the machine. `https` needs ureq's feature `rustls`.
 fn memories(base_url: &str) -> Result<Uri, Failure> {
     let uri: Option<Uri> = format!("{}/v1/memories", base_url.trim_end_matches('/')).parse().ok();
     let is_safe = |uri: &Uri| match (uri.scheme_str(), uri.host()) {
@@ -100,7 +100,7 @@ fn undelivered(error: Error) -> Failure {
     })
 }
 
-/// Answers of a proxy, a gateway or a sign-in page must not be blamed on the key.
+/// Message for a response of a proxy, a gateway or a sign-in page. The key is not the cause of it.
 const IN_FRONT: &str = "something in front of the API answered, such as a proxy or a sign-in page; the key is not the cause: \
                         check the base URL and the network";
 

@@ -1,4 +1,4 @@
-//! A layer in front of any service: it puts the grant into the request's extensions, or refuses.
+//! A layer in front of any service. It refuses a request, or puts the grant into the request's extensions.
 //!
 //! ```text
 //! cargo run -p ctx-key-integrations --example tower_layer
@@ -19,32 +19,33 @@ use ctx_key_verifier::tower::VerifyLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tracing::info;
 
-/// A service for each of the platform's paths and methods, behind a layer that requires its scope.
+/// Returns routes to the service, each behind a layer that requires the scope of its path and method.
 pub fn guarded<S>(store: &Store, service: S) -> Router
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>,
     S: Clone + Send + Sync + 'static,
 {
     let refuse = |error: &VerifyError| ErrorBody::from(error.clone()).into_response();
-    let behind = |required| {
+    let requiring = |required| {
         let layer = VerifyLayer::new(store.verifier().clone(), required).respond_with(refuse);
         layer.layer(service.clone())
     };
-    // for what no one thought of, a layer that requires nothing: it refuses every request
-    let closed = || behind(Scope::empty());
-    let memories = get_service(behind(Scope::MEMORIES_READ)).post_service(behind(Scope::MEMORIES_WRITE));
+    // An empty requirement refuses every request, so a path that nobody thought of is closed.
+    let closed = || requiring(Scope::empty());
+    let memories =
+        get_service(requiring(Scope::MEMORIES_READ)).post_service(requiring(Scope::MEMORIES_WRITE));
     Router::new().route("/v1/memories", memories.fallback_service(closed())).fallback_service(closed())
 }
 
-/// The service that is guarded. It takes the grant from the extensions, where nobody but the layer can have put one.
+/// The protected service. It reads the grant from the extensions, and only the layer can have put it there.
 pub async fn greet<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     let greeting = match request.extensions().get::<Grant<String>>() {
         Some(grant) => {
-            // the layer logs refusals alone; a key's id is not secret
+            // The layer logs only refusals. A key's id is not secret.
             info!(key = %grant.key_id(), "granted");
             format!("project {}, key {}\n", grant.project(), grant.key_id())
         }
-        None => "nobody stands before this service\n".to_owned(),
+        None => "there is no layer in front of this service\n".to_owned(),
     };
     Ok(greeting.into_response())
 }
@@ -57,11 +58,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let bearer = format!("Bearer {}", key.expose_secret());
     let stranger = format!("Bearer {}", ApiKey::generate().expose_secret());
-    for (told, method, path, value) in [
-        ("a key that reads", "GET", "/v1/memories", Some(bearer.as_str())),
+    for (name, method, path, value) in [
+        ("a read-only key", "GET", "/v1/memories", Some(bearer.as_str())),
         ("the same key", "POST", "/v1/memories", Some(&bearer)),
         ("the same key", "GET", "/v1/forgotten", Some(&bearer)),
-        ("a key of nobody", "GET", "/v1/memories", Some(&stranger)),
+        ("an unknown key", "GET", "/v1/memories", Some(&stranger)),
         ("two words", "GET", "/v1/memories", Some("Bearer ctx_ key")),
         ("no header", "GET", "/v1/memories", None),
     ] {
@@ -71,7 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let answer = service.clone().oneshot(request.body(Body::empty())?).await?;
         let challenge = answer.headers().get(WWW_AUTHENTICATE).map_or(Ok(""), |value| value.to_str())?;
-        println!("{told:16} {method:4} {path:13} {} {challenge}", answer.status().as_u16());
+        println!("{name:16} {method:4} {path:13} {} {challenge}", answer.status().as_u16());
     }
     Ok(())
 }

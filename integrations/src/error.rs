@@ -1,4 +1,4 @@
-//! How the platform says no: [`ErrorBody`].
+//! The platform's error response: [`ErrorBody`].
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -9,11 +9,11 @@ use ctx_key_verifier::VerifyError;
 use serde_json::json;
 use uuid::Uuid;
 
-/// What the challenge calls the protected space (RFC 9110 §11.5).
+/// Realm of the challenge: the name of the protected space (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
 
-/// The platform's error body, `{"error":{"type","code","message","request_id"},"request_id"}`, its `x-request-id` header, and for
-/// a refused key the challenge.
+/// An error response of the platform: the body `{"error":{"type","code","message","request_id"},"request_id"}`, the
+/// `x-request-id` header, and for a refused key the challenge.
 #[derive(Clone, Debug)]
 pub struct ErrorBody {
     status: StatusCode,
@@ -24,7 +24,7 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// What a handler found to be wrong with a request.
+    /// Creates the response to a request that a handler refuses.
     pub const fn new(
         status: StatusCode,
         kind: &'static str,
@@ -35,7 +35,7 @@ impl ErrorBody {
     }
 }
 
-/// A stranger is told the status and the public message. The code says no more than the challenge does.
+/// The response shows only the status and the public message. Its code reveals no more than the challenge.
 impl From<VerifyError> for ErrorBody {
     fn from(error: VerifyError) -> Self {
         let (kind, code, message) = error.body_fields();

@@ -1,4 +1,4 @@
-//! What the examples share: a store of records, and the platform's error body.
+//! Code that the examples share: a store of records, and the platform's error response.
 
 mod error;
 mod store;

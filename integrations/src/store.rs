@@ -1,4 +1,4 @@
-//! Where the examples keep records: in memory. `crates/verifier/README.md` has a server on SQLite.
+//! The examples' store of records, in memory. `crates/verifier/README.md` has a server with SQLite.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -6,14 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};
 use ctx_key_verifier::{Changed, Changes, LookedUp, Options, Source, SourceError, Verifier};
 
-/// Records by id, and what verifies keys with them. Clones share both.
+/// A store of records, and a verifier that uses it. Clones share both.
 #[derive(Clone, Debug)]
 pub struct Store {
     records: Records,
     verifier: Verifier<Records>,
 }
 
-/// An empty store. It needs a tokio runtime, in which the verifier reads the log of changes.
+/// Creates an empty store. It needs a tokio runtime, in which the verifier reads the change log.
 impl Default for Store {
     fn default() -> Self {
         let records = Records::default();
@@ -22,32 +22,32 @@ impl Default for Store {
 }
 
 impl Store {
-    /// A new key of a project, and its record in the store.
+    /// Generates a key of a project and stores its record.
     pub fn issue(&self, project: &str, scopes: Scope) -> ApiKey {
         let key = ApiKey::generate();
         self.put(KeyRecord::new(&key, project.to_owned(), scopes));
         key
     }
 
-    /// Stores a record, in place of the one with its id.
+    /// Stores a record. A record with the same id is replaced.
     pub fn put(&self, record: KeyRecord<String>) {
         let id = record.id;
         self.records.put(record);
         self.verifier.invalidate(id);
     }
 
-    /// The record of this id.
+    /// Returns the record with this id.
     pub fn find(&self, id: KeyId) -> Option<KeyRecord<String>> {
         self.records.read().by_id.get(&id).cloned()
     }
 
-    /// Verifies keys. A record that is put counts from then on.
+    /// Returns the verifier. It uses a stored record at once.
     pub fn verifier(&self) -> &Verifier<Records> {
         &self.verifier
     }
 }
 
-/// The records, with a log of their changes.
+/// The records and their change log.
 #[derive(Clone, Debug, Default)]
 pub struct Records(Arc<RwLock<Table>>);
 
@@ -71,7 +71,7 @@ impl Records {
 
 impl Source for Records {
     type Project = String;
-    /// The number of changes.
+    /// Length of the change log.
     type Cursor = usize;
 
     async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<String, usize>, SourceError> {

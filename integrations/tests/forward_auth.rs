@@ -1,6 +1,6 @@
-//! The forward_auth example, asked as each proxy asks it.
+//! The forward_auth example requires the scope of each route, and answers each proxy as it expects.
 
-#[allow(dead_code, reason = "main is the example's own")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/forward_auth.rs"]
 mod forward_auth;
 
@@ -14,8 +14,8 @@ use tower::ServiceExt;
 
 const INVALID_REQUEST: &str = r#"Bearer realm="MemoryKit", error="invalid_request""#;
 
-/// Paths that some server reads as another path. A key that may read and write memories must not pass with any.
-const TRICKS: [&str; 49] = [
+/// Paths that some server reads as another path. No key may pass with any of them.
+const AMBIGUOUS_PATHS: [&str; 49] = [
     "/v1/users/../memories",
     "/v1/memories/../users/u1",
     "/v1/memories/..",
@@ -67,7 +67,7 @@ const TRICKS: [&str; 49] = [
     "/",
 ];
 
-// The table.
+// ---- the table of routes
 
 #[test]
 fn each_route_of_the_platform_requires_its_scope() {
@@ -103,7 +103,7 @@ fn each_route_of_the_platform_requires_its_scope() {
 }
 
 #[test]
-fn what_is_not_in_the_table_requires_nothing() {
+fn an_unknown_route_has_the_empty_requirement() {
     for (method, path) in [
         ("POST", "/v1/memories/upload"),
         ("GET", "/v1/status"),
@@ -125,23 +125,23 @@ fn what_is_not_in_the_table_requires_nothing() {
 }
 
 #[test]
-fn a_path_that_two_servers_could_read_differently_requires_nothing() {
-    for path in TRICKS.iter().filter(|path| !path.starts_with("/v1/users/u1?")) {
+fn an_ambiguous_path_has_the_empty_requirement() {
+    for path in AMBIGUOUS_PATHS.iter().filter(|path| !path.starts_with("/v1/users/u1?")) {
         assert_eq!(required_scope("GET", path), Scope::empty(), "{path}");
     }
 }
 
 #[test]
-fn ids_of_every_kind_can_be_asked_for() {
+fn an_id_in_a_path_may_have_any_safe_characters() {
     for id in ["a..b", "...", "a.b", "a%40b.c", "a@b.c", "auth0%7C12", "Jos%C3%A9", "a:b", "a%20b", "~a_-"] {
         assert_eq!(required_scope("GET", &format!("/v1/users/{id}")), Scope::USERS_READ, "{id}");
     }
 }
 
-// The endpoint, asked as each proxy does.
+// ---- requests of each proxy
 
 #[tokio::test]
-async fn each_proxy_is_answered_for_the_request_that_it_describes() {
+async fn the_decision_is_about_the_request_that_the_proxy_describes() {
     let store = Store::default();
     let key = store.issue("demo", Scope::MEMORIES_READ);
     for (asked, status) in [
@@ -159,13 +159,13 @@ async fn each_proxy_is_answered_for_the_request_that_it_describes() {
         (Request::get("/envoy"), 404),
         (Request::get("/v1/memories"), 404),
     ] {
-        let (answer, headers) = ask(&store, asked, &[key.expose_secret()]).await;
-        assert_eq!(answer, status, "{headers:?}");
-        let told = (headers.get("x-ctx-key-id"), headers.get("x-ctx-project"));
+        let (answered, headers) = ask(&store, asked, &[key.expose_secret()]).await;
+        assert_eq!(answered, status, "{headers:?}");
+        let identity = (headers.get("x-ctx-key-id"), headers.get("x-ctx-project"));
         if status == 200 {
-            assert_eq!(told, (Some(&key.id().as_str().parse().unwrap()), Some(&"demo".parse().unwrap())));
+            assert_eq!(identity, (Some(&key.id().as_str().parse().unwrap()), Some(&"demo".parse().unwrap())));
         } else {
-            assert_eq!(told, (None, None));
+            assert_eq!(identity, (None, None));
         }
     }
 }
@@ -180,7 +180,7 @@ async fn a_request_that_is_not_described_exactly_once_is_refused() {
         Request::get("/nginx/check").header("x-original-uri", "/v1/memories"),
         nginx("GET", "/v1/memories").header("x-original-uri", "/v1/memories"),
         nginx("GET", "/v1/memories").header("x-original-method", "GET"),
-        // Another proxy's headers are the client's word.
+        // The headers of another proxy come from the client.
         traefik("GET", "/v1/users/u1").uri("/nginx/check"),
         nginx("GET", "/v1/users/u1").uri("/traefik"),
         Request::get("/traefik").header("x-forwarded-uri", "/v1/memories"),
@@ -192,7 +192,7 @@ async fn a_request_that_is_not_described_exactly_once_is_refused() {
 }
 
 #[tokio::test]
-async fn two_headers_are_malformed() {
+async fn two_authorization_headers_are_malformed() {
     let store = Store::default();
     let key = store.issue("demo", Scope::READ);
     let twice = [key.expose_secret(), key.expose_secret()];
@@ -205,7 +205,7 @@ async fn two_headers_are_malformed() {
 }
 
 #[tokio::test]
-async fn what_refuses_never_answers_success() {
+async fn the_endpoint_for_refusals_never_answers_success() {
     let store = Store::default();
     let key = store.issue("demo", Scope::READ);
     let asked = nginx("GET", "/v1/memories").uri("/nginx/refuse");
@@ -214,7 +214,7 @@ async fn what_refuses_never_answers_success() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_no_header_value_is_a_fault_of_ours() {
+async fn a_project_that_cannot_be_a_header_value_is_unavailable() {
     let store = Store::default();
     for project in
         ["", " ", " demo", "demo ", "a b", "a\r\nx-ctx-key-id: 1", "a\tb", "a\0b", "démo", "\u{7f}"]
@@ -233,6 +233,7 @@ fn traefik(method: &str, target: &str) -> axum::http::request::Builder {
     Request::get("/traefik").header("x-forwarded-method", method).header("x-forwarded-uri", target)
 }
 
+/// Sends a request with these keys, and returns the status and the headers. Asserts that the body contains no secret.
 async fn ask(store: &Store, mut asked: axum::http::request::Builder, keys: &[&str]) -> (u16, HeaderMap) {
     for key in keys {
         asked = asked.header("authorization", format!("Bearer {key}"));

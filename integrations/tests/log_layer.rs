@@ -1,7 +1,7 @@
-//! Keys in fields, messages, errors and multi-line debug output: none of them gets into the log.
+//! The log_layer example keeps keys in fields, messages, errors and multi-line debug output out of the log.
 
 #[path = "../examples/log_layer.rs"]
-#[allow(dead_code, reason = "its main is not run here")]
+#[allow(dead_code, reason = "only the example calls main")]
 mod log_layer;
 
 use std::error::Error;
@@ -15,11 +15,11 @@ use tracing::{debug, error, info, info_span};
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
-    /// Takes a few bytes at a time, as a pipe may.
+    /// Accepts only a few bytes at a time, as a pipe may.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(7);
-        self.0.lock().unwrap().extend(&bytes[..taken]);
-        Ok(taken)
+        let accepted = bytes.len().min(7);
+        self.0.lock().unwrap().extend(&bytes[..accepted]);
+        Ok(accepted)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -33,9 +33,9 @@ impl Log {
     }
 }
 
-/// What people have at hand when they log.
+/// A request, as programs often log it.
 #[derive(Debug)]
-#[expect(dead_code, reason = "read by Debug alone")]
+#[expect(dead_code, reason = "only Debug reads the fields")]
 struct Request {
     path: String,
     headers: Vec<(&'static str, String)>,
@@ -75,14 +75,14 @@ fn no_key_is_logged() {
         let secret = &key.expose_secret()[16..46];
         assert!(secret.as_bytes().windows(8).all(|part| !text.contains(str::from_utf8(part).unwrap())));
         let masked = key.id().masked().to_string();
-        assert!(text.matches(&masked).count() > 40, "what is hidden is still shown by its id: {text}");
+        assert!(text.matches(&masked).count() > 40, "the id of each redacted key is shown: {text}");
     }
     assert_eq!(ctx_key::scan::find_iter(text.as_bytes()).count(), 0);
 }
 
-/// The same without the layer: the test above can fail.
+/// The test above can fail.
 #[test]
-fn without_the_layer_they_would_be() {
+fn without_the_layer_keys_are_logged() {
     let log = Log::default();
     let sink = log.clone();
     let key = ApiKey::generate();

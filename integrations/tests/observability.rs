@@ -1,10 +1,10 @@
-//! The whole log of the examples' servers, read for secrets.
+//! The log of the examples' servers contains the reason of each refusal, and no secret.
 
-#[allow(dead_code, reason = "its main is for the command line")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/axum_server.rs"]
 mod axum_server;
 mod common;
-#[allow(dead_code, reason = "its main is for the command line")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/tower_layer.rs"]
 mod tower_layer;
 
@@ -14,19 +14,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Response;
-use common::{ROWS, Server, World, head};
+use common::{Fixture, ROWS, Server, head};
 use ctx_key::KeyId;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::trace::{DefaultMakeSpan, DefaultOnRequest, DefaultOnResponse, TraceLayer};
 use tracing::Level;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// All that was logged, by anything in this process.
+/// The log of the whole process.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// From here on, everything goes to this log.
+    /// Creates a log that receives all events of the process.
     fn install() -> Self {
         let log = Self::default();
         let sink = log.clone();
@@ -55,64 +55,64 @@ impl io::Write for Log {
     }
 }
 
-/// The tracing of tower-http with everything that it can log, headers too, behind the guard.
-fn tower_example(world: &World) -> Router {
+/// Returns the tower example with a service that logs everything that tower-http can log, including headers.
+fn tower_example(fixture: &Fixture) -> Router {
     let traced = TraceLayer::new_for_http()
         .make_span_with(DefaultMakeSpan::new().level(Level::TRACE).include_headers(true))
         .on_request(DefaultOnRequest::new().level(Level::TRACE))
         .on_response(DefaultOnResponse::new().level(Level::TRACE).include_headers(true))
         .layer(service_fn(tower_layer::greet));
-    tower_layer::guarded(&world.store, traced.map_response(|response: Response<_>| response.map(Body::new)))
+    tower_layer::guarded(&fixture.store, traced.map_response(|response: Response<_>| response.map(Body::new)))
 }
 
-/// The key, and the place in it, of the first four characters of a secret that stand in the text in their order.
-fn find_secret(text: &str, world: &World) -> Option<(KeyId, usize)> {
-    let places = world.keys().flat_map(|key| (16..=48).map(move |start| (key, start)));
-    let mut found = places.filter(|(key, start)| text.contains(&key.expose_secret()[*start..start + 4]));
+/// Returns the id of a key and an index, if four characters of its secret from that index on are in the text.
+fn find_secret(text: &str, fixture: &Fixture) -> Option<(KeyId, usize)> {
+    let pieces = fixture.keys().flat_map(|key| (16..=48).map(move |start| (key, start)));
+    let mut found = pieces.filter(|(key, start)| text.contains(&key.expose_secret()[*start..start + 4]));
     found.next().map(|(key, start)| (key.id(), start))
 }
 
-/// One test, because the log is the process's.
+/// This is one test, because the process has only one log.
 #[test]
-fn the_log_has_the_reasons_and_no_secret() {
-    let (log, world) = (Log::install(), World::new());
+fn the_log_has_each_reason_and_no_secret() {
+    let (log, fixture) = (Log::install(), Fixture::new());
     let apps: [(&str, Router); 2] =
-        [("axum_server", axum_server::app(&world.store)), ("tower_layer", tower_example(&world))];
+        [("axum_server", axum_server::app(&fixture.store)), ("tower_layer", tower_example(&fixture))];
     for (target, app) in apps {
         let server = Server::start(app);
         for row in ROWS {
             let before = log.text().len();
-            let answer = server.get(&world.lines(row));
+            let answer = server.get(&fixture.lines(row));
             assert_eq!(answer.status, row.status());
             let logged = log.text()[before..].to_owned();
             let target = if row.is_granted() { target } else { "ctx_key_verifier::request" };
             let line = logged.lines().find(|line| line.contains(target) && line.contains("INFO"));
-            let told = line.unwrap_or_else(|| panic!("nothing logged for {:?}", row.lines));
-            let key = world.id_read(row).map(|id| format!(" key={id}")).unwrap_or_default();
+            let line = line.unwrap_or_else(|| panic!("no line is logged for {:?}", row.lines));
+            let key = fixture.id_read(row).map(|id| format!(" key={id}")).unwrap_or_default();
             let expected = match row.is_granted() {
                 true => format!(": granted{key}"),
                 false => format!(": refused reason=\"{}\"{key}", row.label),
             };
-            assert!(told.ends_with(&expected), "{:?}: {told:?}", row.lines);
+            assert!(line.ends_with(&expected), "{:?}: {line:?}", row.lines);
         }
-        let key = world.key("key").expose_secret();
+        let key = fixture.key("key").expose_secret();
         server.send(&head("GET", &format!("/v1/memories?access_token={key}"), &[]));
         server.get(&[format!("Cookie: access_token={key}").into_bytes()]);
         server.get(&[format!("Authorization: Bearer\r\n {key}").into_bytes()]);
     }
     let text = log.text();
-    assert_eq!(find_secret(&text, &world), None, "{text}");
+    assert_eq!(find_secret(&text, &fixture), None, "{text}");
     assert!(text.contains("TRACE") && text.contains("tower_http::trace"), "{text}");
 }
 
-/// The search finds what it searches for.
+/// The test above can fail.
 #[test]
-fn a_part_of_a_secret_is_found() {
-    let world = World::new();
-    for key in world.keys() {
+fn any_part_of_a_secret_in_a_log_is_found() {
+    let fixture = Fixture::new();
+    for key in fixture.keys() {
         for start in 16..=48 {
             let log = format!("refused key=\"{}\"", &key.expose_secret()[start..start + 4]);
-            assert_eq!(find_secret(&log, &world), Some((key.id(), start)));
+            assert_eq!(find_secret(&log, &fixture), Some((key.id(), start)));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The rotation example: a key is replaced under load.
+//! In the rotation example, a key is replaced under load. Requests are refused only if the overlap is too short.
 
-#[allow(dead_code, reason = "main is the example's own")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/rotation.rs"]
 mod rotation;
 
@@ -11,7 +11,7 @@ fn reason(answer: Result<(), Denied>) -> Result<(), Reason> {
     answer.map_err(|denied| denied.reason())
 }
 
-/// The clients have the new key 7, 14, 21 and so on to 56 seconds after the rotation.
+/// The clients get the new key 7, 14, 21, … and 56 seconds after the rotation.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_is_refused_while_both_keys_are_in_use() {
     let summary = run(120).await.unwrap();
@@ -25,29 +25,28 @@ async fn no_request_is_refused_while_both_keys_are_in_use() {
     assert_eq!(reason(summary.old_after_overlap), Err(Reason::Retired));
     assert_eq!(reason(summary.old_after_deletion), Err(Reason::UnknownKey));
     assert_eq!(summary.new_at_the_end, Ok(()));
-    // Whoever still has the old key is told the same, whether its record is there or not.
+    // The public message is the same, whether the record of the old key exists or not.
     assert_eq!(
         summary.old_after_overlap.unwrap_err().message(),
         summary.old_after_deletion.unwrap_err().message()
     );
 }
 
-/// The count can fail: without overlap, the clients that have not changed yet are refused.
+/// Without an overlap, clients that still have the old key are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_refused_without_an_overlap() {
     let summary = run(0).await.unwrap();
     let Counts { requests, old_in_overlap, new_in_overlap, refused } = summary.counts;
     assert_eq!((requests, old_in_overlap, new_in_overlap), ((60 + 60 + 30) * 96, 0, 0));
-    // the requests of the second of the rotation come before it or after it
+    // In the second of the rotation, requests may come before or after it.
     let until_all_have_changed = 12 * (7 + 14 + 21 + 28 + 35 + 42 + 49 + 56);
     assert!((until_all_have_changed - 96..=until_all_have_changed).contains(&refused), "{refused}");
     assert_eq!(reason(summary.old_after_overlap), Err(Reason::Retired));
     assert_eq!(summary.new_at_the_end, Ok(()));
 }
 
-/// Nor is one that ends before the last client has changed long enough.
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_refused_with_too_short_an_overlap() {
+async fn requests_are_refused_if_the_overlap_ends_before_the_last_client_has_the_new_key() {
     let summary = run(20).await.unwrap();
     let expected = Counts {
         requests: (60 + 60 + 30) * 96,

@@ -1,6 +1,6 @@
-//! The sdk_client example, as a process with an environment of its own.
+//! The sdk_client example explains each failure, and sends the key only where it may.
 
-#[allow(dead_code, reason = "main is the example's own")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/sdk_client.rs"]
 mod sdk_client;
 
@@ -22,8 +22,8 @@ use ctx_key::{ApiKey, Denied, Scope, UnixTime, bearer};
 use ctx_key_integrations::{ErrorBody, Store};
 use tokio::runtime::Runtime;
 
-/// Only in the process that a test starts: where the example is to send its request.
-const CHILD: &str = "SDK_CLIENT_TEST_BASE_URL";
+/// Variable with the base URL for the example. It is set only in child processes.
+const BASE_URL_VARIABLE: &str = "SDK_CLIENT_TEST_BASE_URL";
 
 #[test]
 fn a_wrong_key_is_explained_and_nothing_is_sent() {
@@ -33,7 +33,7 @@ fn a_wrong_key_is_explained_and_nothing_is_sent() {
     let typo = format!("{}{}{}", &text[..20], if &text[20..21] == "a" { "b" } else { "a" }, &text[21..]);
     let hole = format!("{}-{}", &text[..30], &text[31..]);
     let (empty, blank) = (String::new(), " \n\t".to_owned());
-    for (value, said) in [
+    for (value, message) in [
         (None, "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard"),
         (Some(empty), "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard"),
         (Some(blank), "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard"),
@@ -54,26 +54,26 @@ fn a_wrong_key_is_explained_and_nothing_is_sent() {
         (Some(hole), "the byte at index 30 of the API key is not one of 0-9, A-Z and a-z"),
         (Some(typo), "the checksum of the API key is wrong: a character was changed"),
     ] {
-        let told = start(&server.base_url, value.as_deref().map(OsStr::new));
-        assert_eq!(told.exit_code, 1, "{told:?}");
-        assert!(told.err.contains(said), "{told:?}");
-        told.assert_holds_no(&key);
+        let output = start(&server.base_url, value.as_deref().map(OsStr::new));
+        assert_eq!(output.exit_code, 1, "{output:?}");
+        assert!(output.err.contains(message), "{output:?}");
+        output.assert_holds_no_secret_of(&key);
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_key_that_is_no_text_is_explained_and_nothing_is_sent() {
+fn a_key_that_is_not_utf_8_is_explained_and_nothing_is_sent() {
     use std::os::unix::ffi::OsStringExt;
 
     let server = Server::start();
     let key = server.store.issue("demo", Scope::READ);
     let value = OsString::from_vec([key.expose_secret().as_bytes(), b"\xff"].concat());
-    let told = start(&server.base_url, Some(&value));
-    assert_eq!(told.exit_code, 1);
-    assert!(told.err.contains("MEMORYKIT_API_KEY is not Unicode text; set it to a key"), "{told:?}");
-    told.assert_holds_no(&key);
+    let output = start(&server.base_url, Some(&value));
+    assert_eq!(output.exit_code, 1);
+    assert!(output.err.contains("MEMORYKIT_API_KEY is not Unicode text; set it to a key"), "{output:?}");
+    output.assert_holds_no_secret_of(&key);
     assert_eq!(server.connections(), 0);
 }
 
@@ -90,10 +90,13 @@ fn a_key_is_sent_once_however_it_was_pasted() {
         format!("\u{feff}{text}\r\n"),
     ] {
         let before = server.connections();
-        let told = start(&server.base_url, Some(OsStr::new(&value)));
-        assert_eq!((told.exit_code, server.connections() - before), (0, 1), "{told:?}");
-        assert!(told.out.contains(&format!("the API accepted the key {}", key.id().masked())), "{told:?}");
-        told.assert_holds_no(&key);
+        let output = start(&server.base_url, Some(OsStr::new(&value)));
+        assert_eq!((output.exit_code, server.connections() - before), (0, 1), "{output:?}");
+        assert!(
+            output.out.contains(&format!("the API accepted the key {}", key.id().masked())),
+            "{output:?}"
+        );
+        output.assert_holds_no_secret_of(&key);
     }
 }
 
@@ -105,35 +108,36 @@ fn a_refused_key_is_not_sent_again() {
     record.revoke(UnixTime::now());
     server.store.put(record);
     for (sent, key) in [unknown, revoked].iter().enumerate() {
-        let told = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
-        assert_eq!((told.exit_code, server.connections()), (2, sent + 1));
+        let output = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!((output.exit_code, server.connections()), (2, sent + 1));
         assert!(
-            told.err.contains(&format!("the API refused the key {}: create a new one", key.id().masked())),
-            "{told:?}"
+            output.err.contains(&format!("the API refused the key {}: create a new one", key.id().masked())),
+            "{output:?}"
         );
-        assert!(told.err.contains("(request req_"), "{told:?}");
-        told.assert_holds_no(key);
+        assert!(output.err.contains("(request req_"), "{output:?}");
+        output.assert_holds_no_secret_of(key);
     }
 }
 
 #[test]
-fn a_key_without_the_scope_is_told_which_one() {
+fn a_missing_scope_is_named() {
     let server = Server::start();
     let key = server.store.issue("demo", Scope::CHATS_READ);
-    let told = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
-    assert_eq!((told.exit_code, server.connections()), (2, 1));
-    let said = format!("the key {} may not do this: it needs memories:read; create a key", key.id().masked());
-    assert!(told.err.contains(&said), "{told:?}");
-    told.assert_holds_no(&key);
+    let output = start(&server.base_url, Some(OsStr::new(key.expose_secret())));
+    assert_eq!((output.exit_code, server.connections()), (2, 1));
+    let message =
+        format!("the key {} may not do this: it needs memories:read; create a key", key.id().masked());
+    assert!(output.err.contains(&message), "{output:?}");
+    output.assert_holds_no_secret_of(&key);
 }
 
 #[test]
-fn each_answer_has_its_advice() {
+fn each_response_leads_to_its_advice() {
     let key = ApiKey::generate();
     let refused = "the API refused the key";
     let in_front = "something in front of the API answered";
     let html = "Content-Type: text/html; charset=utf-8";
-    for (answer, said) in [
+    for (response, advice) in [
         ("400 Bad Request\r\nWWW-Authenticate: Bearer error=\"invalid_request\"", "not the key"),
         ("400 Bad Request", in_front),
         ("401 Unauthorized", in_front),
@@ -168,12 +172,12 @@ fn each_answer_has_its_advice() {
         ("503 Service Unavailable\r\nRetry-After: 0", "try again later"),
         ("nonsense", "the request failed on the way"),
     ] {
-        let (base_url, connections) = answering(answer);
-        let told = start(&base_url, Some(OsStr::new(key.expose_secret())));
-        assert_eq!((told.exit_code, connections.load(Ordering::SeqCst)), (2, 1), "{answer}");
-        assert!(told.err.contains(said), "{answer}: {told:?}");
-        assert_eq!(told.err.contains("create a new one"), said == refused, "{answer}: {told:?}");
-        told.assert_holds_no(&key);
+        let (base_url, requests) = responding(response);
+        let output = start(&base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!((output.exit_code, requests.load(Ordering::SeqCst)), (2, 1), "{response}");
+        assert!(output.err.contains(advice), "{response}: {output:?}");
+        assert_eq!(output.err.contains("create a new one"), advice == refused, "{response}: {output:?}");
+        output.assert_holds_no_secret_of(&key);
     }
 }
 
@@ -197,28 +201,29 @@ fn the_base_url_is_trimmed_and_an_empty_one_is_the_default() {
 fn a_redirect_is_not_followed() {
     let key = ApiKey::generate();
     for status in [301, 302, 303, 307, 308] {
-        let (elsewhere, followed) = answering("200 OK");
-        let (base_url, sent) = answering(&format!("{status} Elsewhere\r\nLocation: {elsewhere}/v1/memories"));
-        let told = start(&base_url, Some(OsStr::new(key.expose_secret())));
-        assert_eq!((told.exit_code, sent.load(Ordering::SeqCst)), (2, 1));
-        assert!(told.err.contains("the server redirects, and the key is not sent there"), "{told:?}");
+        let (elsewhere, followed) = responding("200 OK");
+        let (base_url, sent) =
+            responding(&format!("{status} Elsewhere\r\nLocation: {elsewhere}/v1/memories"));
+        let output = start(&base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!((output.exit_code, sent.load(Ordering::SeqCst)), (2, 1));
+        assert!(output.err.contains("the server redirects, and the key is not sent there"), "{output:?}");
         assert_eq!(followed.load(Ordering::SeqCst), 0);
     }
 }
 
 #[test]
-fn a_server_that_repeats_the_key_does_not_get_it_printed() {
+fn a_key_in_the_response_is_not_printed() {
     let key = ApiKey::generate();
     let text = key.expose_secret();
     for status in
         ["200 OK", "400 Bad Request", "401 Unauthorized", "403 Forbidden", "500 Internal Server Error"]
     {
-        let (base_url, _) = answering(&format!(
+        let (base_url, _) = responding(&format!(
             "{status}\r\nX-Request-Id: req_{}\r\nWWW-Authenticate: Bearer realm=\"{text}\", error=\"{text}\", \
              error_description=\"{text}\", scope=\"{text}\"\r\nX-Echo: {text}",
             &text[16..48]
         ));
-        start(&base_url, Some(OsStr::new(text))).assert_holds_no(&key);
+        start(&base_url, Some(OsStr::new(text))).assert_holds_no_secret_of(&key);
     }
 }
 
@@ -237,30 +242,33 @@ fn a_key_is_not_sent_over_the_network_without_tls() {
         "",
         key.expose_secret(),
     ] {
-        let told = start(base_url, Some(OsStr::new(key.expose_secret())));
-        assert_eq!(told.exit_code, 2);
-        assert!(told.err.contains("over http the key is sent to this machine only"), "{base_url}: {told:?}");
-        told.assert_holds_no(&key);
+        let output = start(base_url, Some(OsStr::new(key.expose_secret())));
+        assert_eq!(output.exit_code, 2);
+        assert!(
+            output.err.contains("over http the key is sent to this machine only"),
+            "{base_url}: {output:?}"
+        );
+        output.assert_holds_no_secret_of(&key);
     }
 }
 
 #[test]
-fn no_server_is_no_fault_of_the_key() {
+fn an_unreachable_server_is_not_blamed_on_the_key() {
     let key = ApiKey::generate();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let told = start(&format!("http://127.0.0.1:{port}"), Some(OsStr::new(key.expose_secret())));
-    assert_eq!(told.exit_code, 2);
-    assert!(told.err.contains("the server could not be reached: connection refused"), "{told:?}");
+    let output = start(&format!("http://127.0.0.1:{port}"), Some(OsStr::new(key.expose_secret())));
+    assert_eq!(output.exit_code, 2);
+    assert!(output.err.contains("the server could not be reached: connection refused"), "{output:?}");
 }
 
-/// Is the example when another test starts it, for then it has that test's environment, and nothing otherwise. An
-/// example's own program is not there when this test alone is built.
+/// Runs the example in a process that another test starts, and does nothing otherwise. The example's own program does not
+/// exist if only this test is built.
 #[test]
 fn child() {
-    let Ok(base_url) = std::env::var(CHILD) else { return };
+    let Ok(base_url) = std::env::var(BASE_URL_VARIABLE) else { return };
     std::process::exit(match sdk_client::run(&base_url) {
-        Ok(told) => {
-            println!("{told}");
+        Ok(message) => {
+            println!("{message}");
             0
         }
         Err(failure) => {
@@ -270,10 +278,12 @@ fn child() {
     });
 }
 
-fn start(base_url: &str, key: Option<&OsStr>) -> Told {
+/// Runs the example with this key in a child process.
+fn start(base_url: &str, key: Option<&OsStr>) -> ChildOutput {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["child", "--exact", "--nocapture"]).env(CHILD, base_url).env_remove("MEMORYKIT_API_KEY");
-    // A proxy that would answer in place of the server, if it were used.
+    command.args(["child", "--exact", "--nocapture"]);
+    command.env(BASE_URL_VARIABLE, base_url).env_remove("MEMORYKIT_API_KEY");
+    // If the example used this proxy, the server would get no request.
     command
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("ALL_PROXY", "http://127.0.0.1:9")
@@ -283,27 +293,27 @@ fn start(base_url: &str, key: Option<&OsStr>) -> Told {
     }
     let output = command.output().unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    Told { exit_code: output.status.code().unwrap(), out, err }
+    ChildOutput { exit_code: output.status.code().unwrap(), out, err }
 }
 
 #[derive(Debug)]
-struct Told {
+struct ChildOutput {
     exit_code: i32,
     out: String,
     err: String,
 }
 
-impl Told {
-    /// No six characters in a row of what is secret.
-    fn assert_holds_no(&self, key: &ApiKey) {
+impl ChildOutput {
+    /// Asserts that six consecutive characters of the secret are nowhere in the output.
+    fn assert_holds_no_secret_of(&self, key: &ApiKey) {
         let secret = &key.expose_secret()[16..];
-        let is_told =
+        let is_printed =
             |from: usize| [&self.out, &self.err].iter().any(|text| text.contains(&secret[from..from + 6]));
-        assert!(!(0..=secret.len() - 6).any(is_told), "a piece of the key is printed");
+        assert!(!(0..=secret.len() - 6).any(is_printed), "a piece of the key is printed");
     }
 }
 
-/// The route that the example asks, behind the store, with a count of the connections.
+/// A server with the route that the example requests. It counts its connections.
 struct Server {
     store: Store,
     base_url: String,
@@ -364,11 +374,11 @@ fn check(store: &Store, request: &Request) -> Result<(), Denied> {
     record.verify(&key, UnixTime::now())?.require(Scope::MEMORIES_READ)
 }
 
-/// A server that gives each request the same answer, and the count of its requests.
-fn answering(answer: &str) -> (String, Arc<AtomicUsize>) {
+/// Starts a server that sends the same response to each request. Returns its base URL and the count of its requests.
+fn responding(response: &str) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
-    let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let response = format!("HTTP/1.1 {response}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let requests = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&requests);
     thread::spawn(move || {
@@ -376,7 +386,7 @@ fn answering(answer: &str) -> (String, Arc<AtomicUsize>) {
             counter.fetch_add(1, Ordering::SeqCst);
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
             while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
-            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.write_all(response.as_bytes());
         }
     });
     (base_url, requests)

@@ -1,11 +1,12 @@
-//! The examples' servers on the loopback: every kind of request, byte for byte, and what comes back. The same
-//! requests go to the other ways of reading a bearer token in axum; `docs/frameworks.md` holds what they answered.
+//! The examples' servers respond to every kind of request as documented. The tests write the bytes of the requests.
+//!
+//! Other ways to read a bearer token with axum get the same requests, and `docs/frameworks.md` lists their responses.
 
-#[allow(dead_code, reason = "its main is for the command line")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/axum_server.rs"]
 mod axum_server;
 mod common;
-#[allow(dead_code, reason = "its main is for the command line")]
+#[allow(dead_code, reason = "only the example calls main")]
 #[path = "../examples/tower_layer.rs"]
 mod tower_layer;
 
@@ -18,7 +19,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use axum_extra::TypedHeader;
 use axum_extra::headers::authorization::{Authorization, Bearer};
-use common::{Answer, ROWS, Row, Server, World, head, latin_1, store, vectors};
+use common::{Answer, Fixture, ROWS, Row, Server, head, latin_1, store, vectors};
 use ctx_key::{ApiKey, Denied, KeyRecord, Scope, UnixTime};
 use ctx_key_integrations::{ErrorBody, Store};
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ fn tower_example(store: &Store) -> Server {
     Server::start(tower_layer::guarded(store, service_fn(tower_layer::greet::<Body>)))
 }
 
-/// The platform's error body, and nothing else in it; its request id is that of the header.
+/// Asserts that the body is exactly the platform's error body, with the request id of the header. Returns the message.
 fn assert_error_body(answer: &Answer, context: &dyn std::fmt::Debug) -> String {
     let body = answer.json();
     let id = body["request_id"].as_str().unwrap();
@@ -48,14 +49,14 @@ fn assert_error_body(answer: &Answer, context: &dyn std::fmt::Debug) -> String {
     message.to_owned()
 }
 
-/// Every 401 has a challenge, as RFC 9110 §15.5.2 asks.
+/// Asserts the status, the challenge, which RFC 9110 §15.5.2 requires for a 401, and the error body.
 fn assert_refused(answer: &Answer, status: u16, challenge: &str, context: &dyn std::fmt::Debug) -> String {
     assert_eq!(answer.status, status, "{context:?}: {answer:?}");
     assert_eq!(answer.challenge(), Some(challenge), "{context:?}");
     assert_error_body(answer, context)
 }
 
-fn assert_as_expected(answer: &Answer, row: &Row) {
+fn assert_matches_row(answer: &Answer, row: &Row) {
     match row.challenge() {
         Some(challenge) => {
             assert_refused(answer, row.status(), challenge, &row.lines);
@@ -65,14 +66,14 @@ fn assert_as_expected(answer: &Answer, row: &Row) {
 }
 
 #[test]
-fn every_row_gets_its_answer() {
-    let world = World::new();
-    for server in [axum_example(&world.store), tower_example(&world.store)] {
+fn every_row_gets_its_response() {
+    let fixture = Fixture::new();
+    for server in [axum_example(&fixture.store), tower_example(&fixture.store)] {
         for row in ROWS {
-            let answer = server.get(&world.lines(row));
-            assert_as_expected(&answer, row);
+            let answer = server.get(&fixture.lines(row));
+            assert_matches_row(&answer, row);
             if row.is_granted() {
-                let id = world.id_read(row).unwrap().to_string();
+                let id = fixture.id_read(row).unwrap().to_string();
                 assert!(answer.body.contains("demo") && answer.body.contains(&id), "{answer:?}");
             }
         }
@@ -100,68 +101,67 @@ fn every_reason_has_a_row() {
     assert_eq!(labels, BTreeSet::from(expected));
 }
 
-/// A stranger can't tell a key that never was from one that is revoked, or not valid today.
 #[test]
-fn what_a_stranger_sees_is_the_same() {
-    let world = World::new();
-    let server = axum_example(&world.store);
-    let hidden = ["unknown_key", "digest_mismatch", "revoked", "expired", "not_yet_valid"];
-    let mut seen = BTreeSet::new();
-    for row in ROWS.iter().filter(|row| hidden.contains(&row.label)) {
-        let answer = server.get(&world.lines(row));
+fn the_response_is_the_same_for_every_key_that_is_not_valid() {
+    let fixture = Fixture::new();
+    let server = axum_example(&fixture.store);
+    let invalid = ["unknown_key", "digest_mismatch", "revoked", "expired", "not_yet_valid"];
+    let mut responses = BTreeSet::new();
+    for row in ROWS.iter().filter(|row| invalid.contains(&row.label)) {
+        let answer = server.get(&fixture.lines(row));
         let mut body = answer.json();
         body["request_id"] = Value::Null;
         body["error"]["request_id"] = Value::Null;
-        seen.insert((answer.status, answer.challenge().unwrap().to_owned(), body.to_string()));
+        responses.insert((answer.status, answer.challenge().unwrap().to_owned(), body.to_string()));
     }
-    assert_eq!(seen.len(), 1, "{seen:?}");
-    assert!(seen.first().unwrap().2.contains(Denied::unknown_key().message()), "{seen:?}");
+    assert_eq!(responses.len(), 1, "{responses:?}");
+    assert!(responses.first().unwrap().2.contains(Denied::unknown_key().message()), "{responses:?}");
 }
 
-/// First to a server that knows none of the keys, then to one that knows all of them.
+/// Each case is sent to a server with an empty store, and to one whose store has the keys.
 #[test]
-fn every_vector_gets_its_answer() {
-    let (filled, mut no_value, mut unreached) = (store(), 0, 0);
-    let (strange, known) = (axum_example(&store()), axum_example(&filled));
+fn every_vector_gets_its_response() {
+    let (filled, mut with_line_feed, mut unreached) = (store(), 0, 0);
+    let (without_keys, with_keys) = (axum_example(&store()), axum_example(&filled));
     for case in vectors("bearer") {
         let values = case["values"].as_array().unwrap().iter();
         let values: Vec<_> = values.map(|value| latin_1(value.as_str().unwrap())).collect();
         let lines: Vec<_> = values.iter().map(|value| [b"Authorization: ", &value[..]].concat()).collect();
         if values.concat().contains(&b'\n') {
-            no_value += 1;
+            with_line_feed += 1;
         } else if values.concat().iter().any(|&byte| byte != b'\t' && byte.is_ascii_control()) {
-            assert_of_hyper(&strange.get(&lines), &case);
+            assert_from_hyper(&without_keys.get(&lines), &case);
             unreached += 1;
         } else if case["status"] == 200 {
             let challenge = r#"Bearer realm="MemoryKit", error="invalid_token""#;
-            assert_refused(&strange.get(&lines), 401, challenge, &case);
-            let id = store_key_of(&values[0], &filled);
-            let answer = known.get(&lines);
+            assert_refused(&without_keys.get(&lines), 401, challenge, &case);
+            let id = store_key_in(&values[0], &filled);
+            let answer = with_keys.get(&lines);
             assert_eq!((answer.status, &answer.json()["key_id"]), (200, &json!(id)), "{case}");
             assert_eq!(case["id"], id);
         } else {
             let error = case["error"].as_str().map(|error| format!(", error=\"{error}\""));
             let challenge = format!("{REALM_ALONE}{}", error.unwrap_or_default());
             let status = u16::try_from(case["status"].as_u64().unwrap()).unwrap();
-            assert_refused(&strange.get(&lines), status, &challenge, &case);
-            assert_refused(&known.get(&lines), status, &challenge, &case);
+            assert_refused(&without_keys.get(&lines), status, &challenge, &case);
+            assert_refused(&with_keys.get(&lines), status, &challenge, &case);
         }
     }
-    // a line feed ends the value; the other control characters are no HTTP
-    assert_eq!((no_value, unreached), (2, 6));
+    // A line feed would end the value. Other control characters are not valid in HTTP.
+    assert_eq!((with_line_feed, unreached), (2, 6));
 }
 
-/// The key found by its shape, so that nothing here reads headers as the library does.
-fn store_key_of(value: &[u8], store: &Store) -> String {
+/// Stores a record of the key in a header value, and returns the key's id. It finds the key by its prefix, so that it does
+/// not depend on the library's parser of headers.
+fn store_key_in(value: &[u8], store: &Store) -> String {
     let start = value.windows(4).position(|window| window == b"ctx_").unwrap();
     let key = ApiKey::parse(&value[start..start + 52]).unwrap();
     store.put(KeyRecord::new(&key, "demo".to_owned(), Scope::READ));
     key.id().to_string()
 }
 
-/// What each route requires, of keys with each scope.
 #[test]
-fn a_route_takes_its_own_scope_alone() {
+fn each_route_accepts_only_its_own_scope() {
     let store = common::store();
     let server = axum_example(&store);
     for scope in Scope::all() {
@@ -183,7 +183,7 @@ fn a_route_takes_its_own_scope_alone() {
 }
 
 #[test]
-fn other_errors_have_the_same_body() {
+fn unknown_paths_and_methods_get_the_same_error_body() {
     let server = axum_example(&store());
     for (method, target, status) in [("GET", "/v2", 404), ("DELETE", "/v1/memories", 405)] {
         let answer = server.send(&head(method, target, &[]));
@@ -192,31 +192,31 @@ fn other_errors_have_the_same_body() {
     }
 }
 
-/// A path that nobody thought of is closed to every key, and the challenge has no empty scope.
+/// The challenge has no scope, because an empty one is not allowed.
 #[test]
-fn a_layer_refuses_what_requires_nothing() {
-    let world = World::new();
-    let answer = tower_example(&world.store).send(&head(
+fn a_layer_with_an_empty_requirement_refuses_every_key() {
+    let fixture = Fixture::new();
+    let answer = tower_example(&fixture.store).send(&head(
         "GET",
         "/v1/forgotten",
-        &[world.line("Authorization: Bearer {key}")],
+        &[fixture.line("Authorization: Bearer {key}")],
     ));
     assert_refused(&answer, 403, r#"Bearer realm="MemoryKit", error="insufficient_scope""#, &answer);
 }
 
-/// A good key where RFC 6750 allows one, or where people put one, is as good as none.
+/// RFC 6750 also allows a key in other places, and people put keys there.
 #[test]
-fn a_key_is_looked_for_in_the_header_alone() {
-    let world = World::new();
-    for server in [axum_example(&world.store), tower_example(&world.store)] {
-        for request in elsewhere(world.key("key").expose_secret()) {
+fn a_valid_key_outside_the_authorization_header_is_ignored() {
+    let fixture = Fixture::new();
+    for server in [axum_example(&fixture.store), tower_example(&fixture.store)] {
+        for request in elsewhere(fixture.key("key").expose_secret()) {
             let answer = server.send(request.as_bytes());
             assert_refused(&answer, 401, REALM_ALONE, &request.lines().next());
         }
     }
 }
 
-/// Requests with the key in the query string, in a form, in a cookie, as the user of the URL and in a trailer.
+/// Returns requests with the key in the query string, in a form, in a cookie, as the user of the URL and in a trailer.
 fn elsewhere(key: &str) -> [String; 6] {
     let end = "Host: localhost\r\nConnection: close\r\n\r\n";
     let form = format!("access_token={key}");
@@ -240,13 +240,13 @@ fn elsewhere(key: &str) -> [String; 6] {
     ]
 }
 
-/// What the HTTP library answers by itself has no body and no challenge.
-fn assert_of_hyper(answer: &Answer, context: &dyn std::fmt::Debug) {
+/// Asserts that hyper answered by itself: with 400, without a body and without a challenge.
+fn assert_from_hyper(answer: &Answer, context: &dyn std::fmt::Debug) {
     assert_eq!(answer.status, 400, "{context:?}: {answer:?}");
-    assert!(answer.is_of_hyper(), "{context:?}: {answer:?}");
+    assert!(answer.is_from_hyper(), "{context:?}: {answer:?}");
 }
 
-/// What is no HTTP at all is refused before any application sees it.
+/// Header lines that are not valid HTTP.
 const NOT_HTTP: [&str; 10] = [
     "Authorization: Bearer\r\n {key}",
     "Authorization: Bearer {key}\r\n\tx",
@@ -261,28 +261,27 @@ const NOT_HTTP: [&str; 10] = [
 ];
 
 #[test]
-fn what_is_no_http_never_reaches_an_application() {
-    let world = World::new();
-    for server in [axum_example(&world.store), tower_example(&world.store)] {
+fn invalid_http_does_not_reach_the_application() {
+    let fixture = Fixture::new();
+    for server in [axum_example(&fixture.store), tower_example(&fixture.store)] {
         for line in NOT_HTTP {
-            assert_of_hyper(&server.get(&[world.line(line)]), &line);
+            assert_from_hyper(&server.get(&[fixture.line(line)]), &line);
         }
     }
 }
 
 #[test]
-fn a_head_that_is_too_large_never_reaches_an_application() {
-    let world = World::new();
-    let server = axum_example(&world.store);
-    let good = world.line("Authorization: Bearer {key}");
-    let mut lines = vec![good.clone()];
+fn a_head_that_is_too_large_does_not_reach_the_application() {
+    let fixture = Fixture::new();
+    let server = axum_example(&fixture.store);
+    let mut lines = vec![fixture.line("Authorization: Bearer {key}")];
     lines.resize(98, b"X: y".to_vec());
-    assert_eq!(server.get(&lines).status, 200, "with two more, 100 lines");
+    assert_eq!(server.get(&lines).status, 200, "100 lines, as `head` adds two");
     lines.push(b"X: y".to_vec());
     assert_too_large(&server.get(&lines));
 
-    // As many bytes as hyper's buffer has, and no end of the head: all of them are read, so that nothing which
-    // is still under way can reset the connection and take the answer along.
+    // An unfinished head of exactly as many bytes as hyper's buffer has. hyper reads all of them. Unread bytes would reset the
+    // connection, and the response would be lost.
     let mut request = b"GET /v1/memories HTTP/1.1\r\nAuthorization: Bearer ".to_vec();
     request.resize(8192 + 4096 * 100, b'x');
     assert_too_large(&server.send(&request));
@@ -290,18 +289,18 @@ fn a_head_that_is_too_large_never_reaches_an_application() {
 
 fn assert_too_large(answer: &Answer) {
     assert_eq!(answer.status, 431, "{answer:?}");
-    assert!(answer.is_of_hyper(), "{answer:?}");
+    assert!(answer.is_from_hyper(), "{answer:?}");
 }
 
-/// Not what RFC 9112 §2.2 wants of a sender, but what it lets a recipient do.
+/// RFC 9112 §2.2 forbids this to a sender, but lets a recipient accept it.
 #[test]
-fn a_line_may_end_with_a_line_feed_alone() {
-    let world = World::new();
-    let lines = [world.line("Authorization: Bearer {key}\nX: y")];
-    assert_eq!(axum_example(&world.store).get(&lines).status, 200);
+fn a_line_may_end_with_only_a_line_feed() {
+    let fixture = Fixture::new();
+    let lines = [fixture.line("Authorization: Bearer {key}\nX: y")];
+    assert_eq!(axum_example(&fixture.store).get(&lines).status, 200);
 }
 
-/// What is commonly written: axum-extra finds the token, and the rest is as in the example.
+/// A common handler: axum-extra reads the token, and the rest is as in the example.
 async fn typed_header(
     State(store): State<Store>,
     TypedHeader(authorization): TypedHeader<Authorization<Bearer>>,
@@ -318,21 +317,20 @@ fn axum_extra_server(store: &Store) -> Server {
     Server::start(app.with_state(store.clone()))
 }
 
-#[expect(deprecated, reason = "deprecated since 0.6.7, and still what tower-http has for bearer tokens")]
+#[expect(deprecated, reason = "deprecated since 0.6.7, but tower-http has no other layer for bearer tokens")]
 fn tower_http_layer(
     key: &ApiKey,
 ) -> ValidateRequestHeaderLayer<tower_http::auth::require_authorization::Bearer<Body>> {
     ValidateRequestHeaderLayer::bearer(key.expose_secret())
 }
 
-fn tower_http_server(world: &World) -> Server {
+fn tower_http_server(fixture: &Fixture) -> Server {
     let app = Router::new().route("/v1/memories", get(async || "granted"));
-    Server::start(app.layer(tower_http_layer(world.key("key"))))
+    Server::start(app.layer(tower_http_layer(fixture.key("key"))))
 }
 
-/// The measured part of `docs/frameworks.md` is what is measured today.
 #[test]
-fn the_differences_are_as_documented() {
+fn the_differences_between_frameworks_are_as_documented() {
     let path = format!("{}/../docs/frameworks.md", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     let (start, end) = ("<!-- measured -->\n", "<!-- end of what is measured -->\n");
@@ -345,48 +343,48 @@ fn the_differences_are_as_documented() {
 }
 
 fn measured() -> String {
-    let world = World::new();
+    let fixture = Fixture::new();
     let versions = ["axum-extra", "tower-http", "axum", "hyper"].map(version);
     let [axum_extra, tower_http, axum, hyper] = versions;
-    let compared = compare(&world);
+    let compared = compare(&fixture);
     [
         format!("Measured with axum-extra {axum_extra} and tower-http {tower_http}, behind axum {axum} and hyper {hyper}.\n"),
         counts(&compared),
         "Answered with another status, and granted where it should be refused in bold:\n".to_owned(),
         differences(&compared),
         "Never reached any of the three, because hyper answers by itself:\n".to_owned(),
-        unreached(&world),
+        unreached(&fixture),
         "What `Debug` shows of the key:\n".to_owned(),
         debug_outputs(),
     ]
     .join("\n")
 }
 
-/// A row, and what the example, axum-extra and tower-http answered.
+/// A row, and the responses of the example, axum-extra and tower-http.
 struct Compared {
     row: &'static Row,
     ours: Answer,
     peers: [Answer; 2],
 }
 
-fn compare(world: &World) -> Vec<Compared> {
-    let ours = axum_example(&world.store);
-    let peers = [axum_extra_server(&world.store), tower_http_server(world)];
+fn compare(fixture: &Fixture) -> Vec<Compared> {
+    let ours = axum_example(&fixture.store);
+    let peers = [axum_extra_server(&fixture.store), tower_http_server(fixture)];
     let send = |row| {
-        let lines = world.lines(row);
+        let lines = fixture.lines(row);
         Compared { row, ours: ours.get(&lines), peers: peers.each_ref().map(|peer| peer.get(&lines)) }
     };
     ROWS.iter().map(send).collect()
 }
 
 fn counts(compared: &[Compared]) -> String {
-    let line = |told: &str, is_counted: fn(&Answer, &Answer) -> bool| {
+    let line = |text: &str, is_counted: fn(&Answer, &Answer) -> bool| {
         let count = |peer: usize| compared.iter().filter(|c| is_counted(&c.peers[peer], &c.ours)).count();
-        format!("| {told} | {} | {} |\n", count(0), count(1))
+        format!("| {text} | {} | {} |\n", count(0), count(1))
     };
     [
         format!("| of {} requests | axum-extra | tower-http |\n|---|---|---|\n", compared.len()),
-        line("same status and challenge as ctx-key", |peer, ours| tell(peer) == tell(ours)),
+        line("same status and challenge as ctx-key", |peer, ours| summary(peer) == summary(ours)),
         line("granted where ctx-key refuses", |peer, ours| peer.status == 200 && ours.status != 200),
         line("refused where ctx-key grants", |peer, ours| peer.status != 200 && ours.status == 200),
         line("401 without a challenge", |peer, _| peer.status == 401 && peer.challenge().is_none()),
@@ -402,28 +400,29 @@ fn differences(compared: &[Compared]) -> String {
     let mut table = "| request | ctx-key | axum-extra | tower-http |\n|---|---|---|---|\n".to_owned();
     for Compared { row, ours, peers } in compared {
         if peers.iter().any(|peer| peer.status != ours.status) {
-            let [first, second] = peers.each_ref().map(|peer| tell_beside(peer, ours));
-            table += &format!("| {} | {} | {first} | {second} |\n", spelled(row.lines), tell(ours));
+            let [first, second] = peers.each_ref().map(|peer| summary_beside(peer, ours));
+            table += &format!("| {} | {} | {first} | {second} |\n", escaped(row.lines), summary(ours));
         }
     }
     table
 }
 
-fn unreached(world: &World) -> String {
-    let servers = [axum_example(&world.store), axum_extra_server(&world.store), tower_http_server(world)];
+fn unreached(fixture: &Fixture) -> String {
+    let servers =
+        [axum_example(&fixture.store), axum_extra_server(&fixture.store), tower_http_server(fixture)];
     let mut table = "| request | answer, without a body |\n|---|---|\n".to_owned();
     for line in NOT_HTTP {
-        let [answer, others @ ..] = servers.each_ref().map(|server| server.get(&[world.line(line)]));
+        let [answer, others @ ..] = servers.each_ref().map(|server| server.get(&[fixture.line(line)]));
         for answer in others.iter().chain([&answer]) {
-            assert_of_hyper(answer, &line);
+            assert_from_hyper(answer, &line);
         }
-        table += &format!("| {} | {} |\n", spelled(&[line]), tell(&answer));
+        table += &format!("| {} | {} |\n", escaped(&[line]), summary(&answer));
     }
     table
 }
 
-/// Status and challenge, in a few words.
-fn tell(answer: &Answer) -> String {
+/// Returns the status and the challenge in a few words.
+fn summary(answer: &Answer) -> String {
     let challenge = match answer.challenge() {
         None if answer.status == 200 => return "200".to_owned(),
         None => "no challenge".to_owned(),
@@ -433,17 +432,18 @@ fn tell(answer: &Answer) -> String {
     format!("{}, {challenge}", answer.status)
 }
 
-fn tell_beside(peer: &Answer, ours: &Answer) -> String {
-    let told = tell(peer);
-    match told == tell(ours) {
+/// Returns "same", or a peer's summary, which is bold if only the peer grants the request.
+fn summary_beside(peer: &Answer, ours: &Answer) -> String {
+    let summary_of_peer = summary(peer);
+    match summary_of_peer == summary(ours) {
         true => "same".to_owned(),
-        false if peer.status == 200 => format!("**{told}**"),
-        false => told,
+        false if peer.status == 200 => format!("**{summary_of_peer}**"),
+        false => summary_of_peer,
     }
 }
 
-/// Header lines in a cell of a table. All that is not a visible character is spelled out.
-fn spelled(lines: &[&str]) -> String {
+/// Returns header lines for a cell of a table, with invisible characters escaped.
+fn escaped(lines: &[&str]) -> String {
     let escape = |c: char| match c {
         ' '..='~' => c.to_string(),
         '\t' | '\r' | '\n' => c.escape_default().to_string(),
@@ -454,14 +454,14 @@ fn spelled(lines: &[&str]) -> String {
     if lines.is_empty() { "no header".to_owned() } else { lines.join(" and ") }
 }
 
-/// The version in the lock file; of several, the newest, which stands last.
+/// Returns the version of a package in the lock file. Of several versions, the newest is the last.
 fn version(name: &str) -> String {
     let lock = std::fs::read_to_string(format!("{}/../Cargo.lock", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let opening = format!("name = \"{name}\"\nversion = \"");
     lock.split(&opening).last().unwrap().split('"').next().unwrap().to_owned()
 }
 
-/// Of the key that the documentation draws, which is nobody's.
+/// Returns the `Debug` outputs of the documentation's example key.
 fn debug_outputs() -> String {
     let key = ApiKey::parse("ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9").unwrap();
     let record = KeyRecord::new(&key, "demo", Scope::MEMORIES_READ);

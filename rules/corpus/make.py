@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes leaks/, traps/, awkward/ and encodings/, or with --check says whether they are what it would write.
+"""Writes leaks/, traps/, awkward/ and encodings/. With --check, compares them with what it would write.
 
-The keys are well-formed and belong to nothing: their digits come from SHA-256 of a seed and a number, so that
-anybody can compute them. Never issue one of them, and never take one for a secret.
+The keys are well-formed, but no server knows them. Their digits come from SHA-256 of a seed and a number, so anyone
+can compute them. Never issue one of them, and never use one as a secret.
 """
 
 import base64
@@ -22,7 +22,7 @@ LEAKS, TRAPS, SHAPED, AWKWARD, ENCODINGS = 40, 60, 22, 12, 24
 
 
 def digits(label, count):
-    """Base-62 digits that depend on nothing but the label."""
+    """Returns base-62 digits that depend only on the label."""
     found, block = [], 0
     while len(found) < count:
         for byte in hashlib.sha256(f"ctx-key corpus, {label}, {block}".encode()).digest():
@@ -54,11 +54,11 @@ def is_key(text):
 
 
 def finds(content):
-    """Every key in the bytes, also where two share three bytes."""
+    """Returns every key in the bytes. Two keys may share three bytes."""
     return [found[1].decode() for found in SHAPE.finditer(content) if is_key(found[1].decode())]
 
 
-# Name of the file, and its text with {key} for the key.
+# The name of each file, and its text with {key} in place of the key.
 LEAK_TEXTS = [
     ("dotenv.env", "# staging\nMEMORYKIT_API_KEY={key}\nMEMORYKIT_REGION=eu-central-1\n"),
     ("dotenv-quoted.env", 'LOG_LEVEL=info\nMEMORYKIT_API_KEY="{key}"\n'),
@@ -109,7 +109,7 @@ def leaks():
 
 
 def changed(text, index, by=1):
-    """The text with the digit at the index replaced by a later one."""
+    """Returns the text with the digit at the index replaced by a later digit of the alphabet."""
     return text[:index] + ALPHABET[(ALPHABET.index(text[index]) + by) % 62] + text[index + 1:]
 
 
@@ -117,13 +117,13 @@ def number_of(head):
     return int.from_bytes(hashlib.sha256(head.encode()).digest()[:4], "big")
 
 
-def labelled(label, wanted):
-    """The first of the keys of this label that has the property."""
+def first_key(label, wanted):
+    """Returns the first key of this label for which `wanted` is true."""
     return next(found for found in (key(f"{label}, {n}") for n in range(1 << 20)) if wanted(found))
 
 
 def shaped_traps():
-    """Right shape, wrong checksum: only a tool that computes SHA-256 can tell."""
+    """Yields texts with the shape of a key and a wrong checksum. Only a tool that computes SHA-256 can recognise them."""
     k = lambda n: key(f"shaped {n}")
     head = lambda n: k(n)[:46]
     other = ALPHABET[:10] + ALPHABET[36:] + ALPHABET[10:36]
@@ -132,11 +132,11 @@ def shaped_traps():
     yield "typo-in-secret.json", f'{{"apiKey": "{changed(k(2), 30)}"}}\n'
     yield "typo-in-checksum.yaml", f"api_key: {changed(k(3), 49)}\n"
     yield "typo-at-the-end.txt", f"Bearer {changed(k(4), 51)}\n"
-    swapped = labelled("swapped", lambda key: key[20] != key[21])
+    swapped = first_key("swapped", lambda key: key[20] != key[21])
     yield "swapped-digits.env", f"KEY={swapped[:20] + swapped[21] + swapped[20] + swapped[22:]}\n"
     yield "lower-case.env", f"KEY={k(6).lower()}\n"
     yield "upper-case.env", f"KEY=ctx_{k(7)[4:].upper()}\n"
-    zero = labelled("zero", lambda key: "0" in key[16:46])
+    zero = first_key("zero", lambda key: "0" in key[16:46])
     yield "letter-o-for-zero.md", "Use `" + zero.replace("0", "O", 1) + "`.\n"
     yield "two-halves-of-two-keys.txt", f"{k(9)[:28]}{k(90)[28:]}\n"
     yield "checksum-of-another-key.log", f"key={head(10)}{k(91)[46:]}\n"
@@ -155,7 +155,7 @@ def shaped_traps():
 
 
 def other_traps():
-    """Not even the shape."""
+    """Yields texts without the shape of a key."""
     k = lambda n: key(f"other {n}")
     yield "ctx-switch-count.c", "unsigned long ctx_switch_count = rq->ctx_switches - prev->ctx_switches;\n"
     yield "ctx-functions.c", "static void ctx_sched_out(struct ctx_data *ctx_ptr) { ctx_put(ctx_ptr); }\n"
@@ -199,7 +199,7 @@ def other_traps():
 
 
 def hexadecimal():
-    """A hexadecimal digest that has not the shape behind the prefix: its digit 42 is above 4."""
+    """Returns a hexadecimal digest that does not have the shape after the prefix, because its digit 42 is above 4."""
     texts = (hashlib.sha256(f"etag {n}".encode()).hexdigest() for n in range(64))
     return next(text for text in texts if text[42] > "4")
 
@@ -210,13 +210,13 @@ def traps():
 
 
 def sharing():
-    """Two keys in 101 bytes: the first one ends in ctx, and the second one begins there."""
-    first = labelled("sharing", lambda key: key.endswith("ctx"))
+    """Returns two keys in 101 bytes: the second begins with the last three bytes of the first, `ctx`."""
+    first = first_key("sharing", lambda key: key.endswith("ctx"))
     return first[:49] + key("shared")
 
 
 def minified():
-    """60 KB without a line break."""
+    """Returns 60 KB without a line break."""
     part = 'function a{n}(t,e){{return t.ctx_{n}=e||{n},t}}'
     text = ""
     while len(text) < 60_000:
@@ -227,7 +227,7 @@ def minified():
 
 
 def awkward_cases():
-    """Name, content, and the keys that a tool must report to have found them all."""
+    """Yields the name, the content and the keys of each file."""
     k = lambda n: key(f"awkward {n}")
     basic = base64.b64encode(f"memorykit:{k(9)}".encode()).decode()
     two = sharing()
@@ -251,7 +251,7 @@ def awkward():
 
 
 def each(form, text):
-    """Each character in this form."""
+    """Returns the text with each character written in this form."""
     return "".join(form.format(ord(character)) for character in text)
 
 
@@ -272,10 +272,10 @@ def zipped(name, content):
 
 
 def encoding_cases():
-    """Name and a function from a key to the content."""
+    """Yields the name of each file and a function that returns its content for a key."""
     encode = lambda text: base64.b64encode(text.encode()).decode()
     line = lambda key: f"MEMORYKIT_API_KEY={key}\n"
-    # A key at each place in a group of three bytes.
+    # The key starts at each of the three bytes of a base64 group.
     for shift in range(3):
         text = lambda key, shift=shift: encode("=" * shift + key + "\nLOG=info\n")
         yield f"base64-{shift}.yaml", lambda key, text=text: f"data:\n  env: {text(key)}\n"
@@ -311,7 +311,7 @@ def encodings():
 
 
 def unpacked(path, content):
-    """What a compressor of any version makes the same."""
+    """Returns the content of an archive, which does not depend on the version of the compressor."""
     if path.endswith(".gz"):
         return gzip.decompress(content)
     if path.endswith(".zip"):
@@ -321,14 +321,14 @@ def unpacked(path, content):
 
 
 def expected():
-    """For each file with keys: which."""
+    """Returns the keys of each file that has keys."""
     keys = {f"leaks/{name}": finds(content) for name, content in leaks()}
     keys |= {f"awkward/{n:02}-{name}": found for n, (name, _, found) in enumerate(awkward_cases(), 1)}
     return keys | {f"encodings/{name}": [key(f"encoding {n}")] for n, (name, _) in enumerate(encodings(), 1)}
 
 
 def corpus():
-    """Path to content, and what must hold about it."""
+    """Returns the content of each file. Asserts the properties that the README of this folder promises."""
     folders = (leaks, traps, awkward, encodings)
     files = {f"{folder.__name__}/{name}": content for folder in folders for name, content in folder()}
     of = lambda folder: {path: content for path, content in files.items() if path.startswith(folder)}
@@ -339,29 +339,29 @@ def corpus():
     for path, content in of("traps/").items():
         assert not finds(content), path
     for path, content in of("encodings/").items():
-        # Only a plain archive has it as it is.
+        # Only an uncompressed archive contains the key unchanged.
         assert bool(finds(content)) == path.endswith(".tar"), path
     shaped = [path for path, content in of("traps/").items() if SHAPE.search(content)]
     assert shaped == sorted(of("traps/"))[:SHAPED], shaped
     assert all(is_key(found) for keys in expected().values() for found in keys)
     every = [found for content in files.values() for found in set(finds(content))]
-    assert len(every) == len(set(every)), "a key stands in two files"
+    assert len(every) == len(set(every)), "two files have the same key"
     return files
 
 
 def main():
     files = corpus()
     folders = [HERE / name for name in ("leaks", "traps", "awkward", "encodings")]
-    there = {str(path.relative_to(HERE)) for folder in folders if folder.is_dir() for path in folder.iterdir()}
-    wrong = sorted(there - files.keys())
+    existing = {str(path.relative_to(HERE)) for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    wrong = sorted(existing - files.keys())
     is_same = lambda path: unpacked(path, (HERE / path).read_bytes()) == unpacked(path, files[path])
-    wrong += [path for path in files if path not in there or not is_same(path)]
+    wrong += [path for path in files if path not in existing or not is_same(path)]
     if "--check" in sys.argv[1:]:
         for path in wrong:
-            print(f"corpus: {path} is not what make.py writes")
+            print(f"corpus: {path} differs from what make.py writes")
         print(f"corpus: {len(files)} files, {len(wrong)} wrong")
         sys.exit(1 if wrong else 0)
-    for path in there - files.keys():
+    for path in existing - files.keys():
         (HERE / path).unlink()
     for path, content in files.items():
         (HERE / path).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-//! The places of the prefix in a text: [`prefixes`].
+//! The positions of the prefix in a text: [`prefixes`].
 
 #[cfg(feature = "std")]
 use memchr::memmem;
@@ -22,7 +22,7 @@ pub(super) fn prefixes(text: &[u8]) -> Prefixes<'_> {
     ByLetter::new(text)
 }
 
-/// Finds the letter of the prefix that is the rarest in texts, and examines what is around it.
+/// Searches for the `x` of the prefix, its rarest letter in most texts, and examines the bytes around it.
 #[cfg(any(not(feature = "std"), test))]
 #[derive(Clone)]
 pub(super) struct ByLetter<'h> {
@@ -59,7 +59,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn every_text_of_the_letters_of_the_prefix() {
+    fn both_searches_find_the_same_positions() {
         // all texts of up to eight letters: 5 + 5² + … + 5⁸
         for len in 0..=8_u32 {
             for number in 0..5_u32.pow(len) {

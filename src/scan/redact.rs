@@ -61,8 +61,8 @@ pub fn redact_str(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the ranges of `text` that [`redact`](super) replaces by `***`, in order. It does not allocate, and is for callers that
-/// copy a text themselves.
+/// Returns the ranges of `text` that [`redact`](super) replaces by `***`, in order. It does not allocate. Use it to copy a
+/// text without its keys.
 ///
 /// The ranges are at least 18 bytes long and do not overlap. Where a run ends in `ctx` and `_` follows, the next range
 /// begins at least 13 bytes after the end of this one.

@@ -11,7 +11,7 @@ use super::{MASK, MIN_RUN, SHOWN};
 use crate::alphabet::is_digit;
 use crate::layout::PREFIX;
 
-/// Maximum number of bytes searched in one write. Without it, a sink that takes one byte at a time would cause a search
+/// Maximum number of bytes searched in one write. Without it, a sink that accepts one byte at a time would cause a search
 /// of the whole text for each byte.
 const WINDOW: usize = 1 << 16;
 
@@ -47,7 +47,7 @@ pub struct RedactingWriter<W: Write> {
     redacting: Option<usize>,
     /// Decided bytes that have not been passed on yet.
     decided: Zeroizing<Vec<u8>>,
-    /// True if the sink panicked in a write. Dropping must not write again, because the sink may have taken the bytes.
+    /// True if the sink panicked in a write. Dropping must not write again, because the sink may have accepted the bytes.
     panicked: bool,
 }
 

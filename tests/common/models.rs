@@ -1,11 +1,12 @@
-//! What the documentation says, in plain code over other crates. The tests compare the library with it.
+//! The rules of the documentation, written plainly and with none of the library's own code. The tests compare the
+//! library with these models.
 
 use core::ops::Range;
 
 use ctx_key::{ApiKey, ParseKeyError, Reason, Scope};
 use sha2::{Digest, Sha256};
 
-/// The names of the scopes, in the order of their bits.
+/// The scopes and their names, in the order of their bits.
 pub(crate) const SCOPES: [(&str, Scope); 6] = [
     ("memories:read", Scope::MEMORIES_READ),
     ("memories:write", Scope::MEMORIES_WRITE),
@@ -26,7 +27,7 @@ pub(crate) fn checksum(text: &[u8]) -> String {
     format!("{:0>6}", base62::encode(u32::from_be_bytes([a, b, c, d])))
 }
 
-/// Parses a key by the table of the specification, in its order.
+/// Makes the checks of the specification's table for parsing, in the order of the table.
 pub(crate) fn parse(text: &[u8]) -> Result<(), ParseKeyError> {
     if !text.starts_with(b"ctx_") {
         return Err(ParseKeyError::Prefix);
@@ -43,7 +44,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<(), ParseKeyError> {
     Ok(())
 }
 
-/// Reads the values of a header by the table of the documentation, in its order.
+/// Reads the key from header values by the documentation's table, in the order of the table.
 pub(crate) fn bearer(values: &[Vec<u8>]) -> Result<ApiKey, Reason> {
     let white_space = |byte: &u8| [b' ', b'\t'].contains(byte);
     let trimmed = match values {
@@ -68,15 +69,16 @@ pub(crate) fn bearer(values: &[Vec<u8>]) -> Result<ApiKey, Reason> {
     ApiKey::parse(token).map_err(Reason::Key)
 }
 
-/// Finds everything that a key's prefix and 48 more characters are, wherever.
-pub(crate) fn finds(text: &[u8]) -> Vec<Range<usize>> {
+/// Returns the range of each key in `text`: every place at which the next 52 bytes parse.
+pub(crate) fn key_ranges(text: &[u8]) -> Vec<Range<usize>> {
     (0..text.len().saturating_sub(51))
-        .map(|at| at..at + 52)
-        .filter(|at| parse(&text[at.clone()]).is_ok())
+        .map(|start| start..start + 52)
+        .filter(|range| parse(&text[range.clone()]).is_ok())
         .collect()
 }
 
-/// Returns which bytes are hidden: those after `ctx_`, twelve or more digits, and in a run of thirty.
+/// Returns for each byte whether redaction hides it: in a run of at least 30 digits after `ctx_`, all digits but the
+/// first 12 are hidden.
 pub(crate) fn hidden(text: &[u8]) -> Vec<bool> {
     let mut hidden = vec![false; text.len()];
     for start in 0..text.len() {
@@ -89,7 +91,7 @@ pub(crate) fn hidden(text: &[u8]) -> Vec<bool> {
     hidden
 }
 
-/// Writes `***` in place of each run of hidden bytes.
+/// Replaces each run of hidden bytes by `***`.
 pub(crate) fn redact(text: &[u8]) -> Vec<u8> {
     let hidden = hidden(text);
     let mut shown = Vec::new();
@@ -109,7 +111,7 @@ pub(crate) fn is_white_space(c: char) -> bool {
         | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
-/// Returns whether the repair of a pasted key trims a character.
+/// Returns whether the repair of a pasted key trims this character.
 pub(crate) fn is_trimmed(c: char) -> bool {
     let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}');

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One vector as a line of Rust: the input's bytes, and what `ApiKey::parse` makes of them.
+/// Returns one vector as a line of Rust: the input's bytes, and the expected result of `ApiKey::parse`.
 fn row(case: &Value) -> Result<String, Box<dyn Error>> {
     // each character stands for one byte
     let input = text(case, "input")?.chars().map(u8::try_from).collect::<Result<Vec<u8>, _>>()?;

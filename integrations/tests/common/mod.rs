@@ -1,10 +1,10 @@
-//! What the tests on the wire share: a server, a client that sends any bytes, and the rows.
+//! Helpers that several test files share: a server, a client that sends any bytes, and a table of requests.
 #![allow(dead_code, unused_imports, reason = "every test file compiles this module, and none uses all of it")]
 
 mod rows;
 mod socket;
 
-pub(crate) use rows::{ROWS, Row, World};
+pub(crate) use rows::{Fixture, ROWS, Row};
 pub(crate) use socket::{Answer, Server, head};
 
 use std::sync::LazyLock;
@@ -13,21 +13,21 @@ use ctx_key_integrations::Store;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-/// An empty store, whose verifier works as long as the process.
+/// Returns an empty store. Its verifier runs until the process ends.
 pub(crate) fn store() -> Store {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     let _entered = RUNTIME.enter();
     Store::default()
 }
 
-/// The cases of a file among the library's vectors.
+/// Returns the cases of a file of the library's vectors.
 pub(crate) fn vectors(name: &str) -> Vec<Value> {
     let path = format!("{}/../tests/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).unwrap()
 }
 
-/// One byte for each character: how these tests, and the vectors, write bytes that are no UTF-8.
+/// Returns one byte for each character. These tests and the vectors write any bytes in this form.
 pub(crate) fn latin_1(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! Every kind of request that the library tells apart, in several spellings each.
+//! A table of requests of every kind that the library distinguishes, each in several spellings.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use ctx_key_integrations::Store;
 
 use super::{latin_1, vectors};
 
-/// Header lines of `GET /v1/memories`, which requires `memories:read`, and the label of what comes of them.
+/// The header lines of a request for `GET /v1/memories`, which requires `memories:read`, and the label of its result.
 ///
-/// One character is one byte. `{name}` stands for a text of the [`World`], `{9 x}` for nine of them.
+/// Each character is one byte. `{name}` stands for a text of the [`Fixture`], and `{9 x}` for nine times `x`.
 pub(crate) struct Row {
     pub(crate) label: &'static str,
     pub(crate) lines: &'static [&'static str],
@@ -58,7 +58,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("granted", &["aUtHoRiZaTiOn: Bearer {key}"]),
     row("granted", &["Authorization: Bearer{8134 spaces}{key}"]),
     row("granted", &["Authorization:{9000 spaces}Bearer {key}"]),
-    row("granted", &["Authorization: Bearer {begun}"]),
+    row("granted", &["Authorization: Bearer {valid from now}"]),
 
     // no value
     row("missing_credentials", &[]),
@@ -96,7 +96,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("missing_credentials", &["Authorization: \u{ff}\u{fe}"]),
     row("missing_credentials", &["Authorization: Negotiate {9000 x}"]),
 
-    // more than 8,192 bytes, or no spaces and one token behind the scheme
+    // more than 8,192 bytes, or anything but spaces and one token after the scheme
     row("malformed_header", &["Authorization: Bearer"]),
     row("malformed_header", &["Authorization: Bearer{3 spaces}"]),
     row("malformed_header", &["Authorization: Bearer \t"]),
@@ -114,7 +114,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("malformed_header", &["Authorization: Bearer {8186 x}"]),
     row("malformed_header", &["Authorization: Bearer {key}{100000 x}"]),
 
-    // no key
+    // a token that is not a key
     row("key_prefix", &["Authorization: Bearer \"{key}\""]),
     row("key_prefix", &["Authorization: Bearer '{key}'"]),
     row("key_prefix", &["Authorization: Bearer <{key}>"]),
@@ -130,7 +130,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("key_character", &["Authorization: Bearer {with Latin-1}"]),
     row("key_checksum", &["Authorization: Bearer {mistyped}"]),
 
-    // no record of the id, or one with another digest
+    // no record with the id, or one with another digest
     row("unknown_key", &["Authorization: Bearer {unknown}"]),
     row("unknown_key", &["authorization:bearer{2 spaces}{unknown}\t"]),
     row("digest_mismatch", &["Authorization: Bearer {other digest}"]),
@@ -141,34 +141,34 @@ pub(crate) const ROWS: &[Row] = &[
     row("revoked", &["Authorization: Bearer {revoked in the future}"]),
     row("revoked", &["Authorization: Bearer {revoked, expired}"]),
     row("expired", &["Authorization: Bearer {expired}"]),
-    row("expired", &["Authorization: Bearer {expired, not begun}"]),
-    row("not_yet_valid", &["Authorization: Bearer {not begun}"]),
+    row("expired", &["Authorization: Bearer {expired, not yet valid}"]),
+    row("not_yet_valid", &["Authorization: Bearer {not yet valid}"]),
 
-    // valid, without the scope
-    row("missing_scope", &["Authorization: Bearer {writes alone}"]),
+    // valid, but without the scope
+    row("missing_scope", &["Authorization: Bearer {write only}"]),
     row("missing_scope", &["Authorization: Bearer {no scope}"]),
 ];
 
-/// A store, and the keys that the rows name.
-pub(crate) struct World {
+/// A store with records of the keys that the rows name.
+pub(crate) struct Fixture {
     pub(crate) store: Store,
     keys: BTreeMap<&'static str, ApiKey>,
     texts: BTreeMap<&'static str, String>,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
-        let mut world = Self { store: super::store(), keys: BTreeMap::new(), texts: BTreeMap::new() };
-        world.fill();
-        world
+        let mut fixture = Self { store: super::store(), keys: BTreeMap::new(), texts: BTreeMap::new() };
+        fixture.add_all();
+        fixture
     }
 
-    fn fill(&mut self) {
+    fn add_all(&mut self) {
         let (now, hour) = (UnixTime::now(), 60 * 60);
         let earlier = UnixTime::from_secs(now.as_secs() - hour);
         let later = now.saturating_add(hour);
         self.add("key", |_| {});
-        self.add("begun", |record| {
+        self.add("valid from now", |record| {
             record.not_before = Some(now);
             record.expires_at = Some(later);
         });
@@ -179,20 +179,20 @@ impl World {
             record.expires_at = Some(earlier);
         });
         self.add("expired", |record| record.expires_at = Some(now));
-        self.add("expired, not begun", |record| {
+        self.add("expired, not yet valid", |record| {
             record.expires_at = Some(earlier);
             record.not_before = Some(later);
         });
-        self.add("not begun", |record| record.not_before = Some(later));
-        self.add("writes alone", |record| record.scopes = Scope::WRITE);
+        self.add("not yet valid", |record| record.not_before = Some(later));
+        self.add("write only", |record| record.scopes = Scope::WRITE);
         self.add("no scope", |record| record.scopes = Scope::empty());
-        self.unknown("unknown");
-        self.other_digest("other digest", |_| {});
-        self.other_digest("other digest, revoked", |record| record.revoke(earlier));
-        self.change_key();
+        self.next_key("unknown");
+        self.add_with_other_digest("other digest", |_| {});
+        self.add_with_other_digest("other digest, revoked", |record| record.revoke(earlier));
+        self.add_invalid_texts();
     }
 
-    /// The next key of the vectors. Drawn keys would have parts, now and then, that are words of a log.
+    /// Names the next key of the vectors. Parts of a random key would now and then be words of a log.
     fn next_key(&mut self, name: &'static str) -> ApiKey {
         let mut keys = vectors("keys").into_iter().filter(|case| case["ok"].is_object());
         let case = keys.nth(self.keys.len()).unwrap();
@@ -209,11 +209,7 @@ impl World {
         self.store.put(record);
     }
 
-    fn unknown(&mut self, name: &'static str) {
-        self.next_key(name);
-    }
-
-    fn other_digest(&mut self, name: &'static str, change: impl FnOnce(&mut KeyRecord<String>)) {
+    fn add_with_other_digest(&mut self, name: &'static str, change: impl FnOnce(&mut KeyRecord<String>)) {
         let digest = *self.key("key").digest();
         let id = self.next_key(name).id();
         let mut record = KeyRecord::from_parts(id, digest, "demo".to_owned(), Scope::READ);
@@ -221,7 +217,8 @@ impl World {
         self.store.put(record);
     }
 
-    fn change_key(&mut self) {
+    /// Adds texts that resemble the valid key.
+    fn add_invalid_texts(&mut self) {
         let key = self.key("key").expose_secret();
         let (start, last) = key.split_at(51);
         let mistyped = format!("{start}{}", if last == "0" { '1' } else { '0' });
@@ -238,12 +235,12 @@ impl World {
         self.keys.values()
     }
 
-    /// The bytes of a row's header lines.
+    /// Returns the bytes of a row's header lines.
     pub(crate) fn lines(&self, row: &Row) -> Vec<Vec<u8>> {
         row.lines.iter().map(|line| self.line(line)).collect()
     }
 
-    /// The bytes that a line stands for.
+    /// Returns the bytes that a line stands for.
     pub(crate) fn line(&self, line: &str) -> Vec<u8> {
         let mut parts = line.split('{');
         let mut text = parts.next().unwrap().to_owned();
@@ -261,10 +258,10 @@ impl World {
         }
         let (count, what) = name.split_once(' ').unwrap();
         let repeated = if what == "spaces" { " " } else { what };
-        repeated.repeat(count.parse().unwrap_or_else(|_| panic!("nothing is called {name}")))
+        repeated.repeat(count.parse().unwrap_or_else(|_| panic!("no text has the name {name}")))
     }
 
-    /// The id of the key that the application reads from a row, if it reads one.
+    /// Returns the id of the key that the application reads from a row, if it reads one.
     pub(crate) fn id_read(&self, row: &Row) -> Option<KeyId> {
         let is_unread = ["missing_credentials", "malformed_header"].contains(&row.label);
         if is_unread || row.label.starts_with("key_") {

@@ -1,4 +1,4 @@
-//! HTTP by hand: libraries refuse to send much of what the tests send.
+//! A server, and a client that writes HTTP itself, because libraries refuse to send many of these requests.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,10 @@ use axum::Router;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-/// Far longer than any answer takes: a test fails, instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time-out of the sockets, far longer than any response takes. Without it, a failing test would hang.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A server on a free port of the loopback, for as long as it is held.
+/// A server on a free port of the loopback. It stops when it is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     _runtime: Runtime,
@@ -26,24 +26,24 @@ impl Server {
         Self { address, _runtime: runtime }
     }
 
-    /// The answer to these bytes, in a connection of their own.
+    /// Sends these bytes on a new connection and returns the response.
     pub(crate) fn send(&self, request: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         stream.write_all(request).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         Answer::read(&answer)
     }
 
-    /// The answer to `GET /v1/memories` with these header lines.
+    /// Sends `GET /v1/memories` with these header lines and returns the response.
     pub(crate) fn get(&self, lines: &[Vec<u8>]) -> Answer {
         self.send(&head("GET", "/v1/memories", lines))
     }
 }
 
-/// The head of a request that ends the connection, with these header lines as they are.
+/// Returns the head of a request with exactly these header lines, after which the server closes the connection.
 pub(crate) fn head(method: &str, target: &str, lines: &[Vec<u8>]) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     for line in lines {
@@ -53,7 +53,7 @@ pub(crate) fn head(method: &str, target: &str, lines: &[Vec<u8>]) -> Vec<u8> {
     head
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -74,7 +74,7 @@ impl Answer {
         Self { status, headers: lines.map(header).collect(), body: body.to_owned() }
     }
 
-    /// The value of a header that stands there once, if it does.
+    /// Returns the value of a header, if there is one. Asserts that there are not several.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(found, _)| found == name);
         let value = values.next();
@@ -91,8 +91,8 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The HTTP library answered by itself: the application writes a body whatever it says.
-    pub(crate) fn is_of_hyper(&self) -> bool {
+    /// Returns whether hyper answered by itself. Every response of the application has a body.
+    pub(crate) fn is_from_hyper(&self) -> bool {
         self.body.is_empty() && self.header("x-request-id").is_none() && self.challenge().is_none()
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests of the contract share: cargo's answers, the kept files, the tables of a document.
+//! Helpers of the contract's tests: calls of cargo, comparison with kept files, and tables of a document.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,17 +9,18 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// This package's folder, as cargo says when it runs the tests: a copy of the tree can share what was built.
+/// Returns this package's folder. It is read from the environment at run time, because a copy of the tree can use the same
+/// build.
 fn package() -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests").into()
 }
 
-/// A file, by its path from this package's folder. Not compiled in: a copy of the tree would get the original's.
+/// Reads a file by its path from this package's folder. `include_str!` would give a copy of the tree the original's file.
 pub fn read(path: &str) -> String {
     fs::read_to_string(package().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What cargo prints for the library, built as users build it: no flags come along from outside.
+/// Returns what cargo prints for the library, built as users build it, without flags from the environment.
 pub fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(arguments)
@@ -34,14 +35,14 @@ pub fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The packages of the workspace as their manifests describe them.
+/// Returns the packages of the workspace, as cargo describes them.
 pub fn members() -> Vec<Value> {
     let text = cargo(&["metadata", "--no-deps", "--locked", "--format-version", "1"]);
     let mut metadata: Value = serde_json::from_str(&text).unwrap();
     serde_json::from_value(metadata["packages"].take()).unwrap()
 }
 
-/// The library's manifest.
+/// Returns the library, as cargo describes it.
 pub fn library() -> Value {
     members().into_iter().find(|package| package["name"] == "ctx-key").unwrap()
 }
@@ -51,7 +52,7 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// Demands that a kept file of this package says what was found; with `CTX_KEY_ACCEPT` set, makes it say so.
+/// Asserts that a kept file of this package has the content `found`. If `CTX_KEY_ACCEPT` is set, writes the file first.
 pub fn assert_kept(name: &str, found: &str) {
     if env::var_os("CTX_KEY_ACCEPT").is_some() {
         fs::write(package().join(name), found).unwrap();
@@ -59,19 +60,19 @@ pub fn assert_kept(name: &str, found: &str) {
     if let Some(differences) = differences(&read(name), found) {
         panic!(
             "tests/contract/{name} and the library differ (- kept, + found):\n{differences}\n\
-             If that is meant, accept it: CTX_KEY_ACCEPT=1 cargo test -p ctx-key-contract"
+             If the change is intended, accept it: CTX_KEY_ACCEPT=1 cargo test -p ctx-key-contract"
         );
     }
 }
 
-/// The lines that only one of two texts has, each below the heading (`## …`) where it stands.
+/// Returns the lines that only one of two texts has, below their headings (`## …`), or `None` if there are none.
 pub fn differences(kept: &str, found: &str) -> Option<String> {
-    let (kept, found) = (placed(kept), placed(found));
+    let (kept, found) = (with_headings(kept), with_headings(found));
     let mut text = String::new();
-    let mut place = "";
+    let mut last_heading = "";
     for entry @ (heading, line) in kept.symmetric_difference(&found) {
-        if *heading != place {
-            place = heading;
+        if *heading != last_heading {
+            last_heading = heading;
             writeln!(text, "  {heading}").unwrap();
         }
         let sign = if kept.contains(entry) { '-' } else { '+' };
@@ -80,19 +81,20 @@ pub fn differences(kept: &str, found: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The lines of a text, each with the heading above it.
-fn placed(text: &str) -> BTreeSet<(&str, &str)> {
+/// Returns the lines of a text, each with the heading above it.
+fn with_headings(text: &str) -> BTreeSet<(&str, &str)> {
     let mut heading = "";
-    let place = |line| {
+    let with_heading = |line| {
         if str::starts_with(line, "## ") {
             heading = line;
         }
         (heading, line)
     };
-    text.lines().map(place).collect()
+    text.lines().map(with_heading).collect()
 }
 
-/// The rows of the table below a heading, without its head; cells without space and code marks around them.
+/// Returns the rows of the first table below a heading, without its head. The cells have no spaces and code marks around
+/// them.
 pub fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
     let (_, section) = document.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
     let rows =
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_ends_where_its_rows_end() {
+    fn the_first_table_below_a_heading_is_read() {
         let document = "## t\n\ntext\n\n| a | b |\n|---|---|\n| `x` | y z |\n\n| a |\n|---|\n| other |\n";
         assert_eq!(table(document, "## t"), [["x", "y z"]]);
     }

@@ -1,4 +1,4 @@
-//! The public API, feature by feature, is the one of `api.txt`.
+//! The public API of each feature is what `api.txt` lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use ctx_key_contract::{assert_kept, cargo, differences, library, read};
 use public_api::{Builder, PublicItem};
 use serde_json::Value;
 
-/// What rustdoc of Rust 1.95 writes, and the version of public-api in `Cargo.toml` reads.
+/// Version of the JSON format that rustdoc of Rust 1.95 writes, and that the version of public-api in `Cargo.toml` reads.
 const FORMAT: u64 = 57;
 
 const HEAD: &str = "\
@@ -19,22 +19,22 @@ const HEAD: &str = "\
 ";
 
 const AUTO_TRAITS: [&str; 5] = ["::Send ", "::Sync ", "::Unpin ", "::UnwindSafe ", "::RefUnwindSafe "];
-/// Of the compiler's own: nobody can name them.
+/// The compiler's own traits, which users cannot name.
 const UNSTABLE: [&str; 3] = ["::Freeze ", "::UnsafeUnpin ", "::StructuralPartialEq "];
-/// A chapter of the documentation: there is no such module for the compiler.
+/// A chapter of the documentation. The module exists only in rustdoc.
 const CHAPTER: &str = "pub mod ctx_key::key_format";
 
 #[test]
-fn the_public_api_is_the_kept_one() {
+fn the_public_api_is_what_the_list_says() {
     match document() {
         Some(found) => assert_kept("api.txt", &found),
         None => skip(),
     }
 }
 
-/// The check of this check: whatever line of the kept API were gone or another, it would be seen.
+/// The check can fail: each removed or changed line of the list is detected.
 #[test]
-fn every_line_counts() {
+fn a_missing_or_changed_line_is_detected() {
     let kept = &read("api.txt");
     let lines: Vec<_> =
         kept.lines().filter(|line| line.starts_with("pub") || line.starts_with("impl")).collect();
@@ -49,7 +49,8 @@ fn every_line_counts() {
     }
 }
 
-/// Another compiler writes another format. Past the test harness, which keeps the output of what passes.
+/// Reports that another compiler writes another format. It writes to standard error directly, because the test harness
+/// hides the output of tests that pass.
 fn skip() {
     assert!(std::env::var_os("CI").is_none(), "rustdoc's format is not {FORMAT}: this needs Rust 1.95");
     let mut stderr = io::stderr();
@@ -63,8 +64,8 @@ fn document() -> Option<String> {
     let core = api("")?;
     let each: BTreeMap<_, _> = names.iter().map(|name| Some((*name, api(name)?))).collect::<Option<_>>()?;
     let all = lines(&api(&names.join(","))?);
-    let alone = each.values().flatten().chain(&core).cloned().collect();
-    assert_eq!(all, alone, "features add up: together they have what each has, and no more");
+    let union = each.values().flatten().chain(&core).cloned().collect();
+    assert_eq!(all, union, "all features together add exactly what each of them adds alone");
 
     let mut text = String::from(HEAD);
     for (name, implied) in features {
@@ -87,16 +88,17 @@ fn lines<'a>(api: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
     api.into_iter().cloned().collect()
 }
 
-/// What is not known yet, in the API's order, each line once.
+/// Returns the heading and the lines of `api` that are not in `known`, in the API's order and each line once.
 fn section(heading: &str, api: &[String], known: &BTreeSet<String>) -> String {
     let mut known = known.clone();
     let new = api.iter().filter(|line| known.insert(line.to_string()));
     new.fold(format!("\n{heading}\n"), |text, line| text + line + "\n")
 }
 
-/// The API with these features, or nothing if this compiler's rustdoc writes another format.
+/// Returns the API with these features, or `None` if this compiler's rustdoc writes another format.
 fn api(features: &str) -> Option<Vec<String>> {
-    // A folder each: cargo does not write the file again when only the features went back to what they were.
+    // Each set of features has its own folder, because cargo does not write the file again when it only switches back to
+    // earlier features.
     let target = format!("{}/api/{features}", env!("CARGO_TARGET_TMPDIR"));
     let build = ["rustdoc", "--lib", "--locked", "--quiet", "--no-default-features", "--target-dir", &target];
     let json = ["--features", features, "--", "-Zunstable-options", "--output-format=json"];
@@ -110,11 +112,11 @@ fn api(features: &str) -> Option<Vec<String>> {
     let without_derived = read.clone().omit_auto_derived_impls(true).build().unwrap();
     let own: BTreeSet<_> = without_derived.items().map(PublicItem::to_string).collect();
     let all = read.build().unwrap();
-    let kept = |line: &String| counts(line) && (own.contains(line) || line.starts_with("impl"));
+    let kept = |line: &String| is_listed(line) && (own.contains(line) || line.starts_with("impl"));
     Some(all.items().map(PublicItem::to_string).filter(kept).collect())
 }
 
-fn counts(line: &str) -> bool {
+fn is_listed(line: &str) -> bool {
     let names = |traits: &[&str]| line.starts_with("impl") && traits.iter().any(|name| line.contains(name));
     let unconditional = !line.contains('!') && !line.contains(" where ");
     line != CHAPTER && !names(&UNSTABLE) && !(names(&AUTO_TRAITS) && unconditional)

@@ -1,4 +1,4 @@
-//! `docs/dependencies.md` is true of `Cargo.toml`, `Cargo.lock` and the public API.
+//! `docs/dependencies.md` agrees with `Cargo.toml`, `Cargo.lock` and the public API.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ const DOCUMENT: &str = "../../docs/dependencies.md";
 const API: &str = "api.txt";
 
 #[test]
-fn what_is_asked_for_is_documented() {
-    same(table(&read(DOCUMENT), "## What is asked for"), asked_for());
+fn the_dependencies_of_the_library_are_documented() {
+    assert_same(table(&read(DOCUMENT), "## Dependencies of the library"), direct_dependencies());
     let reasons = table(&read(DOCUMENT), "## Why").into_iter().map(|row| vec![row[0].clone()]).collect();
-    let names = asked_for().into_iter().map(|row| vec![row[0].clone()]).collect();
-    same(reasons, names);
+    let names = direct_dependencies().into_iter().map(|row| vec![row[0].clone()]).collect();
+    assert_same(reasons, names);
 }
 
 #[test]
-fn what_the_repository_asks_for_is_documented() {
+fn the_dependencies_of_the_other_packages_are_documented() {
     let mut found = Vec::new();
     for package in members() {
         let of_users = |dependency: &&Value| package["name"] == "ctx-key" && dependency["kind"].is_null();
@@ -34,14 +34,14 @@ fn what_the_repository_asks_for_is_documented() {
         );
     }
     let documented = table(&read(DOCUMENT), "## In the repository only");
-    same(documented.into_iter().map(|row| row[..2].to_vec()).collect(), found);
+    assert_same(documented.into_iter().map(|row| row[..2].to_vec()).collect(), found);
 }
 
 #[test]
-fn types_of_others_are_documented() {
+fn the_crates_in_the_public_api_are_documented() {
     let api = read(API);
-    let documented = table(&read(DOCUMENT), "## Types of others");
-    same(
+    let documented = table(&read(DOCUMENT), "## Types of other crates");
+    assert_same(
         documented.iter().map(|row| row[..1].to_vec()).collect(),
         crates(&api).into_iter().map(|name| vec![name.to_owned()]).collect(),
     );
@@ -52,10 +52,10 @@ fn types_of_others_are_documented() {
     }
 }
 
-/// The checks of these checks.
+/// The checks can fail.
 #[test]
-fn what_is_undocumented_is_seen() {
-    let rows = asked_for();
+fn an_undocumented_dependency_is_detected() {
+    let rows = direct_dependencies();
     assert!(difference(&rows[1..], &rows).is_some(), "a dependency without a row");
     assert!(difference(&rows, &rows[1..]).is_some(), "a row without a dependency");
     let mut changed = rows.clone();
@@ -64,18 +64,17 @@ fn what_is_undocumented_is_seen() {
 
     let stranger = "pub fn ctx_key::f<T: typenum::Bit>(&T) -> <T as digest::Digest>::Output";
     assert_eq!(Vec::from_iter(crates(stranger)), ["digest", "typenum"]);
-    assert_eq!(later("1.87"), ["sha2"], "the one that asks for 1.88");
+    assert_eq!(needing_later_rust("1.87"), ["sha2"], "sha2 needs Rust 1.88");
 }
 
-/// No dependency asks for a later Rust than the library promises.
 #[test]
-fn the_rust_version_is_enough() {
+fn no_dependency_needs_a_later_rust_than_the_library_promises() {
     let rust_version = text(&library()["rust_version"]);
-    assert_eq!(later(&rust_version), [""; 0], "they ask for more than Rust {rust_version}");
+    assert_eq!(needing_later_rust(&rust_version), [""; 0], "they need a later Rust than {rust_version}");
 }
 
-/// The library's dependencies that ask for a later Rust than this.
-fn later(rust_version: &str) -> Vec<String> {
+/// Returns the library's dependencies that need a later Rust than this.
+fn needing_later_rust(rust_version: &str) -> Vec<String> {
     let metadata = cargo(&["metadata", "--locked", "--format-version", "1"]);
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
     let tree: BTreeSet<_> = tree("{p}").into_iter().map(|(_, line)| line).collect();
@@ -93,15 +92,15 @@ fn number(version: &str) -> Vec<u32> {
     version.split('.').map(|part| part.parse().unwrap()).collect()
 }
 
-/// The first table's rows, from what cargo says.
-fn asked_for() -> Vec<Vec<String>> {
+/// Returns the rows that the first table must have, computed by cargo.
+fn direct_dependencies() -> Vec<Vec<String>> {
     let manifest = library();
-    let brought = brought();
+    let resolved = resolved_dependencies();
     let dependencies = manifest["dependencies"].as_array().unwrap().iter();
     let row = |dependency: &Value| {
         let name = text(&dependency["name"]);
         assert_eq!(dependency["uses_default_features"], false, "{name}");
-        let (_, licence, brings) = brought.iter().find(|(found, ..)| *found == name).unwrap();
+        let (_, licence, transitive) = resolved.iter().find(|(found, ..)| *found == name).unwrap();
         let features: Vec<_> = dependency["features"].as_array().unwrap().iter().map(text).collect();
         vec![
             name.clone(),
@@ -109,13 +108,13 @@ fn asked_for() -> Vec<Vec<String>> {
             features.join(", "),
             condition(&manifest["features"], &name),
             licence.clone(),
-            brings.to_string(),
+            transitive.to_string(),
         ]
     };
     dependencies.filter(|dependency| dependency["kind"].is_null()).map(row).collect()
 }
 
-/// Which feature asks for a dependency.
+/// Returns "always", or the feature that enables a dependency.
 fn condition(features: &Value, name: &str) -> String {
     let wanted = Value::from(format!("dep:{name}"));
     let mut asking =
@@ -123,21 +122,21 @@ fn condition(features: &Value, name: &str) -> String {
     asking.next().map_or_else(|| "always".into(), |(feature, _)| format!("feature {feature}"))
 }
 
-/// Of each direct dependency with all features: its licence, and how many crates come with it.
-fn brought() -> Vec<(String, String, usize)> {
-    let mut brought: Vec<(String, String, BTreeSet<String>)> = Vec::new();
+/// Returns the name and the licence of each direct dependency with all features, and the number of its own dependencies.
+fn resolved_dependencies() -> Vec<(String, String, usize)> {
+    let mut resolved: Vec<(String, String, BTreeSet<String>)> = Vec::new();
     for (depth, line) in tree("{p}|{l}") {
         let (package, licence) = line.split_once('|').unwrap();
         match depth {
             0 => {}
-            1 => brought.push((package.split(' ').next().unwrap().into(), licence.into(), BTreeSet::new())),
-            _ => drop(brought.last_mut().unwrap().2.insert(package.into())),
+            1 => resolved.push((package.split(' ').next().unwrap().into(), licence.into(), BTreeSet::new())),
+            _ => drop(resolved.last_mut().unwrap().2.insert(package.into())),
         }
     }
-    brought.into_iter().map(|(name, licence, crates)| (name, licence, crates.len())).collect()
+    resolved.into_iter().map(|(name, licence, crates)| (name, licence, crates.len())).collect()
 }
 
-/// What a user of the library gets, depth first, with the depth.
+/// Returns the dependency tree of a user of the library, depth first, with the depth of each line.
 fn tree(format: &str) -> Vec<(usize, String)> {
     let tree = cargo(&[
         "tree",
@@ -158,20 +157,20 @@ fn tree(format: &str) -> Vec<(usize, String)> {
     tree.lines().map(split).collect()
 }
 
-/// The crates whose items an API names.
+/// Returns the crates whose items an API names.
 fn crates(api: &str) -> BTreeSet<&str> {
     let words = api.split(|character: char| !character.is_alphanumeric() && !['_', ':'].contains(&character));
     let first = words.filter_map(|word| word.split_once("::")).map(|(first, _)| first);
     first.filter(|name| *name != "ctx_key" && name.starts_with(char::is_lowercase)).collect()
 }
 
-fn same(documented: Vec<Vec<String>>, found: Vec<Vec<String>>) {
+fn assert_same(documented: Vec<Vec<String>>, found: Vec<Vec<String>>) {
     if let Some(difference) = difference(&documented, &found) {
         panic!("docs/dependencies.md differs (- documented, + found):\n{difference}");
     }
 }
 
-/// The rows that only one of two tables has.
+/// Returns the rows that only one of two tables has, or `None` if there are none.
 fn difference(documented: &[Vec<String>], found: &[Vec<String>]) -> Option<String> {
     let documented: BTreeSet<_> = documented.iter().collect();
     let found: BTreeSet<_> = found.iter().collect();

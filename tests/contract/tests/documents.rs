@@ -1,4 +1,4 @@
-//! What documents name exists: links, their anchors, and paths. README.md and the records of decisions stay short.
+//! Links, anchors and paths in documents lead to something that exists. README.md and the decision records stay short.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::{env, fs};
 
 use ctx_key_contract::read;
 
-/// Documents at the root and in `docs` whose paths are checked, also those in drawings.
-const NAMING: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs"];
+/// Documents and folders of documents in which each path is checked, also in drawings.
+const WITH_PATHS: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs"];
 
-/// The checks write it, each with paths of its own.
+/// The checks write this file, with paths of their own.
 const RESULTS: &str = "docs/results.md";
 
 /// Paths that are relative to another folder, each with the reason.
@@ -21,12 +21,13 @@ const ELSEWHERE: [(&str, &str); 2] = [
 /// Folders whose files are built or installed.
 const BUILT: [&str; 2] = ["target", "node_modules"];
 
-/// Asked of the environment: a copy of the tree can share what was built.
+/// Returns the repository's root. It is read from the environment at run time, because a copy of the tree can use the same
+/// build.
 fn root() -> PathBuf {
     PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../..")
 }
 
-/// Returns the documents below a folder, by their paths from the root.
+/// Returns the paths of the documents below a folder, from the root.
 fn documents(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root().join(folder)).unwrap() {
@@ -43,7 +44,7 @@ fn documents(folder: &str) -> Vec<String> {
     found
 }
 
-/// Returns the text outside fenced blocks.
+/// Returns the text without fenced blocks.
 fn prose(text: &str) -> String {
     let mut is_fenced = false;
     let mut lines = String::new();
@@ -135,9 +136,9 @@ fn links_lead_to_files_and_headings() {
 }
 
 #[test]
-fn paths_that_are_named_exist() {
+fn paths_in_documents_exist() {
     let mut missing = BTreeSet::new();
-    for name in NAMING {
+    for name in WITH_PATHS {
         let documents = if name.ends_with(".md") { vec![name.to_owned()] } else { documents(name) };
         for document in documents.iter().filter(|document| *document != RESULTS) {
             let found = missing_paths(&read(&format!("../../{document}")));
@@ -181,9 +182,9 @@ fn short_documents_stay_short() {
     }
 }
 
-/// The check of these checks.
+/// The checks can fail.
 #[test]
-fn what_is_missing_is_seen() {
+fn dead_links_and_missing_paths_are_detected() {
     let text = "# A `b`, c\n[a](src/key.rs) [b](src/none.rs)\n\n[c]: docs/none.md\n[d](#a-b-c) [e](#none)\n```\n[f](none)\n```\n";
     assert_eq!(dead_links("README.md", text), ["src/none.rs", "#none", "docs/none.md"]);
     assert_eq!(

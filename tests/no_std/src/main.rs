@@ -1,5 +1,5 @@
-//! Shows that ctx-key works with neither `std` nor an allocator. This program has none: if the library or a
-//! dependency of it needed one, nothing would link.
+//! Shows that ctx-key works without `std` and without an allocator. This program has neither, so it would not link if the
+//! library or one of its dependencies needed them.
 
 #![no_std]
 #![no_main]
@@ -16,12 +16,12 @@ use ctx_key::{
 use random::PredictableTestRng;
 use runtime::{Report, shows};
 
-/// An input, and what [`ApiKey::parse`] makes of it: a key of this id and digest, or an error.
+/// An input, and the expected result of [`ApiKey::parse`]: a key with this id and digest, or an error.
 type KeyVector = (&'static [u8], Result<(&'static str, [u8; 32]), ParseKeyError>);
 
 static KEY_VECTORS: &[KeyVector] = include!(concat!(env!("OUT_DIR"), "/key_vectors.rs"));
 
-const _: () = assert!(!KEY_VECTORS.is_empty(), "nothing would be checked");
+const _: () = assert!(!KEY_VECTORS.is_empty(), "there are no vectors");
 
 fn key_vectors(report: &mut Report) {
     for (index, (input, expected)) in KEY_VECTORS.iter().enumerate() {
@@ -31,7 +31,7 @@ fn key_vectors(report: &mut Report) {
             (Err(error), Err(expected)) => error == expected,
             _ => false,
         };
-        // of a key, `Debug` shows the id alone
+        // `Debug` of a key shows only the id
         report.check(format_args!("key vector {index}, which gives {parsed:?}"), is_expected);
     }
 }
@@ -39,12 +39,13 @@ fn key_vectors(report: &mut Report) {
 fn generation(report: &mut Report) {
     let mut rng = PredictableTestRng(0);
     let (one, other) = (ApiKey::generate_from_rng(&mut rng), ApiKey::generate_from_rng(&mut rng));
-    report.check("a seed gives one key on every machine", one.id().as_str() == "slRhIGQknCg1");
+    report.check("a seed gives the same key on every machine", one.id().as_str() == "slRhIGQknCg1");
     report.check("two generated keys differ", one != other);
     report.check("two generated ids differ", one.id() != other.id());
     for key in [one, other] {
         report.check("a generated key parses", ApiKey::parse(key.expose_secret()).as_ref() == Ok(&key));
-        report.check("a masked key shows", shows(key.id().masked(), format_args!("ctx_{}***", key.id())));
+        report
+            .check("a masked id is displayed", shows(key.id().masked(), format_args!("ctx_{}***", key.id())));
     }
     let pasted = ApiKey::parse_pasted(" \"ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9\"\r\n");
     report.check("a pasted key parses", pasted.is_ok_and(|key| key.id().as_str() == "8aspm4G7VmSU"));
@@ -55,19 +56,25 @@ fn headers(report: &mut Report) {
     let mut value = [0; 59];
     value[..7].copy_from_slice(b"bearer ");
     value[7..].copy_from_slice(key.as_bytes());
-    report.check("a header's key parses", bearer::parse([value]) == ApiKey::parse(key).map_err(Denied::from));
-    report.check("two headers don't", reason(bearer::parse([value; 2])) == Some(Reason::MalformedHeader));
+    report.check(
+        "the key in a header parses",
+        bearer::parse([value]) == ApiKey::parse(key).map_err(Denied::from),
+    );
+    report
+        .check("two headers are refused", reason(bearer::parse([value; 2])) == Some(Reason::MalformedHeader));
     let denied = bearer::parse(["Basic x"]).err();
     let challenge = "Bearer realm=\"a \\\"realm\\\"?\"";
-    report
-        .check("a challenge shows", denied.is_some_and(|it| shows(it.challenge("a \"realm\"\n"), challenge)));
+    report.check(
+        "a challenge is displayed",
+        denied.is_some_and(|it| shows(it.challenge("a \"realm\"\n"), challenge)),
+    );
 }
 
 fn finds(report: &mut Report) {
     let text = b"a%3Dctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9, ctx_your_api_key_here";
     let mut finds = scan::find_iter(text);
     report.check("a key is found", finds.next().is_some_and(|it| it.range() == (4..56)));
-    report.check("and nothing else", finds.next().is_none());
+    report.check("a placeholder is not found", finds.next().is_none());
 }
 
 fn records(report: &mut Report) {
@@ -79,31 +86,42 @@ fn records(report: &mut Report) {
 
     let grant = record.verify(&key, now);
     let names_both = |grant: &Grant<&&str>| grant.key_id() == key.id() && **grant.project() == "demo";
-    report.check("a grant names key and project", grant.as_ref().is_ok_and(names_both));
+    report.check("a grant has the key's id and project", grant.as_ref().is_ok_and(names_both));
     let require = |scopes| grant.as_ref().map_err(|denied| *denied).and_then(|grant| grant.require(scopes));
     report.check("a granted scope passes", require(Scope::CHATS_READ).is_ok());
     let denied = require(Scope::CHATS_READ | Scope::CHATS_WRITE).err();
-    report.check("a missing scope is named", denied.is_some_and(|it| it.missing() == Scope::CHATS_WRITE));
+    report.check(
+        "a refusal has the missing scope",
+        denied.is_some_and(|it| it.missing() == Scope::CHATS_WRITE),
+    );
     report.check("a missing scope is forbidden", denied.is_some_and(|it| it.status() == 403));
     report.check("a requirement of nothing is refused", require(Scope::empty()).is_err());
 
     report.check("a key works from its first second on", reason(record.verify(&key, not_before)).is_none());
-    report.check("not before", reason(record.verify(&key, before)) == Some(Reason::NotYetValid));
-    report.check("not when it expired", reason(record.verify(&key, expires_at)) == Some(Reason::Expired));
-    report.check("another key never", reason(record.verify(&other, now)) == Some(Reason::DigestMismatch));
+    report.check(
+        "a key is refused before that",
+        reason(record.verify(&key, before)) == Some(Reason::NotYetValid),
+    );
+    report
+        .check("an expired key is refused", reason(record.verify(&key, expires_at)) == Some(Reason::Expired));
+    report
+        .check("another key is refused", reason(record.verify(&other, now)) == Some(Reason::DigestMismatch));
 
     let mut old = record.clone();
     let end = now.saturating_add(60);
     let new = old.rotate(&other, now, 60);
-    report.check("a rotated key still works", reason(old.verify(&key, now)).is_none());
-    report.check("not after the overlap", reason(old.verify(&key, end)) == Some(Reason::Retired));
-    report.check("a retired key has its state", old.state(end) == KeyState::Retired);
-    report.check("its successor does", new.is_ok_and(|new| reason(new.verify(&other, end)).is_none()));
+    report.check("a rotated key works during the overlap", reason(old.verify(&key, now)).is_none());
+    report.check(
+        "a rotated key is refused after the overlap",
+        reason(old.verify(&key, end)) == Some(Reason::Retired),
+    );
+    report.check("the state of that key is retired", old.state(end) == KeyState::Retired);
+    report.check("its successor works", new.is_ok_and(|new| reason(new.verify(&other, end)).is_none()));
 
     record.revoke(now);
     report.check("a revoked key is refused", reason(record.verify(&key, before)) == Some(Reason::Revoked));
     let rotated = record.rotate(&other, now, 60);
-    report.check("a revoked key has no successor", rotated == Err(RotateError::Revoked));
+    report.check("a revoked key cannot be rotated", rotated == Err(RotateError::Revoked));
 }
 
 fn reason<T>(verified: Result<T, Denied>) -> Option<Reason> {
@@ -114,16 +132,19 @@ fn scopes(report: &mut Report) {
     let text = "memories:read chats:write";
     let granted = Scope::MEMORIES_READ | Scope::CHATS_WRITE;
     report.check("scopes parse", text.parse() == Ok(granted));
-    report.check("scopes show", shows(granted, text));
+    report.check("scopes are displayed", shows(granted, text));
     report.check("a list of scopes parses", Scope::parse_list("chats:write,\nmemories:read") == Ok(granted));
     let unknown = "chats:read Memories.Read".parse::<Scope>().err();
-    report.check("an unknown scope is located", unknown.is_some_and(|it| it.range() == (11..24)));
+    report.check(
+        "the error has the position of an unknown scope",
+        unknown.is_some_and(|it| it.range() == (11..24)),
+    );
     let meant = unknown.and_then(|it| it.suggestion());
-    report.check("the scope that was meant is suggested", meant == Some(Scope::MEMORIES_READ));
+    report.check("the error suggests a similar scope", meant == Some(Scope::MEMORIES_READ));
 
-    let half = Scope::CHATS_READ | Scope::CHATS_WRITE;
+    let both = Scope::CHATS_READ | Scope::CHATS_WRITE;
     report.check("a scope in the set is granted", granted.grants(Scope::CHATS_WRITE));
-    report.check("two scopes are not, if one is missing", !granted.grants(half));
-    report.check("it is the missing one", granted.missing(half) == Scope::CHATS_READ);
+    report.check("two scopes are denied if one is missing", !granted.grants(both));
+    report.check("the missing scope is returned", granted.missing(both) == Scope::CHATS_READ);
     report.check("an empty requirement is not granted", !Scope::all().grants(Scope::empty()));
 }

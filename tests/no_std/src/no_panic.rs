@@ -1,12 +1,12 @@
-//! Shows that nothing panics, whatever it reads. The panic handler calls a function that nobody defines: if the
-//! optimizer leaves a single way to panic, in the library, in what it depends on or in `core`, nothing links.
+//! Shows that no input causes a panic. The panic handler calls a function that is not defined anywhere. So if the optimizer
+//! leaves a single panic, in the library, in its dependencies or in `core`, this program does not link.
 //!
-//! Called is every function that the library has without features, except `Debug` of `Challenge`, because that of `str` in
-//! `core` has checks that are left.
+//! The program calls every function that the library has without features, except `Debug` of `Challenge`. The optimizer does
+//! not remove the checks in `Debug` of `str`, which that calls.
 //!
-//! What is read comes from the standard input, one text for everything, and all results are written: the
-//! optimizer knows nothing of the one, and can leave out none of the others. `cargo xtask ci no_std` demands that each
-//! function of the library's source is in the program.
+//! One text from standard input is the input of all functions, so the optimizer knows nothing about it. All results are
+//! written, so it can omit none of them. `cargo xtask ci no_std` requires that each function of the library's source is in
+//! the program.
 
 #![no_std]
 #![no_main]
@@ -30,7 +30,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use random::PredictableTestRng;
 use stream::{OUTPUT, Stream};
 
-// SAFETY: the first is the signature of POSIX. The second has no definition: no program that can call it exists.
+// SAFETY: `read` has this signature in POSIX. The second function has no definition, so no program that calls it links.
 unsafe extern "C" {
     fn read(descriptor: c_int, bytes: *mut c_void, len: usize) -> isize;
     safe fn a_panic_is_left() -> !;
@@ -41,20 +41,20 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     a_panic_is_left()
 }
 
-/// What the start-up code of libc calls.
+/// The function that libc's start-up code calls.
 // SAFETY: nothing else in this program has the name `main`, and this is the signature that C gives it.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let mut buffer = [0; 16_384];
-    // SAFETY: the buffer is borrowed mutably, as long as said, and `read` does not keep it.
+    // SAFETY: the buffer is borrowed mutably and has this length, and `read` does not keep it.
     let len = unsafe { read(0, buffer.as_mut_ptr().cast(), buffer.len()) };
     let input = usize::try_from(len).ok().and_then(|len| buffer.get(..len)).unwrap_or_default();
-    // behind it, neither the text nor a bound of its length is known
+    // After `black_box`, the optimizer knows neither the text nor a bound of its length.
     let Ok(text) = str::from_utf8(black_box(input)) else { return 1 };
     c_int::from(call_everything(text).is_err())
 }
 
-/// Writes what was called, and its result.
+/// Writes each call and its result.
 macro_rules! show {
     ($($call:expr),+ $(,)?) => {
         $(writeln!(Stream(OUTPUT), "{}: {:?}", stringify!($call), $call)?;)+
@@ -107,17 +107,17 @@ fn call_everything(text: &str) -> fmt::Result {
 }
 
 fn key_errors(error: ParseKeyError, text: &str) -> fmt::Result {
-    says(&error)?;
+    show_error(&error)?;
     answers(Denied::from(error), text)
 }
 
-/// What an error is called for. As an object, so that nothing of it is left out.
-fn says(error: &dyn Error) -> fmt::Result {
+/// Calls all methods of an error. A trait object, so that the optimizer can omit none of them.
+fn show_error(error: &dyn Error) -> fmt::Result {
     writeln!(Stream(OUTPUT), "{error} {error:?} {error:#?} {error:>99} {}", error.source().is_some())
 }
 
 fn answers(denied: Denied, realm: &str) -> fmt::Result {
-    says(&denied)?;
+    show_error(&denied)?;
     let challenge: Challenge<'_> = denied.challenge(realm);
     let (reason, other) = (denied.reason(), black_box(Reason::Expired));
     show!(denied.status(), Text(denied.message()), denied.missing(), denied == Denied::unknown_key());
@@ -131,7 +131,7 @@ fn ids(text: &str) -> fmt::Result {
     for id in [text.parse(), bytes.try_into(), first(bytes).map_or(text.parse(), KeyId::from_bytes)] {
         match id {
             Ok(id) => id_parts(id)?,
-            Err(error) => says(&error)?,
+            Err(error) => show_error(&error)?,
         }
     }
     Ok(())
@@ -156,7 +156,7 @@ fn digests(text: &str) -> fmt::Result {
                 show!(digest, digest.as_bytes(), digest == black_box(digest));
                 writeln!(Stream(OUTPUT), "{digest} {digest:>70.80} {digest:-^9.7}")?;
             }
-            Err(error) => says(&error)?,
+            Err(error) => show_error(&error)?,
         }
     }
     Ok(())
@@ -174,7 +174,7 @@ fn records(key: &ApiKey, text: &str, [one, other, now]: [UnixTime; 3]) -> fmt::R
     (record.not_before, stored.expires_at) = (Some(one), Some(other));
     show!(stored, record == stored, record == record.clone());
     for record in [&mut stored, &mut record] {
-        // an id of which the optimizer does not know that it is the key's
+        // the optimizer must not know that this is the id of the key
         record.id = black_box(record.id);
         grants(record.verify(key, now), now)?;
         rotates(record.rotate(key, now, one.as_secs()))?;
@@ -198,14 +198,14 @@ fn rotates(rotated: Result<KeyRecord<Text<'_>>, RotateError>) -> fmt::Result {
             show!(successor);
             Ok(())
         }
-        Err(error) => says(&error),
+        Err(error) => show_error(&error),
     }
 }
 
 fn grants(verified: Result<Grant<&Text<'_>>, Denied>, now: UnixTime) -> fmt::Result {
     let grant = match verified {
         Ok(grant) => grant.clone().cloned(),
-        Err(denied) => return says(&denied),
+        Err(denied) => return show_error(&denied),
     };
     show!(grant, grant.key_id(), grant.project(), grant.scopes(), grant.expires_at());
     let required = Scope::from_bits_retain(now.as_secs().count_ones());
@@ -236,7 +236,7 @@ fn scopes(text: &str) -> fmt::Result {
             Ok(scopes) => scope_parts(scopes, any)?,
             Err(error) => {
                 show!(error.range(), error.suggestion(), error == black_box(error));
-                says(&error)?;
+                show_error(&error)?;
             }
         }
     }
@@ -277,7 +277,7 @@ fn scope_parts(scopes: Scope, other: Scope) -> fmt::Result {
     Ok(())
 }
 
-/// Text that shows as it is: `Debug` of `str` has checks that the optimizer leaves.
+/// A text whose `Debug` writes it unchanged. The optimizer does not remove the checks in `Debug` of `str`.
 #[derive(Clone, PartialEq)]
 struct Text<'t>(&'t str);
 
@@ -287,7 +287,7 @@ impl Debug for Text<'_> {
     }
 }
 
-/// The input's first bytes as a number.
+/// Returns the first bytes of the input as a number.
 fn number(text: &str) -> u32 {
     first(text.as_bytes()).map_or(black_box(0), u32::from_le_bytes)
 }
@@ -315,38 +315,38 @@ impl Hasher for Sum {
     }
 }
 
-/// A generator that gives what was read, and fails at its end.
+/// A generator that yields the bytes that were read, and fails when there are no more.
 struct Input<'i>(&'i [u8]);
 
 #[derive(Debug)]
-struct AtItsEnd;
+struct Exhausted;
 
-impl fmt::Display for AtItsEnd {
+impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the input is at its end")
+        f.write_str("the input has no more bytes")
     }
 }
 
-impl Error for AtItsEnd {}
+impl Error for Exhausted {}
 
 impl TryRng for Input<'_> {
-    type Error = AtItsEnd;
+    type Error = Exhausted;
 
-    fn try_next_u32(&mut self) -> Result<u32, AtItsEnd> {
+    fn try_next_u32(&mut self) -> Result<u32, Exhausted> {
         rand_core::utils::next_word_via_fill(self)
     }
 
-    fn try_next_u64(&mut self) -> Result<u64, AtItsEnd> {
+    fn try_next_u64(&mut self) -> Result<u64, Exhausted> {
         rand_core::utils::next_word_via_fill(self)
     }
 
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), AtItsEnd> {
-        let (given, rest) = self.0.split_at_checked(bytes.len()).ok_or(AtItsEnd)?;
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
+        let (given, rest) = self.0.split_at_checked(bytes.len()).ok_or(Exhausted)?;
         self.0 = rest;
         bytes.iter_mut().zip(given).for_each(|(byte, given)| *byte = *given);
         Ok(())
     }
 }
 
-/// It says so without being one; the library takes no generator that does not.
+/// The generator is predictable. The library requires this trait.
 impl TryCryptoRng for Input<'_> {}

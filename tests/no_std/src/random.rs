@@ -1,10 +1,10 @@
-//! What the library takes its random bytes from.
+//! The generator of these programs.
 
 use core::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// SplitMix64, whose outputs anyone can compute: for this test, and never for a key that opens something.
+/// SplitMix64, for this test. Anyone can compute its outputs, so never use it for a real key.
 pub struct PredictableTestRng(pub u64);
 
 impl TryRng for PredictableTestRng {
@@ -26,5 +26,5 @@ impl TryRng for PredictableTestRng {
     }
 }
 
-/// It is not unpredictable; the library takes no generator that does not say so.
+/// The generator is predictable. The library requires this trait.
 impl TryCryptoRng for PredictableTestRng {}

@@ -1,4 +1,4 @@
-//! What `std` would bring: an entry point, an end for panics, and what tells a check's result.
+//! Replacements for `std`: an entry point, a panic handler, and a report of the checks.
 
 use core::ffi::{c_char, c_int};
 use core::fmt::{self, Display, Write};
@@ -6,14 +6,14 @@ use core::panic::PanicInfo;
 
 use crate::stream::{OUTPUT, Stream};
 
-// SAFETY: this is the signature of C11 §7.22.4.1; `abort` takes nothing that could be wrong.
+// SAFETY: this is the signature of C11 §7.22.4.1, and `abort` has no arguments.
 unsafe extern "C" {
     safe fn abort() -> !;
 }
 
 const ERRORS: c_int = 2;
 
-/// What the start-up code of libc calls.
+/// The function that libc's start-up code calls.
 // SAFETY: nothing else in this program has the name `main`, and this is the signature that C gives it.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
@@ -26,14 +26,14 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
         return 1;
     }
     let (vectors, checks) = (vectors.passed, others.passed);
-    let told = writeln!(Stream(OUTPUT), "no_std: {vectors} key vectors and {checks} checks passed");
-    c_int::from(told.is_err())
+    let written = writeln!(Stream(OUTPUT), "no_std: {vectors} key vectors and {checks} checks passed");
+    c_int::from(written.is_err())
 }
 
-/// A fault that the list of symbols has to show.
+/// A planted fault, which the list of symbols must show.
 #[cfg(planted = "allocation")]
 fn allocate() {
-    // SAFETY: this is the signature of C11 §7.22.3.4; any size is allowed.
+    // SAFETY: this is the signature of C11 §7.22.3.4, and any size is allowed.
     unsafe extern "C" {
         safe fn malloc(size: usize) -> *mut core::ffi::c_void;
     }
@@ -46,7 +46,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     abort()
 }
 
-/// Counts checks, and says which of them failed.
+/// Counts checks, and names those that failed.
 #[derive(Default)]
 pub struct Report {
     passed: usize,
@@ -65,20 +65,20 @@ impl Report {
             self.passed += 1;
         } else {
             self.failed += 1;
-            // if it can't be said, the exit code says it
+            // if the write fails, the exit code still reports the failure
             let _ = writeln!(Stream(ERRORS), "no_std: failed: {what}");
         }
     }
 }
 
-/// Whether two values show as the same text.
+/// Returns whether two values are displayed as the same text.
 pub fn shows(value: impl Display, expected: impl Display) -> bool {
     let (mut text, mut expected_text) = (Text::EMPTY, Text::EMPTY);
     let fits = write!(text, "{value}").is_ok() && write!(expected_text, "{expected}").is_ok();
     fits && text.bytes == expected_text.bytes && text.len == expected_text.len
 }
 
-/// In place of a `String`: what does not fit is an error.
+/// A `String` without an allocator. A text that does not fit is an error.
 struct Text {
     bytes: [u8; 128],
     len: usize,

@@ -1,5 +1,6 @@
-//! Measures how much stack a check and a generation take, on x86-64: each runs on a stack of its own that was painted,
-//! and what is not painted any more was used. Prints the bytes, and exits with 1 where they are more than [`LIMIT`].
+//! Measures how much stack a check and a generation use, on x86-64. Each runs on its own stack, which was filled with one
+//! byte value before. Bytes that then have another value were used. The program prints their number, and exits with 1 if it
+//! exceeds [`LIMIT`].
 
 #![no_std]
 #![no_main]
@@ -19,10 +20,10 @@ use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime, bearer};
 use random::PredictableTestRng;
 use stream::{OUTPUT, Stream};
 
-/// What no call may exceed, in bytes; the README of this folder has what was measured.
+/// Maximum number of bytes that a call may use. The README of this folder has the measured numbers.
 const LIMIT: usize = 1536;
 
-// SAFETY: this is the signature of C11 §7.22.4.1; `abort` takes nothing that could be wrong.
+// SAFETY: this is the signature of C11 §7.22.4.1, and `abort` has no arguments.
 unsafe extern "C" {
     safe fn abort() -> !;
 }
@@ -32,7 +33,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     abort()
 }
 
-/// What the start-up code of libc calls.
+/// The function that libc's start-up code calls.
 // SAFETY: nothing else in this program has the name `main`, and this is the signature that C gives it.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
@@ -45,13 +46,13 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let within = calls.map(|(name, call)| {
         let (stack, succeeded) = STACK.depth(call, &case);
         let verdict = if stack > LIMIT { ", too much" } else { "" };
-        let told = writeln!(Stream(OUTPUT), "{name}: {stack} bytes{verdict}");
-        told.is_ok() && succeeded && stack <= LIMIT
+        let written = writeln!(Stream(OUTPUT), "{name}: {stack} bytes{verdict}");
+        written.is_ok() && succeeded && stack <= LIMIT
     });
     c_int::from(within.contains(&false))
 }
 
-/// What is called on the other stack; says whether it did what it is measured for.
+/// A function that runs on the measured stack. It returns whether it succeeded.
 type Call = extern "C" fn(&Case<'_>) -> bool;
 
 struct Case<'h> {
@@ -86,19 +87,18 @@ unsafe impl Sync for Painted {}
 
 static STACK: Painted = Painted(UnsafeCell::new([0; 65_536]));
 
-/// No value that is likely where a call stops writing.
+/// Byte that fills the stack. A call is unlikely to write it last.
 const PAINT: u8 = 0xa5;
 
 impl Painted {
-    /// How many bytes of this stack a call uses, return address included, and what it returns.
+    /// Returns the number of bytes of this stack that a call uses, with its return address, and the result of the call.
     fn depth(&self, call: Call, case: &Case<'_>) -> (usize, bool) {
-        // SAFETY: nothing else borrows the memory, as this program has one thread and this function calls nothing that
-        // gets here again.
+        // SAFETY: nothing else borrows the memory, because this program has one thread and this function is not recursive.
         let stack = unsafe { &mut *self.0.get() };
         stack.fill(PAINT);
         let succeeded: u64;
-        // SAFETY: the stack pointer waits in a register that calls preserve, and is put back; the other stack is
-        // aligned, ours to write, and large enough for what is called (the paint that is left shows it).
+        // SAFETY: the stack pointer is saved in a register that calls preserve, and restored. The other stack is aligned,
+        // borrowed mutably, and large enough for the call, as its unused bytes show.
         unsafe {
             asm!(
                 "xchg rsp, r12",

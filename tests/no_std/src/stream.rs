@@ -18,7 +18,7 @@ impl Write for Stream {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            // SAFETY: the bytes are borrowed, as many as said, and `write` does not keep them.
+            // SAFETY: the bytes are borrowed and have this length, and `write` does not keep them.
             let written = unsafe { write(self.0, rest.as_ptr().cast(), rest.len()) };
             let written = usize::try_from(written).map_err(|_| fmt::Error)?;
             rest = rest.get(written..).ok_or(fmt::Error)?;

@@ -1,5 +1,5 @@
-//! Every public function that receives a secret or a digest. Each case checks that the secret went in and that the right
-//! result came out.
+//! Calls of every public function that receives a secret or a digest. Each case asserts that its input is secret and that
+//! the result is correct.
 
 use ctx_key::{
     ApiKey, Denied, KeyDigest, KeyRecord, KeyState, ParseKeyError, Reason, Scope, UnixTime, bearer,
@@ -26,7 +26,7 @@ pub const CASES: &[Case] = &[
         run: |input| assert_granted(bearer::parse([input.header()]), input),
     },
     Case {
-        name: "a foreign character",
+        name: "an invalid character",
         reports: 1,
         run: |input| {
             let parsed = ApiKey::parse(input.changed(40, '-'));
@@ -266,8 +266,8 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// Functions in which std or `http` checks text that is always valid: the branches on it always go one way. `reports` is
-/// their number.
+/// Functions in which std or `http` validates text that is always valid. Their branches on a secret always go one way, and
+/// `reports` is the number of these branches.
 pub const ONE_WAY: &[Case] = &[
     Case {
         name: "pub fn ctx_key::ApiKey::expose_secret(&self) -> &str",
@@ -320,11 +320,11 @@ pub const ONE_WAY: &[Case] = &[
 
 /// Functions that may branch on a secret or a digest.
 pub const EXEMPT: &[&str] = &[
-    // The text is already exposed.
+    // The text that they read is already exposed.
     "pub mod ctx_key::scan",
     "pub fn ctx_key::ApiKey::parse_pasted(&str) -> core::result::Result<Self, ctx_key::ParseKeyError>",
     "pub fn ctx_key::ApiKey::from_env() -> core::result::Result<Self, ctx_key::EnvKeyError>",
-    // A stored digest is not secret. Only comparing it takes constant time.
+    // A stored digest is not secret. Only its comparison takes constant time.
     "impl core::str::traits::FromStr for ctx_key::KeyDigest",
     "impl<'de> serde_core::de::Deserialize<'de> for ctx_key::KeyDigest",
     "impl<'de, P: serde_core::de::Deserialize<'de>> serde_core::de::Deserialize<'de> for ctx_key::KeyRecord<P>",
@@ -360,7 +360,7 @@ fn assert_digest(digest: KeyDigest, input: &Input) {
     assert_eq!(public(digest), public(input.digest()));
 }
 
-/// Checks a text that starts with a public and a secret part.
+/// Asserts that a text starts with a public and a secret part.
 #[track_caller]
 fn assert_text(text: impl AsRef<[u8]>, start: &str, secret: &str) {
     let text = text.as_ref();

@@ -1,4 +1,4 @@
-//! What the check exists to find, planted: each of these has to be reported.
+//! Planted leaks. Memcheck must report each of them.
 
 use std::hint::black_box;
 

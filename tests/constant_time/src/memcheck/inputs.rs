@@ -1,4 +1,4 @@
-//! Secrets of different shapes, and the values that hold them.
+//! The inputs of the cases: keys of different shapes, marked as secret.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -30,7 +30,7 @@ const KEYS: [&str; 9] = [
     "ctx_P1IvY0DJHOE4aFVdZxT8lAvfYFYHRzQliykEpWFZrV3ySmUq",
 ];
 
-/// None of these keys.
+/// A key that is not one of [`KEYS`].
 pub const OTHER: Input =
     Input { key: "ctx_2sgDQhEXyDCzEqC4bqsYF20UTBKOQg49904ck7gxcv1Esxh6", header: HEADERS[0] };
 
@@ -64,7 +64,7 @@ impl Input {
         black_box(text)
     }
 
-    /// The text with a changed character, which is secret too.
+    /// Returns the text with one character replaced. The new character is secret too.
     pub fn changed(&self, index: usize, character: char) -> String {
         let text = format!("{}{character}{}", &self.key[..index], &self.key[index + 1..]);
         mark_secret(&text.as_bytes()[16..]);
@@ -89,13 +89,13 @@ impl Input {
         *self.api_key().digest()
     }
 
-    /// The digest in hexadecimal digits, which are public.
+    /// Returns the digest in hexadecimal digits, which are public.
     pub fn hex(&self) -> String {
         public(self.digest()).to_string()
     }
 
-    /// A record of the key. Its times are set, because the compiler may compare what lies after a `None`, which
-    /// memcheck does not know either.
+    /// Returns a record of the key. Its times are set, because the compiler may read the bytes after a `None`, which are
+    /// undefined, and memcheck would report that.
     pub fn record(&self) -> KeyRecord<u32> {
         let key = self.api_key();
         let mut record = KeyRecord::from_parts(key.id(), *key.digest(), 7, Scope::READ);
@@ -105,17 +105,17 @@ impl Input {
         record
     }
 
-    /// A generator whose bytes are secret, and give this key.
+    /// Returns a generator whose bytes are secret and give this key.
     pub fn rng(&self) -> SecretTestRng {
         SecretTestRng(self.random())
     }
 
-    /// Makes the bytes of `rng` those of the operating system.
+    /// Makes the operating system's generator yield the bytes of `rng`.
     pub fn set_os_random(&self) {
         OS_RANDOM.set(self.random());
     }
 
-    /// The random bytes from which this key is generated: a 64-bit fraction for six digits each.
+    /// Returns the random bytes that give this key: a 64-bit fraction for each six digits.
     fn random(&self) -> [u8; 56] {
         let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let value = |digit| digits.iter().position(|known| known == digit).expect("a digit");
@@ -129,7 +129,7 @@ impl Input {
     }
 }
 
-/// Gives always the same bytes, and as many as a key takes.
+/// A generator that yields the same secret bytes in each call.
 pub struct SecretTestRng([u8; 56]);
 
 impl TryRng for SecretTestRng {
@@ -150,7 +150,7 @@ impl TryRng for SecretTestRng {
     }
 }
 
-/// It is not unpredictable; the library takes no generator that does not say so.
+/// The generator is predictable. The library requires this trait.
 impl TryCryptoRng for SecretTestRng {}
 
 thread_local!(static OS_RANDOM: Cell<[u8; 56]> = const { Cell::new([0; 56]) });
@@ -163,7 +163,7 @@ thread_local!(static OS_RANDOM: Cell<[u8; 56]> = const { Cell::new([0; 56]) });
 /// As getrandom requires: the `len` bytes from `start` on can be written.
 #[unsafe(no_mangle)]
 unsafe extern "Rust" fn __getrandom_v03_custom(start: *mut u8, len: usize) -> Result<(), getrandom::Error> {
-    // SAFETY: see above. They may be uninitialised, but are zeros in the library's buffer.
+    // SAFETY: see above. getrandom allows uninitialised bytes, but the library's buffer is initialised.
     let bytes = unsafe { std::slice::from_raw_parts_mut(start, len) };
     bytes.copy_from_slice(&OS_RANDOM.get()[..len]);
     mark_secret(bytes);

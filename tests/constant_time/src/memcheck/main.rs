@@ -1,9 +1,9 @@
-//! Runs the library under memcheck, with undefined bytes in place of secrets. Memcheck reports each branch and each
-//! address that depends on one. The program exits with 1 if a case has another number of reports than it must have.
+//! Runs the library under memcheck, with secrets marked as undefined bytes. Memcheck reports each branch and each address
+//! that depends on an undefined byte. The program exits with 1 if a case has more or fewer reports than expected.
 //!
-//! With `--cfg ctx_key_memcheck` the library's declared results are marked as defined, and none of them is reported.
-//! Without, it is the library as everyone gets it, and each declared result must be reported once. That shows that the
-//! secret reached it, and that the library branches on nothing else there either.
+//! With `--cfg ctx_key_memcheck`, the library marks its declared results as defined, and memcheck must report none of them.
+//! Without that flag, the library is built as for users, and memcheck must report each declared result once. That shows
+//! that the secret reaches the result, and that the shipped library branches on nothing else.
 
 mod cases;
 mod faults;
@@ -14,15 +14,16 @@ use std::process::ExitCode;
 
 use inputs::Input;
 
-/// Whether the library that this program was built with marks its declared results.
+/// True if the library in this program marks its declared results.
 const MARKED: bool = cfg!(ctx_key_memcheck);
 
 type Run = fn(&Input);
 
-/// A use of the library, which must be reported equally often with each input.
+/// A use of the library.
 struct Case {
-    /// The line of tests/contract/api.txt for a public function, or words for a path through several.
+    /// The line of a public function in tests/contract/api.txt, or a name for a path through several functions.
     name: &'static str,
+    /// Number of reports that every input must cause.
     reports: usize,
     run: Run,
 }
@@ -30,7 +31,11 @@ struct Case {
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1);
     let built = if MARKED { "marked" } else { "shipped" };
-    assert_eq!(wanted.as_deref(), Some(built), "the flags of this build are not those that were wanted");
+    assert_eq!(
+        wanted.as_deref(),
+        Some(built),
+        "this program was built with other flags than the argument names"
+    );
     #[cfg(ctx_key_memcheck)]
     ctx_key::MARK_DEFINED.set(marks::public).expect("set once");
 
@@ -51,7 +56,7 @@ fn main() -> ExitCode {
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Names the first input with another number of reports than expected.
+/// Describes the first input with more or fewer reports than expected.
 fn unexpected(case: &Case, expected: usize) -> Option<String> {
     inputs::all().find_map(|input| {
         let reports = reports_of(case.run, &input);
@@ -61,7 +66,7 @@ fn unexpected(case: &Case, expected: usize) -> Option<String> {
 
 fn unreported((name, run): &(&str, Run)) -> Option<String> {
     let reported = inputs::all().any(|input| reports_of(*run, &input) > 0);
-    (!reported).then(|| format!("{name}: planted, and not reported"))
+    (!reported).then(|| format!("{name}: a planted fault was not reported"))
 }
 
 fn reports_of(run: Run, input: &Input) -> usize {

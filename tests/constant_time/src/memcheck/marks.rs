@@ -1,4 +1,4 @@
-//! What memcheck takes for secret: bytes that it believes to be undefined. They keep their values.
+//! Marks for memcheck: a secret byte is marked as undefined, and a public one as defined. The values do not change.
 
 use std::ptr::from_mut;
 
@@ -14,9 +14,9 @@ pub fn reports() -> usize {
     count_reports()
 }
 
-/// Marks bytes as secret. From now on memcheck reports what branches on them, or on what was computed from them.
+/// Marks bytes as secret. Memcheck then reports branches on them, and on values computed from them.
 pub fn mark_secret(bytes: &[u8]) {
-    // SAFETY: memcheck changes what it knows of these bytes, and no byte of the program.
+    // SAFETY: memcheck changes only its own notes about these bytes, and no byte of the program.
     unsafe { mark_undefined(bytes.as_ptr(), bytes.len()) }
 }
 
@@ -26,14 +26,14 @@ pub fn mark_public(bytes: &[u8]) {
     unsafe { mark_defined(bytes.as_ptr(), bytes.len()) }
 }
 
-/// Returns the value, marked as public. What it points to is not marked.
+/// Marks a value as public and returns it. Memory that it points to is not marked.
 pub fn public<T>(mut value: T) -> T {
-    // SAFETY: as above; the range is that of the value.
+    // SAFETY: as above. The range is that of the value.
     unsafe { mark_defined(from_mut(&mut value).cast(), size_of::<T>()) }
     value
 }
 
-/// Returns whether each of these bytes has a bit that memcheck takes for secret.
+/// Returns whether each of these bytes has a bit that is marked as secret.
 pub fn is_secret(bytes: &[u8]) -> bool {
     const DONE: u32 = 1;
     let mut bits = vec![0; bytes.len()];

@@ -1,4 +1,4 @@
-// Requests of a program to the valgrind that runs it. Without one they do nothing, and return 0.
+// Requests of a program to the valgrind that runs it. Outside valgrind they do nothing and return 0.
 #include <stddef.h>
 #include <valgrind/memcheck.h>
 

@@ -1,8 +1,8 @@
-//! Measures whether times depend on secrets, with the SHA extensions of the machine, which memcheck can't see. Exits
-//! with 1 if the library's do, or if those of a planted leak don't.
+//! Measures whether the time of a call depends on a secret. The calls use the SHA extensions of the machine, which memcheck
+//! cannot run. The program exits with 1 if a time in the library depends on a secret, or if that of a planted leak does not.
 //!
-//! Each case has two classes of inputs, drawn at random and measured in turn. Both are written to one place in memory
-//! before they are measured, from a table in which they lie mixed: where a class lies must not make a difference.
+//! Each case has two classes of inputs, which are drawn at random and measured in that order. Before each measurement the
+//! input is copied from a table with both classes to the same place in memory, so that its address makes no difference.
 
 mod random;
 mod welch;
@@ -15,21 +15,23 @@ use ctx_key::{ApiKey, KeyDigest, KeyRecord, Scope, UnixTime};
 
 use random::{GivenTestRng, SplitMix64};
 
-/// From here on dudect says: definitely not constant time.
+/// From this value on, dudect says "definitely not constant time".
 const LIMIT: f64 = 10.0;
 const ROUNDS: usize = 500;
 const INPUTS: usize = 4096;
-/// How often one input is measured at a time, as a clock counts no single nanoseconds.
+/// Calls in one measurement, because the clock does not resolve single nanoseconds.
 const REPEATS: usize = 8;
 
-/// Large enough for each input: a key, a digest, random bytes.
+/// Large enough for a key, a digest or random bytes.
 type Input = [u8; 56];
 
 struct Case {
     name: &'static str,
+    /// True for a planted leak.
     leaks: bool,
-    /// What `run` returns of each input, in both classes: the time of something else would say nothing.
+    /// The result of `run` for every input of both classes. Otherwise the two times would not be comparable.
     returns: bool,
+    /// Returns an input of one of the two classes.
     input: fn(bool, &mut SplitMix64) -> Input,
     run: fn(&Input) -> bool,
 }
@@ -87,7 +89,7 @@ fn main() -> ExitCode {
         unexpected += u32::from(!expected);
         println!("{:40} |t| = {t:7.1}{}", case.name, if expected { "" } else { "   UNEXPECTED" });
     }
-    println!("of {} times each, {REPEATS} calls a time; the limit is {LIMIT}", ROUNDS * INPUTS);
+    println!("{} measurements of {REPEATS} calls for each case; the limit is {LIMIT}", ROUNDS * INPUTS);
     if unexpected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -135,7 +137,7 @@ fn generate(input: &Input) -> bool {
     true
 }
 
-/// What must be found: it returns at the first byte that differs.
+/// The planted leak: a comparison that returns at the first byte that differs.
 fn compare_early(input: &Input) -> bool {
     let digest = *black_box(ApiKey::parse(KEY).expect("a key").digest().as_bytes());
     digest_of(input).iter().zip(&digest).all(|(one, other)| black_box(one) == other)
@@ -146,7 +148,7 @@ fn digest_of(input: &Input) -> &[u8; 32] {
 }
 
 fn one_key_or_others(others: bool, rng: &mut SplitMix64) -> Input {
-    // drawn for both, so that both find the same in the caches
+    // Both classes generate a key, so that the caches have the same content.
     let key = rng.key();
     padded(if others { key.expose_secret().as_bytes() } else { KEY })
 }

@@ -1,4 +1,4 @@
-//! Random inputs, and a generator that gives what it was given.
+//! Random inputs, and a generator that yields given bytes.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::Input;
 
-/// For this test, and never for a key that opens something: anyone can compute its outputs.
+/// A generator for this test. Anyone can compute its outputs, so never use it for a real key.
 pub struct SplitMix64(pub u64);
 
 impl SplitMix64 {
@@ -31,7 +31,7 @@ impl SplitMix64 {
     }
 }
 
-/// Gives the input, which is what a key takes.
+/// A generator that yields the bytes of an input, which are enough for one key.
 pub struct GivenTestRng<'i>(pub &'i Input);
 
 impl TryRng for GivenTestRng<'_> {
@@ -51,5 +51,5 @@ impl TryRng for GivenTestRng<'_> {
     }
 }
 
-/// It is not unpredictable; the library takes no generator that does not say so.
+/// The generator is predictable. The library requires this trait.
 impl TryCryptoRng for GivenTestRng<'_> {}

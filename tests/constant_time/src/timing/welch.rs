@@ -1,8 +1,8 @@
-//! Whether two sets of times differ: Welch's t, as in dudect ("Dude, is my code constant time?", Reparaz, Balasch and
+//! Compares two sets of times with Welch's t-test, as dudect does ("Dude, is my code constant time?", Reparaz, Balasch and
 //! Verbauwhede, 2017).
 
-/// The largest |t| over all times, and over those below each of ten percentiles: long times are interruptions, and
-/// hide what differs in short ones.
+/// Returns the largest |t| over all times and over those below each of ten percentiles. Long times come from
+/// interruptions and hide differences in short ones.
 pub fn largest_t(times: &[(bool, f64)]) -> f64 {
     let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_by(f64::total_cmp);
@@ -11,7 +11,7 @@ pub fn largest_t(times: &[(bool, f64)]) -> f64 {
     limits.map(|limit| t(times, limit).abs()).fold(0.0, f64::max)
 }
 
-/// Welch's t of the two classes, of their times up to a limit.
+/// Returns Welch's t of the two classes, for their times up to a limit.
 fn t(times: &[(bool, f64)], limit: f64) -> f64 {
     let of = |class| Moments::of(times.iter().filter(|it| it.0 == class && it.1 <= limit).map(|it| it.1));
     let (one, other) = (of(false), of(true));
@@ -26,7 +26,7 @@ struct Moments {
 }
 
 impl Moments {
-    /// Welford's: one pass, without the difference of two large sums.
+    /// Uses Welford's algorithm: one pass, without the difference of two large sums.
     fn of(times: impl Iterator<Item = f64>) -> Self {
         let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
         for time in times {
