@@ -117,6 +117,7 @@ fn forget_if_changed(sh: &Shell, kept: &Path, results: &Path) -> Result<()> {
             "Cargo.toml",
             "src",
             "tests/common",
+            "tests/erasure",
             "tests/vectors",
             "xtask/src/steps/mutants.rs",
         ];
