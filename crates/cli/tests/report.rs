@@ -651,7 +651,7 @@ fn peak_memory(directory: &Path, options: &[&str], count: usize) -> u64 {
         if read == 0 {
             break;
         }
-        lines += piece[..read].iter().filter(|byte| **byte == b'\n').count();
+        lines += memchr::memchr_iter(b'\n', &piece[..read]).count();
         let status = fs::read_to_string(&status).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         peak = line.map_or(peak, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap());

@@ -501,13 +501,13 @@ mod tests {
     #[test]
     fn lines_of_utf_16_are_counted_in_code_units() {
         let key = ApiKey::generate();
-        let lines = "上上ਊ਀\n".repeat(60_000);
+        let lines = "上上ਊ਀\n".repeat(12_000);
         let text = format!("{lines}𝒳上਀ {}", key.expose_secret());
         for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
-            let offset = (60_000 * 5 + 5) * 2 + zero_first;
-            assert_eq!(search(&wide(&text, to_bytes)), [(offset, 60_001, 6, 6)]);
+            let offset = (12_000 * 5 + 5) * 2 + zero_first;
+            assert_eq!(search(&wide(&text, to_bytes)), [(offset, 12_001, 6, 6)]);
             let marked = wide(&format!("\u{feff}{text}"), to_bytes);
-            assert_eq!(search(&marked), [(offset + 2, 60_001, 6, 5)]);
+            assert_eq!(search(&marked), [(offset + 2, 12_001, 6, 5)]);
         }
     }
 
