@@ -187,6 +187,18 @@ fn base64_and_hexadecimal_digits_wrapped_in_a_string() {
     }
 }
 
+/// No line of these digits is long enough to be found by itself, and the break stands among the last bytes of the text.
+#[test]
+fn an_escaped_line_break_shows_that_short_lines_are_encoded() {
+    let key = ApiKey::generate();
+    let digits = base64(text_of(&key), STANDARD, false);
+    let lines = [&digits[..16], &digits[16..42], &digits[42..68]].join(&b"\n  "[..]);
+    for (wrap, name) in [("\\\n", "javascript"), ("\\\r\n", "javascript"), ("=\n", "quoted-printable")] {
+        let text = [b".", &lines[..], wrap.as_bytes(), &digits[68..]].concat();
+        assert_eq!(search(&text, &key), [(1, 1, 2, names(&[name, "base64"]))], "{wrap:?}");
+    }
+}
+
 /// Digits of base64 that are not hexadecimal ones come before, between and after two keys.
 #[test]
 fn hexadecimal_digits_among_other_digits() {
