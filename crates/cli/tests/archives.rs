@@ -406,20 +406,25 @@ fn members_that_cannot_be_read() {
     let mut archive = zip(&[("a", b"text"), ("b", &env(&key))]);
     let entry = archive.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
     archive[entry + 8] |= 1;
-    let run = scan("x", &archive).exits(2);
-    assert!(run.stderr.contains("ctx-key: can't unpack x!a: it is encrypted; "), "{run:?}");
-    assert_eq!(run.stdout, format!("x!b:2:5: {}\n", masked(&key)));
+    let fails = |archive: &[u8], reason: &str| {
+        let run = scan("x", archive).exits(2);
+        let rest = "it was not searched to its end: unpack it, and search what it holds";
+        let error = format!("ctx-key: can't unpack x!a: {reason}; {rest}");
+        let errors: Vec<_> = run.stderr.lines().filter(|line| line.starts_with("ctx-key: ")).collect();
+        assert_eq!(errors, [error]);
+        assert_eq!(run.stdout, format!("x!b:2:5: {}\n", masked(&key)));
+    };
+    fails(&archive, "it is encrypted");
     archive[entry + 8] &= !1;
     archive[entry + 10] = 12;
-    let run = scan("x", &archive).exits(2);
-    assert!(run.stderr.contains("can't unpack x!a: its compression, 12 (BZIP2), is not known; "), "{run:?}");
+    fails(&archive, "its compression, 12 (BZIP2), is not known");
 }
 
 #[cfg(target_os = "linux")]
 fn run_in_little_memory(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let script = "\"$@\" 2>err";
     let mut command = std::process::Command::new("/usr/bin/env");
-    command.args(["sh", "-c", &format!("ulimit -d 100000; {script}"), "sh", env!("CARGO_BIN_EXE_ctx-key")]);
+    command.args(["sh", "-c", &format!("ulimit -d 40000; {script}"), "sh", env!("CARGO_BIN_EXE_ctx-key")]);
     let status = command.args(arguments).current_dir(directory).status().unwrap();
     (status.code(), fs::read_to_string(directory.join("err")).unwrap())
 }
@@ -428,9 +433,10 @@ fn run_in_little_memory(directory: &Path, arguments: &[&str]) -> (Option<i32>, S
 #[cfg(target_os = "linux")]
 #[test]
 fn bombs_end_in_an_error_and_not_in_memory() {
-    let zeros = vec![0; 160 << 20];
-    let many: Vec<(String, Vec<u8>)> = (0..100_001).map(|number| (format!("{number}"), Vec::new())).collect();
-    let many: Vec<(&str, &[u8])> = many.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let zeros = vec![0; 48 << 20];
+    // Those of an archive in another are members of the file: with the two archives, 100,001.
+    let many = |count| zip_with(CompressionMethod::STORE, &vec![("x", &b""[..]); count]);
+    let (first, second) = (many(50_000), many(49_999));
     let fast = |text: &[u8]| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(text).unwrap();
@@ -451,13 +457,14 @@ fn bombs_end_in_an_error_and_not_in_memory() {
         ("nested.zip", zip(&[("a", &inner), ("b", &inner)]), ratio),
         ("name.tar.gz", fast(&[long_name.as_bytes(), &zeros[..]].concat()), ratio),
         ("after.tar.gz", fast(&[&tar(&[("a", b"text")])[..], &zeros].concat()), ratio),
-        ("many.zip", zip_with(CompressionMethod::STORE, &many), "it has more than 100,000 members"),
+        ("many.tar", tar(&[("a", &first), ("b", &second)]), "it has more than 100,000 members"),
         ("declared.tar", [header.as_bytes(), &[1; 1024][..]].concat(), "it is cut off"),
     ];
     for (name, archive, reason) in cases {
         let tree = tempfile::tempdir().unwrap();
         fs::write(tree.path().join(name), archive).unwrap();
-        let (code, errors) = run_in_little_memory(tree.path(), &["scan", "--threads", "1", name]);
+        let options = ["scan", "--threads", "1", "--no-decode", name];
+        let (code, errors) = run_in_little_memory(tree.path(), &options);
         assert_eq!(code, Some(2), "{name}: {errors}");
         assert!(
             errors.contains(&format!("ctx-key: can't unpack {name}")) && errors.contains(reason),
@@ -472,20 +479,14 @@ fn bombs_end_in_an_error_and_not_in_memory() {
 #[test]
 fn archives_at_their_bounds() {
     let zeros = vec![0; (16 << 20) + 1];
+    let scan = |archive: &[u8]| run_with(archive, &["scan", "-", "--no-decode"]);
     for (text, code) in [(&zeros[1..], 0), (&zeros, 2)] {
-        scan("x", &named_gzip("a", text)).exits(code);
+        scan(&named_gzip("a", text)).exits(code);
     }
     let noise: Vec<u8> =
         (0..300_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    scan("x", &tar(&[("noise", &noise), ("a.gz", &gzip(&zeros))])).exits(0);
-    let many: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
-    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (&**name, &b""[..])).collect();
-    scan("x", &zip_with(CompressionMethod::STORE, &many)).exits(0);
-    // Those of an archive in another are members of the file.
-    let half = |many| zip_with(CompressionMethod::STORE, many);
-    let (first, second) = (half(&many[..50_000]), half(&many[50_000..]));
-    let run = scan("x", &tar(&[("a", &first), ("b", &second)])).exits(2);
-    assert!(run.stderr.contains("can't unpack x: it has more than 100,000 members"), "{run:?}");
+    scan(&tar(&[("noise", &noise), ("a.gz", &gzip(&zeros))])).exits(0);
+    scan(&zip_with(CompressionMethod::STORE, &vec![("x", &b""[..]); 100_000])).exits(0);
 }
 
 /// None is believed: a member is read to its end, and its checksum decides.

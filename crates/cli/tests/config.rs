@@ -278,9 +278,13 @@ fn errors_name_the_file_the_line_and_the_field() {
         let tree = tree(&key, settings);
         fails(tree.path(), &[], ".ctx-key.toml:2: this is not UTF-8; save the file as UTF-8");
     }
-    for settings in
-        [format!("exclude = []\n{secret}"), format!("\nbaseline = '{secret}\n"), "\nexclude = [".to_owned()]
-    {
+    for settings in [
+        format!("exclude = []\n{secret}"),
+        format!("\nbaseline = '{secret}\n"),
+        "\nexclude = [".to_owned(),
+        // The error is on two lines.
+        format!("\n\"\"\"exclude\n{secret}\"\"\" = []"),
+    ] {
         let tree = tree(&key, &settings);
         let run = run_in(tree.path(), &["scan"]).exits(2).hides(&key);
         assert!(run.stderr.starts_with("ctx-key: .ctx-key.toml:2: this is not TOML: "), "{run:?}");

@@ -62,20 +62,47 @@ fn text_of(key: &ApiKey) -> &[u8] {
     key.expose_secret().as_bytes()
 }
 
-/// Returns offset, line, column and encodings of each find.
-fn search(text: &[u8], key: &ApiKey) -> Vec<(u64, u64, u64, Vec<String>)> {
-    let report = run_with(text, &["scan", "-", "--format", "json"]).hides(key).json();
-    let findings = report["findings"].as_array().unwrap();
+/// Offset, line, column and encodings.
+type Find = (u64, u64, u64, Vec<String>);
+
+fn find(finding: &Value, key: &ApiKey) -> Find {
+    assert_eq!(finding["id"], key.id().as_str());
     let number = |value: &Value| value.as_u64().unwrap();
-    findings
-        .iter()
-        .map(|finding| {
-            assert_eq!(finding["id"], key.id().as_str());
-            let encodings = finding["encodings"].as_array().cloned().unwrap_or_default();
-            let encodings = encodings.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
-            (number(&finding["offset"]), number(&finding["line"]), number(&finding["column"]), encodings)
-        })
-        .collect()
+    let encodings = finding["encodings"].as_array().cloned().unwrap_or_default();
+    let encodings = encodings.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    (number(&finding["offset"]), number(&finding["line"]), number(&finding["column"]), encodings)
+}
+
+fn search(text: &[u8], key: &ApiKey) -> Vec<Find> {
+    let report = run_with(text, &["scan", "-", "--format", "json"]).hides(key).json();
+    report["findings"].as_array().unwrap().iter().map(|finding| find(finding, key)).collect()
+}
+
+/// Searches many texts in one run: as members of an archive, as many files take longer than the search.
+fn search_all<'t>(texts: impl ExactSizeIterator<Item = &'t Vec<u8>>, key: &ApiKey) -> Vec<Vec<Find>> {
+    let (mut archive, mut found) = (tar::Builder::new(Vec::new()), vec![Vec::new(); texts.len()]);
+    for (index, text) in texts.enumerate() {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        archive.append_data(&mut header, index.to_string(), &text[..]).unwrap();
+    }
+    let run = run_with(&archive.into_inner().unwrap(), &["scan", "-", "--format", "json"]).hides(key);
+    let report = run.json();
+    assert_eq!(report["errors"], json!([]));
+    for finding in report["findings"].as_array().unwrap() {
+        let index = finding["path"].as_str().unwrap().strip_prefix("stdin!").unwrap();
+        found[index.parse::<usize>().unwrap()].push(find(finding, key));
+    }
+    found
+}
+
+/// Asserts what is found in each text.
+#[track_caller]
+fn assert_finds(key: &ApiKey, cases: &[(String, Vec<u8>, Vec<Find>)]) {
+    let found = search_all(cases.iter().map(|(_, text, _)| text), key);
+    for ((case, _, expected), found) in cases.iter().zip(&found) {
+        assert_eq!(found, expected, "{case}");
+    }
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -85,24 +112,26 @@ fn names(names: &[&str]) -> Vec<String> {
 #[test]
 fn each_encoding_at_the_start_in_the_middle_and_at_the_end() {
     let key = ApiKey::generate();
+    let mut cases = Vec::new();
     for (index, (name, encode)) in ENCODINGS.into_iter().enumerate() {
         let encoded = encode(text_of(&key));
         let lead = encoded.iter().take_while(|byte| **byte == 0).count() as u64;
-        assert_eq!(search(&encoded, &key), [(lead, 1, 1, names(&[name]))], "{index} {name}");
         let (before, after) = ("a: 1\nkey: \"", "\"\nb: 2\n");
         let wide = |text: &str| if name == "utf-32" { encode(text.as_bytes()) } else { text.into() };
-        let text = [wide(before), encoded.clone(), wide(after)].concat();
         let offset = wide(before).len() as u64 + lead;
-        assert_eq!(search(&text, &key), [(offset, 2, 7, names(&[name]))], "{index} {name}");
-        let text = [wide(before), encoded].concat();
-        assert_eq!(search(&text, &key), [(offset, 2, 7, names(&[name]))], "{index} {name}");
+        let found = vec![(offset, 2, 7, names(&[name]))];
+        let case = format!("{index} {name}");
+        cases.push((case.clone(), [wide(before), encoded.clone(), wide(after)].concat(), found.clone()));
+        cases.push((case.clone(), [wide(before), encoded.clone()].concat(), found));
+        cases.push((case, encoded, vec![(lead, 1, 1, names(&[name]))]));
     }
+    assert_finds(&key, &cases);
 }
 
 /// Any number of bytes before and after the key are encoded with it, and other digits come before them.
 #[test]
 fn base64_at_each_alignment() {
-    let key = ApiKey::generate();
+    let (key, mut cases) = (ApiKey::generate(), Vec::new());
     for alphabet in [STANDARD, URL_SAFE] {
         for before in 0..7 {
             for after in 0..4 {
@@ -110,21 +139,18 @@ fn base64_at_each_alignment() {
                 for glued in 0..5 {
                     let encoded = [&b"/Ab9-"[..glued], &base64(&text, alphabet, glued % 2 == 0)].concat();
                     let offset = (glued + before * 8 / 6) as u64;
-                    let found = search(&encoded, &key);
-                    assert_eq!(
-                        found,
-                        [(offset, 1, offset + 1, names(&["base64"]))],
-                        "{before} {after} {glued}"
-                    );
+                    let found = vec![(offset, 1, offset + 1, names(&["base64"]))];
+                    cases.push((format!("{before} {after} {glued}"), encoded, found));
                 }
             }
         }
     }
+    assert_finds(&key, &cases);
 }
 
 #[test]
 fn base64_and_hexadecimal_digits_wrapped_at_each_width() {
-    let key = ApiKey::generate();
+    let (key, mut cases) = (ApiKey::generate(), Vec::new());
     for (name, encode) in [ENCODINGS[0], ENCODINGS[4]] {
         for (width, wrap) in [(76, "\r\n"), (64, "\n"), (60, "\n  "), (72, "\n\t"), (40, "\r\n    ")] {
             for before in (0..80).step_by(3) {
@@ -136,13 +162,13 @@ fn base64_and_hexadecimal_digits_wrapped_at_each_width() {
                 let line = digit / width;
                 let indent = if line == 0 { 2 } else { wrap.trim_start_matches(['\r', '\n']).len() };
                 let offset = 7 + digit + line * wrap.len();
-                let found = search(&wrapped, &key);
                 let (line, column) = (line as u64 + 2, (digit % width + indent) as u64 + 1);
-                let expected = [(offset as u64, line, column, names(&[name]))];
-                assert_eq!(found, expected, "{name} {width} {before}");
+                let found = vec![(offset as u64, line, column, names(&[name]))];
+                cases.push((format!("{name} {width} {before}"), wrapped, found));
             }
         }
     }
+    assert_finds(&key, &cases);
 }
 
 /// A string of a program or of JSON holds line breaks as escapes.
@@ -158,6 +184,18 @@ fn base64_and_hexadecimal_digits_wrapped_in_a_string() {
             let offset = 1 + if name == "base64" { 5 * 8 / 6 } else { 10 };
             assert_eq!(found, [(offset, 1, offset + 1, names(&["javascript", name]))], "{wrap:?}");
         }
+    }
+}
+
+/// No line of these digits is long enough to be found by itself, and the break stands among the last bytes of the text.
+#[test]
+fn an_escaped_line_break_shows_that_short_lines_are_encoded() {
+    let key = ApiKey::generate();
+    let digits = base64(text_of(&key), STANDARD, false);
+    let lines = [&digits[..16], &digits[16..42], &digits[42..68]].join(&b"\n  "[..]);
+    for (wrap, name) in [("\\\n", "javascript"), ("\\\r\n", "javascript"), ("=\n", "quoted-printable")] {
+        let text = [b".", &lines[..], wrap.as_bytes(), &digits[68..]].concat();
+        assert_eq!(search(&text, &key), [(1, 1, 2, names(&[name, "base64"]))], "{wrap:?}");
     }
 }
 
@@ -189,18 +227,19 @@ fn single_characters_that_are_escaped() {
         ("quoted-printable", |text| [b"=\n", text].concat()),
         ("javascript", |text| [b"\\\n", text].concat()),
     ];
+    let mut cases = Vec::new();
     for (name, encode) in escapes {
         // A line break before the first character is not in the key.
         let first = usize::from(encode(b"a").ends_with(b"a"));
         for place in first..52 {
             let (head, tail) = text_of(&key).split_at(place);
             let text = [b"x=", head, &encode(&tail[..1]), &tail[1..], b"&y=1"].concat();
-            assert_eq!(search(&text, &key), [(2, 1, 3, names(&[name]))], "{name} {place}");
+            cases.push((format!("{name} {place}"), text, vec![(2, 1, 3, names(&[name]))]));
         }
     }
     // Escapes before and after a key are not its encoding.
     let text = format!("%41=\n{}&#65;", key.expose_secret().replacen('_', "%5F", 1));
-    assert_eq!(search(text.as_bytes(), &key), [(5, 2, 1, names(&["percent"]))]);
+    cases.push(("around".to_owned(), text.into(), vec![(5, 2, 1, names(&["percent"]))]));
     for (name, escape) in [
         ("markdown", "\\_"),
         ("html", "&lowbar;"),
@@ -212,9 +251,10 @@ fn single_characters_that_are_escaped() {
         let text = format!("key {}", key.expose_secret().replacen('_', escape, 1));
         let is_ambiguous = escape == "&#95" && key.expose_secret().as_bytes()[4].is_ascii_digit();
         if !is_ambiguous {
-            assert_eq!(search(text.as_bytes(), &key), [(4, 1, 5, names(&[name]))], "{escape}");
+            cases.push((escape.to_owned(), text.into(), vec![(4, 1, 5, names(&[name]))]));
         }
     }
+    assert_finds(&key, &cases);
 }
 
 /// The region ends at the last character of the encoded key, and is what stands there.
@@ -291,10 +331,11 @@ fn each_form_of_an_escape() {
         ("markdown", "\\_", &["markdown"]),
         ("quoted-printable", "=5F", &["quoted-printable"]),
     ];
-    for (kind, escape, encodings) in cases {
+    let cases = cases.map(|(kind, escape, encodings)| {
         let text = format!("key {}\n", key.expose_secret().replacen('_', escape, 1));
-        assert_eq!(search(text.as_bytes(), &key), [(4, 1, 5, names(encodings))], "{kind} {escape}");
-    }
+        (format!("{kind} {escape}"), text.into(), vec![(4, 1, 5, names(encodings))])
+    });
+    assert_finds(&key, &cases);
     // A line break of one character, and of two
     for (wrap, encoding) in [
         ("=\r\n", "quoted-printable"),
@@ -315,7 +356,7 @@ fn each_form_of_an_escape() {
 /// A character that only has the byte of one in a key, an escape without its end, and no escape at all
 #[test]
 fn what_is_not_an_escape() {
-    let key = ApiKey::generate();
+    let (key, mut cases) = (ApiKey::generate(), Vec::new());
     for escape in [
         "%u015F",
         "\\u015f",
@@ -341,13 +382,14 @@ fn what_is_not_an_escape() {
         "&#000000095;",
     ] {
         let text = format!("key {}\n", key.expose_secret().replacen('_', escape, 1));
-        assert_eq!(search(text.as_bytes(), &key), [], "{escape}");
+        cases.push((escape.to_owned(), text.into(), vec![]));
     }
     // Digits end at the first character that is not one: here at the second one of the key.
     for escape in ["\\u{63", "\\x{63", "&#x163", "&#355", "%u0163", "\\u0163", "\\543"] {
         let text = format!("key {escape}{}\n", &key.expose_secret()[1..]);
-        assert_eq!(search(text.as_bytes(), &key), [], "{escape}");
+        cases.push((escape.to_owned(), text.into(), vec![]));
     }
+    assert_finds(&key, &cases);
 }
 
 /// UTF-32 is one of three encodings, as any other is.
@@ -366,24 +408,23 @@ fn encodings_in_utf_32() {
 
 #[test]
 fn three_encodings_in_each_other_and_not_four() {
-    let key = ApiKey::generate();
+    let (key, mut cases) = (ApiKey::generate(), Vec::new());
     for (outer, encode_outer) in ENCODINGS {
         for (inner, encode_inner) in
             ENCODINGS.into_iter().filter(|(inner, _)| (outer, *inner) != ("utf-32", "utf-32"))
         {
-            let text = encode_outer(&encode_inner(text_of(&key)));
-            let found = search(&text, &key);
-            assert_eq!(found.len(), 1, "{outer} {inner}: {found:?}");
-            assert_eq!(found[0].3, names(&[outer, inner]));
+            cases.push((encode_outer(&encode_inner(text_of(&key))), vec![names(&[outer, inner])]));
         }
     }
     for index in [0, 4, 7, 10, 18, 20] {
         let (name, encode) = ENCODINGS[index];
         let three = encode(&encode(&encode(text_of(&key))));
-        let found = search(&three, &key);
-        assert_eq!(found.len(), 1, "{name}: {found:?}");
-        assert_eq!(found[0].3, names(&[name; 3]));
-        assert_eq!(search(&encode(&three), &key), [], "{name}");
+        cases.push((encode(&three), vec![]));
+        cases.push((three, vec![names(&[name; 3])]));
+    }
+    let found = search_all(cases.iter().map(|(text, _)| text), &key);
+    for ((_, expected), found) in cases.iter().zip(found) {
+        assert_eq!(found.into_iter().map(|find| find.3).collect::<Vec<_>>(), *expected);
     }
     let mixed = ENCODINGS[7].1(&ENCODINGS[0].1(&ENCODINGS[10].1(text_of(&key))));
     assert_eq!(search(&mixed, &key), [(0, 1, 1, names(&["percent", "base64", "javascript"]))]);
@@ -391,19 +432,19 @@ fn three_encodings_in_each_other_and_not_four() {
 
 #[test]
 fn utf_16_in_an_encoding_and_around_one() {
-    let key = ApiKey::generate();
+    let (key, mut cases) = (ApiKey::generate(), Vec::new());
     let little = |text: &[u8]| text.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<u8>>();
     let big = |text: &[u8]| text.iter().flat_map(|byte| [0, *byte]).collect::<Vec<u8>>();
     for (name, encode) in &ENCODINGS[..22] {
-        let inside = search(&encode(&little(text_of(&key))), &key);
-        assert_eq!(inside, [(0, 1, 1, names(&[name]))], "{name}");
-        assert_eq!(search(&encode(&big(text_of(&key))), &key).len(), 1, "{name}");
+        let mut add = |text, found| cases.push(((*name).to_owned(), text, vec![found]));
+        let zero = if *name == "base64" { 1 } else { encode(b"\0").len() as u64 };
+        add(encode(&little(text_of(&key))), (0, 1, 1, names(&[name])));
+        add(encode(&big(text_of(&key))), (zero, 1, zero + 1, names(&[name])));
         let text = [b"a\nkey ", &encode(text_of(&key))[..]].concat();
-        let marked = [&b"\xff\xfe"[..], &little(&text)].concat();
-        assert_eq!(search(&marked, &key), [(14, 2, 5, names(&[name]))], "{name}");
-        let marked = [&b"\xfe\xff"[..], &big(&text)].concat();
-        assert_eq!(search(&marked, &key), [(15, 2, 5, names(&[name]))], "{name}");
+        add([&b"\xff\xfe"[..], &little(&text)].concat(), (14, 2, 5, names(&[name])));
+        add([&b"\xfe\xff"[..], &big(&text)].concat(), (15, 2, 5, names(&[name])));
     }
+    assert_finds(&key, &cases);
 }
 
 #[test]

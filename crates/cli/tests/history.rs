@@ -54,8 +54,13 @@ fn findings(directory: &Path, options: &[&str]) -> Vec<Value> {
 
 #[track_caller]
 fn assert_found(directory: &Path, key: &ApiKey) -> Value {
-    let findings = findings(directory, &[]);
-    let mut found = findings.into_iter().filter(|finding| finding["id"] == key.id().as_str());
+    of(&findings(directory, &[]), key).clone()
+}
+
+/// The first find of a key.
+#[track_caller]
+fn of<'f>(findings: &'f [Value], key: &ApiKey) -> &'f Value {
+    let mut found = findings.iter().filter(|finding| finding["id"] == key.id().as_str());
     found.next().unwrap_or_else(|| panic!("{:?} was not found", key.id()))
 }
 
@@ -74,13 +79,14 @@ fn tags_stashes_notes_and_remotes() {
     git(path, &["update-ref", "refs/remotes/origin/x", &remote]);
     git(path, &["reset", "-q", "--hard", &first]);
     git(path, &["update-ref", &format!("refs/heads/{}", text(&keys[4])), &first]);
+    let found = findings(path, &[]);
     for key in &keys {
-        assert_found(path, key);
+        of(&found, key);
     }
-    let reference = assert_found(path, &keys[4]);
+    let reference = of(&found, &keys[4]);
     assert_eq!(reference["place"], "ref");
     assert_eq!(reference["path"], format!("refs/heads/{}", masked(&keys[4])));
-    assert_eq!(assert_found(path, &keys[3])["path"], "b");
+    assert_eq!(of(&found, &keys[3])["path"], "b");
 }
 
 #[test]
@@ -107,18 +113,17 @@ fn objects_that_no_ref_reaches() {
     write(path, "staged", text(&keys[4]));
     git(path, &["add", "staged"]);
     for pass in ["with logs", "without logs", "packed"] {
-        let found = assert_found(path, &keys[0]);
+        let found = findings(path, &[]);
+        let [first, gone, _, dangling, staged] = keys.each_ref().map(|key| of(&found, key));
         assert_eq!(
-            (&found["path"], &found["commit"]),
+            (&first["path"], &first["commit"]),
             (&"amended".into(), &amended.as_str().into()),
             "{pass}"
         );
-        assert_eq!(found["tracked"], false);
-        assert_eq!(assert_found(path, &keys[1])["path"], "branch");
-        assert_found(path, &keys[2]);
-        let found = assert_found(path, &keys[3]);
-        assert_eq!((&found["path"], &found["commit"]), (&format!("blob {blob}").into(), &Value::Null));
-        assert_eq!(assert_found(path, &keys[4])["path"], "staged");
+        assert_eq!(first["tracked"], false);
+        assert_eq!(gone["path"], "branch");
+        assert_eq!((&dangling["path"], &dangling["commit"]), (&format!("blob {blob}").into(), &Value::Null));
+        assert_eq!(staged["path"], "staged");
         match pass {
             "with logs" => fs::remove_dir_all(path.join(".git/logs")).unwrap(),
             _ => drop(git(path, &["repack", "-q", "-a", "-d", "-k"])),
@@ -269,10 +274,11 @@ fn names_of_files_that_are_gone() {
     let tree = git(path, &["write-tree"]);
     git(path, &["rm", "-q", "-f", "--cached", text(&other)]);
     fs::remove_file(path.join(text(&other))).unwrap();
-    let found = assert_found(path, &key);
+    let all = findings(path, &[]);
+    let found = of(&all, &key);
     assert_eq!(found["path"], format!("a/{}.txt", masked(&key)));
     assert_eq!((&found["place"], &found["commit"]), (&"name".into(), &brought.as_str().into()));
-    assert_eq!(assert_found(path, &other)["path"], format!("tree {tree}"));
+    assert_eq!(of(&all, &other)["path"], format!("tree {tree}"));
 }
 
 #[test]
@@ -395,10 +401,10 @@ fn a_merge_and_a_rename_name_commits_that_hold_the_path() {
     let merge = git(path, &["rev-parse", "HEAD"]);
     git(path, &["mv", "side", "renamed"]);
     commit(path, "renamed");
-    assert_eq!(findings(path, &[]).len(), 4);
-    assert_eq!(assert_found(path, &keys[2])["commit"], merge.as_str());
-    let places: Vec<_> =
-        findings(path, &[]).into_iter().filter(|found| found["id"] == keys[0].id().as_str()).collect();
+    let found = findings(path, &[]);
+    assert_eq!(found.len(), 4);
+    assert_eq!(of(&found, &keys[2])["commit"], merge.as_str());
+    let places: Vec<_> = found.into_iter().filter(|found| found["id"] == keys[0].id().as_str()).collect();
     assert_eq!(places[1]["path"], "side");
     assert_eq!(places[1]["commit"], side.as_str());
     assert_eq!(places[0]["path"], "renamed");
@@ -897,8 +903,9 @@ fn worktrees_and_sha_256() {
     assert_eq!(scan.stdout, format!("b:1:1: {}\n", masked(&keys[1])));
     run_in(&main, &["scan", "--staged"]).exits(0);
     for worktree in [&main, &linked] {
-        assert_eq!(findings(worktree, &[]).len(), 2);
-        assert_eq!(assert_found(worktree, &keys[0])["commit"].as_str().unwrap().len(), 64);
+        let found = findings(worktree, &[]);
+        assert_eq!(found.len(), 2);
+        assert_eq!(of(&found, &keys[0])["commit"].as_str().unwrap().len(), 64);
     }
 }
 

@@ -141,6 +141,7 @@ fn hostile(directory: &Path, marker: &Path, key: &ApiKey) {
         format!("[core]\n\tfsmonitor = {program}\n\tsshCommand = {program}\n"),
     )
     .unwrap();
+    fs::create_dir_all(directory.join(".git/info")).unwrap();
     fs::write(directory.join(".git/info/attributes"), "* filter=evil diff=evil merge=evil\n").unwrap();
 }
 

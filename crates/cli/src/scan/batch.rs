@@ -9,7 +9,9 @@ use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 
 /// Objects for one process of git: many, as later ones are often small differences to earlier ones.
-const CHUNK: usize = 8192;
+const MAX_CHUNK: usize = 8192;
+/// As in a commit: fewer are read before another process has started.
+const MIN_CHUNK: usize = 32;
 
 /// An object that is being read.
 pub(crate) struct Object<'r> {
@@ -35,7 +37,7 @@ pub(crate) fn visit_all<V: Visitor + Send>(
     visitors: Vec<V>,
 ) -> Result<Vec<V>, String> {
     let threads = visitors.len().max(1);
-    let chunk = ids.len().div_ceil(threads).clamp(1, CHUNK);
+    let chunk = ids.len().div_ceil(threads).clamp(MIN_CHUNK, MAX_CHUNK);
     let chunks = Mutex::new(ids.chunks(chunk));
     let next = || chunks.lock().ok().and_then(|mut chunks| chunks.next());
     thread::scope(|scope| {

@@ -319,9 +319,9 @@ mod tests {
                 decoder.find(&text);
                 decoder.work
             };
-            let (small, large) = (work(16 << 10), work(64 << 10));
-            assert!(large <= (64 << 10) * MAX_WORK, "{name}: {large}");
-            assert!(large <= small * 5 + (64 << 10), "{name}: {small} {large}");
+            let (small, large) = (work(8 << 10), work(32 << 10));
+            assert!(large <= (32 << 10) * MAX_WORK, "{name}: {large}");
+            assert!(large <= small * 5 + (32 << 10), "{name}: {small} {large}");
         }
     }
 

@@ -84,6 +84,9 @@ pub fn finish(command: &mut Command, stdin: &[u8]) -> Run {
 pub fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
+        // Each commit would start two more processes that look for something to tidy up.
+        .args(["-c", "maintenance.auto=false", "-c", "gc.auto=0"])
+        .env("GIT_TEMPLATE_DIR", "")
         .arg("-C")
         .arg(directory)
         .args(arguments)
