@@ -7,7 +7,7 @@ use rand_core::{Rng, SeedableRng};
 /// Number of keys that are presented.
 const SAMPLE: usize = 20_000;
 
-/// Returns the records of `count` keys, and the texts of [`SAMPLE`] of them, or of all, in random order.
+/// Returns the records of `count` keys, and the texts of `SAMPLE` of them, or of all, in random order.
 pub fn records(count: usize) -> (Vec<KeyRecord<u64>>, Vec<String>) {
     let mut rng = ChaCha8Rng::from_seed([7; 32]);
     let step = count.div_ceil(SAMPLE);
