@@ -3,15 +3,18 @@
 #![cfg(feature = "std")]
 
 mod common;
+#[path = "common/texts.rs"]
+mod texts;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
 use common::models;
-use common::{KEY, latin_1, lengths, texts_with_parts_of_keys, vectors};
+use common::{KEY, latin_1, lengths, vectors};
 use ctx_key::scan::{self, RedactingWriter};
 use proptest::prelude::*;
+use texts::texts_with_parts_of_keys;
 
 /// Writes `text` in pieces of the lengths `cuts`, and the rest in one piece. Flushes after every third of the lengths.
 fn written(text: &[u8], cuts: &[usize]) -> Vec<u8> {

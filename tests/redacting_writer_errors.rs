@@ -2,6 +2,8 @@
 #![cfg(feature = "std")]
 
 mod common;
+#[path = "common/texts.rs"]
+mod texts;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -9,10 +11,11 @@ use std::ops::{Range, RangeInclusive};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
+use common::KEY;
 use common::models;
-use common::{KEY, texts_with_parts_of_keys};
 use ctx_key::scan::{self, RedactingWriter};
 use proptest::prelude::*;
+use texts::texts_with_parts_of_keys;
 
 /// A sink with a list of faults. Each call removes the last one: 0 is an interruption, 1 an error, 2 accepts nothing, and
 /// 3 accepts one byte.

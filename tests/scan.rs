@@ -2,6 +2,8 @@
 #![cfg(feature = "std")]
 
 mod common;
+#[path = "common/texts.rs"]
+mod texts;
 
 use core::fmt::Debug;
 use std::borrow::Cow;
@@ -9,10 +11,11 @@ use std::io::Write;
 use std::ops::Range;
 
 use common::models;
-use common::{KEY, filler_lengths, latin_1, lengths, texts_with_parts_of_keys, vectors};
+use common::{KEY, filler_lengths, latin_1, lengths, vectors};
 use ctx_key::ApiKey;
 use ctx_key::scan::{self, RedactingWriter};
 use proptest::prelude::*;
+use texts::texts_with_parts_of_keys;
 
 /// Returns the ranges of the keys that are found. Asserts that each match agrees with itself, and that the iterator
 /// stays at its end.
