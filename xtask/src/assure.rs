@@ -7,7 +7,7 @@ use xshell::{Shell, cmd};
 
 use crate::process::{self, timed};
 use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, semver, soak, suite};
-use crate::{ci, faults, results};
+use crate::{faults, results};
 
 /// A long check. It returns what its result says.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub const STEPS: &[Step] = &[
     Step {
         name: "direct",
         about: "the server's tests on PostgreSQL without PgBouncer: five minutes",
-        run: ci::server_directly,
+        run: suite::directly,
     },
     Step {
         name: "coherence",

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::PossibleValuesParser;
 use xshell::{Shell, cmd};
 
-use crate::process::{self, this_program, timed};
+use crate::process::{this_program, timed};
 use crate::steps::{
     browser, capi, clients, constant_time, contract, coverage, fuzz, instructions, library, machines, no_std,
     operation, schemathesis, targets,
@@ -240,13 +240,4 @@ fn server_on_postgres(sh: &Shell) -> Result<()> {
     let cargo = || cmd!(sh, "cargo test --locked --all-features -p ctx-key-verifier");
     postgres::with_direct(sh, |_| Ok(cargo().run()?))?;
     postgres::with(sh, |_| Ok(cargo().args(["-p", "ctx-key-server"]).run()?))
-}
-
-/// Runs the server's tests on PostgreSQL without a pooler.
-pub fn server_directly(sh: &Shell, _: &[String]) -> Result<String> {
-    tools::install(sh, tools::OF_TESTS)?;
-    let test = cmd!(sh, "cargo test --locked --all-features -p ctx-key-server");
-    let printed = postgres::with_direct(sh, |_| process::transcript(test))?;
-    let is_result = |line: &&str| line.starts_with("test result");
-    Ok(format!("{} test programs passed\n", printed.lines().filter(is_result).count()))
 }

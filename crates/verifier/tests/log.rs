@@ -2,27 +2,15 @@
 //! other tests of a process would log too.
 
 mod common;
+#[path = "common/kept_log.rs"]
+mod kept_log;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Fixture, settle};
 use ctx_key_verifier::{Options, SourceError};
+use kept_log::Log;
 use tokio::time::sleep;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
@@ -68,6 +56,6 @@ async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
         &format!("{unwritten} {busy}"),
         &format!("{unwritten} {busy}"),
     ];
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert_eq!(log.lines().collect::<Vec<_>>(), expected);
 }

@@ -1,30 +1,18 @@
 //! The log says why a request was refused, and holds nothing secret. It is alone in its process, as the other tests of a
 //! process would log too.
 
+#[path = "common/kept_log.rs"]
+mod kept_log;
 mod requests;
 
 use std::convert::Infallible;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use ctx_key::Scope;
 use ctx_key_verifier::tower::VerifyLayer;
 use http::{Request, Response};
+use kept_log::Log;
 use requests::{World, request, request_with};
 use tower::{Layer, ServiceExt, service_fn};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn the_log_has_the_reason_and_the_id() {
@@ -66,5 +54,5 @@ async fn the_log_has_the_reason_and_the_id() {
         let text = text.replace("ID", id.unwrap_or_default());
         expected += &format!("{level} ctx_key_verifier::request:{text}\n");
     }
-    assert_eq!(String::from_utf8(log.0.lock().unwrap().clone()).unwrap(), expected);
+    assert_eq!(log.text(), expected);
 }

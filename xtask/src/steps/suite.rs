@@ -64,21 +64,29 @@ fn build_until(done: &AtomicBool, folder: &Path) -> Result<usize> {
     Ok(count)
 }
 
+/// Runs the server's tests on PostgreSQL without a pooler, which `ci` leaves out.
+pub fn directly(sh: &Shell, _: &[String]) -> Result<String> {
+    tools::install(sh, tools::OF_TESTS)?;
+    postgres::with_direct(sh, |_| run(sh, &["-p", "ctx-key-server"], &[]))
+}
+
 /// Runs all tests, and returns a line with their number on each database.
 fn suite(sh: &Shell, options: &[&str]) -> Result<String> {
     tools::install(sh, tools::OF_TESTS)?;
     // libtest of a stable compiler takes its unstable options only so; at run time, since it would change the build
     let host = process::host(sh)?.to_uppercase().replace('-', "_");
     let _runner = sh.push_env(format!("CARGO_TARGET_{host}_RUNNER"), "env RUSTC_BOOTSTRAP=1");
-    let run = |packages: &[&str]| {
-        let cargo =
-            cmd!(sh, "cargo test --locked --all-features --lib --bins --tests --examples {packages...}");
-        let printed = process::transcript(cargo.arg("--no-fail-fast").arg("--").args(options))?;
-        let results: Vec<_> = printed.lines().filter(|line| line.starts_with("test result")).collect();
-        let passed = results.iter().filter_map(|line| line.split(' ').nth(3)?.parse::<usize>().ok());
-        anyhow::Ok(format!("{} tests of {} programs", passed.sum::<usize>(), results.len()))
-    };
-    let sqlite = run(&["--workspace"])?;
-    let postgres = postgres::with(sh, |_| run(&["-p", "ctx-key-server", "-p", "ctx-key-verifier"]))?;
+    let sqlite = run(sh, &["--workspace"], options)?;
+    let postgres =
+        postgres::with(sh, |_| run(sh, &["-p", "ctx-key-server", "-p", "ctx-key-verifier"], options))?;
     Ok(format!("- {sqlite}, and on PostgreSQL through PgBouncer {postgres}\n"))
+}
+
+/// Runs the tests of these packages, and returns their number.
+fn run(sh: &Shell, packages: &[&str], options: &[&str]) -> Result<String> {
+    let cargo = cmd!(sh, "cargo test --locked --all-features --lib --bins --tests --examples {packages...}");
+    let printed = process::transcript(cargo.arg("--no-fail-fast").arg("--").args(options))?;
+    let results: Vec<_> = printed.lines().filter(|line| line.starts_with("test result")).collect();
+    let passed = results.iter().filter_map(|line| line.split(' ').nth(3)?.parse::<usize>().ok());
+    Ok(format!("{} tests of {} programs", passed.sum::<usize>(), results.len()))
 }
