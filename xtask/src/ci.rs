@@ -1,6 +1,6 @@
 //! The steps that must pass on every change: `.ci/run` calls all of them.
 
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -209,17 +209,26 @@ impl Step {
         timed(self.name, || (self.run)(sh))
     }
 
-    /// Runs the step in a process of its own, and prints its output in one piece.
+    /// Runs the step in a process of its own, and prints its output in one piece. The error has its end again, since the other
+    /// lane may print much after it.
     fn run_apart(&self) -> Result<()> {
         let mut output = tempfile::tempfile()?;
         let mut program = this_program();
         program.args(["ci", self.name]).stdin(Stdio::null());
         let status = program.stdout(output.try_clone()?).stderr(output.try_clone()?).status()?;
         output.rewind()?;
-        io::copy(&mut output, &mut io::stdout().lock())?;
-        ensure!(status.success(), "step {}: {status}", self.name);
+        let mut printed = Vec::new();
+        output.read_to_end(&mut printed)?;
+        io::stdout().lock().write_all(&printed)?;
+        ensure!(status.success(), "step {}: {status}\n{}", self.name, last_lines(&printed, 60));
         Ok(())
     }
+}
+
+fn last_lines(printed: &[u8], most: usize) -> String {
+    let text = String::from_utf8_lossy(printed);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(most)..].join("\n")
 }
 
 /// Runs README's second command with all that the tests need.

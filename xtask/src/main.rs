@@ -20,6 +20,7 @@ mod tree;
 mod workflows;
 
 use std::io::Read;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -92,7 +93,17 @@ fn lists() -> String {
     format!("{ci}\n{long}")
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(tree::root());
     match Arguments::parse().task {
