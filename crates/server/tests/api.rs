@@ -196,26 +196,32 @@ fn a_users_memories_and_chats_go_if_that_is_said() {
 fn a_chat_answers_with_memories_that_the_key_may_read() {
     let project = Project::new();
     project.make("/v1/memories", &json!({ "content": "green tea", "title": "Tea" }));
+    let untitled = project.make("/v1/memories", &json!({ "content": "black coffee" }));
     let chat = project.post("/v1/chats", &json!({ "title": "Talk", "metadata": { "a": [1] } }));
     assert_eq!((&chat["title"], &chat["metadata"]), (&json!("Talk"), &json!({ "a": [1] })));
     let path = format!("/v1/chats/{}/messages", chat["id"].as_str().unwrap());
     let answer = project.post(&path, &json!({ "message": "green", "stream": false }));
     assert_eq!(answer["message"]["role"], "assistant");
-    assert!(answer["message"]["content"].as_str().unwrap().contains("Tea"), "{answer}");
+    let content = |answer: &Value| answer["message"]["content"].as_str().unwrap().to_owned();
+    assert_eq!(content(&answer), "Memories with the words of your message: Tea.");
+    let answer = project.post(&path, &json!({ "message": "coffee" }));
+    assert_eq!(content(&answer), format!("Memories with the words of your message: {untitled}."));
     let answer = project.post(&path, &json!({ "message": "purple" }));
-    assert!(answer["message"]["content"].as_str().unwrap().contains("No memory"), "{answer}");
+    assert_eq!(content(&answer), "No memory has a word of your message.");
 
-    let only = project.server.key_in(&project.token, &project.company, &project.id, &["chats:write"]);
-    let (status, answer) =
-        project.server.send("POST", &path, Some(&only), Some(&json!({ "message": "green" })));
-    assert_eq!(status, 200);
-    assert!(!answer.to_string().contains("Tea"), "the key may not read memories: {answer}");
+    for scopes in [&["chats:write"][..], &["chats:read", "chats:write", "memories:write", "users:read"]] {
+        let key = project.server.key_in(&project.token, &project.company, &project.id, scopes);
+        let (status, answer) =
+            project.server.send("POST", &path, Some(&key), Some(&json!({ "message": "green" })));
+        let refused = "Your message is stored. Memories were not searched: the key lacks memories:read.";
+        assert_eq!((status, content(&answer).as_str()), (200, refused), "{scopes:?}");
+    }
 
     let shown = project.get(&path);
     assert_eq!((&shown["id"], &shown["title"]), (&chat["id"], &json!("Talk")));
     let messages = shown["messages"].as_array().unwrap();
     let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
-    assert_eq!(roles, ["user", "assistant", "user", "assistant", "user", "assistant"]);
+    assert_eq!(roles, ["user", "assistant"].repeat(5));
     assert_eq!(messages[0]["content"], "green");
     let first = project.get(&format!("{path}?limit=2"));
     assert_eq!(first["messages"].as_array().unwrap()[..], messages[..2]);

@@ -7,7 +7,7 @@ mod trouble;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ use ctx_key_server::store::secret::Secret;
 use serde_json::{Value, json};
 use trouble::{
     End, Fixture, LEASE, Proxy, assert_changes_within, database_file, execute, id, number, postgres,
-    send_and_see_it_read, sqlite, status, wait_for_cache,
+    send_and_see_it_read, sqlite, status, wait_for_cache, while_locked,
 };
 
 fn rounds() -> usize {
@@ -414,6 +414,37 @@ fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
     });
     transaction.rollback().unwrap();
     assert_eq!(search(), 200);
+}
+
+/// Whoever revokes a key may close the window at once.
+#[test]
+fn a_change_is_finished_although_its_client_hangs_up() {
+    let fixture = Fixture::new();
+    let key = fixture.key();
+    let path = format!("{}/{}", fixture.keys_path(), id(&key));
+    for (request, body, changed) in [
+        (format!("PATCH {path}"), json!({ "name": "changed" }).to_string(), "name = 'changed'"),
+        (
+            format!("POST {path}/rotate"),
+            json!({ "overlap_seconds": 0 }).to_string(),
+            "retires_at IS NOT NULL",
+        ),
+        (format!("DELETE {path}"), String::new(), "revoked_at IS NOT NULL"),
+    ] {
+        let request = format!(
+            "{request} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            fixture.token,
+            body.len()
+        );
+        while_locked(&fixture.data, "api_keys", || {
+            let stream = send_and_see_it_read(&fixture.server, &request);
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(common::rest(&stream), "", "the server hears of it while the change waits");
+        });
+        let sql = format!("SELECT count(*) FROM api_keys WHERE id = '{}' AND {changed}", id(&key));
+        assert!(becomes(|| number(&fixture.data, &sql) == Some(1)), "{request}");
+    }
 }
 
 #[test]

@@ -16,9 +16,12 @@ pub fn run(sh: &Shell) -> Result<()> {
         println!("SKIPPED Windows and macOS: {error:#}");
         return Ok(());
     }
+    // apart, so that it waits for no other build
+    let target = tree::target().join("targets");
+    let _environment = sh.push_env("CARGO_TARGET_DIR", &target);
     check(sh).run()?;
 
-    let copy = Copy::new(sh, tree::target().join("targets"))?;
+    let copy = Copy::new(sh, target.join("copy"))?;
     let _there = sh.push_dir(copy.folder());
     // as the command does it, but on every system
     copy.plant("crates/cli/src/new.rs", "#[cfg(unix)]\n", "")?;
