@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -46,10 +47,16 @@ impl Copy {
     pub fn with(sh: &Shell, folder: impl Into<PathBuf>, texts: &BTreeMap<PathBuf, String>) -> Result<Self> {
         let (root, folder) = (root(), folder.into());
         let files = files(sh)?;
-        for file in &files {
-            let content =
-                texts.get(file).map_or_else(|| fs::read(root.join(file)), |text| Ok(text.clone().into()))?;
-            write_if_changed(&folder.join(file), &content)?;
+        for (file, text) in texts {
+            write_if_changed(&folder.join(file), text.as_bytes())?;
+        }
+        for file in files.iter().filter(|file| !texts.contains_key(*file)) {
+            match fs::read(root.join(file)) {
+                Ok(content) => write_if_changed(&folder.join(file), &content)?,
+                // a file that a program beside this one removed
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+            }
         }
         remove_others(&folder, &folder, &files)?;
         Ok(Self { folder })

@@ -23,8 +23,9 @@ impl Lease {
 
     /// Begins a lease that counts from `sent`, the time before the read of the log was sent.
     pub(crate) fn renew(&self, sent: Instant) {
-        self.last_begin.store(self.since_origin(sent), Ordering::Relaxed);
-        self.end.store(self.since_origin(sent + self.length), Ordering::Release);
+        let begin = self.since_origin(sent);
+        self.last_begin.store(begin, Ordering::Relaxed);
+        self.end.store(begin.saturating_add(nanos(self.length)), Ordering::Release);
     }
 
     /// Ends the lease at once.
@@ -75,6 +76,14 @@ mod tests {
         let now = Instant::now();
         lease.renew(now);
         assert!(lease.covers(now + Duration::from_secs(3_600), Duration::MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_lease_has_no_end() {
+        let lease = Lease::new(Duration::MAX);
+        let now = Instant::now();
+        lease.renew(now);
+        assert!(lease.covers(now + Duration::from_secs(1 << 32), Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]

@@ -103,10 +103,10 @@ impl<S: Source> Verifier<S> {
         check: impl FnOnce(&Grant<&S::Project>) -> Result<(), Denied>,
     ) -> Result<Grant<S::Project>, VerifyError> {
         let shared = &self.shared;
-        let found = match shared.cached(key.id()) {
+        let (found, is_in_grace) = match shared.cached(key.id()) {
             Some(found) => {
                 shared.counters.cache_hits.increment(key.id());
-                found
+                (found, false)
             }
             // a large future takes longer to allocate than a verification from the cache
             None => Box::pin(shared.find(key.id())).await?,
@@ -115,6 +115,9 @@ impl<S: Source> Verifier<S> {
         let now = UnixTime::now();
         let grant = cached.record.verify(key, now)?;
         check(&grant)?;
+        if is_in_grace {
+            shared.counters.grace_grants.increment();
+        }
         shared.note_use(&cached, now);
         Ok(grant.cloned())
     }
@@ -173,7 +176,8 @@ impl<S: Source> Shared<S> {
         self.lease.covers(Instant::now(), Duration::ZERO).then_some(found)
     }
 
-    async fn find(self: &Arc<Self>, id: KeyId) -> Result<Found<S::Project>, VerifyError> {
+    /// Returns what is known of an id, and whether that is from the grace period after the lease.
+    async fn find(self: &Arc<Self>, id: KeyId) -> Result<(Found<S::Project>, bool), VerifyError> {
         let is_current = self.lease.covers(Instant::now(), Duration::ZERO);
         let counters = &self.counters;
         if is_current {
@@ -184,7 +188,7 @@ impl<S: Source> Shared<S> {
         let mut cause = "its answers take longer than the lease";
         for _ in 0..MAX_ATTEMPTS {
             match self.look_up(id).await {
-                Ok(Landed::Found(found, sent)) if self.is_fresh(sent) => return Ok(found),
+                Ok(Landed::Found(found, sent)) if self.is_fresh(sent) => return Ok((found, false)),
                 // the answer is older than the lease, but perhaps it was kept and no change came since
                 Ok(Landed::Found(..)) => {}
                 Ok(Landed::Foreign) => {
@@ -195,7 +199,7 @@ impl<S: Source> Shared<S> {
                 Err(error) => return self.cached_in_outage(id).ok_or(VerifyError::Source(error)),
             }
             if let Some(found) = self.cached(id) {
-                return Ok(found);
+                return Ok((found, false));
             }
         }
         let error = SourceError::Unavailable(cause.into());
@@ -208,13 +212,10 @@ impl<S: Source> Shared<S> {
     }
 
     /// Returns a known record in the grace period after the lease. Off by default: a revocation is not noticed then.
-    fn cached_in_outage(&self, id: KeyId) -> Option<Found<S::Project>> {
+    fn cached_in_outage(&self, id: KeyId) -> Option<(Found<S::Project>, bool)> {
         let found = self.cache.get(id)?;
         let is_covered = self.lease.covers(Instant::now(), self.options.outage_grace);
-        (is_covered && found.is_some()).then(|| {
-            self.counters.grace_grants.increment();
-            found
-        })
+        (is_covered && found.is_some()).then_some((found, true))
     }
 
     async fn look_up(self: &Arc<Self>, id: KeyId) -> Answer<S::Project> {

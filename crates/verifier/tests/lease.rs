@@ -460,6 +460,11 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
             fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
             assert_eq!(refused.await.unwrap().unwrap_err().status(), 503, "no answer from an old cache");
         }
+        if (500..1_500).contains(&time) {
+            let other_scope = fixture.verify_for(&key, Scope::USERS_WRITE);
+            fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
+            assert_eq!(other_scope.await.unwrap().unwrap_err().status(), 403, "refused, and no grant");
+        }
         granted.push((verification.await.unwrap().is_ok(), fixture.verifier.stats().grace_grants));
     }
     assert_eq!(granted, [(true, 0), (true, 1), (true, 2), (false, 2)]);

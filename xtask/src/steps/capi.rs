@@ -247,7 +247,7 @@ fn webassembly(sh: &Shell, cases: &Cases, examples: &Examples) -> Result<()> {
     cases.run("Node.js", cmd!(sh, "node tests/wasm/run.mjs"))?;
     examples.run_in_node(sh)?;
     let program = "import ctxKey, { Key } from '@memorykit/key-wasm'; console.log(ctxKey.status(ctxKey.bearer([], new Key())));";
-    archives::npm(sh, &tree::root().join("crates/capi/wasm"), program, "401")?;
+    archives::npm(sh, &sh.current_dir().join("wasm"), program, "401")?;
     assert_caught(
         "another result of a case",
         "not [\"expired\",\"revoked\"]: verify",

@@ -201,8 +201,12 @@ impl Fixture {
 
     /// Starts a verification.
     pub(crate) fn verify(&self, key: &ApiKey) -> Verification {
+        self.verify_for(key, Scope::MEMORIES_READ)
+    }
+
+    pub(crate) fn verify_for(&self, key: &ApiKey, required: Scope) -> Verification {
         let (verifier, key) = (self.verifier.clone(), ApiKey::parse(key.expose_secret()).unwrap());
-        let task = tokio::spawn(async move { verifier.verify(&key, Scope::MEMORIES_READ).await });
+        let task = tokio::spawn(async move { verifier.verify(&key, required).await });
         Verification { task: task.abort_handle(), result: Box::pin(timeout(PATIENCE, task)) }
     }
 
