@@ -1,4 +1,4 @@
-//! Who changes something: [`Actor`], [`Act`].
+//! The author of a change and its circumstances: [`Actor`], [`Act`].
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use super::email::Email;
 use super::id::CompanyId;
 use super::name::Name;
 
-/// Who changes something.
+/// The author of a change.
 #[derive(Clone, Copy, Debug)]
 pub enum Actor<'a> {
     /// Somebody who is signed in to the account with this address.
