@@ -1,4 +1,4 @@
-//! The part of the audit log that somebody looks at, as the address names it: [`AuditQuery`].
+//! The query of an address of the audit log: [`AuditQuery`].
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use crate::store::free_text::contains_key;
 /// Maximum number of characters of the text. No e-mail address is longer.
 const MAX_TEXT: usize = 254;
 
-/// Groups to filter by: the value, the words and the group.
+/// Groups to filter by, each with its value in the form and its label.
 pub(super) const GROUPS: [(&str, &str, Group); 5] = [
     ("keys", "API keys", Group::Keys),
     ("projects", "Projects", Group::Projects),
@@ -23,7 +23,7 @@ pub(super) const GROUPS: [(&str, &str, Group); 5] = [
     ("passwords", "Passwords", Group::Passwords),
 ];
 
-/// A filter and a page. A value that the form can't send is taken for none.
+/// A filter and a page. A value that the form can't send counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AuditQuery {
     pub(super) text: String,
@@ -34,7 +34,7 @@ pub(super) struct AuditQuery {
     pub(super) to: String,
     /// From 1. It may be after the last page.
     pub(super) page: usize,
-    /// The address holds an API key, which [`Self::address`] does not.
+    /// Whether the address contains an API key. [`Self::address`] does not contain it.
     pub(super) has_key: bool,
 }
 

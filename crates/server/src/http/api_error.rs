@@ -84,7 +84,7 @@ impl ApiError {
         Self::new(status, "bad_request", "too_large", message.into())
     }
 
-    /// A script of a page sent the request with an API key.
+    /// A browser sent the request, for a script of a page.
     pub fn browser() -> Self {
         let message = "API keys don't belong in browsers, where every visitor can read them: send this request from \
                        your server";

@@ -253,7 +253,7 @@ pub async fn replacements(
     company: &CompanyId,
     keys: &[KeyId],
 ) -> Result<Vec<Replacement>, DatabaseError> {
-    // the databases have no type for arrays in common, so the ids are one text; they have no special character of LIKE
+    // the two databases have no common type for arrays, so all ids are in one text; an id has no wildcard of LIKE
     let sql = "SELECT at, key, substr(detail, 4, 12) AS successor FROM audit_log WHERE company = $1 AND action = 'rotated' \
                AND ($2 LIKE '%' || key || '%' OR $2 LIKE '%' || substr(detail, 4, 12) || '%') ORDER BY seq";
     let ids: Vec<_> = keys.iter().map(KeyId::as_str).collect();
