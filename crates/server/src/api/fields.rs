@@ -16,8 +16,8 @@ use crate::http::schema::{any_text, text};
 use crate::store::free_text::contains_key;
 use crate::store::json_object::JsonObject;
 
-/// Maximum length of the content of a memory, in bytes. The entries of a memory in the word index must fit in 1 MiB.
-/// If the content has many short words, they can take four times as many bytes as the content.
+/// Maximum length of the content of a memory, in bytes. PostgreSQL's index `memories_text` stores it as a `tsvector`,
+/// which has at most 1 MiB, and can be four times as large as a content with many short words.
 const MAX_CONTENT_LENGTH: usize = 100_000;
 
 const MAX_TAGS: usize = 50;
