@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_reaches_what_it_is_for() {
+    fn each_setting_reaches_its_place() {
         let config = parse(&[]).unwrap();
         assert_eq!((config.listen.to_string(), config.connections), ("127.0.0.1:8080".into(), 8));
         assert_eq!((config.rate_limit, config.drain, config.log_json), (6_000, 0, false));

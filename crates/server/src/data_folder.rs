@@ -16,7 +16,7 @@ const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// The bit of a folder that all users share, such as `/tmp`. To restrict such a folder would break the machine.
+/// The bit of a folder that all users share, such as `/tmp`. Restricting such a folder would break the machine.
 const STICKY: u32 = 0o1000;
 
 /// The folder of the database.
@@ -28,8 +28,8 @@ impl DataFolder<'_> {
         self.0.join(FILE)
     }
 
-    /// Returns whether there is a database. An empty file is none: a server that was killed during its start may
-    /// leave one.
+    /// Returns whether there is a database. An empty file does not count, because a server that was killed during its
+    /// start may leave one.
     pub fn has_database(&self) -> bool {
         fs::metadata(self.database()).is_ok_and(|file| file.is_file() && file.len() > 0)
     }
@@ -94,7 +94,7 @@ mod tests {
 
     /// New files and folders are restricted even before [`DataFolder::restrict`].
     #[test]
-    fn what_is_created_is_closed_from_the_first_moment() {
+    fn new_files_are_restricted_from_the_first_moment() {
         let parent = TempDir::new().unwrap();
         let path = parent.path().join("a/folder");
         let folder = DataFolder(&path);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_sqlite_writes_is_closed_and_nothing_else() {
+    fn only_files_of_sqlite_are_restricted() {
         let parent = TempDir::new().unwrap();
         let folder = DataFolder(parent.path());
         let names = ["", "-wal", "-shm", "-journal", "-copy"].map(|ending| format!("{FILE}{ending}"));

@@ -8,7 +8,7 @@
 //! | Envoy, `ext_authz` over HTTP | `/envoy` and the path | the method and the path |
 //!
 //! Each proxy has its own path, because it replaces only its own headers: at `/caddy`, the client could have chosen
-//! `X-Original-URI`. A granted request is answered with 200, because Envoy takes every other status for a refusal.
+//! `X-Original-URI`. The response to a granted request is 200, because Envoy treats every other status as a refusal.
 
 use std::sync::Arc;
 

@@ -60,8 +60,8 @@ async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     }
 }
 
-/// Refuses a change that a page of another site may have sent. It has the origin of that site, or a body of a type
-/// that a page may send to another site without permission.
+/// Refuses a change that a page of another site may have sent. Such a change has the origin of that site, or a body of
+/// a type that a page may send to another site without permission.
 async fn refuse_foreign_changes(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,

@@ -30,8 +30,8 @@ use crate::store::migration::{STEPS, prepare};
 use crate::store::secret::Secret;
 use crate::store::{credential, set_up_link, setting, word_index};
 
-/// Maximum number of connections that wait to be accepted. A client beyond it waits for a second before it tries again. Linux
-/// takes at most `net.core.somaxconn`.
+/// Maximum number of connections that wait to be accepted. Beyond it, a client waits for a second before it tries
+/// again. Linux allows at most `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
 /// Maximum time to flush the last uses of keys, or the last failed sign-ins.
@@ -184,7 +184,7 @@ pub async fn open(config: &Config) -> Result<Database, Box<dyn Error>> {
     Ok(database)
 }
 
-/// Does the same as [`open`], but fails if the data folder has no database. It is for commands.
+/// Does the same as [`open`] for a command, and fails if the data folder has no database.
 pub async fn open_existing(config: &Config) -> Result<Database, Box<dyn Error>> {
     require_database(config)?;
     open(config).await

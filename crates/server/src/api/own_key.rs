@@ -51,7 +51,7 @@ struct RevokedKey {
 
 /// Revokes the key that is sent. Any valid key will do.
 ///
-/// So whoever finds a leaked key can revoke it.
+/// So anybody who finds a leaked key can revoke it.
 #[utoipa::path(post, path = "/key/revoke", operation_id = "revokeKey", responses((status = OK, body = RevokedKey)))]
 async fn revoke(
     key: AnyKey,

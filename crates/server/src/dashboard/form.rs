@@ -42,7 +42,7 @@ impl Form {
     }
 }
 
-/// Returns the token in the forms of this session. Nobody who can't read the page can know it.
+/// Returns the token in the forms of this session. Only somebody who can read the page knows it.
 pub(super) fn form_token(session: &Secret) -> String {
     hex::encode(Sha256::new().chain_update("form\0").chain_update(session.expose()).finalize())
 }

@@ -77,7 +77,7 @@ mod tests {
     use super::relative;
 
     #[test]
-    fn a_time_is_told_in_the_largest_unit_that_fits() {
+    fn a_time_is_written_in_the_largest_unit_that_fits() {
         const DAY: i64 = 24 * 3600;
         for (seconds, words) in [
             (0, "just now"),

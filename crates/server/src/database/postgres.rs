@@ -120,7 +120,8 @@ pub(super) struct Connection {
 }
 
 impl Drop for Connection {
-    /// Returns an idle connection to the pool. Otherwise, first rolls back, or closes the connection.
+    /// Returns the connection to the pool, after a rollback if a transaction is open. If a statement is still running,
+    /// closes the connection instead.
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         match self.state {

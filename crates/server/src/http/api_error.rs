@@ -125,7 +125,7 @@ impl ApiError {
         Self::challenging(StatusCode::BAD_REQUEST, kind, Some("invalid_request"), message)
     }
 
-    /// The token that was sent is not a valid access token of an account. An API key is none.
+    /// The token that was sent is not a valid access token. An API key is not an access token.
     pub fn refused_token(message: &'static str) -> Self {
         let kind = ("authentication_error", "invalid_token");
         Self::challenging(StatusCode::UNAUTHORIZED, kind, Some("invalid_token"), message)

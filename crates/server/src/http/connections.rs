@@ -73,8 +73,9 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => match places.take(address.ip()) {
                 Some(place) => {
-                    let talk = Talk { address, place, router: router.clone(), readers: readers.clone() };
-                    tokio::spawn(talk.run(stream, ended.clone()));
+                    let (router, readers) = (router.clone(), readers.clone());
+                    let connection = ClientConnection { address, place, router, readers };
+                    tokio::spawn(connection.run(stream, ended.clone()));
                 }
                 // the connection is dropped, and so closed
                 None => debug!(%address, "too many connections with open requests"),
@@ -96,14 +97,14 @@ pub async fn serve(
 }
 
 /// A connection with a client.
-struct Talk {
+struct ClientConnection {
     address: SocketAddr,
     place: Held,
     router: Router,
     readers: Arc<Semaphore>,
 }
 
-impl Talk {
+impl ClientConnection {
     async fn run(self, stream: TcpStream, mut ended: watch::Receiver<()>) {
         let _ = stream.set_nodelay(true);
         let (stream, mut returned) = lingering::lend(stream);

@@ -1,4 +1,4 @@
-//! Times in answers, [`IsoTime`], and in requests, [`Expiry`].
+//! Times in responses, [`IsoTime`], and in requests, [`Expiry`].
 
 use std::borrow::Cow;
 

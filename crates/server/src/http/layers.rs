@@ -46,8 +46,8 @@ async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses a request that has not exactly one valid `Host` line (RFC 9112 §3.2): of several lines, a proxy in front
-/// may have read another one.
+/// Refuses a request that does not have exactly one valid `Host` line (RFC 9112 §3.2). If there are several, a proxy in
+/// front may have read another one than this server.
 async fn require_host(request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(HOST).iter();
     let is_valid = match (hosts.next(), hosts.next()) {

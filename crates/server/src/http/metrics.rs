@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_asks_for_open_metrics_gets_it() {
+    fn open_metrics_is_sent_only_on_request() {
         let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                           text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         for (accepted, format) in [

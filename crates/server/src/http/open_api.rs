@@ -154,7 +154,7 @@ documented!(A B C);
 documented!(A B C D);
 documented!(A B C D E);
 
-/// Makes the route of a handler, with its place in the document. Use it as `router.routes(route!(handler))`.
+/// Builds the route of a handler, and documents the handler. Use it as `router.routes(route!(handler))`.
 macro_rules! route {
     ($handler:ident) => {
         $crate::http::open_api::complete(utoipa_axum::routes!($handler), $handler)

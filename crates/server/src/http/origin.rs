@@ -6,9 +6,10 @@ use axum::http::header::{HOST, ORIGIN};
 /// Treatment of the origin `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NullOrigin {
-    /// It may be one of our pages: they send no referrer, so browsers send their forms with this origin. The token in
-    /// the form then decides.
+    /// Accepts it, because our pages send no referrer, so browsers send their forms with this origin. The token in the
+    /// form then decides.
     Allowed,
+    /// Refuses it.
     Refused,
 }
 

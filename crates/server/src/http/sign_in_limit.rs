@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_accounts_take_the_room_of_the_last_ones() {
+    fn a_million_accounts_take_the_memory_of_the_last_ones() {
         let (limit, _) = limit();
         let size = || {
             let map = limit.accounts.recent.0.lock().unwrap();

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_ids_takes_the_room_of_131072_and_forgets_the_least_used() {
+    fn any_number_of_ids_takes_the_memory_of_131072_and_forgets_the_least_used() {
         assert_eq!(size_of::<Window>() * WAYS * SETS * SHARDS, 16 << 20);
         let windows = SlidingWindows::default();
         let id = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);

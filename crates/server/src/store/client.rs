@@ -7,8 +7,8 @@ use super::free_text::contains_key;
 /// Maximum number of characters in the description of an agent.
 const MAX_AGENT: usize = 60;
 
-/// Products by which a browser is recognised, and its name. The more specific come first, because their browsers also
-/// send the products of later ones.
+/// Products that identify a browser, each with the name of the browser. The more specific come first, because their
+/// browsers also send the products of later ones.
 const BROWSERS: [(&str, &str); 6] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),

@@ -1,6 +1,6 @@
 //! The credentials of people and their programs: set-up links, sessions, devices, access tokens and refresh tokens.
 //!
-//! Each is a [`Secret`]. API keys are in [`api_key`](super::api_key).
+//! Each is a [`Secret`]. API keys are not credentials of this kind.
 
 use ctx_key::UnixTime;
 

@@ -21,8 +21,8 @@ impl Email {
         Self(text.trim().to_lowercase().nfc().collect())
     }
 
-    /// Returns whether mail might reach this address, and whether the address can be shown. Only a mail to it would
-    /// tell for certain.
+    /// Returns whether mail might reach this address, and the address can be shown. Only a mail to the address would
+    /// show whether it exists.
     pub fn is_plausible(&self) -> bool {
         let has_both =
             self.0.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());

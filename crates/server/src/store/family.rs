@@ -1,4 +1,4 @@
-//! Families. A family is the tokens of one sign-in of a program, which end together.
+//! Families of tokens. A family has the tokens of one sign-in of a program, which end together.
 //!
 //! A refresh token is exchanged for the next pair of tokens once, and is then *spent*. If a spent token is sent
 //! again, it or its successor was stolen, so the family ends (RFC 9700 §4.14.2). The access tokens of earlier pairs

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_wherever_it_stands() {
+    fn a_key_is_found_anywhere_in_a_text() {
         let key = ApiKey::generate();
         let key = key.expose_secret();
         for text in [
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_nothing_or_turns_the_text_around_is_found() {
+    fn characters_that_are_invisible_or_change_the_direction_are_found() {
         for (text, position) in [
             ("Büro – 東京 2", None),
             ("", None),

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gives_up_frees_a_place_at_once_and_a_turn_at_the_end() {
+    async fn giving_up_frees_a_place_at_once_and_a_turn_at_the_end() {
         let fixture = Fixture::new();
         let gate = fixture.gate.clone();
         let closed = gate.write().await;

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_the_account_does_not_count() {
+    fn text_from_the_account_does_not_count() {
         let refused = Err(NewPasswordError::Derived);
         for password in [
             "ada.lovelace@example.com",

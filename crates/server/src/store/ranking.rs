@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::word_index::Entry;
 
-/// Number of memories at which a word counts as common.
+/// Number of memories with a word at which the word counts as if all memories had it.
 const COMMON: f64 = 5_000.0;
 
 /// Sum of weights at which a memory gets half of the score that weights can add.
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_read_is_asked_for() {
+    fn unread_memories_are_looked_up() {
         let mut ranking = ranking(&[(&[(9, 1), (8, 1)], true), (&[(9, 1), (3, 1), (2, 1)], false)]);
         assert_eq!(ranking.unknown(10), [3, 2]);
         assert_eq!(ranking.unknown(1), [3]);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn memories_that_may_have_most_words_are_asked_for_first() {
+    fn memories_that_may_have_most_words_are_looked_up_first() {
         let ranking = ranking(&[
             (&[(9, 1), (8, 1)], true),
             (&[(9, 1), (7, 1), (6, 1)], true),

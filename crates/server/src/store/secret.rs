@@ -54,7 +54,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn a_secret_is_64_small_hexadecimal_digits() {
+    fn a_secret_is_64_lower_case_hexadecimal_digits() {
         let secret = Secret::generate();
         let text = secret.expose();
         assert_eq!(Secret::parse(text), Some(secret.clone()));

@@ -17,7 +17,7 @@ use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
 /// Number of bytes of a digest that identify a credential. Nobody can guess them, and they give no access.
 const NAMED: usize = 16;
 
-/// The public name of a session. It does not reveal the secret.
+/// The name of a session, which does not reveal its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Handle {
     /// The first bytes of the digest of a session, or of a token of an older version.

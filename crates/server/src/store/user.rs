@@ -27,7 +27,7 @@ pub struct UserChange {
     pub metadata: Option<JsonObject>,
 }
 
-/// What happens to the memories and chats that name a user who is removed.
+/// Treatment of the memories and chats that name a user who is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// They stay, and name the id, which may become a user again.

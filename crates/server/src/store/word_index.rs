@@ -105,7 +105,7 @@ async fn index_row(transaction: &mut Transaction, row: &Row) -> Result<usize, Da
     corpora.extend(user.map(|user| Corpus::new(&project, Some(&user))));
     let keys = |corpus: &Corpus| weighed.iter().map(|(word, weight)| (corpus.key(word), *weight)).collect();
     let mut rows: Vec<(i64, i64)> = corpora.iter().flat_map::<Vec<_>, _>(keys).collect();
-    // the order of the table, because rows in this order are written faster
+    // in the order of the table, rows are written faster
     rows.sort_unstable();
     rows.dedup_by_key(|(word, _)| *word);
     transaction.execute("DELETE FROM memory_words WHERE memory = $1", &[memory.into()]).await?;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_weighs_more_if_it_stands_more_often_and_in_a_shorter_text() {
+    fn a_word_weighs_more_if_it_occurs_more_often_and_in_a_shorter_text() {
         assert!(weight_in_content(2, 50) > weight_in_content(1, 50));
         assert!(weight_in_content(1, 50) > weight_in_content(1, 51));
         assert_eq!(weight_in_content(1, u32::MAX), 1);

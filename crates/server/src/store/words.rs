@@ -280,7 +280,7 @@ enum Class {
     Letter,
     /// A mark that belongs to the letter before it.
     Mark,
-    /// A letter of a script that is written without spaces, or whose words have endings that no stemmer here removes.
+    /// A letter of a script that is written without spaces, or whose words have endings that we can't stem.
     Unspaced,
     Symbol,
     Other,
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_alike_is_one_word() {
+    fn texts_that_look_alike_are_one_word() {
         for (text, expected) in [
             ("Café", "cafe"),
             ("CAFE\u{301}", "cafe"),

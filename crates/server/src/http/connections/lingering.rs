@@ -1,7 +1,7 @@
 //! Closing a connection so that the last response arrives.
 //!
-//! To close a socket while the client still sends resets the connection, and the client may lose the response. So the
-//! server shuts down its own direction first, and discards what still comes, within limits (RFC 9112 §9.6).
+//! If a socket is closed while the client still sends, the connection is reset, and the client may lose the response.
+//! So the server shuts down its own direction first, and discards what still comes, within limits (RFC 9112 §9.6).
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice};

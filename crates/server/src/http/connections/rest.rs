@@ -1,8 +1,8 @@
 //! The rest of a request's body that is unread when the response is ready.
 //!
-//! Many clients read no response before they have sent the whole body. So the server reads the rest before it answers, within
-//! limits, and the connection can then be used again. Beyond the limits, the response says that the connection ends,
-//! and the server discards the rest after the response ([`lingering`](super::lingering)).
+//! Many clients read no response before they have sent the whole body. So the server reads the rest before it answers,
+//! within limits, and the connection can then be used again. Beyond the limits, the response says that the connection
+//! ends, and the server discards the rest after the response ([`lingering`](super::lingering)).
 
 use std::future::poll_fn;
 use std::pin::Pin;
