@@ -40,8 +40,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two deletions of expired credentials.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Time between two pieces of background work, in which others may write.
-const PIECE_PAUSE: Duration = Duration::from_millis(20);
+/// Time between two batches of background work, in which others may write.
+const BATCH_PAUSE: Duration = Duration::from_millis(20);
 
 /// Time between two searches for memories that servers of another version wrote.
 const INDEX_INTERVAL: Duration = Duration::from_secs(2);
@@ -146,11 +146,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Deletes expired credentials, in small pieces.
+/// Deletes expired credentials, in small batches.
 async fn sweep(state: &AppState) -> Infallible {
     loop {
         let pause = match credential::sweep(&state.database, state.clock.now()).await {
-            Ok(true) => PIECE_PAUSE,
+            Ok(true) => BATCH_PAUSE,
             Ok(false) => SWEEP_INTERVAL,
             Err(error) => {
                 warn!(%error, "can't delete expired credentials");
@@ -161,13 +161,13 @@ async fn sweep(state: &AppState) -> Infallible {
     }
 }
 
-/// Indexes the words of memories that servers of another version wrote, in small pieces.
+/// Indexes the words of memories that servers of another version wrote, in small batches.
 async fn index(state: &AppState) -> Infallible {
     let mut pause = INDEX_INTERVAL;
     loop {
         sleep(pause).await;
         pause = match word_index::index_some(&state.database).await {
-            Ok(true) => PIECE_PAUSE,
+            Ok(true) => BATCH_PAUSE,
             Ok(false) => INDEX_INTERVAL,
             Err(error) => {
                 warn!(%error, "can't index the words of some memories, so searches miss them");

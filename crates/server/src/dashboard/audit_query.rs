@@ -78,10 +78,10 @@ impl AuditQuery {
         let group = GROUPS.iter().find(|(.., known)| self.group == Some(*known));
         let page = (self.page > 1).then(|| self.page.to_string());
         let fields = [
-            ("q", some(&self.text)),
+            ("q", non_empty(&self.text)),
             ("group", group.map(|(value, ..)| *value)),
-            ("from", some(&self.from)),
-            ("to", some(&self.to)),
+            ("from", non_empty(&self.from)),
+            ("to", non_empty(&self.to)),
             ("page", page.as_deref()),
         ];
         format!("/audit{}", query_of(&fields))
@@ -89,7 +89,7 @@ impl AuditQuery {
 }
 
 /// Returns a text unless it is empty.
-fn some(text: &str) -> Option<&str> {
+fn non_empty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -25,12 +25,13 @@ impl Destination {
     /// Reads an address that a client sent. A text that is not such an address is ignored.
     pub(super) fn parse(address: &str) -> Self {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        let is_step = |step: &str| !step.is_empty() && step.bytes().all(is_of_step);
+        let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(is_segment_byte);
         let is_own = path.strip_prefix('/').is_some_and(|path| {
-            path.split('/').all(is_step) && path.split('/').next().is_some_and(|step| ROOTS.contains(&step))
+            path.split('/').all(is_segment)
+                && path.split('/').next().is_some_and(|segment| ROOTS.contains(&segment))
         });
         let is_short = address.len() <= MAX_LENGTH;
-        let is_query = || query.bytes().all(is_of_query) && !has_key(query);
+        let is_query = || query.bytes().all(is_query_byte) && !has_key(query);
         Self((is_short && is_own && address != "/keys" && is_query()).then(|| address.to_owned()))
     }
 
@@ -54,12 +55,12 @@ impl Destination {
     }
 }
 
-fn is_of_step(byte: u8) -> bool {
+fn is_segment_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Returns whether a byte is allowed in a query (RFC 3986 §3.4), or is left there by a browser when somebody types it.
-fn is_of_query(byte: u8) -> bool {
+fn is_query_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?[]{}|^`".contains(&byte)
 }
 

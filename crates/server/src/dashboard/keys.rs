@@ -46,16 +46,16 @@ const MAX_IN_FILTER: usize = 320;
 
 impl KeysPage {
     fn in_row(name: &Name) -> String {
-        short(name, MAX_IN_ROW)
+        truncated(name, MAX_IN_ROW)
     }
 
     fn in_filter(name: &Name) -> String {
-        short(name, MAX_IN_FILTER)
+        truncated(name, MAX_IN_FILTER)
     }
 }
 
 /// Cuts a name so that it takes at most `max` bytes of a page, to limit the size of the page.
-fn short(name: &Name, max: usize) -> String {
+fn truncated(name: &Name, max: usize) -> String {
     let mut length = 0;
     let escaped =
         |character: char| if "&<>\"'".contains(character) { "&#38;".len() } else { character.len_utf8() };

@@ -39,7 +39,7 @@ const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
                               SET LOCAL idle_in_transaction_session_timeout = 10000";
 
 /// Maximum time that an abandoned statement keeps its place in the pool. The time limits end it earlier.
-const LINGER: Duration = Duration::from_secs(10);
+const ABANDONED_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ fn end_statement(client: Object, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
         // results come in the order of the statements, so this one comes after the abandoned one
-        let _ = timeout(LINGER, client.simple_query("")).await;
+        let _ = timeout(ABANDONED_TIMEOUT, client.simple_query("")).await;
         drop((Object::take(client), permit));
     });
 }
@@ -150,12 +150,15 @@ impl Connection {
     }
 
     pub(super) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DatabaseError> {
-        let is_alone = self.state == State::Idle;
+        let needs_transaction = self.state == State::Idle;
         let (client, state) = self.parts()?;
         let values = typed(values);
         let statement = client.query_typed(sql, &values);
-        let rows =
-            if is_alone { run(state, alone(client, statement)).await } else { run(state, statement).await }?;
+        let rows = if needs_transaction {
+            run(state, run_in_own_transaction(client, statement)).await
+        } else {
+            run(state, statement).await
+        }?;
         Ok(rows.into_iter().map(Row::from).collect())
     }
 
@@ -184,7 +187,7 @@ impl Connection {
 }
 
 /// Runs a statement in a transaction of its own, which has time limits. All three statements are sent at once.
-async fn alone<T>(
+async fn run_in_own_transaction<T>(
     client: &tokio_postgres::Client,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, tokio_postgres::Error> {

@@ -30,7 +30,7 @@ use crate::store::client::Client;
 const JSON: &str = "application/json";
 
 /// Length of a parameter in a path, in characters.
-const PART: RangeInclusive<usize> = 1..=128;
+const PATH_PARAMETER_LENGTH: RangeInclusive<usize> = 1..=128;
 
 const DESCRIPTION: &str = "Paths below `/v1` take an API key, and each operation names in `x-required-scope` the \
     scope that the key needs. Paths below `/api/v1` take an account's access token, and no API key; with the token of \
@@ -171,9 +171,9 @@ pub fn complete<Arguments, Handler: Documented<Arguments>>(
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             Handler::document(operation, &mut schemas);
-            add_parts(operation, path);
-            refuse(operation, &["408", "500", "503"]);
-            operation.responses.responses.iter_mut().for_each(|(status, response)| share(status, response));
+            add_path_parameters(operation, path);
+            add_responses(operation, &["408", "500", "503"]);
+            operation.responses.responses.iter_mut().for_each(|(status, response)| fill(status, response));
         }
     }
     (schemas, paths, router)
@@ -185,29 +185,29 @@ pub fn guard_changes(document: &mut OpenApi) {
         for operation in
             [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
         {
-            refuse(operation, &["403", "415"]);
-            operation.responses.responses.iter_mut().for_each(|(status, response)| share(status, response));
+            add_responses(operation, &["403", "415"]);
+            operation.responses.responses.iter_mut().for_each(|(status, response)| fill(status, response));
         }
     }
 }
 
 /// Adds the parameters of a path such as `/users/{id}`.
-fn add_parts(operation: &mut Operation, path: &str) {
+fn add_path_parameters(operation: &mut Operation, path: &str) {
     for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
-        let parameter = parameter.required(Required::True).schema(Some(text(PART)));
+        let parameter = parameter.required(Required::True).schema(Some(text(PATH_PARAMETER_LENGTH)));
         operation.parameters.get_or_insert_default().push(parameter.build().into());
     }
 }
 
-/// Adds empty responses with these statuses, which [`share`] fills in.
-fn refuse(operation: &mut Operation, statuses: &[&str]) {
+/// Adds empty responses with these statuses, which [`fill`] fills in.
+fn add_responses(operation: &mut Operation, statuses: &[&str]) {
     let responses = &mut operation.responses.responses;
     responses.extend(statuses.iter().map(|&status| (status.to_owned(), Response::default().into())));
 }
 
 /// Gives a response the content that all responses with its status have.
-fn share(status: &str, response: &mut RefOr<Response>) {
+fn fill(status: &str, response: &mut RefOr<Response>) {
     if let Some((_, name, ..)) = REFUSALS.into_iter().find(|&(refusal, ..)| refusal == status) {
         *response = Ref::from_response_name(name).into();
     } else if let RefOr::T(response) = response {
@@ -239,14 +239,14 @@ impl Argument for AnyKey {
                 response.headers.extend(names.map(|name| (name.to_owned(), RefOr::Ref(header_ref(name)))));
             }
         }
-        refuse(operation, &["400", "401", "403", "429"]);
+        add_responses(operation, &["400", "401", "403", "429"]);
     }
 }
 
 /// Documents that a handler takes an account's access token.
 pub fn takes_access_token(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new(ACCESS_TOKEN, [""; 0])]);
-    refuse(operation, &["400", "401", "403"]);
+    add_responses(operation, &["400", "401", "403"]);
 }
 
 impl<T: ToSchema> Argument for Json<T> {
@@ -267,14 +267,14 @@ fn takes_body<T: ToSchema>(operation: &mut Operation, schemas: &mut Schemas) {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
     let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True));
     operation.request_body = Some(body.build().into());
-    refuse(operation, &["400", "413"]);
+    add_responses(operation, &["400", "413"]);
 }
 
 impl<T: IntoParams> Argument for Parameters<T> {
     fn document(operation: &mut Operation, _: &mut Schemas) {
         let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(Into::into);
         operation.parameters.get_or_insert_default().extend(parameters);
-        refuse(operation, &["400"]);
+        add_responses(operation, &["400"]);
     }
 }
 
@@ -286,13 +286,13 @@ impl<T: IntoParams> Argument for StrictParameters<T> {
 
 impl Argument for NoParameters {
     fn document(operation: &mut Operation, _: &mut Schemas) {
-        refuse(operation, &["400"]);
+        add_responses(operation, &["400"]);
     }
 }
 
 impl<T> Argument for Segment<T> {
     fn document(operation: &mut Operation, _: &mut Schemas) {
-        refuse(operation, &["404"]);
+        add_responses(operation, &["404"]);
     }
 }
 

@@ -21,7 +21,7 @@ struct Ids {
 
 impl Ids {
     fn of(headers: &HeaderMap, is_behind_proxy: bool) -> Self {
-        let given = |name: HeaderName| is_behind_proxy.then(|| only(headers, &name)).flatten();
+        let given = |name: HeaderName| is_behind_proxy.then(|| single_value(headers, &name)).flatten();
         let request = given(X_REQUEST_ID).filter(|id| is_request_id(id)).map(str::to_owned);
         Self {
             request: request.unwrap_or_else(|| format!("req_{}", uuid::Uuid::new_v4().simple())),
@@ -55,7 +55,7 @@ pub async fn assign(State(state): State<AppState>, request: Request, next: Next)
 }
 
 /// Returns the value of a header that occurs exactly once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+fn single_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()

@@ -103,7 +103,7 @@ fn find(set: &mut [Window; WAYS], id: u64, now: u64) -> &mut Window {
 }
 
 /// Returns the lower 32 bits of a time.
-fn cut(time: u64) -> u32 {
+fn low_32_bits(time: u64) -> u32 {
     (time & u64::from(u32::MAX)) as u32
 }
 
@@ -112,7 +112,7 @@ impl Window {
         // another thread may have read a later time and yet have counted first
         let time = now.max(self.latest);
         self.forget(time);
-        let now = cut(time);
+        let now = low_32_bits(time);
         let count = self.sum();
         let leaves_in = |run: &Run| (WINDOW - now.wrapping_sub(run.ended)).max(1);
         if count >= limit {
@@ -136,7 +136,7 @@ impl Window {
         if self.count_at(now) == 0 {
             *self = Self { id: self.id, ..Self::default() };
         }
-        while self.length > 0 && cut(now).wrapping_sub(self.runs[0].ended) >= WINDOW {
+        while self.length > 0 && low_32_bits(now).wrapping_sub(self.runs[0].ended) >= WINDOW {
             self.runs.rotate_left(1);
             self.runs[RUNS - 1] = Run::default();
             self.length -= 1;

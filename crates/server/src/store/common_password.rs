@@ -62,7 +62,7 @@ fn is_simple(text: &[char]) -> bool {
     is_listed(text)
         || (1..=text.len() / 2)
             .any(|length| is_repeated(length) && (length < MIN_UNIT || is_listed(&text[..length])))
-        || is_pieced(text)
+        || consists_of_pieces(text)
 }
 
 fn is_listed(text: &[char]) -> bool {
@@ -70,7 +70,7 @@ fn is_listed(text: &[char]) -> bool {
 }
 
 /// Returns whether a text consists of sequences and at most one listed password, with few characters between them.
-fn is_pieced(text: &[char]) -> bool {
+fn consists_of_pieces(text: &[char]) -> bool {
     let steps: Vec<_> = (0..text.len()).map(|start| sequence(&text[start..])).collect();
     let without = further_characters(&steps, text, &[]);
     if without.last().is_some_and(|further| *further <= MAX_FURTHER) {

@@ -48,7 +48,7 @@ pub const STEPS: &[Step] = &[
 ];
 
 /// Time after which a process logs that it waits for the migration of another process.
-const SILENCE: Duration = Duration::from_secs(1);
+const WAIT_NOTICE_DELAY: Duration = Duration::from_secs(1);
 
 /// Reason why the schema can't be brought up to date.
 #[derive(Debug)]
@@ -127,12 +127,12 @@ pub async fn migrate(database: &Database, steps: &[Step]) -> Result<(), Migratio
 }
 
 async fn run(database: &Database, steps: &[Step], start: Option<Duration>) -> Result<(), MigrationError> {
-    let mut begin = Box::pin(begin(database));
-    let mut transaction = match timeout(SILENCE, &mut begin).await {
-        Ok(begun) => begun?,
+    let mut pending = Box::pin(begin(database));
+    let mut transaction = match timeout(WAIT_NOTICE_DELAY, &mut pending).await {
+        Ok(transaction) => transaction?,
         Err(_) => {
             info!("waiting for the migration of another process");
-            begin.await?
+            pending.await?
         }
     };
     let create = "CREATE TABLE IF NOT EXISTS schema_version \

@@ -192,7 +192,7 @@ async fn find_together(
     let best = &mut ranked[..count];
     let memories = memory::of_seqs(connection, project, &seqs(best)).await?;
     for Memory { seq, title, content, .. } in &memories {
-        let texts = [words::plain(title.as_deref().unwrap_or_default()), words::plain(content)];
+        let texts = [words::normalized(title.as_deref().unwrap_or_default()), words::normalized(content)];
         let found = together.iter().filter(|wanted| texts.iter().any(|text| text.contains(**wanted)));
         if let Some(ranked) = best.iter_mut().find(|ranked| ranked.memory == *seq) {
             ranked.matched += found.count();

@@ -27,8 +27,8 @@ const SHORT_TITLE: f64 = 500.0;
 /// Weight that a word in the content approaches, the more often it occurs there.
 const CONTENT: f64 = 2_200.0;
 
-/// Number of words of a content that counts as neither short nor long.
-const USUAL_LENGTH: f64 = 100.0;
+/// Number of words of a content of average length.
+const AVERAGE_LENGTH: f64 = 100.0;
 
 /// The memories that a search covers: those of a project, or those that name one of its users.
 pub(super) struct Corpus(Sha256);
@@ -141,7 +141,7 @@ fn weight_in_title(length: u32) -> i64 {
 /// Returns the weight of a word by BM25, with `k` = 1.2 and `b` = 0.75.
 fn weight_in_content(number: u32, length: u32) -> i64 {
     let number = f64::from(number);
-    rounded(CONTENT * number / (number + 1.2 * (0.25 + 0.75 * f64::from(length) / USUAL_LENGTH)))
+    rounded(CONTENT * number / (number + 1.2 * (0.25 + 0.75 * f64::from(length) / AVERAGE_LENGTH)))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "weights are small")]

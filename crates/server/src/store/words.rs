@@ -46,7 +46,7 @@ pub struct Counted {
 pub enum Wanted {
     /// Words with the same meaning. A text needs one of them.
     Word(Vec<String>),
-    /// A part that a [`plain`] text must contain: text without spaces, or stop words with the spaces around them.
+    /// A part that a [`normalized`] text must contain: text without spaces, or stop words with the spaces around them.
     Together(String),
 }
 
@@ -113,7 +113,7 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
     let has_others = all.iter().any(|(_, is_stop)| !is_stop);
     let is_of_words = all.iter().all(|(wanted, _)| matches!(wanted, Wanted::Word(_)));
     if !has_others && is_of_words && all.len() > 1 {
-        all.push((Wanted::Together(plain(query)), true));
+        all.push((Wanted::Together(normalized(query)), true));
     }
     let mut seen = HashSet::new();
     let kept = all.into_iter().filter(|(wanted, is_stop)| {
@@ -127,13 +127,13 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
 }
 
 /// Returns the words of a text without stemming, each between two spaces, and without the characters between them.
-pub fn plain(text: &str) -> String {
+pub fn normalized(text: &str) -> String {
     let words = pieces(text).into_iter().map(|piece| match piece {
         Piece::Word(parts) => parts.join(" "),
         Piece::Marked { word, mark } => word + &mark,
         Piece::Run(run) => run,
     });
-    words.fold(" ".to_owned(), |plain, word| plain + &word + " ")
+    words.fold(" ".to_owned(), |text, word| text + &word + " ")
 }
 
 /// A piece of a folded text.
@@ -152,7 +152,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let (mut parts, mut index) = (Vec::new(), 0);
     while index < characters.len() {
-        let begin = index;
+        let start = index;
         let own = class_at(index);
         index += 1;
         match own {
@@ -160,13 +160,13 @@ fn pieces(text: &str) -> Vec<Piece> {
                 while matches!(class_at(index), Class::Letter | Class::Mark) {
                     index += 1;
                 }
-                parts.push(characters[begin..index].iter().collect());
+                parts.push(characters[start..index].iter().collect());
                 let is_joined = joins(&characters, index) && class_at(index + 1) == Class::Letter;
                 if is_joined {
                     index += 1;
                     continue;
                 }
-                let mark = mark(&characters[begin..]);
+                let mark = mark(&characters[start..]);
                 index += mark.len();
                 let marked = parts.last().filter(|_| !mark.is_empty()).cloned();
                 if parts.len() > 1 || marked.is_none() {
@@ -179,9 +179,9 @@ fn pieces(text: &str) -> Vec<Piece> {
                 while matches!(class_at(index), Class::Unspaced | Class::Mark) {
                     index += 1;
                 }
-                pieces.push(Piece::Run(characters[begin..index].iter().collect()));
+                pieces.push(Piece::Run(characters[start..index].iter().collect()));
             }
-            Class::Symbol => pieces.push(Piece::Word(vec![characters[begin].into()])),
+            Class::Symbol => pieces.push(Piece::Word(vec![characters[start].into()])),
             Class::Mark | Class::Other => {}
         }
     }
@@ -450,7 +450,7 @@ mod tests {
         for (text, is_there) in
             [("新しい東京塔の", true), ("東京、京塔", false), ("東京", false), ("", false)]
         {
-            assert_eq!(plain(text).contains("東京塔"), is_there, "{text}");
+            assert_eq!(normalized(text).contains("東京塔"), is_there, "{text}");
         }
     }
 
@@ -479,7 +479,7 @@ mod tests {
             for wanted in wanted(text) {
                 let is_there = match &wanted {
                     Wanted::Word(words) => words.iter().all(|word| counted.counts.contains_key(word)),
-                    Wanted::Together(together) => plain(text).contains(together),
+                    Wanted::Together(together) => normalized(text).contains(together),
                 };
                 assert!(is_there, "{text}: {wanted:?}");
             }
