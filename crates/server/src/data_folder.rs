@@ -72,7 +72,7 @@ fn restrict(path: &Path, mode: u32) {
         Err(error) => return warn_of(path, mode, &error),
     };
     if mode == FOLDER_MODE && found & STICKY != 0 {
-        return warn!(path = %path.display(), "others share the folder of the data: use a folder of its own");
+        return warn!(path = %path.display(), "other users share the data folder: use a folder of its own");
     }
     if found != mode
         && let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode))

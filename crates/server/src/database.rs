@@ -118,9 +118,9 @@ impl Database {
     pub async fn copy_to(&self, path: String) -> Result<(), DatabaseError> {
         match &self.pool {
             Pool::Sqlite(pool) => pool.acquire().await?.copy_to(path).await,
-            Pool::Postgres(_) => {
-                Err(DatabaseError::Unexpected("PostgreSQL is copied with pg_dump or pg_basebackup".into()))
-            }
+            Pool::Postgres(_) => Err(DatabaseError::Unexpected(
+                "only an SQLite database can be copied: use pg_dump or pg_basebackup for PostgreSQL".into(),
+            )),
         }
     }
 

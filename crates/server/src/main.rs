@@ -54,7 +54,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout();
     writeln!(out, "{}", server.public_url())?;
     if let Some(link) = server.set_up_link().await? {
-        writeln!(out, "Nobody can sign in yet. Make the first account within 24 hours, once:\n{link}")?;
+        writeln!(out, "Nobody can sign in yet. Create the first account here, within 24 hours:\n{link}")?;
     }
     out.flush()?;
     let signal = async || {

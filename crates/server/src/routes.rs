@@ -28,7 +28,7 @@ pub fn routes(state: AppState) -> Router {
     let (for_keys, keys_document) = api::routes();
     let (for_accounts, accounts_document) = management::routes(state.clone());
     let document = open_api::document().nest("/v1", keys_document).nest("/api/v1", accounts_document);
-    let document = Bytes::from(document.to_json().expect("a document is JSON"));
+    let document = Bytes::from(document.to_json().expect("the document can be written as JSON"));
     let for_programs = Router::new()
         .nest("/v1", for_keys)
         // a nested router does not match this path

@@ -110,7 +110,7 @@ impl<'a, T: Listed> Page<'a, T> {
         let list = ListName { name: T::LIST, project, parent };
         let place = match (cursor, starting_after) {
             (Some(_), Some(_)) => {
-                return Err(ApiError::invalid("`cursor` and `starting_after` name two places: send one of them"));
+                return Err(ApiError::invalid("`cursor` and `starting_after` name two places: send only one of them"));
             }
             (Some(Cursor(cursor)), None) => Place::Seq(key.decrypt(list, &cursor).ok_or(ApiError::invalid(
                 "`cursor` does not belong to this list: send the `cursor` of the page before, or start again without it",

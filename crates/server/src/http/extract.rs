@@ -73,7 +73,7 @@ fn object_with_any_character<T: DeserializeOwned>(what: &str, json: &[u8]) -> Re
 
 /// Returns a message that says why `what` can't be read.
 pub fn unreadable(what: &str, error: &serde_json::Error) -> String {
-    format!("{what} is not the JSON that is expected here: {}", readable(&error.to_string()))
+    format!("{what} is not the expected JSON: {}", readable(&error.to_string()))
 }
 
 /// Returns whether there is exactly one `Content-Type`, and it is this media type, with or without parameters.
@@ -171,7 +171,7 @@ fn read_query<T: DeserializeOwned>(sent: &str, kept: &str) -> Result<T, ApiError
     }
     let unexpected = |reason: &str| {
         let reason = readable(reason);
-        ApiError::invalid(format!("the parameters are not those that are expected here: {reason}"))
+        ApiError::invalid(format!("the parameters are not the expected ones: {reason}"))
     };
     let uri = Uri::try_from(format!("/?{kept}")).map_err(|error| unexpected(&error.to_string()))?;
     match Query::try_from_uri(&uri) {

@@ -177,7 +177,7 @@ impl Metrics {
     /// Returns the text that Prometheus reads.
     pub fn encode(&self, format: Format) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a string takes all that is written");
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
         match format {
             Format::OpenMetrics => text,
             Format::Text => to_text(&text),

@@ -53,7 +53,7 @@ impl Owner {
 /// Returns the token of a request, or `None` if the text is not a token. The parser of API keys reads the header, so
 /// that both APIs accept the same headers.
 fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
-    const MISSING: &str = "an access token is required, which POST /api/v1/auth/login gives: send it as \
+    const MISSING: &str = "an access token is required: get one from POST /api/v1/auth/login, and send it as \
                            `Authorization: Bearer <token>`";
     let Err(denied) = bearer::parse_headers(headers) else {
         return Err(ApiError::refused_token("an API key gives no access to this path: send an access token"));
