@@ -7,7 +7,7 @@
 //!   hopeless even without a lock: a password has at least 15 characters and is not a common one, and each guess uses
 //!   up an attempt of an address.
 //! - The limit of the address is checked before anything else is counted or hashed. So a refused attempt uses up no
-//!   other quota, and no time of the processor.
+//!   other quota, and costs no hash.
 //! - A browser that signed in before has a device cookie, and with it a quota of its own (OWASP, "Device cookies"). So
 //!   it gets in even if others have used up the quota of an address that it shares with them.
 //!
