@@ -146,7 +146,9 @@ fn instant(text: &str, name: &str) -> Result<OffsetDateTime, ApiError> {
     OffsetDateTime::parse(text, format)
         .or_else(|_| PrimitiveDateTime::parse(text, format).map(PrimitiveDateTime::assume_utc))
         .or_else(|_| Date::parse(text, format).map(|date| date.with_time(Time::MIDNIGHT).assume_utc()))
-        .map_err(|_| ApiError::invalid(format!("`{name}` is not a time: send one as 2026-11-23T14:05:00Z")))
+        .map_err(|_| {
+            ApiError::invalid(format!("`{name}` is not a time: send one such as 2026-11-23T14:05:00Z"))
+        })
 }
 
 fn threshold(text: &str) -> Result<f64, ApiError> {

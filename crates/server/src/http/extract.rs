@@ -92,7 +92,8 @@ pub enum Encoding {
     Url,
 }
 
-/// Returns whether a text has a NUL character (U+0000). PostgreSQL can't store it, so every text of a client is checked.
+/// Returns whether a text has a NUL character (U+0000). PostgreSQL can't store it, so every text of a client is
+/// checked.
 pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
     // in JSON, the character after a backslash may be another backslash, which does not begin an escape
     let (nul, escape, skipped): (&[u8], _, _) = match encoding {
