@@ -1,14 +1,14 @@
-// What the pages do better with a script; they work without it.
+// Improvements of the pages. They also work without this script.
 "use strict";
 
-// What a browser kept for Back may be over: the session too.
+// Reload a page that the browser kept for Back: it may be out of date, and its session may have ended.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
 const find = (selector) => document.querySelector(selector);
 
-// A real modal: the focus stays in it, and Escape closes it. A form that was filled in asks first, and once.
+// Make the dialog modal: the focus stays in it, and Escape closes it. If its form was filled in, ask once before it closes.
 const dialog = find("dialog");
 if (dialog) {
   const first = dialog.querySelector("[autofocus]");
@@ -18,20 +18,20 @@ if (dialog) {
   let asks = Boolean(dialog.querySelector("#mistakes, [data-filled]"));
   dialog.addEventListener("input", () => (asks = true), { once: true });
   const leave = (event) => {
-    // the browser closes the dialog on a page where nobody clicked or typed yet; the event `close` follows
+    // on a page without a click or a key yet, the browser closes the dialog anyway, and the event `close` follows
     if (event.type === "cancel" && !event.cancelable) return;
     event.preventDefault();
     const leaves = !asks || confirm("Discard what you filled in?");
     asks = false;
     if (leaves) location.assign(dialog.querySelector("[data-cancel]").href);
-    // the browser closes a dialog that refuses Escape twice
+    // the browser has closed a dialog that refused Escape twice
     else if (!dialog.open) dialog.showModal();
   };
   dialog.addEventListener("cancel", leave);
   dialog.addEventListener("close", leave);
 }
 
-// The way back from a dialog leads to the key's row. The address is the list's own again.
+// A dialog leads back to the row of its key. Focus the row, and remove the fragment from the address.
 const target = location.hash && document.getElementById(location.hash.slice(1));
 if (target) {
   addEventListener("load", () => {
@@ -40,7 +40,7 @@ if (target) {
   });
 }
 
-// Times are told in the reader's own zone.
+// Show times in the reader's time zone.
 const zoned = new Intl.DateTimeFormat(undefined, {
   ...{ year: "numeric", month: "short", day: "numeric" },
   ...{ hour: "2-digit", minute: "2-digit", timeZoneName: "short" },
@@ -49,7 +49,7 @@ for (const time of document.querySelectorAll("time")) {
   time[time.title ? "title" : "textContent"] = zoned.format(new Date(time.dateTime));
 }
 
-// One menu is open, until something else has the focus.
+// Close an open menu when something else gets the focus.
 const openMenu = () => find(".menu[open]");
 for (const event of ["click", "focusin"]) {
   addEventListener(event, ({ target }) => {
@@ -65,13 +65,13 @@ addEventListener("keydown", ({ key }) => {
   }
 });
 
-// No key goes into an address.
+// Mask keys in the search field, so that none gets into an address.
 const search = find("#q");
 search?.form.addEventListener("submit", () => {
   search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
 });
 
-// A password is shown where its writer wants that, and not when it is sent: browsers store what is typed in such a field.
+// Add a button that shows the password. Hide the password before it is sent, because browsers store the text of visible fields.
 for (const input of document.querySelectorAll("input[type=password]")) {
   const button = document.createElement("button");
   const span = (textContent, className) => Object.assign(document.createElement("span"), { textContent, className });
@@ -83,29 +83,29 @@ for (const input of document.querySelectorAll("input[type=password]")) {
     input.type = isShown ? "text" : "password";
     word.textContent = isShown ? "Hide" : "Show";
   };
-  // no service that checks the spelling gets it
+  // so that the password is not sent to a service that checks the spelling
   input.spellcheck = false;
   button.addEventListener("click", () => show(input.type === "password"));
   input.form.addEventListener("submit", () => show(false));
   input.after(button);
 }
 
-// A field that belongs to one choice is shown with it.
+// Show a field that belongs to one choice only with this choice.
 for (const field of document.querySelectorAll("[data-with]")) {
   const select = document.getElementById(field.dataset.with);
   const show = () => {
     field.hidden = select.value !== field.dataset.value;
   };
   select.addEventListener("change", show);
-  // Back may bring another choice with it
+  // Back may restore another choice
   addEventListener("pageshow", show);
   show();
 }
 
 const once = find("[data-once]");
 
-// A double click would show the answer to its second half, which has no key. Where the key is shown, whoever wanted to sign out
-// and stayed to copy it signs out later.
+// Send each form only once: a double click would show the response to the second request, which has no key. The page that shows
+// a key is left out, because somebody may cancel a sign-out there to copy the key, and sign out later.
 for (const form of once ? [] : document.forms) {
   let sent = false;
   form.addEventListener("submit", (event) => {
@@ -115,9 +115,9 @@ for (const form of once ? [] : document.forms) {
 }
 
 if (once) {
-  // neither a reload nor Back sends the form again
+  // so that neither a reload nor Back sends the form again
   history.replaceState(null, "", once.dataset.once);
-  // where that is the address, a link to a row of the list would stay on this page
+  // with this address, a link to a row of the list would change only the fragment, so load the page
   addEventListener("hashchange", () => location.reload());
   const say = (text) => {
     find("#copied").textContent = text;
@@ -145,7 +145,7 @@ if (once) {
       }
     });
   }
-  // a page that the browser keeps for Back doesn't keep the key, and warns of no loss
+  // remove the key from a page that the browser keeps for Back, and don't warn
   addEventListener("pagehide", () => {
     isSafe();
     once.value = "";

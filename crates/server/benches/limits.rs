@@ -1,5 +1,5 @@
-//! The cost of the limits that every request meets: an event of a key, and the refusal of a sign-in. It must not grow with the number
-//! of keys, accounts and addresses that a limit has seen.
+//! The cost of the rate limits: counting an event of a key, and refusing a sign-in. The cost must not grow with the
+//! number of keys, accounts and addresses that a limit has counted.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn main() {
         println!("{ids} ids: {each:?} for an event");
     }
     for known in [10, 10_000, 1_000_000] {
-        // time stands still, so no limit recovers
+        // this clock does not move, so no quota refills
         let limit = SignInLimit::new(&Clock::Set(Arc::default()));
         let email = |number: u64| Email::new(&format!("{number}@example.com"));
         let (ada, address) = (Email::new("ada@example.com"), IpAddr::from(Ipv4Addr::LOCALHOST));

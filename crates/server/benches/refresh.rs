@@ -1,4 +1,5 @@
-//! The time of a refresh, alone and among 600,000 tokens, on SQLite, or on PostgreSQL behind `cargo xtask postgres --`.
+//! The time of a refresh, without other tokens and among 600,000 tokens. It runs on SQLite, or on PostgreSQL with
+//! `cargo xtask postgres --`.
 
 #[path = "../tests/common/mod.rs"]
 mod common;

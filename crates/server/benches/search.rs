@@ -1,4 +1,4 @@
-//! What a search costs among 100,000 memories, on SQLite, or on PostgreSQL behind `cargo xtask postgres --`.
+//! The cost of a search among 100,000 memories. It runs on SQLite, or on PostgreSQL with `cargo xtask postgres --`.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -28,9 +28,9 @@ fn main() {
     let (_, other) = server.key(&token, &company, &["memories:read", "memories:write"]);
     let body = |words: String| json!({ "content": words });
     let store = |name: &str, words: String| {
-        let begin = Instant::now();
+        let start = Instant::now();
         let (status, _) = server.send("POST", "/v1/memories", Some(&other), Some(&body(words)));
-        println!("{name}: {status} after {:?}", begin.elapsed());
+        println!("{name}: {status} after {:?}", start.elapsed());
     };
     let distinct = |number: usize| (0..number).map(|word| format!("{word:x} ")).collect::<String>();
     store("a memory of 20 words", distinct(20));
@@ -44,7 +44,7 @@ fn main() {
     } else {
         "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT i FROM n)"
     };
-    let begin = Instant::now();
+    let start = Instant::now();
     execute(
         &data,
         &format!(
@@ -53,14 +53,14 @@ fn main() {
          'user' || (i % 1000), i, i FROM {series}"
         ),
     );
-    println!("{MEMORIES} memories past the server: {:?}", begin.elapsed());
-    let begin = Instant::now();
+    println!("{MEMORIES} memories past the server: {:?}", start.elapsed());
+    let start = Instant::now();
     while number(&data, "SELECT count(*) FROM memories_without_words") != Some(0) {
         thread::sleep(Duration::from_secs(1));
     }
     println!(
         "indexed after {:?}, {:?} rows",
-        begin.elapsed(),
+        start.elapsed(),
         number(&data, "SELECT count(*) FROM memory_words")
     );
     if data.is_postgres() {
@@ -71,11 +71,11 @@ fn main() {
     let search = |name: &str, query: &str| {
         let mut times: Vec<(Duration, u16, usize)> = (0..7)
             .map(|_| {
-                let begin = Instant::now();
+                let start = Instant::now();
                 let path = format!("/v1/memories/search?query={query}");
                 let (status, answer) = server.send("GET", &path, Some(&key), None);
                 let total = answer["total_results"].as_u64().unwrap_or_default() as usize;
-                (begin.elapsed(), status, total)
+                (start.elapsed(), status, total)
             })
             .collect();
         times.sort();
@@ -91,12 +91,12 @@ fn main() {
     search("4 words of all, of a user", &format!("{}&user_id=user7", all[..4].join("+")));
     search("limit 100", &format!("{}&limit=100", all[..4].join("+")));
 
-    // what others see while 16 clients search
+    // checks of another key, first alone and then while 16 clients search
     let check = || {
         let client = agent();
         let mut times: Vec<Duration> = (0..400)
             .map(|_| {
-                let begin = Instant::now();
+                let start = Instant::now();
                 let url = format!("{}/v1/key", server.url);
                 client
                     .get(url)
@@ -106,7 +106,7 @@ fn main() {
                     .body_mut()
                     .read_to_string()
                     .unwrap();
-                begin.elapsed()
+                start.elapsed()
             })
             .collect();
         times.sort();
@@ -121,9 +121,9 @@ fn main() {
                 scope.spawn(|| {
                     let mut statuses = Vec::new();
                     while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
-                        let begin = Instant::now();
+                        let start = Instant::now();
                         let status = server.get(&path, Some(&key)).status().as_u16();
-                        statuses.push((status, begin.elapsed()));
+                        statuses.push((status, start.elapsed()));
                     }
                     statuses
                 })
@@ -131,9 +131,9 @@ fn main() {
             .collect();
         thread::sleep(Duration::from_secs(2));
         println!("a check while 16 search: {:?}", check());
-        let begin = Instant::now();
+        let start = Instant::now();
         let (status, _) = server.send("POST", "/v1/memories", Some(&other), Some(&body("a b c".into())));
-        println!("a new memory while 16 search: {status} after {:?}", begin.elapsed());
+        println!("a new memory while 16 search: {status} after {:?}", start.elapsed());
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
         let all: Vec<_> = searching.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         let ok = all.iter().filter(|(status, _)| *status == 200).count();

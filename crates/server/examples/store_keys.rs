@@ -1,4 +1,5 @@
-//! Stores new keys in the SQLite database of a server that has none, and prints them, one a line. For `cargo xtask load`.
+//! Stores new keys in the SQLite database of a server without data, and prints the keys, one on each line. For
+//! `cargo xtask load`.
 
 use std::error::Error;
 use std::io::{self, BufWriter, Write};

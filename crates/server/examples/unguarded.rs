@@ -1,5 +1,5 @@
-//! `GET /v1/key` with all that stands around it in the server, but without the guard: what the guard costs is the
-//! difference. For `cargo xtask load`.
+//! Serves `GET /v1/key` with all layers of the server, but without the guard. The difference to the server is the
+//! cost of the guard. For `cargo xtask load`.
 
 use std::error::Error;
 use std::sync::atomic::AtomicBool;
@@ -32,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).ok_or("usage: unguarded ADDRESS:PORT")?;
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).init();
-    // what the guarded server does in the background too
+    // the verifier does the same background work as in the guarded server
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("keys.sqlite");
     let options = Options { create: true, ..Options::default() };
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         is_draining: AtomicBool::new(false),
         public_url: String::new(),
     };
-    // as deep as the guarded one
+    // nested as deep as the guarded route
     let routes = Router::new().nest("/v1", Router::new().route("/key", get(show)));
     serve(
         TcpListener::bind(address).await?,
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the guarded route answers.
+/// The response of the guarded route.
 #[derive(Serialize)]
 struct Key {
     id: String,
@@ -74,7 +74,7 @@ struct Key {
     expires_at: Option<IsoTime>,
 }
 
-/// The same work and answer as those of the guarded route.
+/// Does the same work as the guarded route, and gives the same response.
 async fn show() -> Json<Key> {
     Json(Key {
         id: "8aspm4G7VmSU".to_owned(),

@@ -1,4 +1,4 @@
-//! The API that keys open. Every handler says in its signature which scope it needs.
+//! The API for API keys. The signature of each handler says which scope it requires.
 
 mod absent;
 mod batch;
@@ -23,7 +23,8 @@ use crate::http::api_error::ApiError;
 use crate::http::granted::AnyKey;
 use crate::http::state::AppState;
 
-/// Returns what lies below `/v1`, and its document. Whoever has no valid key is not told what there is.
+/// Returns the routes below `/v1` and their OpenAPI document. Without a valid key, all paths give the same response,
+/// whether they exist or not.
 pub fn routes() -> (Router<AppState>, OpenApi) {
     let (router, document) = OpenApiRouter::default()
         .merge(own_key::routes())
@@ -37,7 +38,7 @@ pub fn routes() -> (Router<AppState>, OpenApi) {
     (router.fallback(not_found).method_not_allowed_fallback(method_not_allowed), document)
 }
 
-/// Takes away the pattern of paths that led to a handler, so that all paths that don't exist have one rate limit.
+/// Removes the matched pattern from a request, so that all paths that don't exist share one rate limit.
 pub struct NoRoute;
 
 impl FromRequestParts<AppState> for NoRoute {

@@ -1,4 +1,4 @@
-//! A copy of the SQLite database while servers run: [`back_up`].
+//! Backups of the SQLite database while servers run: [`back_up`].
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -10,25 +10,25 @@ use crate::config::Config;
 use crate::database::Location;
 use crate::server::{open_unprepared, require_database};
 
-/// Copies the configured SQLite database, as it is at one moment, into a new file that only its owner can read.
+/// Copies a snapshot of the configured SQLite database into a new file that only its owner can read.
 ///
 /// # Errors
 ///
-/// - The database is PostgreSQL, or there is none.
-/// - The file exists, or can't be made.
+/// - The database is PostgreSQL, or does not exist.
+/// - The file exists, or can't be created.
 /// - The database can't be read, or the file can't be written.
 pub async fn back_up(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
     let Location::Sqlite(_) = config.database.location()? else {
         return Err("backup copies an SQLite database: use pg_dump or pg_basebackup for PostgreSQL".into());
     };
     require_database(config)?;
-    // SQLite takes a name that begins with `file:` for a URL
+    // SQLite reads a relative name that begins with `file:` as a URL
     let file = absolute(file)?;
-    let path = file.to_str().ok_or("the name of the file is not UTF-8: choose another")?.to_owned();
+    let path = file.to_str().ok_or("the name of the file is not UTF-8: choose another name")?.to_owned();
     let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
     let new = new.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => format!("the file {path} exists: choose another name"),
-        kind => format!("can't make the file {path}: {kind}"),
+        kind => format!("can't create the file {path}: {kind}"),
     })?;
     let copied = async {
         open_unprepared(config)?.copy_to(path).await?;

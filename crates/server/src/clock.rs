@@ -1,4 +1,4 @@
-//! The clock, and times as the database stores them and as people and programs read them.
+//! The clock, and conversions of times for the database, for people and for programs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,11 +51,11 @@ pub fn iso_seconds(seconds: i64) -> String {
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| "9999-12-31T23:59:59Z".to_owned())
 }
 
-/// Reads a time in ISO 8601 as RFC 3339 §5.6 writes it, with its zone: `2030-01-31T12:00:00Z`, `2030-01-31t12:00:00.5+02:00`. A
-/// fraction is dropped, and a leap second is the second before it, so nothing lasts longer than it was asked to. A space may
-/// stand for the `T`.
+/// Reads a time of RFC 3339 §5.6, with its zone, such as `2030-01-31T12:00:00Z` or `2030-01-31t12:00:00.5+02:00`. A
+/// space may replace the `T`. A fraction is dropped, and a leap second becomes the second before it, so that nothing
+/// lasts longer than requested.
 pub fn parse_iso(text: &str) -> Option<i64> {
-    // the parser takes any character in this place
+    // the parser accepts any character in this place
     let is_separated = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
     let time = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| is_separated)?;
     Some(time.unix_timestamp())
@@ -72,7 +72,7 @@ pub const DAY: i64 = 24 * 3600;
 /// The last second that [`iso_seconds`] writes: the end of the year 9999 in UTC.
 pub const LAST_SECOND: i64 = 253_402_300_799;
 
-/// Returns a time as people read it, such as `2026-11-23 14:05 UTC`.
+/// Returns a time for people, such as `2026-11-23 14:05 UTC`.
 pub fn for_people(seconds: i64) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
@@ -103,7 +103,7 @@ mod tests {
             ("2032-02-29T00:00:00Z", Some(1_961_625_600)),
             ("1969-12-31T23:59:59Z", Some(-1)),
             ("9999-12-31T23:59:59Z", Some(LAST_SECOND)),
-            // no zone, or one that says too little
+            // no zone, or an incomplete one
             ("2030-01-01T00:00:00", None),
             ("2030-01-01T00:00:00 UTC", None),
             ("2030-01-01T00:00:00+0200", None),

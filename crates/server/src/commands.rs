@@ -1,4 +1,4 @@
-//! The operator's commands, which run beside a server: [`run_command`].
+//! The operator's commands, which can run while a server runs: [`run_command`].
 
 use std::error::Error;
 use std::fs::File;
@@ -16,15 +16,15 @@ use crate::store::name::Name;
 use crate::store::new_password::NewPassword;
 use crate::store::{import, password_change, setting};
 
-/// Maximum number of bytes that are read for a password. A longer one is refused.
+/// Maximum number of bytes that are read for a password. A longer password is refused.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// Runs a command, and returns what it prints.
+/// Runs a command, and returns the text to print.
 ///
 /// # Errors
 ///
 /// - The data folder has no database, unless the command is `migrate`.
-/// - An argument, the password or the file has a mistake.
+/// - An argument, the password or the file is not valid.
 /// - The database fails.
 pub async fn run_command(config: &Config, command: &Command) -> Result<String, Box<dyn Error>> {
     match command {
@@ -73,8 +73,8 @@ fn parse_email(text: &str) -> Result<Email, Box<dyn Error>> {
     email.ok_or_else(|| "--email: not an email address: send one such as ada@example.com".into())
 }
 
-/// Reads a line from standard input, or from a person at a terminal, who does not see it. Arguments are never passwords:
-/// every user of the machine can read them.
+/// Reads a line from standard input. At a terminal, the typed line is not shown. A password is never an argument,
+/// because every user of the machine can read arguments.
 fn read_password() -> Result<String, Box<dyn Error>> {
     if io::stdin().is_terminal() {
         let typed = rpassword::prompt_password("Password: ");

@@ -1,4 +1,4 @@
-//! Settings of the server, by flags and by the environment: [`Config`].
+//! Settings of the server, from flags and the environment: [`Config`].
 
 use std::fmt::Display;
 use std::fs;
@@ -17,11 +17,11 @@ use crate::http::connections::{ConnectionLimits, MAX_CONNECTIONS};
 use crate::http::rate_limit::DEFAULT_LIMIT;
 use crate::key_source::Settings;
 
-/// A reference server for MemoryKit API keys: a dashboard to make them, an API that they open.
+/// A reference server for MemoryKit API keys, with a dashboard that creates them and an API that accepts them.
 #[derive(Debug, Parser)]
 #[command(name = "ctx-key-server", version)]
 pub struct Config {
-    /// The address to listen on; behind a proxy that speaks TLS, for anybody else to reach it
+    /// The address to listen on. Others should reach it only through a proxy that speaks TLS
     #[arg(long, env = "CTX_KEY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 
@@ -42,7 +42,7 @@ pub struct Config {
     )]
     pub verifier_connections: usize,
 
-    /// Maximum number of connections of clients. One address has a quarter of them, or all behind a proxy
+    /// Maximum number of connections of clients. One address may have a quarter of them, or all behind a proxy
     #[arg(
         long,
         env = "CTX_KEY_MAX_CONNECTIONS",
@@ -62,7 +62,7 @@ pub struct Config {
     )]
     pub cache_size: usize,
 
-    /// Maximum time from the revocation of a key to its last grant, in every other process
+    /// Maximum time from the revocation of a key to its last grant in any other process
     #[arg(long, env = "CTX_KEY_LEASE", default_value = "500", value_name = "MILLISECONDS", value_parser = lease)]
     pub lease: Duration,
 
@@ -76,15 +76,16 @@ pub struct Config {
     )]
     pub rate_limit: u32,
 
-    /// The URL under which people reach this server; https makes its cookies Secure
+    /// The URL under which people reach this server. With https, its cookies are Secure
     #[arg(long, env = "CTX_KEY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
-    /// A proxy stands in front. Trust its X-Forwarded-For, for the limit of sign-ins, its X-Request-Id and its Traceparent
+    /// The server is behind a proxy: trust its X-Forwarded-For (for the limit of sign-ins), X-Request-Id and
+    /// Traceparent
     #[arg(long, env = "CTX_KEY_BEHIND_PROXY")]
     pub behind_proxy: bool,
 
-    /// Seconds in which /readyz answers 503 before the server stops, so that a load balancer notices
+    /// Seconds for which /readyz answers 503 before the server stops, so that a load balancer sends no new requests
     #[arg(long, env = "CTX_KEY_DRAIN", default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=3600))]
     pub drain: u32,
 
@@ -98,36 +99,36 @@ pub struct Config {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make an account, or give it a new password
+    /// Create an account, or give it a new password
     Account {
         #[command(subcommand)]
         command: AccountCommand,
     },
-    /// Print a one-time link with which one more account is made, and end
+    /// Print a one-time link that creates one more account
     Invite,
-    /// Bring the database to this version's schema, however long that takes, and end
+    /// Upgrade the database to this version's schema, however long that takes
     Migrate,
     /// Copy the SQLite database to a new file, while servers run
     Backup {
-        /// A file that does not exist
+        /// The new file, which must not exist
         file: PathBuf,
     },
-    /// Store the records of keys that another system made: all, or none if a line has a mistake
+    /// Store the records of keys that another system created: all of them, or none if a line is not valid
     Import {
-        /// Lines of JSON, each a record with a name
+        /// A file with lines of JSON, each a record with a name
         file: PathBuf,
     },
 }
 
-/// What the operator does with an account. The password is read from standard input, or typed at a prompt.
+/// A command about an account. The password is read from standard input, or typed at a prompt.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
-    /// Make an account with its company; the password is read from standard input, or typed at a prompt
+    /// Create an account with its company. The password is read from standard input, or typed at a prompt
     Add {
-        /// The e-mail address with which the account signs in
+        /// The e-mail address for signing in
         #[arg(long, value_name = "ADDRESS")]
         email: String,
-        /// The name of the company, which no other account has
+        /// The name of the company. No other company may have it
         #[arg(long, value_name = "NAME")]
         company: String,
     },
@@ -146,7 +147,7 @@ pub struct DatabaseConfig {
     #[arg(long, env = "CTX_KEY_DATA", default_value = "ctx-key-data", value_name = "FOLDER")]
     pub data: PathBuf,
 
-    /// A PostgreSQL database in place of it, as postgres://user:password@host/name
+    /// A PostgreSQL database instead of SQLite, as postgres://user:password@host/name
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", group = "postgres")]
     database_url: Option<String>,
 
@@ -154,7 +155,7 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", group = "postgres")]
     database_url_file: Option<PathBuf>,
 
-    /// The same PostgreSQL database for the verification of keys, as another user or entry of a pooler
+    /// The same PostgreSQL database for the verification of keys, for another user or through another entry of a pooler
     #[arg(
         long,
         env = "CTX_KEY_VERIFIER_DATABASE_URL",
@@ -176,7 +177,7 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// Returns where the data is.
+    /// Returns the location of the database.
     ///
     /// # Errors
     ///
@@ -186,7 +187,7 @@ impl DatabaseConfig {
         Ok(url.map_or_else(|| Location::Sqlite(DataFolder(&self.data).database()), Location::Postgres))
     }
 
-    /// Returns where keys are verified: in the same database, perhaps by another way.
+    /// Returns the location for the verification of keys. It is the same database, perhaps under another URL.
     ///
     /// # Errors
     ///
@@ -199,7 +200,7 @@ impl DatabaseConfig {
 }
 
 impl Config {
-    /// Returns the sizes and times of verification.
+    /// Returns the settings of verification.
     pub fn verifier(&self) -> Settings {
         Settings { cache_size: self.cache_size, connections: self.verifier_connections, lease: self.lease }
     }
@@ -210,7 +211,7 @@ impl Config {
     }
 }
 
-/// Returns a URL, or the text of the file that has it.
+/// Returns the URL that is given directly or in a file.
 fn url(url: Option<&String>, file: Option<&Path>) -> Result<Option<String>, String> {
     let Some(file) = file else { return Ok(url.cloned()) };
     let shown = file.display();
@@ -224,13 +225,13 @@ fn url(url: Option<&String>, file: Option<&Path>) -> Result<Option<String>, Stri
     }
 }
 
-/// Reads the URL of a server: a scheme, a host and perhaps a port, since its pages and cookies stand at `/`. Returns it as
-/// browsers write an origin (RFC 6454 §6.1).
+/// Reads the URL of a server: a scheme, a host and perhaps a port. It has no path, because the pages and cookies of
+/// the server are at `/`. Returns the URL as browsers write an origin (RFC 6454 §6.1).
 fn public_url(text: &str) -> Result<String, String> {
     const EXPECTED: &str =
         "expected http:// or https://, a host and perhaps a port, such as https://keys.example.com";
     let url = Url::parse(text).map_err(|error| format!("{error}: {EXPECTED}"))?;
-    // the parser also takes other numbers and kinds of slashes, and none
+    // the parser also accepts other numbers and kinds of slashes
     let is_plain = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\']));
     let has_more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
     let has_user = !url.username().is_empty() || url.password().is_some();
@@ -256,8 +257,8 @@ fn cache_size(text: &str) -> Result<usize, String> {
     number(text, 1..=1_000_000_000)
 }
 
-/// The cache is current for a lease after each read of the change log. A lease shorter than the time between two reads would
-/// end before it is renewed.
+/// Reads the length of the lease. After each read of the change log, the cache is current for a lease. A lease that
+/// is shorter than the time between two reads would end before it is renewed.
 fn lease(text: &str) -> Result<Duration, String> {
     let milliseconds = text.parse().ok().filter(|milliseconds| (200..=60_000).contains(milliseconds));
     milliseconds.map(Duration::from_millis).ok_or_else(|| {
@@ -281,9 +282,9 @@ mod tests {
     }
 
     #[test]
-    fn a_number_has_a_least_and_a_greatest_value() {
+    fn a_number_has_a_minimum_and_a_maximum() {
         let greatest = u64::MAX.to_string();
-        for (flag, least, most) in [
+        for (flag, min, max) in [
             ("--connections", 1, 1_000),
             ("--verifier-connections", 1, 1_000),
             ("--max-connections", 16, 100_000),
@@ -292,12 +293,12 @@ mod tests {
             ("--rate-limit", 0, 1_000_000),
             ("--drain", 0, 3_600),
         ] {
-            for valid in [least, most] {
+            for valid in [min, max] {
                 parse(&[flag, &valid.to_string()]).expect(flag);
             }
-            let below = i64::from(least) - 1;
+            let below = i64::from(min) - 1;
             for invalid in
-                [below.to_string(), (most + 1).to_string(), greatest.clone(), "1.5".into(), String::new()]
+                [below.to_string(), (max + 1).to_string(), greatest.clone(), "1.5".into(), String::new()]
             {
                 let argument = format!("{flag}={invalid}");
                 let error = parse(&[&argument]).expect_err(&argument).to_string();
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_reaches_what_it_is_for() {
+    fn each_setting_reaches_its_place() {
         let config = parse(&[]).unwrap();
         assert_eq!((config.listen.to_string(), config.connections), ("127.0.0.1:8080".into(), 8));
         assert_eq!((config.rate_limit, config.drain, config.log_json), (6_000, 0, false));

@@ -1,4 +1,4 @@
-//! The dashboard: pages for people, who sign in.
+//! The dashboard, whose pages are for people who sign in.
 
 mod assets;
 mod audit;
@@ -44,7 +44,7 @@ use crate::http::limits::end_all;
 use crate::http::state::AppState;
 use page::Refusal;
 
-/// Allows only what this server serves, and no script or style within a page.
+/// The content security policy. It allows only files of this server, and no script or style within a page.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'",
@@ -93,7 +93,7 @@ async fn protect(State(state): State<AppState>, request: Request, next: Next) ->
 
 fn harden(headers: &mut HeaderMap, is_secure: bool) {
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    // the set-up link is a secret
+    // the address of the set-up page contains a secret, which must not become a referrer
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -10,13 +10,13 @@ use tracing::warn;
 
 const FILE: &str = "ctx-key.sqlite";
 
-/// Endings of the files of a database. SQLite gives a new one the mode of the first.
+/// Endings of the files of a database. SQLite creates the others with the mode of the first.
 const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// A folder with this bit, such as `/tmp`, is everybody's. Closing it would break the machine.
+/// The bit of a folder that all users share, such as `/tmp`. Restricting such a folder would break the machine.
 const STICKY: u32 = 0o1000;
 
 /// The folder of the database.
@@ -28,29 +28,30 @@ impl DataFolder<'_> {
         self.0.join(FILE)
     }
 
-    /// Returns whether there is a database. A server that was killed as it started may leave an empty file.
+    /// Returns whether there is a database. An empty file does not count, because a server that was killed during its
+    /// start may leave one.
     pub fn has_database(&self) -> bool {
         fs::metadata(self.database()).is_ok_and(|file| file.is_file() && file.len() > 0)
     }
 
-    /// Creates the folder and an empty database if they are missing, closed to others from the first moment.
+    /// Creates the folder and an empty database if they are missing. Other users never have access to them.
     ///
     /// # Errors
     ///
     /// - The folder or the file can't be created.
     pub fn create(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(self.0)?;
-        // opens no file that exists: closing it would drop the locks of SQLite in this process
+        // an existing file must not be opened: closing it would release the locks of SQLite in this process
         match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(self.database()) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             created => created.map(drop),
         }
     }
 
-    /// Closes the folder and the files of the database to others. What can't be closed, such as the file
-    /// of another user, is logged.
+    /// Restricts the folder and the files of the database to their owner. Logs a warning if that fails, for example
+    /// for the file of another user.
     pub fn restrict(&self) {
-        // with SQLite, the other files stand beside what a link leads to
+        // if the database is a symbolic link, SQLite creates the other files beside the target of the link
         let database = fs::canonicalize(self.database()).unwrap_or_else(|_| self.database());
         let files = ENDINGS.iter().map(|ending| {
             let mut name = OsString::from(&database);
@@ -71,7 +72,7 @@ fn restrict(path: &Path, mode: u32) {
         Err(error) => return warn_of(path, mode, &error),
     };
     if mode == FOLDER_MODE && found & STICKY != 0 {
-        return warn!(path = %path.display(), "others share the folder of the data: use a folder of its own");
+        return warn!(path = %path.display(), "other users share the data folder: use a folder of its own");
     }
     if found != mode
         && let Err(error) = fs::set_permissions(path, Permissions::from_mode(mode))
@@ -91,9 +92,9 @@ mod tests {
 
     use super::*;
 
-    /// Nothing that is created waits for [`DataFolder::restrict`] until it is closed.
+    /// New files and folders are restricted even before [`DataFolder::restrict`].
     #[test]
-    fn what_is_created_is_closed_from_the_first_moment() {
+    fn new_files_are_restricted_from_the_first_moment() {
         let parent = TempDir::new().unwrap();
         let path = parent.path().join("a/folder");
         let folder = DataFolder(&path);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_sqlite_writes_is_closed_and_nothing_else() {
+    fn only_files_of_sqlite_are_restricted() {
         let parent = TempDir::new().unwrap();
         let folder = DataFolder(parent.path());
         let names = ["", "-wal", "-shm", "-journal", "-copy"].map(|ending| format!("{FILE}{ending}"));

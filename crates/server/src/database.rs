@@ -1,7 +1,7 @@
-//! SQLite or PostgreSQL, with the same few calls.
+//! One small interface to SQLite and PostgreSQL.
 //!
-//! Statements are written once, in what both understand: `$1` for a parameter, whole numbers of 64 bits, `ON CONFLICT`
-//! and `RETURNING`. Rows are read by the names of their columns.
+//! Each statement is written once, in the SQL that both understand: `$1` for a parameter, integers of 64 bits,
+//! `ON CONFLICT` and `RETURNING`. Rows are read by the names of their columns.
 
 mod database_error;
 mod postgres;
@@ -21,16 +21,16 @@ use tokio::time::timeout;
 pub use database_error::DatabaseError;
 pub use value::{FromValue, Row, Value};
 
-/// Maximum time that a request waits for a connection, or for a lock of another.
+/// Maximum time that a request waits for a connection, or for a lock of another transaction.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Maximum time that a request waits for the answer to a statement.
+/// Maximum time that a request waits for the result of a statement.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Default maximum number of connections. Verification has others, so that no search makes it wait.
+/// Default maximum number of connections. Verification has connections of its own, so that a search can't delay it.
 pub const CONNECTIONS: usize = 8;
 
-/// Where the data is. The URL may hold a password, so there is no `Debug`.
+/// The location of a database. Its URL may contain a password, so there is no `Debug`.
 #[derive(Clone)]
 pub enum Location {
     /// The file of an SQLite database.
@@ -39,7 +39,7 @@ pub enum Location {
     Postgres(String),
 }
 
-/// A pool of connections. A clone shares it.
+/// A connection pool. Clones share it.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
@@ -48,14 +48,14 @@ pub struct Database {
     on_commit: Arc<OnceLock<OnCommit>>,
 }
 
-/// Sizes of a pool of connections.
+/// Sizes of a connection pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolStatus {
     /// Maximum number of connections.
     pub max: usize,
     pub open: usize,
     pub in_use: usize,
-    /// Requests that wait for a connection.
+    /// Number of requests that wait for a connection.
     pub waiting: usize,
 }
 
@@ -87,17 +87,17 @@ impl Pool {
 }
 
 impl Database {
-    /// Opens the pool. Connections are made when they are needed.
+    /// Creates the pool. It opens connections when they are needed.
     ///
     /// # Errors
     ///
-    /// - The URL can't be read.
-    /// - The root certificates that it asks for can't be read.
+    /// - The URL is malformed.
+    /// - The root certificates that the URL names can't be read.
     pub fn open(location: Location) -> Result<Self, DatabaseError> {
         Self::open_with(location, CONNECTIONS)
     }
 
-    /// The same with another maximum number of connections.
+    /// Does the same as [`open`](Self::open), with another maximum number of connections.
     pub fn open_with(location: Location, connections: usize) -> Result<Self, DatabaseError> {
         let pool = match location {
             Location::Sqlite(path) => Pool::Sqlite(sqlite::Pool::new(path, connections)),
@@ -107,24 +107,24 @@ impl Database {
         Ok(Self { pool, readers, on_commit: Arc::default() })
     }
 
-    /// Calls `hook` with each text that a transaction announced, after its commit and before the caller of
-    /// [`Transaction::commit`] hears of it. Only the first hook is kept.
+    /// Calls `hook` with each text that a transaction announced, after its commit and before [`Transaction::commit`]
+    /// returns. Only the first hook is kept.
     pub fn on_commit(&self, hook: impl Fn(&str) + Send + Sync + 'static) {
         self.on_commit.get_or_init(|| Box::new(hook));
     }
 
-    /// Copies an SQLite database into an empty file, as it is at one moment, while others write. PostgreSQL has programs of its
-    /// own for that.
+    /// Copies an SQLite database into an empty file. The copy is a snapshot, even while others write. PostgreSQL has
+    /// programs of its own for that.
     pub async fn copy_to(&self, path: String) -> Result<(), DatabaseError> {
         match &self.pool {
             Pool::Sqlite(pool) => pool.acquire().await?.copy_to(path).await,
-            Pool::Postgres(_) => {
-                Err(DatabaseError::Unexpected("PostgreSQL is copied with pg_dump or pg_basebackup".into()))
-            }
+            Pool::Postgres(_) => Err(DatabaseError::Unexpected(
+                "only an SQLite database can be copied: use pg_dump or pg_basebackup for PostgreSQL".into(),
+            )),
         }
     }
 
-    /// Returns how many connections the pool has, and how many wait for one.
+    /// Returns the sizes of the pool.
     pub fn pool_status(&self) -> PoolStatus {
         match &self.pool {
             Pool::Sqlite(pool) => pool.status(),
@@ -132,13 +132,14 @@ impl Database {
         }
     }
 
-    /// Acquires a connection to read with. Each statement is a transaction of its own.
+    /// Acquires a connection for reading. Each statement is a transaction of its own.
     pub async fn acquire(&self) -> Result<Connection, DatabaseError> {
         self.pool.acquire().await
     }
 
-    /// Begins to read for long: all statements see one moment, and each ends at `limit`. At most a quarter of the connections do so
-    /// at once, also if nobody waits for a statement any more, so that the others are left for everything else.
+    /// Begins a long read. All its statements see the same snapshot, and each is ended after `limit`. At most a
+    /// quarter of the connections can be in a long read at once, so that the others are free for everything else. A
+    /// read counts until its last statement has ended, even if nobody waits for the statement any more.
     pub async fn begin_reading(&self, limit: Duration) -> Result<Connection, DatabaseError> {
         let permit = timeout(ACQUIRE_TIMEOUT, self.readers.clone().acquire_owned()).await;
         let permit = permit.ok().and_then(Result::ok).ok_or(DatabaseError::Busy)?;
@@ -154,7 +155,7 @@ impl Database {
         self.begin_with(Some(STATEMENT_TIMEOUT)).await
     }
 
-    /// Begins a transaction that waits for locks and answers as long as they take: for the operator's commands.
+    /// Begins a transaction without time limits for locks and statements, for the operator's commands.
     pub async fn begin_without_limits(&self) -> Result<Transaction, DatabaseError> {
         self.begin_with(None).await
     }
@@ -172,11 +173,11 @@ fn from_pool<E>(error: PoolError<E>, from_backend: impl FnOnce(E) -> DatabaseErr
     }
 }
 
-/// A connection. It returns to the pool when it is dropped, unless a statement of it still runs.
+/// A connection. It returns to the pool when it is dropped, unless it is still running a statement.
 pub struct Connection {
     kind: Kind,
     statement_timeout: Option<Duration>,
-    /// A statement failed. PostgreSQL then answers a COMMIT as if nothing were wrong, and rolls back.
+    /// Whether a statement failed. PostgreSQL would then roll back at a COMMIT, without an error.
     has_failed: bool,
 }
 
@@ -186,7 +187,7 @@ enum Kind {
 }
 
 impl Connection {
-    /// Returns whether it is PostgreSQL, for the few statements that have to differ.
+    /// Returns whether the database is PostgreSQL, for the few statements that have to differ.
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres(_))
     }
@@ -244,14 +245,14 @@ impl Connection {
             return Err(DatabaseError::Unexpected("a statement failed before the commit".into()));
         }
         match self.kind {
-            // the disk takes its time, and the thread can't be stopped
+            // no time limit, because the thread that waits for the disk can't be stopped
             Kind::Sqlite(connection) => connection.commit().await,
             Kind::Postgres(connection) => within(self.statement_timeout, connection.commit()).await,
         }
     }
 }
 
-/// Returns what a task returned. A runtime in its shutdown begins no more tasks.
+/// Returns the result of a task. A runtime that is shutting down does not run the task, which counts as busy.
 fn joined<T>(ended: Result<T, JoinError>) -> Result<T, DatabaseError> {
     ended.map_err(|failure| match failure.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
@@ -259,8 +260,8 @@ fn joined<T>(ended: Result<T, JoinError>) -> Result<T, DatabaseError> {
     })
 }
 
-/// Waits for an answer, at most for the limit, if there is one. A statement whose future is dropped ends soon: SQLite is
-/// interrupted, and PostgreSQL has limits of its own.
+/// Waits for a result, for at most `limit` if there is one. A statement whose future is dropped ends soon: SQLite is
+/// interrupted, and PostgreSQL has time limits of its own.
 async fn within<T>(
     limit: Option<Duration>,
     answer: impl Future<Output = Result<T, DatabaseError>>,
@@ -279,7 +280,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Limits the time of each statement that follows, and of each wait for a lock.
+    /// Limits the time of each later statement, and of each wait for a lock.
     pub async fn limit_statements(&mut self, limit: Duration) -> Result<(), DatabaseError> {
         if self.is_postgres() {
             let milliseconds = limit.as_millis().to_string();
@@ -291,13 +292,13 @@ impl Transaction {
         Ok(())
     }
 
-    /// Leaves a text for the hook of [`Database::on_commit`].
+    /// Adds a text that the hook of [`Database::on_commit`] gets after the commit.
     pub fn announce(&mut self, text: impl Into<String>) {
         self.announced.push(text.into());
     }
 
-    /// Commits in a task of its own: it goes on if the caller gives up. The hook runs after a failed commit too, because
-    /// it may have been done and its answer lost.
+    /// Commits in a task of its own, which goes on if the caller gives up. The hook runs even after a failed commit,
+    /// because the database may have committed although its response was lost.
     pub async fn commit(self) -> Result<(), DatabaseError> {
         let Self { connection, announced, on_commit } = self;
         let limit = connection.statement_timeout;

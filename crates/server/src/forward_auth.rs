@@ -1,4 +1,5 @@
-//! The endpoints that a proxy asks before it passes a request on to a service that knows nothing of keys.
+//! Endpoints for proxies in front of a service that does not verify keys. A proxy asks here before it passes a
+//! request on.
 //!
 //! | proxy | asks | describes the request in |
 //! |---|---|---|
@@ -7,7 +8,7 @@
 //! | Envoy, `ext_authz` over HTTP | `/envoy` and the path | the method and the path |
 //!
 //! Each proxy has its own path, because it replaces only its own headers: at `/caddy`, the client could have chosen
-//! `X-Original-URI`. A granted request is answered with 200, because Envoy takes every other status for a refusal.
+//! `X-Original-URI`. The response to a granted request is 200, because Envoy treats every other status as a refusal.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub fn routes() -> Router<AppState> {
         .route("/envoy/{*path}", any(envoy))
 }
 
-/// Answers 403 to every request that is not granted, because `auth_request` makes 500 of most statuses.
+/// Answers 403 to every request that is not granted, because `auth_request` turns most other statuses into 500.
 async fn nginx_check(State(state): State<AppState>, headers: HeaderMap) -> Response {
     match check_nginx(&state, &headers).await {
         Ok(identity) => identity.into_response(),
@@ -40,7 +41,8 @@ async fn nginx_check(State(state): State<AppState>, headers: HeaderMap) -> Respo
     }
 }
 
-/// Answers what the client of a refused request gets. That is never success, even if the key has become valid since.
+/// Returns the response for the client of a refused request. It is never a success, even if the key has become valid
+/// since.
 async fn nginx_refuse(State(state): State<AppState>, headers: HeaderMap) -> ApiError {
     check_nginx(&state, &headers).await.err().unwrap_or_else(ApiError::unavailable)
 }
@@ -63,7 +65,7 @@ async fn envoy(
     check(&state, &method, &headers, path).await
 }
 
-/// Checks the request that a proxy describes in two headers. Without exactly one of each, no key is granted it.
+/// Checks the request that a proxy describes in two headers. Without exactly one of each, it is refused for every key.
 async fn check_described(
     state: &AppState,
     headers: &HeaderMap,
@@ -72,7 +74,7 @@ async fn check_described(
 ) -> Result<Identity, ApiError> {
     let described =
         single(headers, method).and_then(|method| method.parse().ok()).zip(single(headers, target));
-    // by default GET of an empty path, which requires nothing
+    // the default is GET of an empty path, for which `required_scope` is empty
     let (method, target) = described.unwrap_or_default();
     check(state, &method, headers, target).await
 }
@@ -92,13 +94,13 @@ async fn check(
     Ok(Identity(require(state, method, headers, required_scope(method, target)).await?))
 }
 
-/// The answer to a granted request: the headers that the proxy sets for the service behind it.
+/// The response to a granted request. The proxy passes its headers on to the service.
 struct Identity(Grant<Arc<str>>);
 
 impl IntoResponse for Identity {
     fn into_response(self) -> Response {
         let (key_id, project) = (self.0.key_id(), self.0.project());
-        // Spaces at the ends are lost on the way, and a line break would begin another header.
+        // Spaces at the ends would be lost on the way, and a line break would start another header.
         if project.is_empty() || !project.bytes().all(|byte| byte.is_ascii_graphic()) {
             return ApiError::internal().into_response();
         }
@@ -106,7 +108,8 @@ impl IntoResponse for Identity {
     }
 }
 
-/// Returns the scope that a request to the platform requires: none, which no key has, outside the three resources.
+/// Returns the scope that a request to the platform requires. Outside the three resources it is empty, which refuses
+/// every key.
 fn required_scope(method: &Method, target: &str) -> Scope {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     let mut segments = path.split('/');
@@ -127,8 +130,8 @@ fn required_scope(method: &Method, target: &str) -> Scope {
     }
 }
 
-/// Returns whether every program reads this segment of a path as the same text. Programs differ in when they decode,
-/// in what they merge, and in what they take for a separator.
+/// Returns whether all programs read this segment of a path as the same text. Programs differ in when they decode, in
+/// what they merge, and in the characters that they treat as separators.
 fn is_canonical(segment: &str) -> bool {
     let mut bytes = segment.bytes();
     let mut text = Vec::new();
@@ -140,13 +143,13 @@ fn is_canonical(segment: &str) -> bool {
     !matches!(text.as_slice(), b"" | b"." | b"..") && str::from_utf8(&text).is_ok()
 }
 
-/// Takes a byte that stands for itself (RFC 3986 §3.3), except `;`, after which some servers see a parameter.
+/// Accepts a byte that stands for itself (RFC 3986 §3.3). It refuses `;`, after which some servers read a parameter.
 fn literal(byte: u8) -> Option<u8> {
     (is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)).then_some(byte)
 }
 
-/// Decodes a byte only if it needs the encoding, in capitals (RFC 3986 §6.2.2), and if no server could take it for a
-/// separator or decode it twice.
+/// Decodes a byte. Accepts it only if it must be encoded, if its digits are in upper case (RFC 3986 §6.2.2), and if
+/// no server could treat it as a separator or decode it twice.
 fn decode(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let byte = hex_digit(high?)? << 4 | hex_digit(low?)?;
     let is_risky = is_unreserved(byte) || byte.is_ascii_control() || b"/\\?#%;".contains(&byte);
@@ -171,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// No server makes such a project; a line of an import or of SQL may.
+    /// The server never creates such a project id, but an import or a statement in SQL may.
     #[test]
     fn a_project_that_a_header_changes_is_a_defect() {
         let key = ApiKey::generate();

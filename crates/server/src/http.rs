@@ -1,4 +1,4 @@
-//! What all handlers share: state, extractors, errors, limits and connections.
+//! The parts that all handlers share: state, extractors, errors, limits and connections.
 
 pub mod api_error;
 pub mod attempt;

@@ -13,10 +13,10 @@ use crate::database::Location;
 /// Verifies keys with the records of a [`KeySource`].
 pub type KeyVerifier = Verifier<KeySource>;
 
-/// Minimum time between two recorded uses of a key. The dashboard shows minutes.
+/// Minimum time between two recorded uses of a key. The dashboard shows the time to the minute.
 const USE_GRANULARITY: Duration = Duration::from_secs(60);
 
-/// Sizes and times of verification that the operator sets.
+/// Settings of verification that the operator chooses.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Maximum number of records in the cache.
@@ -33,7 +33,7 @@ impl Default for Settings {
     }
 }
 
-/// Key records in SQLite or PostgreSQL, read through connections of their own.
+/// Key records in SQLite or PostgreSQL. The source has connections of its own.
 #[derive(Debug)]
 pub enum KeySource {
     Sqlite(SqliteSource),
@@ -53,7 +53,7 @@ impl KeySource {
     /// # Errors
     ///
     /// - The file can't be opened, or lacks a table.
-    /// - The URL can't be read.
+    /// - The URL is malformed.
     pub async fn open(location: &Location, settings: &Settings) -> Result<Self, SourceError> {
         let connections = settings.connections;
         match location {
@@ -74,7 +74,7 @@ impl KeySource {
         }
     }
 
-    /// Starts a verifier of these keys.
+    /// Starts a verifier that uses these records.
     pub fn verifier(self, settings: &Settings) -> KeyVerifier {
         let options = Options {
             lease: settings.lease,
@@ -133,7 +133,7 @@ impl Source for KeySource {
     }
 }
 
-/// A verifier never asks for that: it gets its cursors from one source.
+/// Returns an error that never occurs in practice, because a verifier gets all its cursors from one source.
 fn of_other_database() -> SourceError {
     SourceError::Unexpected("the cursor belongs to another kind of database".into())
 }

@@ -1,10 +1,10 @@
-//! A reference server for MemoryKit API keys. What is to be copied from is how it uses [`ctx_key`] and
-//! [`ctx_key_verifier`]: [`http::granted`] on each request, [`key_source`] for the records, [`store::api_key`] for the
-//! life of a key.
+//! A reference server for MemoryKit API keys. It is an example of how to use [`ctx_key`] and [`ctx_key_verifier`]:
+//! [`http::granted`] verifies the key of each request, [`key_source`] reads the records, and [`store::api_key`]
+//! creates, changes and ends keys.
 //!
-//! Its floors, from bottom to top: [`clock`] and [`data_folder`], [`database`], [`store`], [`key_source`], [`http`], then
-//! [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`config`] and [`routes`], then [`server`],
-//! [`backup`] and [`commands`]. Nothing imports upward.
+//! The layers, from bottom to top, are: [`clock`] and [`data_folder`], [`database`], [`store`], [`key_source`],
+//! [`http`], then [`api`], [`forward_auth`], [`management`] and [`dashboard`], then [`config`] and [`routes`], then
+//! [`server`], [`backup`] and [`commands`]. A module never imports from a layer above it.
 
 pub mod api;
 pub mod backup;

@@ -1,4 +1,5 @@
-//! The program: reads its configuration, and starts the server until SIGTERM, SIGINT or SIGHUP, or runs a command.
+//! The program. It reads its configuration, and either runs a command, or runs the server until SIGTERM, SIGINT or
+//! SIGHUP.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -15,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
-/// Number of files that a server opens beside connections of clients: those of the database, and the log.
+/// Number of open files that a server needs besides the connections of clients, for the database and the log.
 const OTHER_FILES: u64 = 256;
 
 #[global_allocator]
@@ -47,13 +48,13 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
 async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     raise_file_limit(config.max_connections);
     let server = Server::bind(config).await?;
-    // before the first line is printed: whoever reads it may end the server at once
+    // this comes before the first line is printed, because its reader may stop the server at once
     let [mut terminate, mut interrupt, mut hang_up] =
         [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
     let mut out = io::stdout();
     writeln!(out, "{}", server.public_url())?;
     if let Some(link) = server.set_up_link().await? {
-        writeln!(out, "Nobody can sign in yet. Make the first account within 24 hours, once:\n{link}")?;
+        writeln!(out, "Nobody can sign in yet. Create the first account here, within 24 hours:\n{link}")?;
     }
     out.flush()?;
     let signal = async || {
@@ -67,7 +68,8 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each connection is an open file, and many systems allow a process 1,024 of them until it asks for more.
+/// Raises the limit on open files. Each connection is an open file, and many systems allow a process only 1,024 of them
+/// by default.
 fn raise_file_limit(connections: usize) {
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -84,14 +86,14 @@ fn raise_file_limit(connections: usize) {
     }
 }
 
-/// To standard error; a key that got into a line in spite of everything does not get out of it. The lock keeps a line whole:
-/// the writer holds back what may be the beginning of a key, and so writes a line in parts.
+/// Logs to standard error. The writer redacts keys, in case one gets into a line in spite of everything. It holds
+/// back text that may be the start of a key, and so writes a line in parts. The lock keeps these parts together.
 fn log(as_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| RedactingWriter::new(io::stderr().lock()))
-        // it would be told where the lines can't go either, with a panic
+        // such errors would be printed to standard error, which panics if the lines can't be written there either
         .log_internal_errors(false);
     if as_json { lines.json().init() } else { lines.init() }
 }

@@ -1,4 +1,4 @@
-//! The API with which a program creates keys for an account. An API key gives no access to it.
+//! The API for programs that manage the keys of an account. API keys give no access to it.
 
 mod api_keys;
 mod companies;
@@ -26,11 +26,11 @@ use crate::http::open_api::guard_changes;
 use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 
-/// What the calls of the platform with which strangers register are told.
+/// The message for the platform's calls to register, which this server does not have.
 const NO_REGISTRATION: &str = "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the invitation makes \
      the account and its company";
 
-/// Returns the routes below `/api/v1`, and their document.
+/// Returns the routes below `/api/v1` and their OpenAPI document.
 pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {
     let (router, mut document) = OpenApiRouter::default()
         .merge(sign_ins::routes())
@@ -60,8 +60,8 @@ async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     }
 }
 
-/// Refuses a change that a page of another site may have sent: one with its origin, or a body of a type that a page may send
-/// to another site without its consent.
+/// Refuses a change that a page of another site may have sent. Such a change has the origin of that site, or a body of
+/// a type that a page may send to another site without permission.
 async fn refuse_foreign_changes(
     State(state): State<AppState>,
     ClientAddress(address): ClientAddress,

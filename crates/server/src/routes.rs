@@ -28,10 +28,10 @@ pub fn routes(state: AppState) -> Router {
     let (for_keys, keys_document) = api::routes();
     let (for_accounts, accounts_document) = management::routes(state.clone());
     let document = open_api::document().nest("/v1", keys_document).nest("/api/v1", accounts_document);
-    let document = Bytes::from(document.to_json().expect("a document is JSON"));
+    let document = Bytes::from(document.to_json().expect("the document can be written as JSON"));
     let for_programs = Router::new()
         .nest("/v1", for_keys)
-        // a nest leaves this one out
+        // a nested router does not match this path
         .route("/v1/", any(api::not_found))
         .nest("/api/v1", for_accounts)
         .nest("/forward-auth", forward_auth::routes())
@@ -43,12 +43,13 @@ pub fn routes(state: AppState) -> Router {
     surround(in_json(for_programs).merge(for_people), state)
 }
 
-/// Answers that the process runs. It says nothing about the database: a restart of every server does not end an outage.
+/// Reports that the process is running. This does not depend on the database, because restarting all servers would
+/// not end an outage of the database.
 async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Answers whether keys can be verified. No search makes it wait for a connection.
+/// Reports whether keys can be verified. It uses the connections of the verifier, so a search can't delay it.
 async fn ready(State(state): State<AppState>) -> Response {
     let unready = |missing: &'static str| {
         (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], format!("not ready: {missing}\n"))
@@ -70,7 +71,7 @@ async fn ready(State(state): State<AppState>) -> Response {
     }
 }
 
-/// Answers in OpenMetrics to whom asks for it, and otherwise in Prometheus' older text format.
+/// Returns the metrics in OpenMetrics if the client accepts it, and otherwise in the older text format of Prometheus.
 async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = Format::accepted(accepts);

@@ -1,4 +1,4 @@
-//! A server from its start to its end.
+//! The server: its start, its background work and its shutdown.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -30,20 +30,20 @@ use crate::store::migration::{STEPS, prepare};
 use crate::store::secret::Secret;
 use crate::store::{credential, set_up_link, setting, word_index};
 
-/// Maximum number of connections that wait to be accepted. A client beyond it waits for a second before it tries again. Linux
-/// takes at most `net.core.somaxconn`.
+/// Maximum number of connections that wait to be accepted. Beyond it, a client waits for a second before it tries
+/// again. Linux allows at most `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// Maximum time to write down the last uses of keys.
+/// Maximum time to flush the last uses of keys, or the last failed sign-ins.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time between two sweeps of credentials that have expired.
+/// Time between two deletions of expired credentials.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Time between two pieces of such work, in which others may write.
-const PIECE_PAUSE: Duration = Duration::from_millis(20);
+/// Time between two batches of background work, in which others may write.
+const BATCH_PAUSE: Duration = Duration::from_millis(20);
 
-/// Time between two looks for memories that servers of another version wrote.
+/// Time between two searches for memories that servers of another version wrote.
 const INDEX_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A server that is bound to its address, with its database open.
@@ -70,7 +70,7 @@ impl Server {
             Some(url) => url.clone(),
             None => format!("http://{}", listener.local_addr()?),
         };
-        // an import may hold the lock of SQLite for long
+        // without limits, because an import may hold the lock of SQLite for a long time
         let mut transaction = database.begin_without_limits().await?;
         setting::set_public_url(&mut transaction, &public_url).await?;
         let cursors = CursorKey::from(&setting::cursor_secret(&mut transaction).await?);
@@ -104,7 +104,7 @@ impl Server {
         &self.state.public_url
     }
 
-    /// Returns a link with which the first account is made, if there is none, and ends the links of earlier starts.
+    /// Returns a link that creates the first account, if there is no account yet. Ends the links of earlier starts.
     pub async fn set_up_link(&self) -> Result<Option<String>, DatabaseError> {
         let mut transaction = self.state.database.begin_without_limits().await?;
         let secret = set_up_link::issue_at_start(&mut transaction, self.state.clock.now()).await?;
@@ -112,8 +112,8 @@ impl Server {
         Ok(secret.map(|secret| link(self.public_url(), &secret)))
     }
 
-    /// Answers requests until a signal comes, and as long as `drain` after it while `/readyz` says that the server will stop. A
-    /// second signal ends that time.
+    /// Answers requests until a signal comes, and then for the time `drain`, during which `/readyz` says that the
+    /// server will stop. A second signal ends this time early.
     pub async fn run(self, mut signal: impl AsyncFnMut(), drain: Duration) {
         let state = self.state.clone();
         let stop = async {
@@ -132,28 +132,28 @@ impl Server {
         }
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "the last uses of keys are not written down"),
-            Err(_) => warn!("the last uses of keys are not written down in time"),
+            Ok(Err(error)) => warn!(%error, "the last uses of keys are not recorded"),
+            Err(_) => warn!("the last uses of keys are not recorded: the database took too long"),
         }
     }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // a server that starts again does not wait until the connections of the one before are forgotten
+    // a restarted server can bind at once, even while old connections of the address are in TIME_WAIT
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Deletes credentials that have expired, in small pieces.
+/// Deletes expired credentials, in small batches.
 async fn sweep(state: &AppState) -> Infallible {
     loop {
         let pause = match credential::sweep(&state.database, state.clock.now()).await {
-            Ok(true) => PIECE_PAUSE,
+            Ok(true) => BATCH_PAUSE,
             Ok(false) => SWEEP_INTERVAL,
             Err(error) => {
-                warn!(%error, "expired credentials are not deleted");
+                warn!(%error, "can't delete expired credentials");
                 SWEEP_INTERVAL
             }
         };
@@ -161,50 +161,50 @@ async fn sweep(state: &AppState) -> Infallible {
     }
 }
 
-/// Indexes the words of memories that servers of another version wrote, in small pieces.
+/// Indexes the words of memories that servers of another version wrote, in small batches.
 async fn index(state: &AppState) -> Infallible {
     let mut pause = INDEX_INTERVAL;
     loop {
         sleep(pause).await;
         pause = match word_index::index_some(&state.database).await {
-            Ok(true) => PIECE_PAUSE,
+            Ok(true) => BATCH_PAUSE,
             Ok(false) => INDEX_INTERVAL,
             Err(error) => {
-                warn!(%error, "searches miss some memories: their words are not indexed");
+                warn!(%error, "can't index the words of some memories, so searches miss them");
                 5 * INDEX_INTERVAL
             }
         };
     }
 }
 
-/// Opens the database that is configured, and brings its schema up to date as a server that starts.
+/// Opens the configured database, and upgrades its schema as a server does at its start.
 pub async fn open(config: &Config) -> Result<Database, Box<dyn Error>> {
     let database = open_unprepared(config)?;
     prepare(&database, STEPS, STATEMENT_TIMEOUT).await?;
     Ok(database)
 }
 
-/// Does the same as [`open`] for a command that runs beside a server.
+/// Does the same as [`open`] for a command, and fails if the data folder has no database.
 pub async fn open_existing(config: &Config) -> Result<Database, Box<dyn Error>> {
     require_database(config)?;
     open(config).await
 }
 
-/// Opens the database that is configured, with the schema that it has. A folder that is missing is created.
+/// Opens the configured database without an upgrade of its schema. A missing folder is created.
 pub fn open_unprepared(config: &Config) -> Result<Database, Box<dyn Error>> {
     let location = config.database.location()?;
     if let Location::Sqlite(_) = location {
         let folder = DataFolder(&config.database.data);
         folder.create().map_err(|error| {
             let folder = config.database.data.display();
-            format!("can't make the folder {folder} with a database: {error}")
+            format!("can't create the folder {folder} with a database: {error}")
         })?;
         folder.restrict();
     }
     Ok(Database::open_with(location, config.connections)?)
 }
 
-/// Fails if the data folder has no SQLite database: a command would create one in the wrong place.
+/// Fails if the data folder has no SQLite database. Otherwise, a command would create one in the wrong place.
 pub fn require_database(config: &Config) -> Result<(), Box<dyn Error>> {
     let data = &config.database.data;
     if let Location::Sqlite(_) = config.database.location()?
@@ -221,7 +221,7 @@ pub fn require_database(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns a one-time link with which an account is created.
+/// Returns a one-time link that creates an account.
 pub async fn invite(database: &Database, public_url: &str, now: UnixTime) -> Result<String, DatabaseError> {
     let mut transaction = database.begin_without_limits().await?;
     let secret = set_up_link::invite(&mut transaction, now).await?;

@@ -1,4 +1,4 @@
-//! What the database holds, and all SQL.
+//! The records in the database, and all SQL.
 
 pub mod access_token;
 pub mod account;

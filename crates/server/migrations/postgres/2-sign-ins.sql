@@ -1,17 +1,17 @@
--- Settings of the servers, for the commands that run beside them.
+-- Settings that the servers and the commands share.
 CREATE TABLE settings (
     name  text PRIMARY KEY,
     value text NOT NULL
 );
 
--- Tokens of one sign-in share `family`. A refresh token that was used stays, with `spent_at`.
+-- Tokens of one sign-in share `family`. A refresh token that was used is kept, with `spent_at`.
 ALTER TABLE credentials ADD COLUMN family text COLLATE "C";
 ALTER TABLE credentials ADD COLUMN spent_at bigint;
 CREATE INDEX credentials_by_expiry ON credentials (expires_at);
 CREATE INDEX credentials_of_account ON credentials (account, kind) WHERE account IS NOT NULL;
 CREATE INDEX credentials_of_family ON credentials (family, spent_at) WHERE family IS NOT NULL;
 
--- Access tokens of programs: of each the SHA-256.
+-- Access tokens of programs. `digest` is the SHA-256 of the token.
 CREATE TABLE access_tokens (
     id           text COLLATE "C" PRIMARY KEY,
     digest       bytea  NOT NULL UNIQUE CHECK (length(digest) = 32),
@@ -23,7 +23,8 @@ CREATE TABLE access_tokens (
 );
 CREATE INDEX access_tokens_of_company ON access_tokens (company, created_at);
 
--- Counts the keys of a project that have not ended: their end is the earlier one of the expiry and of the overlap.
+-- For counting the keys of a project that have not ended. The end of a key is its expiry or the end of its overlap, whichever is
+-- earlier.
 CREATE INDEX api_keys_by_end ON api_keys (
     project,
     (coalesce(CASE WHEN retires_at < expires_at OR expires_at IS NULL THEN retires_at ELSE expires_at END, 9223372036854775807))

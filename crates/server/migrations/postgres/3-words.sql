@@ -1,5 +1,5 @@
--- The words of memories, for searches. `word` is a hash of a project, a user and a word, and `weight` the word's share of the
--- memory. The index of the text, `memories_text`, stays for servers of version 2 that run beside.
+-- The word index, for searches. `word` is a hash of a project, a user and a word. `weight` is the weight of the word in the memory.
+-- The older index `memories_text` stays, because servers of version 2 may still run.
 CREATE TABLE memory_words (
     word   bigint  NOT NULL,
     memory bigint  NOT NULL,

@@ -13,7 +13,7 @@ CREATE TABLE companies (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Set-up links, sessions of browsers, access and refresh tokens: of each the SHA-256.
+-- Set-up links, sessions of browsers, access tokens and refresh tokens. `digest` is the SHA-256 of the secret.
 CREATE TABLE credentials (
     digest     BLOB    NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
     kind       TEXT    NOT NULL,
@@ -29,7 +29,7 @@ CREATE TABLE projects (
     UNIQUE (company, name)
 ) STRICT, WITHOUT ROWID;
 
--- The first eight columns are those of ctx-key's README. `form` is the one-time token of the form that made the key.
+-- The first eight columns are those in the README of ctx-key. `form` is the idempotency key of the form that created the key.
 CREATE TABLE api_keys (
     id           TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 12),
     digest       BLOB    NOT NULL CHECK (length(digest) = 32),

@@ -1,4 +1,5 @@
-//! Calls of the platform that this server does not have. The official clients have methods for them, and learn it by name.
+//! Calls of the platform that this server does not have. The official clients have methods for them, so the error
+//! names the missing call.
 
 use axum::Router;
 use axum::routing::any;
@@ -7,7 +8,7 @@ use crate::http::api_error::ApiError;
 use crate::http::granted::AnyKey;
 use crate::http::state::AppState;
 
-/// Path, and what the call is for.
+/// The path and the purpose of each call.
 const CALLS: [(&str, &str); 8] = [
     ("/memories/upload", "uploads of files"),
     ("/memories/{id}/reprocess", "processing of memories, which are ready when they are stored"),

@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(route!(create_all))
 }
 
-/// The body, for the document. [`Items`] reads it.
+/// The schema of the body. [`Items`] reads the body itself.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "it is the schema of a body that is read item by item")]
 struct NewMemories {
@@ -31,7 +31,7 @@ struct NewMemories {
     defaults: Option<MemoryDefaults>,
 }
 
-/// Values for the items that don't have them.
+/// Default values for fields that an item does not have.
 #[derive(Default, Deserialize, ToSchema)]
 struct MemoryDefaults {
     title: Option<Title>,
@@ -87,7 +87,7 @@ struct ItemError {
     index: usize,
     code: &'static str,
     message: String,
-    /// The message again: the documentation and the TypeScript client differ in the name.
+    /// The same as `message`, because the platform's documentation and its TypeScript client use different names.
     error: String,
 }
 
@@ -98,7 +98,7 @@ impl ItemError {
     }
 }
 
-/// Stores memories. An item that can't be stored alone is left out, and has an error in the answer.
+/// Stores memories. An item that `POST /v1/memories` would refuse is left out, and has an error in the response.
 #[utoipa::path(
     post,
     path = "/memories/batch",

@@ -1,4 +1,4 @@
-//! Chats, in which the service answers with the titles of memories.
+//! Chats, in which the server answers each message with the titles of memories.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ use crate::store::chat;
 use crate::store::json_object::JsonObject;
 use crate::store::text_search::TextSearch;
 
-/// Maximum number of messages in an answer, and the default: the official clients ask for the whole history, without
+/// Maximum and default number of messages in a response. The official clients request the whole history, without
 /// parameters.
 const MAX_MESSAGES: i64 = 500;
 
@@ -132,7 +132,7 @@ struct NewChat {
     metadata: Option<OwnObject>,
 }
 
-/// Begins a chat.
+/// Creates a chat.
 #[utoipa::path(post, path = "/chats", operation_id = "createChat", responses((status = CREATED, body = Chat)))]
 async fn create(
     granted: Granted<CHATS_WRITE>,
@@ -156,14 +156,14 @@ async fn create(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListParameters {
-    /// How many at most.
+    /// Maximum number of records in the response.
     #[serde(default)]
     #[param(inline)]
     limit: Limit,
-    /// The `cursor` of the piece before.
+    /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last record of the piece before; also as `startingAfter`.
+    /// The id of the last record of the previous page. Also as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,
@@ -209,14 +209,14 @@ type MessageLimit = Limit<MAX_MESSAGES, MAX_MESSAGES>;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct MessagesParameters {
-    /// How many at most.
+    /// Maximum number of records in the response.
     #[serde(default)]
     #[param(inline)]
     limit: MessageLimit,
-    /// The `cursor` of the piece before.
+    /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last message of the piece before; also as `startingAfter`.
+    /// The id of the last message of the previous page. Also as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,
@@ -229,7 +229,7 @@ struct Messages {
     title: Option<String>,
     messages: Vec<Message>,
     has_more: bool,
-    /// With it, the client asks for the messages after these.
+    /// The value of `cursor` in a request for the messages after these.
     #[schema(required)]
     cursor: Option<String>,
 }
@@ -268,7 +268,7 @@ struct Answer {
     message: Message,
 }
 
-/// Sends a message, and gets the answer: titles of memories, if the key may read those.
+/// Sends a message, and returns the answer. It has titles of memories, if the key may read memories.
 #[utoipa::path(
     post,
     path = "/chats/{id}/messages",
@@ -285,7 +285,7 @@ async fn send(
     let text = body.message.of_length("message")?;
     let (project, now) = (granted.0.project(), state.clock.now());
     let chat = chat::find(&mut state.database.acquire().await?, project, &id).await?.ok_or_else(no_chat)?;
-    // before the transaction, in which SQLite lets nobody else write
+    // this comes before the transaction, during which SQLite lets nobody else write
     let answer = if granted.0.scopes().grants(Scope::MEMORIES_READ) {
         answer(&state.database, project, chat.user, &text).await?
     } else {
@@ -300,7 +300,7 @@ async fn send(
     Ok(axum::Json(Answer { message: message.into() }))
 }
 
-/// Says what can be said without a model: which memories have words of the message.
+/// Returns an answer. There is no language model, so it only names memories that have words of the message.
 async fn answer(
     database: &Database,
     project: &str,

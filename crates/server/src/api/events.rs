@@ -1,4 +1,4 @@
-//! What happened to the users of a project.
+//! The events of users.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -59,7 +59,7 @@ struct NewEvent {
     data: Option<OwnObject>,
 }
 
-/// Notes what happened to a user.
+/// Stores an event of a user.
 #[utoipa::path(
     post,
     path = "/users/{id}/events",
@@ -87,14 +87,14 @@ async fn create(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListParameters {
-    /// How many at most.
+    /// Maximum number of records in the response.
     #[serde(default)]
     #[param(inline)]
     limit: Limit,
-    /// The `cursor` of the piece before.
+    /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last record of the piece before; also as `startingAfter`.
+    /// The id of the last record of the previous page. Also as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,

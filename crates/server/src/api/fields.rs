@@ -1,5 +1,5 @@
-//! Fields of requests: each type knows its limits, says them in the OpenAPI document, and gives its content only after
-//! a check.
+//! Types for the fields of requests. Each type has limits, documents them in its OpenAPI schema, and gives access to
+//! its content only through a check.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,8 @@ use crate::http::schema::{any_text, text};
 use crate::store::free_text::contains_key;
 use crate::store::json_object::JsonObject;
 
-/// Maximum length of the content of a memory, in bytes: what a search needs of it has to fit in 1 MiB, and may be four
-/// times as large, if it is made of many short words.
+/// Maximum length of the content of a memory, in bytes. PostgreSQL's index `memories_text` stores it as a `tsvector`,
+/// which has at most 1 MiB, and can be four times as large as a content with many short words.
 const MAX_CONTENT_LENGTH: usize = 100_000;
 
 const MAX_TAGS: usize = 50;
@@ -35,7 +35,7 @@ pub struct Text<const MIN: usize, const MAX: usize>(String);
 /// A title, a name or an address.
 pub type Title = Text<0, 500>;
 
-/// An id that the client chose.
+/// An id that the client chooses.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Id(Text<1, 128>);
@@ -60,11 +60,11 @@ impl PartialSchema for Id {
 
 impl ToSchema for Id {}
 
-/// A field that a client may send in snake_case, in camelCase, or in both with the same value.
+/// Returns a field that a client may send in snake_case, in camelCase, or in both with the same value.
 ///
 /// # Errors
 ///
-/// Both are there, and differ: one of them would be ignored.
+/// - Both spellings are sent with different values, one of which would be ignored.
 pub fn in_either_spelling<T: PartialEq>(
     field: &str,
     snake: Option<Option<T>>,
@@ -72,7 +72,7 @@ pub fn in_either_spelling<T: PartialEq>(
 ) -> Result<Option<T>, ApiError> {
     match (snake, camel) {
         (Some(snake), Some(camel)) if snake != camel => Err(ApiError::invalid(format!(
-            "`{field}` stands twice, in two spellings and with two values: send it once"
+            "`{field}` is sent in two spellings with two values: send it once"
         ))),
         (Some(value), _) | (None, Some(value)) => Ok(value),
         (None, None) => Ok(None),
@@ -85,21 +85,22 @@ pub type Word = Text<1, 64>;
 type Tag = Text<1, 100>;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
-    /// Returns a text that is no content, and so contains no API key.
+    /// Returns the text if its length is allowed and it contains no API key. Content is checked by
+    /// [`of_length`](Self::of_length) instead.
     pub fn checked(self, field: &str) -> Result<String, ApiError> {
         let text = self.of_length(field)?;
         refuse_key(field, &text)?;
         Ok(text)
     }
 
-    /// Returns a text that may contain anything.
+    /// Returns the text if its length is allowed. It may contain anything.
     pub fn of_length(self, field: &str) -> Result<String, ApiError> {
         let Self(text) = self;
-        // a text of more bytes has too many characters, and those need no counting
+        // a text with more bytes certainly has too many characters, so it is refused without counting them
         if text.len() <= MAX * 4 && (MIN..=MAX).contains(&text.chars().count()) {
             return Ok(text);
         }
-        Err(ApiError::invalid(format!("`{field}` needs {MIN} to {MAX} characters")))
+        Err(ApiError::invalid(format!("`{field}` has a wrong length: send {MIN} to {MAX} characters")))
     }
 }
 
@@ -121,8 +122,8 @@ impl<const MIN: usize, const MAX: usize> ToSchema for Text<MIN, MAX> {
     }
 }
 
-/// Refuses a text with an API key, unless it is the content of a memory or a message: it would be shown to everybody who
-/// reads the record.
+/// Refuses a text that contains an API key, which everybody who reads the record would see. It is not called for the
+/// content of memories and messages.
 fn refuse_key(field: &str, text: &str) -> Result<(), ApiError> {
     if contains_key(text) {
         return Err(ApiError::invalid(format!(
@@ -161,7 +162,8 @@ pub struct Content(String);
 impl Content {
     pub fn checked(self) -> Result<String, ApiError> {
         if self.0.is_empty() || self.0.len() > MAX_CONTENT_LENGTH {
-            return Err(ApiError::invalid(format!("`content` needs 1 to {MAX_CONTENT_LENGTH} bytes")));
+            let message = format!("`content` has a wrong length: send 1 to {MAX_CONTENT_LENGTH} bytes");
+            return Err(ApiError::invalid(message));
         }
         Ok(self.0)
     }
@@ -184,7 +186,7 @@ pub struct Tags(Vec<Tag>);
 impl Tags {
     pub fn checked(self) -> Result<Vec<String>, ApiError> {
         if self.0.len() > MAX_TAGS {
-            return Err(ApiError::invalid(format!("`tags` may have {MAX_TAGS} entries")));
+            return Err(ApiError::invalid(format!("`tags` has too many entries: send at most {MAX_TAGS}")));
         }
         self.0.into_iter().map(|tag| tag.checked("tags")).collect()
     }
@@ -198,7 +200,7 @@ impl PartialSchema for Tags {
 
 impl ToSchema for Tags {}
 
-/// An object of the client's own.
+/// A JSON object that the client defines.
 #[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct OwnObject(JsonObject);
@@ -218,7 +220,7 @@ fn check_length(field: &str, object: &JsonObject) -> Result<(), ApiError> {
     Err(ApiError::invalid(format!("`{field}` is too large: at most {MAX_OBJECT_LENGTH} bytes of JSON")))
 }
 
-/// Checks an object that lies so many levels deep. The parser has skipped the values, and looked at their syntax only.
+/// Checks the entries of an object at a level of nesting. The parser has checked only the syntax of the values.
 fn check_entries(field: &str, object: &JsonObject, level: usize) -> Result<(), ApiError> {
     for (name, value) in object.entries() {
         refuse_key(field, name)?;
@@ -248,7 +250,7 @@ fn parse<T: DeserializeOwned>(field: &str, value: &RawValue) -> Result<T, ApiErr
         .map_err(|error| ApiError::invalid(unreadable(&format!("`{field}`"), &error)))
 }
 
-/// A change of an object that is stored.
+/// A change of a stored object.
 pub enum ObjectChange {
     Empty,
     Merge(JsonObject),
@@ -262,7 +264,7 @@ impl ObjectChange {
         Ok(change.map(|object| object.map_or(Self::Empty, Self::Merge)))
     }
 
-    /// Returns the object after the change, unless it would be too large.
+    /// Returns the object after the change, or an error if it would be too large.
     pub fn apply(self, field: &str, mut object: JsonObject) -> Result<JsonObject, ApiError> {
         match self {
             Self::Empty => Ok(JsonObject::default()),
@@ -298,7 +300,7 @@ impl PartialSchema for Filter {
 
 impl ToSchema for Filter {}
 
-/// Reads a field that is named, also with null, as `Some`.
+/// Reads a field that is present as `Some`, even if it is null.
 pub fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

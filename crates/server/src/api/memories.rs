@@ -1,4 +1,4 @@
-//! Memories: texts that are found again by their words.
+//! Memories, which are texts that a search finds by their words.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -38,7 +38,7 @@ fn no_memory() -> ApiError {
     ApiError::not_found("there is no such memory")
 }
 
-/// What became of a memory. Nothing works on it once it is stored.
+/// Status of a memory. It is completed as soon as it is stored, because nothing processes it later.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MemoryStatus)]
@@ -155,14 +155,14 @@ async fn create(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListParameters {
-    /// How many at most.
+    /// Maximum number of records in the response.
     #[serde(default)]
     #[param(inline)]
     limit: Limit,
-    /// The `cursor` of the piece before.
+    /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last record of the piece before; also as `startingAfter`.
+    /// The id of the last record of the previous page. Also as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,
@@ -245,7 +245,7 @@ struct SearchResults {
     results: Vec<SearchResult>,
     #[schema(schema_with = null)]
     graph: (),
-    /// Number of memories that were found, those that the limit left out included.
+    /// Number of memories that were found, including those that the limit left out.
     total_results: usize,
     request_id: String,
 }
@@ -254,13 +254,13 @@ fn null() -> Object {
     Object::with_type(Type::Null)
 }
 
-/// Returns how a search works.
+/// Returns a description of the search.
 fn of_search() -> String {
     format!(
-        "First come the memories that have the most different words of the query, and of these the most relevant: words in the \
-         title and rare words count more. The first {MAX_WORDS} words count. Of each, the newest {MAX_MEMORIES_OF_WORD} memories \
-         of the project or the user are ranked, and at most {MAX_CANDIDATES} for all words. A search that takes more than \
-         {} ms of the database is answered with 503.",
+        "Memories with the most different words of the query come first. Among these, the most relevant come first: words in \
+         the title and rare words count more. Only the first {MAX_WORDS} words of the query count. For each word, the newest \
+         {MAX_MEMORIES_OF_WORD} memories of the project or the user are ranked, and at most {MAX_CANDIDATES} for all words. \
+         If a search takes more than {} ms in the database, the response is 503.",
         TIME_LIMIT.as_millis()
     )
 }
@@ -308,19 +308,20 @@ struct Change {
     title: Option<Option<Title>>,
     #[serde(default, deserialize_with = "named")]
     r#type: Option<Option<Word>>,
-    // null is refused as an empty content is
+    // null is refused, as an empty content is
     #[serde(default, deserialize_with = "named")]
     #[schema(value_type = Content, required = false)]
     content: Option<Option<Content>>,
     #[serde(default, deserialize_with = "named")]
     tags: Option<Option<Tags>>,
-    /// Merged by name: null deletes a name, and each other value replaces the whole value of its name.
+    /// Merged by name: null deletes a name, and any other value replaces the whole value of its name.
     #[serde(default, deserialize_with = "named")]
     metadata: Option<Option<OwnObject>>,
 }
 
 impl Change {
-    /// Returns the change without that of the metadata, which needs the metadata that are stored.
+    /// Returns the checked change. The change of the metadata is separate, because it is merged with the stored
+    /// metadata.
     fn checked(self) -> Result<(MemoryChange, Option<ObjectChange>), ApiError> {
         let metadata = ObjectChange::checked("metadata", self.metadata)?;
         let change = MemoryChange {
@@ -334,7 +335,7 @@ impl Change {
     }
 }
 
-/// Changes the fields that are named, and merges metadata; null empties a field.
+/// Changes the fields that are sent, and merges `metadata`. Null empties a field.
 #[utoipa::path(put, path = "/memories/{id}", operation_id = "changeMemory", responses((status = OK, body = Memory)))]
 async fn change(
     granted: Granted<MEMORIES_WRITE>,

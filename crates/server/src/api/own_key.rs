@@ -1,4 +1,4 @@
-//! What a key can do about itself: tell what it is good for, and end.
+//! Calls about the key of the request: it can be shown and revoked.
 
 use axum::Json;
 use axum::extract::State;
@@ -31,7 +31,7 @@ struct Key {
     expires_at: Option<IsoTime>,
 }
 
-/// Shows what the key is good for; any valid key.
+/// Shows the project, the scopes and the expiry of the key that is sent. Any valid key will do.
 #[utoipa::path(get, path = "/key", operation_id = "showKey", responses((status = OK, body = Key)))]
 async fn show(key: AnyKey, _: NoParameters) -> Json<Key> {
     let grant = key.0;
@@ -49,9 +49,9 @@ struct RevokedKey {
     revoked_at: IsoTime,
 }
 
-/// Ends the key that is presented; any valid key.
+/// Revokes the key that is sent. Any valid key will do.
 ///
-/// Whoever found a leaked key may do it.
+/// So anybody who finds a leaked key can revoke it.
 #[utoipa::path(post, path = "/key/revoke", operation_id = "revokeKey", responses((status = OK, body = RevokedKey)))]
 async fn revoke(
     key: AnyKey,

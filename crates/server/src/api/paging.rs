@@ -1,4 +1,4 @@
-//! Lists, piece by piece.
+//! Lists, page by page.
 
 use std::marker::PhantomData;
 
@@ -13,20 +13,20 @@ use crate::http::api_error::ApiError;
 use crate::http::list_cursor::{CURSOR_LENGTH, CursorKey, ListName};
 use crate::store::window::Window;
 
-/// Maximum number of records in an answer.
+/// Maximum number of records on a page.
 const MAX_LIMIT: i64 = 100;
 
-/// Number of records in an answer, if the client names none.
+/// Default number of records on a page.
 pub const DEFAULT_LIMIT: i64 = 20;
 
 /// A record that is listed.
 pub trait Listed: From<Self::Row> {
-    /// The record as the store has it.
+    /// The record as the store returns it.
     type Row;
     /// The name of the list.
     const LIST: &'static str;
 
-    /// Returns the number by which the list is sorted.
+    /// Returns the number that the list is sorted by.
     fn seq(row: &Self::Row) -> i64;
 }
 
@@ -40,7 +40,7 @@ impl<const DEFAULT: i64, const MAX: i64> Limit<DEFAULT, MAX> {
         if (1..=MAX).contains(&self.0) {
             return Ok(self.0);
         }
-        Err(ApiError::invalid(format!("`limit` is a number from 1 to {MAX}")))
+        Err(ApiError::invalid(format!("`limit` is out of range: send a number from 1 to {MAX}")))
     }
 }
 
@@ -65,7 +65,7 @@ impl<const DEFAULT: i64, const MAX: i64> PartialSchema for Limit<DEFAULT, MAX> {
 
 impl<const DEFAULT: i64, const MAX: i64> ToSchema for Limit<DEFAULT, MAX> {}
 
-/// A place in a list, as an answer has it.
+/// A place in a list, as a response gives it.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(String);
@@ -79,16 +79,16 @@ impl PartialSchema for Cursor {
 
 impl ToSchema for Cursor {}
 
-/// A place in a list, as a client names it.
+/// A place in a list, as a request gives it.
 enum Place {
     Start,
-    /// After the record with this `seq`, which may be removed since.
+    /// After the record with this `seq`, which may have been removed since.
     Seq(i64),
     /// After the record with this id.
     Id(String),
 }
 
-/// A piece of a list that a client asks for.
+/// A page of a list, as a client requests it.
 pub struct Page<'a, T> {
     key: &'a CursorKey,
     list: ListName<'a>,
@@ -98,7 +98,8 @@ pub struct Page<'a, T> {
 }
 
 impl<'a, T: Listed> Page<'a, T> {
-    /// Refuses a cursor that this list did not give. A list of a user or a chat has it as the `parent`.
+    /// Returns the page that a request asks for. Refuses a cursor of another list. The `parent` of a list is its user
+    /// or its chat.
     pub fn new<const DEFAULT: i64, const MAX: i64>(
         key: &'a CursorKey,
         (project, parent): (&'a str, &'a str),
@@ -109,10 +110,10 @@ impl<'a, T: Listed> Page<'a, T> {
         let list = ListName { name: T::LIST, project, parent };
         let place = match (cursor, starting_after) {
             (Some(_), Some(_)) => {
-                return Err(ApiError::invalid("`cursor` and `starting_after` name two places: send one of them"));
+                return Err(ApiError::invalid("`cursor` and `starting_after` name two places: send only one of them"));
             }
             (Some(Cursor(cursor)), None) => Place::Seq(key.decrypt(list, &cursor).ok_or(ApiError::invalid(
-                "`cursor` is not of this list: send the `cursor` of the page before, or begin again without it",
+                "`cursor` does not belong to this list: send the `cursor` of the page before, or start again without it",
             ))?),
             (None, Some(Filter(id))) => Place::Id(id),
             (None, None) => Place::Start,
@@ -120,8 +121,8 @@ impl<'a, T: Listed> Page<'a, T> {
         Ok(Self { key, list, limit: limit.checked()?, place, records: PhantomData })
     }
 
-    /// Returns what to read: one row more than the client sees, which tells whether there are more. `seq_of` looks up the `seq`
-    /// of a record of this list.
+    /// Returns the rows to read: one more than the client gets, which shows whether there are more. `seq_of` looks up
+    /// the `seq` of a record of this list.
     pub async fn window(
         &self,
         seq_of: impl AsyncFnOnce(&str) -> Result<Option<i64>, DatabaseError>,
@@ -137,7 +138,7 @@ impl<'a, T: Listed> Page<'a, T> {
         Ok(Window { last, rows: self.limit + 1 })
     }
 
-    /// Makes the answer of the rows of the window.
+    /// Returns the page with the rows of the window.
     pub fn list(&self, mut rows: Vec<T::Row>) -> List<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let has_more = rows.len() > limit;
@@ -148,12 +149,12 @@ impl<'a, T: Listed> Page<'a, T> {
     }
 }
 
-/// A piece of a list.
+/// A page of a list.
 #[derive(Serialize, ToSchema)]
 pub struct List<T> {
     pub data: Vec<T>,
     pub has_more: bool,
-    /// With it, the client asks for the next piece.
+    /// The value of `cursor` in a request for the next page.
     #[schema(required)]
     pub cursor: Option<String>,
 }

@@ -19,12 +19,12 @@ use crate::store::text_search::{MAX_TEXT_LENGTH, Precision, TextSearch};
 /// The text to search for.
 type Query = Text<1, MAX_TEXT_LENGTH>;
 
-/// Number of results, if the client names none.
+/// Default maximum number of results.
 const DEFAULT_RESULTS: i64 = 10;
 
 type Results = Limit<DEFAULT_RESULTS>;
 
-/// The parameters, and how else a client may spell them.
+/// The parameters in snake case, each with its other spelling.
 const SPELLINGS: [(&str, &str); 10] = [
     ("query", "query"),
     ("limit", "limit"),
@@ -40,8 +40,8 @@ const SPELLINGS: [(&str, &str); 10] = [
 
 const PRECISIONS: [&str; 3] = ["low", "medium", "high"];
 
-/// Names and values, since tags may come as one parameter each. [`Parameters`](crate::http::extract::Parameters) has left out
-/// repetitions.
+/// Pairs of names and values, because each tag may be a parameter of its own.
+/// [`Parameters`](crate::http::extract::Parameters) has removed repetitions.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct SearchParameters(Vec<(String, String)>);
@@ -106,17 +106,18 @@ impl IntoParams for SearchParameters {
         let flag = ObjectBuilder::new().schema_type(Type::Boolean);
         [
             parameter("query").schema(Some(Query::schema())).required(Required::True),
-            parameter("limit").schema(Some(Results::schema())).description(Some("How many at most.")),
+            parameter("limit").schema(Some(Results::schema())).description(Some("Maximum number of memories.")),
             parameter("precision").schema(Some(precision.default(Some("medium".into())))).description(Some(
-                "`low` and `medium`: all memories with a word of the query. `high`: only those with as many as the best one.",
+                "`low` and `medium`: all memories with a word of the query. `high`: only those with as many of the words as \
+                 the best memory.",
             )),
             parameter("type").schema(Some(Filter::schema())),
             parameter("tags")
                 .schema(Some(ArrayBuilder::new().items(Filter::schema())))
-                .description(Some("Memories that have all of them; also with commas between.")),
+                .description(Some("Tags that a memory must have, all of them. Several may be in one value, with commas.")),
             parameter("user_id").schema(Some(Filter::schema())).description(Some("Also as `userId`.")),
             parameter("created_after").schema(Some(time())).description(Some(
-                "Also as `createdAfter`; also without a zone, which is UTC, and without a time.",
+                "Also as `createdAfter`. Without a zone it is in UTC, and without a time it is midnight.",
             )),
             parameter("created_before").schema(Some(time())).description(Some("Also as `createdBefore`.")),
             parameter("include_graph")
@@ -124,7 +125,7 @@ impl IntoParams for SearchParameters {
                 .description(Some("Also as `includeGraph`. There is no graph: `graph` is null.")),
             parameter("score_threshold")
                 .schema(Some(score))
-                .description(Some("The least score; also as `scoreThreshold`.")),
+                .description(Some("Minimum score. Also as `scoreThreshold`.")),
         ]
         .map(ParameterBuilder::build)
         .into()
@@ -139,29 +140,31 @@ fn limit(text: Option<String>) -> Result<usize, ApiError> {
     Ok(usize::try_from(limit.checked()?).unwrap_or_default())
 }
 
-/// ISO 8601; without a zone it is UTC, without a time the day's beginning.
+/// Reads a time in ISO 8601. Without a zone it is in UTC, and without a time it is midnight.
 fn instant(text: &str, name: &str) -> Result<OffsetDateTime, ApiError> {
     let format = &Iso8601::PARSING;
     OffsetDateTime::parse(text, format)
         .or_else(|_| PrimitiveDateTime::parse(text, format).map(PrimitiveDateTime::assume_utc))
         .or_else(|_| Date::parse(text, format).map(|date| date.with_time(Time::MIDNIGHT).assume_utc()))
-        .map_err(|_| ApiError::invalid(format!("`{name}` is a time as in 2026-11-23T14:05:00Z")))
+        .map_err(|_| {
+            ApiError::invalid(format!("`{name}` is not a time: send one such as 2026-11-23T14:05:00Z"))
+        })
 }
 
 fn threshold(text: &str) -> Result<f64, ApiError> {
     let score = text.parse().ok().filter(|score| (0.0..=1.0).contains(score));
-    score.ok_or(ApiError::invalid("`score_threshold` is a number from 0 to 1"))
+    score.ok_or(ApiError::invalid("`score_threshold` is out of range: send a number from 0 to 1"))
 }
 
 fn precision_of(text: &str) -> Result<Precision, ApiError> {
     match text {
         "low" | "medium" => Ok(Precision::Any),
         "high" => Ok(Precision::Best),
-        _ => Err(ApiError::invalid(format!("`precision` is one of {}", PRECISIONS.join(", ")))),
+        _ => Err(ApiError::invalid(format!("`precision` is unknown: send {}", PRECISIONS.join(" or ")))),
     }
 }
 
 fn require_flag(text: &str) -> Result<(), ApiError> {
     let is_flag = ["true", "false"].iter().any(|flag| flag.eq_ignore_ascii_case(text));
-    is_flag.then_some(()).ok_or(ApiError::invalid("`include_graph` is true or false"))
+    is_flag.then_some(()).ok_or(ApiError::invalid("`include_graph` is unknown: send true or false"))
 }

@@ -81,17 +81,18 @@ impl Change {
 #[derive(Deserialize, ToSchema)]
 struct NewUser {
     id: Id,
-    // no flattened `Change`: serde would copy what it doesn't know
+    // not a flattened `Change`, because serde would then copy unknown fields
     #[serde(default, deserialize_with = "named")]
     email: Option<Option<Title>>,
     #[serde(default, deserialize_with = "named")]
     name: Option<Option<Title>>,
-    /// Merged by name: null deletes a name, and each other value replaces the whole value of its name.
+    /// Merged by name: null deletes a name, and any other value replaces the whole value of its name.
     #[serde(default, deserialize_with = "named")]
     metadata: Option<Option<OwnObject>>,
 }
 
-/// Makes a user, or changes the fields that are named of the one who has the id, and merges metadata; null empties a field.
+/// Creates a user, or changes the user who has the id: the fields that are sent are changed, and `metadata` is
+/// merged. Null empties a field.
 #[utoipa::path(
     post,
     path = "/users",
@@ -134,7 +135,7 @@ async fn show(
     Ok(axum::Json(user.into()))
 }
 
-/// Changes the fields that are named, and replaces metadata; null empties a field.
+/// Changes the fields that are sent, and replaces `metadata`. Null empties a field.
 #[utoipa::path(put, path = "/users/{id}", operation_id = "changeUser", responses((status = OK, body = User)))]
 async fn change(
     granted: Granted<USERS_WRITE>,
@@ -155,15 +156,15 @@ async fn change(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RemoveParameters {
-    /// Whether the memories and chats that name the user go too.
+    /// Whether the memories and chats that name the user are removed too.
     #[serde(default)]
     cascade: bool,
 }
 
 /// Removes a user with all events.
 ///
-/// Memories and chats that name the user stay, unless `cascade` is true. They still name the id: it may be another
-/// system's, and become a user again.
+/// Memories and chats that name the user stay, unless `cascade` is true. They keep the id of the user, because another
+/// system may have assigned it, and it may become a user again.
 #[utoipa::path(delete, path = "/users/{id}", operation_id = "removeUser", responses((status = NO_CONTENT)))]
 async fn remove(
     granted: Granted<USERS_WRITE>,

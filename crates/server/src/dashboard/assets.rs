@@ -1,4 +1,5 @@
-//! The style sheet, the script and the icon. Pages name them with a version, so browsers cache them forever.
+//! The style sheet, the script and the icon. Their addresses in pages have a version, so browsers can cache them
+//! forever.
 
 use std::sync::LazyLock;
 

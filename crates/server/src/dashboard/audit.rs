@@ -1,4 +1,4 @@
-//! The audit log: who did what, to which key, when and from where.
+//! The page of the audit log.
 
 use askama::Template;
 use axum::extract::State;
@@ -36,7 +36,7 @@ pub(super) struct ShownLine {
     pub(super) actor: String,
     pub(super) action: String,
     pub(super) key: Option<String>,
-    /// The key was not deleted since.
+    /// Whether the key still exists.
     pub(super) has_key: bool,
     pub(super) detail: String,
     pub(super) address: Option<String>,
@@ -62,7 +62,7 @@ pub(super) async fn show(
     query: AuditQuery,
 ) -> Result<Response, Refusal> {
     if query.has_key {
-        // the browser forgets the address that it was sent to
+        // a redirect, so that the address with the key does not stay in the browser's history
         return Ok(Redirect::to(&query.address()).into_response());
     }
     let (company, filter) = (&signed_in.account.company.id, query.filter());

@@ -1,4 +1,4 @@
-//! The part of the audit log that somebody looks at, as the address names it: [`AuditQuery`].
+//! The query of an address of the audit log: [`AuditQuery`].
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use crate::store::free_text::contains_key;
 /// Maximum number of characters of the text. No e-mail address is longer.
 const MAX_TEXT: usize = 254;
 
-/// Groups to filter by: the value, the words and the group.
+/// Groups to filter by, each with its value in the form and its label.
 pub(super) const GROUPS: [(&str, &str, Group); 5] = [
     ("keys", "API keys", Group::Keys),
     ("projects", "Projects", Group::Projects),
@@ -23,7 +23,7 @@ pub(super) const GROUPS: [(&str, &str, Group); 5] = [
     ("passwords", "Passwords", Group::Passwords),
 ];
 
-/// A filter and a page. A value that the form can't send is taken for none.
+/// A filter and a page. A value that the form can't send counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AuditQuery {
     pub(super) text: String,
@@ -34,7 +34,7 @@ pub(super) struct AuditQuery {
     pub(super) to: String,
     /// From 1. It may be after the last page.
     pub(super) page: usize,
-    /// The address holds an API key, which [`Self::address`] does not.
+    /// Whether the address contains an API key. [`Self::address`] does not contain it.
     pub(super) has_key: bool,
 }
 
@@ -78,10 +78,10 @@ impl AuditQuery {
         let group = GROUPS.iter().find(|(.., known)| self.group == Some(*known));
         let page = (self.page > 1).then(|| self.page.to_string());
         let fields = [
-            ("q", some(&self.text)),
+            ("q", non_empty(&self.text)),
             ("group", group.map(|(value, ..)| *value)),
-            ("from", some(&self.from)),
-            ("to", some(&self.to)),
+            ("from", non_empty(&self.from)),
+            ("to", non_empty(&self.to)),
             ("page", page.as_deref()),
         ];
         format!("/audit{}", query_of(&fields))
@@ -89,7 +89,7 @@ impl AuditQuery {
 }
 
 /// Returns a text unless it is empty.
-fn some(text: &str) -> Option<&str> {
+fn non_empty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -1,4 +1,4 @@
-//! Rotate, revoke and delete: a dialog asks before each.
+//! The dialogs that rotate, revoke and delete a key.
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
@@ -25,7 +25,7 @@ use crate::store::idempotency_key::IdempotencyKey;
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
 
-/// Seconds for which the old key may stay valid.
+/// Choices of the seconds for which the old key stays valid.
 const OVERLAPS: [(&str, &str); 4] =
     [("0", "Now"), ("3600", "After 1 hour"), ("86400", "After 24 hours"), ("604800", "After 7 days")];
 
@@ -41,14 +41,14 @@ struct RotatePage {
 /// The fields of a rotation as they were sent.
 struct TypedRotation {
     overlap: String,
-    /// Without a choice, the new key expires as the old one.
+    /// The expiry of the new key. Without a choice, it is that of the old key.
     expiry: ExpiryChoice,
     form: Secret,
 }
 
 impl TypedRotation {
     fn nothing() -> Self {
-        // a day: time to deploy the new key
+        // a day, to leave time for deploying the new key
         Self { overlap: "86400".to_owned(), expiry: ExpiryChoice::none(), form: Secret::generate() }
     }
 
@@ -57,7 +57,7 @@ impl TypedRotation {
         Ok(Self { overlap, expiry, form: form.nonce()? })
     }
 
-    /// Returns the rotation that the form asks for, or what has to be corrected.
+    /// Returns the rotation that the form asks for, or its mistakes.
     fn check(&self, session: &Secret, now: UnixTime) -> Result<Rotation, Mistakes> {
         let mut mistakes = Mistakes::default();
         let overlap = OVERLAPS.iter().find(|(value, _)| *value == self.overlap);
@@ -92,11 +92,11 @@ struct DeletePage {
     dialog: Dialog,
 }
 
-/// The key that a dialog asks about, and the way back.
+/// The key that a dialog is about, and the addresses that the dialog leads to.
 struct Dialog {
     key: ShownKey,
     expires: Option<Moment>,
-    /// The address that the form is sent to. Its fragment is kept by the redirect that answers the form.
+    /// The address that the form is sent to. The browser keeps its fragment at the redirect that follows.
     action: String,
     cancel: String,
 }
@@ -135,14 +135,14 @@ impl Dialog {
     }
 }
 
-/// Returns the key below another one in a list, or above the last one.
+/// Returns the key below this one in a list. For the last key, returns the one above.
 fn neighbor(listed: &[ListedKey], id: KeyId) -> Option<KeyId> {
     let place = listed.iter().position(|key| key.record.id == id)?;
     let neighbor = listed.get(place + 1).or_else(|| listed.get(place.checked_sub(1)?));
     neighbor.map(|key| key.record.id)
 }
 
-/// What a dialog asks about.
+/// The action of a dialog.
 #[derive(Clone, Copy)]
 enum Action {
     Rotate,
@@ -203,7 +203,7 @@ pub(super) async fn ask_delete(
     Ok(page(StatusCode::OK, &DeletePage { frame: Frame::new(&signed_in, "/keys"), dialog }))
 }
 
-/// The id in the path. A text that is not an id is answered like an id that no key has.
+/// The id in the path. The response to a text that is not an id is the same as to an id that no key has.
 pub(super) struct KeyOfPath(pub(super) KeyId);
 
 impl FromRequestParts<AppState> for KeyOfPath {

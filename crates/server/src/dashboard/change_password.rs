@@ -1,4 +1,4 @@
-//! A new password for the account that is signed in.
+//! The page that changes the password of the account that is signed in.
 
 use askama::Template;
 use axum::extract::State;
@@ -48,7 +48,7 @@ pub(super) async fn change(
         return Ok(respond(&signed_in, StatusCode::BAD_REQUEST, false, mistakes));
     };
     let (email, password) = (&account.email, form.text("current_password").to_owned());
-    // whoever finds a browser that is signed in must not guess the password there
+    // rate limits apply, because somebody who finds a signed-in browser must not guess the password there
     let device = Cookie::Device.read(state.is_secure, &jar);
     let refuse = |status, message: String| {
         respond(&signed_in, status, false, Mistakes::one("current_password", message))

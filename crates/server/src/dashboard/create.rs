@@ -1,4 +1,4 @@
-//! Create API Key: the dialog and its form.
+//! The dialog that creates an API key.
 
 use askama::Template;
 use axum::extract::State;
@@ -26,14 +26,14 @@ use crate::store::project::{self, Project};
 use crate::store::secret::Secret;
 use crate::store::store_error::StoreError;
 
-/// The value that stands for a project that is created with the key.
+/// The value for a project that is created with the key.
 const NEW_PROJECT: &str = "new";
 
 #[derive(Template)]
 #[template(path = "create.html")]
 struct CreatePage {
     frame: Frame,
-    /// Those that get new keys.
+    /// The projects that can get new keys.
     projects: Vec<Project>,
     typed: Typed,
     mistakes: Mistakes,
@@ -67,7 +67,7 @@ impl Typed {
         }
     }
 
-    /// `nonce` makes this form another one than the next.
+    /// Reads the fields of a form. `nonce` identifies the form.
     fn read(form: &Form, nonce: Secret) -> Self {
         Self {
             name: form.text("name").to_owned(),
@@ -85,7 +85,7 @@ impl Typed {
         Self { name, project_name, ..self }
     }
 
-    /// Returns the key that the form asks for, or what has to be corrected.
+    /// Returns the key that the form asks for, or its mistakes.
     fn check(&self, session: &Secret, now: UnixTime) -> Result<NewKey, Mistakes> {
         let mut mistakes = Mistakes::default();
         let name = mistakes.name("name", "the key", &self.name);

@@ -1,4 +1,4 @@
-//! Create access token: the dialog, its form, and the page that shows a new token once.
+//! The dialog that creates an access token, and the page that shows a new token once.
 
 use askama::Template;
 use axum::extract::State;
@@ -47,12 +47,12 @@ struct Typed {
 }
 
 impl Typed {
-    /// `nonce` makes this form another one than the next.
+    /// Reads the fields of a form. `nonce` identifies the form.
     fn read(form: &Form, nonce: Secret) -> Self {
         Self { name: form.text("name").to_owned(), expiry: ExpiryChoice::read(form), form: nonce }
     }
 
-    /// Returns the token that the form asks for, or what has to be corrected.
+    /// Returns the token that the form asks for, or its mistakes.
     fn check(&self, session: &Secret, now: UnixTime) -> Result<NewToken, Mistakes> {
         let mut mistakes = Mistakes::default();
         let name = mistakes.name("name", "the token", &self.name);

@@ -1,36 +1,37 @@
-//! The page that somebody asked for before they signed in, and that the sign-in leads to: [`Destination`].
+//! The page that a sign-in leads to, which somebody requested before they signed in: [`Destination`].
 
 use axum::http::{Method, Uri};
 
 use crate::store::free_text::contains_key;
 
-/// Maximum number of bytes. The longest filter of a list is shorter.
+/// Maximum number of bytes of an address. The longest filter of a list is shorter.
 const MAX_LENGTH: usize = 2_000;
 
-/// The first steps of the paths that only somebody who is signed in may open.
+/// The first segments of the paths that only somebody who is signed in may open.
 const ROOTS: [&str; 5] = ["keys", "projects", "tokens", "audit", "account"];
 
-/// The address of a page of the dashboard, or none, which is the list of keys. It is no other site's: a path has letters,
-/// digits, `-` and `_` alone between its slashes.
+/// The address of a page of the dashboard. Without an address, it is the list of keys. The address can't lead to
+/// another site, because its path has only letters, digits, `-` and `_` between its slashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Destination(Option<String>);
 
 impl Destination {
-    /// Returns the page that a request asks for. A form that was sent is not a page.
+    /// Returns the page that a request asks for, if it is a GET. A form that is sent has no such page.
     pub(super) fn of_request(method: &Method, uri: &Uri) -> Self {
         let address = uri.path_and_query().filter(|_| *method == Method::GET);
         address.map_or_else(Self::default, |address| Self::parse(address.as_str()))
     }
 
-    /// Reads an address that a client sent. Any other text is none.
+    /// Reads an address that a client sent. A text that is not such an address is ignored.
     pub(super) fn parse(address: &str) -> Self {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        let is_step = |step: &str| !step.is_empty() && step.bytes().all(is_of_step);
+        let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(is_segment_byte);
         let is_own = path.strip_prefix('/').is_some_and(|path| {
-            path.split('/').all(is_step) && path.split('/').next().is_some_and(|step| ROOTS.contains(&step))
+            path.split('/').all(is_segment)
+                && path.split('/').next().is_some_and(|segment| ROOTS.contains(&segment))
         });
         let is_short = address.len() <= MAX_LENGTH;
-        let is_query = || query.bytes().all(is_of_query) && !has_key(query);
+        let is_query = || query.bytes().all(is_query_byte) && !has_key(query);
         Self((is_short && is_own && address != "/keys" && is_query()).then(|| address.to_owned()))
     }
 
@@ -38,12 +39,12 @@ impl Destination {
         self.0.as_deref().unwrap_or("/keys")
     }
 
-    /// Returns the value of the field of the form.
+    /// Returns the value for the field of the form.
     pub(super) fn value(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// Returns the address of the page to sign in, which leads there.
+    /// Returns the address of the sign-in page that leads to this destination.
     pub(super) fn sign_in(&self) -> String {
         let mut address = "/sign-in".to_owned();
         if let Some(next) = &self.0 {
@@ -54,16 +55,16 @@ impl Destination {
     }
 }
 
-fn is_of_step(byte: u8) -> bool {
+fn is_segment_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Returns whether a byte may stand in a query (RFC 3986 §3.4), or stays there when somebody types an address in a browser.
-fn is_of_query(byte: u8) -> bool {
+/// Returns whether a byte is allowed in a query (RFC 3986 §3.4), or is left there by a browser when somebody types it.
+fn is_query_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?[]{}|^`".contains(&byte)
 }
 
-/// Returns whether a query has an API key, which must stand in no address.
+/// Returns whether a query contains an API key, which no address may contain.
 fn has_key(query: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(name, value)| contains_key(&name) || contains_key(&value))
 }

@@ -1,4 +1,4 @@
-//! The message that something was done, on the next page and once: [`Done`].
+//! Messages about completed actions, which the next page shows once: [`Done`].
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use ctx_key::KeyId;
 use super::session::Cookie;
 use crate::http::state::AppState;
 
-/// What was done, to a key or else.
+/// A completed action.
 #[derive(Clone, Copy)]
 pub(super) enum Done {
     Changed,
@@ -36,14 +36,14 @@ const NAMES: [(&str, Done); 9] = [
 ];
 
 impl Done {
-    /// Leads to a page, which says what was done. `about` is the id of the key, the number of keys that were revoked, or nothing.
+    /// Redirects to a page that shows the message. `about` is the id of the key, the number of revoked keys, or empty.
     pub(super) fn redirect(self, state: &AppState, about: impl Display, address: &str) -> Response {
         let (name, _) = NAMES[self as usize];
         let cookie = Cookie::Done.with_text(state.is_secure, &format!("{name}-{about}"));
         (CookieJar::new().add(cookie), Redirect::to(address)).into_response()
     }
 
-    /// Returns the message, and removes its cookie.
+    /// Returns the message for the cookie, and removes the cookie.
     pub(super) fn take(state: &AppState, jar: CookieJar) -> (CookieJar, Option<String>) {
         let Some(text) = Cookie::Done.read_text(state.is_secure, &jar) else { return (jar, None) };
         let message = message(text);
@@ -51,7 +51,7 @@ impl Done {
     }
 }
 
-/// Returns the message for a cookie. One that the server did not write has none.
+/// Returns the message for the text of a cookie, or `None` if the server does not write such a text.
 fn message(text: &str) -> Option<String> {
     let (name, about) = text.split_once('-')?;
     let (_, done) = NAMES.iter().find(|(known, _)| *known == name)?;

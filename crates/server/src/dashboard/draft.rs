@@ -1,4 +1,4 @@
-//! A form that met the end of its session, to be filled in again: [`Draft`].
+//! A form that was sent after the end of its session, to be filled in again: [`Draft`].
 
 use ctx_key::Scope;
 
@@ -9,8 +9,8 @@ use super::scope_choice::ScopeChoice;
 use crate::store::id::AccountId;
 use crate::store::name::Name;
 
-/// The fields of a form and the path of its page, for the account that filled it in. A cookie holds it, so it is short, and no
-/// text in it contains an API key.
+/// The fields of a form and the path of its page, for the account that filled it in. It is stored in a cookie, so it is
+/// short and contains no API key.
 pub(super) struct Draft(Form);
 
 impl Draft {
@@ -25,7 +25,7 @@ impl Draft {
         Self(Form(fields.map(|(field, text)| (field.to_owned(), text.to_owned())).collect()))
     }
 
-    /// Reads a cookie. One that leads to no page of this server is ignored.
+    /// Reads a cookie. If it does not lead to a page of this server, it is ignored.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let form = Form(serde_json::from_str(text).ok()?);
         let path = form.text("path");
@@ -35,7 +35,7 @@ impl Draft {
 
     /// Returns the text for a cookie.
     pub(super) fn to_text(&self) -> String {
-        // texts are always JSON
+        // texts can always be written as JSON
         serde_json::to_string(&self.0.0).unwrap_or_default()
     }
 

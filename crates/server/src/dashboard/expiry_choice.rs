@@ -1,4 +1,4 @@
-//! The choice of when a key expires: [`ExpiryChoice`].
+//! The choice of the time when a key expires: [`ExpiryChoice`].
 
 use ctx_key::UnixTime;
 
@@ -6,11 +6,11 @@ use super::form::Form;
 use super::page::Mistakes;
 use crate::clock::{DAY, day_start};
 
-/// Lengths to choose from: the value and the words.
+/// Lifetimes to choose from, each with its value in the form and its label.
 pub(super) const DAYS: [(&str, &str); 4] =
     [("never", "Never"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In 365 days")];
 
-/// The value that stands for a day of one's own.
+/// The value for a day that is typed.
 pub(super) const DATE: &str = "date";
 
 /// The fields as they were sent.
@@ -44,7 +44,7 @@ impl ExpiryChoice {
         if day_end(&self.date).is_some() { &self.date } else { "" }
     }
 
-    /// Returns the end of `of`, or notes a mistake. `Some(None)` is never.
+    /// Returns the time when `of` expires, or adds a mistake. `Some(None)` means that it does not expire.
     pub(super) fn check(&self, of: &str, mistakes: &mut Mistakes, now: UnixTime) -> Option<Option<UnixTime>> {
         if self.is(DATE) {
             let end = day_end(&self.date).filter(|end| *end > now);

@@ -1,4 +1,4 @@
-//! Forms: what a browser sends, if it sends it from one of our pages.
+//! Forms that a browser sends from one of our pages: [`Form`].
 
 use axum::extract::{FromRequest, Request};
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 use crate::store::secret::Secret;
 
-/// Maximum number of bytes.
+/// Maximum number of bytes of a form.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
 /// The fields of a form, in order. A name may occur more than once.
@@ -28,21 +28,21 @@ impl Form {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// Refuses a form that was not on a page for the owner of this secret.
+    /// Refuses a form that does not come from a page for the owner of this secret.
     pub(super) fn check_token(&self, secret: &Secret) -> Result<(), Refusal> {
         let expected = form_token(secret);
         let is_ours = expected.as_bytes().ct_eq(self.text("form_token").as_bytes());
         if is_ours.into() { Ok(()) } else { Err(Refusal::forged()) }
     }
 
-    /// Returns the random text that makes this form another one than the next.
+    /// Returns the random text that identifies this form.
     pub(super) fn nonce(&self) -> Result<Secret, Refusal> {
         let missing = || Refusal::unreadable("Its one-time token is missing. Open the page again.");
         Secret::parse(self.text("form")).ok_or_else(missing)
     }
 }
 
-/// Returns what a form of this session carries. Whoever can't read the page can't know it.
+/// Returns the token in the forms of this session. Only somebody who can read the page knows it.
 pub(super) fn form_token(session: &Secret) -> String {
     hex::encode(Sha256::new().chain_update("form\0").chain_update(session.expose()).finalize())
 }

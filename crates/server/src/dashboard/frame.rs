@@ -1,4 +1,4 @@
-//! What the pages of an account share: the frame around them, and times in words.
+//! The frame around the pages of an account, and times in words.
 
 use ctx_key::UnixTime;
 
@@ -24,11 +24,11 @@ impl Frame {
 
 /// A time, to the minute.
 pub(super) struct Moment {
-    /// As programs read it.
+    /// The time for programs.
     pub(super) iso: String,
-    /// As people read it, in UTC.
+    /// The time for people, in UTC.
     pub(super) exact: String,
-    /// How long ago it was, or in what time it will be.
+    /// The distance from now, such as `3 days ago`.
     pub(super) relative: String,
     pub(super) is_past: bool,
 }
@@ -45,7 +45,7 @@ impl Moment {
     }
 }
 
-/// Returns a number of seconds from now in words, rounded: `3 days ago`, `in 2 hours`.
+/// Returns a distance from now in words, rounded: `3 days ago`, `in 2 hours`.
 fn relative(seconds: i64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
@@ -77,7 +77,7 @@ mod tests {
     use super::relative;
 
     #[test]
-    fn a_time_is_told_in_the_largest_unit_that_fits() {
+    fn a_time_is_written_in_the_largest_unit_that_fits() {
         const DAY: i64 = 24 * 3600;
         for (seconds, words) in [
             (0, "just now"),

@@ -1,4 +1,4 @@
-//! The page of a key: what is known about it, and what can be changed.
+//! The page of a key, which shows all its data and changes its name and scopes.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -44,11 +44,11 @@ struct KeyPage {
     done: Option<String>,
 }
 
-/// What happened to a key, and what will.
+/// Past and future events in the life of a key.
 struct Life {
     created_by: Option<String>,
     replaces: Option<Neighbor>,
-    /// The newest first.
+    /// The successors, the newest first.
     replaced_by: Vec<(Neighbor, Moment)>,
     starts: Option<Moment>,
     retires: Option<Moment>,
@@ -92,7 +92,7 @@ async fn read(state: &AppState, signed_in: &SignedIn, id: KeyId, number: usize) 
     let life = Life::read(&mut connection, company, &key, total, now).await?;
     let line = |line: LogLine| {
         let is_own = line.key.as_deref() == Some(id.as_str());
-        // the rotation that made this key is a line of the other key
+        // the rotation that created this key is logged with the id of the old key
         let replaced = line.key.as_deref().unwrap_or_default();
         let detail = if is_own { line.detail.clone() } else { format!("replaces {replaced}") };
         let action = if is_own { line.action.clone() } else { "created".to_owned() };
@@ -130,7 +130,7 @@ impl Life {
         now: UnixTime,
     ) -> Result<Self, Refusal> {
         let (record, id) = (&key.record, key.record.id);
-        // nothing changes a key after its revocation
+        // a key does not change after its revocation, so the last line tells who revoked it
         let last = lines(connection, company, id, 1, 0).await?.pop();
         let first = lines(connection, company, id, 1, number_of_lines.saturating_sub(1)).await?.pop();
         let replacements = audit_log::replacements(connection, company, &[id]).await?;
@@ -146,7 +146,7 @@ impl Life {
         let moment = |at: Option<UnixTime>| at.map(|at| Moment::new(seconds(at), now));
         let is_made = |line: &LogLine| line.action == "created" || line.key.as_deref() != Some(id.as_str());
         Ok(Self {
-            // an import has no line for each key
+            // an imported key has no such line
             created_by: first.filter(is_made).map(|line| line.actor),
             replaces,
             replaced_by,

@@ -1,4 +1,4 @@
-//! The list of a company's keys.
+//! The page with the list of a company's keys.
 
 use std::collections::HashSet;
 
@@ -27,18 +27,18 @@ use crate::store::project::{self, Project};
 #[template(path = "keys.html")]
 struct KeysPage {
     frame: Frame,
-    /// The company has keys, though perhaps none that the filter shows.
+    /// Whether the company has keys, even if the filter shows none.
     has_keys: bool,
     projects: Vec<Project>,
     query: ListQuery,
     rows: Vec<Row>,
-    /// What the links of the rows have after their path.
+    /// The part after the path in the links of the rows.
     back: String,
     pager: Pager,
     done: Option<String>,
 }
 
-/// Maximum number of bytes of a name in a row, which shows three lines of it.
+/// Maximum number of bytes of a name in a row, which shows three lines of a name.
 const MAX_IN_ROW: usize = 200;
 
 /// Maximum number of bytes of a project's name in the filter.
@@ -46,16 +46,16 @@ const MAX_IN_FILTER: usize = 320;
 
 impl KeysPage {
     fn in_row(name: &Name) -> String {
-        short(name, MAX_IN_ROW)
+        truncated(name, MAX_IN_ROW)
     }
 
     fn in_filter(name: &Name) -> String {
-        short(name, MAX_IN_FILTER)
+        truncated(name, MAX_IN_FILTER)
     }
 }
 
-/// Returns the beginning of a name that takes no more than so many bytes of a page, so that no page gets too large.
-fn short(name: &Name, max: usize) -> String {
+/// Cuts a name so that it takes at most `max` bytes of a page, to limit the size of the page.
+fn truncated(name: &Name, max: usize) -> String {
     let mut length = 0;
     let escaped =
         |character: char| if "&<>\"'".contains(character) { "&#38;".len() } else { character.len_utf8() };
@@ -68,7 +68,7 @@ fn short(name: &Name, max: usize) -> String {
     cut.map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
 }
 
-/// A key, and its neighbours by rotation.
+/// A key with its predecessor and its successor.
 struct Row {
     key: ShownKey,
     replaces: Option<Neighbor>,
@@ -78,7 +78,7 @@ struct Row {
 /// The predecessor of a key or its successor.
 pub(super) struct Neighbor {
     pub(super) id: KeyId,
-    /// It was not deleted since.
+    /// Whether it has not been deleted.
     pub(super) exists: bool,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct ShownKey {
     pub(super) state: &'static str,
     /// The class in the style sheet.
     pub(super) class: &'static str,
-    /// The key can't be rotated or changed.
+    /// Whether the key can't be rotated or changed.
     pub(super) has_ended: bool,
     pub(super) can_revoke: bool,
 }
@@ -110,7 +110,7 @@ impl ShownKey {
             KeyState::NotYetValid => ("Not yet valid", "active"),
             KeyState::Retired => ("Retired", "ended"),
             KeyState::Revoked => ("Revoked", "ended"),
-            // also a state that this program does not know
+            // this includes a state that this program does not know
             _ => ("Expired", "ended"),
         };
         Self {
@@ -137,7 +137,7 @@ pub(super) async fn list(
     jar: CookieJar,
 ) -> Result<Response, Refusal> {
     if query.has_key {
-        // the browser forgets the address that it was sent to
+        // a redirect, so that the address with the key does not stay in the browser's history
         return Ok(Redirect::to(&query.address()).into_response());
     }
     let (company, now) = (&signed_in.account.company.id, state.clock.now());
@@ -160,8 +160,8 @@ pub(super) async fn list(
     Ok((jar, page(StatusCode::OK, &template)).into_response())
 }
 
-/// Returns what the links of so many rows have after their path: the filter, without the text if it would make the page too
-/// large.
+/// Returns the part after the path in the links of the rows, for this number of rows. It is the filter, without its
+/// text if that would make the page too large.
 fn back(query: &ListQuery, rows: usize) -> String {
     let whole = Back::List(query.clone()).query();
     let links = 3 * rows;
@@ -173,7 +173,7 @@ impl Row {
         let neighbor = |id: KeyId| Neighbor { id, exists: existing.contains(&id) };
         let id = key.record.id;
         let replaces = replacements.iter().find(|pair| pair.new == id).map(|pair| neighbor(pair.old));
-        // a key whose overlap runs can be replaced again
+        // a key can be replaced again during its overlap, so the last replacement counts
         let replaced_by = replacements.iter().rfind(|pair| pair.old == id).map(|pair| neighbor(pair.new));
         Self { key: ShownKey::new(key, now), replaces, replaced_by }
     }

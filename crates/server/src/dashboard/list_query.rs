@@ -1,4 +1,4 @@
-//! The part of the list that somebody looks at, as the address names it: [`ListQuery`], and the way back to it: [`Back`].
+//! The query of an address of the list of keys, [`ListQuery`], and the page that a dialog leads back to, [`Back`].
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use crate::store::key_filter::{KeyFilter, ListedState};
 use crate::store::name::Name;
 use crate::store::project::Project;
 
-/// States to filter by: the value, the words and the state.
+/// States to filter by, each with its value in the form and its label.
 pub(super) const STATES: [(&str, &str, ListedState); 6] = [
     ("active", "Active", ListedState::Is(KeyState::Active)),
     ("ending", "Ending soon", ListedState::Ending),
@@ -27,13 +27,13 @@ pub(super) const STATES: [(&str, &str, ListedState); 6] = [
 /// Maximum number of bytes of the filter in all links of a page.
 pub(super) const MAX_LINKS: usize = 12_000;
 
-/// A filter and a page. A value that the form can't send is taken for none.
+/// A filter and a page. A value that the form can't send counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListQuery {
     pub(super) filter: KeyFilter,
     /// From 1. It may be after the last page.
     pub(super) page: usize,
-    /// The address holds an API key, which [`Self::address`] does not.
+    /// Whether the address contains an API key. [`Self::address`] does not contain it.
     pub(super) has_key: bool,
 }
 
@@ -67,7 +67,7 @@ impl ListQuery {
         Self { filter, ..self.clone() }
     }
 
-    /// Drops a project that is not among these, as if it had not been sent.
+    /// Drops a project that is not one of `projects`, as if it had not been sent.
     pub(super) fn of_projects(mut self, projects: &[Project]) -> Self {
         self.filter.project =
             self.filter.project.filter(|id| projects.iter().any(|project| project.id == *id));
@@ -90,7 +90,7 @@ impl ListQuery {
         self.filter != KeyFilter::default()
     }
 
-    /// Returns what follows the path in an address.
+    /// Returns the part after the path of an address, with its `?`.
     fn query(&self) -> String {
         let KeyFilter { text, project, scope, state } = &self.filter;
         let state = STATES.iter().find(|(.., known)| state.as_ref() == Some(known));
@@ -106,7 +106,7 @@ impl ListQuery {
     }
 }
 
-/// Writes the fields that have a value as what follows the path in an address.
+/// Writes the fields that have a value as the part after the path of an address, with its `?`.
 pub(super) fn query_of(fields: &[(&str, Option<&str>)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(fields.iter().filter_map(|(name, value)| Some((name, (*value)?))));
@@ -114,7 +114,7 @@ pub(super) fn query_of(fields: &[(&str, Option<&str>)]) -> String {
     if query.is_empty() { query } else { format!("?{query}") }
 }
 
-/// Returns what is searched for, without an API key in it, and cut at this number of characters.
+/// Returns a text to search for, without API keys and cut to `max_length` characters.
 pub(super) fn search_text(text: &str, max_length: usize) -> String {
     let redacted = redact_str(text);
     let text = if contains_key(&redacted) { "" } else { redacted.trim() };
@@ -135,8 +135,8 @@ impl FromRequestParts<AppState> for ListQuery {
     }
 }
 
-/// The page that a dialog was opened on, and leads back to. It is read from the address and written anew, so it is always a
-/// page of the dashboard.
+/// The page that a dialog was opened on and leads back to. It is parsed from the address and written anew, so it is
+/// always a page of the dashboard.
 pub(super) enum Back {
     List(ListQuery),
     /// The page of the key.
@@ -152,7 +152,7 @@ impl Back {
         }
     }
 
-    /// Returns what follows the path of a dialog in its address.
+    /// Returns the part after the path in the address of a dialog, with its `?`.
     pub(super) fn query(&self) -> String {
         match self {
             Self::List(list) => list.query(),

@@ -1,4 +1,4 @@
-//! The page that shows a new key once, and the one for a form that was sent before.
+//! The page that shows a new key once, and the refusal of a form that was sent before.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -31,7 +31,7 @@ struct NewKeyPage<'a> {
 /// The key that the new one replaces.
 pub(super) struct Replaced {
     masked: String,
-    /// The end of its overlap, unless it has ended.
+    /// The time when it ends, unless it has ended already.
     until: Option<Moment>,
 }
 
@@ -45,8 +45,8 @@ impl Replaced {
     }
 }
 
-/// Returns the one page with a key's secret. It is written from the [`ApiKey`] alone, which erases itself when the
-/// caller drops it. The buffer of the response also holds the key; it is freed and not erased.
+/// Returns the only page that shows a whole key. The key comes from the [`ApiKey`], which erases itself when the caller
+/// drops it. The buffer of the response also contains the key, and is freed without being erased.
 pub(super) fn show_once(
     state: &AppState,
     signed_in: &SignedIn,
@@ -70,14 +70,15 @@ pub(super) fn show_once(
     page(StatusCode::OK, &template)
 }
 
-/// Returns the address of a row of the list. It is not that of this page with a fragment, or a click would stay here.
+/// Returns the address of a row of the list. It must differ from the address of this page in more than the fragment,
+/// because a click would otherwise not load the list.
 fn row_address(list: &ListQuery, id: KeyId) -> String {
     let address = list.address();
     let query = if address.contains('?') { "" } else { "?page=1" };
     format!("{address}{query}#key-{id}")
 }
 
-/// Refuses a form that was sent before, and names the key that it created, masked.
+/// Refuses a form that was sent before. The refusal names the key that the form created, masked.
 pub(super) async fn sent_before(
     state: &AppState,
     signed_in: &SignedIn,
@@ -90,7 +91,7 @@ pub(super) async fn sent_before(
     Err(Refusal::sent_before(created.map(|key| key.record.id.masked().to_string())))
 }
 
-/// A request to try a key with.
+/// A request that tries out a key.
 struct Request<'a> {
     url: &'a str,
     path: &'static str,
@@ -98,7 +99,7 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Returns one that the scopes allow, if possible one that only reads.
+    /// Returns a request that the scopes allow, and if possible one that only reads.
     fn for_scopes(scopes: Scope, url: &'a str) -> Self {
         let choices = [
             (Scope::MEMORIES_READ, "/v1/memories", None),

@@ -1,4 +1,4 @@
-//! Pages, also those that refuse something: [`Refusal`].
+//! Pages, mistakes in forms, and pages that refuse a request: [`Refusal`].
 
 use askama::Template;
 use axum::http::header::RETRY_AFTER;
@@ -26,12 +26,12 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// Returns a text to be shown again in its field, or nothing if it contains an API key.
+/// Returns a text to be shown again in its field, or an empty text if it contains an API key.
 pub(super) fn without_key(text: &str) -> &str {
     if contains_key(text) { "" } else { text }
 }
 
-/// Mistakes in a form: fields, and how to correct them.
+/// Mistakes in a form: the fields, and messages that say how to correct them.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(Vec<(&'static str, String)>);
 
@@ -40,7 +40,7 @@ impl Mistakes {
         self.0.push((field, message.into()));
     }
 
-    /// Notes a mistake if a field has no value.
+    /// Adds a mistake if a field has no value.
     pub(super) fn expect<T>(
         &mut self,
         value: Option<T>,
@@ -53,7 +53,7 @@ impl Mistakes {
         value
     }
 
-    /// Reads the name of something, or notes a mistake.
+    /// Reads the name of `of`, or adds a mistake.
     pub(super) fn name(&mut self, field: &'static str, of: &str, text: &str) -> Option<Name> {
         let max = Name::MAX_LENGTH;
         let name = Name::parse(text).map_err(|error| match error {
@@ -70,7 +70,7 @@ impl Mistakes {
         name.map_err(|message| self.add(field, message)).ok()
     }
 
-    /// Returns a password that may be chosen, or notes why it may not.
+    /// Returns a valid new password, or adds a mistake that says why it is not valid.
     pub(super) fn new_password(
         &mut self,
         field: &'static str,
@@ -106,7 +106,7 @@ impl Mistakes {
     }
 }
 
-/// Reason why there is no such page, or nothing was done.
+/// Refusal of a request: the page does not exist, or nothing was changed.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -135,7 +135,7 @@ impl Refusal {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible", message)
     }
 
-    /// Another site sent it, or a page that is older than the session.
+    /// The form comes from another site, or from a page that is older than the session.
     pub(super) fn forged() -> Self {
         let message = "It was not sent from a page of this session. Nothing was changed. Go back to the page, reload \
                        it and try again.";
@@ -146,12 +146,12 @@ impl Refusal {
         self.status == StatusCode::FORBIDDEN
     }
 
-    /// No browser sends this from one of our pages.
+    /// The form is one that no browser sends from one of our pages.
     pub(super) fn unreadable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "This form can't be read", message)
     }
 
-    /// A text of another type, which a page of another site can send too.
+    /// The body is not a form by its `Content-Type`. A page of another site can send such a body too.
     pub(super) fn no_form() -> Self {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         Self { status, ..Self::unreadable("It is not of the type application/x-www-form-urlencoded.") }

@@ -1,8 +1,8 @@
-//! Which page of a list this is: [`Pager`].
+//! The pages of a list: [`Pager`].
 
 use std::ops::Range;
 
-/// Number of rows of a page.
+/// Number of rows on a page.
 pub(super) const PAGE_LENGTH: usize = 50;
 
 /// A page of a list, with the addresses of its neighbours.

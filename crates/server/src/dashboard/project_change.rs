@@ -1,4 +1,4 @@
-//! Create, rename and archive a project: a dialog each.
+//! The dialogs that create, rename and archive a project.
 
 use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
@@ -24,7 +24,7 @@ use crate::store::name::Name;
 use crate::store::project::{self, Project};
 use crate::store::store_error::StoreError;
 
-/// The dialog with which a project is created, or an existing one renamed.
+/// The dialog that creates a project, or renames an existing one.
 #[derive(Template)]
 #[template(path = "project-form.html")]
 struct ProjectPage {
@@ -37,7 +37,7 @@ struct ProjectPage {
 }
 
 impl ProjectPage {
-    /// Returns whether the field has a text that somebody typed.
+    /// Returns whether somebody has changed the text of the field.
     fn is_changed(&self) -> bool {
         self.typed != self.project.as_ref().map_or("", |project| project.name.as_str())
     }
@@ -48,7 +48,7 @@ impl ProjectPage {
 struct ArchivePage {
     frame: Frame,
     project: Project,
-    /// Of the keys that are revoked with it.
+    /// The names of the keys that are revoked with the project.
     names: Vec<Name>,
     action: String,
     cancel: String,
@@ -59,7 +59,7 @@ impl ArchivePage {
     const SHOWN: usize = 5;
 }
 
-/// The id in the path. A text that is not an id is answered like an id that no project has.
+/// The id in the path. The response to a text that is not an id is the same as to an id that no project has.
 pub(super) struct ProjectOfPath(ProjectId);
 
 impl FromRequestParts<AppState> for ProjectOfPath {
@@ -82,7 +82,7 @@ pub(super) async fn ask_create(
     (jar, create_dialog(StatusCode::OK, &signed_in, typed, Mistakes::default())).into_response()
 }
 
-/// Returns the name that a form has, to be shown again.
+/// Returns the name in a form, to be shown again.
 fn name_of(form: &Form) -> String {
     without_key(form.text("name")).to_owned()
 }
@@ -156,7 +156,7 @@ pub(super) async fn ask_rename(
     Ok((jar, page.await?).into_response())
 }
 
-/// Asks for the name of a project. Without a text that was typed, the field has the name that it has.
+/// Asks for a new name of a project. If nothing was typed, the field has the current name.
 async fn rename_dialog(
     status: StatusCode,
     state: &AppState,
@@ -174,7 +174,7 @@ async fn rename_dialog(
     Ok(page(status, &ProjectPage { frame, project: Some(project), typed, mistakes, action, cancel }))
 }
 
-/// Returns the addresses that a dialog is sent to, and that it leads back to.
+/// Returns the address that a dialog is sent to, and the address that it leads back to.
 fn addresses(action: &str, id: &ProjectId, query: &ProjectQuery) -> (String, String) {
     (format!("/projects/{id}/{action}{}", query.query()), format!("{}#project-{id}", query.address()))
 }

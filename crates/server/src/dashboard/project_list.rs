@@ -1,4 +1,4 @@
-//! The list of a company's projects, and the part of it that an address names: [`ProjectQuery`].
+//! The page with the list of a company's projects, and the query of its address: [`ProjectQuery`].
 
 use std::convert::Infallible;
 
@@ -24,7 +24,7 @@ use crate::store::id::ProjectId;
 use crate::store::name::Name;
 use crate::store::project::{self, Project};
 
-/// States to filter by: the value, the words, and whether such a project is archived.
+/// States to filter by: the value in the form, the label, and whether such a project is archived.
 const STATES: [(&str, &str, bool); 2] = [("active", "Active", false), ("archived", "Archived", true)];
 
 #[derive(Template)]
@@ -33,7 +33,7 @@ struct ProjectsPage {
     frame: Frame,
     query: ProjectQuery,
     rows: Vec<Row>,
-    /// What the links of the rows have after their path.
+    /// The part after the path in the links of the rows.
     back: String,
     pager: Pager,
     done: Option<String>,
@@ -67,7 +67,7 @@ pub(super) async fn list(
     jar: CookieJar,
 ) -> Result<Response, Refusal> {
     if query.has_key {
-        // the browser forgets the address that it was sent to
+        // a redirect, so that the address with the key does not stay in the browser's history
         return Ok(Redirect::to(&query.address()).into_response());
     }
     let (company, now) = (&signed_in.account.company.id, state.clock.now());
@@ -83,16 +83,16 @@ pub(super) async fn list(
     Ok((jar, page(StatusCode::OK, &ProjectsPage { frame, query, rows, back, pager, done })).into_response())
 }
 
-/// A filter and a page. A value that the form can't send is taken for none.
+/// A filter and a page. A value that the form can't send counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProjectQuery {
     /// A part of the name, in upper or lower case.
     text: String,
-    /// Only those that are archived, or only the others.
+    /// Whether the list has only archived projects, or only others. It has all if this is `None`.
     is_archived: Option<bool>,
     /// From 1. It may be after the last page.
     page: usize,
-    /// The address holds an API key, which [`Self::address`] does not.
+    /// Whether the address contains an API key. [`Self::address`] does not contain it.
     has_key: bool,
 }
 
@@ -123,7 +123,7 @@ impl ProjectQuery {
         Self { page, ..self.clone() }
     }
 
-    /// Returns the same without the text if the links of a page would be too large with it.
+    /// Returns the same query, without its text if the links of a page would be too large with it.
     fn short(&self) -> Self {
         let links = 2 * PAGE_LENGTH;
         let text = if self.query().len() * links <= MAX_LINKS { self.text.clone() } else { String::new() };
@@ -143,7 +143,8 @@ impl ProjectQuery {
         format!("/projects{}", self.query())
     }
 
-    /// Returns the address of the row of a project, on the page that it is on among these. A list without it stays.
+    /// Returns the address of the row of a project, on its page of the list of `projects`. If the list does not show
+    /// the project, returns the address of the list.
     pub(super) fn address_of(&self, id: &ProjectId, projects: Vec<Project>) -> String {
         match self.apply(projects).iter().position(|project| project.id == *id) {
             Some(place) => format!("{}#project-{id}", self.with_page(place / PAGE_LENGTH + 1).address()),
@@ -151,7 +152,7 @@ impl ProjectQuery {
         }
     }
 
-    /// Returns what follows the path in an address.
+    /// Returns the part after the path of an address, with its `?`.
     pub(super) fn query(&self) -> String {
         let state = STATES.iter().find(|(.., is_archived)| self.is_archived == Some(*is_archived));
         let page = (self.page > 1).then(|| self.page.to_string());

@@ -22,7 +22,7 @@ impl ScopeChoice {
         self.0.iter().any(|name| scope.name() == Some(name))
     }
 
-    /// Returns the scopes, or notes a mistake.
+    /// Returns the scopes, or adds a mistake.
     pub(super) fn check(&self, mistakes: &mut Mistakes) -> Option<Scope> {
         let scopes: Result<Scope, _> = self.0.iter().map(|scope| scope.parse::<Scope>()).collect();
         let scopes = scopes.ok().filter(|scopes| !scopes.is_empty());

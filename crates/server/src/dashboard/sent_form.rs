@@ -9,7 +9,8 @@ use super::form::Form;
 use super::session::{Cookie, NotSignedIn, SignedIn};
 use crate::http::state::AppState;
 
-/// A form that was sent from a page of the session. One that met the end of its session is kept while its sender signs in.
+/// A form that was sent from a page of the session. If the session has ended, the form is kept in a cookie until its
+/// sender has signed in.
 pub(super) struct SentForm {
     pub(super) signed_in: SignedIn,
     pub(super) form: Form,
@@ -21,7 +22,7 @@ impl FromRequest<AppState> for SentForm {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let signed_in = SignedIn::from_request_parts(&mut parts, state).await;
-        // the page of a form that makes something is not what it is sent to
+        // a form that creates something is sent to another path than that of its page
         let path = match parts.uri.path() {
             path @ ("/keys" | "/projects" | "/tokens") => format!("{path}/new"),
             path => path.to_owned(),

@@ -1,4 +1,4 @@
-//! Who is signed in, by a cookie.
+//! Sessions and their cookies: [`SignedIn`].
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -22,7 +22,7 @@ use crate::store::credential::{self, Kind, SignIn};
 use crate::store::id::AccountId;
 use crate::store::secret::Secret;
 
-/// What a cookie is for.
+/// The purpose of a cookie.
 #[derive(Clone, Copy)]
 pub(super) enum Cookie {
     /// The secret of a session.
@@ -31,14 +31,15 @@ pub(super) enum Cookie {
     SignIn,
     /// The secret of a browser that signed in before, which has a quota of attempts of its own.
     Device,
-    /// What was done, for the message on the next page.
+    /// The action that was completed, for the message on the next page.
     Done,
     /// A form that was sent after the end of the session, to be filled in again.
     Draft,
 }
 
 impl Cookie {
-    /// With the prefix, no other host or path, and nothing without TLS, can set it.
+    /// Returns the name. Because of the prefix, a cookie can't be set by another host, for another path, or without
+    /// TLS.
     const fn name(self, is_secure: bool) -> &'static str {
         match (self, is_secure) {
             (Self::Session, true) => "__Host-ctx-key-session",
@@ -54,7 +55,7 @@ impl Cookie {
         }
     }
 
-    /// Returns the cookie with this value. Without one, it removes the cookie.
+    /// Returns the cookie with this value. Without a value, it is for removing the cookie.
     pub(super) fn with(self, is_secure: bool, value: Option<&Secret>) -> cookie::Cookie<'static> {
         self.with_text(is_secure, value.map_or("", Secret::expose))
     }
@@ -81,7 +82,7 @@ impl Cookie {
     }
 }
 
-/// Ends a session, and returns whether it had not ended.
+/// Ends a session, and returns whether it was still valid.
 pub(super) async fn end(
     transaction: &mut Transaction,
     session: &Secret,
@@ -90,7 +91,8 @@ pub(super) async fn end(
     Ok(credential::take(transaction, Kind::Session, session, now).await?.is_some())
 }
 
-/// Begins a session, and ends the one before. The browser is known to have signed in from now on.
+/// Begins a session, and ends the previous session of the browser. From now on, the browser counts as one that signed
+/// in before.
 pub(super) async fn begin(
     transaction: &mut Transaction,
     state: &AppState,
@@ -114,7 +116,7 @@ pub(super) async fn begin(
     })
 }
 
-/// Returns the response to a browser that is signed in: it leads to the page that was asked for, or to a form that was kept.
+/// Returns the response after a sign-in. It leads to the page of a form that was kept, or else to the requested page.
 pub(super) fn welcome(
     state: &AppState,
     jar: CookieJar,
@@ -122,13 +124,13 @@ pub(super) fn welcome(
     destination: &Destination,
 ) -> Response {
     let draft = Cookie::Draft.read_text(state.is_secure, &jar).and_then(Draft::parse);
-    // another account has no page of this key or project
+    // the page of a key or a project exists only for the account that sent the form
     let draft = draft.filter(|draft| draft.is_of(account) || draft.path().ends_with("/new"));
     let leads_to = Redirect::to(draft.as_ref().map_or(destination.address(), Draft::path));
     (jar, leads_to).into_response()
 }
 
-/// Returns the form of the page at this path that was kept for this account, once.
+/// Returns the form that was kept for the page at this path and for this account, and removes its cookie.
 pub(super) fn take_draft(
     state: &AppState,
     jar: CookieJar,
@@ -145,7 +147,7 @@ pub(super) fn take_draft(
     }
 }
 
-/// Issues the secret of a device, unless it has a valid one of this account. That of another account ends.
+/// Issues a device cookie, unless the browser has a valid one of this account. Ends the cookie of another account.
 async fn new_device(
     transaction: &mut Transaction,
     before: Option<Secret>,
@@ -163,7 +165,7 @@ async fn new_device(
     credential::issue(transaction, Kind::Device, Some(sign_in), now).await.map(Some)
 }
 
-/// The account whose session the request carries. Handlers that take it run for nobody else.
+/// The account of the request's session. A handler with this argument runs only for somebody who is signed in.
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) session: Secret,
@@ -171,7 +173,7 @@ pub(super) struct SignedIn {
 }
 
 impl SignedIn {
-    /// Returns what the audit log says of a change.
+    /// Returns the [`Act`] of a change, for the audit log.
     pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
         self.account.act(now, self.client.address)
     }
@@ -202,7 +204,7 @@ async fn find(state: &AppState, session: &Secret) -> Result<Option<(Account, boo
 }
 
 pub(super) enum NotSignedIn {
-    /// Nobody is, and this page was asked for.
+    /// Nobody is signed in. The request was for this page.
     Stranger(Destination),
     /// The session can't be looked up.
     Unknown(Refusal),

@@ -1,4 +1,4 @@
-//! The browsers and programs that are signed in to the account. Each is ended here.
+//! The page with the browsers and programs that are signed in to the account. It can end their sessions.
 
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};

@@ -1,4 +1,4 @@
-//! The first page of an account: a one-time link leads to it.
+//! The page that creates an account. A one-time link leads to it.
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
@@ -55,7 +55,7 @@ pub(super) async fn show(
     Ok(page(StatusCode::OK, &template))
 }
 
-/// The link is secret and works once, so the form needs no other token.
+/// Creates the account. The link is secret and works once, so the form needs no other token.
 pub(super) async fn set_up(
     State(state): State<AppState>,
     client: Client,
@@ -88,7 +88,7 @@ pub(super) async fn set_up(
     Ok(page(StatusCode::BAD_REQUEST, &SetUpPage { link, email, company, mistakes }))
 }
 
-/// Returns the account that the form asks for, or what has to be corrected.
+/// Returns the account that the form asks for, or its mistakes.
 fn check(form: &Form) -> Result<NewAccount, Mistakes> {
     let mut mistakes = Mistakes::default();
     let email = Some(Email::new(form.text("email"))).filter(Email::is_plausible);

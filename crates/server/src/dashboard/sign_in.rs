@@ -26,12 +26,12 @@ use crate::store::sign_in_log;
 struct SignInPage<'a> {
     form_token: String,
     email: &'a str,
-    /// The page to go to.
+    /// The page that the sign-in leads to.
     next: &'a str,
     mistakes: Mistakes,
 }
 
-/// Shows the form, bound to a cookie. A cookie that is there is kept, for the form in another tab.
+/// Shows the form, which is bound to a cookie. An existing cookie is kept, so that the form in another tab stays valid.
 pub(super) async fn show(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,

@@ -1,4 +1,4 @@
-//! The access tokens of the company's programs: the list, and the end of one.
+//! The page with the access tokens of the company's programs, and the dialog that ends a token.
 
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};

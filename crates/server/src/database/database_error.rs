@@ -5,23 +5,23 @@ use std::fmt;
 
 use ctx_key_verifier::SourceError;
 
-/// Error of a statement, or of acquiring a connection.
+/// An error of a statement, or while acquiring a connection.
 ///
-/// Messages name tables, columns and codes. They never hold data, a URL or a password.
+/// Messages name tables, columns and codes. They never contain data, a URL or a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseError {
-    /// No connection, lock or answer in time. Try again.
+    /// There was no connection, lock or result within the time limit. Try again.
     Busy,
-    /// The database can't be reached, or can't do what it is asked to do at present: the text says what failed.
+    /// The database can't be reached, or can't run the statement at present. The text says what failed.
     Unavailable(String),
-    /// This column holds what the server does not write.
+    /// This column has a type or value that the server never writes.
     Corrupt(&'static str),
-    /// Anything else, such as a table that is missing.
+    /// Any other error, such as a missing table.
     Unexpected(String),
 }
 
 impl DatabaseError {
-    /// Returns whether it makes sense to try again, and nothing is wrong with the server or its data.
+    /// Returns whether a retry makes sense, because nothing is wrong with the server or its data.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Busy | Self::Unavailable(_))
     }

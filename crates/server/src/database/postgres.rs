@@ -1,10 +1,10 @@
-//! PostgreSQL, also through a pooler in transaction mode.
+//! Connections to PostgreSQL, directly or through a pooler in transaction mode.
 //!
-//! No statement is prepared, and no setting of a session is changed. A statement with its parameters and their types is
-//! one round trip, so a pooler can't give its parts to different connections.
+//! For the pooler, no statement is prepared, and no setting of a session is changed. A statement is sent with its
+//! parameters and their types in one round trip, so a pooler can't send its parts to different connections.
 //!
-//! No statement is cancelled: PgBouncer 1.18 crashes if a client hangs up while it cancels one, also when the client was
-//! killed. The server's own limits end each statement.
+//! No statement is cancelled, because PgBouncer 1.18 crashes if a client hangs up or is killed while it cancels one.
+//! The time limits of the PostgreSQL server end each statement.
 
 use std::future::Future;
 use std::mem;
@@ -22,24 +22,24 @@ use tokio_postgres::types::{ToSql, Type};
 use super::value::{Row, Value};
 use super::{DatabaseError, PoolStatus, STATEMENT_TIMEOUT, within};
 
-/// The time limits hold in the server, too, for a client that is gone. Only within the transaction: the connection may
-/// be another client's afterwards.
+/// Begins a transaction with time limits in the PostgreSQL server, which hold even if the client is gone. They are
+/// local to the transaction, because a pooler may then give the connection to another client.
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; \
                      SET LOCAL idle_in_transaction_session_timeout = 10000";
 
-/// The same, for a statement outside of a transaction.
+/// Begins a transaction with time limits for a single statement that reads.
 const BEGIN_READING: &str =
     "BEGIN READ ONLY; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000";
 
 const BEGIN_WITHOUT_LIMITS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
                                     SET LOCAL idle_in_transaction_session_timeout = 0";
 
-/// The same, for several statements that see one moment. The time limits of a statement follow.
+/// Begins a transaction whose statements see one snapshot. The time limits for statements and locks are set after it.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
                               SET LOCAL idle_in_transaction_session_timeout = 10000";
 
-/// How long a statement that nobody waits for keeps its place in the pool, at most. The limits end it before.
-const LINGER: Duration = Duration::from_secs(10);
+/// Maximum time that an abandoned statement keeps its place in the pool. The time limits end it earlier.
+const ABANDONED_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -91,23 +91,23 @@ impl Pool {
     }
 }
 
-/// Closes a connection whose statement nobody waits for, when the statement has ended. Until then it keeps its place in the
-/// pool, so that requests that give up don't open more and more connections.
+/// Closes a connection once its abandoned statement has ended. Until then it keeps its place in the pool, so that
+/// requests that give up don't open more and more connections.
 fn end_statement(client: Object, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return drop(Object::take(client)) };
     runtime.spawn(async move {
-        // answers come in the order of their statements
-        let _ = timeout(LINGER, client.simple_query("")).await;
+        // results come in the order of the statements, so this one comes after the abandoned one
+        let _ = timeout(ABANDONED_TIMEOUT, client.simple_query("")).await;
         drop((Object::take(client), permit));
     });
 }
 
-/// What a connection is at.
+/// State of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Idle,
     InTransaction,
-    /// A statement was sent, and its answer has not come.
+    /// A statement was sent, and its result has not come.
     Running,
 }
 
@@ -115,12 +115,13 @@ enum State {
 pub(super) struct Connection {
     client: Option<Object>,
     state: State,
-    /// Held as long as the connection is not back in the pool.
+    /// Held until the connection is back in the pool.
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Connection {
-    /// Returns the connection to the pool, if nothing is left of this use of it.
+    /// Returns the connection to the pool, after a rollback if a transaction is open. If a statement is still running,
+    /// closes the connection instead.
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         match self.state {
@@ -149,12 +150,15 @@ impl Connection {
     }
 
     pub(super) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DatabaseError> {
-        let is_alone = self.state == State::Idle;
+        let needs_transaction = self.state == State::Idle;
         let (client, state) = self.parts()?;
         let values = typed(values);
         let statement = client.query_typed(sql, &values);
-        let rows =
-            if is_alone { run(state, alone(client, statement)).await } else { run(state, statement).await }?;
+        let rows = if needs_transaction {
+            run(state, run_in_own_transaction(client, statement)).await
+        } else {
+            run(state, statement).await
+        }?;
         Ok(rows.into_iter().map(Row::from).collect())
     }
 
@@ -169,7 +173,7 @@ impl Connection {
     }
 
     pub(super) async fn commit(mut self) -> Result<(), DatabaseError> {
-        // after an error, the connection is closed: the transaction may be open
+        // in this state, the connection is closed after an error, because the transaction may still be open
         self.state = State::Running;
         self.execute_batch("COMMIT").await?;
         self.state = State::Idle;
@@ -182,28 +186,28 @@ impl Connection {
     }
 }
 
-/// Runs a statement in a transaction of its own, which has limits. All three are sent at once.
-async fn alone<T>(
+/// Runs a statement in a transaction of its own, which has time limits. All three statements are sent at once.
+async fn run_in_own_transaction<T>(
     client: &tokio_postgres::Client,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, tokio_postgres::Error> {
     let begin = client.batch_execute(BEGIN_READING);
-    let (_, answer, end) = join!(biased; begin, statement, client.batch_execute("COMMIT"));
-    let answer = answer?;
-    end.map(|()| answer)
+    let (_, result, end) = join!(biased; begin, statement, client.batch_execute("COMMIT"));
+    let result = result?;
+    end.map(|()| result)
 }
 
 fn typed(values: &[Value]) -> Vec<(&(dyn ToSql + Sync), Type)> {
     values.iter().map(Value::typed).collect()
 }
 
-/// Waits for the answer to a statement. If it does not come, the state stays [`State::Running`].
+/// Waits for the result of a statement. If the wait is abandoned, the state stays [`State::Running`].
 async fn run<T>(
     state: &mut State,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, DatabaseError> {
     let before = mem::replace(state, State::Running);
-    let answer = statement.await;
+    let result = statement.await;
     *state = before;
-    Ok(answer.map_err(SourceError::from)?)
+    Ok(result.map_err(SourceError::from)?)
 }

@@ -1,4 +1,4 @@
-//! SQLite. A statement blocks, so each runs on a thread of its own.
+//! Connections to SQLite. A statement blocks its thread, so it runs on a thread of its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::{ACQUIRE_TIMEOUT, DatabaseError, PoolStatus, from_pool, joined};
 #[derive(Clone)]
 pub(super) struct Pool {
     connections: managed::Pool<Manager>,
-    /// SQLite has one writer at a time: the others wait here, without a thread.
+    /// The lock of the one writer that SQLite allows at a time. Others wait for it here, where they occupy no thread.
     writer: Arc<Mutex<()>>,
 }
 
@@ -50,7 +50,7 @@ impl Pool {
         Ok(Connection(Some(Session { client, _writer: None, _permit: None })))
     }
 
-    /// Begins a transaction that sees one moment, and writes nothing.
+    /// Begins a transaction that sees one snapshot and only reads.
     pub(super) async fn begin_reading(
         &self,
         permit: OwnedSemaphorePermit,
@@ -63,8 +63,8 @@ impl Pool {
         Ok(connection)
     }
 
-    /// Begins a transaction as a writer: a reader that becomes one may be refused. Without a limit, it waits as long as another
-    /// process holds the lock.
+    /// Begins a transaction as a writer, because SQLite may refuse a reader that becomes a writer. Without a limit,
+    /// this waits as long as another process holds the lock.
     pub(super) async fn begin(&self, is_limited: bool) -> Result<Connection, DatabaseError> {
         loop {
             match self.try_begin().await {
@@ -113,30 +113,30 @@ fn open(path: &PathBuf) -> rusqlite::Result<rusqlite::Connection> {
     let client = rusqlite::Connection::open(path)?;
     client.busy_timeout(ACQUIRE_TIMEOUT)?;
     client.pragma_update(None, "journal_mode", "WAL")?;
-    // a key that was shown outlives a power failure
+    // so that a key that was shown survives a power failure
     client.pragma_update(None, "synchronous", "FULL")?;
     client.pragma_update(None, "foreign_keys", true)?;
     client.set_prepared_statement_cache_capacity(64);
     Ok(client)
 }
 
-/// A connection of the pool. It is empty while a statement runs, and stays so if nobody waited for the statement.
+/// A connection of the pool. It is empty while a statement runs, and stays empty if the statement is abandoned.
 pub(super) struct Connection(Option<Session>);
 
-/// What moves to the thread of a statement and back.
+/// The part of a connection that moves to the thread of a statement and back.
 struct Session {
     client: Object<Manager>,
     /// Held from the beginning to the end of a transaction.
     _writer: Option<OwnedMutexGuard<()>>,
-    /// Held as long as the connection reads.
+    /// Held until the end of a long read.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Session {
-    /// Rolls back what was not committed, before the connection returns to the pool. That takes microseconds.
+    /// Rolls back an open transaction, before the connection returns to the pool. That takes microseconds.
     fn drop(&mut self) {
         if !self.client.is_autocommit() {
-            // an open transaction is noticed when the pool hands the connection out, and closes it
+            // if this fails, the pool closes the connection instead of handing it out
             let _ = self.client.execute_batch("ROLLBACK");
         }
     }
@@ -146,8 +146,8 @@ impl Drop for Session {
 struct Running<T: Send + 'static>(Option<(JoinHandle<T>, InterruptHandle)>);
 
 impl<T: Send + 'static> Drop for Running<T> {
-    /// Ends a statement that nobody waits for any more. SQLite forgets an interrupt that comes before the thread has begun the
-    /// statement, so it is repeated. Nobody else can have the connection before the task is dropped.
+    /// Interrupts an abandoned statement. SQLite ignores an interrupt that comes before the thread has started the
+    /// statement, so the interrupt is repeated. Until the task is dropped, nobody else can get the connection.
     fn drop(&mut self) {
         let Some((task, interrupt)) = self.0.take() else { return };
         interrupt.interrupt();
@@ -184,7 +184,8 @@ impl Connection {
         self.run(move |client| client.execute_batch(sql)).await
     }
 
-    /// Copies the database into an empty file. `VACUUM INTO` reads in one transaction, so no writer makes it begin again.
+    /// Copies the database into an empty file. `VACUUM INTO` reads in one transaction, so a writer does not make it
+    /// start again.
     pub(super) async fn copy_to(&mut self, path: String) -> Result<(), DatabaseError> {
         self.run(move |client| client.execute("VACUUM INTO ?1", [path]).map(drop)).await
     }
@@ -216,7 +217,7 @@ impl Connection {
     }
 }
 
-/// SQLite numbers `?1`, and takes `$1` for a name.
+/// Replaces `$1` by `?1`, because `$1` is a named parameter in SQLite.
 fn numbered(sql: &str) -> String {
     sql.replace('$', "?")
 }
@@ -236,7 +237,8 @@ fn execute(client: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqli
     Ok(u64::try_from(changed).unwrap_or(u64::MAX))
 }
 
-/// SQLite's own words name tables and columns, and hold no data. Those of rusqlite may, and are left out.
+/// Converts an error. Messages of SQLite name tables and columns and contain no data. Messages of rusqlite may contain
+/// data, so they are left out.
 fn from_sqlite(error: rusqlite::Error) -> DatabaseError {
     if let rusqlite::Error::SqlInputError { msg, .. } = &error {
         return DatabaseError::Unexpected(format!("SQLite: {msg}"));

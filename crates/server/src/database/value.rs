@@ -7,7 +7,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::DatabaseError;
 
-/// A parameter, or what a column holds.
+/// The value of a parameter or a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Null,
@@ -18,10 +18,10 @@ pub enum Value {
 }
 
 impl Value {
-    /// Returns the value with its type, so that PostgreSQL need not be asked for it.
+    /// Returns the value with its type, so that no round trip to PostgreSQL is needed for the type.
     pub(super) fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
-            // PostgreSQL finds the type of this one from its first use in the statement
+            // PostgreSQL infers the type from the first use in the statement
             Self::Null => (&None::<&str>, Type::UNKNOWN),
             Self::Int(number) => (number, Type::INT8),
             Self::Real(number) => (number, Type::FLOAT8),
@@ -49,7 +49,7 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::Null => Self::Null,
             ValueRef::Integer(number) => Self::Int(number),
             ValueRef::Real(number) => Self::Real(number),
-            // a text that is not UTF-8 is read as what it is, and fits no column of text
+            // a text that is not UTF-8 becomes bytes, which can't be read as a text
             ValueRef::Text(text) => {
                 str::from_utf8(text).map_or_else(|_| Self::Bytes(text.to_vec()), Self::from)
             }
@@ -120,7 +120,7 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 
 /// A type that a column can be read as.
 pub trait FromValue: Sized {
-    /// Returns nothing if the column holds something else.
+    /// Returns `None` if the value has another type.
     fn from_value(value: Value) -> Option<Self>;
 }
 
@@ -163,7 +163,7 @@ impl Row {
         Self(Columns::Sqlite(names, values))
     }
 
-    /// Reads a column as what it was declared to be.
+    /// Reads a column as a value of type `T`.
     pub fn get<T: FromValue>(&self, column: &'static str) -> Result<T, DatabaseError> {
         let value = match &self.0 {
             Columns::Sqlite(names, values) => {

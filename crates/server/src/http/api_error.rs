@@ -17,10 +17,11 @@ use crate::http::{request_id, schema};
 use crate::store::name::NameError;
 use crate::store::store_error::StoreError;
 
-/// What the challenge calls the protected space (RFC 9110 §11.5).
+/// Name of the protected space in a challenge (RFC 9110 §11.5).
 const REALM: &str = "MemoryKit";
 
-/// The platform's body of an error. The Python client reads the outer `request_id`, and the documentation shows the inner one.
+/// The body of an error, as the platform sends it. The Python client reads the outer `request_id`, and the platform's
+/// documentation shows the inner one.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
 pub struct ErrorBody {
@@ -39,7 +40,7 @@ struct ErrorFields {
     request_id: String,
 }
 
-/// A status, an [`ErrorBody`], and what header belongs to it.
+/// A status and an [`ErrorBody`], with the header that this status needs.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -59,7 +60,7 @@ impl ApiError {
         Self { status, kind, code, message, header: None }
     }
 
-    /// The request can't be understood, or asks for what can't be: 400, as the official clients expect it, and not 422.
+    /// The request is malformed, or a value in it is not allowed. The official clients expect 400 for it, and not 422.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", "invalid_request", message.into())
     }
@@ -83,7 +84,7 @@ impl ApiError {
         Self::new(status, "bad_request", "too_large", message.into())
     }
 
-    /// A browser sent the request for a page of another site.
+    /// A browser sent the request, for a script of a page.
     pub fn browser() -> Self {
         let message = "API keys don't belong in browsers, where every visitor can read them: send this request from \
                        your server";
@@ -99,7 +100,7 @@ impl ApiError {
 
     /// The header `Content-Type` does not say JSON.
     pub fn not_json() -> Self {
-        let message = "the body is not JSON by its header: send `Content-Type: application/json`";
+        let message = "the `Content-Type` of the body is not JSON: send `Content-Type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         Self::new(status, "bad_request", "unsupported_media_type", message.into())
     }
@@ -124,13 +125,13 @@ impl ApiError {
         Self::challenging(StatusCode::BAD_REQUEST, kind, Some("invalid_request"), message)
     }
 
-    /// The token that was sent opens nothing for an account. An API key is not an access token.
+    /// The token that was sent is not a valid access token. An API key is not an access token.
     pub fn refused_token(message: &'static str) -> Self {
         let kind = ("authentication_error", "invalid_token");
         Self::challenging(StatusCode::UNAUTHORIZED, kind, Some("invalid_token"), message)
     }
 
-    /// The token of a program is valid, but does not open this path.
+    /// The token of a program is valid, but gives no access to this path.
     pub fn narrow_token() -> Self {
         let message =
             "a program's access token gives access to keys and projects only: log in with the password";
@@ -163,7 +164,7 @@ impl ApiError {
         }
     }
 
-    /// The database is busy or unavailable. Whether a change was made can be unknown; the client tries again.
+    /// The database is busy or unavailable. A change may have been made all the same. The client tries again.
     pub fn unavailable() -> Self {
         let message = Cow::Borrowed("the service is not available at the moment: try again");
         Self {
@@ -183,7 +184,7 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "internal", message)
     }
 
-    /// The same error with another message.
+    /// Returns the same error with another message.
     pub fn saying(self, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: message.into(), ..self }
     }
@@ -207,7 +208,7 @@ impl From<DatabaseError> for ApiError {
     }
 }
 
-/// A client gets the status and the public message. The code says no more than the challenge does.
+/// The client gets the status and the public message. The code tells it no more than the challenge does.
 impl From<VerifyError> for ApiError {
     fn from(error: VerifyError) -> Self {
         let denied = match &error {

@@ -20,18 +20,18 @@ use crate::store::store_error::StoreError;
 /// Maximum time that a sign-in waits for its line in the audit log.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A password for an account, and who sends it.
+/// An e-mail address and a password, with the client that sends them.
 pub struct Attempt<'a> {
     pub email: &'a Email,
     pub password: String,
     pub address: IpAddr,
     /// The device cookie of the browser.
     pub device: Option<Secret>,
-    /// Somebody who is signed in gives it, to change it.
+    /// Whether somebody who is signed in sends it to change the password.
     pub is_password_change: bool,
 }
 
-/// Reason why an attempt does not succeed.
+/// Reason why an attempt fails.
 pub enum Refused {
     /// The e-mail address or the password is wrong.
     Wrong,
@@ -84,7 +84,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Writes a sign-in to the audit log. It has succeeded, so it does not fail now.
+/// Writes a successful sign-in to the audit log. If that fails, the sign-in still succeeds.
 pub async fn log_success(state: &AppState, account: &Account, client: &Client) {
     let written = sign_in_log::succeeded(&state.database, account, client, state.clock.now());
     let written = timeout(LOG_TIMEOUT, written).await.unwrap_or(Err(DatabaseError::Busy));
@@ -99,7 +99,7 @@ pub enum Reason {
     Wrong,
     AddressLimit,
     AccountLimit,
-    /// A form that is not from a page of ours, or a request from a page of another site.
+    /// A form that does not come from one of our pages, or a request from a page of another site.
     Forged,
     Busy,
 }
@@ -116,8 +116,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Logs a refused sign-in, for a filter of fail2ban. The line has nothing that the client wrote but its request's id, which
-/// has no spaces.
+/// Logs a refused sign-in, for a filter of fail2ban. The request id is the only text of the line that a client may have
+/// written, and it has no spaces.
 pub fn log_refusal(address: IpAddr, reason: Reason) {
     warn!(address = %address.to_canonical(), reason = %reason, "refused a sign-in");
 }

@@ -30,26 +30,26 @@ mod rest;
 /// Default maximum number of connections.
 pub const MAX_CONNECTIONS: usize = 4096;
 
-/// One network has this part of the connections, unless all come from a proxy.
+/// One network may have the maximum divided by this number, unless all connections come from a proxy.
 const SHARE_DIVISOR: usize = 4;
 
-/// Maximum time from the first byte of a request, or the end of the one before, to the end of its headers.
+/// Maximum time from the first byte of a request, or the end of the previous request, to the end of its headers.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum age of a connection. It is closed after its current request.
+/// Maximum age of a connection. An older one is closed after its current request.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// Maximum time of the last request of a connection, until its response was received.
+/// Maximum time for the last request of a connection and its response.
 const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Maximum time of open requests when the server stops.
+/// Maximum time for open requests to finish when the server stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Limits on the number of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
     pub max: usize,
-    /// All connections come from a proxy, so that a network has no share.
+    /// Whether all connections come from a proxy. Then a network has no share of its own.
     pub is_behind_proxy: bool,
 }
 
@@ -73,10 +73,11 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => match places.take(address.ip()) {
                 Some(place) => {
-                    let talk = Talk { address, place, router: router.clone(), readers: readers.clone() };
-                    tokio::spawn(talk.run(stream, ended.clone()));
+                    let (router, readers) = (router.clone(), readers.clone());
+                    let connection = ClientConnection { address, place, router, readers };
+                    tokio::spawn(connection.run(stream, ended.clone()));
                 }
-                // it is closed
+                // the connection is dropped, and so closed
                 None => debug!(%address, "too many connections with open requests"),
             },
             Err(error) => {
@@ -96,14 +97,14 @@ pub async fn serve(
 }
 
 /// A connection with a client.
-struct Talk {
+struct ClientConnection {
     address: SocketAddr,
     place: Held,
     router: Router,
     readers: Arc<Semaphore>,
 }
 
-impl Talk {
+impl ClientConnection {
     async fn run(self, stream: TcpStream, mut ended: watch::Receiver<()>) {
         let _ = stream.set_nodelay(true);
         let (stream, mut returned) = lingering::lend(stream);
@@ -116,8 +117,8 @@ impl Talk {
         }
     }
 
-    /// Answers the requests of a connection. Returns how long to wait for what the client still sends, or `None` if it gets no
-    /// last response that it could lose.
+    /// Answers the requests of a connection. Returns the idle time-out for what the client still sends, or `None` if
+    /// there is no last response that the client could lose.
     async fn answer(&self, stream: Lent, ended: &mut watch::Receiver<()>) -> Option<Duration> {
         let service = service_fn(|request: Request<Incoming>| {
             let (mut router, open) = (self.router.clone(), self.place.open());

@@ -1,4 +1,4 @@
-//! Extractors: what handlers read from a request. They refuse the rest with 400 and a reason.
+//! Extractors for what handlers read from a request. They refuse an invalid request with a reason.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -18,7 +18,7 @@ use crate::http::limits::LARGEST_BODY;
 use crate::http::state::AppState;
 use crate::store::client::Client;
 
-/// A body of JSON. Its `Content-Type` is not checked here.
+/// A JSON body. Its `Content-Type` is not checked here.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
@@ -30,8 +30,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     }
 }
 
-/// A body of JSON with a list of `items`, each of which [`object`] reads, so that one does not spoil the others. `T` has the
-/// schema of the body.
+/// A JSON body with a list of `items`. Each is read on its own by [`object`], so that an invalid item does not affect
+/// the others. `T` has the schema of the body.
 pub struct Items<T> {
     pub items: Vec<Box<RawValue>>,
     pub defaults: Option<Box<RawValue>>,
@@ -64,19 +64,19 @@ pub fn object<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, ApiErro
 }
 
 fn object_with_any_character<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, ApiError> {
-    // serde would also take an array of the fields
+    // serde would also accept an array of the fields
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(ApiError::invalid(format!("{what} is not a JSON object")));
     }
     serde_json::from_slice(json).map_err(|error| ApiError::invalid(unreadable(what, &error)))
 }
 
-/// Says why `what` can't be read.
+/// Returns a message that says why `what` can't be read.
 pub fn unreadable(what: &str, error: &serde_json::Error) -> String {
-    format!("{what} is not the JSON that is expected here: {}", readable(&error.to_string()))
+    format!("{what} is not the expected JSON: {}", readable(&error.to_string()))
 }
 
-/// Returns whether the one `Content-Type` is this media type. It may have parameters.
+/// Returns whether there is exactly one `Content-Type`, and it is this media type, with or without parameters.
 pub fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
@@ -84,7 +84,7 @@ pub fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
 }
 
-/// How a text of a request is written.
+/// Encoding of a text in a request.
 #[derive(Clone, Copy)]
 pub enum Encoding {
     Json,
@@ -92,9 +92,10 @@ pub enum Encoding {
     Url,
 }
 
-/// Returns whether a text has a NUL character (U+0000). PostgreSQL stores none, so every text of a client is checked.
+/// Returns whether a text has a NUL character (U+0000). PostgreSQL can't store it, so every text of a client is
+/// checked.
 pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
-    // in JSON, the character after a backslash may be another one, which begins no escape
+    // in JSON, the character after a backslash may be another backslash, which does not begin an escape
     let (nul, escape, skipped): (&[u8], _, _) = match encoding {
         Encoding::Json => (br"\u0000", b'\\', 2),
         Encoding::Url => (b"%00", b'%', 1),
@@ -113,7 +114,7 @@ pub fn has_nul(text: &[u8], encoding: Encoding) -> bool {
 /// Reason why a body was not read.
 pub enum Unread {
     TooLarge,
-    /// It did not arrive as a whole, or not in time.
+    /// It did not arrive completely, or not in time.
     Interrupted,
 }
 
@@ -126,8 +127,8 @@ impl From<Unread> for ApiError {
     }
 }
 
-/// Reads a body of at most `max` bytes, which is the limit of the route too. A client that waits before it sends its body is not
-/// asked for one that is larger (RFC 9110 §10.1.1).
+/// Reads a body of at most `max` bytes, which is also the limit of the route. If the client waits for `100 Continue`, a
+/// larger body is refused before the client sends it (RFC 9110 §10.1.1).
 pub async fn read(request: Request, state: &AppState, max: usize) -> Result<Bytes, Unread> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -140,7 +141,7 @@ pub async fn read(request: Request, state: &AppState, max: usize) -> Result<Byte
     })
 }
 
-/// The parameters after the `?`. One that stands there again with the same value, in either spelling, counts once.
+/// The parameters after the `?`. A parameter that is repeated with the same value, in either spelling, counts once.
 pub struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
@@ -152,7 +153,7 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
     }
 }
 
-/// The parameters after the `?`, none of which may stand there twice.
+/// The parameters after the `?`, none of which may be repeated.
 pub struct StrictParameters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for StrictParameters<T> {
@@ -164,14 +165,14 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for StrictParameters<T> {
     }
 }
 
-/// Reads the parameters in `kept`, which is what is left of the query that was sent.
+/// Reads the parameters in `kept`, which is the query `sent`, with or without its repetitions.
 fn read_query<T: DeserializeOwned>(sent: &str, kept: &str) -> Result<T, ApiError> {
     if has_nul(sent.as_bytes(), Encoding::Url) {
         return Err(ApiError::invalid("a parameter has a NUL character, which can't be stored: remove it"));
     }
     let unexpected = |reason: &str| {
         let reason = readable(reason);
-        ApiError::invalid(format!("the parameters are not those that are expected here: {reason}"))
+        ApiError::invalid(format!("the parameters are not the expected ones: {reason}"))
     };
     let uri = Uri::try_from(format!("/?{kept}")).map_err(|error| unexpected(&error.to_string()))?;
     match Query::try_from_uri(&uri) {
@@ -180,7 +181,7 @@ fn read_query<T: DeserializeOwned>(sent: &str, kept: &str) -> Result<T, ApiError
     }
 }
 
-/// Returns a query without each pair that has the name and the value of an earlier one, whatever the spelling of the name.
+/// Returns a query without the pairs that repeat the name, in either spelling, and the value of an earlier pair.
 fn without_repetitions(query: &str) -> String {
     let mut seen = HashSet::new();
     let mut kept = form_urlencoded::Serializer::new(String::new());
@@ -203,12 +204,13 @@ fn in_snake_case(name: &str) -> String {
     snake
 }
 
-/// Returns the text of an error, which may quote the client, without keys and of a bounded length.
+/// Returns the text of an error, which may quote the client, with keys redacted and cut to a maximum length.
 fn readable(error: &str) -> String {
     redact_str(error).chars().take(400).collect()
 }
 
-/// No parameter after the `?`: for calls that take none, because what is not known could change the result.
+/// An empty query, for calls without parameters. Unknown parameters are refused, because the client may expect them to
+/// change the result.
 pub struct NoParameters;
 
 impl FromRequestParts<AppState> for NoParameters {
@@ -228,7 +230,7 @@ impl FromRequestParts<AppState> for NoParameters {
     }
 }
 
-/// A part of the path, percent-decoded.
+/// A segment of the path, percent-decoded.
 pub struct Segment<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
@@ -255,7 +257,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Segment<T> {
     }
 }
 
-/// Returns whether clients' libraries take an id for a step in a path, and leave it out of the path (RFC 3986 §5.2.4).
+/// Returns whether an id is a dot segment, which the HTTP library of a client removes from a path (RFC 3986 §5.2.4).
 pub fn is_step(id: &str) -> bool {
     matches!(id, "." | "..")
 }
@@ -289,7 +291,7 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     ip_address(last.rsplit(',').next()?.trim())
 }
 
-/// Reads an address. It may have a port after it, and one of IPv6 may stand in brackets.
+/// Parses an address, with or without a port. An IPv6 address may be in brackets.
 fn ip_address(text: &str) -> Option<IpAddr> {
     let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
     let with_port = || text.parse::<SocketAddr>().ok();

@@ -1,4 +1,4 @@
-//! Wrong passwords that wait to be written to the audit log: [`FailedAttempts`].
+//! Failed attempts to sign in that wait to be written to the audit log: [`FailedAttempts`].
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -12,14 +12,14 @@ use tracing::warn;
 use crate::database::Database;
 use crate::store::sign_in_log::{self, FailedAttempt};
 
-/// Maximum number of attempts that wait. Two passwords are hashed at once, in 20 ms each.
+/// Maximum number of attempts that wait. At most 100 come in a second: two passwords are hashed at once, in 20 ms each.
 const MAX_WAITING: usize = 256;
 
-/// Time from an attempt to its line, in which the attempt is answered.
+/// Time from an attempt to its line in the audit log. The response is sent in this time.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A queue. Whether there is an account is looked up after the answer, so that an unknown e-mail address is answered like a
-/// known one.
+/// A queue of failed attempts. The server looks up the account after its response, so that the response to an unknown
+/// e-mail address takes as long as to a known one.
 #[derive(Default)]
 pub struct FailedAttempts {
     waiting: Mutex<VecDeque<FailedAttempt>>,
@@ -27,7 +27,7 @@ pub struct FailedAttempts {
 }
 
 impl FailedAttempts {
-    /// Adds an attempt, unless too many wait, or no account has such an e-mail address.
+    /// Adds an attempt, unless too many wait or no account can have its e-mail address.
     pub fn add(&self, attempt: FailedAttempt) {
         if !attempt.email.is_plausible() {
             return;
@@ -48,7 +48,7 @@ impl FailedAttempts {
         }
     }
 
-    /// Writes all attempts that wait. One that can't be written is in the server's log alone.
+    /// Writes all attempts that wait. An attempt that can't be written is only in the server's log.
     pub async fn flush(&self, database: &Database) {
         while let Some(attempt) = self.next() {
             if let Err(error) = sign_in_log::failed(database, &attempt).await {

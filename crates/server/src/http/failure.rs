@@ -1,4 +1,4 @@
-//! What an error of the store means for a request: [`Failure`].
+//! The kinds of failure that errors of the store cause: [`Failure`].
 
 use tracing::{error, warn};
 
@@ -7,10 +7,11 @@ use crate::store::store_error::StoreError;
 /// Seconds after which a client may try again when the service is not available.
 pub const RETRY_AFTER_SECS: u64 = 2;
 
-/// How a request fails. The API and the pages answer each with the same status.
+/// A kind of failure of a request. The API and the dashboard answer each kind with the same status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The database or the hashing of passwords is busy, or the database can't be reached. Whether a change was made may be unknown.
+    /// The database or the hashing of passwords is busy, or the database can't be reached. A change may have been
+    /// made all the same.
     Unavailable,
     /// A defect of the server or its data.
     Internal,
@@ -19,7 +20,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Classifies an error, and logs one of the database.
+    /// Classifies an error, and logs it if it comes from the database.
     pub fn of(failure: &StoreError) -> Self {
         match failure {
             StoreError::Database(failure) if failure.is_temporary() => {

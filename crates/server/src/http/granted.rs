@@ -1,4 +1,4 @@
-//! What a handler of the API takes, so that its signature says which scope it needs.
+//! Extractors of grants. With them, the signature of a handler says which scope it requires.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ pub const CHATS_WRITE: u32 = Scope::CHATS_WRITE.bits();
 pub const USERS_READ: u32 = Scope::USERS_READ.bits();
 pub const USERS_WRITE: u32 = Scope::USERS_WRITE.bits();
 
-/// The grant of a key that has the scopes with these bits. A handler that takes it runs for no other request.
+/// The grant of a key that has the scopes with these bits. A handler with this argument runs only for a request with
+/// such a key.
 pub type Granted<const SCOPES: u32> = extractors::Granted<SCOPES, KeySource>;
 
 /// The grant of any valid key.
@@ -47,7 +48,7 @@ impl VerifierState<KeySource> for AppState {
     }
 }
 
-/// Returns the grant of a key in these headers that has the required scopes. No key has the empty set.
+/// Returns the grant of the key in these headers, if it has the required scopes. The empty set refuses every key.
 pub async fn require(
     state: &AppState,
     method: &Method,
@@ -60,7 +61,8 @@ pub async fn require(
     Ok(outcome?)
 }
 
-/// A page's script sends `Origin` with every request to another site, and with what changes things.
+/// Refuses a request of a page's script. A browser sends `Origin` with each request to another site, and with each that
+/// may change something.
 fn refuse_browser(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
     let is_browser = method == Method::OPTIONS || headers.contains_key(ORIGIN);
     if is_browser { Err(ApiError::browser()) } else { Ok(()) }

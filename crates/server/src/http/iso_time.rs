@@ -1,4 +1,4 @@
-//! Times in answers, [`IsoTime`], and in requests, [`Expiry`].
+//! Times in responses, [`IsoTime`], and in requests, [`Expiry`].
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::http::api_error::ApiError;
 pub struct IsoTime(i64);
 
 impl IsoTime {
-    /// The time of a column.
+    /// Returns the time that a column holds, in seconds.
     pub fn from_seconds(seconds: i64) -> Self {
         Self(seconds)
     }
@@ -68,7 +68,7 @@ impl Expiry {
 
 impl PartialSchema for Expiry {
     fn schema() -> RefOr<Schema> {
-        let description = "In the future, with a zone: RFC 3339. A fraction of a second is dropped.";
+        let description = "A time in the future, in RFC 3339 with a zone. A fraction of a second is dropped.";
         let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
         let schema = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
         schema.description(Some(description)).into()

@@ -1,4 +1,4 @@
-//! The uses of sessions and access tokens: [`LastUse`].
+//! The last uses of sessions and access tokens: [`LastUse`].
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::store::id::TokenId;
 use crate::store::secret::Secret;
 use crate::store::{access_token, credential};
 
-/// Maximum time that a response waits for its use to be recorded.
+/// Maximum time that a response waits until the use of the credential is recorded.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What opened a request.
+/// The credential of a request.
 pub enum Used {
     /// The access token of a program.
     Token(TokenId),
@@ -27,7 +27,7 @@ pub enum Used {
     Credential(Secret),
 }
 
-/// What opened a request, if its use is to be recorded.
+/// The credential of a request, once an extractor has noted it.
 #[derive(Clone, Default)]
 pub struct LastUse(Arc<OnceLock<Used>>);
 
@@ -39,7 +39,7 @@ impl LastUse {
     }
 }
 
-/// Records what opened a request that was not refused.
+/// Records the use of a credential, if its request is not refused.
 pub async fn record(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let last = LastUse::default();
     request.extensions_mut().insert(last.clone());

@@ -1,4 +1,4 @@
-//! What stands around each route: limits, headers, a log line, an id.
+//! The layers around all routes: limits, headers, a log line and a request id.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use super::limits::{BODY_READ_TIMEOUT, LARGEST_BODY};
 use super::state::AppState;
 use super::{rate_limit, request_id};
 
-/// Puts all of it around the routes.
+/// Adds the layers to the routes.
 pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -35,7 +35,7 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Finishes a request that may change something, even if the client hangs up: it may have been a revocation.
+/// Finishes a request that may change something, even if the client hangs up: a revocation must not be lost.
 async fn finish(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
@@ -46,7 +46,8 @@ async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses a request without one valid `Host` line (RFC 9112 §3.2): a proxy in front may have read another one.
+/// Refuses a request that does not have exactly one valid `Host` line (RFC 9112 §3.2). If there are several, a proxy in
+/// front may have read another one than this server.
 async fn require_host(request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(HOST).iter();
     let is_valid = match (hosts.next(), hosts.next()) {
@@ -67,20 +68,20 @@ fn is_host(value: &[u8]) -> bool {
     value.is_empty() || is_authority()
 }
 
-/// One log line and one count for each request: the route, and not the path, which could be anything.
+/// Logs and counts each request by its route. The path could be any text, so it is not logged.
 async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let begin = Instant::now();
+    let start = Instant::now();
     let method = match request.method().as_str() {
         method @ ("GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH") => method.to_owned(),
         _ => "other".to_owned(),
     };
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    // of the level of an error, so that an error has it however little is logged
+    // at the level `error`, so that the log line of an error has the ids at every log level
     let span = error_span!("request", id = request_id::current(), trace = request_id::trace());
     let response = rate_limit::add_headers(next.run(request).instrument(span.clone())).await;
-    let (status, after) = (response.status().as_u16(), begin.elapsed());
-    state.metrics.responded(&method, &route, status, after);
-    span.in_scope(|| info!(method, route, status, microseconds = after.as_micros(), "answered"));
+    let (status, elapsed) = (response.status().as_u16(), start.elapsed());
+    state.metrics.responded(&method, &route, status, elapsed);
+    span.in_scope(|| info!(method, route, status, microseconds = elapsed.as_micros(), "answered"));
     response
 }
 

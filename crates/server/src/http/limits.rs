@@ -22,12 +22,12 @@ pub(super) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time from the end of a request's headers, its body included, to the start of the response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Returns routes for programs, which answer in JSON also when a handler takes too long or panics.
+/// Returns routes for programs, which answer in JSON even if a handler takes too long or panics.
 pub fn in_json(routes: Router<AppState>) -> Router<AppState> {
     end_all(routes, ApiError::timeout, ApiError::internal)
 }
 
-/// Ends handlers that take too long, and answers for them and for those that panic.
+/// Ends handlers that take too long, and answers with `timeout` for them and with `internal` for those that panic.
 pub fn end_all<T: IntoResponse + 'static>(
     routes: Router<AppState>,
     timeout: fn() -> T,

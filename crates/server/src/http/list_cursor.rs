@@ -1,15 +1,15 @@
-//! Cursors of lists, which show nothing: [`CursorKey`].
+//! Opaque cursors of lists: [`CursorKey`].
 //!
-//! Lists are sorted by `seq`, which counts the rows of all projects. So a cursor is that number, encrypted with a key that the
-//! servers of a database share, and bound to its list. A time and an id would need no key, but many records share a second,
-//! and a record that was removed since would leave no place to go on from.
+//! Lists are sorted by `seq`. This number counts the rows of all projects, so clients must not see it. A cursor is the
+//! number, encrypted with a key that the servers of a database share, and bound to its list. A cursor of a time and an
+//! id would need no key. But many records share a second, and a list could not go on after a record that was removed.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 
 use crate::store::secret::Secret;
 
-/// Length of a nonce, in bytes. Random ones of this length are never the same.
+/// Length of a nonce, in bytes. Two random nonces of this length are never equal in practice.
 const NONCE_LENGTH: usize = 24;
 
 /// Length of a cursor in hexadecimal digits: the nonce, the number and the tag.
@@ -24,13 +24,13 @@ pub struct ListName<'a> {
 }
 
 impl ListName<'_> {
-    /// No id has a NUL, so no two lists have the same text.
+    /// Returns a text that cursors are bound to. No id has a NUL, so no two lists have the same text.
     fn text(self) -> String {
         format!("{}\0{}\0{}", self.name, self.project, self.parent)
     }
 }
 
-/// The key of the cursors of a database.
+/// The key that encrypts the cursors of a database.
 pub struct CursorKey(XChaCha20Poly1305);
 
 impl CursorKey {
@@ -48,9 +48,9 @@ impl CursorKey {
         hex::encode(nonce) + &hex::encode(encrypted)
     }
 
-    /// Returns the `seq` in a cursor, if this list gave it.
+    /// Returns the `seq` in a cursor, if the cursor was made for this list.
     pub fn decrypt(&self, list: ListName<'_>, cursor: &str) -> Option<i64> {
-        // a capital digit would be a changed character
+        // `encrypt` writes lower case: a capital digit is a changed character
         if cursor.len() != CURSOR_LENGTH || cursor.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }

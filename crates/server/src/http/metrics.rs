@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus: outcomes and routes, never a key or a project.
+//! Metrics for Prometheus. Their labels are outcomes and routes, never a key or a project.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,17 +20,17 @@ use crate::key_source::KeyVerifier;
 
 type Labels<T, const N: usize> = [(&'static str, T); N];
 
-/// The counters, and what writes them out.
+/// The counters, with the registry that writes them out.
 pub struct Metrics {
     registry: Registry,
     verifications: Family<Labels<&'static str, 1>, Counter>,
-    /// One of the verifications, at hand because most are it.
+    /// The counter of the outcome `granted` in `verifications`, kept here because it is by far the most frequent.
     granted: Counter,
     responses: Family<Labels<String, 3>, Counter>,
     seconds: Histogram,
 }
 
-/// Reads the verifier's counts and the sizes of the pool when they are asked for.
+/// Reads the counters of the verifier and the sizes of the connection pool at each scrape.
 struct Readings {
     database: Database,
     verifier: KeyVerifier,
@@ -59,14 +59,14 @@ fn encode_readings(
         ("cache_misses", "Verifications whose key was not in the cache", stats.cache_misses),
         (
             "cache_bypasses",
-            "Verifications without the cache, while changes can't be read",
+            "Verifications without the cache, while changes could not be read",
             stats.cache_bypasses,
         ),
-        ("cache_clears", "How often the whole cache was dropped", stats.cache_clears),
+        ("cache_clears", "Number of times that the whole cache was dropped", stats.cache_clears),
         ("look_ups", "Statements that looked up records", stats.look_ups),
         ("failed_polls", "Reads of the change log that failed or came too late", stats.failed_polls),
         ("grace_grants", "Grants from the cache during an outage", stats.grace_grants),
-        ("lost_uses", "Uses that were not noted, because too many keys waited", stats.lost_uses),
+        ("lost_uses", "Uses that were not recorded, because too many keys waited", stats.lost_uses),
     ] {
         let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?;
         ConstCounter::new(count).encode(encoder)?;
@@ -75,7 +75,7 @@ fn encode_readings(
         ("cache_records", "Records in the cache", stats.cached_records),
         ("cache_max_records", "Maximum number of records in the cache", options.max_records),
         ("cache_unknown_ids", "Ids in the cache that have no record", stats.cached_unknown),
-        ("look_ups_running", "Look-ups that wait for an answer of the database", stats.running_look_ups),
+        ("look_ups_running", "Look-ups that wait for a response of the database", stats.running_look_ups),
         ("look_ups_max", "Maximum number of look-ups that run at once", options.max_look_ups),
         ("look_up_queue_ids", "Ids that wait until a look-up is sent", stats.waiting_ids),
         ("pending_uses", "Keys whose use waits to be written", stats.pending_uses),
@@ -87,7 +87,7 @@ fn encode_readings(
         let encoder = encoder.encode_descriptor(name, &format!("{help}."), None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(size).unwrap_or(i64::MAX)).encode(encoder)?;
     }
-    let help = "Time since the last read of the change log that kept the cache current was sent.";
+    let help = "Seconds since the server sent the last read of the change log that kept the cache current.";
     let encoder = encoder.encode_descriptor("change_log_age_seconds", help, None, MetricType::Gauge)?;
     ConstGauge::new(stats.change_log_age.as_secs_f64()).encode(encoder)
 }
@@ -96,12 +96,12 @@ fn encode_readings(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     OpenMetrics,
-    /// The older one, which every tool reads.
+    /// The older format, which every tool reads.
     Text,
 }
 
 impl Format {
-    /// Chooses a format by the values of a request's `Accept`.
+    /// Chooses a format by the values of `Accept` in a request.
     pub fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut types = values.into_iter().flat_map(|value| value.split(','));
         let is_open_metrics =
@@ -119,8 +119,8 @@ impl Format {
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
-/// Translates OpenMetrics to the older text format: there, the description of a counter has the name of its samples, and the
-/// end has no mark.
+/// Translates OpenMetrics to the older text format. There, the description of a counter has the name of its samples,
+/// and no line marks the end.
 fn to_text(open_metrics: &str) -> String {
     let counter = |line: &'_ str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
     let counters: HashSet<String> = open_metrics.lines().filter_map(counter).collect();
@@ -144,17 +144,17 @@ impl Metrics {
             "Requests with or without a key, by outcome",
             verifications.clone(),
         );
-        registry.register("responses", "Answers, by method, route and status", responses.clone());
+        registry.register("responses", "Responses, by method, route and status", responses.clone());
         registry.register(
             "request_duration_seconds",
-            "Time from the head of a request to that of its answer",
+            "Time from the headers of a request to the headers of its response",
             seconds.clone(),
         );
         registry.register_collector(Box::new(Readings { database, verifier }));
         Self { registry, verifications, granted, responses, seconds }
     }
 
-    /// Counts a request with or without a key.
+    /// Counts a verification by its outcome.
     pub fn verified(&self, outcome: Result<(), &VerifyError>) {
         match outcome {
             Ok(()) => drop(self.granted.inc()),
@@ -177,7 +177,7 @@ impl Metrics {
     /// Returns the text that Prometheus reads.
     pub fn encode(&self, format: Format) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a string takes all that is written");
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
         match format {
             Format::OpenMetrics => text,
             Format::Text => to_text(&text),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_asks_for_open_metrics_gets_it() {
+    fn open_metrics_is_sent_only_on_request() {
         let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                           text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         for (accepted, format) in [

@@ -1,9 +1,9 @@
-//! Networks of clients, by an address in them.
+//! The networks that the address of a client belongs to.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Returns the network that one client has: an IPv4 address, or 64 bits of an IPv6 address. A mapped IPv4 address is that
-/// address.
+/// Returns the network that one client has: an IPv4 address, or the first 64 bits of an IPv6 address. An IPv4-mapped
+/// IPv6 address counts as the IPv4 address.
 pub fn of_client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => prefix(address, 64).into(),
@@ -11,7 +11,8 @@ pub fn of_client(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Returns the network that one customer of a provider has: 48 bits of an IPv6 address.
+/// Returns the network that one customer of a provider has: the first 48 bits of an IPv6 address. An IPv4 address
+/// has none.
 pub fn of_site(address: IpAddr) -> Option<Ipv6Addr> {
     match address.to_canonical() {
         IpAddr::V6(address) => Some(prefix(address, 48)),
@@ -19,7 +20,7 @@ pub fn of_site(address: IpAddr) -> Option<Ipv6Addr> {
     }
 }
 
-/// Returns the address with all bits after the first ones zero.
+/// Returns the address with all bits after the first `bits` set to zero.
 fn prefix(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
 }

@@ -1,6 +1,6 @@
-//! The OpenAPI document, which is put together with the routes. `route!` adds a handler to both: `#[utoipa::path]` says
-//! where it is and how it succeeds, and the types of its arguments say what it takes, which key it needs, and how it
-//! refuses.
+//! The OpenAPI document, which is built together with the router. `route!` adds a handler to both. `#[utoipa::path]`
+//! gives the handler's path and its successful response. The types of its arguments give its parameters, its body,
+//! the scope that it requires, and the responses that refuse a request.
 
 use std::ops::RangeInclusive;
 
@@ -29,53 +29,54 @@ use crate::store::client::Client;
 
 const JSON: &str = "application/json";
 
-/// Length of a part of a path, in characters.
-const PART: RangeInclusive<usize> = 1..=128;
+/// Length of a parameter in a path, in characters.
+const PATH_PARAMETER_LENGTH: RangeInclusive<usize> = 1..=128;
 
-const DESCRIPTION: &str = "What lies below `/v1` is opened by API keys, and each operation says in \
-    `x-required-scope` which scope the key needs. What lies below `/api/v1` is opened by an account's access token, \
-    and by no API key; the token of a program opens keys, projects and the list of companies there. Answers are in \
-    snake_case; requests below `/v1` may be in camelCase too, and a field in both spellings needs one value. Fields that are not \
-    known are ignored, but never where a credential is made or changed. Parameters that are not known are refused, \
-    except by sign-ins and by `POST /v1/key/revoke`.";
+const DESCRIPTION: &str = "Paths below `/v1` take an API key, and each operation names in `x-required-scope` the \
+    scope that the key needs. Paths below `/api/v1` take an account's access token, and no API key; with the token of \
+    a program, only keys, projects and the list of companies are open there. Responses are in snake_case. Requests \
+    below `/v1` may use camelCase too; a field that is sent in both spellings must have the same value in both. \
+    Unknown fields are ignored, except where a credential is created or changed: there they are refused. Unknown \
+    parameters are refused, except by sign-ins and by `POST /v1/key/revoke`.";
 
 /// Status, name, description and further header of each response that refuses a request.
 const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
-    ("400", "BadRequest", "The request can't be understood, or asks for what can't be.", None),
-    ("401", "Unauthorized", "No key or token, or one that is not valid, or no longer.", Some(CHALLENGE)),
+    ("400", "BadRequest", "The request is malformed, or a value in it is not allowed.", None),
+    ("401", "Unauthorized", "There is no key or token, or it is not valid, or no longer.", Some(CHALLENGE)),
     (
         "403",
         "Forbidden",
-        "The key or token does not open this; or a browser asks, and keys don't belong there; or a page of another site asks.",
+        "The key or token does not allow this; or the request comes from a browser, where keys don't belong, or from \
+         a page of another site.",
         Some(CHALLENGE),
     ),
-    ("404", "NotFound", "There is no such thing, or it is another's.", None),
+    ("404", "NotFound", "It does not exist, or it belongs to somebody else.", None),
     ("408", "Timeout", "The request took too long to arrive.", None),
     (
         "409",
         "Conflict",
-        "The name is taken, the key has ended or not, or there are as many as there may be.",
+        "The name is taken, the key has ended or has not ended yet, or the maximum number exists already.",
         None,
     ),
-    ("413", "TooLarge", "The body has more than 1 MiB.", None),
-    ("415", "NotJson", "The body is not JSON by its `Content-Type`.", None),
+    ("413", "TooLarge", "The body is larger than 1 MiB.", None),
+    ("415", "NotJson", "The `Content-Type` of the body is not JSON.", None),
     ("429", "TooMany", "Too many attempts or requests.", Some(RETRY_AFTER)),
     ("500", "Internal", "A defect of the server.", None),
-    ("503", "Unavailable", "Not available at the moment: try again.", Some(RETRY_AFTER)),
+    ("503", "Unavailable", "The service is not available at the moment: try again.", Some(RETRY_AFTER)),
 ];
 
 const CHALLENGE: &str = "WWW-Authenticate";
 const RETRY_AFTER: &str = "Retry-After";
 const REQUEST_ID: &str = "x-request-id";
 
-/// Returns a document without paths: what all operations refer to.
+/// Returns a document without paths, with the components that all operations refer to.
 pub fn document() -> OpenApi {
     let mut components = Components::new();
     components.schemas.insert(ErrorBody::name().into(), ErrorBody::schema());
     components.headers = [
-        (REQUEST_ID, "The request's id, also in the body of errors.", request_id().build()),
+        (REQUEST_ID, "The id of the request, which is also in the body of errors.", request_id().build()),
         (CHALLENGE, "The challenge, as in RFC 6750.", Object::with_type(Type::String)),
-        (RETRY_AFTER, "Seconds.", Object::with_type(Type::Integer)),
+        (RETRY_AFTER, "Seconds to wait before the next attempt.", Object::with_type(Type::Integer)),
     ]
     .into_iter()
     .chain(
@@ -101,11 +102,11 @@ pub fn document() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("ctx_ and 48 letters and digits")
         .description(Some(
-            "An API key. It needs the scope that the operation names in `x-required-scope`; where none is named, any \
-             valid key does.",
+            "An API key. It needs the scope that the operation names in `x-required-scope`. If the operation names \
+             none, any valid key will do.",
         ));
     let access_token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
-        "An account's access token, from `POST /api/v1/auth/login`, or a program's. An API key is refused.",
+        "The access token of an account, from `POST /api/v1/auth/login`, or of a program. An API key is refused.",
     ));
     components.add_security_scheme(API_KEY, SecurityScheme::Http(api_key.build()));
     components.add_security_scheme(ACCESS_TOKEN, SecurityScheme::Http(access_token.build()));
@@ -153,7 +154,7 @@ documented!(A B C);
 documented!(A B C D);
 documented!(A B C D E);
 
-/// Makes the route of a handler, with its place in the document. Use it as `router.routes(route!(handler))`.
+/// Builds the route of a handler, and documents the handler. Use it as `router.routes(route!(handler))`.
 macro_rules! route {
     ($handler:ident) => {
         $crate::http::open_api::complete(utoipa_axum::routes!($handler), $handler)
@@ -161,7 +162,7 @@ macro_rules! route {
 }
 pub(crate) use route;
 
-/// Completes what `#[utoipa::path]` says of a handler.
+/// Completes the documentation of a handler that `#[utoipa::path]` gives.
 pub fn complete<Arguments, Handler: Documented<Arguments>>(
     (mut schemas, mut paths, router): UtoipaMethodRouter<AppState>,
     _: Handler,
@@ -170,43 +171,43 @@ pub fn complete<Arguments, Handler: Documented<Arguments>>(
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             Handler::document(operation, &mut schemas);
-            add_parts(operation, path);
-            refuse(operation, &["408", "500", "503"]);
-            operation.responses.responses.iter_mut().for_each(|(status, response)| share(status, response));
+            add_path_parameters(operation, path);
+            add_responses(operation, &["408", "500", "503"]);
+            operation.responses.responses.iter_mut().for_each(|(status, response)| fill(status, response));
         }
     }
     (schemas, paths, router)
 }
 
-/// Documents that each change is refused if a page of another site sends it, or if its body is not JSON by its header.
+/// Documents that each change is refused if a page of another site sends it, or if its `Content-Type` is not JSON.
 pub fn guard_changes(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for operation in
             [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
         {
-            refuse(operation, &["403", "415"]);
-            operation.responses.responses.iter_mut().for_each(|(status, response)| share(status, response));
+            add_responses(operation, &["403", "415"]);
+            operation.responses.responses.iter_mut().for_each(|(status, response)| fill(status, response));
         }
     }
 }
 
 /// Adds the parameters of a path such as `/users/{id}`.
-fn add_parts(operation: &mut Operation, path: &str) {
+fn add_path_parameters(operation: &mut Operation, path: &str) {
     for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
-        let parameter = parameter.required(Required::True).schema(Some(text(PART)));
+        let parameter = parameter.required(Required::True).schema(Some(text(PATH_PARAMETER_LENGTH)));
         operation.parameters.get_or_insert_default().push(parameter.build().into());
     }
 }
 
-/// Adds responses, whose content [`share`] adds.
-fn refuse(operation: &mut Operation, statuses: &[&str]) {
+/// Adds empty responses with these statuses, which [`fill`] fills in.
+fn add_responses(operation: &mut Operation, statuses: &[&str]) {
     let responses = &mut operation.responses.responses;
     responses.extend(statuses.iter().map(|&status| (status.to_owned(), Response::default().into())));
 }
 
-/// Gives a response what all with its status have.
-fn share(status: &str, response: &mut RefOr<Response>) {
+/// Gives a response the content that all responses with its status have.
+fn fill(status: &str, response: &mut RefOr<Response>) {
     if let Some((_, name, ..)) = REFUSALS.into_iter().find(|&(refusal, ..)| refusal == status) {
         *response = Ref::from_response_name(name).into();
     } else if let RefOr::T(response) = response {
@@ -238,14 +239,14 @@ impl Argument for AnyKey {
                 response.headers.extend(names.map(|name| (name.to_owned(), RefOr::Ref(header_ref(name)))));
             }
         }
-        refuse(operation, &["400", "401", "403", "429"]);
+        add_responses(operation, &["400", "401", "403", "429"]);
     }
 }
 
 /// Documents that a handler takes an account's access token.
 pub fn takes_access_token(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new(ACCESS_TOKEN, [""; 0])]);
-    refuse(operation, &["400", "401", "403"]);
+    add_responses(operation, &["400", "401", "403"]);
 }
 
 impl<T: ToSchema> Argument for Json<T> {
@@ -266,14 +267,14 @@ fn takes_body<T: ToSchema>(operation: &mut Operation, schemas: &mut Schemas) {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
     let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True));
     operation.request_body = Some(body.build().into());
-    refuse(operation, &["400", "413"]);
+    add_responses(operation, &["400", "413"]);
 }
 
 impl<T: IntoParams> Argument for Parameters<T> {
     fn document(operation: &mut Operation, _: &mut Schemas) {
         let parameters = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(Into::into);
         operation.parameters.get_or_insert_default().extend(parameters);
-        refuse(operation, &["400"]);
+        add_responses(operation, &["400"]);
     }
 }
 
@@ -285,13 +286,13 @@ impl<T: IntoParams> Argument for StrictParameters<T> {
 
 impl Argument for NoParameters {
     fn document(operation: &mut Operation, _: &mut Schemas) {
-        refuse(operation, &["400"]);
+        add_responses(operation, &["400"]);
     }
 }
 
 impl<T> Argument for Segment<T> {
     fn document(operation: &mut Operation, _: &mut Schemas) {
-        refuse(operation, &["404"]);
+        add_responses(operation, &["404"]);
     }
 }
 

@@ -1,17 +1,19 @@
-//! The page that a request comes from, as browsers name it.
+//! The origin of a request, as browsers send it.
 
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
 
-/// Whether the origin `null` may be one of our pages.
+/// Treatment of the origin `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NullOrigin {
-    /// Our pages send no referrer, so browsers send their forms with this origin. A token in the form decides.
+    /// Accepts it, because our pages send no referrer, so browsers send their forms with this origin. The token in the
+    /// form then decides.
     Allowed,
+    /// Refuses it.
     Refused,
 }
 
-/// Returns whether no header names a page of another site. A program names none.
+/// Returns whether no header names another site. A program sends no such header.
 pub fn is_own(headers: &HeaderMap, public_url: &str, null: NullOrigin) -> bool {
     let host = headers.get(HOST).map(|host| host.as_bytes());
     let is_own_origin = |origin: &[u8]| {

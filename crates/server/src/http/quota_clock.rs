@@ -7,7 +7,7 @@ use governor::nanos::Nanos;
 
 use crate::clock::Clock;
 
-/// A clock that no change of the system's clock moves.
+/// A clock that changes of the system's clock do not affect.
 #[derive(Clone)]
 pub enum QuotaClock {
     /// The time since the server started.
@@ -24,7 +24,7 @@ impl QuotaClock {
         }
     }
 
-    /// Returns the time since any moment before the first request.
+    /// Returns the time since a fixed moment before the first request.
     pub fn elapsed(&self) -> Duration {
         match self {
             Self::Since(start) => start.elapsed(),

@@ -1,6 +1,7 @@
 //! The rate limit of API keys: [`RateLimit`].
 //!
-//! Each key has a quota for each route, a method and a pattern of paths. All paths that don't exist are one route.
+//! Each key has a quota for each route. A route is a method and a pattern of paths. All paths that don't exist are one
+//! route.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -15,16 +16,16 @@ use super::quota_clock::QuotaClock;
 use super::sliding_window::{Counted, SlidingWindows};
 use crate::clock::Clock;
 
-/// Default number of requests a minute of a key to a route.
+/// Default maximum number of requests that a key may make to a route in a minute.
 pub const DEFAULT_LIMIT: u32 = 6_000;
 
-/// The headers of each answer to a valid key, and what they mean.
+/// The headers of each response to a valid key, and their meanings.
 pub const HEADERS: [(&str, &str); 3] = [
     ("x-ratelimit-limit", "Maximum number of requests of this key to this route in any 60 seconds."),
     ("x-ratelimit-remaining", "Number of requests that are left now."),
     (
         "x-ratelimit-reset",
-        "Seconds since 1970 at which the quota is full again, if no further request comes.",
+        "Time when the quota is full again if no further request comes, in seconds since 1970.",
     ),
 ];
 
@@ -32,7 +33,7 @@ const LIMIT: HeaderName = HeaderName::from_static(HEADERS[0].0);
 const REMAINING: HeaderName = HeaderName::from_static(HEADERS[1].0);
 const RESET: HeaderName = HeaderName::from_static(HEADERS[2].0);
 
-/// Counts the requests of valid keys, or not, if there is no limit.
+/// Counts the requests of valid keys, if there is a limit.
 pub struct RateLimit(Option<Limit>);
 
 struct Limit {
@@ -46,12 +47,12 @@ struct Limit {
     clock: Clock,
 }
 
-/// What the headers of an answer say.
+/// The values of the headers of a response.
 #[derive(Clone, Copy)]
 struct Quota {
     limit: u32,
     remaining: u32,
-    /// Seconds since 1970 at which the quota is full again, if no further request comes.
+    /// Time when the quota is full again if no further request comes, in seconds since 1970.
     reset: u64,
 }
 
@@ -59,7 +60,7 @@ tokio::task_local! {
     static QUOTA: Cell<Option<Quota>>;
 }
 
-/// Adds the headers to an answer if its request was counted.
+/// Adds the headers to a response if its request was counted.
 pub async fn add_headers(answer: impl Future<Output = Response>) -> Response {
     let with_headers = async {
         let mut response = answer.await;
@@ -76,7 +77,7 @@ pub async fn add_headers(answer: impl Future<Output = Response>) -> Response {
 }
 
 impl RateLimit {
-    /// Returns a limit of so many requests a minute, or none for 0.
+    /// Returns a limit of `limit` requests a minute. With 0, there is no limit.
     pub fn new(limit: u32, clock: &Clock) -> Self {
         Self((limit > 0).then(|| Limit {
             limit,
@@ -87,22 +88,23 @@ impl RateLimit {
         }))
     }
 
-    /// Counts a request of a valid key, and has its answer say what is left.
+    /// Counts a request of a valid key, and sets the values that [`add_headers`] adds to its response.
     ///
     /// # Errors
     ///
-    /// - The key has no request left for this route: the seconds until it has. Then nothing is counted.
+    /// - The key has no request left for this route. Nothing is counted. The error is the number of seconds until the
+    ///   key has one.
     pub fn count(&self, key: KeyId, request: &Parts) -> Result<(), u64> {
         let Some(limit) = &self.0 else { return Ok(()) };
         let (quota, refused_for) = limit.count(key, request);
-        // there is none in a test of an extractor
+        // a test of an extractor has no such cell
         let _ = QUOTA.try_with(|cell| cell.set(Some(quota)));
         refused_for.map_or(Ok(()), Err)
     }
 }
 
 impl Limit {
-    /// Returns what is left, and the seconds until there is something if the request is refused.
+    /// Counts a request. Returns the quota that is left, and if the request is refused, the seconds until one passes.
     fn count(&self, key: KeyId, request: &Parts) -> (Quota, Option<u64>) {
         let path = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
         let id = self.hasher.hash_one((key, route_method(path, &request.method), path));
@@ -114,8 +116,8 @@ impl Limit {
     }
 }
 
-/// Returns the method whose requests are counted together. `HEAD` is answered by the handler of `GET`, and no method makes a path
-/// exist.
+/// Returns the name under which requests of a method are counted. `HEAD` counts as `GET`, because the same handler
+/// answers it. On a path that does not exist, all methods count as one.
 fn route_method<'m>(path: Option<&str>, method: &'m Method) -> &'m str {
     match (path, method.as_str()) {
         (None, _) => "",

@@ -1,4 +1,4 @@
-//! Each request's id, which its answer, its errors and its log lines carry, and the id of its trace, for the log.
+//! The id of each request, for its response, its errors and its log lines, and the id of its trace, for the log.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -21,7 +21,7 @@ struct Ids {
 
 impl Ids {
     fn of(headers: &HeaderMap, is_behind_proxy: bool) -> Self {
-        let given = |name: HeaderName| is_behind_proxy.then(|| only(headers, &name)).flatten();
+        let given = |name: HeaderName| is_behind_proxy.then(|| single_value(headers, &name)).flatten();
         let request = given(X_REQUEST_ID).filter(|id| is_request_id(id)).map(str::to_owned);
         Self {
             request: request.unwrap_or_else(|| format!("req_{}", uuid::Uuid::new_v4().simple())),
@@ -44,7 +44,8 @@ pub fn trace() -> Option<String> {
     IDS.try_with(|ids| ids.trace.clone()).ok().flatten()
 }
 
-/// Gives the request its id: that of a trusted proxy, or a new one. One that the client chose could be anything.
+/// Gives the request an id: the one that a trusted proxy sends, or a new one. The id that a client sends could be any
+/// text, so it is ignored.
 pub async fn assign(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let ids = Ids::of(request.headers(), state.is_behind_proxy);
     let value = HeaderValue::try_from(&ids.request);
@@ -53,14 +54,14 @@ pub async fn assign(State(state): State<AppState>, request: Request, next: Next)
     response
 }
 
-/// Returns the text of a header that stands there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+/// Returns the value of a header that occurs exactly once.
+fn single_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()
 }
 
-/// Returns whether a text needs no escape in a log, a page or JSON.
+/// Returns whether a text has the length of an id and needs no escape in a log, a page or JSON.
 fn is_request_id(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/+=@".contains(&byte);
     (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(is_allowed)

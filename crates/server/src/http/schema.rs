@@ -1,4 +1,4 @@
-//! Schemas of texts that several types share.
+//! Schemas of texts, for several types.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -11,19 +11,19 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::store::free_text::RESTRICTED;
 use crate::store::name::Name;
 
-/// Returns the schema of a text of a length in characters.
+/// Returns the schema of a text whose number of characters is in a range.
 pub fn text(length: RangeInclusive<usize>) -> ObjectBuilder {
-    let (least, most) = length.into_inner();
-    any_text().min_length((least > 0).then_some(least)).max_length(Some(most))
+    let (min, max) = length.into_inner();
+    any_text().min_length((min > 0).then_some(min)).max_length(Some(max))
 }
 
-/// Returns the schema of a text of any length. PostgreSQL stores no U+0000.
+/// Returns the schema of a text of any length. U+0000 is excluded, because PostgreSQL can't store it.
 pub fn any_text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[^\u0000]*$"))
 }
 
-/// Returns the schema of a name as it is sent. [`Name::parse`] also takes joiners and variation selectors beside visible
-/// characters, and spaces of other widths around the name.
+/// Returns the schema of a name as it is sent. [`Name::parse`] accepts more: joiners and variation selectors beside
+/// visible characters, and spaces of other widths around the name.
 pub fn name() -> ObjectBuilder {
     let pattern = format!(r"^[^{RESTRICTED}]*[^{RESTRICTED} \u2800][^{RESTRICTED}]*$");
     let description =

@@ -1,17 +1,17 @@
 //! Rate limits on attempts to sign in: [`SignInLimit`].
 //!
-//! A limit must stop who guesses, and must not stop the owner of an account:
+//! The limits stop those who guess passwords, and let the owner of an account in:
 //!
 //! - An account is never locked. If wrong attempts of others could lock it, anybody who knows its e-mail address could keep
-//!   its owner out. So a right password is refused only by the limit of the address that it comes from. Guessing stays
-//!   hopeless without a lock: a password has at least 15 characters and is none of the common ones, and each guess needs an
-//!   attempt of an address.
-//! - An address is refused before anything else is counted or hashed. So whoever is refused uses up no other quota, and no
-//!   time.
-//! - A browser that signed in before has a device cookie, and with it a quota of its own (OWASP, "Device cookies"). So it
-//!   gets in although others have used up the quota of an address that it shares with them.
+//!   its owner out. So a right password is refused only by the limit of the address that it comes from. Guessing is
+//!   hopeless even without a lock: a password has at least 15 characters and is not a common one, and each guess uses
+//!   up an attempt of an address.
+//! - The limit of the address is checked before anything else is counted or hashed. So a refused attempt uses up no
+//!   other quota, and costs no hash.
+//! - A browser that signed in before has a device cookie, and with it a quota of its own (OWASP, "Device cookies"). So
+//!   it gets in even if others have used up the quota of an address that it shares with them.
 //!
-//! A quota refills evenly, up to one minute's.
+//! A quota refills evenly, up to the attempts of one minute.
 
 use std::hash::{Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -44,8 +44,8 @@ const OF_NETWORK: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// Attempts a minute for an IPv6 network of 48 bits, which one customer of a provider has.
 const OF_SITE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
-/// Maximum number of keys of each kind that are remembered, at about 100 bytes. The two hashes at once count far fewer
-/// accounts in a minute, so no account that matters is forgotten.
+/// Maximum number of keys of each kind that are remembered, in about 100 bytes each. Only two passwords are hashed at
+/// once. So far fewer accounts are counted in a minute, and none is forgotten before its quota is full again.
 const MAX_KEYS: usize = 1 << 16;
 
 /// Counts attempts to sign in.
@@ -57,7 +57,7 @@ pub struct SignInLimit<C: clock::Clock = QuotaClock> {
 }
 
 impl SignInLimit {
-    /// Returns a limit without any attempt so far.
+    /// Returns limits that have counted no attempt.
     pub fn new(clock: &Clock) -> Self {
         Self::with_clock(&QuotaClock::new(clock))
     }
@@ -73,11 +73,12 @@ impl<C: clock::Clock + Clone> SignInLimit<C> {
         }
     }
 
-    /// Counts an attempt, before its password is checked. A device is one that signed in to the same account before.
+    /// Counts an attempt before its password is checked. `device` is one that signed in to the same account before.
     ///
     /// # Errors
     ///
-    /// - The address has no attempt left, nor has the device: the seconds until there is one. Then nothing is counted.
+    /// - Neither the device nor the address has an attempt left. Nothing is counted. The error is the number of seconds
+    ///   until the address has one.
     pub fn admit(&self, address: IpAddr, device: Option<&Secret>) -> Result<(), u64> {
         match device {
             Some(device) if self.devices.count(&digest(device.expose())).is_ok() => Ok(()),
@@ -85,11 +86,11 @@ impl<C: clock::Clock + Clone> SignInLimit<C> {
         }
     }
 
-    /// Counts a wrong attempt. The same holds for an account that exists and for one that does not.
+    /// Counts a wrong attempt, whether the account exists or not.
     ///
     /// # Errors
     ///
-    /// - The account has no wrong attempt left: the seconds until there is one.
+    /// - The account has no wrong attempt left. The error is the number of seconds until it has one.
     pub fn count_wrong(&self, email: &Email) -> Result<(), u64> {
         self.accounts.count(&digest(email.as_str()))
     }
@@ -102,7 +103,7 @@ impl<C: clock::Clock + Clone> SignInLimit<C> {
     }
 }
 
-/// Returns the SHA-256 of a text, which may have any length.
+/// Returns the SHA-256 of a text of any length.
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
@@ -120,7 +121,7 @@ impl<K: Hash + Eq + Clone, C: clock::Clock + Clone> Limit<K, C> {
         Self { limiter: RateLimiter::new(quota, recent.clone(), clock.clone()), recent, quota }
     }
 
-    /// Counts one for a key, or returns the seconds until there is one left.
+    /// Counts an attempt of a key, or returns the seconds until the key has one left.
     fn count(&self, key: &K) -> Result<(), u64> {
         let now = self.limiter.clock().now();
         self.limiter.check_key(key).map_err(|not_until| not_until.wait_time_from(now).as_secs() + 1)
@@ -132,9 +133,9 @@ impl<K: Hash + Eq + Clone, C: clock::Clock + Clone> Limit<K, C> {
     }
 }
 
-/// When the quotas of the keys that were counted last are full again. Finding, adding and forgetting a key takes the same
-/// time at any number of them: the table has its final size from the beginning, and is never searched through. It is at most
-/// a quarter full, as a fuller one would be copied now and then to remove the marks of forgotten keys.
+/// The times when the quotas of the keys that were counted last are full again. The time to find, add or forget a key
+/// does not depend on the number of keys: the table has its final size from the beginning, and is never scanned. It is
+/// at most a quarter full, because a fuller one would be copied now and then to remove the marks of forgotten keys.
 #[derive(Clone)]
 struct Recent<K>(Arc<Mutex<LinkedHashMap<K, Nanos, RandomState>>>);
 
@@ -213,7 +214,8 @@ mod tests {
         Ipv6Addr::from([0x2001, 0xdb8, site, network, 0, 0, 0, 1]).into()
     }
 
-    /// Asserts that `quota` attempts pass at once and one more after each `interval`, again after a minute without any.
+    /// Asserts that `quota` attempts pass at once and one more after each interval, and that the same holds after a
+    /// minute without attempts.
     fn assert_quota(quota: u32, clock: &FakeRelativeClock, attempt: impl Fn() -> Result<(), u64>) {
         let interval = MINUTE / quota;
         let refused = Err(interval.as_secs() + 1);
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_accounts_take_the_room_of_the_last_ones() {
+    fn a_million_accounts_take_the_memory_of_the_last_ones() {
         let (limit, _) = limit();
         let size = || {
             let map = limit.accounts.recent.0.lock().unwrap();

@@ -1,11 +1,12 @@
 //! Counts of events in a sliding window, in bounded memory: [`SlidingWindows`].
 //!
-//! For each id, the last 60 seconds are kept as a list of *runs*: events within 5 seconds of the first one are one run, which
-//! leaves the window 60 seconds after its last event. So no more events than the limit pass in any 60 seconds. An event counts for
-//! 60 to 65 seconds, and for exactly 60 if no other follows it within 5 seconds.
+//! For each id, the events of the last 60 seconds are kept as a list of *runs*. A run is an event with all that
+//! follow it within 5 seconds. It leaves the window 60 seconds after its last event. So no more events than the limit
+//! pass in any 60 seconds. An event counts for 60 to 65 seconds, and for exactly 60 if no other follows it within 5
+//! seconds.
 //!
-//! (The algorithm of governor, GCRA, needs one number for each id. But after a pause it lets the limit pass at once, and as many
-//! again within the next 60 seconds.)
+//! (The algorithm of governor, GCRA, needs only one number for each id. But after a pause it lets the whole limit pass
+//! at once, and as many events again within the next 60 seconds.)
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,46 +16,47 @@ const WINDOW: u32 = 60_000;
 /// Maximum time from the first event of a run to its last, in milliseconds.
 const RUN: u32 = 5_000;
 
-/// Maximum number of runs in a window: one begins each 5 seconds at most, and the first may have begun 65 seconds ago.
+/// Maximum number of runs in a window: they begin at least 5 seconds apart, the first of them at most 65 seconds ago.
 const RUNS: usize = 13;
 
 /// Number of locks.
 const SHARDS: usize = 64;
 
-/// Number of sets below each lock.
+/// Number of sets under each lock.
 const SETS: usize = 512;
 
-/// Number of ids that a set keeps. They share the place to which a hash leads.
+/// Number of ids in a set. The id, which is a hash, selects the set.
 const WAYS: usize = 4;
 
-/// Counts of the events of 131,072 ids, in 16 MiB.
+/// Counts of the events of up to 131,072 ids, in 16 MiB.
 ///
-/// Finding, adding and forgetting an id takes the same time at any number of them. Of five ids in one place, the one with the
-/// fewest events is forgotten, so one that is near its limit stays as long as others are not.
+/// The time to find, add or forget an id does not depend on the number of ids. A new id in a full set replaces the one
+/// with the fewest events. So an id that is near its limit stays, unless the others of its set are near theirs.
 pub struct SlidingWindows([Mutex<Shard>; SHARDS]);
 
-/// The sets below a lock, or none before the first event.
+/// The sets under a lock. There are none before the first event.
 type Shard = Vec<[Window; WAYS]>;
 
-/// What has become of an event. Times are in milliseconds.
+/// Outcome for an event. Times are in milliseconds.
 #[derive(Debug, PartialEq)]
 pub struct Counted {
     /// Number of further events that would pass now.
     pub left: u32,
-    /// Time until nothing counts any more, if nothing follows.
+    /// Time until no event counts any more, if no other follows.
     pub full_in: u32,
     /// If the event did not pass, the time until one does.
     pub refused_for: Option<u32>,
 }
 
-/// The last events of an id, in two lines of the processor's cache.
+/// The last events of an id. A window fills two cache lines.
 #[derive(Clone, Copy, Default)]
 #[repr(align(128))]
 struct Window {
     id: u64,
     /// Time of the last event, in milliseconds.
     latest: u64,
-    /// Time of the first event of the last run. Like all times of runs, it is cut to 32 bits: none is older than 65 seconds.
+    /// Time of the first event of the last run. Like all times of runs, it has only the lower 32 bits. They suffice,
+    /// because no run began more than 65 seconds ago.
     last_run_began: u32,
     /// Number of runs.
     length: u32,
@@ -76,7 +78,8 @@ impl Default for SlidingWindows {
 }
 
 impl SlidingWindows {
-    /// Counts an event if fewer than `limit` are in the window of this id, a hash. `now` is in milliseconds.
+    /// Counts an event of an id, which is a hash, if the id's window holds fewer than `limit`. `now` is in
+    /// milliseconds.
     pub fn count(&self, id: u64, now: u64, limit: u32) -> Counted {
         let [shard, set] = [id >> 32, id & 0xffff_ffff].map(|half| usize::try_from(half).unwrap_or_default());
         let mut sets = self.0[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +90,7 @@ impl SlidingWindows {
     }
 }
 
-/// Returns the window of an id. A new one takes the place of that with the fewest events.
+/// Returns the window of an id. A new id replaces the one with the fewest events.
 fn find(set: &mut [Window; WAYS], id: u64, now: u64) -> &mut Window {
     let known = set.iter().position(|window| window.id == id);
     let at = known.unwrap_or_else(|| {
@@ -100,16 +103,16 @@ fn find(set: &mut [Window; WAYS], id: u64, now: u64) -> &mut Window {
 }
 
 /// Returns the lower 32 bits of a time.
-fn cut(time: u64) -> u32 {
+fn low_32_bits(time: u64) -> u32 {
     (time & u64::from(u32::MAX)) as u32
 }
 
 impl Window {
     fn count(&mut self, now: u64, limit: u32) -> Counted {
-        // another thread may have read the clock later, and have come first
+        // another thread may have read a later time and yet have counted first
         let time = now.max(self.latest);
         self.forget(time);
-        let now = cut(time);
+        let now = low_32_bits(time);
         let count = self.sum();
         let leaves_in = |run: &Run| (WINDOW - now.wrapping_sub(run.ended)).max(1);
         if count >= limit {
@@ -129,18 +132,18 @@ impl Window {
 
     /// Removes the runs that have left the window.
     fn forget(&mut self, now: u64) {
-        // after this, the times of runs are younger than 32 bits tell
+        // after this, all times are recent enough for 32 bits
         if self.count_at(now) == 0 {
             *self = Self { id: self.id, ..Self::default() };
         }
-        while self.length > 0 && cut(now).wrapping_sub(self.runs[0].ended) >= WINDOW {
+        while self.length > 0 && low_32_bits(now).wrapping_sub(self.runs[0].ended) >= WINDOW {
             self.runs.rotate_left(1);
             self.runs[RUNS - 1] = Run::default();
             self.length -= 1;
         }
     }
 
-    /// Returns the number of events, of which some may have left the window.
+    /// Returns the number of events, some of which may have left the window.
     fn count_at(&self, now: u64) -> u32 {
         if now.saturating_sub(self.latest) >= u64::from(WINDOW) { 0 } else { self.sum() }
     }
@@ -190,7 +193,7 @@ mod tests {
         }
     }
 
-    /// An event without others within five seconds leaves after exactly a minute.
+    /// An event that no other follows within five seconds leaves after exactly a minute.
     #[test]
     fn events_that_are_far_apart_leave_one_by_one() {
         let windows = SlidingWindows::default();
@@ -212,7 +215,7 @@ mod tests {
         }
     }
 
-    /// A clock that was read before another, and comes later, counts as the other.
+    /// A time that comes after a later one counts as the later one.
     #[test]
     fn times_may_come_in_any_order() {
         let windows = SlidingWindows::default();
@@ -224,8 +227,9 @@ mod tests {
         assert_eq!(windows.count(7, 61_000, 3), passed(2));
     }
 
-    /// Beside a list of all events, with steps of every size: never more than the limit pass in a minute, none is refused that would
-    /// have passed with 65 seconds, and each passes after the time that was named.
+    /// Compares the windows with a list of all events, in steps of every size: at most the limit pass in a minute, an
+    /// event is refused only if as many as the limit passed in the last 65 seconds, and one passes after the time that
+    /// the refusal gave.
     #[test]
     fn it_agrees_with_a_list_of_events() {
         let mut random = 1_u64;
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_ids_takes_the_room_of_131072_and_forgets_the_least_used() {
+    fn any_number_of_ids_takes_the_memory_of_131072_and_forgets_the_least_used() {
         assert_eq!(size_of::<Window>() * WAYS * SETS * SHARDS, 16 << 20);
         let windows = SlidingWindows::default();
         let id = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -13,7 +13,8 @@ use crate::http::rate_limit::RateLimit;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::key_source::KeyVerifier;
 
-/// A clone shares all of it. Each request clones it a dozen times, so there is one reference count and not eight.
+/// The state of the server. Its clones share one [`Shared`]. Each request makes a dozen clones, so there is one
+/// reference count and not eight.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
@@ -26,13 +27,13 @@ pub struct Shared {
     pub failed_attempts: FailedAttempts,
     pub cursors: CursorKey,
     pub rate_limit: RateLimit,
-    /// The clock of all that is stored. The verifier has its own.
+    /// The clock for all times that are stored. The verifier has its own.
     pub clock: Clock,
     /// Whether cookies are sent over HTTPS only.
     pub is_secure: bool,
     /// Whether a proxy in front names the client's address.
     pub is_behind_proxy: bool,
-    /// The server will stop soon, and wants no new requests.
+    /// Whether the server will stop soon, and should get no new requests.
     pub is_draining: AtomicBool,
     /// The address under which clients reach this server, for the pages of the dashboard.
     pub public_url: String,

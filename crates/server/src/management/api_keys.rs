@@ -1,4 +1,4 @@
-//! The keys of a company: each is made, changed and ended here.
+//! Calls that create, show, change, rotate and end a key of a company.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -43,7 +43,7 @@ struct Create {
     name: String,
     #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
-    /// Without it, or with null, the key does not expire.
+    /// The time when the key expires. Without it, or with null, the key does not expire.
     expires_at: Option<Expiry>,
 }
 
@@ -57,13 +57,13 @@ struct Created {
 }
 
 impl Created {
-    /// The one time that a key leaves the server.
+    /// Returns the only response that contains a whole key.
     fn new(key: &ApiKey, listed: ListedKey, company: CompanyId, now: UnixTime) -> Self {
         Self { shown: ShownKey::new(listed, company, now), api_key: key.expose_secret().to_owned() }
     }
 }
 
-/// Makes a key, which is shown here once.
+/// Creates a key. Only this response shows the whole key.
 #[utoipa::path(
     post,
     path = "/companies/{company}/api-keys",
@@ -97,7 +97,7 @@ fn scopes(names: &[String]) -> Result<Scope, ApiError> {
     let all = all.join(", ");
     let mut scopes = Scope::empty();
     for (index, name) in names.iter().enumerate() {
-        // a text of several names, or of none, is a scope to the parser
+        // the parser also accepts a text with several names or with none
         let parsed = name.parse::<Scope>();
         match parsed {
             Ok(scope) if scope.name().is_some() => scopes |= scope,
@@ -135,7 +135,7 @@ async fn show_one(
     Ok(Answer(ShownKey::new(key, company, state.clock.now())))
 }
 
-/// Reads an id of the path. No key has another one.
+/// Reads the id of a key in the path. No key has an id of another form.
 fn key_id(text: &str) -> Result<KeyId, StoreError> {
     text.parse().map_err(|_| StoreError::NotFound)
 }
@@ -152,7 +152,7 @@ struct ChangeKey {
     scopes: Option<Vec<String>>,
 }
 
-/// Reads a field that is there. Null is what `T` takes it for, and not the same as no field.
+/// Reads a field that is present. How null is read depends on `T`; it is not the same as a missing field.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -190,13 +190,14 @@ struct Rotate {
     /// Seconds for which the old key stays valid.
     #[schema(maximum = 31_536_000)]
     overlap_seconds: u64,
-    /// Without it, the new key expires when the old one would have; with null, never.
+    /// The time when the new key expires. Without it, that is the time when the old key would have expired. With
+    /// null, the new key does not expire.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Expiry>, required = false)]
     expires_at: Option<Option<Expiry>>,
 }
 
-/// Makes the successor of a key, which is shown here once. The key itself ends after the overlap.
+/// Creates the successor of a key. Only this response shows the whole new key. The old key ends after the overlap.
 #[utoipa::path(
     post,
     path = "/companies/{company}/api-keys/{id}/rotate",
@@ -317,7 +318,7 @@ impl ShownKey {
             company_id,
             scopes: record.scopes,
             is_active: state == KeyState::Active,
-            // also for a state that this program does not know
+            // a state that this program does not know counts as revoked
             state: STATES.iter().find(|(known, _)| *known == state).map_or("revoked", |(_, name)| name),
             expires_at: record.expires_at.map(IsoTime::from),
             retires_at: record.retires_at.map(IsoTime::from),

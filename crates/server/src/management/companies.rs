@@ -1,4 +1,4 @@
-//! The companies of an account: one.
+//! The list of an account's companies, which always has one entry.
 
 use axum::Json as Answer;
 use serde::Serialize;

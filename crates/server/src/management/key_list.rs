@@ -1,4 +1,4 @@
-//! The list of a company's keys: all of them, or page by page.
+//! The list of a company's keys, as a whole or page by page.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -19,7 +19,7 @@ use crate::http::state::AppState;
 use crate::store::api_key::{self, Place};
 use crate::store::id::CompanyId;
 
-/// Number of keys of a page, if the client names none.
+/// Default number of keys on a page.
 const DEFAULT_LIMIT: i64 = 20;
 
 const MAX_LIMIT: i64 = 100;
@@ -31,16 +31,16 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Page {
-    /// Maximum number of keys of a page.
+    /// Maximum number of keys on the page.
     #[param(value_type = i64, required = false, minimum = 1, maximum = 100)]
     limit: Option<i64>,
-    /// The place where the page begins: from the `Link` of the page before.
+    /// The place where the page begins, from the `Link` of the previous page.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
 }
 
-/// Lists the keys of a company, the newest first: all of them, or with `limit` or `cursor` a page, whose `Link` leads to the
-/// next one.
+/// Lists the keys of a company, the newest first. Without `limit` and `cursor`, the list has all keys. Otherwise, it
+/// is a page, and its `Link` leads to the next page.
 #[utoipa::path(
     get,
     path = "/companies/{company}/api-keys",
@@ -65,7 +65,7 @@ async fn list(
         }
         let after = page.cursor.map(|cursor| read(&cursor, &company)).transpose()?;
         let mut connection = state.database.acquire().await?;
-        // one more than the page has shows that there is another page
+        // one key more than fits on the page shows that there is another page
         let mut keys = api_key::page(&mut connection, &company, after, limit + 1).await?;
         if keys.len() as i64 > limit {
             keys.pop();
@@ -84,7 +84,7 @@ fn next(place: Place, limit: i64, company: &CompanyId) -> HeaderValue {
     HeaderValue::try_from(link).expect("ids and digits are visible ASCII")
 }
 
-/// Writes a cursor. It ends with a checksum over the company, so that one of another list is noticed.
+/// Writes a cursor. It ends with a checksum that includes the company, so that a cursor of another list is recognised.
 fn write(place: Place, company: &CompanyId) -> String {
     let Place { created_at, id } = place;
     let place = format!("{created_at:x}-{id}");
@@ -99,5 +99,5 @@ fn read(cursor: &str, company: &CompanyId) -> Result<Place, ApiError> {
         Some(Place { created_at: i64::from_str_radix(created_at, 16).ok()?, id: id.parse().ok()? })
     };
     let place = parse().filter(|place| write(*place, company) == cursor);
-    place.ok_or(ApiError::invalid("`cursor` is not of this list: begin again without it"))
+    place.ok_or(ApiError::invalid("`cursor` does not belong to this list: start again without it"))
 }

@@ -33,7 +33,7 @@ struct ShownProject {
     #[schema(value_type = String)]
     name: Name,
     slug: String,
-    /// The project is not archived.
+    /// Whether the project is not archived.
     is_active: bool,
     #[schema(value_type = Object)]
     metadata: JsonObject,
@@ -42,7 +42,7 @@ struct ShownProject {
 }
 
 impl ShownProject {
-    /// A project has no metadata.
+    /// Returns a project as the platform's clients read it. Its metadata is always empty.
     fn new(project: Project, company_id: CompanyId) -> Self {
         Self {
             company_id,
@@ -84,7 +84,7 @@ struct CreateProject {
     name: String,
 }
 
-/// Makes a project.
+/// Creates a project.
 #[utoipa::path(
     post,
     path = "/companies/{company}/projects",

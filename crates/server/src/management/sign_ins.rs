@@ -1,4 +1,4 @@
-//! Access tokens: given for a password, and for a refresh token, and ended.
+//! Calls that issue access tokens for a password or a refresh token, and end them.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -55,7 +55,7 @@ fn bearer() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["Bearer"]))
 }
 
-/// Gives an access token.
+/// Issues an access token for a password.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -98,7 +98,7 @@ struct Refresh {
     refresh_token: String,
 }
 
-/// Gives the next access token.
+/// Issues the next access token for a refresh token.
 #[utoipa::path(
     post,
     path = "/auth/refresh",
@@ -119,7 +119,7 @@ async fn refresh(
     }
 }
 
-/// Ends the access tokens and the refresh token of the sign-in that gave this access token.
+/// Ends the sign-in of this access token, with all its access tokens and its refresh token.
 #[utoipa::path(post, path = "/auth/logout", operation_id = "logOut", responses((status = NO_CONTENT)))]
 async fn log_out(signed_in: SignedIn, State(state): State<AppState>) -> Result<StatusCode, ApiError> {
     let act = signed_in.act(state.clock.now());

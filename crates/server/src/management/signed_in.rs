@@ -1,4 +1,4 @@
-//! Whom the access token of a request belongs to: [`SignedIn`] and [`KeyManager`].
+//! The owner of a request's access token: [`SignedIn`] and [`KeyManager`].
 
 use std::net::IpAddr;
 
@@ -50,10 +50,10 @@ impl Owner {
     }
 }
 
-/// Returns the token of a request, or nothing if the text is not one. The parser of API keys reads the header, so that both APIs
-/// take the same headers.
+/// Returns the token of a request, or `None` if the text is not a token. The parser of API keys reads the header, so
+/// that both APIs accept the same headers.
 fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
-    const MISSING: &str = "an access token is required, which POST /api/v1/auth/login gives: send it as \
+    const MISSING: &str = "an access token is required: get one from POST /api/v1/auth/login, and send it as \
                            `Authorization: Bearer <token>`";
     let Err(denied) = bearer::parse_headers(headers) else {
         return Err(ApiError::refused_token("an API key gives no access to this path: send an access token"));
@@ -61,7 +61,7 @@ fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
     match denied.reason() {
         Reason::MissingCredentials => Err(ApiError::unauthenticated(MISSING)),
         Reason::MalformedHeader => Err(ApiError::malformed_token()),
-        // one header, with the scheme and one token
+        // there is one header, with the scheme and one token
         _ => {
             let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let token = value.and_then(|value| value.trim().split(' ').next_back());
@@ -70,7 +70,7 @@ fn token(headers: &HeaderMap) -> Result<Option<Secret>, ApiError> {
     }
 }
 
-/// The account whose access token the request carries. The token of a program is refused.
+/// The account of the request's access token. The token of a program is refused.
 pub(super) struct SignedIn {
     pub(super) account: Account,
     pub(super) token: Secret,
@@ -96,20 +96,20 @@ impl Argument for SignedIn {
 }
 
 impl SignedIn {
-    /// Returns the same if the company of the path is the account's own. Another company is answered like one that does
-    /// not exist.
+    /// Returns `self` if the company in the path is that of the account. The response for another company is the same
+    /// as for one that does not exist.
     pub(super) fn of(self, company: &str) -> Result<Self, ApiError> {
         require(&self.account.company, company)?;
         Ok(self)
     }
 
-    /// Returns what the audit log says of a change.
+    /// Returns the [`Act`] of a change, for the audit log.
     pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
         self.account.act(now, self.address)
     }
 }
 
-/// An account, or a program of its company: both manage its keys.
+/// An account or a program, which manages the keys of its company.
 pub(super) struct KeyManager {
     pub(super) company: Company,
     by: By,
@@ -143,13 +143,13 @@ impl Argument for KeyManager {
 }
 
 impl KeyManager {
-    /// Returns the manager if the company of the path is its own.
+    /// Returns `self` if the company in the path is that of the manager.
     pub(super) fn of(self, company: &str) -> Result<Self, ApiError> {
         require(&self.company, company)?;
         Ok(self)
     }
 
-    /// Returns what the audit log says of a change.
+    /// Returns the [`Act`] of a change, for the audit log.
     pub(super) fn act(&self, now: UnixTime) -> Act<'_> {
         let actor = match &self.by {
             By::Account(email) => Actor::Account(email),

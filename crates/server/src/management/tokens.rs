@@ -88,7 +88,7 @@ struct CreatedToken {
     token: String,
 }
 
-/// Makes an access token for a program, which is shown here once.
+/// Creates an access token for a program. Only this response shows the token.
 #[utoipa::path(
     post,
     path = "/companies/{company}/tokens",

@@ -36,7 +36,7 @@ pub struct NewToken {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Creates a token, and returns its secret this once.
+/// Creates a token, and returns it with its secret, which can't be read again.
 pub async fn create(
     transaction: &mut Transaction,
     act: Act<'_>,
@@ -138,7 +138,7 @@ impl AccessToken {
     }
 }
 
-/// Records a use, unless one was recorded less than a minute before, or later.
+/// Records a use, unless a later one was recorded, or one less than a minute earlier.
 pub async fn record_use(
     transaction: &mut Transaction,
     id: &TokenId,

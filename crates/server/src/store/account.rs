@@ -1,4 +1,4 @@
-//! Accounts: who may sign in, and the one company that is theirs.
+//! Accounts. Each belongs to a person who can sign in, and owns one company.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns what the audit log says of a change that this account makes.
+    /// Returns the [`Act`] of a change that this account makes, for the audit log.
     pub fn act(&self, now: UnixTime, address: IpAddr) -> Act<'_> {
         Act { company: &self.company.id, actor: Actor::Account(&self.email), now, address: Some(address) }
     }
@@ -96,7 +96,7 @@ pub async fn set_up(
     now: UnixTime,
     address: IpAddr,
 ) -> Result<Account, NewAccountError> {
-    // hashing takes long, so a stranger without a link gets no password hashed
+    // hashing is slow, so the link is checked first: a stranger can't make the server hash passwords
     let mut connection = database.acquire().await?;
     if !set_up_link::is_valid(&mut connection, link, now).await? {
         return Err(NewAccountError::Link);
@@ -126,7 +126,8 @@ pub async fn add(database: &Database, new: NewAccount, now: UnixTime) -> Result<
     Ok(account)
 }
 
-/// Stores an account with its company, and ends the links of starts. The transaction has locked the accounts.
+/// Stores an account with its company, and ends the set-up links that servers issued at their start. The transaction
+/// must have locked the accounts.
 async fn insert(
     transaction: &mut Transaction,
     email: Email,
@@ -177,7 +178,7 @@ macro_rules! select {
     };
 }
 
-/// An account whose password was right. It may have been changed since.
+/// An account whose password was right when it was checked. The password may have been changed since.
 pub struct Verified {
     account: Account,
     hash: String,
@@ -188,9 +189,9 @@ impl Verified {
         &self.account.id
     }
 
-    /// Returns the account, unless its password was changed since it was checked. Call it after the transaction has issued
-    /// what the account is signed in with: whoever changes the password ends what was issued before, and this finds the
-    /// change that was made before.
+    /// Returns the account, unless its password was changed since it was checked. Call this after the transaction has
+    /// issued the credential of the sign-in. Then a change of the password can't be missed: if it comes later, it ends
+    /// the credential, and if it came earlier, this finds it.
     pub async fn confirm(self, transaction: &mut Transaction) -> Result<Option<Account>, DatabaseError> {
         let sql = "SELECT id FROM accounts WHERE id = $1 AND password = $2";
         let Self { account, hash } = self;
@@ -199,7 +200,8 @@ impl Verified {
     }
 }
 
-/// Returns the account with this address and password. An unknown address takes as long as a wrong password.
+/// Returns the account with this address and password. The check of an unknown address takes as long as that of a wrong
+/// password.
 pub async fn sign_in(
     database: &Database,
     email: &Email,
@@ -243,7 +245,7 @@ pub(super) async fn find(
     connection.query_opt(sql, &[id.into()]).await?.as_ref().map(account).transpose()
 }
 
-/// Lets nobody else begin or end credentials of this account until the end of the transaction.
+/// Prevents other transactions from issuing or ending credentials of this account until the end of this one.
 pub(super) async fn lock(transaction: &mut Transaction, id: &AccountId) -> Result<(), DatabaseError> {
     if transaction.is_postgres() {
         let sql = "SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
@@ -282,7 +284,7 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
-    /// One test at a time fills the queue.
+    /// Lets only one test at a time fill the queue.
     static TURN: Mutex<()> = Mutex::const_new(());
 
     async fn database() -> (TempDir, Database) {
@@ -298,8 +300,8 @@ mod tests {
         NewAccount { email: email.clone(), password, company }
     }
 
-    /// An unknown address is answered after a hash, like a known one, so that nobody learns which accounts there are. The
-    /// queue shows that: without a place in it, neither is answered.
+    /// An unknown address costs a hash, as a known one does, so that nobody learns which accounts exist. The queue
+    /// shows that: without a place in it, the sign-in of either is refused.
     #[tokio::test]
     async fn an_unknown_address_costs_a_hash_as_a_known_one() {
         let _turn = TURN.lock().await;
@@ -321,7 +323,7 @@ mod tests {
         }
     }
 
-    /// Whoever has no valid link is refused before a hash, also while there is no place in the queue.
+    /// A request without a valid link is refused before a hash, even while the queue is full.
     #[tokio::test]
     async fn only_a_valid_link_costs_a_hash() {
         let _turn = TURN.lock().await;

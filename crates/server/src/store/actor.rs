@@ -1,4 +1,4 @@
-//! Who changes something: [`Actor`], [`Act`].
+//! The author and the circumstances of a change: [`Actor`], [`Act`].
 
 use std::net::IpAddr;
 
@@ -8,20 +8,20 @@ use super::email::Email;
 use super::id::CompanyId;
 use super::name::Name;
 
-/// Who changes something.
+/// The author of a change.
 #[derive(Clone, Copy, Debug)]
 pub enum Actor<'a> {
     /// Somebody who is signed in to the account with this address.
     Account(&'a Email),
     /// A program with the access token of this name.
     Program(&'a Name),
-    /// Whoever has the key that is changed.
+    /// The holder of the key that is changed.
     KeyItself,
     /// The operator, who imports keys of another system.
     Import,
     /// The operator, who runs a command.
     Operator,
-    /// Somebody who did not prove who it is.
+    /// Somebody whose identity is unknown.
     Stranger,
 }
 
@@ -40,7 +40,7 @@ impl Actor<'_> {
     }
 }
 
-/// A change that is being made: in which company, by whom, when and from where. The audit log notes all four.
+/// The circumstances of a change: the company, the author, the time and the address. The audit log records all four.
 #[derive(Clone, Copy, Debug)]
 pub struct Act<'a> {
     pub company: &'a CompanyId,

@@ -1,4 +1,5 @@
-//! The keys of a company: created, listed, changed, rotated, revoked, deleted. A whole key comes and goes as [`ApiKey`].
+//! The keys of a company: creation, lists, changes, rotation, revocation and deletion. Only [`create`] and [`rotate`]
+//! return a whole key, as an [`ApiKey`].
 //!
 //! Each function does its work in the caller's transaction, writes the audit log in it, and touches only keys of the
 //! given company.
@@ -22,7 +23,8 @@ use crate::database::{Connection, DatabaseError, Row, Transaction};
 /// Maximum number of keys of a company that have not ended.
 pub const MAX_KEYS: i64 = 1_000;
 
-/// The condition that a key `k` has not ended at the time `$2`, as in [`ListedKey::has_ended`] and the index `api_keys_by_end`.
+/// The condition that a key `k` has not ended at the time `$2`. It agrees with [`ListedKey::has_ended`] and with the
+/// index `api_keys_by_end`.
 macro_rules! has_not_ended {
     () => {
         "k.revoked_at IS NULL AND coalesce(CASE WHEN k.retires_at < k.expires_at OR k.expires_at IS NULL \
@@ -42,7 +44,8 @@ pub struct ListedKey {
 }
 
 impl ListedKey {
-    /// Returns the end of the key, if one is known: of its overlap after a rotation, or its expiry.
+    /// Returns the time when the key ends, if that is known: the end of its overlap after a rotation or its expiry,
+    /// whichever is earlier.
     pub fn end(&self) -> Option<UnixTime> {
         self.record.expires_at.into_iter().chain(self.record.retires_at).min()
     }
@@ -66,7 +69,7 @@ pub struct NewKey {
     pub project: ProjectChoice,
     pub scopes: Scope,
     pub expires_at: Option<UnixTime>,
-    /// Creates the key once, however often the request is sent.
+    /// Makes the request create one key, however often it is sent.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
@@ -74,11 +77,11 @@ pub struct NewKey {
 #[derive(Clone, Debug)]
 pub enum ProjectChoice {
     Existing(ProjectId),
-    /// A project that is created with the key, or not at all.
+    /// A project that is created in the same transaction as the key.
     New(Name),
 }
 
-/// Creates a key, and returns it this once.
+/// Creates a key, and returns it. The key can't be read again.
 pub async fn create(
     transaction: &mut Transaction,
     act: Act<'_>,
@@ -118,7 +121,7 @@ async fn choose(
     }
 }
 
-/// Never an upsert: an id that is taken, one in 10²¹, is an error.
+/// Stores a new key. This is never an upsert: if the id is taken, which has a chance of 1 in 10²¹, it fails.
 async fn insert(
     transaction: &mut Transaction,
     key: &ListedKey,
@@ -151,24 +154,25 @@ async fn insert(
 
 /// A key and its successor.
 pub struct Rotated {
-    /// The whole new key, this once.
+    /// The whole new key, which can't be read again.
     pub key: ApiKey,
     pub new: ListedKey,
     pub old: ListedKey,
 }
 
-/// How a key is replaced.
+/// Parameters of a rotation.
 #[derive(Clone, Debug)]
 pub struct Rotation {
     /// Seconds for which the old key stays valid.
     pub overlap: u64,
-    /// The expiry of the new key. Without it, the new key has that of the old one.
+    /// The expiry of the new key. If it is `None`, the new key has the expiry of the old one.
     pub expires_at: Option<Option<UnixTime>>,
-    /// Replaces the key once, however often the request is sent.
+    /// Makes the request replace the key once, however often it is sent.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Creates the successor of a key. It is possible at the maximum number of keys too, since a leaked key has to be replaced.
+/// Creates the successor of a key. This is allowed even at the maximum number of keys, because a leaked key must be
+/// replaceable.
 pub async fn rotate(
     transaction: &mut Transaction,
     act: Act<'_>,
@@ -179,7 +183,7 @@ pub async fn rotate(
         key.spend(transaction, act.now).await?;
     }
     let project = find(transaction, act.company, id).await?.record.project;
-    // the project before the key, as archiving locks them
+    // the project is locked before the key, in the order of archiving
     project::find_active(transaction, act.company, &project).await?;
     let mut old = find_for_change(transaction, act.company, id).await?;
     let key = ApiKey::generate();
@@ -195,7 +199,7 @@ pub async fn rotate(
     Ok(Rotated { key, new, old })
 }
 
-/// Changes of a key. What is missing stays as it is.
+/// New values of a key's fields. A field that is `None` stays as it is.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub name: Option<Name>,
@@ -287,13 +291,13 @@ async fn store_validity(transaction: &mut Transaction, key: &ListedKey) -> Resul
     Ok(())
 }
 
-/// Removes a key and all that is stored of it, except its lines in the audit log.
+/// Removes a key and all its data, except its lines in the audit log.
 pub async fn delete(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> Result<(), StoreError> {
     let key = find_for_change(transaction, act.company, id).await?;
     remove(transaction, act, &key).await
 }
 
-/// Does the same as [`delete`] to a key that has ended.
+/// Does the same as [`delete`], but only to a key that has ended.
 pub async fn purge(transaction: &mut Transaction, act: Act<'_>, id: KeyId) -> Result<(), StoreError> {
     let key = find_for_change(transaction, act.company, id).await?;
     if !key.has_ended(act.now) {
@@ -326,7 +330,7 @@ pub async fn list(connection: &mut Connection, company: &CompanyId) -> Result<Ve
     connection.query(sql, &[company.into()]).await?.into_iter().map(listed).collect()
 }
 
-/// A place in the list of a company's keys: right after the key that was made at this time and has this id.
+/// A place in the list of a company's keys: right after the key that was created at this time and has this id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub created_at: i64,
@@ -334,13 +338,13 @@ pub struct Place {
 }
 
 impl ListedKey {
-    /// Returns the place after this key. It stays where it is when keys are made or deleted.
+    /// Returns the place after this key. It does not move when keys are created or deleted.
     pub fn place(&self) -> Place {
         Place { created_at: self.created_at, id: self.record.id }
     }
 }
 
-/// Returns at most so many keys of a company, the newest first, from a place on.
+/// Returns at most `limit` keys of a company, the newest first, from the place `after` on.
 pub async fn page(
     connection: &mut Connection,
     company: &CompanyId,
@@ -385,7 +389,7 @@ pub async fn find_by_idempotency_key(
     connection.query_opt(sql, &[company.into(), key.into()]).await?.map(listed).transpose()
 }
 
-/// Returns the same as [`find`], and lets nobody else change the key until the end of the transaction.
+/// Returns the same as [`find`], and prevents others from changing the key until the end of the transaction.
 async fn find_for_change(
     transaction: &mut Transaction,
     company: &CompanyId,
@@ -408,7 +412,7 @@ fn listed(row: Row) -> Result<ListedKey, DatabaseError> {
     })
 }
 
-/// Returns the company that owns a key, for whoever presents the key.
+/// Returns the company that owns a key. Call it only for a request that presents the key.
 pub async fn company(connection: &mut Connection, id: KeyId) -> Result<CompanyId, StoreError> {
     let sql = "SELECT p.company FROM api_keys k JOIN projects p ON p.id = k.project WHERE k.id = $1";
     let row = connection.query_opt(sql, &[id.as_str().into()]).await?.ok_or(StoreError::NotFound)?;
@@ -426,20 +430,20 @@ fn record(row: &Row) -> Result<KeyRecord<ProjectId>, DatabaseError> {
     record.ok_or_else(|| SourceError::Corrupt(id).into())
 }
 
-/// Counts the keys of a company that have not ended, by the index `api_keys_by_end`.
+/// Counts the keys of a company that have not ended. It uses the index `api_keys_by_end`.
 pub const COUNT: &str = concat!(
     "SELECT count(*) AS keys FROM projects p JOIN api_keys k ON k.project = p.id WHERE p.company = $1 AND ",
     has_not_ended!()
 );
 
-/// The keys of a project.
+/// Numbers of keys of a project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyCounts {
     pub not_ended: i64,
     pub all: i64,
 }
 
-/// Counts the keys of each project of a company that has some.
+/// Counts the keys of each project of a company. A project without keys is not in the result.
 pub async fn count_by_project(
     connection: &mut Connection,
     company: &CompanyId,

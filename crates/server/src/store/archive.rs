@@ -1,4 +1,4 @@
-//! The end of a project: [`archive`].
+//! Archiving a project: [`archive`].
 
 use super::actor::Act;
 use super::id::ProjectId;
@@ -6,7 +6,8 @@ use super::store_error::StoreError;
 use super::{api_key, project};
 use crate::database::Transaction;
 
-/// Archives a project, and revokes its keys that have not ended. Returns their number. An archived project stays as it is.
+/// Archives a project, revokes its keys that have not ended, and returns the number of these keys. An archived project
+/// stays as it is.
 pub async fn archive(
     transaction: &mut Transaction,
     act: Act<'_>,

@@ -10,7 +10,7 @@ use super::key_filter::id_of_masked;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
 
-/// What was done.
+/// A kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Created,
@@ -33,7 +33,7 @@ pub(super) enum Action {
     ResetPassword,
 }
 
-/// A kind of actions, to filter by.
+/// A group of actions that lines can be filtered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     Keys,
@@ -43,7 +43,7 @@ pub enum Group {
     Passwords,
 }
 
-/// In the order of the actions.
+/// The group and the stored name of each action, in the order of [`Action`].
 const ACTIONS: [(Action, Group, &str); 18] = [
     (Action::Created, Group::Keys, "created"),
     (Action::Rotated, Group::Keys, "rotated"),
@@ -72,15 +72,15 @@ impl From<Action> for Value {
     }
 }
 
-/// The lines of a company's audit log that are shown. The default shows all.
+/// A filter for the lines of a company's audit log. The default shows all lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogFilter {
-    /// A part of who did it, of the key, the detail or the address, in upper or lower case.
+    /// A part of the actor, the key, the detail or the address, in upper or lower case.
     pub text: String,
     pub group: Option<Group>,
-    /// The first second.
+    /// The first second whose lines are shown.
     pub since: Option<i64>,
-    /// The second after the last one.
+    /// The second after the last one whose lines are shown.
     pub before: Option<i64>,
 }
 
@@ -126,7 +126,7 @@ pub(super) async fn append(
     let address = act.address.map(canonical);
     let key = key.map(|id| id.as_str().to_owned());
     let texts = [Some(actor.as_str()), key.as_deref(), Some(detail), address.as_deref()];
-    // `searchable` leaves no line break in a text, so no search matches across two of them
+    // `searchable` removes line breaks from each text, so no search matches across two texts
     let search = texts.map(|text| searchable(text.unwrap_or_default())).join("\n");
     let sql = "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -143,7 +143,7 @@ pub(super) async fn append(
     transaction.execute(sql, &parameters).await.map(drop)
 }
 
-/// Lines that a filter shows. Those of older versions have nothing in `search`.
+/// The lines that a filter shows. Lines of older versions have no `search`.
 macro_rules! filtered {
     ($select:literal, $rest:literal) => {
         concat!(
@@ -164,7 +164,7 @@ pub async fn page(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<(LogLine, bool)>, DatabaseError> {
-    // the inner statement skips lines before keys are looked up
+    // the inner statement skips the offset, so that keys are looked up only for the lines of the page
     let sql = filtered!(
         "SELECT seq, at, actor, action, key, detail, address, (SELECT count(*) FROM api_keys k \
          JOIN projects p ON p.id = k.project WHERE k.id = l.key AND p.company = $1) AS keys FROM \
@@ -198,8 +198,9 @@ fn line(row: &Row) -> Result<LogLine, DatabaseError> {
     })
 }
 
-/// Lines that are about a key: its own, and that of the rotation which made it. A rotation is logged with the key that was
-/// replaced; the detail begins with `by`, a space and the id of the successor. Each half has an index.
+/// The lines about a key: the lines with its id, and the line of the rotation that created it. A rotation is logged
+/// with the key that was replaced. The detail begins with `by`, a space and the id of the successor. Each half of the
+/// statement has an index.
 macro_rules! of_key {
     ($select:literal, $rest:literal) => {
         concat!(
@@ -212,7 +213,7 @@ macro_rules! of_key {
     };
 }
 
-/// The lines about a key, the newest first.
+/// Selects the lines about a key, the newest first.
 pub const OF_KEY: &str =
     of_key!("SELECT at, actor, action, key, detail, address", " ORDER BY seq DESC LIMIT $3 OFFSET $4");
 
@@ -238,7 +239,7 @@ pub async fn count_of_key(
     connection.query_one(sql, &[company.into(), key.as_str().into()]).await?.get("lines")
 }
 
-/// A rotation: a key, and the one that took its place.
+/// A rotation: a key and its successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replacement {
     pub at: i64,
@@ -246,13 +247,13 @@ pub struct Replacement {
     pub new: KeyId,
 }
 
-/// Returns the rotations that one of these keys had a part in, the oldest first.
+/// Returns the rotations with one of these keys as the old or the new one, the oldest first.
 pub async fn replacements(
     connection: &mut Connection,
     company: &CompanyId,
     keys: &[KeyId],
 ) -> Result<Vec<Replacement>, DatabaseError> {
-    // one statement for both databases, which have no array in common; ids have no character that LIKE reads
+    // the two databases have no common type for arrays, so all ids are in one text; an id has no wildcard of LIKE
     let sql = "SELECT at, key, substr(detail, 4, 12) AS successor FROM audit_log WHERE company = $1 AND action = 'rotated' \
                AND ($2 LIKE '%' || key || '%' OR $2 LIKE '%' || substr(detail, 4, 12) || '%') ORDER BY seq";
     let ids: Vec<_> = keys.iter().map(KeyId::as_str).collect();
@@ -264,7 +265,7 @@ pub async fn replacements(
     let pair =
         |row: &Row| Ok(Replacement { at: row.get("at")?, old: id(row, "key")?, new: id(row, "successor")? });
     let pairs: Vec<Replacement> = rows.iter().map(pair).collect::<Result<_, DatabaseError>>()?;
-    // LIKE of SQLite takes a for A
+    // in SQLite, LIKE ignores the case of ASCII letters
     Ok(pairs.into_iter().filter(|pair| keys.contains(&pair.old) || keys.contains(&pair.new)).collect())
 }
 

@@ -107,7 +107,7 @@ pub async fn create(
     chat(&transaction.query_one(sql, &values).await?)
 }
 
-/// Lists the chats of a project, or only those of one of its users.
+/// Lists the chats of a project, or of one of its users.
 pub async fn list(
     connection: &mut Connection,
     project: &str,
@@ -194,7 +194,7 @@ pub async fn append(
     message(&transaction.query_one(sql, &values).await?)
 }
 
-/// Notes that a chat was updated. It locks the chat, so it is the last statement of its transaction.
+/// Sets the time at which a chat was updated. This locks the chat, so it should be the last statement of a transaction.
 pub async fn touch(transaction: &mut Transaction, chat: &Chat, now: UnixTime) -> Result<(), DatabaseError> {
     let sql = "UPDATE chats SET updated_at = $2 WHERE id = $1";
     transaction.execute(sql, &[(&chat.id).into(), seconds(now).into()]).await.map(drop)

@@ -1,13 +1,14 @@
-//! Where somebody signs in from, and with what: [`Client`].
+//! The address and the program that somebody signs in with: [`Client`].
 
 use std::net::IpAddr;
 
 use super::free_text::contains_key;
 
-/// Maximum number of characters of an agent.
+/// Maximum number of characters in the description of an agent.
 const MAX_AGENT: usize = 60;
 
-/// Products by which a browser is known, the more special first, because each names the later ones too.
+/// Products that identify a browser, each with the name of the browser. The more specific come first, because their
+/// browsers also send the products of later ones.
 const BROWSERS: [(&str, &str); 6] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -17,7 +18,7 @@ const BROWSERS: [(&str, &str); 6] = [
     ("Safari/", "Safari"),
 ];
 
-/// The same for systems.
+/// The same for operating systems.
 const SYSTEMS: [(&str, &str); 7] = [
     ("Windows", "Windows"),
     ("Android", "Android"),
@@ -32,23 +33,24 @@ const SYSTEMS: [(&str, &str); 7] = [
 #[derive(Clone, Debug)]
 pub struct Client {
     pub address: IpAddr,
-    /// The browser or the program, in words.
+    /// A short description of the browser or the program.
     pub agent: Option<String>,
 }
 
 impl Client {
-    /// Returns a client that names itself with this `User-Agent`.
+    /// Returns a client that sends this `User-Agent`.
     pub fn new(address: IpAddr, user_agent: Option<&str>) -> Self {
         Self { address, agent: user_agent.and_then(agent) }
     }
 }
 
-/// Returns an address as the database stores it. A mapped IPv4 address is that address.
+/// Returns an address as the database stores it. An IPv4-mapped IPv6 address becomes the IPv4 address.
 pub(super) fn canonical(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
-/// Returns a `User-Agent` in words: `Firefox on Linux`, or the product of a program, such as `memorykit-python/0.1.1`.
+/// Describes a `User-Agent`: a browser as `Firefox on Linux`, and a program by its first product, such as
+/// `memorykit-python/0.1.1`.
 fn agent(text: &str) -> Option<String> {
     let named = |names: &[(&str, &'static str)]| {
         names.iter().find(|(product, _)| text.contains(product)).map(|(_, name)| *name)

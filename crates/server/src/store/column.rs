@@ -1,4 +1,4 @@
-//! Columns that hold more than a number or a text.
+//! Conversions of columns that are neither plain numbers nor plain texts.
 
 use ctx_key::UnixTime;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::database::{DatabaseError, Row};
 
-/// Completes a statement of a transaction that selects rows to change: SQLite has locked the database already.
+/// Adds `FOR UPDATE` to a statement that selects rows to change, if the database is PostgreSQL. SQLite has locked the
+/// whole database already.
 macro_rules! for_change {
     ($transaction:ident, $sql:literal) => {
         if $transaction.is_postgres() { concat!($sql, " FOR UPDATE") } else { $sql }
@@ -19,7 +20,7 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Resu
     serde_json::from_str(&text).map_err(|_| DatabaseError::Corrupt(column))
 }
 
-/// Returns texts as their column has them.
+/// Returns the value of a column for a list of texts.
 pub(super) fn texts(texts: Vec<String>) -> String {
     Value::from(texts).to_string()
 }

@@ -1,13 +1,13 @@
-//! Passwords that people choose most, and patterns on the keyboard: [`is_common`].
+//! The passwords that people choose most often, and patterns on the keyboard: [`is_common`].
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// In lower case. `assets/common-passwords.md` says where they are from.
+/// Common passwords in lower case. `assets/common-passwords.md` names their source.
 static LIST: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("../../assets/common-passwords.txt").lines().collect());
 
-/// Sequences that people type, each read as a circle, forward and backward.
+/// Sequences that people type. Each is cyclic, and is recognised forward and backward.
 const SEQUENCES: [&str; 17] = [
     "abcdefghijklmnopqrstuvwxyz",
     "1234567890",
@@ -28,21 +28,24 @@ const SEQUENCES: [&str; 17] = [
     "q1w2e3r4t5y6u7i8o9p0",
 ];
 
-/// A shorter text that is repeated is as easy to guess as once.
+/// Minimum length of a text whose repetition can be safe. A repeated shorter text is as easy to guess as the text
+/// alone.
 const MIN_UNIT: usize = 8;
 
-/// Minimum number of characters of a sequence, and of one character that is repeated.
+/// Minimum number of characters of a sequence.
 const MIN_SEQUENCE: usize = 3;
+/// Minimum number of characters of a run, which repeats one character.
 const MIN_RUN: usize = 2;
 
-/// Maximum number of characters that are looked at for one sequence, so that a long password takes no long time.
+/// Maximum number of characters that are examined for one sequence, so that a long password does not take long.
 const MAX_SEQUENCE: usize = 64;
 
-/// Maximum number of further characters, such as the `1` of `passwordpassword1`.
+/// Maximum number of characters outside of all pieces, such as the `1` of `passwordpassword1`.
 const MAX_FURTHER: usize = 2;
 
-/// Returns whether a password is common: listed, a short text repeated, or one listed password, repeated or lengthened by
-/// sequences and by at most [`MAX_FURTHER`] characters. Case, spaces and ASCII punctuation do not count.
+/// Returns whether a password is common. It is if it is listed, repeats a short text or a listed password, or
+/// consists of sequences, at most one listed password, and at most [`MAX_FURTHER`] further characters. Case, spaces
+/// and ASCII punctuation do not count.
 pub(super) fn is_common(password: &str) -> bool {
     let whole: Vec<char> = password.chars().flat_map(char::to_lowercase).collect();
     let is_separator = |character: &char| character.is_whitespace() || character.is_ascii_punctuation();
@@ -51,7 +54,7 @@ pub(super) fn is_common(password: &str) -> bool {
 }
 
 fn is_simple(text: &[char]) -> bool {
-    // what is left of other signs
+    // so few letters remain if a password is made of punctuation
     if text.len() < MIN_UNIT {
         return false;
     }
@@ -59,22 +62,22 @@ fn is_simple(text: &[char]) -> bool {
     is_listed(text)
         || (1..=text.len() / 2)
             .any(|length| is_repeated(length) && (length < MIN_UNIT || is_listed(&text[..length])))
-        || is_pieced(text)
+        || consists_of_pieces(text)
 }
 
 fn is_listed(text: &[char]) -> bool {
     LIST.contains(text.iter().collect::<String>().as_str())
 }
 
-/// Returns whether a text falls into sequences and one listed password, with few characters between them.
-fn is_pieced(text: &[char]) -> bool {
+/// Returns whether a text consists of sequences and at most one listed password, with few characters between them.
+fn consists_of_pieces(text: &[char]) -> bool {
     let steps: Vec<_> = (0..text.len()).map(|start| sequence(&text[start..])).collect();
     let without = further_characters(&steps, text, &[]);
     if without.last().is_some_and(|further| *further <= MAX_FURTHER) {
         return true;
     }
     let longest = LIST.iter().map(|listed| listed.len()).max().unwrap_or_default();
-    // the first listed password stands after sequences and few characters
+    // before the listed password, there are only sequences and few characters
     let starts = (0..text.len()).filter(|start| without[*start] <= MAX_FURTHER);
     let candidates =
         starts.flat_map(|start| (4..=longest).filter_map(move |length| text.get(start..start + length)));
@@ -84,7 +87,7 @@ fn is_pieced(text: &[char]) -> bool {
     })
 }
 
-/// Returns for each position the minimum number of characters before it that are in no piece.
+/// Returns, for each position, the minimum number of characters before it that belong to no piece.
 fn further_characters(sequences: &[(usize, usize)], text: &[char], word: &[char]) -> Vec<usize> {
     let mut further = vec![usize::MAX; text.len() + 1];
     further[0] = 0;
@@ -101,9 +104,9 @@ fn further_characters(sequences: &[(usize, usize)], text: &[char], word: &[char]
     further
 }
 
-/// Returns the lengths, from the shortest to the longest, of a sequence or run that a text begins with.
+/// Returns the shortest and the longest length of a sequence or run at the start of a text.
 fn sequence(text: &[char]) -> (usize, usize) {
-    // a longer one falls into several
+    // a longer sequence counts as several
     let text = &text[..text.len().min(MAX_SEQUENCE)];
     let run = text.iter().take_while(|character| **character == text[0]).count();
     if run >= MIN_RUN {

@@ -11,12 +11,12 @@ use crate::database::{DatabaseError, Row, Transaction};
 pub struct Company {
     pub id: CompanyId,
     pub name: Name,
-    /// A short name for paths, which no other company has.
+    /// A short name for paths. No other company has it.
     pub slug: String,
 }
 
-/// Lets nobody else count what this company has, or name a project of it, until the end of the transaction. SQLite has one
-/// writer at a time.
+/// Prevents others from counting the keys and tokens of this company, or naming a project of it, until the end of the
+/// transaction. SQLite needs no lock, because it has one writer at a time.
 pub(super) async fn lock(transaction: &mut Transaction, company: &CompanyId) -> Result<(), DatabaseError> {
     if transaction.is_postgres() {
         let sql = "SELECT id FROM companies WHERE id = $1 FOR NO KEY UPDATE";
@@ -25,14 +25,14 @@ pub(super) async fn lock(transaction: &mut Transaction, company: &CompanyId) -> 
     Ok(())
 }
 
-/// Returns a slug that no company has, or nothing if a company of this name exists.
+/// Returns a slug that no company has, or `None` if a company of this name exists.
 pub(super) async fn free_slug(
     transaction: &mut Transaction,
     name: &Name,
 ) -> Result<Option<String>, DatabaseError> {
     let key = comparable(name.as_str());
     let slug = slug_of_company(&key);
-    // names that are compared as equal have the same slug, but for the number
+    // names that compare as equal have the same slug, apart from the number
     let sql = "SELECT name, slug FROM companies WHERE slug = $1 OR slug LIKE $2";
     let rows = transaction.query(sql, &[(&slug).into(), format!("{slug}-%").into()]).await?;
     let company = |row: &Row| Ok((row.get("name")?, row.get("slug")?));
@@ -45,7 +45,7 @@ pub(super) async fn free_slug(
     Ok(std::iter::once(slug.clone()).chain(numbered).find(is_free))
 }
 
-/// Returns the slug of a name, which is not empty.
+/// Returns the slug of a name. It is never empty.
 fn slug_of_company(name: &str) -> String {
     let slug = slug(name);
     if slug.is_empty() { "company".to_owned() } else { slug }

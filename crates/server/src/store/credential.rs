@@ -1,6 +1,6 @@
-//! What people and their programs sign in with: set-up links, sessions and devices, access and refresh tokens.
+//! The credentials of people and their programs: set-up links, sessions, devices, access tokens and refresh tokens.
 //!
-//! Each is a [`Secret`]. API keys are not made here.
+//! Each is a [`Secret`]. API keys are not credentials of this kind.
 
 use ctx_key::UnixTime;
 
@@ -13,22 +13,22 @@ use crate::database::{Connection, Database, DatabaseError, Row, Transaction, Val
 /// Minimum seconds between two recorded uses of a credential.
 const USE_GRANULARITY: i64 = 60;
 
-/// What a credential is for, and how long it lasts.
+/// The purpose of a credential, which determines its lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Creates one account: the link of a server that starts.
+    /// The link that a server issues at its start. It creates one account.
     SetUp,
-    /// Creates one account: the link of the command `invite`.
+    /// The link that the command `invite` issues. It creates one account.
     Invitation,
     /// A browser that is signed in.
     Session,
-    /// A browser that signed in before. It is not a session: nobody is signed in by it.
+    /// A browser that signed in before. It is not a session: it does not sign anybody in.
     Device,
     /// A program that acts for an account.
     Access,
-    /// Gives a program its next access token, once.
+    /// A program's right to get its next access token, once.
     Refresh,
-    /// An idempotency key that was used. It is stored an hour longer than its session, as clocks may differ.
+    /// An idempotency key that was used. It is stored an hour longer than its session, because clocks may differ.
     Idempotency,
 }
 
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// Returns how many seconds a credential is valid.
+    /// Returns the number of seconds for which a credential is valid.
     pub const fn lifetime(self) -> u64 {
         match self {
             Self::SetUp | Self::Invitation => 24 * 3600,
@@ -58,20 +58,20 @@ impl Kind {
     }
 }
 
-/// The sign-in that a credential belongs to: whose it is, and where it began.
+/// The sign-in that a credential belongs to: its account, its time and its client.
 #[derive(Clone, Debug)]
 pub struct SignIn {
     pub(super) account: AccountId,
-    /// Of a program.
+    /// The family of the tokens, if a program signed in.
     pub(super) family: Option<String>,
-    /// Older versions did not store the beginning.
+    /// The time of the sign-in. Older versions did not store it.
     pub(super) created_at: Option<i64>,
     pub(super) address: Option<String>,
     pub(super) agent: Option<String>,
 }
 
 impl SignIn {
-    /// Returns one that begins.
+    /// Returns a new sign-in.
     pub fn new(account: &AccountId, client: &Client, now: UnixTime) -> Self {
         Self {
             account: account.clone(),
@@ -83,7 +83,7 @@ impl SignIn {
     }
 }
 
-/// Creates a credential. The secret is stored nowhere.
+/// Creates a credential, and returns its secret. Only the digest is stored.
 pub async fn issue(
     transaction: &mut Transaction,
     kind: Kind,
@@ -95,7 +95,7 @@ pub async fn issue(
     Ok(secret)
 }
 
-/// Returns whether the digest is new.
+/// Stores a credential, unless its digest is stored already. Returns whether it was new.
 pub(super) async fn insert(
     transaction: &mut Transaction,
     kind: Kind,
@@ -120,7 +120,7 @@ pub(super) async fn insert(
     Ok(transaction.execute(sql, &parameters).await? == 1)
 }
 
-/// Returns the statement that deletes 500 credentials which have expired. Without the limit, it could hold the lock of SQLite
+/// Returns the statement that deletes at most 500 expired credentials. Without the limit, it could hold SQLite's lock
 /// for seconds. PostgreSQL would read the whole table for `IN`.
 pub const fn sweep_statement(is_postgres: bool) -> &'static str {
     if is_postgres {
@@ -143,9 +143,9 @@ pub async fn sweep(database: &Database, now: UnixTime) -> Result<bool, DatabaseE
 
 /// A credential that is known and has not expired.
 pub struct Found {
-    /// A set-up link has none.
+    /// The account of the credential. A set-up link has none.
     pub account: Option<AccountId>,
-    /// This use is to be recorded.
+    /// Whether this use is to be recorded.
     pub is_use_due: bool,
 }
 
@@ -167,7 +167,7 @@ pub async fn find(
     row.map(found).transpose()
 }
 
-/// Records a use of a credential, unless one was recorded less than a minute before, or later.
+/// Records a use of a credential, unless a later one was recorded, or one less than a minute earlier.
 pub async fn record_use(
     transaction: &mut Transaction,
     secret: &Secret,
@@ -202,10 +202,10 @@ pub(super) async fn end_all(transaction: &mut Transaction, kind: Kind) -> Result
     transaction.execute(sql, &[kind.name().into()]).await.map(drop)
 }
 
-/// Ends everything that is signed in to an account: sessions, access and refresh tokens.
+/// Ends all sign-ins of an account: its sessions, access tokens and refresh tokens.
 ///
-/// With PostgreSQL, others may be issuing some. The first deletion waits for their use of a token that it deletes. The lock
-/// waits for what they insert, and the second deletion finds that.
+/// With PostgreSQL, another transaction may be issuing such a credential. If it exchanges a token, the first deletion
+/// waits for it. If it inserts a credential, the lock waits for it, and the second deletion finds the credential.
 pub(super) async fn end_sign_ins(
     transaction: &mut Transaction,
     account: &AccountId,

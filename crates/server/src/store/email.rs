@@ -7,7 +7,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::free_text::{contains_key, first_invisible};
 use crate::database::{FromValue, Value};
 
-/// An e-mail address as accounts are found by it: in lower case and in the normal form NFC, without spaces around it.
+/// An e-mail address in the form that accounts are found by: in lower case and in the normal form NFC, without spaces
+/// around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -15,12 +16,13 @@ impl Email {
     /// Maximum number of bytes (RFC 5321 §4.5.3.1.3, without the angle brackets).
     const MAX_LENGTH: usize = 254;
 
-    /// Reads an address. Texts that differ in case alone, or in how they compose letters, are one person's address.
+    /// Reads an address. Texts that differ only in case or in the composition of letters are the same address.
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_lowercase().nfc().collect())
     }
 
-    /// Returns whether mail might reach this address, and it can be shown. Only sending a mail would tell.
+    /// Returns whether mail might reach this address, and the address can be shown. Only a mail to the address would
+    /// show whether it exists.
     pub fn is_plausible(&self) -> bool {
         let has_both =
             self.0.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());

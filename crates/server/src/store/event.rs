@@ -1,4 +1,4 @@
-//! Events: what happened to a user.
+//! Events of users.
 
 use ctx_key::UnixTime;
 
@@ -53,7 +53,7 @@ pub async fn create(
     event(&transaction.query_one(sql, &values).await?)
 }
 
-/// Lists the events of a user, or only those of one kind.
+/// Lists the events of a user, all or only those of one kind.
 pub async fn list(
     connection: &mut Connection,
     project: &str,
@@ -79,7 +79,7 @@ pub async fn seq(
     row.map(|row| row.get("seq")).transpose()
 }
 
-/// Removes an event of a user. Returns whether the project had it.
+/// Removes an event of a user. Returns whether the user had it.
 pub async fn remove(
     transaction: &mut Transaction,
     project: &str,

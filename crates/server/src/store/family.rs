@@ -1,8 +1,8 @@
-//! The tokens of one sign-in of a program, which end together: a family.
+//! Families of tokens. A family has the tokens of one sign-in of a program, which end together.
 //!
-//! A refresh token gives the next pair once, and is then *spent*. A spent token that is sent again was stolen, or its
-//! successor was, so it ends the family (RFC 9700 §4.14.2). The access tokens of earlier pairs stay valid until they expire,
-//! so that requests which are under way at a refresh do not fail.
+//! A refresh token is exchanged for the next pair of tokens once, and is then *spent*. If a spent token is sent
+//! again, it or its successor was stolen, so the family ends (RFC 9700 §4.14.2). The access tokens of earlier pairs
+//! stay valid until they expire, so that requests that are in progress during a refresh do not fail.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 /// Maximum number of refreshes of a family within [`PERIOD`].
 const MAX_REFRESHES: i64 = 10;
 
-/// In seconds.
+/// Length of the period, in seconds.
 const PERIOD: i64 = 60;
 
 /// An access token, and the refresh token for the next one.
@@ -35,7 +35,7 @@ pub enum Refreshed {
     Pair(Pair),
     /// The token is unknown, was used or has expired.
     Refused,
-    /// The family was refreshed too often: the seconds until it can be again. The token stays valid.
+    /// The family was refreshed too often. It can be refreshed again after so many seconds. The token stays valid.
     TooMany(u64),
 }
 
@@ -60,7 +60,8 @@ async fn issue(
     Ok(pair)
 }
 
-/// Exchanges a refresh token for the next pair. A token that is unknown, or whose family has ended, costs one read.
+/// Exchanges a refresh token for the next pair. If the token is unknown or its family has ended, this costs only one
+/// read.
 pub async fn refresh(
     database: &Database,
     token: &Secret,
@@ -102,13 +103,13 @@ pub async fn refresh(
 struct Found {
     account: AccountId,
     is_spent: bool,
-    /// A token of the family is not spent.
+    /// Whether the family has a token that is not spent.
     is_living: bool,
-    /// Seconds until the family can be refreshed, if it can't be.
+    /// Seconds until the family can be refreshed again, if it was refreshed too often.
     wait: Option<u64>,
 }
 
-/// Finds a refresh token, by its digest, and what is known of its family, by the index `credentials_of_family`.
+/// Finds a refresh token by its digest, and the state of its family by the index `credentials_of_family`.
 pub const FIND: &str = "SELECT c.account, c.spent_at, \
     (SELECT 1 FROM credentials o WHERE o.family = c.family AND o.spent_at IS NULL LIMIT 1) AS living, \
     (SELECT count(*) FROM credentials o WHERE o.family = c.family AND o.spent_at > $3) AS refreshes, \
@@ -135,7 +136,7 @@ async fn find(
     }))
 }
 
-/// Spends a refresh token that is not spent, and returns its sign-in. A token of an older version begins a family.
+/// Spends a refresh token that is not spent, and returns its sign-in. A token of an older version starts a family.
 pub const SPEND: &str = "UPDATE credentials SET spent_at = $2, family = coalesce(family, $3) \
     WHERE digest = $1 AND kind = 'refresh' AND spent_at IS NULL AND expires_at > $2 RETURNING account, family, created_at, address, agent";
 
@@ -166,7 +167,8 @@ async fn end_family(transaction: &mut Transaction, token: &Secret) -> Result<boo
     transaction.execute(END, &[token.digest().into()]).await.map(|ended| ended > 0)
 }
 
-/// Ends a sign-in: all tokens of the family of an access token, and the token itself. Returns whether it had not ended.
+/// Ends the sign-in of an access token: the token itself and all tokens of its family. Returns whether it was still
+/// valid.
 pub async fn end(
     transaction: &mut Transaction,
     account: &AccountId,

@@ -1,4 +1,4 @@
-//! Texts that people write, such as names: what must not be in them.
+//! Rules for texts that people write, such as names.
 
 use std::borrow::Cow;
 
@@ -6,19 +6,19 @@ use ctx_key::scan::redact_str;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Joins or separates the characters around it (Unicode 16, §23.2). Names in several scripts need them.
+/// Characters that join or separate the characters around them (Unicode 16, §23.2). Names in several scripts need them.
 pub(super) const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Returns whether a text contains an API key, whole or in a part that `redact` hides. Such a text must not be stored,
-/// because it is shown again.
+/// Returns whether a text contains an API key or a part of one that `redact` hides. Such a text must not be stored,
+/// because the dashboard would show it.
 pub fn contains_key(text: &str) -> bool {
     let is_redacted = |text: &str| matches!(redact_str(text), Cow::Owned(_));
     is_redacted(text) || (text.contains(JOINERS) && is_redacted(&text.replace(JOINERS, "")))
 }
 
-/// Returns the position, counted from 1, of the first character that shows nothing where it stands or turns the text
-/// around: a control, format or separator character other than the space, or a filler. Joiners and variation selectors
-/// may stand beside visible characters.
+/// Returns the position, counted from 1, of the first character that shows nothing or changes the direction of the
+/// text: a control, format or separator character other than the space, or a filler. Joiners and variation selectors
+/// are allowed beside visible characters.
 pub(super) fn first_invisible(text: &str) -> Option<usize> {
     let characters: Vec<char> = text.chars().collect();
     let is_visible_at = |index: Option<usize>| {
@@ -40,14 +40,15 @@ pub(super) fn first_invisible(text: &str) -> Option<usize> {
     position.map(|index| index + 1)
 }
 
-/// Returns a text as it is compared: two that look the same are equal.
+/// Returns the form of a text for comparison: texts that look the same are equal.
 pub(super) fn comparable(text: &str) -> String {
     let seen: String = text.chars().filter(|character| !JOINERS.contains(character)).collect();
     let words: Vec<_> = seen.split_whitespace().collect();
     words.join(" ").to_lowercase().nfc().collect()
 }
 
-/// Returns a text as it is searched. Letters that differ only in case are the same in every script: `ß` and `SS`, `ς` and `Σ`.
+/// Returns the form of a text for searches. In every script, letters that differ only in case are the same: `ß` and
+/// `SS`, `ς` and `Σ`.
 pub(super) fn searchable(text: &str) -> String {
     comparable(text).to_uppercase().nfc().collect()
 }
@@ -57,7 +58,7 @@ pub(super) fn is_space(character: char) -> bool {
     character.general_category() == GeneralCategory::SpaceSeparator
 }
 
-/// Returns whether a character shows something. Alone, a braille pattern without dots does not.
+/// Returns whether a character shows something. The braille pattern without dots shows nothing on its own.
 pub(super) fn is_visible(character: char) -> bool {
     !(is_invisible(character) || is_selector(character) || matches!(character, ' ' | '\u{2800}'))
 }
@@ -69,8 +70,8 @@ fn is_invisible(character: char) -> bool {
         || is_filler(character)
 }
 
-/// The other characters that Unicode calls `Default_Ignorable_Code_Point`: Hangul fillers, Khmer inherent vowels, and
-/// what is not assigned.
+/// Returns whether a character is another `Default_Ignorable_Code_Point` of Unicode: a Hangul filler, a Khmer
+/// inherent vowel, or one that is not assigned.
 fn is_filler(character: char) -> bool {
     matches!(
         character,
@@ -81,7 +82,7 @@ fn is_filler(character: char) -> bool {
     )
 }
 
-/// Variation selectors, and the grapheme joiner.
+/// Returns whether a character is a variation selector or the grapheme joiner.
 fn is_selector(character: char) -> bool {
     matches!(
         character,
@@ -89,7 +90,8 @@ fn is_selector(character: char) -> bool {
     )
 }
 
-/// Characters that a name may not have, or only in some places, as ranges of a regular expression. The space is not listed.
+/// The characters that a name may not have, or only in some places, as ranges of a regular expression. The space is not
+/// among them.
 pub const RESTRICTED: &str = "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\
      \\u1680\\u17b4-\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\
      \\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}";
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_wherever_it_stands() {
+    fn a_key_is_found_anywhere_in_a_text() {
         let key = ApiKey::generate();
         let key = key.expose_secret();
         for text in [
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_nothing_or_turns_the_text_around_is_found() {
+    fn characters_that_are_invisible_or_change_the_direction_are_found() {
         for (text, position) in [
             ("Büro – 東京 2", None),
             ("", None),

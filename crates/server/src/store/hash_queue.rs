@@ -1,4 +1,4 @@
-//! The queue for work that takes much memory and time, such as the hash of a password: `HashQueue`.
+//! A queue for work that takes much memory and time, such as hashing a password: `HashQueue`.
 
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -9,16 +9,17 @@ const MAX_RUNNING: usize = 2;
 /// Maximum number of hashes that wait. The last of them waits for a third of a second.
 const MAX_WAITING: usize = 32;
 
-/// Reason why a password is not hashed: as many wait as there may be.
+/// Reason why a password is not hashed: the maximum number of hashes waits already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-/// A queue with a limit on how many run, and on how many wait.
+/// A queue that limits how much work runs at once, and how much waits.
 ///
-/// A caller may give up at any time. If its work waits, the place in the queue is free at once. If its work runs, it runs
-/// to its end, and keeps its turn until then: otherwise callers that hang up would have any number of hashes run at once.
+/// A caller may give up at any time. If its work is waiting, the place in the queue is free at once. If its work is
+/// running, it runs to its end and keeps its turn until then. Otherwise, clients that hang up could make any number
+/// of hashes run at once.
 pub(super) struct HashQueue {
-    /// Places of all that wait or run.
+    /// Places for all work that waits or runs.
     places: Semaphore,
     turns: Semaphore,
 }
@@ -29,15 +30,15 @@ impl HashQueue {
         Self { places, turns: Semaphore::const_new(MAX_RUNNING) }
     }
 
-    /// Runs the work on a thread of its own when it is its turn.
+    /// Runs the work on a thread of its own, once it has its turn.
     ///
     /// # Errors
     ///
-    /// - As many wait as there may be.
+    /// - The maximum number of callers waits already.
     ///
     /// # Panics
     ///
-    /// If the work does.
+    /// If the work panics.
     pub(super) async fn run<T: Send + 'static>(
         &'static self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -94,7 +95,7 @@ mod tests {
             }))
         }
 
-        /// Waits until two run, and asserts that nothing is free while they do.
+        /// Waits until two pieces of work run, and asserts that no place and no turn is free then.
         async fn is_full(&self) {
             self.becomes((0, 0)).await;
             let wait = async {
@@ -106,7 +107,7 @@ mod tests {
             assert_eq!((self.free(), self.begun.load(Ordering::SeqCst)), ((0, 0), 2));
         }
 
-        /// Returns how many more may wait or run, and how many may run.
+        /// Returns the number of free places and of free turns.
         fn free(&self) -> (usize, usize) {
             (self.queue.places.available_permits(), self.queue.turns.available_permits())
         }
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_gives_up_frees_a_place_at_once_and_a_turn_at_the_end() {
+    async fn giving_up_frees_a_place_at_once_and_a_turn_at_the_end() {
         let fixture = Fixture::new();
         let gate = fixture.gate.clone();
         let closed = gate.write().await;

@@ -1,4 +1,4 @@
-//! Ids of accounts, companies and projects. A function can't take one for another.
+//! Ids of accounts, companies, tokens and projects. Each has a type of its own, so that none is taken for another.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ macro_rules! id {
                 Self(new_id($prefix))
             }
 
-            /// Reads an id that a client sent: letters, digits and `_`. Nothing has another id.
+            /// Reads an id that a client sent. Every id consists of letters, digits and `_`.
             pub fn parse(text: &str) -> Option<Self> {
                 let is_id =
                     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

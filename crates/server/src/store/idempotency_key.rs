@@ -1,4 +1,4 @@
-//! Keys with which a change is made once, however often it is asked for: [`IdempotencyKey`].
+//! Idempotency keys. A change with such a key is made once, however often it is requested: [`IdempotencyKey`].
 
 use ctx_key::UnixTime;
 use sha2::{Digest, Sha256};
@@ -8,23 +8,23 @@ use super::secret::Secret;
 use super::store_error::StoreError;
 use crate::database::{Transaction, Value};
 
-/// Identifies one form of one session, however often it is sent.
+/// Identifies one form of one session, however often the form is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey([u8; 32]);
 
 impl IdempotencyKey {
-    /// Returns the key of a form. It can't be had again after the end of the session, so it may be forgotten then.
+    /// Returns the key of a form. It can't occur again after the end of the session, so it may be deleted then.
     pub fn new(session: &Secret, form: &Secret) -> Self {
         Self(Sha256::new().chain_update(session.expose()).chain_update(form.expose()).finalize().into())
     }
 
-    /// Marks the key as used, in the transaction of the change. This is the one guard against a second change, so it
-    /// comes before everything else: another transaction with this key waits here until the first has ended, and goes
-    /// on only if the first was rolled back.
+    /// Marks the key as used, in the transaction of the change. This is the only guard against a second change, so it
+    /// must come before everything else. Another transaction with this key waits here until the first has ended, and
+    /// goes on only if the first was rolled back.
     ///
     /// # Errors
     ///
-    /// - [`StoreError::Repeated`]: the change was made before, also if what it created has been deleted since.
+    /// - [`StoreError::Repeated`]: the change was made before, even if its result has been deleted since.
     /// - The database failed.
     pub(super) async fn spend(&self, transaction: &mut Transaction, now: UnixTime) -> Result<(), StoreError> {
         let is_new = credential::insert(transaction, Kind::Idempotency, self.0, None, now).await?;

@@ -1,4 +1,4 @@
-//! Keys that another system made: [`import`].
+//! Import of keys that another system created: [`import`].
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -15,7 +15,7 @@ use super::name::Name;
 use crate::clock::seconds;
 use crate::database::{Database, DatabaseError, Transaction, Value};
 
-/// Number of keys in a statement. The change log reports a statement with so many keys as one change.
+/// Number of keys in a statement. The change log reports a statement with this many keys as one change.
 const BATCH: usize = 20_000;
 
 /// A line of the file.
@@ -52,13 +52,13 @@ impl fmt::Display for ImportError {
 
 impl std::error::Error for ImportError {}
 
-/// Stores the keys of all lines in one transaction, and returns their number. Each line is the JSON of a [`KeyRecord`] with a
-/// `name`. Its project must exist.
+/// Stores the keys of all lines in one transaction, and returns their number. Each line is the JSON of a
+/// [`KeyRecord`] with an additional `name`. The project of the record must exist.
 ///
 /// # Errors
 ///
 /// - A line is not a record with a name, or names no project or an archived one.
-/// - The id of a line's key is stored already, or stands on an earlier line.
+/// - The id of a line's key is stored already, or is on an earlier line.
 /// - The lines can't be read, or the database fails.
 pub async fn import(database: &Database, lines: impl BufRead, now: UnixTime) -> Result<u64, ImportError> {
     let mut transaction = database.begin_without_limits().await?;
@@ -87,7 +87,7 @@ pub async fn import(database: &Database, lines: impl BufRead, now: UnixTime) -> 
     Ok(import.counts.iter().map(|(_, count)| count).sum())
 }
 
-/// What was read until now.
+/// The companies and the numbers of the keys that have been read so far.
 struct Import {
     /// The company of each project.
     companies: HashMap<String, CompanyId>,
@@ -103,7 +103,7 @@ impl Import {
         project: &str,
     ) -> Result<(), ImportError> {
         if !self.companies.contains_key(project) {
-            // nobody archives the project before the end
+            // so that nobody archives the project before the end of the import
             let sql = if transaction.is_postgres() {
                 "SELECT company, archived_at FROM projects WHERE id = $1 FOR SHARE"
             } else {
@@ -128,7 +128,7 @@ impl Import {
 
 fn parse(text: &str) -> Result<Line, String> {
     let mistake = |error: serde_json::Error| {
-        // the position is that within this one line, and for some mistakes its end
+        // the position counts within this one line, and for some mistakes is only the end of it
         let text = error.to_string();
         text.split(" at line ").next().unwrap_or_default().to_owned()
     };

@@ -1,4 +1,4 @@
-//! Objects of the client's own: [`JsonObject`].
+//! JSON objects that the client defines: [`JsonObject`].
 
 use std::fmt;
 use std::hash::RandomState;
@@ -8,8 +8,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A JSON object in the order in which it was sent. Each value is the text that was sent, because numbers of JSON have any
-/// size and precision.
+/// A JSON object in the order in which it was sent. Each value is the text that was sent, because numbers in JSON can
+/// have any size and precision.
 #[derive(Clone, Debug, Default)]
 pub struct JsonObject(LinkedHashMap<String, Box<RawValue>, RandomState>);
 
@@ -18,7 +18,8 @@ impl JsonObject {
         self.0.iter().map(|(name, value)| (name.as_str(), &**value))
     }
 
-    /// Merges a change: null deletes a name, and each other value replaces the whole value of its name. New names come last.
+    /// Merges a change: null deletes a name, and any other value replaces the whole value of its name. New names come
+    /// last.
     pub fn merge(&mut self, change: Self) {
         for (name, value) in change.0 {
             if value.get() == "null" {
@@ -30,7 +31,7 @@ impl JsonObject {
     }
 
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("names and JSON are written as JSON")
+        serde_json::to_string(self).expect("names and raw JSON can be written as JSON")
     }
 }
 
@@ -40,7 +41,8 @@ impl Serialize for JsonObject {
     }
 }
 
-/// Reads JSON only, and refuses an object that has a name twice: readers differ in which value they take.
+/// Reads JSON only, and refuses an object with a name that occurs twice, because parsers differ in the value that they
+/// take.
 impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Entries)

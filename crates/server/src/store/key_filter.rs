@@ -1,4 +1,4 @@
-//! Which of a company's keys a list shows: [`KeyFilter`].
+//! The filter for lists of a company's keys: [`KeyFilter`].
 
 use ctx_key::{KeyState, Scope, UnixTime};
 
@@ -6,10 +6,10 @@ use super::api_key::ListedKey;
 use super::free_text::searchable;
 use super::id::ProjectId;
 
-/// Which of a company's keys a list shows. The default shows all.
+/// A filter for lists of a company's keys. The default shows all.
 ///
-/// It is applied to what the database returned, because neither SQLite nor a PostgreSQL without ICU knows the letters of
-/// all scripts, and because [`ctx_key::KeyRecord::state`] alone says what state a key has.
+/// It is applied to the keys that the database returned, for two reasons: neither SQLite nor a PostgreSQL without ICU
+/// knows the letters of all scripts, and only [`ctx_key::KeyRecord::state`] decides on the state of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyFilter {
     /// A part of the name or of the id, in upper or lower case.
@@ -23,7 +23,7 @@ pub struct KeyFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedState {
     Is(KeyState),
-    /// Valid, with an end within a week.
+    /// Valid, but ending within a week.
     Ending,
 }
 
@@ -49,7 +49,8 @@ impl KeyFilter {
     }
 }
 
-/// Returns the id of a key that was copied from a list, such as `8aspm4G7VmSU` for `ctx_8aspm4G7VmSU***`. Other texts stay.
+/// Returns the id of a masked key that was copied from a list, such as `8aspm4G7VmSU` for `ctx_8aspm4G7VmSU***`.
+/// Returns any other text as it is.
 pub(super) fn id_of_masked(text: &str) -> &str {
     text.trim().strip_prefix("ctx_").map_or(text, |id| id.trim_end_matches('*'))
 }

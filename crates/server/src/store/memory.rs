@@ -50,7 +50,7 @@ pub struct MemoryChange {
     pub metadata: Option<JsonObject>,
 }
 
-/// Which memories to list. A field that is `None` allows all.
+/// A filter for lists of memories. A field that is `None` allows all.
 #[derive(Clone, Debug)]
 pub struct MemoryFilter {
     pub kind: Option<String>,
@@ -144,7 +144,8 @@ pub async fn seq(connection: &mut Connection, project: &str, id: &str) -> Result
     row.map(|row| row.get("seq")).transpose()
 }
 
-/// Returns the metadata of a memory, if the project has it. Nobody else changes the memory until the end of the transaction.
+/// Returns the metadata of a memory, if the project has it. Others can't change the memory until the end of the
+/// transaction.
 pub async fn metadata_for_change(
     transaction: &mut Transaction,
     project: &str,
@@ -156,7 +157,7 @@ pub async fn metadata_for_change(
     row.map(|row| column::json(&row, "metadata")).transpose()
 }
 
-/// Returns the memories that have one of these numbers, in any order.
+/// Returns the memories with these `seq`s, in any order.
 pub(super) async fn of_seqs(
     connection: &mut Connection,
     project: &str,

@@ -1,8 +1,9 @@
-//! The schema, forward only. All steps that a database lacks are done in one transaction, by one process at a time.
+//! Forward-only migrations of the schema. One process at a time applies all missing steps, in one transaction.
 //!
-//! During an upgrade, servers of two versions run side by side. So each step names the oldest version whose servers can go
-//! on after it, and the database keeps that number: a server that knows less refuses the database. A server that starts does
-//! a step only if the servers of the database's version can go on; any other step is left to the command `migrate`.
+//! During an upgrade, servers of two versions run side by side. So each step names the oldest version whose servers can
+//! still use the database after it. The database stores this number, and an older server refuses the database. At its
+//! start, a server applies a step only if servers of the database's current version can go on after it. All other steps
+//! are left to the command `migrate`.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ pub struct Step {
     pub oldest_server: i64,
 }
 
-/// A step that was released is never changed. The next one is added after it, also if a change log of the verifier changes.
+/// All steps. A released step is never changed. Every change is a new step at the end, even a change of the
+/// verifier's change log.
 pub const STEPS: &[Step] = &[
     Step {
         sqlite: &[include_str!("../../migrations/sqlite/1-schema.sql"), sqlite::CHANGE_LOG],
@@ -45,8 +47,8 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
-/// Time after which a process that waits for another one's migration logs that it waits.
-const SILENCE: Duration = Duration::from_secs(1);
+/// Time after which a process logs that it waits for the migration of another process.
+const WAIT_NOTICE_DELAY: Duration = Duration::from_secs(1);
 
 /// Reason why the schema can't be brought up to date.
 #[derive(Debug)]
@@ -58,12 +60,12 @@ pub enum MigrationError {
         oldest_server: i64,
         known: i64,
     },
-    /// A step stops the servers of the database's version.
+    /// Servers of the database's version can't go on after a step.
     NotBeside {
         version: i64,
         known: i64,
     },
-    /// A step took longer than a server that starts waits.
+    /// A step took longer than a server may wait at its start.
     Slow,
 }
 
@@ -98,13 +100,13 @@ impl std::fmt::Display for MigrationError {
 
 impl std::error::Error for MigrationError {}
 
-/// Does the steps that a database lacks, as a server that starts. Waits for a migration in progress, however long it takes.
+/// Applies the missing steps at the start of a server. Waits for a migration in progress, however long it takes.
 ///
 /// # Errors
 ///
-/// - A later version of the server did a step that this one can't live with.
+/// - A later version of the server applied a step after which this version can't use the database.
 /// - Servers of the database's version can't go on after a step.
-/// - A statement takes longer than `statement_timeout`, or waits so long for a lock.
+/// - A statement takes longer than `statement_timeout`, including its wait for a lock.
 /// - The database fails.
 pub async fn prepare(
     database: &Database,
@@ -114,23 +116,23 @@ pub async fn prepare(
     run(database, steps, Some(statement_timeout)).await
 }
 
-/// Does the steps that a database lacks, however long they take. No server that can't use the schema afterwards may run.
+/// Applies the missing steps, however long they take. Stop all servers that can't use the new schema before.
 ///
 /// # Errors
 ///
-/// - A later version of the server did a step that this one can't live with.
+/// - A later version of the server applied a step after which this version can't use the database.
 /// - The database fails.
 pub async fn migrate(database: &Database, steps: &[Step]) -> Result<(), MigrationError> {
     run(database, steps, None).await
 }
 
 async fn run(database: &Database, steps: &[Step], start: Option<Duration>) -> Result<(), MigrationError> {
-    let mut begin = Box::pin(begin(database));
-    let mut transaction = match timeout(SILENCE, &mut begin).await {
-        Ok(begun) => begun?,
+    let mut pending = Box::pin(begin(database));
+    let mut transaction = match timeout(WAIT_NOTICE_DELAY, &mut pending).await {
+        Ok(transaction) => transaction?,
         Err(_) => {
             info!("waiting for the migration of another process");
-            begin.await?
+            pending.await?
         }
     };
     let create = "CREATE TABLE IF NOT EXISTS schema_version \
@@ -162,7 +164,7 @@ async fn run(database: &Database, steps: &[Step], start: Option<Duration>) -> Re
     Ok(transaction.commit().await?)
 }
 
-/// Begins the transaction of the one process that migrates.
+/// Begins the transaction of a migration. Only one process has one at a time.
 async fn begin(database: &Database) -> Result<Transaction, DatabaseError> {
     let mut transaction = database.begin_without_limits().await?;
     if transaction.is_postgres() {
@@ -186,7 +188,7 @@ mod tests {
 
     use super::STEPS;
 
-    /// Databases have done the steps that were released: one that changes would leave them without the change.
+    /// Databases with a released step do not get a later change of the step.
     #[test]
     fn released_steps_do_not_change() {
         let start =

@@ -9,16 +9,16 @@ use crate::database::{FromValue, Value};
 
 /// A name of 1 to 100 characters on one line, without spaces around it.
 ///
-/// The OpenAPI document states the rule as a pattern of the text as it is sent.
+/// The OpenAPI document gives the rule as a pattern for the text that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Name(String);
 
 /// Reason why a text is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// There is nothing to see, or there are too many characters.
+    /// The text has no visible character, or too many characters.
     Length,
-    /// The character at this position, counted from 1, shows nothing or turns the text around.
+    /// The character at this position, counted from 1, shows nothing or changes the direction of the text.
     Invisible(usize),
     /// The text contains an API key, which would be shown again.
     Key,
@@ -32,10 +32,10 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// - Nothing that can be seen.
+    /// - No visible character.
     /// - More than [`Self::MAX_LENGTH`] characters.
     /// - A control, format or separator character other than the space, or a filler, such as a line feed or U+202E. U+200C
-    ///   and U+200D may stand between visible characters, and a variation selector after one.
+    ///   and U+200D are allowed between visible characters, and a variation selector is allowed after one.
     /// - An API key.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = text.trim_matches(is_space);
@@ -71,7 +71,7 @@ impl From<&Name> for Value {
     }
 }
 
-/// A stored name is taken as it is, so that one that another program wrote does not hide the others in a list.
+/// A stored name is not checked: an invalid one from another program must not make a whole list fail.
 impl FromValue for Name {
     fn from_value(value: Value) -> Option<Self> {
         String::from_value(value).map(Self)

@@ -1,4 +1,4 @@
-//! Passwords that are chosen: [`NewPassword`].
+//! Rules for new passwords: [`NewPassword`].
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use super::name::Name;
 /// Minimum number of characters. NIST SP 800-63B-4 §3.1.1.2 asks for 15 where a password is the only factor.
 pub const MIN_LENGTH: usize = 15;
 
-/// Maximum number of bytes, because hashing takes time for each.
+/// Maximum number of bytes, because the time of a hash grows with them.
 pub const MAX_BYTES: usize = 1024;
 
 /// Minimum number of letters and digits that are not in the e-mail address or the company's name.
 const MIN_OWN: usize = 8;
 
-/// A password that may become an account's: long enough, not common, and not derived from the account. It is in the
+/// A password that an account may get: it is long enough, not common, and not derived from the account. It is in the
 /// normal form NFC.
 pub struct NewPassword(String);
 
@@ -26,23 +26,23 @@ pub struct NewPassword(String);
 pub enum NewPasswordError {
     TooShort,
     TooLong,
-    /// A line feed, a NUL or the like. A form would lose or refuse it.
+    /// It has a control character, such as a line feed or a NUL. A form would lose or refuse it.
     Control,
-    /// One of the commonest, or a pattern.
+    /// It is common, or a pattern.
     Common,
-    /// Little more than the e-mail address or the company's name.
+    /// It has little more than the e-mail address or the company's name.
     Derived,
 }
 
 impl NewPassword {
-    /// Checks a password for the account of this address and company, if its name is known.
+    /// Checks a password for the account with this e-mail address, and with this company if it is known.
     ///
     /// # Errors
     ///
     /// - Fewer than [`MIN_LENGTH`] characters or more than [`MAX_BYTES`] bytes, in the normal form.
     /// - A control character.
-    /// - A common password, one that is repeated or lengthened a little, or a sequence.
-    /// - Fewer than 8 letters and digits remain without the address, the company and their parts.
+    /// - A common password, alone, repeated or with few additions, or a sequence.
+    /// - Fewer than 8 letters and digits besides the address, the company and their parts.
     pub fn new(text: &str, email: &Email, company: Option<&Name>) -> Result<Self, NewPasswordError> {
         let password = normalize(text);
         if password.chars().count() < MIN_LENGTH {
@@ -75,12 +75,13 @@ impl fmt::Debug for NewPassword {
     }
 }
 
-/// Returns the normal form NFC, which is the same for a password typed on any system.
+/// Returns the normal form NFC of a password, which is the same whatever system it is typed on.
 pub(super) fn normalize(password: &str) -> String {
     password.nfc().collect()
 }
 
-/// Removes what is known of the account, the longest part first.
+/// Returns whether few letters and digits remain after the address, the company and their parts are removed, the
+/// longest first.
 fn is_derived(password: &str, email: &Email, company: Option<&Name>) -> bool {
     let mut rest = letters(password);
     let before = rest.chars().count();
@@ -91,7 +92,7 @@ fn is_derived(password: &str, email: &Email, company: Option<&Name>) -> bool {
     let mut parts: Vec<_> = names.chain(words).map(letters).filter(|part| !part.is_empty()).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
     for part in parts {
-        // a space, so that what stood apart does not become another part
+        // a space, so that the text before and after does not join to another part
         rest = rest.replace(&part, " ");
     }
     let own = rest.chars().filter(|character| *character != ' ').count();
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn the_length_is_that_of_the_normal_form() {
         let check = |password: &str| check(password, "ada@example.com", "Example, Inc.");
-        // one more character before they are composed
+        // decomposed, the text has one more character
         assert_eq!(check("schöner Abend!"), Err(NewPasswordError::TooShort));
         assert_eq!(check("scho\u{308}ner Abend!"), Err(NewPasswordError::TooShort));
         assert_eq!(check("scho\u{308}ner Abend!!"), Ok("schöner Abend!!".to_owned()));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_the_account_does_not_count() {
+    fn text_from_the_account_does_not_count() {
         let refused = Err(NewPasswordError::Derived);
         for password in [
             "ada.lovelace@example.com",

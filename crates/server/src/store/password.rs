@@ -16,7 +16,8 @@ pub(super) async fn hash(password: NewPassword) -> Result<String, Busy> {
     QUEUE.run(move || hash_now(password.expose())).await
 }
 
-/// Returns whether a password, as it was typed, has this hash. Without a hash, it takes as long and returns `false`.
+/// Returns whether a password, as it was typed, has this hash. Without a hash, this returns `false` after the same
+/// time.
 pub(super) async fn is_right(password: String, hash: Option<String>) -> Result<bool, Busy> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
     let verify = move || {

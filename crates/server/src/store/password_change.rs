@@ -1,4 +1,4 @@
-//! Changes of a password: by its owner, who is signed in, and by the operator.
+//! Changes of a password, by its owner or by the operator.
 
 use ctx_key::UnixTime;
 
@@ -13,8 +13,9 @@ use super::secret::Secret;
 use super::store_error::StoreError;
 use crate::database::Database;
 
-/// Changes the password of an account that is signed in with `session`, and ends everything that is signed in to it. Returns
-/// the secret of the session that takes the place of this one, or nothing if this one has ended, such as by another change.
+/// Changes the password of an account that is signed in with `session`, and ends all its sign-ins. Returns the secret
+/// of the session that replaces `session`, or `None` if `session` has ended, for example by another change of the
+/// password.
 pub async fn change(
     database: &Database,
     account: &Account,
@@ -25,7 +26,7 @@ pub async fn change(
 ) -> Result<Option<Secret>, StoreError> {
     let hash = password::hash(new).await?;
     let mut transaction = database.begin().await?;
-    // first, so that another change waits here: it ends all sessions, so this one finds that its session has ended
+    // this comes first, so that a second change waits here until the first one has ended its session
     account::set_password(&mut transaction, &account.id, hash).await?;
     if credential::take(&mut transaction, Kind::Session, session, now).await?.is_none() {
         return Ok(None);
@@ -46,7 +47,7 @@ pub async fn change(
     Ok(Some(session))
 }
 
-/// Gives an account a new password, for the operator, and ends everything that is signed in to it.
+/// Gives an account a new password on behalf of the operator, and ends all its sign-ins.
 pub async fn reset(
     database: &Database,
     account: &Account,

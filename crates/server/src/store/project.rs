@@ -18,12 +18,12 @@ pub struct Project {
     pub name: Name,
     pub created_at: i64,
     pub updated_at: i64,
-    /// From then on it has no keys that have not ended, and gets no new ones.
+    /// The time when it was archived. From then on, all its keys have ended and it gets no new ones.
     pub archived_at: Option<i64>,
 }
 
 impl Project {
-    /// Returns the name as an address has it, or the id if that would be empty.
+    /// Returns the form of the name for URLs, or the id if that form is empty.
     pub fn slug(&self) -> String {
         let slug = slug(self.name.as_str());
         if slug.is_empty() { self.id.to_string() } else { slug }
@@ -65,7 +65,7 @@ pub async fn find(
     Ok(project(&row.ok_or(StoreError::NotFound)?)?)
 }
 
-/// Returns a project that gets new keys, and lets nobody archive it until the end of the transaction.
+/// Returns a project that is not archived, and prevents others from archiving it until the end of the transaction.
 pub(super) async fn find_active(
     transaction: &mut Transaction,
     company: &CompanyId,
@@ -78,7 +78,8 @@ pub(super) async fn find_active(
     if project.is_archived() { Err(StoreError::Archived) } else { Ok(project) }
 }
 
-/// Returns the same as [`find`], and lets nobody else change the project or make keys of it until the end of the transaction.
+/// Returns the same as [`find`], and prevents others from changing the project or creating keys of it until the end
+/// of the transaction.
 pub(super) async fn find_for_change(
     transaction: &mut Transaction,
     company: &CompanyId,
@@ -127,7 +128,7 @@ pub async fn rename(
     if project.name == *name {
         return Ok(());
     }
-    // nobody else takes the name after this
+    // after this, nobody else can take the name
     company::lock(transaction, act.company).await?;
     let sql = "SELECT id FROM projects WHERE company = $1 AND name = $2";
     if transaction.query_opt(sql, &[act.company.into(), name.into()]).await?.is_some() {

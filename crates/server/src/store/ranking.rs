@@ -1,32 +1,33 @@
-//! The order of what a search finds: first by the number of different words that a memory has, then by their weight, then the
-//! newest. All is computed from whole numbers, in one order, so that both databases give the same scores.
+//! The order of the memories that a search finds: by the number of different words of the query that a memory has,
+//! then by their weight, then by age, the newest first. The scores are computed from whole numbers, in a fixed order,
+//! so that both databases give the same scores.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::word_index::Entry;
 
-/// Number of memories from which on a word counts as in all.
+/// Number of memories with a word at which the word counts as if all memories had it.
 const COMMON: f64 = 5_000.0;
 
-/// Sum of weights at which a memory has half of what its words can add to its score.
+/// Sum of weights at which a memory gets half of the score that weights can add.
 const HALF: f64 = 20_000.0;
 
-/// What is known about the memories that have words of a query.
+/// The memories that have words of a query, as far as they are known.
 pub(super) struct Ranking {
     words: Vec<Word>,
-    /// Of each memory, the weight of each word; 0 if it has no such word, or nobody knows.
+    /// For each memory, the weight of each word. It is 0 if the memory does not have the word, or if that is unknown.
     weights: HashMap<i64, Vec<i64>>,
 }
 
 struct Word {
     /// Number of memories that have the word, as far as they were read.
     memories: usize,
-    /// Memories that are older were not read.
+    /// The oldest memory that was read, if older ones with the word were left out.
     oldest: Option<i64>,
 }
 
-/// A memory with its place.
+/// A memory with the values that determine its place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ranked {
     pub(super) memory: i64,
@@ -36,7 +37,8 @@ pub(super) struct Ranked {
 }
 
 impl Ranked {
-    /// Returns the score for a query of so many words: more than 0 and at most 1. A memory with more words has a higher one.
+    /// Returns the score for a query of `words` words. It is more than 0 and at most 1. A memory with more of the
+    /// words has a higher score.
     #[expect(clippy::cast_precision_loss, reason = "queries have few words")]
     pub(super) fn score(&self, words: usize) -> f64 {
         let share = self.relevance / (self.relevance + HALF);
@@ -44,12 +46,12 @@ impl Ranked {
     }
 
     fn key(&self) -> (Reverse<usize>, Reverse<u64>, Reverse<i64>) {
-        // numbers above 0 are ordered as their bits are
+        // positive numbers have the same order as their bits
         (Reverse(self.matched), Reverse(self.relevance.to_bits()), Reverse(self.memory))
     }
 }
 
-/// Puts the best first.
+/// Sorts memories, the best first.
 pub(super) fn sort(ranked: &mut [Ranked]) {
     ranked.sort_unstable_by_key(Ranked::key);
 }
@@ -59,7 +61,7 @@ impl Ranking {
         Self { words: Vec::new(), weights: HashMap::new() }
     }
 
-    /// Adds the newest memories that have the next of `words` words. They are all of them, or `is_cut`.
+    /// Adds the newest memories that have the next of `words` words. `is_cut` says whether older ones were left out.
     pub(super) fn add(&mut self, entries: &[Entry], is_cut: bool, words: usize) {
         let index = self.words.len();
         let oldest = entries.last().map(|entry| entry.memory).filter(|_| is_cut);
@@ -73,12 +75,12 @@ impl Ranking {
         self.weights.keys().copied().collect()
     }
 
-    /// Leaves out all other memories. They still count for how common a word is.
+    /// Leaves out all other memories. They still count towards the number of memories that have a word.
     pub(super) fn retain(&mut self, memories: &HashSet<i64>) {
         self.weights.retain(|memory, _| memories.contains(memory));
     }
 
-    /// Returns the memories that have the most words at best, and of which not all words are known.
+    /// Returns memories for which not all words are known, first those that may have the most words.
     pub(super) fn unknown(&self, limit: usize) -> Vec<i64> {
         let mut memories: Vec<_> = self
             .weights
@@ -97,14 +99,14 @@ impl Ranking {
         memories.into_iter().take(limit).map(|Reverse((.., memory))| memory).collect()
     }
 
-    /// Adds what was not known.
+    /// Adds the weight of a word in a memory that was unknown.
     pub(super) fn complete(&mut self, word: usize, memory: i64, weight: i64) {
         if let Some(known) = self.weights.get_mut(&memory).and_then(|weights| weights.get_mut(word)) {
             *known = weight;
         }
     }
 
-    /// Returns all memories, the best first. Each of `wanted` names words that say the same.
+    /// Returns all memories, the best first. Each list in `wanted` has the places of words with the same meaning.
     pub(super) fn ranked(&self, wanted: &[Vec<usize>]) -> Vec<Ranked> {
         let rarity: Vec<f64> = self.words.iter().map(Word::rarity).collect();
         let rank = |(memory, weights): (&i64, &Vec<i64>)| {
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_read_is_asked_for() {
+    fn unread_memories_are_looked_up() {
         let mut ranking = ranking(&[(&[(9, 1), (8, 1)], true), (&[(9, 1), (3, 1), (2, 1)], false)]);
         assert_eq!(ranking.unknown(10), [3, 2]);
         assert_eq!(ranking.unknown(1), [3]);
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn memories_that_may_have_most_words_are_asked_for_first() {
+    fn memories_that_may_have_most_words_are_looked_up_first() {
         let ranking = ranking(&[
             (&[(9, 1), (8, 1)], true),
             (&[(9, 1), (7, 1), (6, 1)], true),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// 32 random bytes as 64 hexadecimal digits. The database stores their SHA-256.
+/// 32 random bytes as 64 hexadecimal digits. The database stores the SHA-256 of the digits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -20,13 +20,13 @@ impl Secret {
         Self(hex::encode(bytes))
     }
 
-    /// Reads what a client sent. Nothing else is one of our secrets.
+    /// Reads a secret that a client sent. Returns `None` if the text does not have the form of a secret.
     pub fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 64 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the text, for the one who owns the secret.
+    /// Returns the text, to be sent to the owner of the secret.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn a_secret_is_64_small_hexadecimal_digits() {
+    fn a_secret_is_64_lower_case_hexadecimal_digits() {
         let secret = Secret::generate();
         let text = secret.expose();
         assert_eq!(Secret::parse(text), Some(secret.clone()));

@@ -1,4 +1,4 @@
-//! What is signed in to an account: the sessions of its browsers, and the sign-ins of its programs.
+//! The sign-ins of an account: the sessions of browsers, and the sign-ins of programs.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,10 +14,10 @@ use super::store_error::StoreError;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
 
-/// Number of bytes of a digest that name a credential. Nobody can guess them, and they open nothing.
+/// Number of bytes of a digest that identify a credential. Nobody can guess them, and they give no access.
 const NAMED: usize = 16;
 
-/// The name of a session. It is not its secret.
+/// The name of a session, which does not reveal its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Handle {
     /// The first bytes of the digest of a session, or of a token of an older version.
@@ -46,7 +46,7 @@ impl Handle {
         digest.first_chunk().copied().map(Self::Digest)
     }
 
-    /// Returns the values of [`named`]: the first digest and the last one, and the family.
+    /// Returns the parameters of [`named`]: the first and the last digest of a range, and the family.
     fn values(&self) -> [Value; 3] {
         match self {
             Self::Digest(bytes) => {
@@ -75,9 +75,9 @@ impl fmt::Display for Handle {
 pub struct Session {
     pub handle: Handle,
     pub is_program: bool,
-    /// The session that asks.
+    /// Whether the request comes from this session.
     pub is_current: bool,
-    /// Older versions did not store the beginning and the uses, nor where and with what it began.
+    /// Older versions stored neither the time, the address and the agent of a sign-in nor its last use.
     pub created_at: Option<i64>,
     pub last_used_at: Option<i64>,
     pub expires_at: i64,
@@ -85,7 +85,8 @@ pub struct Session {
     pub agent: Option<String>,
 }
 
-/// Returns what is signed in to an account: first the session that asks, then the latest use first.
+/// Returns the sessions of an account: first the one that the request comes from, then the others by their last use,
+/// the latest first.
 pub async fn list(
     connection: &mut Connection,
     account: &AccountId,
@@ -126,7 +127,7 @@ fn session(row: &Row, current: &Secret) -> Result<Session, DatabaseError> {
     })
 }
 
-/// Rows of a session, by its name.
+/// The rows of the session with this name.
 macro_rules! named {
     ($rest:literal) => {
         concat!(
@@ -137,7 +138,7 @@ macro_rules! named {
     };
 }
 
-/// Ends a session. One that has ended stays so. One of another account does not exist.
+/// Ends a session. If it has ended already, nothing happens. A session of another account is not found.
 pub async fn end(
     transaction: &mut Transaction,
     act: Act<'_>,
@@ -146,7 +147,7 @@ pub async fn end(
 ) -> Result<(), StoreError> {
     account::lock(transaction, account).await?;
     let [first, last, family] = handle.values();
-    // spent tokens stay, and end nothing more
+    // spent tokens stay: if one is sent again, there is nothing left to end
     let sql = concat!(
         "DELETE ",
         named!(" AND account = $4 AND spent_at IS NULL AND expires_at > $5 RETURNING kind, address, agent")
@@ -163,7 +164,7 @@ pub async fn end(
     if others.is_some() { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
-/// Returns what the audit log says of a session that was ended: with what and from where it began.
+/// Returns the detail for the audit log about a session that was ended: the agent and the address of its sign-in.
 fn detail(row: &Row) -> Result<String, DatabaseError> {
     let (agent, address): (Option<String>, Option<String>) = (row.get("agent")?, row.get("address")?);
     let is_browser = row.get::<String>("kind")? == "session";
@@ -175,7 +176,7 @@ fn detail(row: &Row) -> Result<String, DatabaseError> {
     })
 }
 
-/// Ends everything that is signed in to an account but this session.
+/// Ends all sign-ins of an account except this session.
 pub async fn end_others(
     transaction: &mut Transaction,
     act: Act<'_>,

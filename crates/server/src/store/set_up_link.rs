@@ -1,4 +1,5 @@
-//! Links that make an account, once: one from a server that starts without an account, and any number from `invite`.
+//! Links that create one account each. A server issues one if it starts without an account, and `invite` issues any
+//! number.
 
 use ctx_key::UnixTime;
 
@@ -6,7 +7,7 @@ use super::credential::{self, Kind};
 use super::secret::Secret;
 use crate::database::{Connection, DatabaseError, Transaction};
 
-/// Issues the link of a server that starts, and ends those of earlier starts. Returns nothing if there is an account.
+/// Issues a link at the start of a server, and ends the links of earlier starts. Returns `None` if there is an account.
 pub async fn issue_at_start(
     transaction: &mut Transaction,
     now: UnixTime,
@@ -57,7 +58,8 @@ pub(super) async fn end_of_starts(transaction: &mut Transaction) -> Result<(), D
     credential::end_all(transaction, Kind::SetUp).await
 }
 
-/// Makes transactions that depend on which accounts there are wait for each other. SQLite has one writer anyway.
+/// Serializes transactions that depend on the accounts that exist. SQLite needs no lock, because it has one writer at a
+/// time.
 pub(super) async fn lock_accounts(transaction: &mut Transaction) -> Result<(), DatabaseError> {
     if transaction.is_postgres() {
         transaction.query("SELECT pg_advisory_xact_lock(4127064)::text", &[]).await?;

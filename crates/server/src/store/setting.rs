@@ -1,4 +1,4 @@
-//! Settings of the servers, for the commands that run beside them.
+//! Settings that the servers of a database and its commands share.
 
 use super::secret::Secret;
 use crate::database::{Connection, DatabaseError, Transaction};
@@ -9,13 +9,13 @@ const PUBLIC_URL: &str = "public-url";
 /// The secret with which the servers of this database encrypt cursors of lists.
 const CURSOR_SECRET: &str = "cursor-secret";
 
-/// Stores the public URL of a server that starts.
+/// Stores the public URL of a server at its start.
 pub async fn set_public_url(transaction: &mut Transaction, url: &str) -> Result<(), DatabaseError> {
     let sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     transaction.execute(sql, &[PUBLIC_URL.into(), url.into()]).await.map(drop)
 }
 
-/// Returns the secret for cursors, which all servers of the database share: the one that is stored, or else a new one.
+/// Returns the secret for cursors, which all servers of the database share. If none is stored, this stores a new one.
 pub async fn cursor_secret(transaction: &mut Transaction) -> Result<Secret, DatabaseError> {
     let sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = settings.value \
                RETURNING value";

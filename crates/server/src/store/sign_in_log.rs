@@ -1,5 +1,5 @@
-//! The lines of the audit log about sign-ins. That of a sign-in has a transaction of its own, so that no sign-in fails because
-//! its line can't be written.
+//! The lines of the audit log about sign-ins. The line of a sign-in is written in a transaction of its own, so that the
+//! sign-in does not fail if the line can't be written.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ pub struct FailedAttempt {
     pub email: Email,
     pub address: IpAddr,
     pub at: UnixTime,
-    /// It was to change the password of an account that was signed in.
+    /// Whether the password was sent to change the password of an account that was signed in.
     pub is_password_change: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Names in addresses: `slug`.
+//! Forms of names for URLs: `slug`.
 
 /// Returns the letters and digits of a name in lower case, with `-` between its words. It is empty for a name without an
 /// ASCII letter or digit.

@@ -11,7 +11,7 @@ pub enum StoreError {
     Database(DatabaseError),
     /// Too many passwords wait to be hashed.
     Busy,
-    /// No such project, key or token, or another company's.
+    /// The company has no such project, key or token.
     NotFound,
     /// A change with this idempotency key was made before.
     Repeated,
@@ -19,9 +19,9 @@ pub enum StoreError {
     HasEnded,
     /// The key has not ended, so it can't be purged.
     HasNotEnded,
-    /// The company has as many keys that have not ended as it may have: this number.
+    /// The company has the maximum number of keys that have not ended, which is this.
     TooManyKeys(i64),
-    /// The company has as many tokens that have not expired as it may have: this number.
+    /// The company has the maximum number of tokens that have not expired, which is this.
     TooManyTokens(i64),
     /// There is a project of this name.
     NameTaken,

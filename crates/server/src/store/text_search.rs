@@ -1,7 +1,7 @@
-//! The search for memories that have words of a text.
+//! Search for memories that have words of a text.
 //!
-//! Its cost is bounded: it reads a limited number of entries of the table of words, looks for a limited number of memories
-//! in what it did not read, and is interrupted after [`TIME_LIMIT`].
+//! The cost of a search is bounded. It reads a limited number of entries of the word index, looks up a limited number
+//! of memories in the entries that it did not read, and is interrupted after [`TIME_LIMIT`].
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub const MAX_TEXT_LENGTH: usize = 1_000;
 /// Maximum number of different words of the text that count.
 pub const MAX_WORDS: usize = 32;
 
-/// Maximum number of memories that are read for a word, the newest.
+/// Maximum number of memories that are read for a word, from the newest on.
 pub const MAX_MEMORIES_OF_WORD: usize = 5_000;
 
 /// The same for all words together.
@@ -31,20 +31,20 @@ pub const TIME_LIMIT: Duration = Duration::from_millis(250);
 /// Maximum number of memories that are looked up for the words whose older memories were not read.
 const MAX_COMPLETED: usize = 1_000;
 
-/// Maximum number of memories whose text is read, to see what stands together in it.
+/// Maximum number of memories whose text is read to find words that must be adjacent.
 const MAX_READ: usize = 100;
 
-/// Which of the memories with words of the text are results.
+/// Selection of the results among the memories that have words of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// All of them.
+    /// All memories.
     #[default]
     Any,
-    /// Those that have as many words as the best one.
+    /// The memories that have as many words as the best one.
     Best,
 }
 
-/// What to search for.
+/// Parameters of a search.
 #[derive(Clone, Debug)]
 pub struct TextSearch {
     pub text: String,
@@ -61,7 +61,7 @@ pub struct TextSearch {
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     pub memories: Vec<FoundMemory>,
-    /// Number of memories, those that the limit left out included.
+    /// Number of memories, including those that the limit left out.
     pub total: usize,
 }
 
@@ -74,7 +74,7 @@ pub struct FoundMemory {
 }
 
 impl TextSearch {
-    /// Searches for the words of a text, and ignores what exceeds its maximum length.
+    /// Returns a search for the words of a text. The text is cut to its maximum length.
     pub fn of_words(text: &str, limit: usize) -> Self {
         Self {
             text: text.chars().take(MAX_TEXT_LENGTH).collect(),
@@ -86,7 +86,7 @@ impl TextSearch {
         }
     }
 
-    /// Searches a project. Nothing of another one changes the result.
+    /// Searches a project. Data of other projects does not affect the result.
     ///
     /// # Errors
     ///
@@ -181,7 +181,7 @@ fn together(wanted: &Wanted) -> Option<&str> {
     }
 }
 
-/// Counts what stands together in the best memories.
+/// Counts the texts of `together` that the best memories contain, and sorts the memories again.
 async fn find_together(
     connection: &mut Connection,
     project: &str,
@@ -192,7 +192,7 @@ async fn find_together(
     let best = &mut ranked[..count];
     let memories = memory::of_seqs(connection, project, &seqs(best)).await?;
     for Memory { seq, title, content, .. } in &memories {
-        let texts = [words::plain(title.as_deref().unwrap_or_default()), words::plain(content)];
+        let texts = [words::normalized(title.as_deref().unwrap_or_default()), words::normalized(content)];
         let found = together.iter().filter(|wanted| texts.iter().any(|text| text.contains(**wanted)));
         if let Some(ranked) = best.iter_mut().find(|ranked| ranked.memory == *seq) {
             ranked.matched += found.count();

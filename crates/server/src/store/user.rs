@@ -27,12 +27,12 @@ pub struct UserChange {
     pub metadata: Option<JsonObject>,
 }
 
-/// Records of a project that name a user who is removed.
+/// Treatment of the memories and chats that name a user who is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// They still name the id, which may become a user again.
+    /// They stay, and name the id, which may become a user again.
     Keep,
-    /// The memories and chats are removed too.
+    /// They are removed too.
     Remove,
 }
 
@@ -53,7 +53,7 @@ fn user(row: &Row) -> Result<User, DatabaseError> {
     })
 }
 
-/// Makes a user without an address and a name. Returns whether there was none with this id.
+/// Creates a user without an address and a name, unless there is one with this id. Returns whether it was created.
 pub async fn create(
     transaction: &mut Transaction,
     project: &str,
@@ -75,7 +75,8 @@ pub async fn find(
     row.as_ref().map(user).transpose()
 }
 
-/// Returns the metadata of a user, if the project has it. Nobody else changes the user until the end of the transaction.
+/// Returns the metadata of a user, if the project has the user. Others can't change the user until the end of the
+/// transaction.
 pub async fn metadata_for_change(
     transaction: &mut Transaction,
     project: &str,
@@ -86,7 +87,7 @@ pub async fn metadata_for_change(
     row.map(|row| column::json(&row, "metadata")).transpose()
 }
 
-/// Changes a user and returns it, if the project has it.
+/// Changes a user and returns it, if the project has the user.
 pub async fn change(
     transaction: &mut Transaction,
     project: &str,
@@ -113,7 +114,7 @@ pub async fn change(
     transaction.query_opt(sql, &values).await?.as_ref().map(user).transpose()
 }
 
-/// Removes a user with all events. Returns whether the project had it.
+/// Removes a user with all events. Returns whether the project had the user.
 pub async fn remove(
     transaction: &mut Transaction,
     project: &str,

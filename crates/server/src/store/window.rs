@@ -1,6 +1,6 @@
 //! The part of a list that one statement reads: [`Window`].
 
-/// At most so many rows, after the row with the `seq` of `last`, or from the start of the list.
+/// At most `rows` rows, after the row whose `seq` is `last`, or from the start of the list.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     pub last: Option<i64>,
@@ -8,12 +8,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// Returns the number that the `seq` of each row is lower than, in a list with the newest row first.
+    /// Returns the number that the `seq` of each row must be below, in a list with the newest row first.
     pub(super) fn before(self) -> i64 {
         self.last.unwrap_or(i64::MAX)
     }
 
-    /// Returns the number that the `seq` of each row is higher than, in a list with the oldest row first.
+    /// Returns the number that the `seq` of each row must be above, in a list with the oldest row first.
     pub(super) fn after(self) -> i64 {
         self.last.unwrap_or(i64::MIN)
     }

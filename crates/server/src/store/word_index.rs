@@ -1,8 +1,8 @@
-//! The table of words in which searches look: it has the same rows, and is read by the same rules, in both databases.
+//! The word index, a table that searches read. It has the same rows in both databases, and is read by the same rules.
 //!
-//! A row says that a memory has a word, and with what weight. Of a memory with a user there are two rows for each word: one for
-//! searches of the project, and one for searches of the user. Triggers queue a memory that is new or changed, whichever server
-//! wrote it, and remove the rows of one that is removed.
+//! A row says that a memory has a word, and with what weight. A memory with a user has two rows for each word: one
+//! for searches in the project, and one for searches in the memories of the user. Triggers queue each new or changed
+//! memory, whichever server wrote it, and remove the rows of a removed memory.
 
 use std::collections::HashSet;
 
@@ -12,25 +12,25 @@ use sha2::{Digest, Sha256};
 use super::words::{Counted, count};
 use crate::database::{Connection, Database, DatabaseError, Row, Transaction};
 
-/// Maximum number of memories that one transaction of [`index_some`] takes.
+/// Maximum number of memories that one transaction of [`index_some`] indexes.
 const BATCH: i64 = 100;
 
-/// Number of rows after which such a transaction ends. It has the lock of SQLite's writer until then.
+/// Number of rows after which such a transaction ends. Until then, it holds SQLite's lock for writers.
 const BATCH_ROWS: usize = 20_000;
 
-/// Weight of a word in the title. It is more than all that the content can add.
+/// Weight of a word in the title. It is more than the content can add.
 const TITLE: f64 = 2_500.0;
 
-/// What a title of one word adds; a longer one adds a part of it.
+/// Weight that a title of one word adds. A longer title adds a part of it.
 const SHORT_TITLE: f64 = 500.0;
 
-/// Weight that a word in the content approaches the more often it stands there.
+/// Weight that a word in the content approaches, the more often it occurs there.
 const CONTENT: f64 = 2_200.0;
 
-/// Number of words at which a content counts as neither short nor long.
-const USUAL_LENGTH: f64 = 100.0;
+/// Number of words of a content of average length.
+const AVERAGE_LENGTH: f64 = 100.0;
 
-/// The memories in which a search looks: those of a project, or those that name one of its users.
+/// The memories that a search covers: those of a project, or those that name one of its users.
 pub(super) struct Corpus(Sha256);
 
 impl Corpus {
@@ -47,7 +47,7 @@ impl Corpus {
     }
 }
 
-/// Indexes a memory that was stored or changed, in the transaction that did so.
+/// Indexes a memory, in the transaction that stored or changed it.
 pub(super) async fn index(
     transaction: &mut Transaction,
     project: &str,
@@ -61,14 +61,14 @@ pub(super) async fn index(
     Ok(())
 }
 
-/// Indexes some of the memories that another version of the server wrote, and returns whether there may be more.
+/// Indexes some of the memories that another version of the server wrote. Returns whether there may be more.
 pub async fn index_some(database: &Database) -> Result<bool, DatabaseError> {
     let sql = "SELECT memory FROM memories_without_words ORDER BY memory LIMIT 1";
     if database.acquire().await?.query(sql, &[]).await?.is_empty() {
         return Ok(false);
     }
     let mut transaction = database.begin().await?;
-    // memories that another server indexes are left to it
+    // this skips memories that another server is indexing
     let sql = if transaction.is_postgres() {
         "SELECT memory FROM memories_without_words ORDER BY memory LIMIT $1 FOR UPDATE SKIP LOCKED"
     } else {
@@ -78,7 +78,7 @@ pub async fn index_some(database: &Database) -> Result<bool, DatabaseError> {
     let mut rows = 0;
     for memory in &queued {
         let memory: i64 = memory.get("memory")?;
-        // a memory that is being changed is left for later, and none is changed until this transaction ends
+        // this skips a memory that is being changed, and locks the others until the end of the transaction
         let sql = if transaction.is_postgres() {
             "SELECT seq, project, title, content, \"user\" FROM memories WHERE seq = $1 FOR UPDATE SKIP LOCKED"
         } else {
@@ -105,7 +105,7 @@ async fn index_row(transaction: &mut Transaction, row: &Row) -> Result<usize, Da
     corpora.extend(user.map(|user| Corpus::new(&project, Some(&user))));
     let keys = |corpus: &Corpus| weighed.iter().map(|(word, weight)| (corpus.key(word), *weight)).collect();
     let mut rows: Vec<(i64, i64)> = corpora.iter().flat_map::<Vec<_>, _>(keys).collect();
-    // in the order of the table, in which they are written faster
+    // in the order of the table, rows are written faster
     rows.sort_unstable();
     rows.dedup_by_key(|(word, _)| *word);
     transaction.execute("DELETE FROM memory_words WHERE memory = $1", &[memory.into()]).await?;
@@ -138,10 +138,10 @@ fn weight_in_title(length: u32) -> i64 {
     rounded(TITLE + SHORT_TITLE / f64::from(length.max(1)))
 }
 
-/// As BM25 weighs it, with `k` = 1.2 and `b` = 0.75.
+/// Returns the weight of a word by BM25, with `k` = 1.2 and `b` = 0.75.
 fn weight_in_content(number: u32, length: u32) -> i64 {
     let number = f64::from(number);
-    rounded(CONTENT * number / (number + 1.2 * (0.25 + 0.75 * f64::from(length) / USUAL_LENGTH)))
+    rounded(CONTENT * number / (number + 1.2 * (0.25 + 0.75 * f64::from(length) / AVERAGE_LENGTH)))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "weights are small")]
@@ -156,11 +156,11 @@ pub(super) struct Entry {
     pub(super) weight: i64,
 }
 
-/// Which memories a search may find.
+/// A filter for the memories that a search may find.
 #[derive(Clone, Debug)]
 pub struct SearchFilter {
     pub kind: Option<String>,
-    /// A memory needs all of them.
+    /// Tags that a memory must have, all of them.
     pub tags: Vec<String>,
     pub created_after: i64,
     pub created_before: i64,
@@ -188,7 +188,7 @@ pub(super) async fn newest(
     rows.iter().map(|row| Ok(Entry { memory: row.get("memory")?, weight: row.get("weight")? })).collect()
 }
 
-/// Returns which of these memories a filter allows.
+/// Returns those of these memories that a filter allows.
 pub(super) async fn allowed(
     connection: &mut Connection,
     memories: &[i64],
@@ -212,7 +212,7 @@ pub(super) async fn allowed(
     connection.query(sql, &values).await?.iter().map(|row| row.get("seq")).collect()
 }
 
-/// Returns which of these memories have which of these words: the word, the memory and the weight of each.
+/// Returns the entries of these words for these memories: each has a word, a memory and the weight.
 pub(super) async fn of_memories(
     connection: &mut Connection,
     words: &[i64],
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_weighs_more_if_it_stands_more_often_and_in_a_shorter_text() {
+    fn a_word_weighs_more_if_it_occurs_more_often_and_in_a_shorter_text() {
         assert!(weight_in_content(2, 50) > weight_in_content(1, 50));
         assert!(weight_in_content(1, 50) > weight_in_content(1, 51));
         assert_eq!(weight_in_content(1, u32::MAX), 1);
@@ -266,7 +266,7 @@ mod tests {
             key("p", None, "v"),
         ];
         assert!(keys.iter().enumerate().all(|(index, key)| !keys[..index].contains(key)));
-        // written by other servers, too
+        // other servers write the same keys
         assert_eq!(key("proj_1", None, "tea"), 4_045_097_697_451_017_958);
     }
 }

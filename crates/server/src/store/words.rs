@@ -1,8 +1,10 @@
-//! Texts as words that are compared: what differs only in case, accents, width or English inflection is one word.
+//! Splits texts into words for searches. Words that differ only in case, accents, width or English inflection are the
+//! same.
 //!
-//! - Accents are dropped, and letters such as `ł` and `ß` are written as their Latin ones.
+//! - Accents are dropped, and letters such as `ł` and `ß` are replaced by basic Latin ones.
 //! - The parts of a compound such as `node.js`, `e-mail` or `user_id` are words, and so is the compound without its joiners.
-//! - Text without spaces (Chinese, Japanese, Korean, Thai and others) is cut into its characters and its pairs of neighbours.
+//! - Text without spaces (Chinese, Japanese, Korean, Thai and others) is cut into single characters and pairs of
+//!   adjacent ones.
 //! - An emoji is a word.
 
 use std::collections::{HashMap, HashSet};
@@ -13,7 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// English words that say little about what a text is about. The single letters are left of contractions.
+/// English words that say little about the subject of a text. The single letters are the rest of contractions.
 #[rustfmt::skip]
 const STOP_WORDS: [&str; 110] = [
     "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "could", "d", "did",
@@ -25,26 +27,26 @@ const STOP_WORDS: [&str; 110] = [
     "yours", "aren", "couldn", "also", "being", "doing", "done", "having", "just", "many", "much", "only", "such", "shouldn",
 ];
 
-/// Longest word that is stemmed, in bytes. English has none that is longer.
+/// Maximum length of a word that is stemmed, in bytes. English has no longer words.
 const MAX_STEMMED: usize = 32;
 
-/// Maximum number of parts of a compound: a longer chain is no name.
+/// Maximum number of parts of a compound. A longer chain is not a name.
 const MAX_PARTS: usize = 6;
 
-/// The words of a text with their numbers.
+/// The words of a text, with the number of times that each occurs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     pub counts: HashMap<String, u32>,
-    /// Number of words, of which compounds and pairs of characters count as none.
+    /// Number of words. Compounds and pairs of characters do not count.
     pub length: u32,
 }
 
 /// A word of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// One of these words, each of which says the same.
+    /// Words with the same meaning. A text needs one of them.
     Word(Vec<String>),
-    /// What stands together in a [`plain`] text: text without spaces, or stop words with the spaces around them.
+    /// A part that a [`normalized`] text must contain: text without spaces, or stop words with the spaces around them.
     Together(String),
 }
 
@@ -80,7 +82,8 @@ pub fn count(text: &str) -> Counted {
     counted
 }
 
-/// Returns the different words of a query, in their order. Stop words are left out, unless the query has no others.
+/// Returns the different words of a query, in the order of the query. Stop words are left out, unless the query has no
+/// others.
 pub fn wanted(query: &str) -> Vec<Wanted> {
     let stemmer = Stemmer::create(Algorithm::English);
     let mut all: Vec<(Wanted, bool)> = Vec::new();
@@ -110,7 +113,7 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
     let has_others = all.iter().any(|(_, is_stop)| !is_stop);
     let is_of_words = all.iter().all(|(wanted, _)| matches!(wanted, Wanted::Word(_)));
     if !has_others && is_of_words && all.len() > 1 {
-        all.push((Wanted::Together(plain(query)), true));
+        all.push((Wanted::Together(normalized(query)), true));
     }
     let mut seen = HashSet::new();
     let kept = all.into_iter().filter(|(wanted, is_stop)| {
@@ -123,17 +126,17 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
     kept.map(|(wanted, _)| wanted).collect()
 }
 
-/// Returns the words of a text as they stand, without what is between them, each between two spaces.
-pub fn plain(text: &str) -> String {
+/// Returns the words of a text without stemming, each between two spaces, and without the characters between them.
+pub fn normalized(text: &str) -> String {
     let words = pieces(text).into_iter().map(|piece| match piece {
         Piece::Word(parts) => parts.join(" "),
         Piece::Marked { word, mark } => word + &mark,
         Piece::Run(run) => run,
     });
-    words.fold(" ".to_owned(), |plain, word| plain + &word + " ")
+    words.fold(" ".to_owned(), |text, word| text + &word + " ")
 }
 
-/// A piece of a text, folded.
+/// A piece of a folded text.
 enum Piece {
     /// A word, or the parts of a compound.
     Word(Vec<String>),
@@ -149,7 +152,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let (mut parts, mut index) = (Vec::new(), 0);
     while index < characters.len() {
-        let begin = index;
+        let start = index;
         let own = class_at(index);
         index += 1;
         match own {
@@ -157,13 +160,13 @@ fn pieces(text: &str) -> Vec<Piece> {
                 while matches!(class_at(index), Class::Letter | Class::Mark) {
                     index += 1;
                 }
-                parts.push(characters[begin..index].iter().collect());
+                parts.push(characters[start..index].iter().collect());
                 let is_joined = joins(&characters, index) && class_at(index + 1) == Class::Letter;
                 if is_joined {
                     index += 1;
                     continue;
                 }
-                let mark = mark(&characters[begin..]);
+                let mark = mark(&characters[start..]);
                 index += mark.len();
                 let marked = parts.last().filter(|_| !mark.is_empty()).cloned();
                 if parts.len() > 1 || marked.is_none() {
@@ -176,9 +179,9 @@ fn pieces(text: &str) -> Vec<Piece> {
                 while matches!(class_at(index), Class::Unspaced | Class::Mark) {
                     index += 1;
                 }
-                pieces.push(Piece::Run(characters[begin..index].iter().collect()));
+                pieces.push(Piece::Run(characters[start..index].iter().collect()));
             }
-            Class::Symbol => pieces.push(Piece::Word(vec![characters[begin].into()])),
+            Class::Symbol => pieces.push(Piece::Word(vec![characters[start].into()])),
             Class::Mark | Class::Other => {}
         }
     }
@@ -196,7 +199,7 @@ fn joins(characters: &[char], index: usize) -> bool {
     }
 }
 
-/// Returns the signs after a name: `++` after any, and `+` or `#` after one of at most two letters.
+/// Returns the signs after a name: `++` after any name, and `+` or `#` after a name of at most two letters.
 fn mark(characters: &[char]) -> String {
     let length = characters.iter().take_while(|&&c| matches!(class(c), Class::Letter | Class::Mark)).count();
     let signs: String = characters[length..].iter().take_while(|&&c| matches!(c, '+' | '#')).collect();
@@ -218,12 +221,12 @@ fn stem(stemmer: &Stemmer, word: &str) -> String {
 
 /// Returns the characters of a text without case, accents and differences of width.
 fn folded(text: &str) -> impl Iterator<Item = char> {
-    // the two signs would become letters of the word before
+    // the signs ℠ and ™ would become letters of the word before them
     let shown = text.chars().filter(|c| !is_ignored(*c) && !matches!(c, '\u{2120}' | '\u{2122}'));
     shown.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).flat_map(latin).nfc()
 }
 
-/// Writes a letter that has no decomposition as its Latin one.
+/// Replaces a letter that has no decomposition by basic Latin letters.
 fn latin(letter: char) -> impl Iterator<Item = char> {
     let pair = match letter {
         'ß' => ['s', 's'],
@@ -250,8 +253,8 @@ fn latin(letter: char) -> impl Iterator<Item = char> {
     pair.into_iter().filter(|&letter| letter != '\0')
 }
 
-/// Returns whether a mark is an accent, or a vowel that Hebrew and Arabic mostly leave out. Those of other scripts are letters
-/// of their own.
+/// Returns whether a mark is an accent, or a vowel that Hebrew and Arabic mostly leave out. Marks of other scripts are
+/// significant.
 fn is_accent(character: char) -> bool {
     matches!(
         character,
@@ -266,7 +269,7 @@ fn is_accent(character: char) -> bool {
     ) && is_combining_mark(character)
 }
 
-/// Returns whether a character changes nothing but how others are shown.
+/// Returns whether a character only changes how other characters are shown.
 fn is_ignored(character: char) -> bool {
     matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
         || character.general_category() == GeneralCategory::Format
@@ -275,9 +278,9 @@ fn is_ignored(character: char) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,
-    /// It belongs to the letter before.
+    /// A mark that belongs to the letter before it.
     Mark,
-    /// A letter of a script that is written without spaces, or whose words have endings without a stem of ours.
+    /// A letter of a script that is written without spaces, or whose words have endings that we can't stem.
     Unspaced,
     Symbol,
     Other,
@@ -301,7 +304,7 @@ fn is_hiragana(character: char) -> bool {
     matches!(character, '\u{3040}'..='\u{309f}')
 }
 
-/// Thai, Lao, Tibetan, Myanmar, Khmer, kana, Bopomofo, Hangul and Han.
+/// Returns whether a letter is Thai, Lao, Tibetan, Myanmar, Khmer, kana, Bopomofo, Hangul or Han.
 fn is_unspaced(character: char) -> bool {
     matches!(
         character,
@@ -338,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_alike_is_one_word() {
+    fn texts_that_look_alike_are_one_word() {
         for (text, expected) in [
             ("Café", "cafe"),
             ("CAFE\u{301}", "cafe"),
@@ -447,7 +450,7 @@ mod tests {
         for (text, is_there) in
             [("新しい東京塔の", true), ("東京、京塔", false), ("東京", false), ("", false)]
         {
-            assert_eq!(plain(text).contains("東京塔"), is_there, "{text}");
+            assert_eq!(normalized(text).contains("東京塔"), is_there, "{text}");
         }
     }
 
@@ -463,10 +466,10 @@ mod tests {
         }
         let mut sorted = STOP_WORDS;
         sorted.sort_unstable();
-        assert!(sorted.windows(2).all(|pair| pair[0] != pair[1]), "a stop word stands twice");
+        assert!(sorted.windows(2).all(|pair| pair[0] != pair[1]), "a stop word is listed twice");
     }
 
-    /// A word of a query is among the words of a text that has it.
+    /// Each word of a query is among the words of a text that contains the query.
     #[test]
     fn a_text_has_the_words_of_itself() {
         for text in
@@ -476,7 +479,7 @@ mod tests {
             for wanted in wanted(text) {
                 let is_there = match &wanted {
                     Wanted::Word(words) => words.iter().all(|word| counted.counts.contains_key(word)),
-                    Wanted::Together(together) => plain(text).contains(together),
+                    Wanted::Together(together) => normalized(text).contains(together),
                 };
                 assert!(is_there, "{text}: {wanted:?}");
             }

@@ -1,7 +1,7 @@
-//! The end of a connection, in a way that lets the last response arrive.
+//! Closing a connection so that the last response arrives.
 //!
-//! A socket that is closed while the client still sends resets the connection, and the client may then lose the response. So the
-//! server ends its own direction first, and discards what still comes, within limits (RFC 9112 §9.6).
+//! If a socket is closed while the client still sends, the connection is reset, and the client may lose the response.
+//! So the server shuts down its own direction first, and discards what still comes, within limits (RFC 9112 §9.6).
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice};
@@ -14,31 +14,32 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Maximum number of bytes that are discarded: twice the body that is read before the response, for the framing of chunks.
+/// Maximum number of bytes that are discarded: twice as many as are read before the response, to allow for the framing
+/// of chunks.
 const MAX_BYTES: usize = 128 << 20;
 
-/// Maximum time in which they are read.
+/// Maximum time to discard bytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum time without any of them.
+/// Maximum time to wait for the next byte.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same for a connection that the server ends by itself, as a rule between two requests.
+/// The same for a connection that the server ends, in most cases between two requests.
 pub(super) const BRIEF_IDLE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A socket that is not closed when it is dropped, but handed back.
+/// A socket that goes back to its owner when this is dropped, and is not closed.
 pub(super) struct Lent {
     stream: Option<TcpStream>,
     owner: Option<oneshot::Sender<TcpStream>>,
 }
 
-/// Lends a socket. It comes back when what it was lent to is dropped.
+/// Lends a socket. The receiver gets it back when the [`Lent`] is dropped.
 pub(super) fn lend(stream: TcpStream) -> (Lent, oneshot::Receiver<TcpStream>) {
     let (owner, returned) = oneshot::channel();
     (Lent { stream: Some(stream), owner: Some(owner) }, returned)
 }
 
-/// Ends the direction to the client, and discards what the client sends until it ends its own.
+/// Shuts down the direction to the client, and discards what the client sends until it shuts down its own.
 pub(super) async fn close(stream: &mut TcpStream, idle_timeout: Duration) {
     if poll_fn(|context| Pin::new(&mut *stream).poll_shutdown(context)).await.is_err() {
         return;

@@ -1,5 +1,5 @@
-//! Places for connections: each network has a share of them, and the connection that has been silent for the longest time
-//! makes room for a new one.
+//! Places for connections. Each network has a share of them. If none is left, a new connection takes the place of the
+//! one that has been silent for the longest time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ pub(super) struct Places {
     max: usize,
     /// Maximum number of connections of one network.
     share: usize,
-    /// Number of times that a connection became silent, which orders them.
+    /// Number of times that any connection became silent. It orders the values of [`Place::silent_since`].
     moments: AtomicU64,
     taken: Mutex<Taken>,
 }
@@ -53,9 +53,9 @@ impl Places {
         Arc::new(Self { max, share, moments: AtomicU64::new(BUSY), taken: Mutex::default() })
     }
 
-    /// Takes a place for a connection of this address. It is silent at first.
+    /// Takes a place for a connection from this address, which is silent at first.
     ///
-    /// Returns `None` if all places of its network, or all places, have open requests.
+    /// Returns `None` if all connections of the address's network, or all connections, have open requests.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Held> {
         let network = network::of_client(address);
         let mut taken = self.taken();
@@ -83,7 +83,7 @@ impl Places {
 }
 
 impl Taken {
-    /// Takes the place of the connection that has been silent for the longest time, of one network or of all.
+    /// Removes the connection that has been silent for the longest time, of one network or of all.
     fn make_room(&mut self, network: Option<IpAddr>) -> Option<()> {
         let candidates =
             self.places.iter().filter(|(_, place)| network.is_none_or(|network| place.network == network));
@@ -112,13 +112,13 @@ impl Place {
 }
 
 impl Held {
-    /// Marks a request as open. While it is, the connection keeps its place.
+    /// Marks a request as open. The connection keeps its place while a request is open.
     pub(super) fn open(&self) -> Open<'_> {
         self.place.silent_since.store(BUSY, Ordering::Relaxed);
         Open(self)
     }
 
-    /// Waits until the place is another connection's.
+    /// Waits until another connection has taken the place.
     pub(super) async fn lost(&self) {
         self.place.lost.notified().await;
     }

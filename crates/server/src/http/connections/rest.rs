@@ -1,8 +1,8 @@
 //! The rest of a request's body that is unread when the response is ready.
 //!
-//! Many clients read no response before they have sent the whole body. So the server reads the rest before it answers, within
-//! limits, and the connection can then be used again. Beyond the limits, the response says that the connection ends, and what
-//! still comes is discarded after it ([`lingering`](super::lingering)).
+//! Many clients read no response before they have sent the whole body. So the server reads the rest before it answers,
+//! within limits, and the connection can then be used again. Beyond the limits, the response says that the connection
+//! ends, and the server discards the rest after the response ([`lingering`](super::lingering)).
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,10 +20,10 @@ use tokio::time::timeout;
 /// Maximum number of bytes that are read and discarded.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Maximum time to read them.
+/// Maximum time to read the rest.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum time without any of them.
+/// Maximum time to wait for the next bytes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum number of bodies of a server that are read and discarded at once.
@@ -38,7 +38,8 @@ struct Given(Shared);
 #[derive(Clone)]
 struct Shared {
     body: Arc<Mutex<Incoming>>,
-    /// The client waits for `100 Continue` (RFC 9110 §10.1.1). Reading would ask for a body that nobody wants.
+    /// Whether the client waits for `100 Continue` (RFC 9110 §10.1.1). To read would ask the client for a body that no
+    /// handler needs.
     is_held_back: bool,
 }
 
@@ -54,7 +55,8 @@ pub(super) fn keep(request: hyper::Request<Incoming>) -> (Request, Rest) {
 }
 
 impl Rest {
-    /// Reads the rest, if one of the `readers` is free. Returns whether the connection can be used again.
+    /// Reads the rest, if one of the `readers` is free, and discards it. Returns whether the connection can be used
+    /// again.
     pub(super) async fn read_to_end(self, readers: &Semaphore) -> bool {
         let Some(shared) = self.0 else { return true };
         if shared.body().is_end_stream() {
@@ -78,7 +80,7 @@ impl Shared {
         Pin::new(&mut *self.body()).poll_frame(context)
     }
 
-    /// Returns whether the end was reached.
+    /// Reads the body within the limits. Returns whether it reached the end.
     async fn read(&self) -> bool {
         let mut left = MAX_BYTES;
         loop {
