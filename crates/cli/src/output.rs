@@ -1,4 +1,5 @@
-//! Standard output and standard error: no secrets, colours on terminals alone, and a closed pipe is no error.
+//! Writes to standard output and standard error: hides secrets, colours text on terminals only, and ignores a closed
+//! pipe.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -17,7 +18,7 @@ pub(crate) fn print(text: &[u8]) -> Outcome {
     ignore_broken_pipe(stdout.write_all(text).and_then(|()| stdout.flush()))
 }
 
-/// What a write to standard output means: whoever closed the pipe has seen enough.
+/// Returns the outcome of a write to standard output. A closed pipe counts as success: its reader needs no more.
 pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -27,7 +28,7 @@ pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
     }
 }
 
-/// Writes a line to standard error. Errors are ignored: there is nowhere left to report them.
+/// Writes a line to standard error. A failure is ignored, as there is nowhere to report it.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{}", redact_str(line));
 }
@@ -60,7 +61,8 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
     FAILED
 }
 
-/// Whether the error repeats what can't be a mistyped name: `--formt` may be shown, and what was pasted may not.
+/// Returns whether the error repeats a text that is not a mistyped name. `--formt` may be shown, but a pasted text
+/// may be a key.
 fn repeats_unknown(error: &clap::Error) -> bool {
     let is_typed = |kind| match kind {
         ContextKind::InvalidArg => error.kind() == clap::error::ErrorKind::UnknownArgument,
@@ -72,17 +74,18 @@ fn repeats_unknown(error: &clap::Error) -> bool {
     })
 }
 
-/// Short and in lower case, as one in 6000 pieces of ten characters of a key is.
+/// Returns whether the text is short and in lower case. One in 6000 pieces of a key, ten characters long, is so too.
 fn is_name(typed: &str) -> bool {
     typed.len() <= 14 && typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
-/// A terminal, and neither `NO_COLOR` nor `TERM=dumb`; `CLICOLOR_FORCE` does not count as one.
+/// Returns whether the stream is a terminal, with neither `NO_COLOR` nor `TERM=dumb` set. `CLICOLOR_FORCE` is
+/// ignored.
 pub(crate) fn takes_colours(stream: &impl RawStream) -> bool {
     stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// Returns a path for a message: one line, and a key in a name is masked.
+/// Returns a path for a message, on one line and with keys masked.
 pub(crate) fn shown(path: &Path) -> String {
     name::to_text(path.as_os_str().as_encoded_bytes())
 }
