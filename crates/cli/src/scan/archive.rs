@@ -482,7 +482,7 @@ impl<R: Read> Read for Whole<R> {
     }
 }
 
-/// Returns an error if there is one, and ends.
+/// A reader that returns its error, if it has one, and then ends.
 struct Failing(Option<io::Error>);
 
 impl Read for Failing {
