@@ -1,8 +1,8 @@
 //! Prints the cases of `tests/vectors` as lines, so that a program can run them without a JSON parser:
 //! `cargo run -p ctx-key-capi --example vector_lines`.
 //!
-//! One space separates the fields of a line. Bytes are written as `x` and hexadecimal digits, an absent time as `-`, a record as
-//! four times, and a result as its label.
+//! One space separates the fields of a line. Bytes are written as `x` and hexadecimal digits, an absent time as `-`,
+//! a record as four times, and a result as its label.
 //!
 //! ```text
 //! key          INPUT RESULT DETAIL ID DIGEST              ID and DIGEST are `-` on an error
