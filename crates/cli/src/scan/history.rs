@@ -133,7 +133,7 @@ impl History<'_> {
         known: Option<&Prefixes>,
         threads: usize,
     ) -> Result<Searched, String> {
-        let visitor = || Objects {
+        let visitor = || FirstSearch {
             unpacker: Unpacker::new(self.options),
             content: Vec::new(),
             known,
@@ -196,7 +196,7 @@ impl History<'_> {
     }
 
     fn visit(&self, ids: &[ObjectId], found: impl FnMut(&Object<'_>, Find)) -> Result<(), String> {
-        let mut visitor = Again { unpacker: Unpacker::new(self.options), sink: self.sink, found };
+        let mut visitor = RepeatedSearch { unpacker: Unpacker::new(self.options), sink: self.sink, found };
         batch::visit(&self.repository.git, ids, &mut visitor)
     }
 
@@ -220,7 +220,7 @@ struct Searched {
 }
 
 /// One thread's part of the first search.
-struct Objects<'s> {
+struct FirstSearch<'s> {
     unpacker: Unpacker,
     /// Buffer for the content of a tree, a commit or a tag.
     content: Vec<u8>,
@@ -230,7 +230,7 @@ struct Objects<'s> {
     searched: Searched,
 }
 
-impl Visitor for Objects<'_> {
+impl Visitor for FirstSearch<'_> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let mut has_key = false;
         let mut found = |_: Find| has_key = true;
@@ -272,13 +272,13 @@ impl Visitor for Objects<'_> {
 }
 
 /// A repeated search of objects in which keys were found.
-struct Again<'s, F> {
+struct RepeatedSearch<'s, F> {
     unpacker: Unpacker,
     sink: &'s Sink,
     found: F,
 }
 
-impl<F: FnMut(&Object<'_>, Find)> Visitor for Again<'_, F> {
+impl<F: FnMut(&Object<'_>, Find)> Visitor for RepeatedSearch<'_, F> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let Object { id, kind, size, content } = object;
         let object = Object { id, kind, size, content: &mut io::empty() };

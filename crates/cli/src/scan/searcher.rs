@@ -191,19 +191,19 @@ enum Mark {
     #[default]
     None,
     Utf8,
-    Little,
-    Big,
+    Utf16Little,
+    Utf16Big,
     /// UTF-32 in either byte order.
-    Four,
+    Utf32,
 }
 
 impl Mark {
     fn of(text: &[u8]) -> Self {
         match text {
-            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Self::Four,
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Self::Utf32,
             [0xef, 0xbb, 0xbf, ..] => Self::Utf8,
-            [0xff, 0xfe, ..] => Self::Little,
-            [0xfe, 0xff, ..] => Self::Big,
+            [0xff, 0xfe, ..] => Self::Utf16Little,
+            [0xfe, 0xff, ..] => Self::Utf16Big,
             _ => Self::None,
         }
     }
@@ -216,9 +216,9 @@ struct Cursor {
     offset: u64,
     mark: Mark,
     narrow: Line,
-    little: Line,
-    big: Line,
-    four: Line,
+    utf_16_little: Line,
+    utf_16_big: Line,
+    utf_32: Line,
 }
 
 /// A line, and the part of it before the cursor.
@@ -240,10 +240,10 @@ impl Cursor {
         let text = &piece[range.clone()];
         self.narrow.advance(text, first);
         // A line feed in UTF-16 or UTF-32 contains a zero byte.
-        if matches!(self.mark, Mark::Little | Mark::Big) || memchr::memchr(0, text).is_some() {
-            self.little.advance_wide(piece, range.clone(), first, 0, self.mark == Mark::Little);
-            self.big.advance_wide(piece, range.clone(), first, 1, self.mark == Mark::Big);
-            self.four.advance_four(piece, range, first);
+        if matches!(self.mark, Mark::Utf16Little | Mark::Utf16Big) || memchr::memchr(0, text).is_some() {
+            self.utf_16_little.advance_utf_16(piece, range.clone(), first, 0, self.mark == Mark::Utf16Little);
+            self.utf_16_big.advance_utf_16(piece, range.clone(), first, 1, self.mark == Mark::Utf16Big);
+            self.utf_32.advance_utf_32(piece, range, first);
         }
     }
 
@@ -278,8 +278,8 @@ impl Cursor {
     /// their size.
     fn is_low_first(&self, unit: usize) -> bool {
         match (unit, self.mark) {
-            (2, Mark::Little) => true,
-            (2, Mark::Big) => false,
+            (2, Mark::Utf16Little) => true,
+            (2, Mark::Utf16Big) => false,
             _ => self.offset.is_multiple_of(unit as u64),
         }
     }
@@ -288,15 +288,15 @@ impl Cursor {
     fn place(&self, unit: usize) -> (u64, u64, u64) {
         let line = match (unit, self.mark) {
             (1, _) => &self.narrow,
-            (4, _) => &self.four,
-            _ if self.is_low_first(unit) => &self.little,
-            _ => &self.big,
+            (4, _) => &self.utf_32,
+            _ if self.is_low_first(unit) => &self.utf_16_little,
+            _ => &self.utf_16_big,
         };
         let has_mark = line.number == 0
             && match unit {
                 1 => self.mark == Mark::Utf8,
-                2 => matches!(self.mark, Mark::Little | Mark::Big),
-                _ => self.mark == Mark::Four,
+                2 => matches!(self.mark, Mark::Utf16Little | Mark::Utf16Big),
+                _ => self.mark == Mark::Utf32,
             };
         let units = self.offset.saturating_sub(line.start) / unit as u64;
         let mark = match (has_mark, unit) {
@@ -324,7 +324,7 @@ impl Line {
     /// Does the same for UTF-16, where `low` is the index of the low byte in a code unit. Code units begin at even
     /// offsets. Surrogates are counted only if a mark shows this byte order: counting is slow, and files without a
     /// mark are mostly binary.
-    fn advance_wide(&mut self, piece: &[u8], range: Range<usize>, first: u64, low: usize, is_marked: bool) {
+    fn advance_utf_16(&mut self, piece: &[u8], range: Range<usize>, first: u64, low: usize, is_marked: bool) {
         let parity = |index: usize| (first as usize % 2 + (index - range.start)) % 2;
         let mut rest = range.start;
         for feed in memchr::memchr_iter(b'\n', &piece[range.clone()]) {
@@ -345,7 +345,7 @@ impl Line {
     }
 
     /// Does the same for UTF-32 in both byte orders. Characters begin at multiples of four.
-    fn advance_four(&mut self, piece: &[u8], range: Range<usize>, first: u64) {
+    fn advance_utf_32(&mut self, piece: &[u8], range: Range<usize>, first: u64) {
         for feed in memchr::memchr_iter(b'\n', &piece[range.clone()]) {
             let index = range.start + feed;
             let zeros = match (first + feed as u64) % 4 {
