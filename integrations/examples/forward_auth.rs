@@ -121,8 +121,7 @@ fn owned((name, value): (&'static str, &str)) -> (&'static str, String) {
     (name, value.to_owned())
 }
 
-/// Returns the scope for the request that a proxy describes in two headers. It is empty unless there is exactly one
-/// of each.
+/// Returns the scope for the request that a proxy describes in two headers. It is empty unless each occurs once.
 fn forwarded_scope(headers: &HeaderMap, method: &str, target: &str) -> Scope {
     match (single(headers, method), single(headers, target)) {
         (Some(method), Some(target)) => required_scope(method, target),
@@ -176,8 +175,7 @@ fn is_canonical(segment: &str) -> bool {
     !matches!(text.as_slice(), b"" | b"." | b"..") && str::from_utf8(&text).is_ok()
 }
 
-/// Reads a byte that represents itself (RFC 3986 §3.3). `;` is refused, because some servers read a parameter after
-/// it.
+/// Reads a byte that represents itself (RFC 3986 §3.3). `;` is refused, because some servers read parameters there.
 fn plain(byte: u8) -> Option<u8> {
     (is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)).then_some(byte)
 }

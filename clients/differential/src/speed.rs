@@ -10,8 +10,7 @@ use sha2::{Digest, Sha256};
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 const COUNT: u32 = 100_000;
 
-/// Returns the time in nanoseconds to read a key and verify it against its record and a scope, and the time of one
-/// SHA-256.
+/// Returns the nanoseconds to read a key and verify it against its record and a scope, and those of one SHA-256.
 pub fn figures() -> Result<Value, Box<dyn std::error::Error>> {
     let record = KeyRecord::new(&ApiKey::parse(KEY)?, "demo", Scope::READ);
     let hashed = &KEY.as_bytes()[..46];

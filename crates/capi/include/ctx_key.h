@@ -263,8 +263,7 @@ typedef struct ctx_key_range {
 /**
  * A time that may be absent. A `ctx_key_time` that is all zeros is absent.
  *
- * If a database holds a negative time, refuse the row as corrupt: converted to `uint64_t`, -1 is the latest possible
- * time.
+ * If a database holds a negative time, refuse the row as corrupt: converted to `uint64_t`, -1 is the latest time.
  */
 typedef struct ctx_key_time {
   /**
@@ -318,8 +317,7 @@ typedef struct ctx_key_record {
  */
 typedef struct ctx_key_grant {
   /**
-   * The earlier of the record's `expires_at` and `retires_at`. If you keep a grant, do not use it from this time
-   * on.
+   * The earlier of the record's `expires_at` and `retires_at`. If you keep a grant, do not use it from then on.
    */
   struct ctx_key_time expires_at;
   /**
@@ -358,8 +356,7 @@ const char *ctx_key_message(int32_t result);
 
 /**
  * Returns the error code of a result for the response's `WWW-Authenticate` header (RFC 6750 §3.1), or NULL if the
- * header has no error code. The header is `Bearer realm="MemoryKit", error="invalid_token"`, or only `Bearer
- * realm="MemoryKit"`.
+ * header has none. The header is `Bearer realm="MemoryKit", error="invalid_token"` or `Bearer realm="MemoryKit"`.
  *
  * The text is static and ends in NUL. Any number is allowed.
  */
@@ -555,8 +552,7 @@ ctx_key_result ctx_key_scopes_names(uint32_t scopes,
                                     size_t text_size);
 
 /**
- * Returns whether a set of granted scopes has all required ones. At least one must be required, or the result is
- * false.
+ * Returns whether a set of granted scopes has all required ones. If none is required, the result is false.
  *
  * Use it in place of `(granted & required) == required`, which is true if nothing is required.
  */
@@ -570,8 +566,8 @@ bool ctx_key_scopes_grant(uint32_t granted,
 CTX_KEY_MUST_USE uint32_t ctx_key_scopes_missing(uint32_t granted, uint32_t required);
 
 /**
- * Writes the record of a new key with these scopes. The key is valid at any time, unless the caller sets times in
- * the record.
+ * Writes the record of a new key with these scopes. The key is always valid, unless the caller sets times in the
+ * record.
  *
  * Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
  */
@@ -628,8 +624,8 @@ ctx_key_result ctx_key_state(const struct ctx_key_record *record,
 CTX_KEY_MUST_USE ctx_key_result ctx_key_retire_at(struct ctx_key_record *record, uint64_t time);
 
 /**
- * Revokes a record's key, at once and permanently. After several calls, the record holds the earliest time, for the
- * audit.
+ * Revokes a record's key, at once and permanently. For the audit, the record keeps the earliest time of several
+ * calls.
  *
  * Errors: `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
  */
@@ -641,8 +637,7 @@ ctx_key_result ctx_key_revoke(struct ctx_key_record *record,
  * Replaces a record's key with an overlap: writes the record of the new key, and retires the old key `overlap_secs`
  * seconds after `now`. An earlier end of the overlap is kept.
  *
- * The new record has the scopes, `not_before` and `expires_at` of the old one. Store both records in one
- * transaction.
+ * The new record has the scopes, `not_before` and `expires_at` of the old one. Store both in one transaction.
  *
  * Errors: `CTX_KEY_SAME_KEY`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_UNKNOWN_TIME`, the first that
  * applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.

@@ -14,8 +14,8 @@
 //! # Safety
 //!
 //! Callers of every `unsafe` function must ensure this: a pointer that is neither NULL nor misaligned points to as
-//! much memory as the description of the argument says, which is readable for `*const` and writable for `*mut`. No
-//! other thread writes to this memory during the call. Memory that the function writes overlaps with no other
+//! much memory as the description of the argument says, which is readable for `*const` and writable for `*mut`.
+//! During the call, no other thread writes to this memory. The memory that the function writes overlaps with no other
 //! argument.
 
 #![cfg_attr(not(test), no_std)]
@@ -33,8 +33,7 @@
 )]
 #![allow(clippy::missing_safety_doc, reason = "the section above holds for all functions")]
 
-// The profiles `capi` and `wasm` abort on a panic, and need no `std`. In the other profiles, `std` supplies
-// unwinding.
+// The profiles `capi` and `wasm` abort on a panic, and need no `std`. In other profiles, `std` supplies unwinding.
 #[cfg(not(any(test, panic = "abort")))]
 extern crate std;
 

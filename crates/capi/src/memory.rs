@@ -100,8 +100,7 @@ impl<const SIZE: usize> Text<SIZE> {
         if size < SIZE {
             return Err(CtxKeyErrorBuffer);
         }
-        // SAFETY: the caller promises that `SIZE` bytes are writable. They can't be a part of `self`, which C never
-        // sees.
+        // SAFETY: the caller promises that `SIZE` bytes are writable. They are not in `self`, which C never sees.
         unsafe { ptr::copy_nonoverlapping(self.bytes.as_ptr(), buffer.cast(), SIZE) };
         Ok(())
     }

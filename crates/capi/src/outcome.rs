@@ -199,8 +199,7 @@ pub extern "C" fn ctx_key_message(result: i32) -> *const c_char {
 }
 
 /// Returns the error code of a result for the response's `WWW-Authenticate` header (RFC 6750 §3.1), or NULL if the
-/// header has no error code. The header is `Bearer realm="MemoryKit", error="invalid_token"`, or only `Bearer
-/// realm="MemoryKit"`.
+/// header has none. The header is `Bearer realm="MemoryKit", error="invalid_token"` or `Bearer realm="MemoryKit"`.
 ///
 /// The text is static and ends in NUL. Any number is allowed.
 #[must_use]

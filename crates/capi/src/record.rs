@@ -10,8 +10,7 @@ use crate::outcome::Outcome::{self, *};
 
 /// A time that may be absent. A `ctx_key_time` that is all zeros is absent.
 ///
-/// If a database holds a negative time, refuse the row as corrupt: converted to `uint64_t`, -1 is the latest possible
-/// time.
+/// If a database holds a negative time, refuse the row as corrupt: converted to `uint64_t`, -1 is the latest time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Time {
@@ -47,8 +46,7 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {
-    /// The earlier of the record's `expires_at` and `retires_at`. If you keep a grant, do not use it from this time
-    /// on.
+    /// The earlier of the record's `expires_at` and `retires_at`. If you keep a grant, do not use it from then on.
     pub expires_at: Time,
     /// Scopes that the key has.
     pub scopes: u32,
@@ -104,8 +102,8 @@ impl From<Stored> for Record {
     }
 }
 
-/// Writes the record of a new key with these scopes. The key is valid at any time, unless the caller sets times in
-/// the record.
+/// Writes the record of a new key with these scopes. The key is always valid, unless the caller sets times in the
+/// record.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -207,8 +205,8 @@ pub unsafe extern "C" fn ctx_key_retire_at(record: *mut Record, time: u64) -> Ou
     unsafe { change(record, |stored| stored.retire_at(UnixTime::from_secs(time))) }.into()
 }
 
-/// Revokes a record's key, at once and permanently. After several calls, the record holds the earliest time, for the
-/// audit.
+/// Revokes a record's key, at once and permanently. For the audit, the record keeps the earliest time of several
+/// calls.
 ///
 /// Errors: `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
 #[must_use]
@@ -234,8 +232,7 @@ unsafe fn change(record: *mut Record, change: impl FnOnce(&mut Stored)) -> Resul
 /// Replaces a record's key with an overlap: writes the record of the new key, and retires the old key `overlap_secs`
 /// seconds after `now`. An earlier end of the overlap is kept.
 ///
-/// The new record has the scopes, `not_before` and `expires_at` of the old one. Store both records in one
-/// transaction.
+/// The new record has the scopes, `not_before` and `expires_at` of the old one. Store both in one transaction.
 ///
 /// Errors: `CTX_KEY_SAME_KEY`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_UNKNOWN_TIME`, the first that
 /// applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.

@@ -108,8 +108,7 @@ pub unsafe extern "C" fn ctx_key_scopes_names(scopes: u32, text: *mut c_char, te
     unsafe { names.copy_to(text, text_size) }.into()
 }
 
-/// Returns whether a set of granted scopes has all required ones. At least one must be required, or the result is
-/// false.
+/// Returns whether a set of granted scopes has all required ones. If none is required, the result is false.
 ///
 /// Use it in place of `(granted & required) == required`, which is true if nothing is required.
 #[must_use]

@@ -42,8 +42,7 @@ fn valid(text: &str) -> Key {
     key
 }
 
-/// Calls a function that writes a text to a buffer of `SIZE` bytes. Asserts that the memory after the buffer stays
-/// unchanged.
+/// Calls a function that writes a text to a buffer of `SIZE` bytes. Asserts that the memory after it stays unchanged.
 fn written<const SIZE: usize>(write: impl FnOnce(*mut c_char, usize) -> Outcome) -> Result<String, Outcome> {
     let mut buffer = [0x55_u8; 128];
     let outcome = write(buffer.as_mut_ptr().cast(), SIZE);

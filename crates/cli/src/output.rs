@@ -1,5 +1,4 @@
-//! Writes to standard output and standard error: hides secrets, colours text on terminals only, and ignores a closed
-//! pipe.
+//! Standard output and standard error: secrets are hidden, only terminals get colours, a closed pipe is ignored.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -74,13 +73,12 @@ fn repeats_unknown(error: &clap::Error) -> bool {
     })
 }
 
-/// Returns whether the text is short and in lower case. One in 6000 pieces of a key, ten characters long, is so too.
+/// Returns whether the text is short and in lower case. So is one in 6000 pieces of ten characters of a key.
 fn is_name(typed: &str) -> bool {
     typed.len() <= 14 && typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
-/// Returns whether the stream is a terminal, with neither `NO_COLOR` nor `TERM=dumb` set. `CLICOLOR_FORCE` is
-/// ignored.
+/// Returns whether the stream is a terminal, and neither `NO_COLOR` nor `TERM=dumb` is set. Ignores `CLICOLOR_FORCE`.
 pub(crate) fn takes_colours(stream: &impl RawStream) -> bool {
     stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
 }

@@ -215,8 +215,7 @@ fn a_text_after_a_large_archive_is_searched() {
     }
 }
 
-/// A member without a long name does not get that of an earlier one, and a header of pax without a path has no
-/// effect.
+/// A member without a long name does not get an earlier one. A header of pax without a path has no effect.
 #[test]
 fn a_long_name_belongs_to_one_member() {
     let key = ApiKey::generate();
@@ -310,8 +309,7 @@ fn an_inner_archive_that_is_cut_off_is_searched_and_reported() {
         (0..40_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let inner = tar(&[("a", &env(&key)), ("b", &noise)]);
     let outer = tar(&[("i", &inner)]);
-    // The cut is within the second member, or after it. After it, only the outer archive shows that something is
-    // missing.
+    // The cut is within or after the second member. After it, only the outer archive shows that something is missing.
     for (length, error) in [(20_000, "x!i!b: it is cut off"), (512 + inner.len() - 600, "x!i: it is cut off")]
     {
         let run = scan("x", &outer[..length]).exits(2).hides(&key);
@@ -476,8 +474,7 @@ fn a_zip_bomb_ends_in_an_error_and_takes_little_memory() {
     }
 }
 
-/// An archive may reach each limit exactly: 16 MiB from a small file, 100 times the size of a larger one, and 100,000
-/// members.
+/// An archive may reach each limit: 16 MiB from a small file, 100 times the size of a larger one, 100,000 members.
 #[test]
 fn an_archive_may_reach_each_limit() {
     let zeros = vec![0; (16 << 20) + 1];

@@ -78,8 +78,7 @@ fn search(text: &[u8], key: &ApiKey) -> Vec<Find> {
     report["findings"].as_array().unwrap().iter().map(|finding| find(finding, key)).collect()
 }
 
-/// Searches many texts in one run, as members of an archive. To write as many files would take longer than the
-/// search.
+/// Searches many texts in one run, as members of an archive. Writing that many files would take longer.
 fn search_all<'t>(texts: impl ExactSizeIterator<Item = &'t Vec<u8>>, key: &ApiKey) -> Vec<Vec<Find>> {
     let (mut archive, mut found) = (tar::Builder::new(Vec::new()), vec![Vec::new(); texts.len()]);
     for (index, text) in texts.enumerate() {
@@ -301,8 +300,7 @@ fn a_region_covers_the_encoded_key() {
     }
 }
 
-/// Tries each form of an escape that the README lists, with `_`, the only character of a key that is not a letter or
-/// a digit.
+/// Tries each form of an escape in the README with `_`, the only character of a key that is not a letter or digit.
 #[test]
 fn each_form_of_an_escape_is_decoded() {
     let key = ApiKey::generate();
@@ -355,8 +353,7 @@ fn each_form_of_an_escape_is_decoded() {
     assert_eq!(search(text.as_bytes(), &key), [(0, 1, 1, names(&["percent", "javascript"]))]);
 }
 
-/// Tries characters that only share the low byte with one in a key, escapes without an end, and texts that are not
-/// escapes.
+/// Tries characters that only share a byte with one in a key, escapes without an end, and texts that are not escapes.
 #[test]
 fn a_text_that_is_not_an_escape_of_the_character_is_not_decoded() {
     let (key, mut cases) = (ApiKey::generate(), Vec::new());

@@ -568,7 +568,7 @@ fn the_oldest_commit_does_not_depend_on_clocks() {
     }
 }
 
-/// If the beginning of a history is lost, only the dates show which commit is the oldest, and all commits count as
+/// If the beginning of a history is lost, the dates decide which commit is the oldest, and all commits count as
 /// reached.
 #[test]
 fn dates_show_the_oldest_commit_of_a_broken_history() {
@@ -1011,8 +1011,8 @@ fn a_note_names_each_submodule() {
         (&files["findings"][0]["path"], &files["findings"][0]["tracked"]),
         (&"sub/a".into(), &true.into())
     );
-    // The submodule's commits are not objects of this repository. They don't count as missing, even if another object
-    // is.
+    // The submodule's commits are not objects of this repository, so they don't count as missing, even if another
+    // object is.
     let lost = git(repository.path(), &["rev-parse", "HEAD:.gitmodules"]);
     let lost_file = repository.path().join(".git/objects").join(&lost[..2]).join(&lost[2..]);
     let kept = fs::read(&lost_file).unwrap();

@@ -123,8 +123,7 @@ fn a_terminal_gets_colours() {
     assert!(on_terminal("scan --formt", ("TERM", "xterm")).contains('\x1b'));
 }
 
-/// A user who forgets the command pastes a key where a name belongs. A key with a mistake leaks as much as a correct
-/// one.
+/// A user who forgets the command pastes a key where a name belongs. A key with a mistake leaks almost as much.
 #[test]
 fn a_wrong_command_line_is_not_repeated() {
     let key = ApiKey::generate();

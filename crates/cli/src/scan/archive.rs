@@ -1,9 +1,9 @@
 //! Searches archives: gzip, zip and tar, which are recognised by their first bytes and not by their names.
 //!
 //! Each member is searched like a file. Then the archive itself is searched, for keys that are in none of its
-//! members. Members are read as streams. Only an archive in an archive is stored, in memory up to [`MAX_IN_MEMORY`]
-//! and beyond that in a temporary file without a name. A [`Budget`] limits what is unpacked, so a zip bomb ends in an
-//! error.
+//! members. Members are read as streams. An archive that is not a plain file, such as an archive in an archive, is
+//! stored first: in memory up to [`MAX_IN_MEMORY`], and beyond that in a temporary file without a name. A [`Budget`]
+//! limits what is unpacked, so that a zip bomb ends in an error.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -34,7 +34,7 @@ const MAX_UNPACKED: u64 = 4 << 30;
 const MAX_RATIO: u64 = 100;
 /// Number of bytes that may be unpacked from a file of any size.
 const MIN_UNPACKED: u64 = 16 << 20;
-/// Maximum number of bytes of an archive in an archive that stay in memory.
+/// Maximum number of bytes of a stored archive that stay in memory.
 const MAX_IN_MEMORY: usize = 1 << 20;
 /// Maximum number of bytes read for a name in a tar archive.
 const MAX_NAME: u64 = 64 << 10;
@@ -254,7 +254,7 @@ impl Unpacking<'_, '_> {
         }
     }
 
-    /// Reports a failure. After a limit is exceeded there are none: that is reported once, for the whole file.
+    /// Reports a failure. Once a limit is exceeded, only the limit is reported, for the whole file.
     fn fail(&mut self, reason: &str) {
         if !self.budget.is_exceeded() {
             (self.receiver.failed)(&self.member, reason);

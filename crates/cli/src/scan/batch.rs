@@ -59,8 +59,7 @@ pub(crate) fn visit_all<V: Visitor + Send>(
     })
 }
 
-/// Passes objects to one visitor. If git stops at an object, that object is broken, and a new process continues after
-/// it.
+/// Passes objects to one visitor. If git stops at an object, that object is broken, and a new process goes on.
 pub(crate) fn visit(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> Result<(), String> {
     let mut rest = ids;
     while !rest.is_empty() && !visitor.is_stopped() {

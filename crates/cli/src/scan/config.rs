@@ -1,7 +1,6 @@
 //! The file `.ctx-key.toml`: settings of a repository or a folder. Options override them.
 //!
-//! The author of the tree that is searched may have written this file. So a note names it, and no message repeats its
-//! values.
+//! The author of the searched tree may have written this file. So a note names it, and no message repeats a value.
 
 use std::collections::{BTreeSet, HashMap};
 use std::env;
@@ -68,8 +67,7 @@ pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String
     Ok((exclude, config.note))
 }
 
-/// Reads the file of the root. Paths in several roots would each need another file, but settings hold for all of
-/// them.
+/// Reads the file of the root. If paths lie in several roots and one of these has the file, that is an error.
 fn find(roots: &HashMap<PathBuf, Root>, options: &ScanOptions) -> Result<Config, String> {
     let folders: BTreeSet<_> = roots.values().map(|root| &root.folder).collect();
     let mut files = folders.iter().map(|folder| folder.join(NAME)).filter(|file| file.exists());

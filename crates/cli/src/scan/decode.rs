@@ -40,8 +40,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Finds encoded keys. A key may be found more than once, and some keys in plain text and in UTF-16 are found,
-    /// too.
+    /// Finds encoded keys. A key may be found more than once, and so may some keys in plain text and UTF-16.
     pub(crate) fn find(&mut self, text: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         self.find_encoded(text, MAX_DEPTH, &mut hits);

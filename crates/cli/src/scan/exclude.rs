@@ -32,8 +32,7 @@ impl Exclude {
         Ok(Self { patterns, roots })
     }
 
-    /// Returns whether a pattern matches a path or a directory above it. The path is relative or absolute, as it is
-    /// shown.
+    /// Returns whether a pattern matches this path, as reports show it, or a directory above it.
     pub(crate) fn matches(&self, path: &Path, is_directory: bool) -> bool {
         if self.patterns.is_empty() {
             return false;
@@ -44,8 +43,7 @@ impl Exclude {
         }
     }
 
-    /// Returns whether a pattern matches a path or a directory above it. The path is relative to the top of the
-    /// worktree.
+    /// Returns whether a pattern matches this path, from the top of the worktree, or a directory above it.
     pub(crate) fn matches_from_top(&self, path: &Path, is_directory: bool) -> bool {
         let path = path.strip_prefix("/").unwrap_or(path);
         !self.patterns.is_empty() && self.patterns.matched_path_or_any_parents(path, is_directory).is_ignore()

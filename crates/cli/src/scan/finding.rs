@@ -8,8 +8,7 @@ use ctx_key::KeyId;
 
 use crate::scan::encoding::Encoding;
 
-/// The names that lead through nested archives to a text, the outermost first. A member of gzip may have an empty
-/// name.
+/// The names that lead through nested archives to a text, the outermost first. A member of gzip may lack a name.
 pub(crate) type Member = Vec<Vec<u8>>;
 
 /// Returns `path!member`. A member without a name gets the name of its archive, without `.gz`.

@@ -3,8 +3,8 @@
 //! 1. Every object is searched, and the ids of objects with a key are kept. Trees are searched, too, as they hold the
 //!    names of files.
 //! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared.
-//! 3. These objects are read twice again: once to count the finds by key and place, and once to report them. So memory
-//!    holds only a hash of each find.
+//! 3. These objects are read two more times: once to count the finds by key and place, and once to report them. So
+//!    memory holds only a hash of each find.
 
 use std::collections::HashSet;
 use std::io::{self, Read};

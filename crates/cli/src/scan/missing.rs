@@ -36,8 +36,7 @@ fn header_links(content: &[u8]) -> impl Iterator<Item = ObjectId> {
     })
 }
 
-/// Reports the absent objects if a ref reaches at least one of them. Without a ref, nothing promises that they still
-/// exist.
+/// Reports the absent objects if a ref reaches at least one of them. git may have deleted those that no ref reaches.
 pub(crate) fn report(
     repository: &Repository,
     absent: HashSet<ObjectId>,

@@ -78,8 +78,7 @@ impl Origins {
         }
     }
 
-    /// Searches the commits that refs reach, then all other commits, then the index, until every object has an
-    /// origin.
+    /// Searches the commits that refs reach, then all others, then the index, until every object has an origin.
     pub(crate) fn find_all(&mut self, repository: &Repository, sink: &Sink) -> Result<(), String> {
         let git = &repository.git;
         // If git can't walk a broken history, the list is empty, and all commits count as reached by a ref.

@@ -43,8 +43,7 @@ impl Progress {
         self.counts.files.fetch_add(1, Relaxed);
     }
 
-    /// Returns a reader that counts its bytes as they are read, so that the bar moves even within a single large
-    /// file.
+    /// Returns a reader that counts its bytes as they are read, so that the bar moves even within one large file.
     pub(crate) fn counting<R: Read>(&self, reader: R) -> Counting<'_, R> {
         Counting { reader, bytes: &self.counts.bytes }
     }

@@ -81,8 +81,7 @@ impl Report {
         }
     }
 
-    /// Sorts and writes the finds in memory. Threads send them in any order, but two short reports on one tree are
-    /// equal.
+    /// Sorts and writes the finds in memory. Threads send them in any order, but short reports on one tree are equal.
     fn write_held(&mut self) {
         self.held.sort_by(|a, b| {
             let key = |finding: &Finding| {

@@ -30,8 +30,7 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository of a directory. Objects in folders outside the repository are read only if
-    /// `reads_outside`.
+    /// Opens the repository of a directory. With `reads_outside`, objects in folders outside it are read, too.
     pub(crate) fn open(directory: &Path, reads_outside: bool) -> Result<Self, String> {
         let git = Git::at(directory)?;
         let path = |argument| {
@@ -88,8 +87,7 @@ impl Repository {
         self.git.run(&["config", "--local", "--get-regexp", keys]).is_ok_and(|output| output.status.success())
     }
 
-    /// Uses the index of the hook that runs this command, if git made one because only a part of the changes is
-    /// committed.
+    /// Uses the index that git made for the hook that runs this command, if only a part of the changes is committed.
     pub(crate) fn use_index_of_hook(&mut self) {
         let Some(file) = env::var_os("GIT_INDEX_FILE") else { return };
         // A relative path starts at the top of the worktree, where git runs hooks.

@@ -274,8 +274,7 @@ impl Cursor {
         }
     }
 
-    /// Returns whether the low byte of a character comes first. Without a mark, characters begin at multiples of
-    /// their size.
+    /// Returns whether a character begins with its low byte. Without a mark, offsets are multiples of the size.
     fn is_low_first(&self, unit: usize) -> bool {
         match (unit, self.mark) {
             (2, Mark::Utf16Little) => true,
@@ -310,7 +309,7 @@ impl Cursor {
 }
 
 impl Line {
-    /// Moves the cursor over a text that begins at the offset `first`.
+    /// Moves over a text that begins at the offset `first`.
     fn advance(&mut self, text: &[u8], first: u64) {
         let mut rest = text;
         if let Some(feed) = memchr::memrchr(b'\n', text) {

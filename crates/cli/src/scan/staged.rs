@@ -46,8 +46,7 @@ pub(crate) fn search(
     search_entries(&repository, &entries, options, sink, progress)
 }
 
-/// Returns whether the paths are files of a repository, and not a repository. Several directories are an error, which
-/// [`repository::directory`] returns.
+/// Returns whether the paths name files of a repository. If all are directories, they name repositories.
 fn names_files(paths: &[PathBuf]) -> bool {
     match paths {
         [] => false,

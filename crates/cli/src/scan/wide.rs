@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 const BLOCK: usize = 16;
-/// Number of whole blocks that each key in UTF-16 covers.
+/// Minimum number of whole blocks that a key in UTF-16 covers.
 const MIN_BLOCKS: usize = 5;
 /// Mask for the bytes at even indices of a block.
 const EVEN: u128 = u128::from_ne_bytes([255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0]);

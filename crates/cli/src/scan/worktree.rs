@@ -90,8 +90,7 @@ fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
     tracked
 }
 
-/// Returns the files that are not tracked because of an ignore rule, and the directories that a rule excludes as a
-/// whole.
+/// Returns the untracked files that an ignore rule matches, and the directories that a rule excludes as a whole.
 fn list_ignored(git: &Git) -> Option<(HashSet<u64>, HashSet<PathBuf>)> {
     // If the named directory is itself ignored, nothing in it counts as ignored.
     if git.run(&["check-ignore", "-q", "."]).is_ok_and(|output| output.status.success()) {
