@@ -28,7 +28,7 @@ function errorOf(parse) {
   }
 }
 
-/** A key with a part replaced by another text, most of the time to the same length. */
+/** A key with a part replaced by another text, mostly with the same length. */
 const changed = fc
   .tuple(keys, fc.nat(52), fc.nat(3), fc.oneof(texts, digits(1), digits(3), fc.constantFrom("\x80", "\xff", "_", "@")))
   .map(([key, start, length, text]) => key.slice(0, start) + text + key.slice(start + length));
@@ -65,7 +65,7 @@ const blank = fc.string({ unit: fc.constantFrom(..." \t\n\r\x85\xa0\u1680\u2003\
 const wraps = fc.constantFrom(['"', '"'], ["'", "'"], ["“", "”"], ["<", ">"], ["", ","], ["", ";"], ["export MEMORYKIT_API_KEY = ", ""],
   ["AUTHORIZATION:", ""], ["bEARER\xa0", ""]);
 
-holds("a pasted key loses what is around it", keys, blank, wraps, blank, (key, before, [open, close], after) => {
+holds("a pasted key is read without the text around it", keys, blank, wraps, blank, (key, before, [open, close], after) => {
   assert.equal(ApiKey.parsePasted(before + open + before + key + after + close + after).exposeSecret(), key);
 });
 
@@ -86,7 +86,7 @@ holds("redaction hides each key, keeps all else, and is idempotent", texts, keys
   assert.deepEqual(find(before + key + after), [[start, start + 52]]);
 });
 
-holds("redaction returns what has no key", texts, (text) => {
+holds("redaction returns a text without a key unchanged", texts, (text) => {
   fc.pre(!text.includes("ctx_"));
   assert.equal(redactStr(text), text);
 });
@@ -101,7 +101,7 @@ holds("a set of scopes is its text, and grants its subsets but the empty one", f
 
 const NAMES = Scope.fromBits(63).names;
 
-/** The Levenshtein distance, by its definition. */
+/** The Levenshtein distance, computed by its definition. */
 function edits(one, two) {
   const rows = Array.from({ length: one.length + 1 }, () => []);
   for (let i = one.length; i >= 0; i -= 1) {
