@@ -84,7 +84,7 @@ pub(crate) fn run(mut options: ScanOptions) -> Outcome {
         report.take(Event::Failed("interrupted: not everything was searched; run this again".to_owned()));
     } else if source.join().is_err() {
         report.take(Event::Failed(
-            "the search stopped, and not everything was searched; report this".to_owned(),
+            "the search failed, and not everything was searched; report this as a bug".to_owned(),
         ));
     }
     conclude(&options, &mut report, &progress);

@@ -54,7 +54,7 @@ pub(crate) fn visit_all<V: Visitor + Send>(
         let threads: Vec<_> = visitors.into_iter().map(spawn).collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().map_err(|_| "a thread of the search stopped")?)
+            .map(|thread| thread.join().map_err(|_| "a thread of the search failed; report this as a bug")?)
             .collect()
     })
 }

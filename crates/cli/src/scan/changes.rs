@@ -34,7 +34,7 @@ pub(crate) fn list_commits(
     });
     match process.wait() {
         Ok(status) if status.success() => Ok(commits),
-        _ => Err("git rev-list stopped; `git fsck` may say why".to_owned()),
+        _ => Err("git can't list commits; run `git fsck` to find out why".to_owned()),
     }
 }
 

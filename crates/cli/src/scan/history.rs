@@ -84,7 +84,7 @@ impl History<'_> {
         ])?;
         let ids = changes::read_ids(list.stdout.take().ok_or("git has no output")?);
         if !list.wait().is_ok_and(|status| status.success()) {
-            self.sink.failed("git can't list all objects; `git fsck` may say why");
+            self.sink.failed("git can't list all objects; run `git fsck` to find out why");
         }
         let known: Prefixes = ids.iter().map(ObjectId::prefix).collect();
         let searched = self.search_objects(&ids, Some(&known), threads)?;

@@ -28,7 +28,7 @@ pub(crate) fn selected(
             "git can't list the commits of the range {}; correct it, or fetch its commits",
             name::to_text(range.as_bytes())
         ),
-        None => "git can't list all commits; `git fsck` may say why".to_owned(),
+        None => "git can't list all commits; run `git fsck` to find out why".to_owned(),
     })?;
     Ok(Some(commits))
 }
