@@ -16,10 +16,10 @@ pub(crate) fn run(options: &InspectOptions) -> Outcome {
         None => from_env()?,
         Some("-") => ApiKey::parse_pasted(&from_stdin()?),
         Some(key) => {
-            output::tell(
+            output::print_message(
                 "note: other users see the arguments of a command, and the shell's history keeps them;",
             );
-            output::tell("      `ctx-key inspect -` reads standard input");
+            output::print_message("      `ctx-key inspect -` reads standard input");
             ApiKey::parse_pasted(key)
         }
     };

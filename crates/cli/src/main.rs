@@ -39,10 +39,10 @@ type Outcome = Result<u8, String>;
 fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => run(cli.command),
-        Err(error) => return ExitCode::from(output::usage(&error)),
+        Err(error) => return ExitCode::from(output::print_usage(&error)),
     };
     ExitCode::from(outcome.unwrap_or_else(|message| {
-        output::complain(&message);
+        output::print_error(&message);
         FAILED
     }))
 }

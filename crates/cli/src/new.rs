@@ -19,7 +19,7 @@ pub(crate) fn run(options: &NewOptions) -> Outcome {
     // The record is written first, since a key without its record is useless.
     match &options.record {
         Some(path) => write_new(path, &record)?,
-        None => output::tell(&record.to_string()),
+        None => output::print_message(&record.to_string()),
     }
     print(&key, options.format).map_err(|error| format!("{error}; the key is lost: throw its record away"))
 }
@@ -64,7 +64,7 @@ fn write_new(path: &Path, record: &Value) -> Result<(), String> {
 }
 
 fn parse_scopes(list: &str) -> Result<Scope, String> {
-    let scopes = Scope::parse_list(list).map_err(|error| point_at(list, &error))?;
+    let scopes = Scope::parse_list(list).map_err(|error| mark_error(list, &error))?;
     if scopes.is_empty() {
         return Err(format!("a key without scopes may do nothing; the scopes are: {}", Scope::all()));
     }
@@ -72,7 +72,7 @@ fn parse_scopes(list: &str) -> Result<Scope, String> {
 }
 
 /// Returns the error, and the list with the place of the error marked.
-fn point_at(list: &str, error: &ParseScopeError) -> String {
+fn mark_error(list: &str, error: &ParseScopeError) -> String {
     // A list with characters that no scope has is not printed: it may be a key.
     let is_name = |byte: &u8| byte.is_ascii_lowercase() || b":, -".contains(byte);
     if !list.as_bytes().iter().all(is_name) {

@@ -28,21 +28,21 @@ pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
 }
 
 /// Writes a line to standard error. A failure is ignored, as there is nowhere to report it.
-pub(crate) fn tell(line: &str) {
+pub(crate) fn print_message(line: &str) {
     let _ = writeln!(io::stderr(), "{}", redact_str(line));
 }
 
 /// Writes an error to standard error.
-pub(crate) fn complain(message: &str) {
+pub(crate) fn print_error(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     match takes_colours(&io::stderr()) {
-        true => tell(&format!("{style}ctx-key:{style:#} {message}")),
-        false => tell(&format!("ctx-key: {message}")),
+        true => print_message(&format!("{style}ctx-key:{style:#} {message}")),
+        false => print_message(&format!("ctx-key: {message}")),
     }
 }
 
 /// Writes the help that was asked for, or what is wrong with the command line.
-pub(crate) fn usage(error: &clap::Error) -> u8 {
+pub(crate) fn print_usage(error: &clap::Error) -> u8 {
     let text = error.render();
     let coloured =
         if error.use_stderr() { takes_colours(&io::stderr()) } else { takes_colours(&io::stdout()) };
@@ -51,11 +51,11 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
         return print(text.as_bytes()).unwrap_or(FAILED);
     }
     match repeats_unknown(error) {
-        true => complain(
+        true => print_error(
             "there is something unexpected on the command line; it is not repeated, as it may be a part of a key: \
              try `ctx-key --help`",
         ),
-        false => tell(text.trim_end()),
+        false => print_message(text.trim_end()),
     }
     FAILED
 }

@@ -87,9 +87,9 @@ pub(crate) fn run(mut options: ScanOptions) -> Outcome {
             "the search failed, and not everything was searched; report this as a bug".to_owned(),
         ));
     }
-    conclude(&options, &mut report, &progress);
+    add_totals(&options, &mut report, &progress);
     let summary = report.finish()?;
-    advise(&options, &summary);
+    print_advice(&options, &summary);
     Ok(exit_code(&options, &summary))
 }
 
@@ -162,7 +162,7 @@ fn receive(received: &Receiver<Event>, report: &mut Report, bar: &mut Bar) -> bo
 }
 
 /// Adds the totals, and the notes and errors that depend on them.
-fn conclude(options: &ScanOptions, report: &mut Report, progress: &Progress) {
+fn add_totals(options: &ScanOptions, report: &mut Report, progress: &Progress) {
     (report.summary.files, report.summary.bytes) = (progress.files(), progress.bytes());
     let summary = &report.summary;
     let (files, bytes, known) = (summary.files, summary.bytes, summary.known);
@@ -187,12 +187,12 @@ fn conclude(options: &ScanOptions, report: &mut Report, progress: &Progress) {
 }
 
 /// Says what to do about the finds of a text report.
-fn advise(options: &ScanOptions, summary: &Summary) {
+fn print_advice(options: &ScanOptions, summary: &Summary) {
     if options.format != ReportFormat::Text {
         return;
     }
     if summary.found + summary.ignored > 0 {
-        output::tell("revoke these keys in the dashboard under API Keys, and create new ones");
+        output::print_message("revoke these keys in the dashboard under API Keys, and create new ones");
     }
 }
 

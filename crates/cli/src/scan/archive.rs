@@ -511,7 +511,7 @@ mod tests {
 
     /// The part before the error is searched, and the error is returned, wherever it occurs.
     #[test]
-    fn a_stream_that_breaks_off_is_an_error() {
+    fn an_error_of_a_stream_is_returned() {
         let Command::Scan(options) = Cli::parse_from(["ctx-key", "scan"]).command else { unreachable!() };
         let key = ApiKey::generate();
         let noise = (0..600_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8);

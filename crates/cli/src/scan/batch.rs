@@ -80,7 +80,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let read = thread::scope(|scope| {
         // git writes answers before it has read all names, so both pipes must be served at once.
-        scope.spawn(move || ask(input, ids));
+        scope.spawn(move || write_ids(input, ids));
         let mut answers = BufReader::with_capacity(256 * 1024, output);
         // The end of this scope closes the pipe, so that git ends, and then the other thread.
         let mut read = 0;
@@ -98,7 +98,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
 }
 
 /// Writes names of objects, one on each line.
-pub(crate) fn ask(input: ChildStdin, ids: &[ObjectId]) {
+pub(crate) fn write_ids(input: ChildStdin, ids: &[ObjectId]) {
     let mut input = BufWriter::new(input);
     // If git has stopped, whoever reads the answers notices.
     let _ = ids.iter().try_for_each(|id| writeln!(input, "{id}")).and_then(|()| input.flush());

@@ -29,7 +29,7 @@ pub(crate) fn list_commits(
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let commits = thread::scope(|scope| {
-        scope.spawn(move || batch::ask(input, extra));
+        scope.spawn(move || batch::write_ids(input, extra));
         read_ids(output)
     });
     match process.wait() {
@@ -91,7 +91,7 @@ fn visit_until_broken(
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let last = thread::scope(|scope| {
-        scope.spawn(move || batch::ask(input, commits));
+        scope.spawn(move || batch::write_ids(input, commits));
         read_changes(BufReader::with_capacity(64 * 1024, output), sink, visit)
     });
     let succeeded = process.wait().is_ok_and(|status| status.success());
@@ -152,7 +152,7 @@ fn list_by_time(git: &Git, commits: &[ObjectId]) -> Result<Vec<ObjectId>, String
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let mut timed = thread::scope(|scope| {
-        scope.spawn(move || batch::ask(input, commits));
+        scope.spawn(move || batch::write_ids(input, commits));
         let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
         lines.filter_map(|line| parse_timed(&line)).collect::<Vec<_>>()
     });

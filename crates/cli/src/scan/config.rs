@@ -61,7 +61,7 @@ pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String
     options.no_decode |= config.no_decode;
     options.no_archives |= config.no_archives;
     let exclude = match options.exclude.is_empty() {
-        true => Exclude::below(roots, &config.exclude)?,
+        true => Exclude::with_roots(roots, &config.exclude)?,
         false => Exclude::new(&options.exclude)?,
     };
     Ok((exclude, config.note))

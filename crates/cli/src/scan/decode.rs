@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_hits_stays() {
+    fn one_hit_stays_for_each_key_and_place() {
         let id = |byte| KeyId::from_bytes([byte; 12]).unwrap();
         let hit = |range, key, encodings: &[Encoding]| Hit {
             range,

@@ -18,11 +18,11 @@ pub(crate) struct Exclude {
 impl Exclude {
     /// Makes patterns that match paths as they are shown.
     pub(crate) fn new(patterns: &[String]) -> Result<Self, String> {
-        Self::below(HashMap::new(), patterns)
+        Self::with_roots(HashMap::new(), patterns)
     }
 
     /// Makes patterns that match paths from the top of their root.
-    pub(crate) fn below(roots: HashMap<PathBuf, Root>, patterns: &[String]) -> Result<Self, String> {
+    pub(crate) fn with_roots(roots: HashMap<PathBuf, Root>, patterns: &[String]) -> Result<Self, String> {
         let mut builder = GitignoreBuilder::new("");
         for pattern in patterns {
             let added = builder.add_line(None, pattern);

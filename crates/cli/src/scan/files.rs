@@ -68,7 +68,7 @@ fn piped() -> Option<Vec<u8>> {
     });
     let mut received = receiver.recv_timeout(INPUT_DELAY).map_err(|error| {
         if error == RecvTimeoutError::Timeout {
-            output::tell("note: waiting for standard input; to search files, name a path");
+            output::print_message("note: waiting for standard input; to search files, name a path");
         }
     });
     if received.is_err() {

@@ -54,14 +54,14 @@ impl Report {
         match event {
             Event::Found(finding) => self.add(*finding),
             Event::Failed(message) => {
-                output::complain(&message);
+                output::print_error(&message);
                 self.summary.errors.push(message);
             }
             Event::Noted(message) => {
-                output::tell(&format!("note: {message}"));
+                output::print_message(&format!("note: {message}"));
                 self.summary.notes.push(message);
             }
-            Event::Detail(message) if self.is_verbose => output::tell(&message),
+            Event::Detail(message) if self.is_verbose => output::print_message(&message),
             Event::Detail(_) | Event::Interrupted | Event::Done => {}
         }
     }

@@ -117,7 +117,7 @@ impl Searcher {
         };
         let narrow = scan::find_iter(text).map(|key| hit(key.range().start, key.id(), 1));
         let wide = self.wide_prefix.find_iter(text).filter_map(|start| {
-            let key = narrowed(text.get(start..)?.first_chunk()?)?;
+            let key = parse_utf_16(text.get(start..)?.first_chunk()?)?;
             Some(hit(start, key.id(), 2))
         });
         let mut hits: Vec<_> = narrow.chain(wide).collect();
@@ -137,7 +137,7 @@ impl Searcher {
 }
 
 /// Parses a key in UTF-16.
-fn narrowed(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
+fn parse_utf_16(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
     let mut narrow = [0; KEY];
     for (index, byte) in text.iter().enumerate() {
         match index % 2 {
