@@ -69,12 +69,12 @@ holds("a pasted key is read without the text around it", keys, blank, wraps, bla
   assert.equal(ApiKey.parsePasted(before + open + before + key + after + close + after).exposeSecret(), key);
 });
 
-holds("a header gives the key after any scheme of these letters", keys, fc.nat(63), fc.integer({ min: 1, max: 9 }), (key, upper, spaces) => {
+holds("a header yields its key after a scheme in any letter case", keys, fc.nat(63), fc.integer({ min: 1, max: 9 }), (key, upper, spaces) => {
   const scheme = [..."bearer"].map((letter, bit) => ((upper >> bit) & 1 ? letter.toUpperCase() : letter)).join("");
   assert.equal(bearer([`\t${scheme}${" ".repeat(spaces)}${key} \t`]).exposeSecret(), key);
 });
 
-holds("redaction hides each key, keeps all else, and is idempotent", texts, keys, texts, (before, key, after) => {
+holds("redaction hides each key, keeps all other characters, and is idempotent", texts, keys, texts, (before, key, after) => {
   fc.pre(!/[0-9A-Za-z]/.test(after.slice(0, 1)) && !/ctx_|[0-9A-Za-z]{18}/.test(before + after));
   const redacted = `${before}${key.slice(0, 16)}***${after}`;
   assert.equal(redactStr(before + key + after), redacted);
@@ -91,7 +91,7 @@ holds("redaction returns a text without a key unchanged", texts, (text) => {
   assert.equal(redactStr(text), text);
 });
 
-holds("a set of scopes is its text, and grants its subsets but the empty one", fc.nat(63), fc.nat(63), (one, two) => {
+holds("a set of scopes parses from its text, and grants its subsets except the empty one", fc.nat(63), fc.nat(63), (one, two) => {
   const [granted, required] = [Scope.fromBits(one), Scope.fromBits(two)];
   assert.equal(Scope.parse(`${granted}`).bits, one);
   assert.equal(Scope.parseList(granted.names.join(" , ")).bits, one);

@@ -41,7 +41,7 @@ pub(crate) fn print_error(message: &str) {
     }
 }
 
-/// Writes the help that was asked for, or what is wrong with the command line.
+/// Prints the help that the user asked for, or the error in the command line. Returns the exit code.
 pub(crate) fn print_usage(error: &clap::Error) -> u8 {
     let text = error.render();
     let coloured =
