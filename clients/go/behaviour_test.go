@@ -101,7 +101,7 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 		"ctx_\xff":       {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
 		"\xed\xa0\x80":   {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
 		testKey + "\xff": {EnvNotUnicode, "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"},
-		// what the repair empties was set
+		// A value that is empty only after the repair counts as set.
 		"''":                 {EnvInvalid, notAKey},
 		"MEMORYKIT_API_KEY=": {EnvInvalid, notAKey},
 		"ctx_your_api_key_here": {EnvInvalid, "MEMORYKIT_API_KEY does not hold an API key: an API key is 52 bytes long, not 21: " +
@@ -134,7 +134,7 @@ func TestTheEnvironmentIsReadAndEachMistakeExplained(t *testing.T) {
 	equal(t, "a key of a later version", err, error(EnvKeyError{EnvInvalid, InvalidKeyError{Kind: KeyChecksum}}))
 }
 
-func TestTheLenientReadingRefusesWhatIsNoKeyOfAnyVersion(t *testing.T) {
+func TestTheLenientReadingRefusesATextThatIsNotAKeyOfAnyVersion(t *testing.T) {
 	for text, expected := range map[string]InvalidKeyError{
 		"CTX_":                                  {KeyPrefix, 0},
 		"ctx_":                                  {KeyLength, 4},
@@ -208,7 +208,7 @@ func TestKeysAreEqualByTheirDigest(t *testing.T) {
 	}
 }
 
-func TestTheZeroKeyIsNoKey(t *testing.T) {
+func TestTheZeroValueIsNotAKey(t *testing.T) {
 	var zero APIKey
 	var anyZero AnyKey
 	equal(t, "the parts", []string{zero.ID(), zero.Digest(), zero.ExposeSecret(), anyZero.ExposeSecret()}, []string{"", "", "", ""})
@@ -287,9 +287,9 @@ func TestScopesInJSONAreAnArrayOfNames(t *testing.T) {
 	equal(t, "nothing changes", scope, ScopeUsersRead|ScopeChatsWrite)
 }
 
-func TestARefusalHasItsPartsAndItsChallengeIsOneValue(t *testing.T) {
+func TestARefusalHasItsFieldsAndItsChallengeIsOneValue(t *testing.T) {
 	old := record(nil, At(20), At(10))
-	old.ID = "000000000000" // the id of a grant is that of the key, by which nobody looked the record up
+	old.ID = "000000000000" // the grant has the id of the key, even if the record has another one
 	grant, err := old.Verify(own, 5)
 	equal(t, "the grant", []any{grant, err}, []any{Grant[string]{own.ID(), "demo", ScopeRead, At(10)}, nil})
 	equal(t, "granted", grant.Require(ScopeChatsRead), nil)
@@ -365,7 +365,7 @@ func TestHostileTextsTakeLinearTime(t *testing.T) {
 	equal(t, "found", Find([]byte(many)), [][2]int{})
 }
 
-func TestAGeneratedKeyIsThatOfItsRandomBytes(t *testing.T) {
+func TestAGeneratedKeyDependsOnlyOnItsRandomBytes(t *testing.T) {
 	random := make([]byte, 56)
 	for index := 0; index < 7; index++ {
 		binary.LittleEndian.PutUint64(random[index*8:], 0x0123456789abcdef)
@@ -386,7 +386,7 @@ func TestAGeneratedKeyIsThatOfItsRandomBytes(t *testing.T) {
 	}
 }
 
-func TestAGeneratedDigitChangesAtTheLeastWord(t *testing.T) {
+func TestAGeneratedDigitChangesAtTheSmallestWord(t *testing.T) {
 	for digit := int64(1); digit < 62; digit++ {
 		quotient := new(big.Int).Div(new(big.Int).Lsh(big.NewInt(digit), 64), big.NewInt(62)).Uint64()
 		for _, word := range []uint64{quotient, quotient + 1} {
@@ -436,7 +436,7 @@ func TestGeneratedKeysDiffer(t *testing.T) {
 	equal(t, "ids", len(seen), keys)
 	equal(t, "digits", len(counts), 62)
 	for digit, count := range counts {
-		// each is expected 1,355 times; eight standard deviations
+		// Each is expected 1,355 times. The limits are eight standard deviations away.
 		if count < 1060 || count > 1650 {
 			t.Fatalf("%c came up %d times", digit, count)
 		}
@@ -460,7 +460,7 @@ func TestEachDigitOfADigestCounts(t *testing.T) {
 	}
 }
 
-func TestAClockBefore1970TellsNoTime(t *testing.T) {
+func TestAClockBefore1970GivesAnUnknownTime(t *testing.T) {
 	for _, c := range []struct {
 		now  time.Time
 		secs uint64
@@ -476,7 +476,7 @@ func TestAClockBefore1970TellsNoTime(t *testing.T) {
 	equal(t, "the time", now > 1_700_000_000 && now < 1<<40, true)
 }
 
-func TestARecordRefusesWhatIsNoIDOrDigest(t *testing.T) {
+func TestARecordRefusesAnInvalidIDOrDigest(t *testing.T) {
 	digest := own.Digest()
 	for _, c := range [][3]string{
 		{testKey, digest, "a key id is 12 letters and digits"},
@@ -556,14 +556,14 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }
 
-func TestAWriterPassesErrorsOn(t *testing.T) {
+func TestAWriterReturnsTheErrorsOfItsOutput(t *testing.T) {
 	writer := NewRedactingWriter(brokenWriter{})
 	count, err := writer.Write([]byte(testKey))
 	equal(t, "the write", []any{count, err.Error()}, []any{0, "broken"})
 	equal(t, "the flush", writer.Flush().Error(), "broken")
 }
 
-func TestAWriterHoldsBackOnlyWhatMayBeAKey(t *testing.T) {
+func TestAWriterHoldsBackOnlyBytesThatMayBelongToAKey(t *testing.T) {
 	var output strings.Builder
 	writer := NewRedactingWriter(&output)
 	for _, c := range [][2]string{

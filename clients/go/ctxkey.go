@@ -1,7 +1,7 @@
 // Package ctxkey generates, reads, verifies and redacts MemoryKit API keys.
 //
-// It needs only the standard library. The contract is docs/key-format.md of the repository; a § in a comment is one of its
-// chapters. A string stands for its bytes, so a []byte is passed as string(bytes).
+// It needs only the standard library. The contract is docs/key-format.md of the repository; a § in a comment refers to a
+// section of it. Functions read the bytes of a string, so pass a []byte as string(bytes).
 package ctxkey
 
 import (
@@ -22,7 +22,7 @@ const (
 	prefix       = "ctx_"
 	keyLength    = 52
 	hashedLength = 46 // prefix, id and secret
-	minLength    = 34 // of the shortest text that redaction hides
+	minLength    = 34 // of the shortest text that is redacted
 )
 
 // KeyErrorKind is the kind of an InvalidKeyError.
@@ -36,7 +36,7 @@ const (
 	KeyChecksum  KeyErrorKind = "checksum"
 )
 
-// InvalidKeyError is the error of a text that is not a key. It holds a length or an index, and never a character.
+// InvalidKeyError is the error for a text that is not a key. It holds a length or an index, and never a character.
 type InvalidKeyError struct {
 	Kind KeyErrorKind
 	// Detail is the length or the index in bytes, or 0 for the other kinds.
@@ -96,9 +96,9 @@ func (e EnvKeyError) Unwrap() error {
 
 // APIKey is a well-formed key of version 1. Only a server's record shows that it was issued.
 //
-// Nothing prints its secret: a function holds the text, because fmt shows the fields of a key in an unexported field
-// without calling the key's methods. So keys do not compare with ==; use Equal. The zero value is no key: it has no id, and
-// equals no key.
+// Printing and serialization do not show the secret. A function holds the text, because fmt shows the fields of a key that
+// is in an unexported field without calling the key's methods. So keys can't be compared with ==; use Equal. The zero value
+// is not a key: it has no id, and equals no key.
 type APIKey struct {
 	reveal func() (text string, hash [sha256.Size]byte)
 }
@@ -109,7 +109,7 @@ func Parse(text string) (APIKey, error) {
 	if err != nil {
 		return APIKey{}, err
 	}
-	text = strings.Clone(text) // the text may be part of a large request
+	text = strings.Clone(text) // otherwise, the key would keep a large request in memory
 	return APIKey{func() (string, [sha256.Size]byte) { return text, hash }}, nil
 }
 
@@ -128,7 +128,7 @@ func Generate() (APIKey, error) {
 	return GenerateFrom(rand.Reader)
 }
 
-// GenerateFrom creates a key from 56 bytes of a generator that is fit for cryptography (§5). The error is that of the generator.
+// GenerateFrom creates a key from 56 bytes of a cryptographically secure generator (§5). The error is that of the generator.
 func GenerateFrom(random io.Reader) (APIKey, error) {
 	var fractions [7 * 8]byte
 	if _, err := io.ReadFull(random, fractions[:]); err != nil {
@@ -182,7 +182,7 @@ func (k APIKey) Equal(other APIKey) bool {
 	return k.hasDigest(other.Digest())
 }
 
-// hasDigest returns whether the digest is that of the key. The zero key has none.
+// hasDigest returns whether the key has this digest. The zero value has none.
 func (k APIKey) hasDigest(digest string) bool {
 	if k.reveal == nil || len(digest) != 2*sha256.Size {
 		return false
@@ -219,7 +219,7 @@ func (k APIKey) MarshalText() ([]byte, error) {
 }
 
 // AnyKey is a key of this version or of a later one, for clients that outlive the format (§17). Of a later version, only the
-// prefix, the alphabet and a minimum length are checked. Nothing prints it, as with APIKey.
+// prefix, the alphabet and a minimum length are checked. Like APIKey, it is not shown by printing and serialization.
 type AnyKey struct {
 	reveal func() string
 }
@@ -244,7 +244,7 @@ func ParseAny(text string) (AnyKey, error) {
 	return AnyKey{func() string { return text }}, nil
 }
 
-// ParseAnyPasted does the same after the repair of ParsePasted.
+// ParseAnyPasted does the same, but first repairs the text as ParsePasted does.
 func ParseAnyPasted(text string) (AnyKey, error) {
 	return ParseAny(repair(text))
 }
@@ -287,11 +287,11 @@ func (k AnyKey) MarshalText() ([]byte, error) {
 	return []byte("ctx_***"), nil
 }
 
-// format writes a text with the width that the format asks for.
+// format writes a text with the width that the format requests.
 func format(state fmt.State, text string) {
 	width, isSet := state.Width()
 	if !isSet {
-		width = 0 // and not that of another argument
+		width = 0 // fmt may return the width of another argument
 	}
 	if state.Flag('-') {
 		width = -width
@@ -328,7 +328,7 @@ func firstInvalid(text string) int {
 	for index := len(text) - 1; index >= len(prefix); index-- {
 		code := int32(text[index])
 		letter := code | 32
-		// -1 unless the code is a digit or a letter
+		// The mask is -1 unless the code is a digit or a letter.
 		mask := int(((code - '0') | ('9' - code)) & ((letter - 'a') | ('z' - letter)) >> 31)
 		first = index&mask | first&^mask
 	}
@@ -350,7 +350,7 @@ func checksumOf(hash [sha256.Size]byte) (checksum [6]byte) {
 	return checksum
 }
 
-// hexadecimal does what encoding/hex does, but that reads a table at places that depend on the hash.
+// hexadecimal encodes a hash. The package encoding/hex would read a table at addresses that depend on the hash.
 func hexadecimal(hash [sha256.Size]byte) (digits [2 * sha256.Size]byte) {
 	for index := range digits {
 		value := uint32(hash[index/2]) >> (4 - index%2*4) & 15

@@ -25,7 +25,7 @@ const (
 // Denied is the refusal of a request (§14). The text of the error is public, and is the same for every key that is not valid.
 type Denied struct {
 	Reason Reason
-	// Required is what the request requires, and Missing what the key lacks of it. Both are empty for any other reason than
+	// Required are the scopes that the request requires, and Missing those that the key lacks. Both are empty unless Reason is
 	// ReasonMissingScope.
 	Required, Missing Scope
 }
@@ -96,7 +96,7 @@ func (d Denied) Challenge(realm string) string {
 	return challenge.String()
 }
 
-// Bearer reads the key from all Authorization values of a request (§14): pass request.Header.Values("Authorization"), because
+// Bearer reads the key from all Authorization values of a request (§14). Pass request.Header.Values("Authorization"), because
 // Get hides that there were several. The error is a Denied.
 func Bearer(values []string) (APIKey, error) {
 	if len(values) == 0 {

@@ -23,7 +23,7 @@ var (
 	other = parsed(otherKey)
 )
 
-// parsed returns the zero key if the text is none, so that a test fails and not the start of the program.
+// parsed returns the zero value if the text is not a key, so that a test fails and not the start of the program.
 func parsed(text string) APIKey {
 	key, _ := Parse(text)
 	return key
@@ -42,7 +42,7 @@ func record(times ...*uint64) *KeyRecord[string] {
 	return record
 }
 
-// checksumModel is the checksum of docs/key-format.md §4, with numbers of any size.
+// checksumModel computes the checksum of docs/key-format.md §4 with numbers of any size.
 func checksumModel(hashed string) string {
 	hash := sha256.Sum256([]byte(hashed))
 	text := new(big.Int).SetBytes(hash[:4]).Text(62) // with 0-9a-zA-Z
@@ -70,7 +70,7 @@ func randomDigits(random *rand.Rand, count int) string {
 	return string(digits)
 }
 
-// shows returns whether a text has eight characters in a row of what is secret in the key.
+// shows returns whether a text contains eight consecutive characters of the secret part of the key.
 func shows(text string) bool {
 	secret := testKey[16:]
 	for start := 0; start+8 <= len(secret); start++ {

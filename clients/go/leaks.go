@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Find returns the byte ranges of the keys in a text, each as start and end, by their checksum (§16).
+// Find returns the byte ranges of the keys in a text, each as start and end. The checksum decides (§16).
 func Find(text []byte) [][2]int {
 	found := [][2]int{}
 	for start := 0; ; start++ {
@@ -31,7 +31,7 @@ func Redact(text []byte) []byte {
 	return state.end(state.write(make([]byte, 0, len(text)), text))
 }
 
-// RedactString does the same to a string.
+// RedactString does the same for a string.
 func RedactString(text string) string {
 	if !strings.Contains(text, prefix) {
 		return text
@@ -39,10 +39,10 @@ func RedactString(text string) string {
 	return string(Redact([]byte(text)))
 }
 
-// RedactingWriter redacts what is written to it, also keys that are split between two calls of Write. It is for log.SetOutput
-// and the handlers of log/slog. Like most writers, it is for one goroutine at a time, which loggers see to.
+// RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
+// and the handlers of log/slog. Like most writers, it is not safe for concurrent use, but loggers ensure that by themselves.
 //
-// At the end of a text, call Flush: up to 17 digits that may belong to a key wait for what follows them.
+// At the end of a text, call Flush: the writer holds back up to 17 digits that may belong to a key.
 type RedactingWriter struct {
 	output io.Writer
 	state  redaction
@@ -61,7 +61,7 @@ func (w *RedactingWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Flush writes the digits that wait, if they are too few for a key.
+// Flush writes the digits that were held back, which are too few for a key.
 func (w *RedactingWriter) Flush() error {
 	rest := w.state.end(nil)
 	w.state = redaction{}
@@ -69,8 +69,8 @@ func (w *RedactingWriter) Flush() error {
 	return err
 }
 
-// redaction reads a text byte by byte. After a prefix, it counts the digits: 12 are shown, the next ones are held, and if
-// there are 30, the mark stands for all of the rest.
+// redaction reads a text byte by byte. After a prefix, it counts the digits. The first 12 are written, and the next 17 are
+// held. At the 30th, "***" replaces it, the held digits and all that follow.
 type redaction struct {
 	last    [3]byte
 	inKey   bool

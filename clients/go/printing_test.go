@@ -50,7 +50,7 @@ func holders(t *testing.T) map[string]any {
 	}
 }
 
-func TestNothingShowsTheSecret(t *testing.T) {
+func TestNoWayOfPrintingShowsTheSecret(t *testing.T) {
 	verbs := strings.Split("v +v #v s q x X # x d c U p b e T t 40v -40s 040v .3s w +q #q", " ")
 	for name, holder := range holders(t) {
 		for _, verb := range verbs {
@@ -81,7 +81,7 @@ func TestNothingShowsTheSecret(t *testing.T) {
 	}
 }
 
-// dump shows all that reflection reaches, as test libraries and debuggers of logs do.
+// dump shows everything that reflection reaches, as test libraries and loggers do.
 func dump(value reflect.Value, depth int) string {
 	if depth > 10 {
 		return ""
@@ -115,7 +115,7 @@ func panicked(holder any) (text string) {
 	panic(holder)
 }
 
-func TestTheMaskedForm(t *testing.T) {
+func TestAKeyPrintsItsMaskedForm(t *testing.T) {
 	lenient, _ := ParseAny(testKey)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		equal(t, verb, fmt.Sprintf(verb, own), "APIKey("+redacted+")")
@@ -135,7 +135,7 @@ func TestKeysDoNotCompareWithoutConstantTime(t *testing.T) {
 	}
 }
 
-func TestNoErrorHasAPartOfItsInput(t *testing.T) {
+func TestNoErrorContainsAPartOfItsInput(t *testing.T) {
 	for _, text := range []string{
 		testKey[1:], testKey[:51] + "-", testKey + "é", strings.Replace(testKey, "f", "_", 1), strings.Replace(testKey, "f", "g", 1), testKey + "\xff",
 	} {

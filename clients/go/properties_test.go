@@ -10,7 +10,7 @@ import (
 
 const rounds = 3000
 
-// errorModel is docs/key-format.md §6, word for word.
+// errorModel follows docs/key-format.md §6 word for word.
 func errorModel(text string) error {
 	if len(text) < 4 || text[:4] != "ctx_" {
 		return InvalidKeyError{Kind: KeyPrefix}
@@ -60,7 +60,7 @@ func TestAChangedKeyHasTheErrorOfTheModel(t *testing.T) {
 		_, err := Parse(text)
 		equal(t, text, err, errorModel(text))
 	}
-	// each byte at each place
+	// Tries each byte at each place.
 	for index := 0; index < len(testKey); index++ {
 		for code := 0; code < 256; code++ {
 			bytes := []byte(testKey)
@@ -71,7 +71,7 @@ func TestAChangedKeyHasTheErrorOfTheModel(t *testing.T) {
 	}
 }
 
-func TestTheLenientReadingTakesLaterVersions(t *testing.T) {
+func TestTheLenientReadingAcceptsLaterVersions(t *testing.T) {
 	random := rand.New(rand.NewSource(3))
 	for round := 0; round < rounds; round++ {
 		part := randomDigits(random, 49)
@@ -85,7 +85,7 @@ func TestTheLenientReadingTakesLaterVersions(t *testing.T) {
 	}
 }
 
-func TestAPastedKeyLosesWhatIsAroundIt(t *testing.T) {
+func TestAPastedKeyIsReadWithoutTheTextAroundIt(t *testing.T) {
 	random := rand.New(rand.NewSource(4))
 	blanks := []rune("\t\n\r \u0085\u00a0\u1680\u2003\u2028\u3000\u00ad\u200b\u2064\ufeff")
 	blank := func() string {
@@ -105,7 +105,7 @@ func TestAPastedKeyLosesWhatIsAroundIt(t *testing.T) {
 	}
 }
 
-func TestAHeaderGivesTheKey(t *testing.T) {
+func TestAHeaderYieldsItsKey(t *testing.T) {
 	random := rand.New(rand.NewSource(5))
 	for round := 0; round < rounds; round++ {
 		text := withChecksum(randomDigits(random, 42))
@@ -118,7 +118,7 @@ func TestAHeaderGivesTheKey(t *testing.T) {
 	}
 }
 
-func TestRedactionHidesEachKeyAndKeepsAllElse(t *testing.T) {
+func TestRedactionHidesEachKeyAndKeepsAllOtherBytes(t *testing.T) {
 	random := rand.New(rand.NewSource(6))
 	around := func() string {
 		bytes := make([]byte, random.Intn(20))
@@ -144,7 +144,7 @@ func TestRedactionHidesEachKeyAndKeepsAllElse(t *testing.T) {
 	}
 }
 
-func TestASetOfScopesIsItsTextAndGrantsItsSubsets(t *testing.T) {
+func TestASetOfScopesParsesFromItsTextAndGrantsItsSubsets(t *testing.T) {
 	for one := Scope(0); one < 64; one++ {
 		scope, err := ParseScope(one.String())
 		equal(t, one, []any{scope, err}, []any{one, nil})
@@ -190,7 +190,7 @@ func TestTheNearestScopeIsSuggested(t *testing.T) {
 	}
 }
 
-func TestARecordFollowsTheRules(t *testing.T) {
+func TestARecordFollowsTheRulesOfItsTimes(t *testing.T) {
 	random := rand.New(rand.NewSource(8))
 	anyTime := func() uint64 {
 		return []uint64{uint64(random.Intn(8)), MaxTime, MaxTime - 1, 1 << 63}[random.Intn(4)]
@@ -251,7 +251,7 @@ func TestARecordFollowsTheRules(t *testing.T) {
 	}
 }
 
-// editsModel is the Levenshtein distance, by its definition.
+// editsModel is the Levenshtein distance, computed by its definition.
 func editsModel(one, two string) int {
 	known := map[[2]int]int{}
 	var rest func(i, j int) int

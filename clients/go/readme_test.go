@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// build compiles the example of README.md with this name, as a program of another module. Returns its path.
+// build compiles the example of README.md with this name, as a program of another module, and returns the path of the program.
 func build(t *testing.T, name string) string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")

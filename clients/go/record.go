@@ -22,7 +22,7 @@ func unixSecs(now time.Time) uint64 {
 	return uint64(now.Unix())
 }
 
-// At returns a time for a field of a KeyRecord, whose nil is no time.
+// At returns a time for a field of a KeyRecord, in which nil is an absent time.
 func At(secs uint64) *uint64 {
 	return &secs
 }
@@ -42,7 +42,7 @@ const (
 // RotateErrorKind is the kind of a RotateError.
 type RotateErrorKind string
 
-// The reasons why a record is not rotated.
+// The reasons why a record can't be rotated.
 const (
 	RotateSameKey     RotateErrorKind = "SameKey"
 	RotateRevoked     RotateErrorKind = "Revoked"
@@ -75,11 +75,11 @@ type Grant[P any] struct {
 	KeyID   string
 	Project P
 	Scopes  Scope
-	// ExpiresAt is the earlier of the record's ExpiresAt and RetiresAt. A grant that is kept ends then.
+	// ExpiresAt is the earlier of the record's ExpiresAt and RetiresAt. Do not use a grant that you keep from then on.
 	ExpiresAt *uint64
 }
 
-// Require returns an error unless the key has all of the required scopes, which must be at least one. The error is a Denied.
+// Require returns an error unless the key has all required scopes. At least one must be required. The error is a Denied.
 func (g Grant[P]) Require(required Scope) error {
 	if !g.Scopes.Grants(required) {
 		return Denied{ReasonMissingScope, required, g.Scopes.Missing(required)}
@@ -87,7 +87,7 @@ func (g Grant[P]) Require(required Scope) error {
 	return nil
 }
 
-// KeyRecord is the record that a server stores for a key, and its life (§15). It holds no secret. Times are seconds since 1970.
+// KeyRecord is the record that a server stores for a key (§15). It holds no secret. Times are seconds since 1970.
 type KeyRecord[P any] struct {
 	ID string
 	// Digest is 64 hexadecimal digits in lower case.
@@ -96,15 +96,15 @@ type KeyRecord[P any] struct {
 	Scopes  Scope
 	// NotBefore is the time from which the key is valid.
 	NotBefore *uint64
-	// ExpiresAt is the end that the owner set. The key is not valid at this time.
+	// ExpiresAt is the expiry that the owner set. The key is not valid from this time on.
 	ExpiresAt *uint64
-	// RetiresAt is the end of the overlap after a rotation. The key is not valid at this time.
+	// RetiresAt is the end of the overlap after a rotation. The key is not valid from this time on.
 	RetiresAt *uint64
-	// RevokedAt is the time of the revocation, for the audit. If it is set, the key is refused at any time.
+	// RevokedAt is the time of the revocation, for the audit. If it is set, the key is always refused.
 	RevokedAt *uint64
 }
 
-// NewKeyRecord creates the record of a key, by its id and its digest. Both are checked, and their text is in no error.
+// NewKeyRecord creates the record of a key from its id and its digest. It checks both, and no error contains their text.
 func NewKeyRecord[P any](id, digest string, project P, scopes Scope) (*KeyRecord[P], error) {
 	if len(id) != 12 || firstInvalid(prefix+id) < len(prefix+id) {
 		return nil, errors.New("a key id is 12 letters and digits")
@@ -160,7 +160,7 @@ func (r *KeyRecord[P]) Revoke(secs uint64) {
 }
 
 // Rotate returns the record of the next key, and retires this key overlapSecs seconds after now. Store both records in one
-// transaction. The error is a RotateError, or that of NewKeyRecord for the zero value of a key, and then nothing changes.
+// transaction. The error is a RotateError, or that of NewKeyRecord for the zero value of a key. On an error, nothing changes.
 func (r *KeyRecord[P]) Rotate(next APIKey, now, overlapSecs uint64) (*KeyRecord[P], error) {
 	if next.ID() == r.ID {
 		return nil, RotateError{RotateSameKey}
@@ -189,7 +189,7 @@ func (r *KeyRecord[P]) Rotate(next APIKey, now, overlapSecs uint64) (*KeyRecord[
 	return successor, nil
 }
 
-// earlier returns the earlier of two times, as a copy. An absent time is later than any other.
+// earlier returns the earlier of two times, as a copy. An absent time counts as later than any other.
 func earlier(one, two *uint64) *uint64 {
 	if one == nil || two != nil && *two < *one {
 		one = two

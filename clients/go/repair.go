@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// isSpace returns whether a character has the Unicode property White_Space. It does not change with the Unicode version of
-// the toolchain.
+// isSpace returns whether a character has the Unicode property White_Space. Unlike unicode.IsSpace, it does not depend on the
+// Unicode version of the toolchain.
 func isSpace(r rune) bool {
 	switch {
 	case r >= '\t' && r <= '\r', r == ' ', r == 0x85, r == 0xa0, r == 0x1680, r >= 0x2000 && r <= 0x200a:
@@ -27,7 +27,7 @@ func isSpaceOrFormat(r rune) bool {
 	return isSpace(r) || isFormat(r)
 }
 
-// repair returns what is left of a pasted text (§7). Each rule is applied at most once.
+// repair repairs a pasted text (§7). Each rule is applied at most once.
 func repair(text string) string {
 	rules := []func(string) (string, bool){withoutQuotes, withoutEnd, withoutName, withoutScheme}
 	for applied := true; applied; {
@@ -102,7 +102,7 @@ func hasPrefixFold(text, word string) bool {
 	return len(text) >= len(word) && lower(text[:len(word)]) == word
 }
 
-// lower changes the letters of ASCII alone, and keeps the length.
+// lower changes only the letters of ASCII, so the length stays the same.
 func lower(text string) string {
 	bytes := []byte(text)
 	for index, letter := range bytes {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Scope is a set of scopes (§13). A write scope does not imply the read scope. Sets are united with |; to check one, use Grants.
+// Scope is a set of scopes (§13). A write scope does not imply the read scope. Unite sets with |, and check a set with Grants.
 type Scope uint32
 
 // The scopes, and the sets of all read and all write scopes.
@@ -28,7 +28,7 @@ const knownBits = ScopeRead | ScopeWrite
 
 var scopeNames = [...]string{"memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"}
 
-// ErrUnknownBits is the error of stored bits that no scope has.
+// ErrUnknownBits is the error for stored bits that no scope has.
 var ErrUnknownBits = errors.New("unknown scope bits: deploy the readers of a new scope before its writers")
 
 // ScopeFromBits reads stored bits. The error is ErrUnknownBits.
@@ -39,7 +39,7 @@ func ScopeFromBits(bits uint32) (Scope, error) {
 	return Scope(bits), nil
 }
 
-// ParseScope reads names with exactly one space between them. The error is an InvalidScopeError.
+// ParseScope reads names that are separated by exactly one space. The error is an InvalidScopeError.
 func ParseScope(text string) (Scope, error) {
 	if text == "" {
 		return 0, nil
@@ -47,8 +47,8 @@ func ParseScope(text string) (Scope, error) {
 	return union(text, func(r rune) bool { return r == ' ' }, false)
 }
 
-// ParseScopeList reads a list that a person typed: names between any number of commas and white space. The error is an
-// InvalidScopeError.
+// ParseScopeList reads a list that a person typed: names that are separated by any number of commas and white space. The
+// error is an InvalidScopeError.
 func ParseScopeList(text string) (Scope, error) {
 	return union(text, func(r rune) bool { return r == ',' || isSpace(r) }, true)
 }
@@ -69,7 +69,7 @@ func (s Scope) Names() []string {
 	return names
 }
 
-// Grants returns whether this set has all of the required scopes, which must be at least one.
+// Grants returns whether this set has all required scopes. At least one must be required.
 func (s Scope) Grants(required Scope) bool {
 	return required != 0 && s.Missing(required) == 0
 }
@@ -119,7 +119,7 @@ func (s *Scope) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// InvalidScopeError is the error of a text that names a scope which does not exist.
+// InvalidScopeError is the error for a text with the name of a scope that does not exist.
 type InvalidScopeError struct {
 	// Start and End are the range of the unknown name, in bytes. It is empty if a name is missing.
 	Start, End int
@@ -157,7 +157,7 @@ func union(text string, isSeparator func(rune) bool, skipEmpty bool) (all Scope,
 	return all, nil
 }
 
-// named returns the scope of this name, which was read at this place.
+// named returns the scope with this name, which begins at the byte start.
 func named(name string, start int) (Scope, error) {
 	for bit, known := range scopeNames {
 		if name == known {
@@ -167,7 +167,7 @@ func named(name string, start int) (Scope, error) {
 	return 0, InvalidScopeError{start, start + len(name), suggest(name)}
 }
 
-// suggest returns the scope that is nearest to what was typed, if it is at most three edits away and no other is as near.
+// suggest returns the scope that is nearest to typed, if it is at most three edits away and no other is as near.
 func suggest(typed string) (nearest Scope) {
 	if len(typed) > 17 {
 		return 0

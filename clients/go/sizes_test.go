@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestThePackageDoesNotGrowWithoutNotice limits what a program compiles.
+// TestThePackageDoesNotGrowWithoutNotice limits the size of the sources that a program compiles.
 func TestThePackageDoesNotGrowWithoutNotice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("only without -short")

@@ -23,7 +23,7 @@ func cases[T any](t *testing.T, name string, count int) []T {
 	return all
 }
 
-// latin1 returns the bytes that a text of characters up to U+00FF stands for.
+// latin1 returns one byte for each character of a text, up to U+00FF.
 func latin1(text string) string {
 	bytes := []byte{}
 	for _, r := range text {
@@ -206,7 +206,7 @@ func TestLeaksAreFoundAndRedacted(t *testing.T) {
 		equal(t, c.Text, string(Redact(text)), redacted)
 		equal(t, c.Text, string(Redact([]byte(redacted))), redacted)
 		equal(t, c.Text, RedactString(latin1(c.Text)), redacted)
-		// the split of the text does not matter
+		// The result does not depend on how the text is split.
 		var pieces strings.Builder
 		writer := NewRedactingWriter(&pieces)
 		for _, piece := range text {

@@ -1,4 +1,5 @@
-// Builds build/memorykit-key.jar: `node build.mjs`. With `test`, also the tests and the examples of README.md, into build/test.
+// `node build.mjs` builds build/memorykit-key.jar. `node build.mjs test` also builds the tests and the examples of README.md, into
+// build/test.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +17,7 @@ function run(program, ...words) {
 }
 
 function kotlin(...words) {
-  // a short run, so the virtual machine's second compiler costs more than it gains
+  // The run is short, so the second compiler of the virtual machine would cost more time than it saves.
   const machine = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", COMPILER.join(":")];
   const common = ["-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Werror"];
   run("java", ...machine, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", ...common, ...words);

@@ -1,4 +1,4 @@
-// Writes dist/index.js (ES module) and dist/index.cjs (CommonJS). `tsc` has written the types, which are those of both.
+// Writes dist/index.js (ES module) and dist/index.cjs (CommonJS). `tsc` has already written the types, which both share.
 import { copyFileSync } from "node:fs";
 import { build } from "esbuild";
 

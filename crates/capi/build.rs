@@ -1,4 +1,4 @@
-//! Gives the shared library its name for the linker of a program: the number changes when the ABI does.
+//! Sets the `SONAME` of the shared library, which programs are linked with. Its number changes when the ABI changes.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

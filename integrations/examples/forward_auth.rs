@@ -10,12 +10,12 @@
 //! | Traefik, ForwardAuth | `/traefik` | `X-Forwarded-Method`, `X-Forwarded-Uri` (leave `trustForwardHeader` off) |
 //! | Envoy, ext_authz over HTTP | `path_prefix: /envoy` | the method, and the path after the prefix |
 //!
-//! Each proxy has its own path, because a proxy replaces only its own headers. If Traefik asks, an `X-Original-URI` comes
-//! from the client.
+//! Each proxy has its own path, because a proxy replaces only its own headers. In a request of Traefik, for example,
+//! an `X-Original-URI` comes from the client.
 //!
-//! For a granted request, the endpoint answers 200 with `x-ctx-key-id` and `x-ctx-project`. (Envoy treats 204 as a refusal.)
-//! The proxy must replace the client's headers of the same names by these: with nginx's `proxy_set_header`, Traefik's
-//! `authResponseHeaders` or Envoy's `allowed_upstream_headers`.
+//! For a granted request, the endpoint answers 200 with `x-ctx-key-id` and `x-ctx-project`. (Envoy treats 204 as a
+//! refusal.) The proxy must replace the client's headers of the same names by these: with nginx's `proxy_set_header`,
+//! Traefik's `authResponseHeaders` or Envoy's `allowed_upstream_headers`.
 
 use std::io;
 
@@ -32,8 +32,8 @@ use tokio::net::TcpListener;
 const KEY_ID: &str = "x-ctx-key-id";
 const PROJECT: &str = "x-ctx-project";
 
-/// The response if a project cannot be written into a header unchanged, or if a key becomes valid between the two calls of
-/// nginx. Neither is the client's fault.
+/// The response if a project cannot be written into a header unchanged, or if a key becomes valid between the two
+/// calls of nginx. Neither is the client's fault.
 const FAULT: ErrorBody = ErrorBody::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "service_unavailable",
@@ -121,8 +121,7 @@ fn owned((name, value): (&'static str, &str)) -> (&'static str, String) {
     (name, value.to_owned())
 }
 
-/// Returns the scope for the request that a proxy describes in two headers. It is empty unless there is exactly one of
-/// each.
+/// Returns the scope for the request that a proxy describes in two headers. It is empty unless each occurs once.
 fn forwarded_scope(headers: &HeaderMap, method: &str, target: &str) -> Scope {
     match (single(headers, method), single(headers, target)) {
         (Some(method), Some(target)) => required_scope(method, target),
@@ -136,8 +135,8 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     values.next().is_none().then_some(value)
 }
 
-/// Returns the scope that a request to the platform requires. For a request that is not in the table it is empty, and an
-/// empty requirement is never granted.
+/// Returns the scope that a request to the platform requires. For a request that is not in the table it is empty, and
+/// an empty requirement is never granted.
 ///
 /// HEAD requires the same as GET, because the platform treats both alike.
 pub fn required_scope(method: &str, target: &str) -> Scope {
@@ -163,8 +162,8 @@ pub fn required_scope(method: &str, target: &str) -> Scope {
     }
 }
 
-/// Returns whether all servers read this path segment as the same text. Proxies and servers differ in when they decode, in
-/// what they merge, and in which characters are separators.
+/// Returns whether all servers read this path segment as the same text. Proxies and servers differ in when they
+/// decode, in what they merge, and in which characters are separators.
 fn is_canonical(segment: &str) -> bool {
     let mut bytes = segment.bytes();
     let mut text = Vec::new();
@@ -176,13 +175,13 @@ fn is_canonical(segment: &str) -> bool {
     !matches!(text.as_slice(), b"" | b"." | b"..") && str::from_utf8(&text).is_ok()
 }
 
-/// Reads a byte that represents itself (RFC 3986 §3.3). `;` is refused, because some servers read a parameter after it.
+/// Reads a byte that represents itself (RFC 3986 §3.3). `;` is refused, because some servers read parameters there.
 fn plain(byte: u8) -> Option<u8> {
     (is_unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)).then_some(byte)
 }
 
-/// Reads a percent-encoded byte. It must need the encoding, be written in upper case (RFC 3986 §6.2.2), and be one that no
-/// server could treat as a separator or decode twice.
+/// Reads a percent-encoded byte. It must need the encoding, be written in upper case (RFC 3986 §6.2.2), and be one
+/// that no server could treat as a separator or decode twice.
 fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let byte = hex(high?)? << 4 | hex(low?)?;
     let is_risky = is_unreserved(byte) || byte.is_ascii_control() || b"/\\?#%;".contains(&byte);

@@ -30,7 +30,7 @@ where
         let layer = VerifyLayer::new(store.verifier().clone(), required).respond_with(refuse);
         layer.layer(service.clone())
     };
-    // An empty requirement refuses every request, so a path that nobody thought of is closed.
+    // An empty requirement refuses every request, so a path without a rule is closed.
     let closed = || requiring(Scope::empty());
     let memories =
         get_service(requiring(Scope::MEMORIES_READ)).post_service(requiring(Scope::MEMORIES_WRITE));

@@ -1,4 +1,4 @@
-//! The examples' store of records, in memory. `crates/verifier/README.md` has a server with SQLite.
+//! The examples' store of records, which is in memory. `crates/verifier/README.md` has a server with SQLite.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -41,7 +41,7 @@ impl Store {
         self.records.read().by_id.get(&id).cloned()
     }
 
-    /// Returns the verifier. It uses a stored record at once.
+    /// Returns the verifier. A stored record takes effect for it at once.
     pub fn verifier(&self) -> &Verifier<Records> {
         &self.verifier
     }

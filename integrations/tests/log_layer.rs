@@ -80,7 +80,7 @@ fn no_key_is_logged() {
     assert_eq!(ctx_key::scan::find_iter(text.as_bytes()).count(), 0);
 }
 
-/// The test above can fail.
+/// Shows that the test above can fail.
 #[test]
 fn without_the_layer_keys_are_logged() {
     let log = Log::default();

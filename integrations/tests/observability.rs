@@ -105,7 +105,7 @@ fn the_log_has_each_reason_and_no_secret() {
     assert!(text.contains("TRACE") && text.contains("tower_http::trace"), "{text}");
 }
 
-/// The test above can fail.
+/// Shows that the test above can fail.
 #[test]
 fn any_part_of_a_secret_in_a_log_is_found() {
     let fixture = Fixture::new();

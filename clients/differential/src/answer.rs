@@ -41,7 +41,7 @@ pub fn denied(denied: &Denied, realm: &str) -> Value {
     json!([denied.reason().as_str(), denied.status(), denied.message(), denied.missing().bits(), challenge])
 }
 
-/// Returns what becomes of a record in these steps: state, verification with a requirement, rotation, retirement and
+/// Returns the results of these steps with a record: state, verification with a requirement, rotation, retirement and
 /// revocation.
 pub fn life(life: &Life) -> Value {
     let realm = "MemoryKit";

@@ -1,8 +1,8 @@
 //! Prints generated cases with the answers of `ctx-key`, one JSON array on each line: `[operation, input…, answer]`.
 //!
-//! `differential SEED COUNT` prints the same cases in each run. The packages have programs that read them, named after
-//! comparing. In texts named `bytes`, each character is one byte. Times are strings, because they need 64 bits.
-//! `differential speed` prints figures of the library, as a program of each package does.
+//! `differential SEED COUNT` prints the same cases in each run. Each package has a program that reads them:
+//! `compare`. In texts named `bytes`, each character is one byte. Times are strings, because they need 64 bits.
+//! `differential speed` prints measurements of the library, as the program `speed` of each package does.
 
 mod answer;
 mod random;

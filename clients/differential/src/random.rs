@@ -1,4 +1,4 @@
-//! Generated inputs. Most are near a boundary of the format.
+//! Generates inputs. Most are near a boundary of the format.
 
 use chacha20::ChaCha20Rng;
 use ctx_key::ApiKey;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const NAMES: [&str; 6] =
     ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
 
-/// Characters that trimming, letter case or an encoding treat differently in some language.
+/// Characters that some language treats differently when it trims, changes the letter case or encodes.
 const AWKWARD: [&str; 40] = [
     "\t", "\n", "\u{b}", "\r", " ", "\0", "\u{1c}", "\u{1f}", "\u{7f}", "\u{85}", "\u{a0}", "\u{ad}", "é",
     "ı", "ſ", "\u{61c}", "\u{7ff}", "\u{800}", "\u{1680}", "\u{180e}", "\u{2000}", "\u{2007}", "\u{200a}",
@@ -64,7 +64,7 @@ const TIMES: [u64; 12] = [
     u64::MAX,
 ];
 
-/// A key after which another one can begin with its last three characters.
+/// A key that ends in `ctx`, so that another key can begin with its last three characters.
 const ENDS_IN_CTX: &str = "ctx_h1vg5yjGRKqIUGg6fPt8OCPZtqdqM5ZezkJ4slHLtE46jctx";
 
 pub struct Random(ChaCha20Rng);
@@ -99,7 +99,7 @@ impl Random {
         digits
     }
 
-    /// Returns a text with up to three changes of one byte.
+    /// Returns a text with up to three changes, each of one byte.
     fn changed(&mut self, text: &str) -> Vec<u8> {
         let mut bytes = text.as_bytes().to_vec();
         for _ in 0..self.below(4) {
@@ -313,7 +313,7 @@ impl Random {
     }
 }
 
-/// A record, and what happens to it.
+/// A record, and the steps in which it is used and changed.
 pub struct Life {
     pub own: ApiKey,
     pub presented: ApiKey,

@@ -1,4 +1,4 @@
-//! The figures of the library, in the form in which the packages print theirs.
+//! Measures the library, and prints the results in the same format as the packages do.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 const COUNT: u32 = 100_000;
 
-/// Returns the nanoseconds to read a key and to verify it against its record and a scope, and those of one SHA-256.
+/// Returns the nanoseconds to read a key and verify it against its record and a scope, and those of one SHA-256.
 pub fn figures() -> Result<Value, Box<dyn std::error::Error>> {
     let record = KeyRecord::new(&ApiKey::parse(KEY)?, "demo", Scope::READ);
     let hashed = &KEY.as_bytes()[..46];
@@ -23,7 +23,7 @@ pub fn figures() -> Result<Value, Box<dyn std::error::Error>> {
     Ok(json!({ "verification": verification, "sha256": sha256 }))
 }
 
-/// Returns the nanoseconds of a call, the best of ten rounds.
+/// Returns the time of a call in nanoseconds, in the fastest of ten rounds.
 fn measure<T>(call: impl Fn() -> T) -> f64 {
     let round = || {
         let start = Instant::now();

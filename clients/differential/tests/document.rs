@@ -1,17 +1,17 @@
-//! Tests of `docs/key-format.md`: its tables for scopes, answers and messages are those of the crate.
+//! The tables of `docs/key-format.md` for scopes, answers and messages agree with the crate.
 
 use ctx_key::{ApiKey, Denied, EnvKeyError, KeyRecord, ParseKeyError, Reason, Scope, UnixTime, bearer};
 
 const DOCUMENT: &str = include_str!("../../../docs/key-format.md");
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 
-/// Asserts that the document has this line.
+/// Asserts that the document contains this line.
 #[track_caller]
 fn has_line(line: &str) {
     assert!(DOCUMENT.lines().any(|other| other == line), "not in the document: {line}");
 }
 
-/// Returns a text as code of Markdown.
+/// Returns a text as inline code in Markdown.
 fn code(text: &str) -> String {
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }

@@ -2,7 +2,7 @@
  * MemoryKit API keys: generate, read, verify and redact them.
  *
  * The whole package is this file. It needs only Java 8 and Kotlin's standard library. The contract is docs/key-format.md of the
- * repository; a § in a comment is one of its chapters.
+ * repository; a § in a comment refers to a section of it.
  */
 @file:JvmName("MemoryKitKeys")
 
@@ -18,7 +18,7 @@ private const val VARIABLE = "MEMORYKIT_API_KEY"
 private const val PREFIX = "ctx_"
 private const val LENGTH = 52
 private const val HASHED_LENGTH = 46 // prefix, id and secret
-private const val MIN_LENGTH = 34 // of the shortest text that redaction hides
+private const val MIN_LENGTH = 34 // of the shortest text that is redacted
 
 /** Exception for a text that is not a key. It holds a length or an index, and never a character. */
 public class InvalidKeyException internal constructor(
@@ -118,7 +118,7 @@ public class ApiKey private constructor(
         public fun fromEnv(environment: Map<String, String> = System.getenv()): ApiKey =
             readVariable(environment, ::parsePasted)
 
-        /** Creates a key from 56 bytes of the generator (§5). What the generator throws is passed on. */
+        /** Creates a key from 56 bytes of the generator (§5). Throws what the generator throws. */
         @JvmStatic
         @JvmOverloads
         public fun generate(random: SecureRandom = SecureRandom()): ApiKey {
@@ -129,7 +129,7 @@ public class ApiKey private constructor(
                 var fraction = 0L
                 for (place in 7 downTo 0) fraction = fraction shl 8 or (fractions[group * 8 + place].toLong() and 255)
                 for (place in 0..5) {
-                    // the upper half of the product with 62, in two halves that do not overflow
+                    // This is the upper half of the product with 62, computed in two parts that do not overflow.
                     val low = (fraction and 0xffffffff) * 62
                     val high = (fraction ushr 32) * 62 + (low ushr 32)
                     text[PREFIX.length + group * 6 + place] = digit((high ushr 32).toInt())
@@ -178,7 +178,7 @@ public class AnyKey private constructor(@Transient private val text: String) {
             return AnyKey(String(own, Charsets.US_ASCII))
         }
 
-        /** Does the same after the repair of [ApiKey.parsePasted]. */
+        /** Does the same, but first repairs the text as [ApiKey.parsePasted] does. */
         @JvmStatic
         @Throws(InvalidKeyException::class)
         public fun parsePasted(text: String): AnyKey = parse(repair(text))
@@ -192,7 +192,7 @@ public class AnyKey private constructor(@Transient private val text: String) {
     }
 }
 
-/** Exception for a text that names a scope which does not exist. */
+/** Exception for a text with the name of a scope that does not exist. */
 public class InvalidScopeException internal constructor(
     /** Range of the unknown name, in bytes. It is empty if a name is missing. */
     public val start: Int,
@@ -216,7 +216,7 @@ private const val KNOWN_BITS = 63L
 /**
  * A set of scopes (§13). A write scope does not imply the read scope.
  *
- * The constructor keeps unknown bits, which are never granted. For stored bits, use [fromBits].
+ * The constructor keeps unknown bits, but they are never granted. For stored bits, use [fromBits].
  */
 public class Scope(
     /** The bits that a database stores. */
@@ -233,7 +233,7 @@ public class Scope(
     /** Returns the union of two sets. */
     public operator fun plus(other: Scope): Scope = Scope(bits or other.bits)
 
-    /** Returns whether this set has all of the required scopes, which must be at least one. */
+    /** Returns whether this set has all required scopes. At least one must be required. */
     public fun grants(required: Scope): Boolean = required.bits != 0L && missing(required).bits == 0L
 
     /** Returns the required scopes that this set lacks. */
@@ -271,12 +271,12 @@ public class Scope(
             return scope
         }
 
-        /** Reads names with exactly one space between them. */
+        /** Reads names that are separated by exactly one space. */
         @JvmStatic
         @Throws(InvalidScopeException::class)
         public fun parse(text: String): Scope = if (text.isEmpty()) Scope(0) else union(text, false) { it == ' ' }
 
-        /** Reads a list that a person typed: names between any number of commas and white space. */
+        /** Reads a list that a person typed: names that are separated by any number of commas and white space. */
         @JvmStatic
         @Throws(InvalidScopeException::class)
         public fun parseList(text: String): Scope = union(text, true) { it == ',' || isSpace(it) }
@@ -333,7 +333,7 @@ public class Denied @JvmOverloads constructor(
         val challenge = StringBuilder("Bearer realm=\"")
         for (character in wellFormed(realm)) {
             when {
-                character.isLowSurrogate() -> {} // the other half of a character
+                character.isLowSurrogate() -> {} // the second half of a character
                 character < ' ' || character > '~' -> challenge.append('?')
                 character == '"' || character == '\\' -> challenge.append('\\').append(character)
                 else -> challenge.append(character)
@@ -362,13 +362,13 @@ public class Denied @JvmOverloads constructor(
 }
 
 /**
- * Reads the key from all `Authorization` values of a request (§14). Pass every value: `getHeader` and its like hide that there
- * were several. A string stands for its UTF-8 form.
+ * Reads the key from all `Authorization` values of a request (§14). Pass every value, because functions like `getHeader` hide
+ * that there were several. A string is encoded as UTF-8.
  */
 @Throws(Denied::class)
 public fun bearer(values: Iterable<String>): ApiKey = bearerOf(values.map(::utf8))
 
-/** Does the same to bytes. */
+/** Does the same for bytes. */
 @JvmName("bearerBytes")
 @Throws(Denied::class)
 public fun bearer(values: Iterable<ByteArray>): ApiKey = bearerOf(values.toList())
@@ -400,7 +400,7 @@ private fun bearerOf(values: List<ByteArray>): ApiKey {
 
 /** A time in seconds since 1970, from 0 to 2^64 - 1. */
 public class UnixTime private constructor(
-    /** The seconds. Java reads them as a `long` without a sign. */
+    /** The seconds. Java sees them as an unsigned `long`. */
     @get:JvmName("unsignedSecs") public val secs: ULong,
 ) : Comparable<UnixTime> {
     override fun compareTo(other: UnixTime): Int = secs.compareTo(other.secs)
@@ -416,14 +416,14 @@ public class UnixTime private constructor(
         /** The latest time. It also stands for an unknown time. */
         @JvmField public val MAX: UnixTime = UnixTime(ULong.MAX_VALUE)
 
-        /** Takes a time as a database stores it. A negative one is an IllegalArgumentException. */
+        /** Returns the time for the seconds in a database. A negative number is an IllegalArgumentException. */
         @JvmStatic
         public fun ofSecs(secs: Long): UnixTime {
             require(secs >= 0) { "a time is from 0 to 2^64 - 1 seconds since 1970" }
             return UnixTime(secs.toULong())
         }
 
-        /** Takes any time. */
+        /** Returns the time for any number of seconds. */
         @JvmStatic
         @JvmName("ofUnsignedSecs")
         public fun ofSecs(secs: ULong): UnixTime = UnixTime(secs)
@@ -441,7 +441,7 @@ public enum class KeyState { Active, NotYetValid, Retired, Expired, Revoked }
 
 /** Exception of [KeyRecord.rotate]. */
 public class RotateException internal constructor(public val kind: Kind) : IllegalStateException(message(kind)) {
-    /** The reason why the record is not rotated. */
+    /** The reason why the record can't be rotated. */
     public enum class Kind { SameKey, Revoked, Expired, Retired, UnknownTime }
 
     private companion object {
@@ -460,17 +460,17 @@ public data class Grant<P>(
     public val keyId: String,
     public val project: P,
     public val scopes: Scope,
-    /** The earlier of the record's `expiresAt` and `retiresAt`. A grant that is kept ends then. */
+    /** The earlier of the record's `expiresAt` and `retiresAt`. Do not use a grant that you keep from then on. */
     public val expiresAt: UnixTime?,
 ) {
-    /** Throws unless the key has all of the required scopes, which must be at least one. */
+    /** Throws unless the key has all required scopes. At least one must be required. */
     @Throws(Denied::class)
     public fun require(required: Scope) {
         if (!scopes.grants(required)) throw Denied(Reason.MissingScope, required, scopes.missing(required))
     }
 }
 
-/** The record that a server stores for a key, and its life (§15). It holds no secret. */
+/** The record that a server stores for a key (§15). It holds no secret. */
 public class KeyRecord<P> @JvmOverloads constructor(
     public val id: String,
     digest: String,
@@ -478,11 +478,11 @@ public class KeyRecord<P> @JvmOverloads constructor(
     public var scopes: Scope,
     /** Time from which the key is valid. */
     public var notBefore: UnixTime? = null,
-    /** End that the owner set. The key is not valid at this time. */
+    /** Expiry that the owner set. The key is not valid from this time on. */
     public var expiresAt: UnixTime? = null,
-    /** End of the overlap after a rotation. The key is not valid at this time. */
+    /** End of the overlap after a rotation. The key is not valid from this time on. */
     public var retiresAt: UnixTime? = null,
-    /** Time of the revocation, for the audit. If it is set, the key is refused at any time. */
+    /** Time of the revocation, for the audit. If it is set, the key is always refused. */
     public var revokedAt: UnixTime? = null,
 ) {
     private val hash: ByteArray
@@ -541,7 +541,7 @@ public class KeyRecord<P> @JvmOverloads constructor(
         return rotate(next, now, overlapSecs.toULong())
     }
 
-    /** Does the same with any overlap. */
+    /** Does the same for any number of seconds. */
     @JvmName("rotateUnsigned")
     @Throws(RotateException::class)
     public fun rotate(next: ApiKey, now: UnixTime, overlapSecs: ULong): KeyRecord<P> {
@@ -559,7 +559,7 @@ public class KeyRecord<P> @JvmOverloads constructor(
     }
 }
 
-/** Returns the byte ranges of the keys in a text, by their checksum (§16). */
+/** Returns the byte ranges of the keys in a text. The checksum decides (§16). */
 public fun find(text: ByteArray): List<IntRange> = (0..text.size - LENGTH)
     .filter { start -> hasPrefix(text, start) && isKey(text.copyOfRange(start, start + LENGTH)) }
     .map { start -> start until start + LENGTH }
@@ -568,7 +568,7 @@ public fun find(text: ByteArray): List<IntRange> = (0..text.size - LENGTH)
 public fun redact(text: ByteArray): ByteArray =
     redact(String(text, Charsets.ISO_8859_1)).toByteArray(Charsets.ISO_8859_1)
 
-/** Does the same to a string. */
+/** Does the same for a string. */
 public fun redact(text: String): String {
     var start = text.indexOf(PREFIX)
     if (start < 0) return text
@@ -582,13 +582,13 @@ public fun redact(text: String): String {
             redacted.append(text, shown, digits + 12).append("***")
             shown = end
         }
-        // the next prefix can begin in the last three digits
+        // The next prefix can begin in the last three digits.
         start = text.indexOf(PREFIX, maxOf(end - 3, digits))
     }
     return redacted.append(text, shown, text.length).toString()
 }
 
-/** Redacts what another formatter of `java.util.logging` writes, stack traces included: `handler.formatter = …`. */
+/** Redacts what another formatter of `java.util.logging` writes, including stack traces: `handler.formatter = …`. */
 public class RedactingFormatter(private val inner: Formatter) : Formatter() {
     override fun format(record: LogRecord): String = redact(inner.format(record))
 
@@ -610,8 +610,8 @@ private fun hasPrefix(text: ByteArray, start: Int = 0): Boolean =
 /**
  * Checks a key, and returns its hash (§4 and §6).
  *
- * No branch depends on a character of the secret before a result is known, and no table is indexed by one. The virtual
- * machine may still make branches of its own.
+ * No branch and no index of a table depends on a character of the secret before a result is known. The virtual machine may
+ * still add branches.
  */
 private fun hashOf(text: ByteArray): ByteArray {
     if (!hasPrefix(text)) throw InvalidKeyException(InvalidKeyException.Kind.Prefix)
@@ -625,7 +625,7 @@ private fun hashOf(text: ByteArray): ByteArray {
     return hash
 }
 
-/** Returns whether 52 bytes that begin with the prefix are a key. Unlike [hashOf] it makes no exception for those that are not. */
+/** Returns whether 52 bytes that begin with the prefix are a key. Unlike [hashOf], it creates no exception if they are not. */
 private fun isKey(text: ByteArray): Boolean = firstInvalid(text) == LENGTH &&
     MessageDigest.isEqual(checksumOf(sha256(text)), text.copyOfRange(HASHED_LENGTH, LENGTH))
 
@@ -635,7 +635,7 @@ private fun firstInvalid(text: ByteArray): Int {
     for (index in text.size - 1 downTo PREFIX.length) {
         val code = text[index].toInt() and 255
         val letter = code or 32
-        // -1 unless the code is a digit or a letter
+        // The mask is -1 unless the code is a digit or a letter.
         val mask = (code - 48 or (57 - code) and (letter - 97 or (122 - letter))) shr 31
         first = index and mask or (first and mask.inv())
     }
@@ -653,7 +653,7 @@ private fun digit(value: Int): Byte = (value + 48 + ((9 - value) ushr 31) * 7 + 
 
 /** Returns the checksum of the key with this hash. */
 private fun checksumOf(hash: ByteArray): ByteArray {
-    // it does not fit a signed 32-bit integer
+    // The number does not fit a signed 32-bit integer.
     var number = 0L
     for (index in 0..3) number = number shl 8 or (hash[index].toLong() and 255)
     val checksum = ByteArray(LENGTH - HASHED_LENGTH)
@@ -672,7 +672,7 @@ private fun hexadecimal(hash: ByteArray): String {
     return String(digits)
 }
 
-/** Returns the bytes of UTF-8. Each lone surrogate becomes three bytes, because only their places count here. */
+/** Encodes a text as UTF-8. Each lone surrogate becomes three bytes, because only the number of bytes matters here. */
 private fun utf8(text: String): ByteArray = wellFormed(text).toByteArray(Charsets.UTF_8)
 
 /** Replaces each lone surrogate by U+FFFD. */
@@ -690,7 +690,7 @@ private fun wellFormed(text: String): String {
     return String(characters)
 }
 
-/** Returns whether a character has the Unicode property White_Space, which `isWhitespace` does not. */
+/** Returns whether a character has the Unicode property White_Space, which differs from `isWhitespace`. */
 private fun isSpace(character: Char): Boolean = when (character) {
     in '\t'..'\r', ' ', '\u0085', '\u00a0', '\u1680', in '\u2000'..'\u200a', '\u2028', '\u2029', '\u202f', '\u205f', '\u3000' -> true
     else -> false
@@ -701,7 +701,7 @@ private fun isFormat(character: Char): Boolean = when (character) {
     else -> false
 }
 
-/** Returns what is left of a pasted text (§7). Each rule is applied at most once. */
+/** Repairs a pasted text (§7). Each rule is applied at most once. */
 private fun repair(text: String): String {
     val rules = mutableListOf(::withoutQuotes, ::withoutEnd, ::withoutName, ::withoutScheme)
     var rest = text
@@ -741,14 +741,14 @@ private fun withoutScheme(text: String): String? =
 private fun startsWithWord(text: String, word: String): Boolean =
     text.length >= word.length && lower(text.substring(0, word.length)) == word
 
-/** Changes the letters of ASCII alone. */
+/** Changes only the letters of ASCII. */
 private fun lower(text: String): String =
     String(CharArray(text.length) { if (text[it] in 'A'..'Z') text[it] + 32 else text[it] })
 
 private fun <K> readVariable(environment: Map<String, String>, parsePasted: (String) -> K): K {
     val value = environment[VARIABLE] ?: ""
     if (value.all { isSpace(it) || isFormat(it) }) throw EnvKeyException(EnvKeyException.Kind.Missing)
-    // Java reads bytes that are not text as U+FFFD
+    // Java reads bytes that are not text as U+FFFD.
     if ('\ufffd' in wellFormed(value)) throw EnvKeyException(EnvKeyException.Kind.NotUnicode)
     try {
         return parsePasted(value)
@@ -778,7 +778,7 @@ private fun union(text: String, skipEmpty: Boolean, isSeparator: (Char) -> Boole
     return Scope(bits)
 }
 
-/** Returns the scope that is nearest to what was typed, if it is at most three edits away and no other is as near. */
+/** Returns the scope that is nearest to [typed], if it is at most three edits away and no other is as near. */
 private fun suggest(typed: ByteArray): Scope? {
     if (typed.size > 17) return null
     val letters = lower(String(typed, Charsets.ISO_8859_1))

@@ -11,7 +11,7 @@ private const val MISSING =
     "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the variable to it"
 private const val NOT_UNICODE = "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the dashboard"
 
-/** A generator that gives these bytes, over and over. */
+/** A generator that repeats these bytes. */
 private class Fixed(private val bytes: ByteArray) : SecureRandom() {
     override fun nextBytes(filled: ByteArray) {
         for (index in filled.indices) filled[index] = bytes[index % bytes.size]
@@ -96,7 +96,7 @@ val behaviourTests = listOf(
             Triple("\udc00", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
             Triple("\ude00\ud83d", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
             Triple("$KEY\ufffd", EnvKeyException.Kind.NotUnicode, NOT_UNICODE),
-            // what the repair empties was set
+            // A value that is empty only after the repair counts as set.
             Triple("''", EnvKeyException.Kind.Invalid, notAKey),
             Triple("MEMORYKIT_API_KEY=", EnvKeyException.Kind.Invalid, notAKey),
             Triple("ctx_your_api_key_here", EnvKeyException.Kind.Invalid, invalid),
@@ -121,7 +121,7 @@ val behaviourTests = listOf(
         assertEquals(thrown<EnvKeyException> { ApiKey.fromEnv(mapOf("memorykit_api_key" to KEY)) }.kind, EnvKeyException.Kind.Missing, "another name")
         assertEquals(thrown<EnvKeyException> { ApiKey.fromEnv() }.kind, EnvKeyException.Kind.Missing, "the process")
     },
-    Test("the lenient reading refuses what is no key of any version") {
+    Test("the lenient reading refuses a text that is not a key of any version") {
         val refusals = listOf(
             Triple("CTX_", "Prefix", null),
             Triple("ctx_", "Length", 4),
@@ -236,8 +236,8 @@ val behaviourTests = listOf(
         assertEquals(Scope(0).missing(high), high, "what is missing")
         assertEquals(KeyRecord(own.id, own.digest, 1, high).verify(own, at(0)).scopes, Scope.MEMORIES_READ, "the grant")
     },
-    Test("a refusal has its parts, and its challenge is one value") {
-        // the id is that of the key, by which nobody looked the record up
+    Test("a refusal has its fields, and its challenge is one value") {
+        // The grant has the id of the key, even if the record has another one.
         val grant = KeyRecord("000000000000", own.digest, "demo", Scope.READ, null, at(20), at(10)).verify(own, at(5))
         assertEquals(grant, Grant(own.id, "demo", Scope.READ, at(10)), "the grant")
         grant.require(Scope.CHATS_READ)
@@ -285,7 +285,7 @@ val behaviourTests = listOf(
             listOf("\tBearer " + "\u00ff".repeat(8185) + " ") to Reason.KeyPrefix,
         )
         for ((values, expected) in reasons) assertEquals(reason(values.map(::latin1)), expected, values)
-        // a string is UTF-8
+        // A string is encoded as UTF-8.
         assertEquals(thrown<Denied> { bearer(listOf("Bearer $start\u00ff")) }.reason, Reason.KeyLength, "UTF-8")
         assertEquals(thrown<Denied> { bearer(listOf("Bearer " + "\u00ff".repeat(4093))) }.reason, Reason.MalformedHeader, "UTF-8")
         assertEquals(bearer(listOf("Bearer $KEY")), own, "the key")
@@ -302,12 +302,12 @@ val behaviourTests = listOf(
         val long = "ctx_" + "0".repeat(1_000_000)
         assertEquals(redact(long), "ctx_000000000000***", "one run")
     },
-    Test("a generated key is that of its random bytes") {
+    Test("a generated key depends only on its random bytes") {
         val digits = { word: ULong -> ApiKey.generate(Fixed(ByteArray(8) { (word shr it * 8).toByte() })).exposeSecret() }
         assertEquals(digits(0x0123456789abcdefu), withChecksum("0H5EbT".repeat(7)), "the key")
         assertEquals(digits(0u), withChecksum("0".repeat(42)), "zeros")
         assertEquals(digits(ULong.MAX_VALUE), withChecksum("z".repeat(42)), "ones")
-        // the least word for each first digit, and the one before it
+        // These are the smallest word for each first digit, and the word before it.
         for (digit in 1..61) {
             val least = (BigInteger.valueOf(digit.toLong()).shiftLeft(64) / BigInteger.valueOf(62)).toLong().toULong() + 1u
             for (word in listOf(least, least - 1u)) {
@@ -330,7 +330,7 @@ val behaviourTests = listOf(
         assertEquals(keys.map { it.id }.toSet().size, 2000, "different ids")
         val counts = keys.flatMap { it.exposeSecret().substring(4, 46).toList() }.groupingBy { it }.eachCount()
         assertEquals(counts.size, 62, "different digits")
-        // each is expected 1,355 times; eight standard deviations
+        // Each is expected 1,355 times. The limits are eight standard deviations away.
         assertEquals(counts.values.all { it in 1060..1650 }, true, counts)
     },
     Test("two keys can share three bytes") {
@@ -356,7 +356,7 @@ val behaviourTests = listOf(
             assertEquals(denied.reason, Reason.DigestMismatch, index)
         }
     },
-    Test("a record refuses what is no id or digest, without repeating it") {
+    Test("a record refuses an invalid id or digest, without repeating it") {
         val wrong = listOf(
             KEY to own.digest, own.id + "\n" to own.digest, own.id.substring(1) to own.digest, own.id to KEY,
             own.id to own.digest.substring(1), own.id to own.digest + "0", own.id to own.digest.substring(1) + "g",

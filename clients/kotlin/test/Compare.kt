@@ -23,7 +23,7 @@ fun main() {
     println("Kotlin: ${counts.values.sum()} cases agree (${counts.entries.joinToString { "${it.key} ${it.value}" }})")
 }
 
-/** The number of inputs, and the package's answer to them. What follows the inputs in a case is the crate's answer. */
+/** The number of inputs, and the package's answer to them. In a case, the crate's answer follows the inputs. */
 private class Operation(val inputs: Int, val answer: (List<Any?>) -> List<Any?>)
 
 private val OPERATIONS = mapOf(
@@ -63,7 +63,7 @@ private fun scopes(parse: () -> Scope) =
 
 private fun bits(set: Scope, other: Scope): List<Any?> {
     val isKnown = outcome<IllegalArgumentException>({ false }) { Scope.fromBits(set.bits) == set }
-    // the crate's debug form, which has no counterpart here, has the text and the unknown bits
+    // The case has the text and the unknown bits in the crate's `Debug` form, which has no counterpart here.
     val unknown = (set.bits and 63L.inv()).takeIf { it != 0L }?.let { "0x" + it.toString(16) }
     val debug = listOfNotNull("$set".takeIf { it.isNotEmpty() }, unknown).joinToString()
     return listOf(isKnown, set.grants(other), bits(set.missing(other)), "$set", "Scope($debug)")

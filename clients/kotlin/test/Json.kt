@@ -1,6 +1,6 @@
 package io.memorykit.key
 
-/** Reads JSON: an object as a map, and a number, which is whole and not negative here, as ULong. */
+/** Parses JSON: an object becomes a map, and a number, which is always whole and not negative here, a ULong. */
 class Json private constructor(private val text: String) {
     private var place = 0
 

@@ -13,12 +13,12 @@ import java.util.logging.Level
 import java.util.logging.LogRecord
 import java.util.logging.SimpleFormatter
 
-/** A class of a program that holds a key, as programs have them. */
+/** A class with a key, as programs have them. */
 private data class Holder(val key: Any, val name: String)
 
 private fun trace(error: Throwable): String = StringWriter().also { error.printStackTrace(PrintWriter(it)) }.toString()
 
-/** Shows what serializers by reflection write: all fields that are not transient, as deep as they go. */
+/** Shows what serializers with reflection write: all fields that are not transient, to any depth. */
 private fun dump(value: Any?, depth: Int = 0): String {
     if (value == null || depth > 8) return ""
     if (value is String || value is Number || value is Char) return "$value "
@@ -29,7 +29,7 @@ private fun dump(value: Any?, depth: Int = 0): String {
         .joinToString { it.isAccessible = true; dump(it.get(value), depth + 1) }
 }
 
-/** Shows what serializers of beans write: the results of all getters. */
+/** Shows what serializers for beans write: the results of all getters. */
 private fun beans(value: Any): String = value.javaClass.methods
     .filter { it.parameterCount == 0 && (it.name.startsWith("get") || it.name.startsWith("is") || it.name.startsWith("component")) }
     .joinToString { it.isAccessible = true; "${it.invoke(value)}" }
@@ -53,7 +53,7 @@ private val PRINTERS = mapOf<String, (Any) -> String>(
 )
 
 val printingTests = listOf(
-    Test("nothing shows the secret") {
+    Test("no way of printing shows the secret") {
         for (key in listOf(own, AnyKey.parse(KEY))) {
             for ((name, print) in PRINTERS) assertEquals(shows(print(key)), false, name)
         }
@@ -61,7 +61,7 @@ val printingTests = listOf(
             for ((name, print) in PRINTERS) assertEquals(shows(print(value)), false, name)
         }
     },
-    Test("the masked form") {
+    Test("a key prints its masked form") {
         assertEquals("$own ${AnyKey.parse(KEY)}", "ApiKey($REDACTED) AnyKey(ctx_***)", "the text")
         assertEquals(own.hashCode(), "8aspm4G7VmSU".hashCode(), "the hash code")
         assertEquals(AnyKey.parse(KEY).hashCode(), AnyKey.parse(OTHER_KEY).hashCode(), "the hash code of a lenient key")
@@ -77,7 +77,7 @@ val printingTests = listOf(
             assertEquals(shows(stream.toString("ISO-8859-1")), false, "the stream")
         }
     },
-    Test("no error has a part of its input") {
+    Test("no error contains a part of its input") {
         val texts = listOf(
             KEY.substring(1), KEY.substring(0, 51) + "-", KEY + "é", KEY.replaceFirst('f', '_'), KEY.replaceFirst('f', 'g'), KEY + "\udcff",
         )

@@ -19,7 +19,7 @@ private fun base62(number: BigInteger, places: Int): String {
     return text
 }
 
-/** The checksum of docs/key-format.md §4, with numbers of any size. */
+/** Computes the checksum of docs/key-format.md §4 with numbers of any size. */
 private fun checksumModel(hashed: String): String {
     val hash = MessageDigest.getInstance("SHA-256").digest(latin1(hashed))
     return base62(BigInteger(1, hash.copyOf(4)), 6)
@@ -27,7 +27,7 @@ private fun checksumModel(hashed: String): String {
 
 fun withChecksum(part: String): String = "ctx_$part" + checksumModel("ctx_$part")
 
-/** The 42 digits of §5: the first six base-62 places of each fraction, which are its product with 62^6 without the fraction. */
+/** Computes the 42 digits of §5: the first six base-62 places of each fraction are the whole part of its product with 62^6. */
 fun generatedModel(random: ByteArray): String = random.toList().chunked(8).joinToString("") { bytes ->
     base62((BigInteger(1, bytes.reversed().toByteArray()) * RADIX.pow(6)).shiftRight(64), 6)
 }
@@ -74,7 +74,7 @@ val propertyTests = listOf(
             assertEquals(errorOf { ApiKey.parse(latin1(text)) }, errorModel(latin1(text)), text)
             assertEquals(errorOf { ApiKey.parse(text) }, errorModel(text.toByteArray()), text)
         }
-        // each byte at each place
+        // Tries each byte at each place.
         for (index in KEY.indices) {
             for (code in 0..255) {
                 val bytes = latin1(KEY)
@@ -83,7 +83,7 @@ val propertyTests = listOf(
             }
         }
     },
-    Test("the lenient reading takes later versions") {
+    Test("the lenient reading accepts later versions") {
         val random = Random(3)
         repeat(ROUNDS) {
             val part = random.digits(49)
@@ -94,7 +94,7 @@ val propertyTests = listOf(
             assertEquals(errorOf { AnyKey.parse(typo) }, errorModel(latin1(typo)), typo)
         }
     },
-    Test("a pasted key loses what is around it") {
+    Test("a pasted key is read without the text around it") {
         val random = Random(4)
         val blanks = "\t\n\r \u0085\u00a0\u1680\u2003\u2028\u3000\u00ad\u200b\u2064\ufeff".toList()
         val wraps = listOf(
@@ -108,7 +108,7 @@ val propertyTests = listOf(
             assertEquals(ApiKey.parsePasted(text).exposeSecret(), key, text)
         }
     },
-    Test("a header gives the key") {
+    Test("a header yields its key") {
         val random = Random(5)
         repeat(ROUNDS) {
             val key = random.key()
@@ -118,7 +118,7 @@ val propertyTests = listOf(
             assertEquals(bearer(listOf(latin1(value))).exposeSecret(), key, value)
         }
     },
-    Test("redaction hides each key and keeps all else") {
+    Test("redaction hides each key and keeps all other bytes") {
         val random = Random(6)
         val around = { List(random.nextInt(20)) { random.nextInt(65536).toChar() }.filter { it !in ALPHABET }.joinToString("") }
         repeat(ROUNDS) {
@@ -131,7 +131,7 @@ val propertyTests = listOf(
             assertEquals(redact(bytes).contentEquals(hidden.toByteArray()), true, text)
         }
     },
-    Test("a set of scopes is its text and grants its subsets") {
+    Test("a set of scopes parses from its text and grants its subsets") {
         for (one in 0L..63) {
             val granted = Scope.fromBits(one)
             assertEquals(Scope.parse(granted.toString()), granted, one)
@@ -142,7 +142,7 @@ val propertyTests = listOf(
             }
         }
     },
-    Test("a record follows the rules") {
+    Test("a record follows the rules of its times") {
         val random = Random(8)
         val anyTime = { random.pick(listOf(at(random.nextInt(8).toLong()), UnixTime.MAX, UnixTime.ofSecs(ULong.MAX_VALUE - 1u), UnixTime.ofSecs(1uL shl 63))) }
         repeat(ROUNDS) {
@@ -198,7 +198,7 @@ val propertyTests = listOf(
     },
 )
 
-/** The Levenshtein distance, by its definition. */
+/** The Levenshtein distance, computed by its definition. */
 private fun editsModel(one: String, two: String): Int {
     val known = mutableMapOf<Pair<Int, Int>, Int>()
     fun rest(i: Int, j: Int): Int = known[i to j] ?: when {

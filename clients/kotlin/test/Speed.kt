@@ -4,7 +4,7 @@ import java.security.MessageDigest
 
 private const val COUNT = 100_000
 
-/** Returns the nanoseconds of a call, the best of twenty rounds. The first rounds are slow, until the machine has compiled it. */
+/** Returns the time of a call in nanoseconds, in the fastest of twenty rounds. The first rounds are slow, before it is compiled. */
 private fun measure(call: () -> Any): Double = (1..20).minOf {
     val start = System.nanoTime()
     var sum = 0

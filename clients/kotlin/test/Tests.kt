@@ -56,7 +56,7 @@ const val KEY = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9"
 const val OTHER_KEY = "ctx_hNRO46HtK22RXWXHlNkAHVt4fGut2pK3PYaw6kr2092lOxsW"
 const val REDACTED = "ctx_8aspm4G7VmSU***"
 
-// made when a test needs them, so that a test fails and not the start of the program
+// These are made when a test first needs them, so that a test fails and not the start of the program.
 val own: ApiKey by lazy { ApiKey.parse(KEY) }
 val other: ApiKey by lazy { ApiKey.parse(OTHER_KEY) }
 
@@ -69,8 +69,8 @@ fun at(secs: Long): UnixTime = UnixTime.ofSecs(secs)
 fun timesOf(record: KeyRecord<*>): List<UnixTime?> =
     listOf(record.notBefore, record.expiresAt, record.retiresAt, record.revokedAt)
 
-/** Returns the bytes that a text of characters up to U+00FF stands for. */
+/** Returns one byte for each character of a text, up to U+00FF. */
 fun latin1(text: String): ByteArray = text.toByteArray(Charsets.ISO_8859_1)
 
-/** Returns whether a text has eight characters in a row of what is secret in the key. */
+/** Returns whether a text contains eight consecutive characters of the secret part of the key. */
 fun shows(text: String): Boolean = KEY.substring(16).windowed(8).any { it in text }

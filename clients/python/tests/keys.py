@@ -34,6 +34,6 @@ texts = st.text(st.characters(exclude_categories=()))
 
 
 def shows(text: str, key: str = KEY) -> bool:
-    """Returns whether a text has eight characters in a row of what is secret in a key."""
+    """Returns whether a text contains eight consecutive characters of the secret part of a key."""
     secret = key[16:]
     return any(secret[start : start + 8] in text for start in range(len(secret) - 7))

@@ -43,7 +43,7 @@ def test_the_package_exports_exactly_this() -> None:
         assert hasattr(memorykit_key, name)
 
 
-def test_what_is_no_text_is_a_type_error() -> None:
+def test_a_value_that_is_not_a_text_is_a_type_error() -> None:
     for value, name in [
         (None, "NoneType"),
         (5, "int"),
@@ -136,7 +136,7 @@ NOT_UNICODE = "MEMORYKIT_API_KEY is not Unicode text; set it to a key from the d
         (" \u200b\r\n", "missing", MISSING),
         ("ctx_\udcff", "not_unicode", NOT_UNICODE),
         (KEY + "\udc80", "not_unicode", NOT_UNICODE),
-        ("''", "invalid", NOT_A_KEY),  # what the repair empties was set
+        ("''", "invalid", NOT_A_KEY),  # a value that is empty only after the repair counts as set
         ("MEMORYKIT_API_KEY=", "invalid", NOT_A_KEY),
         (
             "ctx_your_api_key_here",
@@ -172,7 +172,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.kind == "invalid"
 
 
-def test_the_lenient_reading_refuses_what_is_no_key_of_any_version() -> None:
+def test_the_lenient_reading_refuses_a_text_that_is_not_a_key_of_any_version() -> None:
     refusals: list[tuple[str, str, int | None]] = [
         ("CTX_", "prefix", None),
         ("ctx_", "length", 4),
@@ -279,8 +279,8 @@ def test_stored_bits_are_read_strictly_and_unknown_ones_never_granted() -> None:
         high.bits = 1
 
 
-def test_a_refusal_has_its_parts_and_its_challenge_is_one_value() -> None:
-    # the id is that of the key, by which nobody looked the record up
+def test_a_refusal_has_its_fields_and_its_challenge_is_one_value() -> None:
+    # The grant has the id of the key, even if the record has another one.
     grant = KeyRecord("000000000000", OWN.digest, "demo", Scope.READ, expires_at=20, retires_at=10).verify(OWN, 5)
     assert grant == Grant(OWN.id, "demo", Scope.READ, 10)
     grant.require(Scope.CHATS_READ)
@@ -378,7 +378,7 @@ def test_each_digit_of_a_digest_counts() -> None:
         assert caught.value.reason == "digest_mismatch"
 
 
-def test_a_clock_before_1970_tells_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_before_1970_gives_an_unknown_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: -0.5)
     assert unix_now() == MAX_TIME
     monkeypatch.setattr("time.time", lambda: 0.0)
@@ -392,7 +392,7 @@ def test_states_have_the_names_of_the_library() -> None:
     assert [str(state) for state in KeyState] == [state.value for state in KeyState] == [state.name for state in KeyState]
 
 
-def test_a_record_refuses_what_is_no_id_or_digest() -> None:
+def test_a_record_refuses_an_invalid_id_or_digest() -> None:
     for id, digest in [(KEY, OWN.digest), (OWN.id + "\n", OWN.digest), (OWN.id, KEY), (OWN.id, OWN.digest[1:]), (OWN.id, OWN.digest + "\n")]:
         with pytest.raises(ValueError) as caught:
             KeyRecord(id, digest, 1, Scope.READ)

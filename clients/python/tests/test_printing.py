@@ -1,4 +1,4 @@
-"""No way in which the language prints shows the secret of a key."""
+"""No way of printing in the language shows the secret of a key."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ PRINTERS: dict[str, Callable[[Any], str]] = {
 
 @pytest.mark.parametrize("kind", [ApiKey, AnyKey])
 @pytest.mark.parametrize("name", PRINTERS)
-def test_nothing_shows_the_secret(kind: type[ApiKey], name: str) -> None:
+def test_no_way_of_printing_shows_the_secret(kind: type[ApiKey], name: str) -> None:
     assert not shows(PRINTERS[name](kind.parse(KEY)))
 
 
-def test_the_masked_form() -> None:
+def test_a_key_prints_its_masked_form() -> None:
     key, other = ApiKey.parse(KEY), AnyKey.parse(KEY)
     assert [str(key), repr(key), f"{key}"] == [f"ApiKey({REDACTED})"] * 3
     assert f"{key:*<30}" == f"ApiKey({REDACTED})".ljust(30, "*")
@@ -84,7 +84,7 @@ def test_the_masked_form() -> None:
 
 
 @pytest.mark.parametrize("kind", [ApiKey, AnyKey])
-def test_what_would_copy_the_secret_is_refused(kind: type[ApiKey]) -> None:
+def test_a_copy_of_the_secret_is_refused(kind: type[ApiKey]) -> None:
     key = kind.parse(KEY)
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         with pytest.raises(TypeError, match="a key cannot be pickled"):
@@ -111,7 +111,7 @@ def test_what_would_copy_the_secret_is_refused(kind: type[ApiKey]) -> None:
     assert copy.deepcopy([key])[0] is key
 
 
-def test_no_error_has_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_error_contains_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in [KEY[1:], KEY[:51], KEY + "é", KEY.replace("f", "_"), KEY.replace("f", "g"), KEY + "\udcff"]:
         monkeypatch.setenv("MEMORYKIT_API_KEY", text)
         calls: list[tuple[type[Exception], Callable[[], object]]] = [
@@ -131,7 +131,7 @@ def test_no_error_has_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) -> No
             error = caught.value
             assert not shows(f"{error} {error!r} {error.args} {vars(error)}")
             assert error.__context__ is None and error.__cause__ is None
-            # this function's own variables hold the text, and the frames below it do not
+            # The variables of this function hold the text, but those of the frames below it do not.
             frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
             inner = [frame for frame in frames if frame.f_code.co_filename.endswith("memorykit_key/__init__.py")]
             assert inner
@@ -139,7 +139,7 @@ def test_no_error_has_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_errors_survive_pickling() -> None:
-    # a worker process sends its exceptions like this
+    # A worker process sends its exceptions in this way.
     errors: list[Exception] = [
         InvalidKey("length", 51),
         EnvKeyError("invalid", InvalidKey("character", 16)),
@@ -194,7 +194,7 @@ def test_the_filter_redacts_messages_arguments_fields_and_tracebacks(capsys: pyt
     assert not shows(capsys.readouterr().err)
 
 
-def test_the_filter_keeps_what_another_formatter_wrote() -> None:
+def test_the_filter_keeps_the_text_of_another_formatter() -> None:
     try:
         raise RuntimeError(KEY)
     except RuntimeError as error:

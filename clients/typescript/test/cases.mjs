@@ -1,5 +1,5 @@
 // The cases of tests/vectors, in any runtime: `run` takes the package and the texts of the files, and returns the number of
-// cases. It uses no API of a runtime, so that the bundle for Hermes and workerd is this file too.
+// cases. It uses no API of a runtime, so that it also runs in Hermes and workerd.
 
 export const FILES = ["keys", "pasted", "scopes", "records", "bearer", "leaks"];
 
@@ -9,7 +9,7 @@ export function parse(text) {
   return JSON.parse(marked, (_, value) => (/^\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value));
 }
 
-/** Returns the bytes that a text of characters up to U+00FF stands for. */
+/** Returns one byte for each character of a text, up to U+00FF. */
 export function bytes(text) {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

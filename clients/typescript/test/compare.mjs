@@ -78,14 +78,14 @@ function leaks(input) {
   return redactStr(input) === redacted ? [find(bytes(input)), redacted] : ["redactStr differs"];
 }
 
-/** The number of inputs of each operation, and its answer to them. What follows the inputs is the crate's answer. */
+/** The number of inputs of each operation, and its answer to them. The crate's answer follows the inputs. */
 const OPERATIONS = {
   parse: [1, (input) => key(() => ApiKey.parse(bytes(input)))],
   parse_str: [1, (input) => key(() => ApiKey.parse(input))],
   pasted: [1, (input) => key(() => ApiKey.parsePasted(input))],
   scopes: [1, (input) => scopes(() => Scope.parse(input))],
   scope_list: [1, (input) => scopes(() => Scope.parseList(input))],
-  // the text of `Debug` has no counterpart here
+  // The `Debug` form of the crate has no counterpart here.
   bits: [2, bits],
   bearer: [
     2,

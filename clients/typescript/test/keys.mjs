@@ -22,10 +22,10 @@ export const digits = (length) => fc.string({ unit: fc.constantFrom(...ALPHABET)
 
 export const keys = digits(42).map((part) => `ctx_${part}${checksum(`ctx_${part}`)}`);
 
-/** Any text, with surrogates alone and in pairs. */
+/** Any text, with lone surrogates and with pairs. */
 export const texts = fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)) });
 
-/** Returns whether a text has eight characters in a row of what is secret in a key. */
+/** Returns whether a text contains eight consecutive characters of the secret part of a key. */
 export function shows(text, key) {
   const secret = key.slice(16);
   return Array.from({ length: secret.length - 7 }, (_, start) => secret.slice(start, start + 8)).some((part) =>

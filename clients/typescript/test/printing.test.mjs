@@ -8,7 +8,7 @@ import { KEY, shows } from "./keys.mjs";
 
 const masked = { ApiKey: "ApiKey(ctx_8aspm4G7VmSU***)", AnyKey: "AnyKey(ctx_***)" };
 
-/** Ways to print a value. */
+/** The ways to print a value. */
 const PRINTERS = {
   String,
   template: (value) => `${value}`,
@@ -56,7 +56,7 @@ for (const kind of [ApiKey, AnyKey]) {
   });
 }
 
-test("no error has a part of its input", () => {
+test("no error contains a part of its input", () => {
   const inputs = [KEY.slice(1), KEY.slice(0, 51), `${KEY}é`, KEY.replace("f", "_"), KEY.replace("f", "g")];
   for (const input of inputs) {
     const calls = [
@@ -84,7 +84,7 @@ test("errors are of their class and have a name", () => {
   assert.match(new InvalidKeyError("prefix").stack, /InvalidKeyError|Error/);
 });
 
-test("redactDeep redacts what a logger is given, and keeps the rest", () => {
+test("redactDeep redacts every string in a value, and keeps the rest", () => {
   const text = `key=${KEY};`;
   const redacted = "key=ctx_8aspm4G7VmSU***;";
   class Headers {
@@ -119,7 +119,7 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert.equal(value.text, text, "the original is unchanged");
   const twice = redactDeep({ one: value.list, two: value.list });
   assert.equal(twice.one, twice.two, "one copy of each value");
-  // what holds itself
+  // This value contains itself.
   const [map, set, list] = [new Map([["text", text]]), new Set([text]), [text]];
   map.set("self", map);
   set.add(set);
@@ -128,7 +128,7 @@ test("redactDeep redacts what a logger is given, and keeps the rest", () => {
   assert.deepEqual([...copies.map.keys(), copies.map.get("text"), copies.map.get("self") === copies.map], ["text", "self", redacted, true]);
   assert.deepEqual([...copies.set].map((item) => (item === copies.set ? "self" : item)), [redacted, "self"]);
   assert.deepEqual(copies.list.map((item) => (item === copies.list ? "self" : item)), [redacted, "self"]);
-  // each part alone is reason enough for a copy
+  // A key in any single part is enough for a copy.
   for (const part of [{ [KEY]: 1 }, { text, last: 1 }, { first: 1, text }, { deep: [{ text }] }, Object.defineProperty({}, "hidden", { value: text })]) {
     assert(!shows(util.inspect(redactDeep(part), { showHidden: true, depth: null }), KEY));
   }

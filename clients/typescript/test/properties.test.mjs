@@ -28,7 +28,7 @@ function errorOf(parse) {
   }
 }
 
-/** A key with a part replaced by another text, most of the time to the same length. */
+/** A key with a part replaced by another text, mostly with the same length. */
 const changed = fc
   .tuple(keys, fc.nat(52), fc.nat(3), fc.oneof(texts, digits(1), digits(3), fc.constantFrom("\x80", "\xff", "_", "@")))
   .map(([key, start, length, text]) => key.slice(0, start) + text + key.slice(start + length));
@@ -65,16 +65,16 @@ const blank = fc.string({ unit: fc.constantFrom(..." \t\n\r\x85\xa0\u1680\u2003\
 const wraps = fc.constantFrom(['"', '"'], ["'", "'"], ["“", "”"], ["<", ">"], ["", ","], ["", ";"], ["export MEMORYKIT_API_KEY = ", ""],
   ["AUTHORIZATION:", ""], ["bEARER\xa0", ""]);
 
-holds("a pasted key loses what is around it", keys, blank, wraps, blank, (key, before, [open, close], after) => {
+holds("a pasted key is read without the text around it", keys, blank, wraps, blank, (key, before, [open, close], after) => {
   assert.equal(ApiKey.parsePasted(before + open + before + key + after + close + after).exposeSecret(), key);
 });
 
-holds("a header gives the key after any scheme of these letters", keys, fc.nat(63), fc.integer({ min: 1, max: 9 }), (key, upper, spaces) => {
+holds("a header yields its key after a scheme in any letter case", keys, fc.nat(63), fc.integer({ min: 1, max: 9 }), (key, upper, spaces) => {
   const scheme = [..."bearer"].map((letter, bit) => ((upper >> bit) & 1 ? letter.toUpperCase() : letter)).join("");
   assert.equal(bearer([`\t${scheme}${" ".repeat(spaces)}${key} \t`]).exposeSecret(), key);
 });
 
-holds("redaction hides each key, keeps all else, and is idempotent", texts, keys, texts, (before, key, after) => {
+holds("redaction hides each key, keeps all other characters, and is idempotent", texts, keys, texts, (before, key, after) => {
   fc.pre(!/[0-9A-Za-z]/.test(after.slice(0, 1)) && !/ctx_|[0-9A-Za-z]{18}/.test(before + after));
   const redacted = `${before}${key.slice(0, 16)}***${after}`;
   assert.equal(redactStr(before + key + after), redacted);
@@ -86,12 +86,12 @@ holds("redaction hides each key, keeps all else, and is idempotent", texts, keys
   assert.deepEqual(find(before + key + after), [[start, start + 52]]);
 });
 
-holds("redaction returns what has no key", texts, (text) => {
+holds("redaction returns a text without a key unchanged", texts, (text) => {
   fc.pre(!text.includes("ctx_"));
   assert.equal(redactStr(text), text);
 });
 
-holds("a set of scopes is its text, and grants its subsets but the empty one", fc.nat(63), fc.nat(63), (one, two) => {
+holds("a set of scopes parses from its text, and grants its subsets except the empty one", fc.nat(63), fc.nat(63), (one, two) => {
   const [granted, required] = [Scope.fromBits(one), Scope.fromBits(two)];
   assert.equal(Scope.parse(`${granted}`).bits, one);
   assert.equal(Scope.parseList(granted.names.join(" , ")).bits, one);
@@ -101,7 +101,7 @@ holds("a set of scopes is its text, and grants its subsets but the empty one", f
 
 const NAMES = Scope.fromBits(63).names;
 
-/** The Levenshtein distance, by its definition. */
+/** The Levenshtein distance, computed by its definition. */
 function edits(one, two) {
   const rows = Array.from({ length: one.length + 1 }, () => []);
   for (let i = one.length; i >= 0; i -= 1) {

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { KEY, OTHER } from "./keys.mjs";
 
 const README = readFileSync("README.md", "utf8");
-// below the package, so that its own name resolves to it
+// The folder lies in the package, so that the package's own name resolves to it.
 mkdirSync("dist/examples", { recursive: true });
 
 function example(name) {
@@ -57,7 +57,7 @@ test("the examples are a server and its client", async () => {
   }
 });
 
-test("the types are those of a program in TypeScript", () => {
+test("a program in TypeScript is checked against the types", () => {
   for (const [name, module] of [["types.mts", "ESM"], ["types.cts", "CommonJS"]]) {
     writeFileSync(`dist/examples/${name}`, TYPES);
     const options = ["--noEmit", "--strict", "--ignoreConfig", "--module", "nodenext", "--target", "es2022", "--types", ""];

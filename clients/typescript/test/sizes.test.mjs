@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-/** Returns the minified and compressed size of what a program bundles that imports these names. */
+/** Returns the minified and compressed size of the bundle of a program that imports these names. */
 async function size(names) {
   const stdin = { contents: `export { ${names} } from "./dist/index.js"`, resolveDir: process.cwd() };
   const { outputFiles } = await build({ stdin, bundle: true, minify: true, format: "esm", target: "es2022", write: false });

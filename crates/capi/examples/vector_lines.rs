@@ -1,8 +1,8 @@
-//! Prints the cases of `tests/vectors` as lines, so that a program without a parser of JSON can run them:
+//! Prints the cases of `tests/vectors` as lines, so that a program can run them without a JSON parser:
 //! `cargo run -p ctx-key-capi --example vector_lines`.
 //!
-//! The fields of a line are separated by one space. Bytes are `x` and hexadecimal digits; an absent time is `-`; a record is its
-//! four times; a result is its label.
+//! One space separates the fields of a line. Bytes are written as `x` and hexadecimal digits, an absent time as `-`,
+//! a record as four times, and a result as its label.
 //!
 //! ```text
 //! key          INPUT RESULT DETAIL ID DIGEST              ID and DIGEST are `-` on an error
@@ -29,7 +29,7 @@ fn main() {
     }
 }
 
-/// Returns all cases.
+/// Returns all cases, each as a line.
 pub fn lines() -> Vec<String> {
     let cases = [("keys", "key"), ("pasted", "pasted")].map(|(file, kind)| {
         let encode = if kind == "key" { latin_1 } else { utf_8 };
@@ -112,7 +112,7 @@ fn leak(case: &Value) -> String {
     format!("leaks {}", fields.concat().join(" "))
 }
 
-/// Returns the label of a reason or a state, whose words begin with capitals: `NotYetValid` is `not_yet_valid`.
+/// Returns the label of a reason or a state, for example `not_yet_valid` for `NotYetValid`.
 fn label(name: &Value) -> String {
     let name = name.as_str().unwrap_or("Ok").replace("Active", "Ok");
     let words = name.char_indices().map(|(index, letter)| match letter {
@@ -135,7 +135,7 @@ fn string(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-/// Encodes text whose characters stand for one byte each.
+/// Encodes a text in which each character stands for one byte.
 fn latin_1(value: &Value) -> String {
     hex(string(value).chars().map(|character| u8::try_from(u32::from(character)).unwrap()))
 }

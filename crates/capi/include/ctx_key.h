@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
 /*
- * MemoryKit API keys. README.md has examples, and says how to build and link.
+ * MemoryKit API keys. README.md has examples, and describes how to build and link.
  *
  * Ownership: the caller owns all memory. No function allocates, and none keeps a pointer after it returns. The texts that some
  * functions return are static.
  *
- * Lengths: a text is bytes and their number, and needs no NUL. A text that is written ends in NUL, which its SIZE includes.
+ * Lengths: an input text is given by its bytes and their number, and needs no NUL. An output text ends in NUL, which its SIZE
+ * includes.
  *
- * Pointers: what is written must overlap with no other argument. NULL and addresses that are not aligned are errors; no other
- * wrong pointer can be seen.
+ * Pointers: memory that a function writes must overlap with no other argument. NULL and misaligned addresses are errors. No
+ * function can detect other wrong pointers.
  *
- * Threads: there is no state. Any number of threads may call any functions, if none writes to what another one uses.
+ * Threads: the library has no state. Any number of threads may call any functions, if no thread writes to memory that another
+ * one uses.
  *
- * Errors: on any result but CTX_KEY_OK, outputs hold nothing: a key is erased, a grant has no scope, a number is 0; buffers for
- * texts are not written. A function that changes a record changes it only with CTX_KEY_OK.
+ * Errors: on any result but CTX_KEY_OK, a key that is an output is erased, a grant has no scope, a number is 0, and buffers for
+ * texts are not written. A function that changes a record changes it only if the result is CTX_KEY_OK.
  *
  * Secrets: erase every ctx_key with ctx_key_erase, and the text of a key with ctx_key_erase_bytes, when they are no longer
- * needed. No other memory here is secret. Reading, comparing and verifying take a time that does not depend on the secret.
+ * needed. No other output is secret. The running time of reading, comparing and verifying does not depend on the secret.
  */
 
 
@@ -36,7 +38,7 @@
 
 
 /**
- * Size of a buffer for a key's text and a NUL.
+ * Size of a buffer for the text of a key and a NUL.
  */
 #define CTX_KEY_SIZE 53
 
@@ -46,12 +48,12 @@
 #define CTX_KEY_ID_SIZE 13
 
 /**
- * Length of a digest.
+ * Length of a digest in bytes.
  */
 #define CTX_KEY_DIGEST_LEN 32
 
 /**
- * Size of a buffer for a digest's text and a NUL.
+ * Size of a buffer for the text of a digest and a NUL.
  */
 #define CTX_KEY_DIGEST_TEXT_SIZE 65
 
@@ -101,8 +103,9 @@
 #define CTX_KEY_SCOPES_SIZE 75
 
 /**
- * Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller or
- * of the machine. The values never change. Later versions may add some, so treat every other value as a refusal.
+ * Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller
+ * or of the machine. The values never change. Later versions may add values, so treat every value that you don't
+ * know as a refusal.
  */
 enum ctx_key_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -114,7 +117,7 @@ enum ctx_key_result
    */
   CTX_KEY_OK = 0,
   /**
-   * The request has no `Authorization` header, an empty one, or one with another scheme than `Bearer`.
+   * The request has no `Authorization` header, or an empty one, or one with a scheme other than `Bearer`.
    */
   CTX_KEY_MISSING_CREDENTIALS = 1,
   /**
@@ -138,7 +141,7 @@ enum ctx_key_result
    */
   CTX_KEY_KEY_CHECKSUM = 6,
   /**
-   * No record has the key's id. No function returns it: it is for the caller, whose store has the records.
+   * No record has the key's id. No function returns this value: it is for the caller, which looks up the records.
    */
   CTX_KEY_UNKNOWN_KEY = 7,
   /**
@@ -150,19 +153,19 @@ enum ctx_key_result
    */
   CTX_KEY_REVOKED = 9,
   /**
-   * The record's `expires_at` has come.
+   * The key has expired: the time is at or after the record's `expires_at`.
    */
   CTX_KEY_EXPIRED = 10,
   /**
-   * The overlap after a rotation has ended: the record's `retires_at` has come.
+   * The overlap after a rotation has ended: the time is at or after the record's `retires_at`.
    */
   CTX_KEY_RETIRED = 11,
   /**
-   * The record's `not_before` has not come, or is set while the time is unknown.
+   * The time is before the record's `not_before`, or the time is unknown and `not_before` is set.
    */
   CTX_KEY_NOT_YET_VALID = 12,
   /**
-   * The key is valid, but lacks a scope that is required, or no scope is required.
+   * The key is valid, but lacks a required scope, or the caller required no scope.
    */
   CTX_KEY_MISSING_SCOPE = 13,
   /**
@@ -178,7 +181,7 @@ enum ctx_key_result
    */
   CTX_KEY_ERROR_POINTER = -1,
   /**
-   * The output buffer is too short, or does not have the length that is demanded.
+   * The output buffer is too short, or does not have the required length.
    */
   CTX_KEY_ERROR_BUFFER = -2,
   /**
@@ -194,8 +197,7 @@ enum ctx_key_result
    */
   CTX_KEY_ERROR_SCOPE = -5,
   /**
-   * The record cannot be one that was stored: its id is not 12 letters and digits and a NUL, or `scopes` has a bit that
-   * no scope has.
+   * The record is corrupt: `id` is not 12 letters and digits and a NUL, or `scopes` has a bit that no scope has.
    */
   CTX_KEY_ERROR_RECORD = -6,
   /**
@@ -207,7 +209,7 @@ enum ctx_key_result
    */
   CTX_KEY_ERROR_OVERLAP = -8,
   /**
-   * A refusal that this version of the header does not name.
+   * A refusal for which this version of the header has no value.
    */
   CTX_KEY_ERROR_OTHER = -9,
 };
@@ -222,8 +224,9 @@ typedef int32_t ctx_key_result;
 /**
  * A key. It is secret: erase it with `ctx_key_erase` when it is no longer needed.
  *
- * The content is private. The caller owns the memory, on the stack or elsewhere; its initial content does not matter,
- * except that a `ctx_key` which is all zeros holds no key. A copy by assignment is a key too, and must be erased as well.
+ * The fields are private. The caller owns the memory, on the stack or elsewhere. Before a function fills it, its
+ * content does not matter, but only a `ctx_key` of zeros is sure to hold no key. A copy by assignment is a key, too,
+ * and must also be erased.
  */
 typedef struct ctx_key {
   uint64_t opaque[12];
@@ -244,7 +247,7 @@ typedef struct ctx_key_value {
 } ctx_key_value;
 
 /**
- * Range of bytes: from `start` to before `end`.
+ * Range of bytes from `start` up to, but not including, `end`.
  */
 typedef struct ctx_key_range {
   /**
@@ -260,7 +263,7 @@ typedef struct ctx_key_range {
 /**
  * A time that may be absent. A `ctx_key_time` that is all zeros is absent.
  *
- * Refuse a negative time of a database as a corrupt row: converted to `uint64_t`, -1 is the latest time there is.
+ * If a database holds a negative time, refuse the row as corrupt: converted to `uint64_t`, -1 is the latest time.
  */
 typedef struct ctx_key_time {
   /**
@@ -274,9 +277,9 @@ typedef struct ctx_key_time {
 } ctx_key_time;
 
 /**
- * The record that a server stores for a key. It holds a digest of the key, and not the key itself, and is not secret.
+ * The record that a server stores for a key. It holds a digest of the key, not the key itself, and it is not secret.
  *
- * To read a row of a database, set every field; begin with zeros.
+ * To fill it from a row of a database, begin with zeros, and set every field.
  */
 typedef struct ctx_key_record {
   /**
@@ -288,7 +291,7 @@ typedef struct ctx_key_record {
    */
   struct ctx_key_time not_before;
   /**
-   * End that the owner set. The key is valid before this time, but not at it.
+   * Expiry that the owner set. The key is valid before this time, but not at it.
    */
   struct ctx_key_time expires_at;
   /**
@@ -296,15 +299,15 @@ typedef struct ctx_key_record {
    */
   struct ctx_key_time retires_at;
   /**
-   * Time of the revocation, for the audit. If it is set, the key is refused at any time.
+   * Time of the revocation, for the audit. If it is set, the key is always refused, whatever the time.
    */
   struct ctx_key_time revoked_at;
   /**
-   * Scopes that the key has: bits of `CTX_KEY_MEMORIES_READ` and so on, and no others.
+   * Scopes of the key: the bits `CTX_KEY_MEMORIES_READ` and so on, and no others.
    */
   uint32_t scopes;
   /**
-   * Public part of the key, by which the record is found: 12 characters and a NUL.
+   * Public part of the key, by which the server finds the record: 12 characters and a NUL.
    */
   char id[CTX_KEY_ID_SIZE];
 } ctx_key_record;
@@ -314,7 +317,7 @@ typedef struct ctx_key_record {
  */
 typedef struct ctx_key_grant {
   /**
-   * The earlier of the record's `expires_at` and `retires_at`. A grant that is kept ends then.
+   * The earlier of the record's `expires_at` and `retires_at`. If you keep a grant, do not use it from then on.
    */
   struct ctx_key_time expires_at;
   /**
@@ -328,7 +331,7 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Returns a stable label of a result, for logs and metrics: for example `revoked`. Do not show it to the client.
+ * Returns the stable label of a result, for logs and metrics, for example `revoked`. Do not show it to the client.
  *
  * The text is static, ends in NUL and is never NULL. Any number is allowed.
  */
@@ -336,15 +339,15 @@ CTX_KEY_MUST_USE
 const char *ctx_key_label(int32_t result);
 
 /**
- * Returns the status code of the response to a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
- * everything else.
+ * Returns the status code of the response for a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
+ * every other value.
  */
 CTX_KEY_MUST_USE
 uint16_t ctx_key_status(int32_t result);
 
 /**
- * Returns the public message of a result, for the client. It is the same for an unknown, wrong, revoked, expired, retired
- * or not yet valid key, so a stranger learns nothing from it.
+ * Returns the public message of a result, which may be shown to the client. It is the same for an unknown, wrong,
+ * revoked, expired, retired or not yet valid key, so that a stranger learns nothing from it.
  *
  * The text is static, ends in NUL and is never NULL. Any number is allowed.
  */
@@ -352,8 +355,8 @@ CTX_KEY_MUST_USE
 const char *ctx_key_message(int32_t result);
 
 /**
- * Returns the error code of a result for the response's `WWW-Authenticate` header (RFC 6750 §3.1), or NULL if the header
- * has none: `Bearer realm="MemoryKit", error="invalid_token"`, or only `Bearer realm="MemoryKit"`.
+ * Returns the error code of a result for the response's `WWW-Authenticate` header (RFC 6750 §3.1), or NULL if the
+ * header has none. The header is `Bearer realm="MemoryKit", error="invalid_token"` or `Bearer realm="MemoryKit"`.
  *
  * The text is static and ends in NUL. Any number is allowed.
  */
@@ -361,15 +364,16 @@ CTX_KEY_MUST_USE
 const char *ctx_key_challenge_error(int32_t result);
 
 /**
- * Reads a key strictly: exactly its 52 bytes.
+ * Reads a key strictly: the text must be exactly the 52 bytes of a key.
  *
- * The time depends on the length, on the prefix and on the kind of error, but not on the secret.
+ * The running time depends on the length, the prefix and the kind of error, but not on the secret.
  *
- * `text` has `text_len` bytes and needs no NUL. `key` receives the key; on an error it is erased. `detail` may be NULL; it
- * receives the length found (`CTX_KEY_KEY_LENGTH`), the index of the wrong byte (`CTX_KEY_KEY_CHARACTER`), or 0.
+ * `text` has `text_len` bytes and needs no NUL. `key` receives the key; on an error it is erased. `detail` may be
+ * NULL; it receives the length of the text (`CTX_KEY_KEY_LENGTH`), the index of the wrong byte
+ * (`CTX_KEY_KEY_CHARACTER`), or 0.
  *
- * Errors: `CTX_KEY_KEY_PREFIX`, `CTX_KEY_KEY_LENGTH`, `CTX_KEY_KEY_CHARACTER` or `CTX_KEY_KEY_CHECKSUM`, the first that
- * applies; `CTX_KEY_ERROR_POINTER`.
+ * Errors: `CTX_KEY_KEY_PREFIX`, `CTX_KEY_KEY_LENGTH`, `CTX_KEY_KEY_CHARACTER` or `CTX_KEY_KEY_CHECKSUM`, the first
+ * that applies; `CTX_KEY_ERROR_POINTER`.
  */
 CTX_KEY_MUST_USE
 ctx_key_result ctx_key_parse(const char *text,
@@ -378,10 +382,10 @@ ctx_key_result ctx_key_parse(const char *text,
                              size_t *detail);
 
 /**
- * Reads a key that a person typed or pasted. First it removes what people copy along with a key: quotes, white space, the
- * name of a variable or header. It is not in constant time.
+ * Reads a key that a person typed or pasted. First, it removes what people copy along with a key: quotes, white
+ * space, the name of a variable or header. It does not run in constant time.
  *
- * The arguments are those of `ctx_key_parse`. `text` must be UTF-8. `detail` refers to the text that is left.
+ * The arguments are those of `ctx_key_parse`, but `text` must be UTF-8. `detail` refers to the text that remains.
  *
  * Errors: those of `ctx_key_parse`; `CTX_KEY_ERROR_UTF8`.
  */
@@ -394,8 +398,8 @@ ctx_key_result ctx_key_parse_pasted(const char *text,
 /**
  * Reads the key from all values of a request's `Authorization` header.
  *
- * Pass every value, even if there are none or several, because the result depends on their number. A key is read from that
- * header only, never from a query string, a form or a cookie.
+ * Pass all values, even if there are none or several, because the result depends on their number. Do not pass a key
+ * from a query string, a form or a cookie.
  *
  * `values` has `count` values; it may be NULL if `count` is 0. `key` receives the key; on an error it is erased.
  *
@@ -407,7 +411,7 @@ ctx_key_result ctx_key_bearer(const struct ctx_key_value *values,
                               struct ctx_key *key);
 
 /**
- * Makes a key from the random numbers of the operating system, or of the host of a WebAssembly module.
+ * Makes a key from random bytes of the operating system, or of the host of a WebAssembly module.
  *
  * `key` receives the key; on an error it is erased.
  *
@@ -416,7 +420,7 @@ ctx_key_result ctx_key_bearer(const struct ctx_key_value *values,
 CTX_KEY_MUST_USE ctx_key_result ctx_key_generate(struct ctx_key *key);
 
 /**
- * Writes the id, the public part of the key by which a server finds the record.
+ * Writes the id, which is the public part of the key. A server finds the record by it.
  *
  * `id` has `id_size` bytes, at least `CTX_KEY_ID_SIZE`, and receives 12 characters and a NUL.
  *
@@ -443,10 +447,10 @@ CTX_KEY_MUST_USE ctx_key_result ctx_key_digest(const struct ctx_key *key, uint8_
 CTX_KEY_MUST_USE ctx_key_result ctx_key_digest_text(const struct ctx_key *key, char *text, size_t text_size);
 
 /**
- * Writes the whole key, to show it once or to send it. No other function does.
+ * Writes the whole key, to show it once or to send it. No other function writes it.
  *
- * `text` has `text_size` bytes, at least `CTX_KEY_SIZE`, and receives 52 characters and a NUL. It is secret: keep it out of
- * logs and URLs, and erase it with `ctx_key_erase_bytes`.
+ * `text` has `text_size` bytes, at least `CTX_KEY_SIZE`, and receives 52 characters and a NUL. It is secret: keep it
+ * out of logs and URLs, and erase it with `ctx_key_erase_bytes`.
  *
  * Errors: `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
  */
@@ -456,17 +460,18 @@ ctx_key_result ctx_key_expose_secret(const struct ctx_key *key,
                                      size_t text_size);
 
 /**
- * Erases a key. Afterwards, `key` holds none. NULL is allowed. Call it for every `ctx_key` that a function has filled, and
- * for every copy, when it is no longer needed.
+ * Erases a key, so that `key` holds none. NULL is allowed. Call it for every `ctx_key` that a function has filled,
+ * and for every copy, when it is no longer needed.
  *
- * Only what this library has written into `key` is erased. Copies of the program itself are not: those in registers,
- * swap space and core dumps, and the text that the key was read from, for which there is `ctx_key_erase_bytes`.
+ * Only `key` itself is erased. Copies in registers, swap space and core dumps remain, and so does the text that the
+ * key was read from. `ctx_key_erase_bytes` erases that text.
  */
 void ctx_key_erase(struct ctx_key *key);
 
 /**
- * Erases bytes that hold a secret, for example a key's text: overwrites them with zeros, which a compiler cannot leave out
- * as it can with `memset`. `bytes` has `len` bytes; it may be NULL if `len` is 0.
+ * Erases bytes that hold a secret, for example the text of a key: overwrites them with zeros. A compiler may remove
+ * a call of `memset` for this purpose, but not a call of this function. `bytes` has `len` bytes; it may be NULL if
+ * `len` is 0.
  *
  * Errors: `CTX_KEY_ERROR_POINTER`.
  */
@@ -474,12 +479,12 @@ ctx_key_result ctx_key_erase_bytes(void *bytes,
                                    size_t len);
 
 /**
- * Finds keys in any bytes. The checksum decides, and not the characters around a key. The time is linear in the length, and
- * not constant.
+ * Finds keys in any bytes. Only the checksum decides, not the characters around a key. The running time is linear in
+ * the length, and not constant in the content.
  *
- * `text` has `text_len` bytes. `found` has room for `capacity` ranges, and receives the first of them, in order; it may be
- * NULL if `capacity` is 0. `count` receives the number of all keys in the text, which may be larger than `capacity`: then
- * call it again with more room. The id of a key are the 12 bytes from `text + found[i].start + 4`.
+ * `text` has `text_len` bytes. `found` has room for `capacity` ranges, and receives the first keys, in order; it may
+ * be NULL if `capacity` is 0. `count` receives the number of all keys in the text. If it is larger than `capacity`,
+ * call the function again with more room. The id of a key is the 12 bytes from `text + found[i].start + 4`.
  *
  * Errors: `CTX_KEY_ERROR_POINTER`.
  */
@@ -491,11 +496,12 @@ ctx_key_result ctx_key_find(const char *text,
                             size_t *count);
 
 /**
- * Copies bytes without the secrets of keys: if `ctx_` is followed by 30 or more letters and digits, the first 12 of them are
- * kept, and the others are replaced by `***`. This also hides a key with a changed character or a lost tail.
+ * Copies bytes without the secrets of keys: if 30 or more letters and digits follow `ctx_`, the first 12 of them are
+ * kept, and `***` replaces the others. This also hides a key with a changed character or without its end.
  *
- * `text` has `text_len` bytes. `redacted` has `capacity` bytes, at least `text_len`, because the result is never longer than
- * the text. It must not overlap `text`. `redacted_len` receives the number of bytes written, or 0 on an error. There is no NUL.
+ * `text` has `text_len` bytes. `redacted` has `capacity` bytes, at least `text_len`, because the result is never
+ * longer than the text. It must not overlap `text`. `redacted_len` receives the number of bytes written, or 0 on an
+ * error. No NUL is written.
  *
  * Errors: `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_OVERLAP`, `CTX_KEY_ERROR_POINTER`.
  */
@@ -507,10 +513,11 @@ ctx_key_result ctx_key_redact(const char *text,
                               size_t *redacted_len);
 
 /**
- * Reads names of scopes, separated by exactly one space. The empty text is the empty set.
+ * Reads names of scopes, which are separated by exactly one space. The empty text is the empty set.
  *
- * `text` has `text_len` bytes and needs no NUL. `scopes` receives the bits, or 0 on an error. `unknown` may be NULL; it
- * receives the range of the name that is not known, which is empty if a name is missing, or 0 and 0.
+ * `text` has `text_len` bytes and needs no NUL. `scopes` receives the bits, or 0 on an error. `unknown` may be NULL;
+ * it receives the range of the first unknown name, which is empty if a name is missing, or 0 and 0 if there is no
+ * such error.
  *
  * Errors: `CTX_KEY_ERROR_SCOPE`, `CTX_KEY_ERROR_UTF8`, `CTX_KEY_ERROR_POINTER`.
  */
@@ -521,9 +528,9 @@ ctx_key_result ctx_key_scopes_parse(const char *text,
                                     struct ctx_key_range *unknown);
 
 /**
- * Reads a list that a person typed: names between any number of commas and white space.
+ * Reads a list that a person typed: names of scopes, separated by any number of commas and white space.
  *
- * Arguments and errors are those of `ctx_key_scopes_parse`.
+ * The arguments and errors are those of `ctx_key_scopes_parse`.
  */
 CTX_KEY_MUST_USE
 ctx_key_result ctx_key_scopes_parse_list(const char *text,
@@ -532,7 +539,8 @@ ctx_key_result ctx_key_scopes_parse_list(const char *text,
                                          struct ctx_key_range *unknown);
 
 /**
- * Writes the names of a set, in the order of their bits, with one space between them. Bits that no scope has are left out.
+ * Writes the names of the scopes in a set, in the order of their bits, with one space between them. Bits that no
+ * scope has are left out.
  *
  * `text` has `text_size` bytes, at least `CTX_KEY_SCOPES_SIZE`, and receives the names and a NUL.
  *
@@ -544,22 +552,22 @@ ctx_key_result ctx_key_scopes_names(uint32_t scopes,
                                     size_t text_size);
 
 /**
- * Returns whether a set of granted scopes has all of the required ones, which must be at least one: requiring nothing is
- * refused.
+ * Returns whether a set of granted scopes has all required ones. If none is required, the result is false.
  *
- * Use it in place of `&`, which grants if nothing is required.
+ * Use it in place of `(granted & required) == required`, which is true if nothing is required.
  */
 CTX_KEY_MUST_USE
 bool ctx_key_scopes_grant(uint32_t granted,
                           uint32_t required);
 
 /**
- * Returns the required scopes that a set of granted ones lacks.
+ * Returns the required scopes that are not in the set of granted ones.
  */
 CTX_KEY_MUST_USE uint32_t ctx_key_scopes_missing(uint32_t granted, uint32_t required);
 
 /**
- * Writes the record of a new key, valid at any time, with these scopes. The caller sets the times.
+ * Writes the record of a new key with these scopes. The key is always valid, unless the caller sets times in the
+ * record.
  *
  * Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
  */
@@ -569,11 +577,12 @@ ctx_key_result ctx_key_record_new(const struct ctx_key *key,
                                   struct ctx_key_record *record);
 
 /**
- * Checks that a key is the key of a record, and that it is valid at `now`. The digests are compared in constant time,
- * before anything else of the record decides.
+ * Checks that a record belongs to a key, and that the key is valid at `now`. The digests are compared first, in
+ * constant time, and only then the rest of the record.
  *
- * `now` is in seconds since 1970. `UINT64_MAX` stands for an unknown time, at which only keys without times are valid;
- * `(uint64_t) time(NULL)` is that if there is no clock. `grant` receives what the key may do; on an error, no scope and no end.
+ * `now` is in seconds since 1970. `UINT64_MAX` stands for an unknown time, at which only keys without times are
+ * valid. If there is no clock, `(uint64_t) time(NULL)` has this value. `grant` receives what the key may do, or on
+ * an error no scope and no end.
  *
  * Errors: `CTX_KEY_DIGEST_MISMATCH`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_NOT_YET_VALID`, the
  * first that applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`.
@@ -585,7 +594,7 @@ ctx_key_result ctx_key_verify(const struct ctx_key_record *record,
                               struct ctx_key_grant *grant);
 
 /**
- * Checks that a grant has all of the required scopes, which must be at least one.
+ * Checks that a grant has all required scopes. At least one must be required.
  *
  * `missing` may be NULL; it receives the required scopes that the grant lacks.
  *
@@ -597,8 +606,8 @@ ctx_key_result ctx_key_require(const struct ctx_key_grant *grant,
                                uint32_t *missing);
 
 /**
- * Returns the state of a record at `now`: `CTX_KEY_OK` if its key is valid; otherwise, what `ctx_key_verify` would return for
- * it. For lists and dashboards.
+ * Returns the state of a record at `now`, for lists and dashboards: `CTX_KEY_OK` if its key is valid, or else the
+ * result that `ctx_key_verify` would return for its key.
  *
  * Errors: `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED`, `CTX_KEY_NOT_YET_VALID`; `CTX_KEY_ERROR_RECORD`,
  * `CTX_KEY_ERROR_POINTER`.
@@ -615,7 +624,8 @@ ctx_key_result ctx_key_state(const struct ctx_key_record *record,
 CTX_KEY_MUST_USE ctx_key_result ctx_key_retire_at(struct ctx_key_record *record, uint64_t time);
 
 /**
- * Revokes a record's key, at once and permanently. The record keeps the earliest time of several calls, for the audit.
+ * Revokes a record's key, at once and permanently. For the audit, the record keeps the earliest time of several
+ * calls.
  *
  * Errors: `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
  */
@@ -624,8 +634,8 @@ ctx_key_result ctx_key_revoke(struct ctx_key_record *record,
                               uint64_t time);
 
 /**
- * Replaces a record's key with an overlap: writes the record of the new key, and retires the old one `overlap_secs` seconds
- * after `now`. An earlier end of the overlap is kept.
+ * Replaces a record's key with an overlap: writes the record of the new key, and retires the old key `overlap_secs`
+ * seconds after `now`. An earlier end of the overlap is kept.
  *
  * The new record has the scopes, `not_before` and `expires_at` of the old one. Store both in one transaction.
  *

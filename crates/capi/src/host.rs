@@ -4,16 +4,17 @@ use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng, utils};
 
-// The host of the module defines it. It fills `len` bytes from `bytes` and returns 0, or returns another number.
+// The host of the module defines this function. It fills `len` bytes at `bytes` and returns 0, or it fails and
+// returns another number.
 #[link(wasm_import_module = "ctx_key")]
 unsafe extern "C" {
     fn random(bytes: *mut u8, len: usize) -> i32;
 }
 
-/// The host's generator.
+/// The generator of the host.
 pub(crate) struct Host;
 
-/// The host supplied no random bytes.
+/// The error if the host supplies no random bytes.
 #[derive(Debug)]
 pub(crate) struct NoRandomBytes;
 

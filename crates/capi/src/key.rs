@@ -1,4 +1,4 @@
-//! Keys in the caller's memory: reading, making, showing and erasing them.
+//! Reads, makes, shows and erases keys in the caller's memory.
 
 use core::ffi::{c_char, c_void};
 use core::mem::MaybeUninit;
@@ -10,19 +10,20 @@ use zeroize::Zeroize;
 use crate::memory::{self, Text};
 use crate::outcome::Outcome::{self, *};
 
-/// Size of a buffer for a key's text and a NUL.
+/// Size of a buffer for the text of a key and a NUL.
 pub const CTX_KEY_SIZE: usize = 53;
 /// Size of a buffer for an id and a NUL.
 pub const CTX_KEY_ID_SIZE: usize = 13;
-/// Length of a digest.
+/// Length of a digest in bytes.
 pub const CTX_KEY_DIGEST_LEN: usize = 32;
-/// Size of a buffer for a digest's text and a NUL.
+/// Size of a buffer for the text of a digest and a NUL.
 pub const CTX_KEY_DIGEST_TEXT_SIZE: usize = 65;
 
 /// A key. It is secret: erase it with `ctx_key_erase` when it is no longer needed.
 ///
-/// The content is private. The caller owns the memory, on the stack or elsewhere; its initial content does not matter,
-/// except that a `ctx_key` which is all zeros holds no key. A copy by assignment is a key too, and must be erased as well.
+/// The fields are private. The caller owns the memory, on the stack or elsewhere. Before a function fills it, its
+/// content does not matter, but only a `ctx_key` of zeros is sure to hold no key. A copy by assignment is a key, too,
+/// and must also be erased.
 #[repr(C)]
 pub struct Key {
     opaque: [MaybeUninit<u64>; 12],
@@ -34,15 +35,15 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a [`Key`] that is in use holds.
+/// The content of a [`Key`] that holds a key.
 #[repr(C)]
 struct Held {
     key: ApiKey,
-    /// [`MARK`] if there is a key. It is not secret.
+    /// [`MARK`] if `key` is set. It is not secret.
     mark: u64,
 }
 
-/// Distinguishes a key from zeros, and from most of what memory holds before it is written.
+/// Distinguishes a key from zeros, and from most values of uninitialised memory.
 const MARK: u64 = u64::from_ne_bytes(*b"ctx_key\x01");
 
 const _: () = assert!(
@@ -54,41 +55,41 @@ const _: () = assert!(
 ///
 /// # Safety
 ///
-/// If the pointer is neither NULL nor misaligned, a [`Key`] must be readable there, and must not change while the result
-/// is used.
+/// If the pointer is neither NULL nor misaligned, a [`Key`] must be readable there, and must not change while the
+/// result is used.
 pub(crate) unsafe fn held<'a>(key: *const Key) -> Result<&'a ApiKey, Outcome> {
-    // SAFETY: a `Held` has the size and the alignment of a `Key`. It consists of bytes and a number, so every bit pattern
-    // is valid.
+    // SAFETY: a `Held` has the size and the alignment of a `Key`. It consists of bytes and a number, so every bit
+    // pattern is valid.
     let held = unsafe { memory::reference(key.cast::<Held>()) }?;
     if held.mark == MARK { Ok(&held.key) } else { Err(CtxKeyErrorNoKey) }
 }
 
-/// Puts a key where an argument points.
+/// Writes a key to the caller's memory.
 ///
 /// # Safety
 ///
-/// `place` was checked, and a [`Key`] must be writable there.
+/// `place` must have passed [`memory::check`], and a [`Key`] must be writable there.
 unsafe fn store(place: *mut Key, key: &ApiKey) {
     let held = place.cast::<Held>();
-    // SAFETY: a `Held` has the size and the alignment of a `Key`. The bytes of an `ApiKey` own nothing, so they may be copied;
-    // a move would leave a copy on the stack that nobody erases. The original is erased on drop.
+    // SAFETY: a `Held` has the size and the alignment of a `Key`. The bytes of an `ApiKey` own nothing, so they may
+    // be copied. A move would leave a copy on the stack that nothing erases, but `key` is erased when it is dropped.
     unsafe {
         ptr::copy_nonoverlapping(key, &raw mut (*held).key, 1);
         (&raw mut (*held).mark).write(MARK);
     }
 }
 
-/// Overwrites bytes with zeros. The compiler cannot leave this out.
+/// Overwrites bytes with zeros. The compiler cannot remove this.
 ///
 /// # Safety
 ///
-/// The pointer is not NULL, `len` is at most `isize::MAX`, and so many bytes must be writable.
+/// The pointer must not be NULL, `len` must be at most `isize::MAX`, and that many bytes must be writable.
 unsafe fn erase(start: *mut u8, len: usize) {
     // SAFETY: the caller promises it.
     unsafe { slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), len) }.zeroize();
 }
 
-/// Stores what was parsed, and the length or the index of an error. If nothing could be parsed, that number is 0 too.
+/// Stores a parsed key, and writes the detail of an error: a length or an index, or 0 for every other result.
 ///
 /// # Safety
 ///
@@ -114,15 +115,16 @@ unsafe fn finish(
     Ok(())
 }
 
-/// Reads a key strictly: exactly its 52 bytes.
+/// Reads a key strictly: the text must be exactly the 52 bytes of a key.
 ///
-/// The time depends on the length, on the prefix and on the kind of error, but not on the secret.
+/// The running time depends on the length, the prefix and the kind of error, but not on the secret.
 ///
-/// `text` has `text_len` bytes and needs no NUL. `key` receives the key; on an error it is erased. `detail` may be NULL; it
-/// receives the length found (`CTX_KEY_KEY_LENGTH`), the index of the wrong byte (`CTX_KEY_KEY_CHARACTER`), or 0.
+/// `text` has `text_len` bytes and needs no NUL. `key` receives the key; on an error it is erased. `detail` may be
+/// NULL; it receives the length of the text (`CTX_KEY_KEY_LENGTH`), the index of the wrong byte
+/// (`CTX_KEY_KEY_CHARACTER`), or 0.
 ///
-/// Errors: `CTX_KEY_KEY_PREFIX`, `CTX_KEY_KEY_LENGTH`, `CTX_KEY_KEY_CHARACTER` or `CTX_KEY_KEY_CHECKSUM`, the first that
-/// applies; `CTX_KEY_ERROR_POINTER`.
+/// Errors: `CTX_KEY_KEY_PREFIX`, `CTX_KEY_KEY_LENGTH`, `CTX_KEY_KEY_CHARACTER` or `CTX_KEY_KEY_CHECKSUM`, the first
+/// that applies; `CTX_KEY_ERROR_POINTER`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_parse(
@@ -135,10 +137,10 @@ pub unsafe extern "C" fn ctx_key_parse(
     unsafe { fill(key, || finish(key, detail, &memory::bytes(text, text_len).map(ApiKey::parse))) }
 }
 
-/// Reads a key that a person typed or pasted. First it removes what people copy along with a key: quotes, white space, the
-/// name of a variable or header. It is not in constant time.
+/// Reads a key that a person typed or pasted. First, it removes what people copy along with a key: quotes, white
+/// space, the name of a variable or header. It does not run in constant time.
 ///
-/// The arguments are those of `ctx_key_parse`. `text` must be UTF-8. `detail` refers to the text that is left.
+/// The arguments are those of `ctx_key_parse`, but `text` must be UTF-8. `detail` refers to the text that remains.
 ///
 /// Errors: those of `ctx_key_parse`; `CTX_KEY_ERROR_UTF8`.
 #[must_use]
@@ -171,8 +173,8 @@ pub struct Value {
 
 /// Reads the key from all values of a request's `Authorization` header.
 ///
-/// Pass every value, even if there are none or several, because the result depends on their number. A key is read from that
-/// header only, never from a query string, a form or a cookie.
+/// Pass all values, even if there are none or several, because the result depends on their number. Do not pass a key
+/// from a query string, a form or a cookie.
 ///
 /// `values` has `count` values; it may be NULL if `count` is 0. `key` receives the key; on an error it is erased.
 ///
@@ -183,7 +185,7 @@ pub unsafe extern "C" fn ctx_key_bearer(values: *const Value, count: usize, key:
     // SAFETY: the caller promises it.
     unsafe {
         fill(key, || {
-            // two values are refused like any more
+            // The parser treats any number of values above one alike, so two stand for all.
             let parsed = match count {
                 0 => bearer::parse([""; 0]),
                 1 => {
@@ -198,7 +200,7 @@ pub unsafe extern "C" fn ctx_key_bearer(values: *const Value, count: usize, key:
     }
 }
 
-/// Makes a key from the random numbers of the operating system, or of the host of a WebAssembly module.
+/// Makes a key from random bytes of the operating system, or of the host of a WebAssembly module.
 ///
 /// `key` receives the key; on an error it is erased.
 ///
@@ -225,7 +227,7 @@ fn generate() -> Result<ApiKey, Outcome> {
     ApiKey::try_generate_from_rng(&mut crate::host::Host).map_err(|_| CtxKeyErrorRandom)
 }
 
-/// Runs a function that stores a key. If it fails, what is in the key's place is erased.
+/// Runs a function that stores a key. If the function fails, the memory of the key is erased.
 ///
 /// # Safety
 ///
@@ -240,7 +242,7 @@ unsafe fn fill(key: *mut Key, run: impl FnOnce() -> Result<(), Outcome>) -> Outc
     result.into()
 }
 
-/// Writes the id, the public part of the key by which a server finds the record.
+/// Writes the id, which is the public part of the key. A server finds the record by it.
 ///
 /// `id` has `id_size` bytes, at least `CTX_KEY_ID_SIZE`, and receives 12 characters and a NUL.
 ///
@@ -282,7 +284,7 @@ pub unsafe extern "C" fn ctx_key_digest_text(
     // SAFETY: the caller promises it.
     unsafe {
         show::<CTX_KEY_DIGEST_TEXT_SIZE>(key, text, text_size, |key, text| {
-            // `Display` of a digest brings the machinery of `core::fmt`, two kilobytes of WebAssembly
+            // `Display` of a digest would add two kilobytes of `core::fmt` to the module for WebAssembly.
             text.push(
                 key.digest().as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(to_hex_digit),
             )
@@ -295,10 +297,10 @@ fn to_hex_digit(value: u8) -> u8 {
     value.wrapping_add(if value < 10 { b'0' } else { b'a' - 10 })
 }
 
-/// Writes the whole key, to show it once or to send it. No other function does.
+/// Writes the whole key, to show it once or to send it. No other function writes it.
 ///
-/// `text` has `text_size` bytes, at least `CTX_KEY_SIZE`, and receives 52 characters and a NUL. It is secret: keep it out of
-/// logs and URLs, and erase it with `ctx_key_erase_bytes`.
+/// `text` has `text_size` bytes, at least `CTX_KEY_SIZE`, and receives 52 characters and a NUL. It is secret: keep it
+/// out of logs and URLs, and erase it with `ctx_key_erase_bytes`.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -312,7 +314,7 @@ pub unsafe extern "C" fn ctx_key_expose_secret(
     unsafe { show::<CTX_KEY_SIZE>(key, text, text_size, |key, text| text.push(key.expose_secret().bytes())) }
 }
 
-/// Writes a text of a key to the caller's buffer.
+/// Writes a text that is made from a key to the caller's buffer.
 ///
 /// # Safety
 ///
@@ -333,11 +335,11 @@ unsafe fn show<const SIZE: usize>(
     shown.into()
 }
 
-/// Erases a key. Afterwards, `key` holds none. NULL is allowed. Call it for every `ctx_key` that a function has filled, and
-/// for every copy, when it is no longer needed.
+/// Erases a key, so that `key` holds none. NULL is allowed. Call it for every `ctx_key` that a function has filled,
+/// and for every copy, when it is no longer needed.
 ///
-/// Only what this library has written into `key` is erased. Copies of the program itself are not: those in registers,
-/// swap space and core dumps, and the text that the key was read from, for which there is `ctx_key_erase_bytes`.
+/// Only `key` itself is erased. Copies in registers, swap space and core dumps remain, and so does the text that the
+/// key was read from. `ctx_key_erase_bytes` erases that text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_erase(key: *mut Key) {
     if !key.is_null() {
@@ -346,8 +348,9 @@ pub unsafe extern "C" fn ctx_key_erase(key: *mut Key) {
     }
 }
 
-/// Erases bytes that hold a secret, for example a key's text: overwrites them with zeros, which a compiler cannot leave out
-/// as it can with `memset`. `bytes` has `len` bytes; it may be NULL if `len` is 0.
+/// Erases bytes that hold a secret, for example the text of a key: overwrites them with zeros. A compiler may remove
+/// a call of `memset` for this purpose, but not a call of this function. `bytes` has `len` bytes; it may be NULL if
+/// `len` is 0.
 ///
 /// Errors: `CTX_KEY_ERROR_POINTER`.
 #[unsafe(no_mangle)]

@@ -1,21 +1,22 @@
-//! MemoryKit API keys for C, and for every language that calls C, and as WebAssembly.
+//! MemoryKit API keys for C, for every language that calls C, and for WebAssembly.
 //!
-//! This is [`ctx_key`] behind a C ABI. `include/ctx_key.h` describes each function for its callers; README.md shows
-//! how to build and link.
+//! This is the library [`ctx_key`] with a C ABI. `include/ctx_key.h` describes each function for its callers, and
+//! README.md shows how to build and link.
 //!
 //! * The caller owns all memory. Nothing is allocated, and nothing has to be freed.
-//! * Every pointer and length is checked as far as it can be: NULL, an address that is not aligned, a length beyond the
+//! * Every pointer and length is checked as far as possible: NULL, a misaligned address, a length beyond half the
 //!   address space and a buffer of the wrong length are errors.
 //! * No function panics. A panic in an `extern "C"` function would end the process, and could not unwind into C. The
 //!   optimised libraries contain no code that panics, which `cargo xtask ci capi` checks.
-//! * No function keeps a pointer, and none has state. So all may be called from any thread, if no other thread writes to
-//!   what the arguments point to.
+//! * No function keeps a pointer, and none has state. So any thread may call any function, if no other thread writes to
+//!   the memory that the arguments point to.
 //!
 //! # Safety
 //!
-//! This holds for every function that is `unsafe`. A pointer that is neither NULL nor misaligned points to as much memory
-//! as the description of the argument says, readable if it is `*const` and writable if it is `*mut`. No other thread
-//! writes to it during the call. What is written overlaps with no other argument.
+//! Callers of every `unsafe` function must ensure this: a pointer that is neither NULL nor misaligned points to as
+//! much memory as the description of the argument says, which is readable for `*const` and writable for `*mut`.
+//! During the call, no other thread writes to this memory. The memory that the function writes overlaps with no other
+//! argument.
 
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(
@@ -30,9 +31,9 @@
         clippy::unwrap_used,
     )
 )]
-#![allow(clippy::missing_safety_doc, reason = "the section above is that of all functions")]
+#![allow(clippy::missing_safety_doc, reason = "the section above holds for all functions")]
 
-// The profiles `capi` and `wasm` abort, and need no `std`. In the others it supplies what unwinding needs.
+// The profiles `capi` and `wasm` abort on a panic, and need no `std`. In other profiles, `std` supplies unwinding.
 #[cfg(not(any(test, panic = "abort")))]
 extern crate std;
 

@@ -1,4 +1,4 @@
-//! Reads from and writes to the caller's memory. Every pointer of C is used here, or where a file says why.
+//! Reads and writes the caller's memory. Other files follow a pointer of the caller only where they give a reason.
 
 use core::ffi::c_char;
 use core::{ptr, slice};
@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::outcome::Outcome::{self, *};
 
-/// Returns the bytes of a text. If the length is 0, the pointer is not used.
+/// Returns the bytes of a text. The pointer is not used if the length is 0.
 ///
 /// # Safety
 ///
@@ -24,12 +24,12 @@ pub(crate) unsafe fn bytes<'a>(text: *const c_char, len: usize) -> Result<&'a [u
     Ok(unsafe { slice::from_raw_parts(text.cast(), len) })
 }
 
-/// Returns what an argument points to.
+/// Returns a reference to what an argument points to.
 ///
 /// # Safety
 ///
-/// If the pointer is neither NULL nor misaligned, a `T` must be readable there, of which every bit pattern is valid, and
-/// it must not change while the result is used.
+/// If the pointer is neither NULL nor misaligned, a `T` must be readable there, and must not change while the result
+/// is used. Every bit pattern must be a valid `T`.
 pub(crate) unsafe fn reference<'a, T>(argument: *const T) -> Result<&'a T, Outcome> {
     if !argument.is_aligned() {
         return Err(CtxKeyErrorPointer);
@@ -38,16 +38,16 @@ pub(crate) unsafe fn reference<'a, T>(argument: *const T) -> Result<&'a T, Outco
     unsafe { argument.as_ref() }.ok_or(CtxKeyErrorPointer)
 }
 
-/// Checks that an argument can be written to.
+/// Checks that the pointer to an output is neither NULL nor misaligned.
 pub(crate) fn check<T>(argument: *mut T) -> Result<*mut T, Outcome> {
     if argument.is_null() || !argument.is_aligned() { Err(CtxKeyErrorPointer) } else { Ok(argument) }
 }
 
-/// Writes to where an argument points, if it is neither NULL nor misaligned.
+/// Writes an output, or returns an error if the pointer is NULL or misaligned.
 ///
 /// # Safety
 ///
-/// If the pointer is neither, a `T` must be writable there.
+/// If the pointer is neither NULL nor misaligned, a `T` must be writable there.
 pub(crate) unsafe fn write<T: Copy>(argument: *mut T, value: T) -> Result<(), Outcome> {
     let place = check(argument)?;
     // SAFETY: the pointer is not NULL and is aligned, and the caller promises the rest.
@@ -55,7 +55,7 @@ pub(crate) unsafe fn write<T: Copy>(argument: *mut T, value: T) -> Result<(), Ou
     Ok(())
 }
 
-/// Writes to where an optional argument points. NULL is allowed.
+/// Writes an optional output. NULL is allowed.
 ///
 /// # Safety
 ///
@@ -68,7 +68,7 @@ pub(crate) unsafe fn write_optional<T: Copy>(argument: *mut T, value: T) -> Resu
     unsafe { write(argument, value) }
 }
 
-/// A text that is written to the caller's buffer and ends in NUL.
+/// A text for the caller's buffer, which ends in NUL. It is erased on drop, because it may be the text of a key.
 pub(crate) struct Text<const SIZE: usize> {
     bytes: [u8; SIZE],
     len: usize,
@@ -79,7 +79,7 @@ impl<const SIZE: usize> Text<SIZE> {
         Self { bytes: [0; SIZE], len: 0 }
     }
 
-    /// Appends characters. Those that have no room are left out, so that the last byte stays NUL.
+    /// Appends characters as far as there is room. The last byte stays NUL.
     pub(crate) fn push(&mut self, characters: impl IntoIterator<Item = u8>) {
         let [free @ .., _] = self.bytes.get_mut(self.len..).unwrap_or_default() else { return };
         for (place, character) in free.iter_mut().zip(characters) {
@@ -88,7 +88,7 @@ impl<const SIZE: usize> Text<SIZE> {
         }
     }
 
-    /// Copies the text and the NUL after it to a buffer of at least `SIZE` bytes.
+    /// Copies the text and its NUL to a buffer, which must have at least `SIZE` bytes.
     ///
     /// # Safety
     ///
@@ -100,13 +100,12 @@ impl<const SIZE: usize> Text<SIZE> {
         if size < SIZE {
             return Err(CtxKeyErrorBuffer);
         }
-        // SAFETY: `SIZE` bytes are writable, as the caller promises, and are not part of `self`, which is ours.
+        // SAFETY: the caller promises that `SIZE` bytes are writable. They are not in `self`, which C never sees.
         unsafe { ptr::copy_nonoverlapping(self.bytes.as_ptr(), buffer.cast(), SIZE) };
         Ok(())
     }
 }
 
-/// The text may be a key's.
 impl<const SIZE: usize> Drop for Text<SIZE> {
     fn drop(&mut self) {
         self.bytes.zeroize();

@@ -1,20 +1,21 @@
-//! The results of all functions, and what a server answers with each.
+//! The results of all functions, and the answer of a server for each.
 
 use core::ffi::{CStr, c_char};
 use core::ptr;
 
 use ctx_key::{Denied, ParseKeyError, Reason, RotateError};
 
-/// Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller or
-/// of the machine. The values never change. Later versions may add some, so treat every other value as a refusal.
+/// Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller
+/// or of the machine. The values never change. Later versions may add values, so treat every value that you don't
+/// know as a refusal.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::enum_variant_names, reason = "C has no other name spaces")]
+#[allow(clippy::enum_variant_names, reason = "C has no other namespaces")]
 pub enum Outcome {
     /// Success.
     CtxKeyOk = 0,
 
-    /// The request has no `Authorization` header, an empty one, or one with another scheme than `Bearer`.
+    /// The request has no `Authorization` header, or an empty one, or one with a scheme other than `Bearer`.
     CtxKeyMissingCredentials = 1,
     /// The request has several `Authorization` headers, or one that does not consist of a scheme and one token.
     CtxKeyMalformedHeader = 2,
@@ -26,19 +27,19 @@ pub enum Outcome {
     CtxKeyKeyCharacter = 5,
     /// The checksum is wrong: a character was changed.
     CtxKeyKeyChecksum = 6,
-    /// No record has the key's id. No function returns it: it is for the caller, whose store has the records.
+    /// No record has the key's id. No function returns this value: it is for the caller, which looks up the records.
     CtxKeyUnknownKey = 7,
     /// The record has the digest of another key.
     CtxKeyDigestMismatch = 8,
     /// The record's `revoked_at` is set, whatever its value.
     CtxKeyRevoked = 9,
-    /// The record's `expires_at` has come.
+    /// The key has expired: the time is at or after the record's `expires_at`.
     CtxKeyExpired = 10,
-    /// The overlap after a rotation has ended: the record's `retires_at` has come.
+    /// The overlap after a rotation has ended: the time is at or after the record's `retires_at`.
     CtxKeyRetired = 11,
-    /// The record's `not_before` has not come, or is set while the time is unknown.
+    /// The time is before the record's `not_before`, or the time is unknown and `not_before` is set.
     CtxKeyNotYetValid = 12,
-    /// The key is valid, but lacks a scope that is required, or no scope is required.
+    /// The key is valid, but lacks a required scope, or the caller required no scope.
     CtxKeyMissingScope = 13,
     /// The new key has the id of the old one; generate another key.
     CtxKeySameKey = 14,
@@ -47,7 +48,7 @@ pub enum Outcome {
 
     /// A pointer is NULL or not aligned, or a length is larger than half the address space.
     CtxKeyErrorPointer = -1,
-    /// The output buffer is too short, or does not have the length that is demanded.
+    /// The output buffer is too short, or does not have the required length.
     CtxKeyErrorBuffer = -2,
     /// The `ctx_key` holds no key: it was never filled, filling it failed, or it was erased.
     CtxKeyErrorNoKey = -3,
@@ -55,14 +56,13 @@ pub enum Outcome {
     CtxKeyErrorUtf8 = -4,
     /// A scope name is unknown or missing.
     CtxKeyErrorScope = -5,
-    /// The record cannot be one that was stored: its id is not 12 letters and digits and a NUL, or `scopes` has a bit that
-    /// no scope has.
+    /// The record is corrupt: `id` is not 12 letters and digits and a NUL, or `scopes` has a bit that no scope has.
     CtxKeyErrorRecord = -6,
     /// The operating system, or the host of the WebAssembly module, supplied no random bytes.
     CtxKeyErrorRandom = -7,
     /// The buffers overlap.
     CtxKeyErrorOverlap = -8,
-    /// A refusal that this version of the header does not name.
+    /// A refusal for which this version of the header has no value.
     CtxKeyErrorOther = -9,
 }
 
@@ -117,7 +117,7 @@ impl From<Result<(), Outcome>> for Outcome {
     }
 }
 
-/// What a server does with a result.
+/// A server's answer for a result.
 struct Answer {
     label: &'static CStr,
     status: u16,
@@ -126,7 +126,7 @@ struct Answer {
     message: &'static CStr,
 }
 
-/// Returns the answer to a result. C may pass any number, so it is not an [`Outcome`].
+/// Returns the answer for a result. The argument is not an [`Outcome`], because C may pass any number.
 const fn answer(result: i32) -> Answer {
     const TOKEN: Option<&CStr> = Some(c"invalid_token");
     const MALFORMED: &CStr = c"the API key is not well-formed: copy the whole key, and nothing else";
@@ -171,7 +171,7 @@ const fn answer(result: i32) -> Answer {
     Answer { label, status, error, message }
 }
 
-/// Returns a stable label of a result, for logs and metrics: for example `revoked`. Do not show it to the client.
+/// Returns the stable label of a result, for logs and metrics, for example `revoked`. Do not show it to the client.
 ///
 /// The text is static, ends in NUL and is never NULL. Any number is allowed.
 #[must_use]
@@ -180,16 +180,16 @@ pub extern "C" fn ctx_key_label(result: i32) -> *const c_char {
     answer(result).label.as_ptr()
 }
 
-/// Returns the status code of the response to a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
-/// everything else.
+/// Returns the status code of the response for a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
+/// every other value.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_status(result: i32) -> u16 {
     answer(result).status
 }
 
-/// Returns the public message of a result, for the client. It is the same for an unknown, wrong, revoked, expired, retired
-/// or not yet valid key, so a stranger learns nothing from it.
+/// Returns the public message of a result, which may be shown to the client. It is the same for an unknown, wrong,
+/// revoked, expired, retired or not yet valid key, so that a stranger learns nothing from it.
 ///
 /// The text is static, ends in NUL and is never NULL. Any number is allowed.
 #[must_use]
@@ -198,8 +198,8 @@ pub extern "C" fn ctx_key_message(result: i32) -> *const c_char {
     answer(result).message.as_ptr()
 }
 
-/// Returns the error code of a result for the response's `WWW-Authenticate` header (RFC 6750 §3.1), or NULL if the header
-/// has none: `Bearer realm="MemoryKit", error="invalid_token"`, or only `Bearer realm="MemoryKit"`.
+/// Returns the error code of a result for the response's `WWW-Authenticate` header (RFC 6750 §3.1), or NULL if the
+/// header has none. The header is `Bearer realm="MemoryKit", error="invalid_token"` or `Bearer realm="MemoryKit"`.
 ///
 /// The text is static and ends in NUL. Any number is allowed.
 #[must_use]

@@ -1,8 +1,8 @@
-//! What a panic does: it ends the process, or traps in WebAssembly. No function of the optimised libraries reaches it.
+//! The panic handler: ends the process, or traps in WebAssembly. No function of the optimised libraries reaches it.
 
 use core::panic::PanicInfo;
 
-// SAFETY: this is its signature in C.
+// SAFETY: this is the signature of `abort` in C.
 #[cfg(not(target_family = "wasm"))]
 unsafe extern "C" {
     safe fn abort() -> !;

@@ -10,7 +10,7 @@ use crate::outcome::Outcome::{self, *};
 
 /// A time that may be absent. A `ctx_key_time` that is all zeros is absent.
 ///
-/// Refuse a negative time of a database as a corrupt row: converted to `uint64_t`, -1 is the latest time there is.
+/// If a database holds a negative time, refuse the row as corrupt: converted to `uint64_t`, -1 is the latest time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Time {
@@ -20,9 +20,9 @@ pub struct Time {
     pub is_set: u64,
 }
 
-/// The record that a server stores for a key. It holds a digest of the key, and not the key itself, and is not secret.
+/// The record that a server stores for a key. It holds a digest of the key, not the key itself, and it is not secret.
 ///
-/// To read a row of a database, set every field; begin with zeros.
+/// To fill it from a row of a database, begin with zeros, and set every field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Record {
@@ -30,15 +30,15 @@ pub struct Record {
     pub digest: [u8; 32],
     /// Time from which the key is valid.
     pub not_before: Time,
-    /// End that the owner set. The key is valid before this time, but not at it.
+    /// Expiry that the owner set. The key is valid before this time, but not at it.
     pub expires_at: Time,
     /// End of the overlap after a rotation. The key is valid before this time, but not at it.
     pub retires_at: Time,
-    /// Time of the revocation, for the audit. If it is set, the key is refused at any time.
+    /// Time of the revocation, for the audit. If it is set, the key is always refused, whatever the time.
     pub revoked_at: Time,
-    /// Scopes that the key has: bits of `CTX_KEY_MEMORIES_READ` and so on, and no others.
+    /// Scopes of the key: the bits `CTX_KEY_MEMORIES_READ` and so on, and no others.
     pub scopes: u32,
-    /// Public part of the key, by which the record is found: 12 characters and a NUL.
+    /// Public part of the key, by which the server finds the record: 12 characters and a NUL.
     pub id: [c_char; CTX_KEY_ID_SIZE],
 }
 
@@ -46,7 +46,7 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {
-    /// The earlier of the record's `expires_at` and `retires_at`. A grant that is kept ends then.
+    /// The earlier of the record's `expires_at` and `retires_at`. If you keep a grant, do not use it from then on.
     pub expires_at: Time,
     /// Scopes that the key has.
     pub scopes: u32,
@@ -102,7 +102,8 @@ impl From<Stored> for Record {
     }
 }
 
-/// Writes the record of a new key, valid at any time, with these scopes. The caller sets the times.
+/// Writes the record of a new key with these scopes. The key is always valid, unless the caller sets times in the
+/// record.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -118,11 +119,12 @@ pub unsafe extern "C" fn ctx_key_record_new(key: *const Key, scopes: u32, record
     written.and(made.map(drop)).into()
 }
 
-/// Checks that a key is the key of a record, and that it is valid at `now`. The digests are compared in constant time,
-/// before anything else of the record decides.
+/// Checks that a record belongs to a key, and that the key is valid at `now`. The digests are compared first, in
+/// constant time, and only then the rest of the record.
 ///
-/// `now` is in seconds since 1970. `UINT64_MAX` stands for an unknown time, at which only keys without times are valid;
-/// `(uint64_t) time(NULL)` is that if there is no clock. `grant` receives what the key may do; on an error, no scope and no end.
+/// `now` is in seconds since 1970. `UINT64_MAX` stands for an unknown time, at which only keys without times are
+/// valid. If there is no clock, `(uint64_t) time(NULL)` has this value. `grant` receives what the key may do, or on
+/// an error no scope and no end.
 ///
 /// Errors: `CTX_KEY_DIGEST_MISMATCH`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_NOT_YET_VALID`, the
 /// first that applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`.
@@ -152,7 +154,7 @@ unsafe fn verify(record: *const Record, key: *const Key, now: u64) -> Result<Gra
     Ok(Grant { expires_at: granted.expires_at().into(), scopes: granted.scopes().bits() })
 }
 
-/// Checks that a grant has all of the required scopes, which must be at least one.
+/// Checks that a grant has all required scopes. At least one must be required.
 ///
 /// `missing` may be NULL; it receives the required scopes that the grant lacks.
 ///
@@ -172,8 +174,8 @@ pub unsafe extern "C" fn ctx_key_require(grant: *const Grant, required: u32, mis
     result.into()
 }
 
-/// Returns the state of a record at `now`: `CTX_KEY_OK` if its key is valid; otherwise, what `ctx_key_verify` would return for
-/// it. For lists and dashboards.
+/// Returns the state of a record at `now`, for lists and dashboards: `CTX_KEY_OK` if its key is valid, or else the
+/// result that `ctx_key_verify` would return for its key.
 ///
 /// Errors: `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED`, `CTX_KEY_NOT_YET_VALID`; `CTX_KEY_ERROR_RECORD`,
 /// `CTX_KEY_ERROR_POINTER`.
@@ -203,7 +205,8 @@ pub unsafe extern "C" fn ctx_key_retire_at(record: *mut Record, time: u64) -> Ou
     unsafe { change(record, |stored| stored.retire_at(UnixTime::from_secs(time))) }.into()
 }
 
-/// Revokes a record's key, at once and permanently. The record keeps the earliest time of several calls, for the audit.
+/// Revokes a record's key, at once and permanently. For the audit, the record keeps the earliest time of several
+/// calls.
 ///
 /// Errors: `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
 #[must_use]
@@ -213,7 +216,7 @@ pub unsafe extern "C" fn ctx_key_revoke(record: *mut Record, time: u64) -> Outco
     unsafe { change(record, |stored| stored.revoke(UnixTime::from_secs(time))) }.into()
 }
 
-/// Changes a record in its place.
+/// Changes a record in the caller's memory.
 ///
 /// # Safety
 ///
@@ -226,8 +229,8 @@ unsafe fn change(record: *mut Record, change: impl FnOnce(&mut Stored)) -> Resul
     unsafe { memory::write(record, stored.into()) }
 }
 
-/// Replaces a record's key with an overlap: writes the record of the new key, and retires the old one `overlap_secs` seconds
-/// after `now`. An earlier end of the overlap is kept.
+/// Replaces a record's key with an overlap: writes the record of the new key, and retires the old key `overlap_secs`
+/// seconds after `now`. An earlier end of the overlap is kept.
 ///
 /// The new record has the scopes, `not_before` and `expires_at` of the old one. Store both in one transaction.
 ///
@@ -250,7 +253,7 @@ pub unsafe extern "C" fn ctx_key_rotate(
     written.and(rotated.map(drop)).into()
 }
 
-/// Changes the record, and returns that of the new key.
+/// Retires the old key in its record, and returns the record of the new key.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! Leaked keys in a text: finding and redacting them.
+//! Finds and redacts leaked keys in a text.
 
 use core::ffi::c_char;
 use core::{mem, slice};
@@ -8,7 +8,7 @@ use ctx_key::scan;
 use crate::memory;
 use crate::outcome::Outcome::{self, *};
 
-/// Range of bytes: from `start` to before `end`.
+/// Range of bytes from `start` up to, but not including, `end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Range {
@@ -24,12 +24,12 @@ impl From<core::ops::Range<usize>> for Range {
     }
 }
 
-/// Finds keys in any bytes. The checksum decides, and not the characters around a key. The time is linear in the length, and
-/// not constant.
+/// Finds keys in any bytes. Only the checksum decides, not the characters around a key. The running time is linear in
+/// the length, and not constant in the content.
 ///
-/// `text` has `text_len` bytes. `found` has room for `capacity` ranges, and receives the first of them, in order; it may be
-/// NULL if `capacity` is 0. `count` receives the number of all keys in the text, which may be larger than `capacity`: then
-/// call it again with more room. The id of a key are the 12 bytes from `text + found[i].start + 4`.
+/// `text` has `text_len` bytes. `found` has room for `capacity` ranges, and receives the first keys, in order; it may
+/// be NULL if `capacity` is 0. `count` receives the number of all keys in the text. If it is larger than `capacity`,
+/// call the function again with more room. The id of a key is the 12 bytes from `text + found[i].start + 4`.
 ///
 /// Errors: `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -72,11 +72,12 @@ unsafe fn find(
     Ok(number)
 }
 
-/// Copies bytes without the secrets of keys: if `ctx_` is followed by 30 or more letters and digits, the first 12 of them are
-/// kept, and the others are replaced by `***`. This also hides a key with a changed character or a lost tail.
+/// Copies bytes without the secrets of keys: if 30 or more letters and digits follow `ctx_`, the first 12 of them are
+/// kept, and `***` replaces the others. This also hides a key with a changed character or without its end.
 ///
-/// `text` has `text_len` bytes. `redacted` has `capacity` bytes, at least `text_len`, because the result is never longer than
-/// the text. It must not overlap `text`. `redacted_len` receives the number of bytes written, or 0 on an error. There is no NUL.
+/// `text` has `text_len` bytes. `redacted` has `capacity` bytes, at least `text_len`, because the result is never
+/// longer than the text. It must not overlap `text`. `redacted_len` receives the number of bytes written, or 0 on an
+/// error. No NUL is written.
 ///
 /// Errors: `CTX_KEY_ERROR_BUFFER`, `CTX_KEY_ERROR_OVERLAP`, `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -118,7 +119,7 @@ unsafe fn redact(
         return Err(CtxKeyErrorOverlap);
     }
     // SAFETY: the pointer was checked, the length is that of a slice, nothing overlaps, and the caller promises that
-    // `capacity` bytes are writable. They may hold nothing yet, so zeros come first.
+    // `capacity` bytes are writable. They may be uninitialised, so they are set to zero first.
     let mut free = unsafe {
         buffer.write_bytes(0, text_len);
         slice::from_raw_parts_mut(buffer, text_len)
@@ -133,7 +134,7 @@ unsafe fn redact(
     Ok(text_len.saturating_sub(free.len()))
 }
 
-/// Copies a part to the start of the buffer, and leaves what is free after it.
+/// Copies a part to the start of the free buffer, and shortens the buffer by it.
 fn append(free: &mut &mut [u8], part: Option<&[u8]>) {
     let part = part.unwrap_or_default();
     // The result is never longer than the text, so there is always room.

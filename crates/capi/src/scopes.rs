@@ -1,4 +1,4 @@
-//! Sets of scopes, as bits.
+//! Sets of scopes, represented as bits.
 
 use core::ffi::c_char;
 
@@ -27,10 +27,11 @@ pub const CTX_KEY_WRITE: u32 = 42;
 /// Size of a buffer for the names of any set of scopes and a NUL.
 pub const CTX_KEY_SCOPES_SIZE: usize = 75;
 
-/// Reads names of scopes, separated by exactly one space. The empty text is the empty set.
+/// Reads names of scopes, which are separated by exactly one space. The empty text is the empty set.
 ///
-/// `text` has `text_len` bytes and needs no NUL. `scopes` receives the bits, or 0 on an error. `unknown` may be NULL; it
-/// receives the range of the name that is not known, which is empty if a name is missing, or 0 and 0.
+/// `text` has `text_len` bytes and needs no NUL. `scopes` receives the bits, or 0 on an error. `unknown` may be NULL;
+/// it receives the range of the first unknown name, which is empty if a name is missing, or 0 and 0 if there is no
+/// such error.
 ///
 /// Errors: `CTX_KEY_ERROR_SCOPE`, `CTX_KEY_ERROR_UTF8`, `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -45,9 +46,9 @@ pub unsafe extern "C" fn ctx_key_scopes_parse(
     unsafe { parse(text, text_len, scopes, unknown, str::parse) }.into()
 }
 
-/// Reads a list that a person typed: names between any number of commas and white space.
+/// Reads a list that a person typed: names of scopes, separated by any number of commas and white space.
 ///
-/// Arguments and errors are those of `ctx_key_scopes_parse`.
+/// The arguments and errors are those of `ctx_key_scopes_parse`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_scopes_parse_list(
@@ -60,7 +61,7 @@ pub unsafe extern "C" fn ctx_key_scopes_parse_list(
     unsafe { parse(text, text_len, scopes, unknown, Scope::parse_list) }.into()
 }
 
-/// Reads scopes with one of the two grammars.
+/// Reads scopes with the grammar of `read`.
 ///
 /// # Safety
 ///
@@ -88,7 +89,8 @@ unsafe fn parse(
     }
 }
 
-/// Writes the names of a set, in the order of their bits, with one space between them. Bits that no scope has are left out.
+/// Writes the names of the scopes in a set, in the order of their bits, with one space between them. Bits that no
+/// scope has are left out.
 ///
 /// `text` has `text_size` bytes, at least `CTX_KEY_SCOPES_SIZE`, and receives the names and a NUL.
 ///
@@ -106,17 +108,16 @@ pub unsafe extern "C" fn ctx_key_scopes_names(scopes: u32, text: *mut c_char, te
     unsafe { names.copy_to(text, text_size) }.into()
 }
 
-/// Returns whether a set of granted scopes has all of the required ones, which must be at least one: requiring nothing is
-/// refused.
+/// Returns whether a set of granted scopes has all required ones. If none is required, the result is false.
 ///
-/// Use it in place of `&`, which grants if nothing is required.
+/// Use it in place of `(granted & required) == required`, which is true if nothing is required.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_scopes_grant(granted: u32, required: u32) -> bool {
     Scope::from_bits_retain(granted).grants(Scope::from_bits_retain(required))
 }
 
-/// Returns the required scopes that a set of granted ones lacks.
+/// Returns the required scopes that are not in the set of granted ones.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_scopes_missing(granted: u32, required: u32) -> u32 {

@@ -1,10 +1,10 @@
-//! Calls every function as C does.
+//! Tests that call every function as C does.
 
 mod results;
 mod safety;
 mod scans;
 mod secrets;
-#[allow(dead_code, reason = "a program for the tests in C")]
+#[allow(dead_code, reason = "only the program, which the tests in C use, calls main")]
 #[path = "../examples/vector_lines.rs"]
 mod vector_lines;
 mod vectors;
@@ -23,7 +23,7 @@ fn raw(text: &[u8]) -> (*const c_char, usize) {
     (text.as_ptr().cast(), text.len())
 }
 
-/// Returns memory that is all zeros.
+/// Returns a structure of zeros.
 fn zeros<T>() -> T {
     // SAFETY: zeros are valid for the structures of C.
     unsafe { MaybeUninit::zeroed().assume_init() }
@@ -42,7 +42,7 @@ fn valid(text: &str) -> Key {
     key
 }
 
-/// Calls a function that writes a text of at most `SIZE` bytes. Everything after the buffer must stay as it is.
+/// Calls a function that writes a text to a buffer of `SIZE` bytes. Asserts that the memory after it stays unchanged.
 fn written<const SIZE: usize>(write: impl FnOnce(*mut c_char, usize) -> Outcome) -> Result<String, Outcome> {
     let mut buffer = [0x55_u8; 128];
     let outcome = write(buffer.as_mut_ptr().cast(), SIZE);
@@ -114,7 +114,7 @@ fn found(text: &[u8], capacity: usize) -> (usize, Vec<Range>) {
 
 fn redacted(text: &[u8]) -> Vec<u8> {
     let ((start, len), mut written) = (raw(text), 99);
-    // one more byte, which must stay as it is
+    // One byte after the buffer must stay unchanged.
     let mut buffer = vec![0x55; text.len() + 1];
     // SAFETY: the pointers are those of slices and variables.
     let outcome = unsafe { ctx_key_redact(start, len, buffer.as_mut_ptr().cast(), len, &mut written) };

@@ -1,9 +1,9 @@
-/** A text: its bytes, or a string that stands for its UTF-8 form. */
+/** A text: its bytes, or a string, which is encoded as UTF-8. */
 export type Text = string | Uint8Array;
 
-/** A key. It is secret: erase it with `erase` when it is no longer needed. A new one holds none. */
+/** A key. It is secret: erase it with `erase` when it is no longer needed. A new `Key` is empty. */
 export class Key {
-  /** Nothing else is a key. */
+  /** Without a private field, TypeScript would accept any object as a key. */
   #view;
 }
 
@@ -26,10 +26,10 @@ export function record(row: Row): DataView;
 export function row(record: DataView): Required<Row>;
 
 /**
- * The functions of ctx_key.h, which describes each. A result of 0 is success, a positive one is a refusal, and a negative one is
- * an error of the caller. What a function writes is an argument: an Uint8Array of a buffer's size, or a DataView of a
- * structure's size: 4 bytes for a `size_t` or an `uint32_t`, 8 for a `ctx_key_range`, 24 for a `ctx_key_grant`, 120 for a
- * `ctx_key_record`. All numbers are little-endian. Where C takes NULL, `null` is allowed.
+ * The functions of ctx_key.h, which describes each of them. A result of 0 is success, a positive one is a refusal, and a
+ * negative one is an error of the caller. Outputs are arguments: a Uint8Array of the size of the buffer, or a DataView of the
+ * size of the structure: 4 bytes for a `size_t` or a `uint32_t`, 8 for a `ctx_key_range`, 24 for a `ctx_key_grant`, 120 for a
+ * `ctx_key_record`. All numbers are little-endian. Where C accepts NULL, `null` is allowed.
  */
 export interface CtxKey {
   label(result: number): string;
@@ -39,7 +39,7 @@ export interface CtxKey {
 
   parse(text: Text, key: Key, detail: DataView | null): number;
   parsePasted(text: Text, key: Key, detail: DataView | null): number;
-  /** All values of a request's `Authorization` header. */
+  /** `values` are all values of a request's `Authorization` header. */
   bearer(values: Text[], key: Key): number;
   generate(key: Key): number;
   id(key: Key, id: Uint8Array): number;
@@ -63,7 +63,7 @@ export interface CtxKey {
   revoke(record: DataView, time: bigint): number;
   rotate(record: DataView, newKey: Key, now: bigint, overlapSecs: bigint, newRecord: DataView): number;
 
-  /** `found` has 8 bytes for each range, `capacity` of them. */
+  /** `found` has room for `capacity` ranges of 8 bytes each. */
   find(text: Text, found: DataView | null, capacity: number, count: DataView): number;
   redact(text: Text, redacted: Uint8Array, redactedLength: DataView): number;
 }

@@ -3,7 +3,7 @@
 const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
 
 let viewOf;
-/** A `ctx_key`. Nothing prints it. */
+/** A `ctx_key`. The field is private, so nothing prints the key. */
 export class Key {
   #view = new DataView(new ArrayBuffer(96));
   static { viewOf = (key) => key.#view; }
@@ -17,7 +17,8 @@ export function instantiate(module, fillRandom = (bytes) => crypto.getRandomValu
   let bytes = new Uint8Array(c.memory.buffer);
   const memory = () => (bytes.length === 0 ? (bytes = new Uint8Array(c.memory.buffer)) : bytes); // empty when the memory has grown
 
-  // Arguments lie after the module's own data during a call: they are copied there, back from there, and erased there.
+  // During a call, the arguments lie after the module's own data. They are copied there before the call, copied back after it,
+  // and erased there.
   let end, places, words;
   function place(argument) {
     const at = end;

@@ -1,4 +1,4 @@
-//! What there is to type. The doc comments are the help text and the man pages.
+//! The command line. The doc comments of its types are the help texts and the man pages.
 
 use std::path::PathBuf;
 
@@ -19,9 +19,9 @@ pub(crate) enum Command {
     Scan(Box<ScanOptions>),
     /// Copy standard input to standard output, with keys hidden
     ///
-    /// Streams: each piece of input is passed on at once, but for the 33 bytes or fewer that may be the beginning of
-    /// a key. Of each `ctx_` with 30 or more letters and digits behind it, the id stays and `***` stands for the rest.
-    /// All other bytes stay as they are. A key in UTF-16 is not recognised: convert the text first.
+    /// Input is copied as it arrives, except that up to 33 bytes are held back while they may be the start of a key.
+    /// After each `ctx_` with 30 or more letters and digits, the id stays and `***` replaces the rest. All other
+    /// bytes stay as they are. A key in UTF-16 is not recognised: convert the text first.
     Redact,
     /// Print the rule that finds MemoryKit API keys with another scanner
     Rules {
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Completions {
         shell: clap_complete::Shell,
     },
-    /// Print the man page, of one command if it is named
+    /// Print the man page of ctx-key, or of the command that is named
     Man {
         command: Option<String>,
     },
@@ -40,20 +40,21 @@ pub(crate) enum Command {
 
 /// Make a new key
 ///
-/// The key goes to standard output, once. The record that a server stores goes to standard error, or to the file that
-/// --record names, as a line of JSON: id, digest, scopes, and the project if there is one. The record holds no secret.
+/// The key is written to standard output, once. The record that a server stores is written to standard error, or to
+/// the file that --record names, as a line of JSON: id, digest, scopes, and the project if one is given. The record
+/// holds no secret.
 #[derive(Args)]
 pub(crate) struct NewOptions {
-    /// What the key may do: names of scopes between commas or spaces, for example `memories:read,chats:write`
+    /// What the key may do: names of scopes, separated by commas or spaces, for example `memories:read,chats:write`
     #[arg(long, value_name = "LIST")]
     pub(crate) scopes: String,
-    /// A name that goes into the record
+    /// Name of the project, for the record
     #[arg(long, value_name = "NAME")]
     pub(crate) project: Option<String>,
-    /// How the key is written
+    /// Format of the key
     #[arg(long, value_enum, default_value_t = KeyFormat::Text)]
     pub(crate) format: KeyFormat,
-    /// Write the record to this new file, readable by its owner alone; an existing file is never overwritten
+    /// Write the record to this new file, which only its owner may read; an existing file is never overwritten
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 }
@@ -68,77 +69,79 @@ pub(crate) enum KeyFormat {
     Env,
 }
 
-/// Say what is wrong with a key, and where
+/// Explain what is wrong with a key, and where
 ///
 /// Without an argument, the key is read from the environment variable MEMORYKIT_API_KEY. Quotes, white space and
-/// `Bearer` around it are passed over. Nothing of a text that is no key is repeated. Exit codes: 0 it is well-formed,
-/// 1 it is no key, 2 it could not be read.
+/// `Bearer` around the key are ignored. A text that is not a key is never printed, not even in part. Exit codes: 0
+/// the key is well-formed, 1 the text is not a key, 2 no text could be read.
 #[derive(Args)]
 pub(crate) struct InspectOptions {
-    /// The key, or `-` for standard input. Other users see arguments in the list of processes, and the shell's history
-    /// keeps them: prefer standard input
+    /// The key, or `-` for standard input. Other users see arguments in the list of processes, and the shell's
+    /// history keeps them: prefer standard input
     #[arg(allow_hyphen_values = true)]
     pub(crate) key: Option<String>,
 }
 
 /// Find leaked keys in files, standard input or a git repository
 ///
-/// Only a text with the right checksum is a find: of random text of the right shape, one in 4.6 billion passes. Text of
-/// every encoding that contains ASCII, UTF-16 and UTF-32, and binary files are searched, and the names of files. Base64,
-/// hexadecimal digits, percent-encoding, quoted-printable, and the escapes of JSON, JavaScript, HTML and Markdown are
-/// decoded, three in each other. gzip, zip (jar, docx, whl, apk) and tar are opened, two in each other. Hidden files are searched (`.env` is where keys leak), `.git` is not.
-/// Symbolic links are not followed, and those that lead outside are named. All files that git tracks are searched. Of the
-/// others, directories that an ignore rule of git excludes as a whole are skipped and counted.
+/// Only a text with the right checksum is a find: one in 4.6 billion random texts of the right shape has it. The
+/// command searches the names of files, and the contents in every encoding that contains ASCII, in UTF-16 and UTF-32,
+/// and of binary files. It decodes base64, hexadecimal digits, percent-encoding, quoted-printable, and the escapes of
+/// JSON, JavaScript, HTML and Markdown, nested up to three deep. It opens gzip, zip (jar, docx, whl, apk) and tar,
+/// nested up to two deep. Hidden files are searched, as keys leak in `.env`; `.git` is not. Symbolic links are not
+/// followed, and a note names those that lead outside. All files that git tracks are searched. Of the others,
+/// directories that an ignore rule of git excludes as a whole are skipped and counted.
 ///
-/// A find is written as `path:line:column` and the id of the key, never the key. Line and column count from 1; columns
-/// are bytes, or code units in UTF-16. A key with the comment `ctx-key:allow` on its line is not a find.
+/// A find is written as `path:line:column` and the id of the key, never the key. Line and column count from 1;
+/// columns are bytes, or code units in UTF-16. A key with the comment `ctx-key:allow` on the same line is not a find.
 ///
-/// Exit codes: 0 clean, 1 keys were found, 2 something could not be searched (whatever was found elsewhere) or nothing
-/// was, 3 keys were found only in files that git ignores and does not track.
+/// Exit codes: 0 no key was found, 1 keys were found, 2 nothing was searched or something could not be searched
+/// (whatever was found elsewhere), 3 keys were found, but only in files that git ignores and does not track.
 #[derive(Args)]
 pub(crate) struct ScanOptions {
-    /// Files and directories, `-` for standard input; by default standard input if something is piped or redirected
-    /// there, else the current directory. With --history: the repository. With --staged: the repository, or files in it
+    /// Files and directories, or `-` for standard input. The default is standard input if something is piped or
+    /// redirected to it, or else the current directory. With --history: the repository. With --staged: the
+    /// repository, or files in it
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// How finds are written
+    /// Format of the report
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,
-    /// Write the report to this file, once it is complete, in place of standard output
+    /// Write the report to this file in place of standard output, once the report is complete
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Search what is staged for the next git commit, in place of files. Files that are named are searched as the index
-    /// has them, changed or not
+    /// Search what is staged for the next git commit, in place of files. Of files that are named, the version in the
+    /// index is searched, changed or not
     #[arg(long, conflicts_with_all = ["history", "no_ignore", "range", "since", "shallow_ok"])]
     pub(crate) staged: bool,
-    /// Search all objects of a git repository, those that no ref reaches too, and the names of files and refs
+    /// Search all objects of a git repository, even those that no ref reaches, and the names of files and refs
     #[arg(long, conflicts_with = "no_ignore")]
     pub(crate) history: bool,
-    /// With --history: search only what these commits brought, `A..B` or any other range of revisions. A name of zeros
-    /// means that there is no commit on that side, as in the input of hooks
+    /// With --history: search only what these commits added or changed, `A..B` or any other range of revisions. A
+    /// name of zeros stands for no commit, as in the input of hooks
     #[arg(long, value_name = "A..B", requires = "history", allow_hyphen_values = false)]
     pub(crate) range: Option<String>,
-    /// With --history: search only what commits since this day brought, for example `2026-11-01` or `2 weeks`
+    /// With --history: search only what commits since this day added or changed: `2026-11-01`, `2 weeks`
     #[arg(long, value_name = "DATE", requires = "history")]
     pub(crate) since: Option<String>,
-    /// With --history: search a shallow clone as far as it goes
+    /// With --history: accept a shallow clone, and search the commits that it has
     #[arg(long, requires = "history")]
     pub(crate) shallow_ok: bool,
     /// With --history or --staged: read objects that the repository borrows from folders outside it
     #[arg(long)]
     pub(crate) alternates: bool,
-    /// Pass over the keys that this report lists by their id, wherever they are. To write one: `ctx-key scan --format
-    /// json --output FILE`
+    /// Do not report the keys whose ids are in this earlier report, wherever they are. `ctx-key scan --format json
+    /// --output FILE` writes one
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
     /// Read settings from this file, in place of `.ctx-key.toml` in the root of what is searched: the top of the git
-    /// worktree, or else the directory. Options win over settings
+    /// worktree, or else the directory. Options override settings
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
     pub(crate) config: Option<PathBuf>,
-    /// Pass over `.ctx-key.toml`
+    /// Ignore `.ctx-key.toml`
     #[arg(long)]
     pub(crate) no_config: bool,
-    /// Pass over files and directories that this pattern matches, in the form of a line in .gitignore. May be repeated
+    /// Skip files and directories that this pattern matches, written as a line of .gitignore. May be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
     /// Do not look for keys in base64, hexadecimal digits, escapes and UTF-32, which makes the search faster
@@ -156,14 +159,14 @@ pub(crate) struct ScanOptions {
     /// Number of threads, at most 64; 0 means one for each core
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
-    /// Name what was skipped and excluded, and count what was searched
+    /// List what was skipped and excluded, and count what was searched
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
-    /// A line each: `path:line:column: ctx_<id>***`
+    /// One line for each find: `path:line:column: ctx_<id>***`
     Text,
     /// One document, with the arrays `findings` and `errors`
     Json,

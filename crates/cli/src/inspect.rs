@@ -8,7 +8,7 @@ use crate::cli::InspectOptions;
 use crate::output;
 use crate::{FOUND, Outcome};
 
-/// Maximum number of bytes read from standard input. Nobody pastes more for a key.
+/// Maximum number of bytes read from standard input, far more than anybody pastes for a key.
 const MAX_INPUT: u64 = 64 * 1024;
 
 pub(crate) fn run(options: &InspectOptions) -> Outcome {
@@ -16,10 +16,10 @@ pub(crate) fn run(options: &InspectOptions) -> Outcome {
         None => from_env()?,
         Some("-") => ApiKey::parse_pasted(&from_stdin()?),
         Some(key) => {
-            output::tell(
+            output::print_message(
                 "note: other users see the arguments of a command, and the shell's history keeps them;",
             );
-            output::tell("      `ctx-key inspect -` reads standard input");
+            output::print_message("      `ctx-key inspect -` reads standard input");
             ApiKey::parse_pasted(key)
         }
     };
@@ -44,7 +44,7 @@ fn from_stdin() -> Result<String, String> {
     if text.len() as u64 > MAX_INPUT {
         return Err("standard input is too long for a key; `ctx-key scan -` finds keys in a text".to_owned());
     }
-    // The error would repeat the text in its Debug form.
+    // The `Debug` form of this error would print the text.
     String::from_utf8(text).map_err(|_| "standard input is not UTF-8 text; convert it first".to_owned())
 }
 
@@ -58,8 +58,8 @@ fn describe(key: &ApiKey) -> String {
     )
 }
 
-/// Returns the error and a drawing of the place. In the drawing each character of the input is a star, because nobody
-/// knows which part of a text that is not a key is public.
+/// Returns the text of the error and a drawing that marks its place. The drawing shows each character of the input as
+/// a star, because no part of a text that is not a key is known to be public.
 fn explain(error: ParseKeyError) -> String {
     let place = match error {
         ParseKeyError::Character { index } => format!("  ctx_{:*<48}\n  {:index$}^ byte {index}\n", "", ""),

@@ -1,13 +1,13 @@
 //! The `ctx-key` command: makes, examines, finds and hides MemoryKit API keys.
 //!
-//! | command | file |
+//! | part | file |
 //! |---|---|
-//! | what there is to type | `cli.rs` |
-//! | `new`, `inspect`, `redact`, `rules` | a file each |
-//! | `scan` | `scan.rs`, which lists the files of its folder |
-//! | names of files, shown safely | `name.rs` |
+//! | options and arguments | `cli.rs` |
+//! | `new`, `inspect`, `redact`, `rules` | a file for each |
+//! | `scan` | `scan.rs`, which lists the files in `scan/` |
+//! | names of files in output | `name.rs` |
 //!
-//! What is printed goes through [`output`]: there secrets are hidden and a closed pipe is no error.
+//! All output goes through [`output`], which hides secrets and does not treat a closed pipe as an error.
 
 use std::process::ExitCode;
 
@@ -24,25 +24,25 @@ mod redact;
 mod rules;
 mod scan;
 
-/// Clean, well-formed, done.
+/// The command did its work: `scan` found nothing, `inspect` found a well-formed key.
 const SUCCESS: u8 = 0;
-/// `scan` found keys, `inspect` no key.
+/// `scan` found keys, or the text for `inspect` is not a key.
 const FOUND: u8 = 1;
-/// The command could not do its work, or not all of it. The same as for a wrong command line.
+/// The command could not do its work, or not all of it, or the command line is wrong.
 const FAILED: u8 = 2;
 /// `scan` found keys only in files that git ignores and does not track.
 const IGNORED: u8 = 3;
 
-/// The exit code of a command, or what went wrong: in lower case, with what to do.
+/// The exit code of a command, or an error: what is wrong, in lower case, and what to do.
 type Outcome = Result<u8, String>;
 
 fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => run(cli.command),
-        Err(error) => return ExitCode::from(output::usage(&error)),
+        Err(error) => return ExitCode::from(output::print_usage(&error)),
     };
     ExitCode::from(outcome.unwrap_or_else(|message| {
-        output::complain(&message);
+        output::print_error(&message);
         FAILED
     }))
 }

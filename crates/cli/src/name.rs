@@ -1,7 +1,7 @@
-//! Names of files and refs as reports show them: keys masked, one line, and no two names alike.
+//! Names of files and refs as reports show them: with keys masked, on one line, and different for different names.
 //!
-//! A name is a sequence of bytes. Bytes that are not UTF-8 become `\xNN`. So that a name that holds those four
-//! characters stays different, its backslashes are doubled.
+//! A name is a sequence of bytes. Bytes that are not UTF-8 become `\xNN`. Where a name could itself hold these four
+//! characters, backslashes are doubled, so that the two stay different.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use ctx_key::scan;
 
 use crate::scan::decode::Decoder;
 
-/// Returns the name for a JSON string, which has escapes of its own for control characters.
+/// Returns the name for a string of JSON. Control characters stay, because JSON has its own escapes for them.
 pub(crate) fn to_json(name: &[u8]) -> String {
     escape(&redact(name), |_| false, has_hex_escape(name))
 }
@@ -19,12 +19,12 @@ pub(crate) fn to_text(name: &[u8]) -> String {
     escape(&redact(name), is_unsafe, cfg!(not(windows)))
 }
 
-/// Returns `text` without the characters that a terminal obeys or does not show.
+/// Returns `text` with escapes for the characters that control a terminal or are invisible.
 pub(crate) fn escape_control(text: &str) -> String {
     escape(text.as_bytes(), is_unsafe, false)
 }
 
-/// Returns a relative reference, or a file's URI if the path is absolute (RFC 3986, RFC 8089).
+/// Returns a relative reference (RFC 3986), or a `file` URI if the path is absolute (RFC 8089).
 pub(crate) fn to_uri(name: &[u8]) -> String {
     let name = redact(name);
     let is_drive = cfg!(windows) && name.get(1) == Some(&b':');
@@ -45,7 +45,7 @@ pub(crate) fn to_uri(name: &[u8]) -> String {
     uri
 }
 
-/// Masks the keys in a name, encoded ones as a whole.
+/// Masks the keys in a name: plain ones after the id, and encoded ones as a whole.
 fn redact(name: &[u8]) -> Vec<u8> {
     let mut masked = Vec::with_capacity(name.len());
     let mut rest = 0;
@@ -76,18 +76,19 @@ fn escape(name: &[u8], is_escaped: fn(char) -> bool, doubles_backslash: bool) ->
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // A string takes all that is written to it.
+    // Writing to a string can't fail.
     let _ = text.write_fmt(arguments);
 }
 
-/// Returns whether the name could be taken for one with escaped bytes, or needs such escapes.
+/// Returns whether the name looks as if bytes in it were escaped, or has bytes that need such an escape.
 fn has_hex_escape(name: &[u8]) -> bool {
     let is_escape =
         |window: &[u8]| window.starts_with(b"\\x") && window[2..].iter().all(u8::is_ascii_hexdigit);
     name.windows(4).any(is_escape) || std::str::from_utf8(name).is_err()
 }
 
-/// Control characters, line separators, and characters that change the direction of a text or have no width.
+/// Returns whether this is a control character, a line separator, or a character that changes the direction of text
+/// or has no width.
 pub(crate) fn is_unsafe(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(to_text("ä b".as_bytes()), "ä b");
         assert_eq!(to_text(b"a\nb\xff"), "a\\nb\\xFF");
         assert_eq!(to_text("\u{202e}".as_bytes()), "\\u{202e}");
-        // Without bytes that need an escape and anything that looks like one, a backslash of JSON is one.
+        // If no byte needs an escape and nothing looks like one, a backslash stays as it is in JSON.
         assert_eq!(to_json(b"a\\b\nc"), "a\\b\nc");
         assert_eq!(to_json(b"a\\xFGa\\xG0\\XFF"), "a\\xFGa\\xG0\\XFF");
         assert_eq!(to_json(b"\xff\\b"), "\\xFF\\\\b");
@@ -133,9 +134,10 @@ mod tests {
         assert_eq!(to_uri(b"/a"), "file:///a");
     }
 
-    /// Control characters of both kinds, separators of lines, and what has no width or turns a text around
+    /// Tries control characters of both ranges, line separators, and characters that have no width or change the
+    /// direction of text.
     #[test]
-    fn what_a_terminal_obeys_is_escaped() {
+    fn characters_that_control_a_terminal_are_escaped() {
         let unsafe_characters: [char; 20] = [
             '\0',
             '\u{7}',

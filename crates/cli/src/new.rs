@@ -1,4 +1,4 @@
-//! `new`: a key for its holder, a record for the server.
+//! `new`: makes a key for its holder and a record for the server.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
@@ -16,10 +16,10 @@ pub(crate) fn run(options: &NewOptions) -> Outcome {
     let key = ApiKey::try_generate()
         .map_err(|error| format!("{error}; no key was made: try again when the system is up"))?;
     let record = record(&key, scopes, options.project.as_deref());
-    // Before the key: a key whose record is lost is of no use to anybody.
+    // The record is written first, since a key without its record is useless.
     match &options.record {
         Some(path) => write_new(path, &record)?,
-        None => output::tell(&record.to_string()),
+        None => output::print_message(&record.to_string()),
     }
     print(&key, options.format).map_err(|error| format!("{error}; the key is lost: throw its record away"))
 }
@@ -44,7 +44,7 @@ fn record(key: &ApiKey, scopes: Scope, project: Option<&str>) -> Value {
     record
 }
 
-/// Writes the record to a file that was not there before, for its owner alone.
+/// Writes the record to a new file that only its owner may read.
 fn write_new(path: &Path, record: &Value) -> Result<(), String> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -64,16 +64,16 @@ fn write_new(path: &Path, record: &Value) -> Result<(), String> {
 }
 
 fn parse_scopes(list: &str) -> Result<Scope, String> {
-    let scopes = Scope::parse_list(list).map_err(|error| point_at(list, &error))?;
+    let scopes = Scope::parse_list(list).map_err(|error| mark_error(list, &error))?;
     if scopes.is_empty() {
         return Err(format!("a key without scopes may do nothing; the scopes are: {}", Scope::all()));
     }
     Ok(scopes)
 }
 
-/// The error, and the list with its place marked.
-fn point_at(list: &str, error: &ParseScopeError) -> String {
-    // What does not look like names is not repeated: it may be a key.
+/// Returns the error, and the list with the place of the error marked.
+fn mark_error(list: &str, error: &ParseScopeError) -> String {
+    // A list with characters that no scope has is not printed: it may be a key.
     let is_name = |byte: &u8| byte.is_ascii_lowercase() || b":, -".contains(byte);
     if !list.as_bytes().iter().all(is_name) {
         return error.to_string();

@@ -1,4 +1,4 @@
-//! Standard output and standard error: no secrets, colours on terminals alone, and a closed pipe is no error.
+//! Standard output and standard error: secrets are hidden, only terminals get colours, a closed pipe is ignored.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(crate) fn print(text: &[u8]) -> Outcome {
     ignore_broken_pipe(stdout.write_all(text).and_then(|()| stdout.flush()))
 }
 
-/// What a write to standard output means: whoever closed the pipe has seen enough.
+/// Returns the outcome of a write to standard output. A closed pipe counts as success: its reader needs no more.
 pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -27,22 +27,22 @@ pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
     }
 }
 
-/// Writes a line to standard error. Errors are ignored: there is nowhere left to report them.
-pub(crate) fn tell(line: &str) {
+/// Writes a line to standard error. A failure is ignored, as there is nowhere to report it.
+pub(crate) fn print_message(line: &str) {
     let _ = writeln!(io::stderr(), "{}", redact_str(line));
 }
 
 /// Writes an error to standard error.
-pub(crate) fn complain(message: &str) {
+pub(crate) fn print_error(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     match takes_colours(&io::stderr()) {
-        true => tell(&format!("{style}ctx-key:{style:#} {message}")),
-        false => tell(&format!("ctx-key: {message}")),
+        true => print_message(&format!("{style}ctx-key:{style:#} {message}")),
+        false => print_message(&format!("ctx-key: {message}")),
     }
 }
 
-/// Writes the help that was asked for, or what is wrong with the command line.
-pub(crate) fn usage(error: &clap::Error) -> u8 {
+/// Prints the help that the user asked for, or the error in the command line. Returns the exit code.
+pub(crate) fn print_usage(error: &clap::Error) -> u8 {
     let text = error.render();
     let coloured =
         if error.use_stderr() { takes_colours(&io::stderr()) } else { takes_colours(&io::stdout()) };
@@ -51,16 +51,17 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
         return print(text.as_bytes()).unwrap_or(FAILED);
     }
     match repeats_unknown(error) {
-        true => complain(
+        true => print_error(
             "there is something unexpected on the command line; it is not repeated, as it may be a part of a key: \
              try `ctx-key --help`",
         ),
-        false => tell(text.trim_end()),
+        false => print_message(text.trim_end()),
     }
     FAILED
 }
 
-/// Whether the error repeats what can't be a mistyped name: `--formt` may be shown, and what was pasted may not.
+/// Returns whether the error repeats a text that is not a mistyped name. `--formt` may be shown, but a pasted text
+/// may be a key.
 fn repeats_unknown(error: &clap::Error) -> bool {
     let is_typed = |kind| match kind {
         ContextKind::InvalidArg => error.kind() == clap::error::ErrorKind::UnknownArgument,
@@ -72,17 +73,17 @@ fn repeats_unknown(error: &clap::Error) -> bool {
     })
 }
 
-/// Short and in lower case, as one in 6000 pieces of ten characters of a key is.
+/// Returns whether the text is short and in lower case. So is one in 6000 pieces of ten characters of a key.
 fn is_name(typed: &str) -> bool {
     typed.len() <= 14 && typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
-/// A terminal, and neither `NO_COLOR` nor `TERM=dumb`; `CLICOLOR_FORCE` does not count as one.
+/// Returns whether the stream is a terminal, and neither `NO_COLOR` nor `TERM=dumb` is set. Ignores `CLICOLOR_FORCE`.
 pub(crate) fn takes_colours(stream: &impl RawStream) -> bool {
     stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// Returns a path for a message: one line, and a key in a name is masked.
+/// Returns a path for a message, on one line and with keys masked.
 pub(crate) fn shown(path: &Path) -> String {
     name::to_text(path.as_os_str().as_encoded_bytes())
 }

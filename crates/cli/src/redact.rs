@@ -1,4 +1,4 @@
-//! `redact`: standard input to standard output, with keys hidden.
+//! `redact`: copies standard input to standard output, with keys hidden.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -7,6 +7,7 @@ use ctx_key::scan::RedactingWriter;
 use crate::output;
 use crate::{Outcome, SUCCESS};
 
+/// Maximum number of bytes read at once.
 const PIECE: usize = 64 * 1024;
 
 pub(crate) fn run() -> Outcome {
@@ -20,7 +21,7 @@ pub(crate) fn run() -> Outcome {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(format!("can't read standard input: {error}; the output is cut off")),
         };
-        // Flushed with every piece: who watches a log sees it as it comes.
+        // Each piece is flushed, so that someone who watches a log sees lines as they arrive.
         if let Err(error) = output.write_all(text).and_then(|()| output.flush()) {
             return output::ignore_broken_pipe(Err(error));
         }

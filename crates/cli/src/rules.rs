@@ -1,9 +1,9 @@
-//! `rules`: the rule files for other scanners, as they were when this was built.
+//! `rules`: prints the rule files for other scanners, which are part of this program.
 
 use crate::Outcome;
 use crate::output;
 
-/// Each tool and the file of its rule.
+/// The tools, each with the text of its rule file.
 const RULES: [(&str, &str); 7] = [
     ("betterleaks", include_str!("../rules/betterleaks/betterleaks.toml")),
     ("detect-secrets", include_str!("../rules/detect-secrets/memorykit_api_key.py")),
@@ -19,7 +19,7 @@ pub(crate) fn tools() -> [&'static str; RULES.len()] {
 }
 
 pub(crate) fn run(tool: &str) -> Outcome {
-    // The command line takes none but these tools.
+    // The command line accepts only these tools.
     let rule = RULES.iter().find(|(name, _)| *name == tool).map_or("", |(_, rule)| rule);
     output::print(rule.as_bytes())
 }

@@ -1,16 +1,16 @@
-//! `scan`: finds leaked keys. Options in, report and exit code out.
+//! `scan`: finds leaked keys, writes a report, and returns an exit code.
 //!
-//! | floor | files |
+//! | layer | files |
 //! |---|---|
-//! | what is found | `encoding`, `finding`, `summary`, `progress`, `root`, `exclude`, `config` (the file of settings) |
-//! | bytes to finds | `wide`, `runs`, `escapes`, `decode` (encoded keys), `searcher`, `archive` |
+//! | nouns and settings | `encoding`, `finding`, `summary`, `progress`, `root`, `exclude`, `config` |
+//! | search of bytes | `wide`, `runs`, `escapes`, `decode` (finds encoded keys), `searcher`, `archive` |
 //! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
-//! | where finds come from | `origin`, `tally`, `refs`, `missing`, `revisions` |
+//! | places of finds in a history | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
-//! | what is written | `baseline`, `json`, `sarif`, `target`, `report` |
+//! | reports | `baseline`, `json`, `sarif`, `target`, `report` |
 //!
-//! A file imports from its floor and those above it in this table. A source runs on threads of its own and sends events;
-//! this thread writes them, so that an interrupt finds it free.
+//! A file imports only from its own layer and from those above it in this table. A source searches on its own threads
+//! and sends events. The main thread only writes them, so that it can react to an interrupt at any time.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -58,11 +58,11 @@ mod target;
 mod wide;
 mod worktree;
 
-/// Events that wait to be written.
+/// Maximum number of events that wait to be written.
 const MAX_EVENTS: usize = 1024;
-/// More threads are no faster, and each has a buffer.
+/// Maximum number of threads. More are not faster, and each has a buffer.
 const MAX_THREADS: usize = 64;
-/// Time in which the sources end after an interrupt.
+/// Time that the source has to end after an interrupt.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(mut options: ScanOptions) -> Outcome {
@@ -84,12 +84,12 @@ pub(crate) fn run(mut options: ScanOptions) -> Outcome {
         report.take(Event::Failed("interrupted: not everything was searched; run this again".to_owned()));
     } else if source.join().is_err() {
         report.take(Event::Failed(
-            "the search stopped, and not everything was searched; report this".to_owned(),
+            "the search failed, and not everything was searched; report this as a bug".to_owned(),
         ));
     }
-    conclude(&options, &mut report, &progress);
+    add_totals(&options, &mut report, &progress);
     let summary = report.finish()?;
-    advise(&options, &summary);
+    print_advice(&options, &summary);
     Ok(exit_code(&options, &summary))
 }
 
@@ -102,7 +102,7 @@ fn report_interrupts(sink: &Sink) -> Result<(), String> {
     ctrlc::set_handler(handler).map_err(|error| format!("can't prepare for an interrupt: {error}; try again"))
 }
 
-/// Starts the source, which sends its end last, whatever happens to it.
+/// Starts the source on a new thread, which sends [`Event::Done`] last, even if it panics.
 fn start(
     options: &Arc<ScanOptions>,
     exclude: Exclude,
@@ -140,14 +140,14 @@ fn search(options: &ScanOptions, exclude: Exclude, sink: &Sink, progress: &Progr
     }
 }
 
-/// Writes what the source sends. Returns false if that was interrupted.
+/// Writes the events of the source. Returns false after an interrupt.
 fn receive(received: &Receiver<Event>, report: &mut Report, bar: &mut Bar) -> bool {
     let mut deadline: Option<Instant> = None;
     loop {
         match received.recv_timeout(PERIOD) {
             Ok(Event::Done) | Err(RecvTimeoutError::Disconnected) => return deadline.is_none(),
             Ok(Event::Interrupted) => deadline = deadline.or(Some(Instant::now() + INTERRUPT_TIMEOUT)),
-            // Programs that are stopped by the same interrupt are not in error.
+            // The same interrupt also stops the processes of git. Their failures are not errors.
             Ok(Event::Failed(_)) if deadline.is_some() => {}
             Ok(event) => {
                 bar.clear();
@@ -161,8 +161,8 @@ fn receive(received: &Receiver<Event>, report: &mut Report, bar: &mut Bar) -> bo
     }
 }
 
-/// Adds what is known at the end.
-fn conclude(options: &ScanOptions, report: &mut Report, progress: &Progress) {
+/// Adds the totals, and the notes and errors that depend on them.
+fn add_totals(options: &ScanOptions, report: &mut Report, progress: &Progress) {
     (report.summary.files, report.summary.bytes) = (progress.files(), progress.bytes());
     let summary = &report.summary;
     let (files, bytes, known) = (summary.files, summary.bytes, summary.known);
@@ -187,16 +187,16 @@ fn conclude(options: &ScanOptions, report: &mut Report, progress: &Progress) {
 }
 
 /// Says what to do about the finds of a text report.
-fn advise(options: &ScanOptions, summary: &Summary) {
+fn print_advice(options: &ScanOptions, summary: &Summary) {
     if options.format != ReportFormat::Text {
         return;
     }
     if summary.found + summary.ignored > 0 {
-        output::tell("revoke these keys in the dashboard under API Keys, and create new ones");
+        output::print_message("revoke these keys in the dashboard under API Keys, and create new ones");
     }
 }
 
-/// What could not be read may hold keys, whatever was found elsewhere.
+/// Returns the exit code. An error comes first: what could not be read may hold more keys.
 fn exit_code(options: &ScanOptions, summary: &Summary) -> u8 {
     match summary {
         Summary { errors, .. } if !errors.is_empty() => FAILED,

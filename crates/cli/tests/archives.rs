@@ -1,4 +1,4 @@
-//! `ctx-key scan` of archives
+//! `ctx-key scan` searches the members of archives.
 
 mod common;
 
@@ -70,37 +70,37 @@ fn env(key: &ApiKey) -> Vec<u8> {
     format!("# ä\nKEY={}\n", key.expose_secret()).into_bytes()
 }
 
-/// Asserts that `content` has one find, at `place` in it.
+/// Asserts that the only find in `content` is at `place`.
 #[track_caller]
-fn finds(key: &ApiKey, name: &str, content: &[u8], place: &str) {
+fn assert_found_at(key: &ApiKey, name: &str, content: &[u8], place: &str) {
     let run = scan(name, content).exits(1).hides(key);
     assert_eq!(run.stdout, format!("{name}{place}:2:5: {}\n", masked(key)), "{}", run.stderr);
 }
 
 #[test]
-fn each_archive_whatever_its_name() {
+fn an_archive_is_recognised_whatever_its_name() {
     let key = ApiKey::generate();
     let text = env(&key);
     let members: Members<'_> = &[("readme", b"nothing"), ("a/b/.env", &text), ("last", b"nothing")];
     for name in ["plain.txt", "app.jar", "report.docx", "x.whl", "app.apk", "no-extension", "x.gz"] {
-        finds(&key, name, &zip(members), "!a/b/.env");
-        finds(&key, name, &zip_with(CompressionMethod::STORE, members), "!a/b/.env");
-        finds(&key, name, &tar(members), "!a/b/.env");
-        finds(&key, name, &gzip(&tar(members)), "!a/b/.env");
-        finds(&key, name, &named_gzip("app.log", &text), "!app.log");
+        assert_found_at(&key, name, &zip(members), "!a/b/.env");
+        assert_found_at(&key, name, &zip_with(CompressionMethod::STORE, members), "!a/b/.env");
+        assert_found_at(&key, name, &tar(members), "!a/b/.env");
+        assert_found_at(&key, name, &gzip(&tar(members)), "!a/b/.env");
+        assert_found_at(&key, name, &named_gzip("app.log", &text), "!app.log");
     }
-    finds(&key, "app.log.gz", &gzip(&text), "!app.log");
-    finds(&key, "app.log", &gzip(&text), "!app.log");
-    // Members of gzip make one text, and padding comes after them.
+    assert_found_at(&key, "app.log.gz", &gzip(&text), "!app.log");
+    assert_found_at(&key, "app.log", &gzip(&text), "!app.log");
+    // Several members of gzip form one text, and padding may follow them.
     let (head, tail) = text.split_at(30);
-    finds(&key, "a.gz", &[gzip(head), gzip(b""), gzip(tail), vec![0; 512]].concat(), "!a");
+    assert_found_at(&key, "a.gz", &[gzip(head), gzip(b""), gzip(tail), vec![0; 512]].concat(), "!a");
     let long = format!("{}/.env", "long/".repeat(60));
-    finds(&key, "a.tar", &tar(&[(&long, &text)]), &format!("!{long}"));
-    finds(&key, "a.tgz", &gzip(&tar(&[(&long, &text)])), &format!("!{long}"));
+    assert_found_at(&key, "a.tar", &tar(&[(&long, &text)]), &format!("!{long}"));
+    assert_found_at(&key, "a.tgz", &gzip(&tar(&[(&long, &text)])), &format!("!{long}"));
 }
 
 #[test]
-fn names_in_the_form_of_pax() {
+fn a_name_in_a_header_of_pax_is_shown() {
     let key = ApiKey::generate();
     let mut builder = tar::Builder::new(Vec::new());
     let name = format!("{}ä.env", "é/".repeat(80));
@@ -110,37 +110,37 @@ fn names_in_the_form_of_pax() {
     header.set_size(text.len() as u64);
     header.set_cksum();
     builder.append(&header, &text[..]).unwrap();
-    finds(&key, "a.tar", &builder.into_inner().unwrap(), &format!("!{name}"));
+    assert_found_at(&key, "a.tar", &builder.into_inner().unwrap(), &format!("!{name}"));
 }
 
 #[test]
-fn a_zip_archive_after_a_script() {
+fn a_zip_archive_after_a_script_is_opened() {
     let key = ApiKey::generate();
     let archive = zip(&[(".env", &env(&key))]);
     for program in
         [b"#!/usr/bin/env python3\n".to_vec(), [&b"#!/bin/sh\n"[..], &b"# comment\n".repeat(2000)].concat()]
     {
-        finds(&key, "a", &[program, archive.clone()].concat(), "!.env");
+        assert_found_at(&key, "a", &[program, archive.clone()].concat(), "!.env");
     }
-    // A script is no archive.
+    // A script alone is not an archive.
     assert_eq!(scan("a", b"#!/bin/sh\n").exits(0).stderr, "");
 }
 
 #[test]
-fn archives_in_archives() {
+fn an_archive_in_an_archive_is_opened_and_a_third_is_an_error() {
     let key = ApiKey::generate();
     let text = env(&key);
     let member: Members<'_> = &[("m", &text)];
     let archives: [(&str, Vec<u8>); 4] =
         [("z", zip(member)), ("t", tar(member)), ("tgz", gzip(&tar(member))), ("g", named_gzip("m", &text))];
     for (name, inner) in &archives {
-        finds(&key, "o", &zip(&[("x", b""), (name, inner)]), &format!("!{name}!m"));
-        finds(&key, "o", &tar(&[("x", b""), (name, inner)]), &format!("!{name}!m"));
-        finds(&key, "o", &gzip(&tar(&[("x", b""), (name, inner)])), &format!("!{name}!m"));
+        assert_found_at(&key, "o", &zip(&[("x", b""), (name, inner)]), &format!("!{name}!m"));
+        assert_found_at(&key, "o", &tar(&[("x", b""), (name, inner)]), &format!("!{name}!m"));
+        assert_found_at(&key, "o", &gzip(&tar(&[("x", b""), (name, inner)])), &format!("!{name}!m"));
         if *name != "t" {
-            finds(&key, "o", &named_gzip(name, inner), &format!("!{name}!m"));
+            assert_found_at(&key, "o", &named_gzip(name, inner), &format!("!{name}!m"));
         }
-        // In three archives
+        // Here, the key is in an archive in an archive in an archive.
         let three = zip(&[("a", &tar(&[(name, inner)])), ("b", &text)]);
         let run = scan("o", &three).exits(2);
         let error = "ctx-key: can't unpack o!a!";
@@ -152,7 +152,7 @@ fn archives_in_archives() {
     }
 }
 
-/// What is in no member is found, and what is in one is found there alone.
+/// A key that is in no member is found. A key in a member is reported only for the member.
 #[test]
 fn the_archive_itself_is_searched() {
     let (key, other) = (ApiKey::generate(), ApiKey::generate());
@@ -172,11 +172,11 @@ fn the_archive_itself_is_searched() {
     assert_eq!(run.stdout, format!("x:1:1: {}\n", masked(&key)));
 }
 
-/// However an archive is read: as a file, as a stream, as an object of git or as a member of another.
+/// This holds for an archive from a stream, and for an archive in another one.
 #[test]
-fn each_key_is_reported_where_it_is_unpacked() {
+fn each_key_is_reported_for_its_member_alone() {
     let (key, other) = (ApiKey::generate(), ApiKey::generate());
-    // Of a stored member, the text is in the archive, too.
+    // The archive contains the text of a stored member as it is.
     let stored = |members: Members<'_>| zip_with(CompressionMethod::STORE, members);
     let inner = stored(&[("a", &env(&key))]);
     let comment = [&inner[..], other.expose_secret().as_bytes()].concat();
@@ -187,14 +187,14 @@ fn each_key_is_reported_where_it_is_unpacked() {
         let run = scan("x", &outer).exits(1).hides(&key).hides(&other);
         let mut lines: Vec<_> = run.stdout.lines().map(|line| line.split_once(':').unwrap().0).collect();
         lines.sort();
-        // What follows an archive in another is of the inner one.
+        // A text after the inner archive belongs to that archive.
         assert_eq!(lines, ["x!i", "x!i!a"], "{run:?}");
     }
 }
 
-/// A buffer holds the first 256 KiB, which are read before it is known that this is an archive.
+/// The first 256 KiB are read into a buffer before the text is recognised as an archive.
 #[test]
-fn what_follows_a_large_archive_is_searched() {
+fn a_text_after_a_large_archive_is_searched() {
     let (key, other) = (ApiKey::generate(), ApiKey::generate());
     let noise = vec![b'.'; 300_000];
     let archive = tar(&[("a", &noise), ("b", &env(&key))]);
@@ -215,9 +215,9 @@ fn what_follows_a_large_archive_is_searched() {
     }
 }
 
-/// Each member has its own name: none of an earlier one, and none of a header that has none.
+/// A member without a long name does not get an earlier one. A header of pax without a path has no effect.
 #[test]
-fn long_names_are_of_one_member() {
+fn a_long_name_belongs_to_one_member() {
     let key = ApiKey::generate();
     let (long, other) = (format!("{}a", "long/".repeat(60)), "b".repeat(150));
     let text = env(&key);
@@ -227,7 +227,7 @@ fn long_names_are_of_one_member() {
     };
     let archive = tar(&[(&long, &text), ("short", &text), (&other, &text), ("z", &text)]);
     assert_eq!(places(&archive), [&other, &long, "short", "z"].map(|name| format!("x!{name}")));
-    // A name of GNU, then a header of pax that has other fields
+    // A long name of GNU is followed by a header of pax with other fields.
     let mut builder = tar::Builder::new(Vec::new());
     let mut name = tar::Header::new_gnu();
     name.set_entry_type(tar::EntryType::GNULongName);
@@ -245,9 +245,9 @@ fn long_names_are_of_one_member() {
     assert_eq!(places(&builder.into_inner().unwrap()), [format!("x!{long}"), "x!second".to_owned()]);
 }
 
-/// The smallest member with a key is the key alone, and a folder may have a content.
+/// The smallest member with a key consists of the key. Even a folder may have content.
 #[test]
-fn members_of_each_size_and_kind() {
+fn members_of_each_size_and_kind_are_searched() {
     let key = ApiKey::generate();
     let text = key.expose_secret().as_bytes();
     for archive in [
@@ -272,28 +272,28 @@ fn members_of_each_size_and_kind() {
     }
 }
 
-/// A member of gzip without a name has that of the archive that holds it, wherever that is.
+/// A member of gzip without a name gets the name of its archive, even if the archive is itself a member.
 #[test]
-fn a_member_without_a_name_has_that_of_its_archive() {
+fn a_member_without_a_name_gets_that_of_its_archive() {
     let key = ApiKey::generate();
     let inner = gzip(&env(&key));
     for (name, member) in
         [("a/app.log.gz", "app.log"), ("app.gz", "app"), ("plain", "plain"), ("a\\b.gz", "b")]
     {
         let shown = name.replace('\\', r"\\");
-        finds(&key, "x.tar", &tar(&[(name, &inner)]), &format!("!{shown}!{member}"));
+        assert_found_at(&key, "x.tar", &tar(&[(name, &inner)]), &format!("!{shown}!{member}"));
     }
-    finds(&key, "b.gz.gz", &gzip(&inner), "!b.gz!b");
+    assert_found_at(&key, "b.gz.gz", &gzip(&inner), "!b.gz!b");
 }
 
-/// The checksum of a member decides, whether it is compressed or not.
+/// The checksum of each member is verified, compressed or not.
 #[test]
-fn a_member_that_was_changed_is_reported() {
+fn a_member_with_a_wrong_checksum_is_reported() {
     let key = ApiKey::generate();
     for method in [CompressionMethod::STORE, CompressionMethod::DEFLATE] {
         let mut archive = zip_with(method, &[("a", b"text"), ("b", &env(&key))]);
         let central = archive.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
-        // The checksum of the first member, in the list that counts
+        // This changes the checksum of the first member in the central directory.
         archive[central + 16] ^= 1;
         let run = scan("x", &archive).exits(2);
         assert!(run.stderr.contains("ctx-key: can't unpack x!a: "), "{run:?}");
@@ -301,15 +301,15 @@ fn a_member_that_was_changed_is_reported() {
     }
 }
 
-/// What there is of an inner archive is searched, and the error names it.
+/// The part of an inner archive that exists is searched, and the error names the archive.
 #[test]
-fn an_archive_that_breaks_off_in_another() {
+fn an_inner_archive_that_is_cut_off_is_searched_and_reported() {
     let key = ApiKey::generate();
     let noise: Vec<u8> =
         (0..40_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let inner = tar(&[("a", &env(&key)), ("b", &noise)]);
     let outer = tar(&[("i", &inner)]);
-    // Within the second member, and after it: then only the outer archive knows that something is missing.
+    // The cut is within or after the second member. After it, only the outer archive shows that something is missing.
     for (length, error) in [(20_000, "x!i!b: it is cut off"), (512 + inner.len() - 600, "x!i: it is cut off")]
     {
         let run = scan("x", &outer[..length]).exits(2).hides(&key);
@@ -319,7 +319,7 @@ fn an_archive_that_breaks_off_in_another() {
 }
 
 #[test]
-fn encoded_in_an_archive() {
+fn an_encoded_key_in_an_archive_is_found() {
     let key = ApiKey::generate();
     let digits: String = key.expose_secret().bytes().map(|byte| format!("{byte:02x}")).collect();
     let run = scan("app.jar", &zip(&[("config", format!("\nk {digits}").as_bytes())])).exits(1);
@@ -327,7 +327,7 @@ fn encoded_in_an_archive() {
 }
 
 #[test]
-fn standard_input_and_the_option_to_look_into_none() {
+fn an_archive_on_standard_input_is_opened_unless_an_option_forbids_it() {
     let key = ApiKey::generate();
     let archive = zip(&[(".env", &[env(&key), b"# comment\n".repeat(100)].concat())]);
     let run = run_with(&archive, &["scan", "-"]).exits(1).hides(&key);
@@ -342,7 +342,7 @@ fn standard_input_and_the_option_to_look_into_none() {
 }
 
 #[test]
-fn history_and_staged_files() {
+fn archives_in_a_repository_are_opened() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     let path = tree.path();
     git(path, &["init", "-q", "-b", "main"]);
@@ -369,9 +369,9 @@ fn history_and_staged_files() {
     );
 }
 
-/// The rest is searched, and an error says what is not.
+/// The rest is searched, and an error names what is not.
 #[test]
-fn cut_off_and_corrupt_archives() {
+fn a_truncated_or_corrupt_archive_is_reported_and_the_rest_searched() {
     let key = ApiKey::generate();
     let noise: Vec<u8> =
         (0..40_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -391,7 +391,7 @@ fn cut_off_and_corrupt_archives() {
         let run = run_in(tree.path(), &["scan"]).exits(2);
         assert!(run.stdout.contains("y:1:1: "), "{name}: {run:?}");
     }
-    // One byte of the second member
+    // This changes one byte of the second member.
     let mut archive = zip(members);
     let middle = archive.len() / 2;
     archive[middle] ^= 1;
@@ -401,7 +401,7 @@ fn cut_off_and_corrupt_archives() {
 }
 
 #[test]
-fn members_that_cannot_be_read() {
+fn a_member_that_cannot_be_unpacked_is_reported() {
     let key = ApiKey::generate();
     let mut archive = zip(&[("a", b"text"), ("b", &env(&key))]);
     let entry = archive.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
@@ -429,12 +429,12 @@ fn run_in_little_memory(directory: &Path, arguments: &[&str]) -> (Option<i32>, S
     (status.code(), fs::read_to_string(directory.join("err")).unwrap())
 }
 
-/// In so little memory that what they hold would not fit in.
+/// The command gets less memory than the unpacked contents need.
 #[cfg(target_os = "linux")]
 #[test]
-fn bombs_end_in_an_error_and_not_in_memory() {
+fn a_zip_bomb_ends_in_an_error_and_takes_little_memory() {
     let zeros = vec![0; 48 << 20];
-    // Those of an archive in another are members of the file: with the two archives, 100,001.
+    // Members of an inner archive count as members of the file. With the two archives, there are 100,001.
     let many = |count| zip_with(CompressionMethod::STORE, &vec![("x", &b""[..]); count]);
     let (first, second) = (many(50_000), many(49_999));
     let fast = |text: &[u8]| {
@@ -474,10 +474,9 @@ fn bombs_end_in_an_error_and_not_in_memory() {
     }
 }
 
-/// The bounds themselves are not too much: 16 MiB of a small archive, 100 times the size of a larger one, and so many
-/// members.
+/// An archive may reach each limit: 16 MiB from a small file, 100 times the size of a larger one, 100,000 members.
 #[test]
-fn archives_at_their_bounds() {
+fn an_archive_may_reach_each_limit() {
     let zeros = vec![0; (16 << 20) + 1];
     let scan = |archive: &[u8]| run_with(archive, &["scan", "-", "--no-decode"]);
     for (text, code) in [(&zeros[1..], 0), (&zeros, 2)] {
@@ -489,9 +488,9 @@ fn archives_at_their_bounds() {
     scan(&zip_with(CompressionMethod::STORE, &vec![("x", &b""[..]); 100_000])).exits(0);
 }
 
-/// None is believed: a member is read to its end, and its checksum decides.
+/// Each member is read to its end, whatever size is declared, and its checksum is verified.
 #[test]
-fn declared_sizes_and_counts() {
+fn declared_sizes_and_counts_are_not_trusted() {
     let key = ApiKey::generate();
     let archive = zip(&[("a", &env(&key))]);
     let find = format!("x!a:2:5: {}\n", masked(&key));

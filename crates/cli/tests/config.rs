@@ -1,4 +1,4 @@
-//! `ctx-key scan` with a file of settings
+//! `ctx-key scan` reads settings from a file.
 
 mod common;
 
@@ -17,7 +17,7 @@ fn write(directory: &Path, name: &str, text: impl AsRef<[u8]>) {
     fs::write(path, text).unwrap();
 }
 
-/// A directory with leaks in `a/leak`, `b/leak` and `leak`, and settings.
+/// Makes a directory with settings, and with leaks in `a/leak`, `b/leak` and `leak`.
 fn tree(key: &ApiKey, settings: impl AsRef<[u8]>) -> TempDir {
     let tree = tempdir().unwrap();
     for name in ["a/leak", "b/leak", "leak"] {
@@ -27,7 +27,7 @@ fn tree(key: &ApiKey, settings: impl AsRef<[u8]>) -> TempDir {
     tree
 }
 
-/// The paths of the finds.
+/// Returns the paths of the finds.
 fn paths(run: &Run) -> Vec<&str> {
     run.stdout.lines().map(|line| line.split_once(':').unwrap().0).collect()
 }
@@ -39,7 +39,7 @@ fn scan(directory: &Path, options: &[&str], found: &[&str]) -> String {
     run.stderr
 }
 
-/// Asserts that the scan fails with this message alone.
+/// Asserts that the scan fails and prints only this message.
 #[track_caller]
 fn fails(directory: &Path, options: &[&str], message: &str) {
     let run = run_in(directory, &[&["scan"], options].concat()).exits(2);
@@ -52,7 +52,7 @@ fn patterns_begin_at_the_top_of_the_worktree() {
     let tree = tree(&key, "exclude = ['/a/', 'b/*k']\n");
     let (top, inside) = (tree.path(), tree.path().join("a"));
     let absolute = top.to_str().unwrap();
-    // Outside of git, the directory that is named is the top.
+    // Outside of git, the named directory is the top.
     let stderr = scan(top, &[], &["leak"]);
     let note = "note: .ctx-key.toml sets `exclude`; `--no-config` passes over it\n";
     let advice = "revoke these keys in the dashboard under API Keys, and create new ones\n";
@@ -74,7 +74,7 @@ fn patterns_begin_at_the_top_of_the_worktree() {
         let run = run_in(top, &[&["scan"], options].concat()).exits(2);
         assert!(run.stderr.contains("nothing was searched"), "{options:?} {run:?}");
     }
-    // git's own paths.
+    // These paths come from git.
     scan(top, &["--staged"], &["leak"]);
     scan(&inside, &["--staged"], &["leak"]);
     scan(top, &["--staged", "leak", "a/leak"], &["leak"]);
@@ -97,7 +97,7 @@ fn each_worktree_has_its_own_file() {
     git(&inner, &["init", "-q"]);
     scan(&inner, &[], &["leak"]);
     scan(top, &["inner"], &["inner/leak"]);
-    // A repository without a worktree is not one of the worktree around it.
+    // A repository without a worktree does not belong to the worktree around it.
     git(&inner, &["add", "."]);
     git(&inner, &["commit", "-q", "-m", "first"]);
     git(top, &["clone", "-q", "--bare", "inner", "bare"]);
@@ -117,14 +117,14 @@ fn each_worktree_has_its_own_file() {
     // A linked worktree has its own file, too.
     git(&inner, &["worktree", "add", "-q", "../linked"]);
     scan(top, &["linked"], &["linked/leak"]);
-    // A folder that only looks like a repository is none.
+    // A folder that only looks like a repository is not a root.
     fs::create_dir(top.join("a/.git")).unwrap();
     let run = run_in(top, &["scan", "a"]).exits(2);
     assert!(run.stderr.contains("nothing was searched"), "{run:?}");
 }
 
 #[test]
-fn options_win_over_settings() {
+fn options_override_settings() {
     let (key, other) = (ApiKey::generate(), ApiKey::generate());
     let tree = tree(&key, "exclude = ['a']\nbaseline = 'known.json'\n");
     let top = tree.path();
@@ -138,7 +138,7 @@ fn options_win_over_settings() {
     let note = "note: .ctx-key.toml sets `exclude`, `baseline`; `--no-config` passes over it\n";
     assert!(stderr.starts_with(note), "{stderr}");
     assert!(stderr.contains("note: 1 find is known from the baseline\n"), "{stderr}");
-    // The note names what counts, and no option's field.
+    // The note does not name a field that an option overrides.
     let stderr = scan(top, &["--exclude", "b"], &[]);
     assert!(stderr.starts_with("note: .ctx-key.toml sets `baseline`; "), "{stderr}");
     let stderr = scan(top, &["--baseline", "none.json"], &["b/leak", "leak"]);
@@ -149,7 +149,7 @@ fn options_win_over_settings() {
     let stderr = scan(top, &["--baseline", "none.json", "--exclude", "b"], &["a/leak", "leak"]);
     assert!(!stderr.contains("note"), "{stderr}");
     write(top, "known.json", report(&["leak"]));
-    // The path of a baseline begins at the file, patterns at the root.
+    // The path of a baseline is relative to the file, and patterns are relative to the root.
     write(top, "b/other.toml", "exclude = ['/leak']\nbaseline = '../known.json'\n");
     let stderr = scan(top, &["--config", "b/other.toml"], &["b/leak"]);
     assert_eq!(stderr.matches(".toml").count(), 0, "{stderr}");
@@ -158,7 +158,7 @@ fn options_win_over_settings() {
 }
 
 #[test]
-fn decoding_and_archives() {
+fn settings_turn_decoding_and_archives_off() {
     let (key, tree) = (ApiKey::generate(), tempdir().unwrap());
     let top = tree.path();
     write(top, "encoded", key.expose_secret().replace('_', "%5F"));
@@ -196,7 +196,7 @@ fn decoding_and_archives() {
 }
 
 #[test]
-fn nothing_is_set() {
+fn an_empty_file_sets_nothing() {
     let key = ApiKey::generate();
     for settings in ["", "# nothing\n", "exclude = []\n", "\u{feff}exclude = []\r\n"] {
         let tree = tree(&key, settings);
@@ -217,7 +217,7 @@ fn errors_name_the_file_the_line_and_the_field() {
         ("\nbaseline = 'x'\n[scan]\nexclude = []\n".to_owned(), 3, format!("unknown field `scan`; {FIELDS}")),
         ("Exclude = []".to_owned(), 1, format!("unknown field `Exclude`; {FIELDS}")),
         (format!("{secret} = 1"), 1, format!("unknown field; {FIELDS}")),
-        // A name may have 24 characters, and they are those of a name.
+        // A field is repeated if it has at most 24 characters, all of which may be in a name.
         (format!("{:a<24} = 1", ""), 1, format!("unknown field `{:a<24}`; {FIELDS}", "")),
         (format!("{:a<25} = 1", ""), 1, format!("unknown field; {FIELDS}")),
         ("'a b' = 1".to_owned(), 1, format!("unknown field; {FIELDS}")),
@@ -282,7 +282,7 @@ fn errors_name_the_file_the_line_and_the_field() {
         format!("exclude = []\n{secret}"),
         format!("\nbaseline = '{secret}\n"),
         "\nexclude = [".to_owned(),
-        // The error is on two lines.
+        // This error extends over two lines.
         format!("\n\"\"\"exclude\n{secret}\"\"\" = []"),
     ] {
         let tree = tree(&key, &settings);
@@ -294,7 +294,7 @@ fn errors_name_the_file_the_line_and_the_field() {
 }
 
 #[test]
-fn files_that_are_not_read() {
+fn a_file_that_cannot_be_read_is_an_error() {
     let key = ApiKey::generate();
     let tree = tree(&key, "baseline = '.'\n");
     let top = tree.path();

@@ -1,4 +1,4 @@
-//! `ctx-key scan --staged` and `--history`
+//! `ctx-key scan --staged` and `--history` find keys in a repository.
 
 mod common;
 
@@ -26,10 +26,10 @@ fn commit(directory: &Path, message: &str) -> String {
 }
 
 #[test]
-fn staged_is_the_index_and_not_the_working_tree() {
+fn staged_searches_the_index_and_not_the_worktree() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
-    // Before the first commit, from a directory below, under a name that needs quotes
+    // This runs before the first commit, in a subdirectory, and with a name that git quotes.
     fs::create_dir(path.join("below")).unwrap();
     write(path, "below/ä \"b\".txt", &format!("\n{}", key.expose_secret()));
     git(path, &["add", "-A"]);
@@ -42,7 +42,7 @@ fn staged_is_the_index_and_not_the_working_tree() {
     run_in(path, &["scan", "--staged"]).exits(0);
     finish(command(&["scan", "--staged"]).arg(path), b"").exits(0);
 
-    // What is committed is not staged, and taking a file away brings no key.
+    // A committed file is no longer staged, and the removal of a file adds no key.
     commit(path, "with a key");
     run_in(path, &["scan", "--staged"]).exits(0);
     git(path, &["rm", "-q", "unstaged.txt"]);
@@ -63,7 +63,7 @@ fn a_hook_stops_the_commit() {
     write(path, "leak.txt", key.expose_secret());
     write(path, "clean.txt", "clean still");
     git(path, &["add", "-A"]);
-    // git gives the hook an index of its own for this commit, without the leak
+    // For this commit, git gives the hook a separate index without the leak.
     git(path, &["commit", "-q", "-m", "a part", "clean.txt"]);
     let refused = std::process::Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "all"])
@@ -77,7 +77,7 @@ fn a_hook_stops_the_commit() {
 }
 
 #[test]
-fn history_holds_what_was_taken_away() {
+fn history_finds_keys_that_were_removed() {
     let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
     let path = repository.path();
     let [gone, branch, message] = &keys;
@@ -107,9 +107,9 @@ fn history_holds_what_was_taken_away() {
     assert_eq!(json["findings"][0]["commit"], brought);
 }
 
-/// Nothing to search is not the same as clean. But a commit that only deletes files must pass a hook.
+/// A search of nothing does not show that there are no keys. But a commit that only deletes files must pass a hook.
 #[test]
-fn a_run_that_searched_nothing_says_so() {
+fn a_run_that_searches_nothing_reports_it() {
     let repository = repository();
     let path = repository.path();
     for options in [&["scan", "--history"][..], &["scan"], &["scan", "--no-ignore", "."]] {
@@ -127,7 +127,7 @@ fn a_run_that_searched_nothing_says_so() {
 }
 
 #[test]
-fn elsewhere_it_fails_and_says_why() {
+fn outside_of_a_repository_or_without_git_it_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     for option in ["--staged", "--history"] {
         let mut command = command(&["scan", option]);
@@ -145,7 +145,7 @@ fn elsewhere_it_fails_and_says_why() {
 }
 
 #[test]
-fn a_shallow_clone_is_an_error_unless_that_is_wanted() {
+fn a_shallow_clone_is_an_error_unless_an_option_allows_it() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
     commit(repository.path(), "first");
     write(repository.path(), "a", key.expose_secret());
@@ -167,7 +167,7 @@ fn a_shallow_clone_is_an_error_unless_that_is_wanted() {
 }
 
 #[test]
-fn an_object_that_is_missing_is_reported() {
+fn a_missing_object_is_reported() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     write(path, "a", "lost");
@@ -186,9 +186,9 @@ fn an_object_that_is_missing_is_reported() {
     }
 }
 
-/// Then the whole index is searched.
+/// If git can't compare with a broken commit, the whole index is searched.
 #[test]
-fn a_broken_commit_does_not_hide_what_is_staged() {
+fn a_broken_commit_does_not_hide_a_staged_key() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     fs::create_dir(path.join("d")).unwrap();
@@ -205,9 +205,9 @@ fn a_broken_commit_does_not_hide_what_is_staged() {
     }
 }
 
-/// A missing tree hides nothing else.
+/// A missing tree does not keep the other objects from being searched.
 #[test]
-fn a_broken_history_does_not_hide_what_was_found() {
+fn a_broken_history_does_not_hide_a_key() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     write(path, "a", "clean");

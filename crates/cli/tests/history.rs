@@ -1,4 +1,4 @@
-//! `ctx-key scan --history`: what hides in a repository
+//! `ctx-key scan --history` and `--staged` find keys wherever a repository holds them.
 
 mod common;
 
@@ -33,7 +33,7 @@ fn text(key: &ApiKey) -> &str {
     key.expose_secret()
 }
 
-/// All findings, each of which must satisfy `git show COMMIT:PATH` if it is in a file of a commit.
+/// Returns all findings. Asserts for each one in a file of a commit that `git show COMMIT:PATH` shows the key.
 #[track_caller]
 fn findings(directory: &Path, options: &[&str]) -> Vec<Value> {
     let scan = run_in(directory, &[&["scan", "--history", "--format", "json"], options].concat());
@@ -57,7 +57,7 @@ fn assert_found(directory: &Path, key: &ApiKey) -> Value {
     of(&findings(directory, &[]), key).clone()
 }
 
-/// The first find of a key.
+/// Returns the first finding of a key.
 #[track_caller]
 fn of<'f>(findings: &'f [Value], key: &ApiKey) -> &'f Value {
     let mut found = findings.iter().filter(|finding| finding["id"] == key.id().as_str());
@@ -65,7 +65,7 @@ fn of<'f>(findings: &'f [Value], key: &ApiKey) -> &'f Value {
 }
 
 #[test]
-fn tags_stashes_notes_and_remotes() {
+fn keys_in_tags_stashes_notes_and_remotes_are_found() {
     let (repository, keys) = (repository(), [(); 5].map(|()| ApiKey::generate()));
     let path = repository.path();
     let first = commit(path, "first");
@@ -90,11 +90,11 @@ fn tags_stashes_notes_and_remotes() {
 }
 
 #[test]
-fn objects_that_no_ref_reaches() {
+fn keys_in_objects_that_no_ref_reaches_are_found() {
     let (repository, keys) = (repository(), [(); 5].map(|()| ApiKey::generate()));
     let path = repository.path();
     commit(path, "first");
-    // Amended, a deleted branch, a dropped stash, a dangling blob, staged once
+    // The keys are in an amended commit, a deleted branch, a dropped stash, a dangling blob and the index.
     write(path, "amended", text(&keys[0]));
     let amended = commit(path, "second");
     write(path, "amended", "clean");
@@ -131,9 +131,9 @@ fn objects_that_no_ref_reaches() {
     }
 }
 
-/// A log keeps the name of a branch that is gone.
+/// A log contains the name of a deleted branch.
 #[test]
-fn logs_of_refs() {
+fn a_key_in_the_log_of_a_ref_is_found() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     commit(path, "first");
@@ -142,15 +142,15 @@ fn logs_of_refs() {
     git(path, &["branch", "-q", "-D", text(&key)]);
     let found = assert_found(path, &key);
     assert_eq!((&found["path"], &found["place"]), (&".git/logs/HEAD".into(), &"ref".into()));
-    // Before its first commit, a branch is a name in HEAD alone.
+    // Before the first commit of a branch, only HEAD contains the name of the branch.
     fs::remove_dir_all(path.join(".git/logs")).unwrap();
     git(path, &["symbolic-ref", "HEAD", &format!("refs/heads/{}", text(&key))]);
     assert_eq!(assert_found(path, &key)["path"], ".git/HEAD");
 }
 
-/// Each worktree has a log of its own, and a HEAD.
+/// Each worktree has its own HEAD and log.
 #[test]
-fn logs_of_all_worktrees() {
+fn the_logs_of_all_worktrees_are_searched() {
     let (directory, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     let (main, linked) = (directory.path().join("main"), directory.path().join("linked"));
     fs::create_dir(&main).unwrap();
@@ -167,7 +167,7 @@ fn logs_of_all_worktrees() {
 }
 
 #[test]
-fn a_ref_whose_object_is_missing() {
+fn the_missing_object_of_a_ref_is_reported() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     write(path, "a", text(&key));
@@ -178,9 +178,9 @@ fn a_ref_whose_object_is_missing() {
     assert!(scan.stderr.contains(&format!("object {} is missing", "1".repeat(40))), "{scan:?}");
 }
 
-/// Objects that nothing needs any more may be gone, and so may what they name.
+/// git may have deleted an object to which only unreachable objects refer.
 #[test]
-fn what_no_ref_reaches_may_be_incomplete() {
+fn an_object_that_no_ref_reaches_may_be_missing() {
     let repository = repository();
     let path = repository.path();
     commit(path, "first");
@@ -193,10 +193,10 @@ fn what_no_ref_reaches_may_be_incomplete() {
     run_in(path, &["scan", "--history"]).exits(0);
 }
 
-/// A file becomes a symbolic link, and the other way round.
+/// A file becomes a symbolic link, and a symbolic link becomes a file.
 #[cfg(unix)]
 #[test]
-fn staged_changes_of_the_type() {
+fn a_staged_change_of_the_type_of_a_file_is_searched() {
     use std::os::unix::fs::symlink;
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
     let path = repository.path();
@@ -220,7 +220,7 @@ fn staged_changes_of_the_type() {
 }
 
 #[test]
-fn names_of_staged_files() {
+fn keys_in_the_names_of_staged_files_are_found() {
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, text(&keys[0]), "clean");
@@ -236,9 +236,9 @@ fn names_of_staged_files() {
     assert_eq!(found, expected);
 }
 
-/// All versions are in the index, and one of them will be committed.
+/// The index holds all versions, and the next commit will have one of them.
 #[test]
-fn staged_versions_of_a_conflict() {
+fn all_versions_of_a_conflict_are_searched() {
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, "a", "base");
@@ -261,14 +261,14 @@ fn staged_versions_of_a_conflict() {
 }
 
 #[test]
-fn names_of_files_that_are_gone() {
+fn keys_in_the_names_of_deleted_files_are_found() {
     let (repository, key, other) = (repository(), ApiKey::generate(), ApiKey::generate());
     let path = repository.path();
     write(path, &format!("a/{}.txt", text(&key)), "clean");
     let brought = commit(path, "first");
     git(path, &["rm", "-q", "-r", "a"]);
     commit(path, "second");
-    // A tree that no commit has
+    // No commit has this tree.
     write(path, text(&other), "clean");
     git(path, &["add", "-A"]);
     let tree = git(path, &["write-tree"]);
@@ -282,7 +282,7 @@ fn names_of_files_that_are_gone() {
 }
 
 #[test]
-fn replace_refs_and_grafts_and_boundaries_hide_nothing() {
+fn replace_refs_grafts_and_shallow_boundaries_hide_nothing() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     commit(path, "first");
@@ -329,7 +329,7 @@ fn each_missing_object_is_reported_and_the_rest_searched() {
     }
     let scan = run_in(path, &["scan", "--history"]).exits(2).hides(&key);
     assert!(scan.stdout.contains(&masked(&key)), "{scan:?}");
-    // The blobs of the lost tree can't be known to be needed, but the first commit's tree names them.
+    // The lost tree can't show that the blobs are needed, but the tree of the first commit refers to them.
     for id in &lost {
         assert!(scan.stderr.contains(&format!("object {id} is missing")), "{id} {scan:?}");
     }
@@ -357,7 +357,7 @@ fn a_broken_object_is_reported_and_the_rest_searched() {
     }
 }
 
-/// One line for each key and place, with its oldest commit and the number of versions.
+/// Each key has one line for each place, with the oldest commit and the number of versions.
 #[test]
 fn versions_of_a_file_are_counted() {
     let (repository, key) = (repository(), ApiKey::generate());
@@ -411,7 +411,7 @@ fn a_merge_and_a_rename_name_commits_that_hold_the_path() {
 }
 
 #[test]
-fn ranges_and_dates() {
+fn ranges_and_dates_select_commits() {
     let (repository, keys) = (repository(), [(); 4].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, "old", text(&keys[0]));
@@ -434,7 +434,7 @@ fn ranges_and_dates() {
     };
     let head = git(path, &["rev-parse", "HEAD"]);
     let zero = "0".repeat(40);
-    // A file that is deleted has no object to read.
+    // A deletion in a range does not cause an error.
     for range in ["HEAD", "HEAD~..HEAD", &format!("{zero}..{head}"), &format!("{}..{head}", "0".repeat(64))] {
         let scan = run_in(path, &["scan", "--history", "--range", range]).exits(1);
         assert_eq!(scan.stderr, "revoke these keys in the dashboard under API Keys, and create new ones\n");
@@ -445,7 +445,7 @@ fn ranges_and_dates() {
         let scan = run_in(path, &["scan", "--history", "--since", period]);
         assert!(!scan.stderr.contains("is not a date"), "{period} {scan:?}");
     }
-    // Only a whole name of zeros stands for no commit.
+    // Only a full name of zeros stands for no commit.
     let almost = format!("{}g", "0".repeat(39));
     for name in ["0", "000", &almost] {
         git(path, &["tag", name]);
@@ -500,7 +500,7 @@ fn ranges_and_dates() {
     run_in(path, &["scan", "--range", "HEAD"]).exits(2);
 }
 
-/// Commits with the dates of clocks that were wrong
+/// Makes a commit with this date, which may be that of a wrong clock.
 fn commit_at(directory: &Path, date: &str, message: &str) -> String {
     git(directory, &["add", "-A"]);
     let mut command = Command::new("git");
@@ -519,9 +519,10 @@ fn commit_at(directory: &Path, date: &str, message: &str) -> String {
     git(directory, &["rev-parse", "HEAD"])
 }
 
-/// A day begins at midnight, and a commit counts by its own date, whatever its children's are or who reaches it.
+/// A day begins at midnight. Only the date of the commit itself counts, not the dates of its children or the refs
+/// that reach it.
 #[test]
-fn commits_since_a_day() {
+fn commits_since_a_day_are_selected() {
     let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
     let path = repository.path();
     commit_at(path, "2020-01-01T00:00:00Z", "first");
@@ -546,7 +547,7 @@ fn commits_since_a_day() {
     assert_eq!(found("2020-02-02"), ["a", "amended", "late"]);
 }
 
-/// The oldest commit is one that others follow, whatever their dates: no commit comes before its parents.
+/// The oldest commit is the first in the order of parents and children, whatever the dates.
 #[test]
 fn the_oldest_commit_does_not_depend_on_clocks() {
     let (repository, key) = (repository(), ApiKey::generate());
@@ -567,9 +568,10 @@ fn the_oldest_commit_does_not_depend_on_clocks() {
     }
 }
 
-/// Of a history whose beginning is lost, the dates alone say which commit is the oldest, and all commits count.
+/// If the beginning of a history is lost, the dates decide which commit is the oldest, and all commits count as
+/// reached.
 #[test]
-fn the_oldest_commit_of_a_broken_history() {
+fn dates_show_the_oldest_commit_of_a_broken_history() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     let lost = commit_at(path, "2020-01-01T00:00:00Z", "lost");
@@ -588,9 +590,9 @@ fn the_oldest_commit_of_a_broken_history() {
     assert_eq!((found.as_array().unwrap().len(), &found[0]["tracked"]), (1, &true.into()));
 }
 
-/// Of commits that can't be read, each is named, and none that can be.
+/// Exactly those commits whose files can't be read are reported.
 #[test]
-fn a_broken_commit_of_a_range() {
+fn a_broken_commit_in_a_range_is_reported_and_the_rest_searched() {
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, "a", "clean");
@@ -606,7 +608,7 @@ fn a_broken_commit_of_a_range() {
     let scan =
         run_in(path, &["scan", "--history", "--range", "HEAD"]).exits(2).hides(&keys[0]).hides(&keys[1]);
     let errors: Vec<_> = scan.stderr.lines().filter(|line| line.starts_with("ctx-key: ")).collect();
-    // Without its tree, the next commit can't be compared with it.
+    // The next commit can't be compared with a commit whose tree is missing.
     let error =
         |commit| format!("ctx-key: can't read the files of commit {commit}; fetch them, or run `git fsck`");
     assert_eq!(errors, [error(&broken), error(&after)]);
@@ -617,9 +619,9 @@ fn a_broken_commit_of_a_range() {
     assert!(scan.stdout.contains(&format!("c:1:1: {} (commit {last})\n", masked(&keys[1]))), "{scan:?}");
 }
 
-/// Whole finds, of each place: each key once, with what it belongs to.
+/// Compares all fields of a find at each kind of place. Each key is reported once.
 #[test]
-fn finds_of_each_place() {
+fn a_find_at_each_kind_of_place_has_every_field() {
     let (repository, keys) = (repository(), [(); 6].map(|()| ApiKey::generate()));
     let path = repository.path();
     let [subject, reference, reached, unreached, tag, _] = &keys;
@@ -682,7 +684,7 @@ fn finds_of_each_place() {
         for field in ["line", "column", "offset", "key"] {
             find.remove(field).unwrap();
         }
-        // Which of the two commits is older depends on their names, as their times are the same.
+        // The two commits have the same time, so their ids decide which one counts as older.
         if find["id"] == unreached.id().as_str() {
             assert!([&*gone, &*amended].contains(&find["commit"].as_str().unwrap()));
             find["commit"] = gone.as_str().into();
@@ -694,9 +696,9 @@ fn finds_of_each_place() {
     assert_eq!(found, expected);
 }
 
-/// A name in trees that no commit has is reported once.
+/// A key in a name is reported once, even if several trees without a commit have the name.
 #[test]
-fn a_name_in_trees_alone() {
+fn a_key_in_the_name_of_trees_without_a_commit_is_reported_once() {
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
     let path = repository.path();
     commit(path, "first");
@@ -706,7 +708,7 @@ fn a_name_in_trees_alone() {
         git(path, &["add", "-A"]);
         git(path, &["write-tree"]);
     }
-    // This one has a commit, too.
+    // This name is also in a commit.
     write(path, text(&keys[1]), "clean");
     fs::remove_file(path.join(text(&keys[0]))).unwrap();
     let brought = commit(path, "second");
@@ -721,7 +723,7 @@ fn a_name_in_trees_alone() {
 }
 
 #[test]
-fn exclusion_and_decoding_in_a_history() {
+fn exclusion_and_decoding_apply_to_a_history() {
     let (repository, keys) = (repository(), [(); 4].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, &format!("out/{}", text(&keys[0])), "clean");
@@ -750,16 +752,16 @@ fn exclusion_and_decoding_in_a_history() {
     assert_eq!(range, ["in/a:1:1"]);
 }
 
-/// A log is searched for what is nowhere else.
+/// A key in a log is reported only if it was not found elsewhere.
 #[test]
-fn logs_of_branches_and_of_broken_worktrees() {
+fn logs_of_branches_and_of_broken_worktrees_are_searched() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     commit(path, "first");
     git(path, &["checkout", "-q", "-b", "side/a"]);
     let empty = git(path, &["commit-tree", "-m", "x", "HEAD^{tree}", "-p", "HEAD"]);
     git(path, &["update-ref", "-m", text(&key), "refs/heads/side/a", &empty]);
-    // Of two logs with the same key, either is named.
+    // If two logs contain the same key, either may be reported.
     let mut logs = Vec::new();
     for _ in 0..2 {
         let found = findings(path, &[]);
@@ -770,14 +772,14 @@ fn logs_of_branches_and_of_broken_worktrees() {
     }
     logs.sort();
     assert_eq!(logs, [".git/logs/HEAD", ".git/logs/refs/heads/side/a"]);
-    // What is there and can't be read is not clean.
+    // A log that exists but can't be read is an error.
     fs::create_dir_all(path.join(".git/worktrees/broken/HEAD")).unwrap();
     let scan = run_in(path, &["scan", "--history"]).exits(2);
     assert!(scan.stderr.contains("ctx-key: can't read .git/worktrees/broken/HEAD: "), "{scan:?}");
 }
 
 #[test]
-fn missing_objects_of_tags_heads_and_messages() {
+fn missing_objects_of_tags_and_heads_are_reported() {
     let repository = repository();
     let path = repository.path();
     let lose = |id: &str| {
@@ -794,14 +796,14 @@ fn missing_objects_of_tags_heads_and_messages() {
         (scan.code, ids)
     };
     write(path, "a", "clean");
-    // A message may look like the lines before it.
+    // The message contains lines that look like those of a header.
     commit(path, &format!("first\n\ntree {0}\nparent {0}\n", "1".repeat(40)));
     assert_eq!(errors(), (Some(0), vec![]));
     let blob = git(path, &["rev-parse", "HEAD:a"]);
     let (file, content) = lose(&blob);
     assert_eq!(errors(), (Some(2), vec![blob]));
     fs::write(file, content).unwrap();
-    // The object of a tag, which nothing else names
+    // Only a tag refers to this object.
     write(path, "b", "tagged");
     let tagged = git(path, &["hash-object", "-w", "b"]);
     fs::remove_file(path.join("b")).unwrap();
@@ -809,21 +811,21 @@ fn missing_objects_of_tags_heads_and_messages() {
     let (file, content) = lose(&tagged);
     assert_eq!(errors(), (Some(2), vec![tagged]));
     fs::write(file, content).unwrap();
-    // A commit that only HEAD names
+    // Only HEAD refers to this commit.
     git(path, &["checkout", "-q", "--detach"]);
     let detached = commit(path, "detached");
     let (file, content) = lose(&detached);
     assert_eq!(errors(), (Some(2), vec![detached]));
     fs::write(file, content).unwrap();
     assert_eq!(errors(), (Some(0), vec![]));
-    // A list of no commits makes no clone shallow.
+    // An empty list of commits does not make a clone shallow.
     write(path, ".git/shallow", "");
     assert_eq!(errors(), (Some(0), vec![]));
 }
 
-/// Where git can't follow a history to its end, a missing object counts as needed.
+/// If git can't follow a history to its end, every missing object counts as needed.
 #[test]
-fn a_missing_object_of_a_history_with_a_broken_commit() {
+fn a_missing_object_is_reported_beside_a_broken_commit() {
     let repository = repository();
     let path = repository.path();
     let broken = commit(path, "broken");
@@ -842,9 +844,9 @@ fn a_missing_object_of_a_history_with_a_broken_commit() {
     }
 }
 
-/// A commit keeps its path in it, though a blob without one makes the search look into the index.
+/// A blob in a commit keeps the path from the commit, even if another blob makes the search read the index.
 #[test]
-fn the_index_gives_paths_to_others_alone() {
+fn the_index_gives_paths_only_to_blobs_without_one() {
     let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, "a", text(&keys[0]));
@@ -867,9 +869,9 @@ fn the_index_gives_paths_to_others_alone() {
     );
 }
 
-/// A merge brings only what it changes itself.
+/// For a merge, only the changes that the merge itself makes count.
 #[test]
-fn a_range_does_not_hold_what_was_merged_into_it() {
+fn a_range_does_not_include_changes_that_were_merged_into_it() {
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
     let path = repository.path();
     commit(path, "first");
@@ -888,7 +890,7 @@ fn a_range_does_not_hold_what_was_merged_into_it() {
 }
 
 #[test]
-fn worktrees_and_sha_256() {
+fn linked_worktrees_with_sha_256_are_searched() {
     let (directory, keys) = (tempfile::tempdir().unwrap(), [(); 2].map(|()| ApiKey::generate()));
     let main = directory.path().join("main");
     fs::create_dir(&main).unwrap();
@@ -910,7 +912,7 @@ fn worktrees_and_sha_256() {
 }
 
 #[test]
-fn a_bare_repository_and_its_packs() {
+fn a_bare_repository_with_packs_is_searched() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
     write(repository.path(), "a", text(&key));
     commit(repository.path(), "first");
@@ -922,7 +924,7 @@ fn a_bare_repository_and_its_packs() {
 }
 
 #[test]
-fn objects_of_others_are_named_and_not_read() {
+fn borrowed_objects_are_reported_and_not_read() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
     write(repository.path(), "a", text(&key));
     commit(repository.path(), "first");
@@ -943,7 +945,7 @@ fn objects_of_others_are_named_and_not_read() {
     );
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
-    // Its own objects are read, packed or not.
+    // The clone's own objects are read, packed or not.
     let own = ApiKey::generate();
     write(&clone, "own", text(&own));
     let brought = commit(&clone, "second");
@@ -960,11 +962,11 @@ fn objects_of_others_are_named_and_not_read() {
         );
         git(&clone, &["repack", "-q", "-a", "-d", "-l"]);
     }
-    // Whatever the repository calls its worktree
+    // A worktree in the configuration does not make the borrowed folder a part of the repository.
     git(&clone, &["config", "core.worktree", "/"]);
     let scan = run_in(&clone, &["scan", "--history"]).exits(2);
     assert!(!scan.stdout.contains(&masked(&key)), "{scan:?}");
-    // A folder inside the repository is its own.
+    // A folder inside the repository belongs to it.
     let inside = tempfile::tempdir().unwrap();
     git(inside.path(), &["init", "-q"]);
     git(repository.path(), &["repack", "-q", "-a", "-d"]);
@@ -975,7 +977,7 @@ fn objects_of_others_are_named_and_not_read() {
 }
 
 #[test]
-fn a_partial_clone_is_not_completed() {
+fn objects_that_a_partial_clone_lacks_are_not_fetched() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
     write(repository.path(), "a", text(&key));
     commit(repository.path(), "first");
@@ -988,7 +990,7 @@ fn a_partial_clone_is_not_completed() {
 }
 
 #[test]
-fn submodules_are_named() {
+fn a_note_names_each_submodule() {
     let (repository, module, key) = (repository(), repository(), ApiKey::generate());
     write(module.path(), "a", text(&key));
     commit(module.path(), "first");
@@ -1009,7 +1011,8 @@ fn submodules_are_named() {
         (&files["findings"][0]["path"], &files["findings"][0]["tracked"]),
         (&"sub/a".into(), &true.into())
     );
-    // Its commits are not objects of this repository: they are not missing, even if another object is.
+    // The submodule's commits are not objects of this repository, so they don't count as missing, even if another
+    // object is.
     let lost = git(repository.path(), &["rev-parse", "HEAD:.gitmodules"]);
     let lost_file = repository.path().join(".git/objects").join(&lost[..2]).join(&lost[2..]);
     let kept = fs::read(&lost_file).unwrap();
@@ -1034,7 +1037,7 @@ fn hook(repository: &Path, name: &str, script: &str) {
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A block of the README that begins with this line.
+/// Returns the first shell script in the README that contains this text.
 #[cfg(unix)]
 fn documented(first: &str) -> String {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
@@ -1043,10 +1046,10 @@ fn documented(first: &str) -> String {
     blocks.next().unwrap_or_else(|| panic!("README has no {first}")).to_owned()
 }
 
-/// The documented hook of a server: a push is refused while its objects are in quarantine.
+/// The documented hook of a server refuses a push while the objects of the push are in quarantine.
 #[cfg(unix)]
 #[test]
-fn a_push_is_refused() {
+fn a_push_with_a_key_is_refused() {
     let (local, directory) = (repository(), tempfile::tempdir().unwrap());
     let path = local.path();
     let bare = directory.path().join("bare: \"ser\\ver\"");
@@ -1082,7 +1085,7 @@ fn a_push_is_refused() {
         hook(&bare, "pre-receive", "exit 0\n");
         push("HEAD:main");
     }
-    // What is there already was accepted: a new branch brings its own commits alone.
+    // Commits on the server were accepted before. Of a new branch, only its own commits are searched.
     write(path, "leak", text(&ApiKey::generate()));
     commit(path, "leak");
     assert!(push("HEAD:known").0);
@@ -1093,14 +1096,14 @@ fn a_push_is_refused() {
 }
 
 #[test]
-fn variables_of_another_repository_do_not_win() {
+fn variables_do_not_choose_another_repository() {
     let (leaking, clean, key) = (repository(), repository(), ApiKey::generate());
     commit(leaking.path(), "first");
     commit(clean.path(), "first");
     write(leaking.path(), "a", text(&key));
     git(leaking.path(), &["add", "-A"]);
     let other = clean.path().join(".git");
-    // Objects of the other repository are not this one's.
+    // An object of the other repository must not be searched.
     let foreign = ApiKey::generate();
     write(clean.path(), "foreign", text(&foreign));
     git(clean.path(), &["hash-object", "-w", "foreign"]);
@@ -1137,7 +1140,7 @@ fn variables_of_another_repository_do_not_win() {
     assert_eq!(other_index.unwrap().status.code(), Some(1));
 }
 
-/// Of a repository, its own folder of objects is not that of a push: all commits of a new branch are searched.
+/// The repository's own folder of objects is not a quarantine, so all commits of a new branch are searched.
 #[test]
 fn a_variable_that_names_the_own_objects_hides_nothing() {
     let (repository, key) = (repository(), ApiKey::generate());
@@ -1151,7 +1154,7 @@ fn a_variable_that_names_the_own_objects_hides_nothing() {
     assert_eq!(two.stderr, "ctx-key: name one repository, not more: . and others were named\n");
 }
 
-/// A path in the variable begins where the command runs, or at the top of the worktree, where git runs hooks.
+/// A path in the variable is relative to the current directory, or to the top of the worktree, where git runs hooks.
 #[test]
 fn the_index_of_a_hook_is_found_from_each_folder() {
     let (repository, key) = (repository(), ApiKey::generate());
@@ -1175,9 +1178,9 @@ fn the_index_of_a_hook_is_found_from_each_folder() {
     }
 }
 
-/// From a folder below the top, whatever git is told to show; and files with one content are reported each.
+/// This holds in a subdirectory, too, and with `diff.relative`. Of several files with the same content, each is reported.
 #[test]
-fn staged_files_of_the_whole_worktree() {
+fn staged_files_of_the_whole_worktree_are_searched() {
     let (repository, key) = (repository(), ApiKey::generate());
     let path = repository.path();
     git(path, &["config", "diff.relative", "true"]);
@@ -1202,13 +1205,13 @@ fn staged_files_of_the_whole_worktree() {
         assert_eq!(found, ["a", "b", "sub/c"].map(|path| (path, &*object, &Value::Bool(true))));
         assert_eq!((&report["files"], &report["bytes"]), (&1.into(), &52.into()));
     }
-    // Files and folders, those that are not in the index before those that are
+    // Files and folders may be named. A name that is not in the index does not hide the others.
     let scan = run_in(path, &["scan", "--staged", "missing", "sub", "a"]).exits(2);
     assert!(scan.stderr.contains("missing is not in the index, so it was not searched; add it"), "{scan:?}");
     assert_eq!(scan.stdout, format!("a:1:1: {0}\nsub/c:1:1: {0}\n", masked(&key)));
     git(path, &["commit", "-q", "-m", "second"]);
 
-    // A conflict at the top, from below
+    // A conflict at the top is found from a subdirectory.
     git(path, &["checkout", "-q", "-b", "side"]);
     write(path, "conflict", format!("theirs {}", text(&key)));
     commit(path, "theirs");
@@ -1221,10 +1224,10 @@ fn staged_files_of_the_whole_worktree() {
     assert_eq!(scan.stdout, format!("conflict:1:8: {}\n", masked(&key)));
 }
 
-/// git gives a hook an index of its own for `git commit FILE` and `git commit -a`, in linked worktrees too.
+/// For `git commit FILE` and `git commit -a`, git gives the hook a separate index, also in linked worktrees.
 #[cfg(unix)]
 #[test]
-fn a_hook_reads_the_index_of_the_commit_that_is_made() {
+fn a_hook_searches_the_index_of_its_commit() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
     write(repository.path(), "tracked", "clean");
     write(repository.path(), "other", "clean");

@@ -1,4 +1,4 @@
-//! `ctx-key inspect`
+//! `ctx-key inspect` explains what is wrong with a key.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::{command, finish, masked, run, run_with};
 use ctx_key::ApiKey;
 
 #[test]
-fn a_key_from_each_source() {
+fn a_key_is_read_from_each_source() {
     let key = ApiKey::generate();
     let text = format!(" Bearer '{}'\r\n", key.expose_secret());
     let argument = run(&["inspect", &text]).exits(0).hides(&key);
@@ -28,9 +28,9 @@ fn a_key_from_each_source() {
     assert_eq!((stdin.stderr, environment.stderr), (String::new(), String::new()));
 }
 
-/// The texts that people have at hand, first of all the output of `ctx-key new --format env`.
+/// These are the texts that people have at hand, first of all the output of `ctx-key new --format env`.
 #[test]
-fn pasted_lines() {
+fn a_key_in_a_pasted_line_is_read() {
     let key = ApiKey::generate();
     let text = key.expose_secret();
     let made = run(&["new", "--scopes", "memories:read", "--format", "env"]).exits(0).stdout;
@@ -46,7 +46,7 @@ fn pasted_lines() {
     }
 }
 
-/// A letter that only looks like ASCII, or a text that is too long, was not cut off.
+/// A text that is too long, or has a letter that only looks like ASCII, was not cut off.
 #[test]
 fn a_diagnosis_names_the_right_cause() {
     let key = ApiKey::generate();
@@ -65,7 +65,7 @@ fn a_diagnosis_names_the_right_cause() {
 }
 
 #[test]
-fn what_is_wrong_and_where() {
+fn an_error_says_what_is_wrong_and_where() {
     let key = ApiKey::generate();
     let text = key.expose_secret();
     let stars = format!("  ctx_{}", "*".repeat(48));
@@ -99,9 +99,9 @@ fn what_is_wrong_and_where() {
     finish(command(&["inspect"]).env("MEMORYKIT_API_KEY", &text[..40]), b"").exits(1).hides(&key);
 }
 
-/// What was pasted is never an option.
+/// A pasted text is never read as an option.
 #[test]
-fn a_text_that_begins_with_a_hyphen() {
+fn a_text_may_begin_with_a_hyphen() {
     let key = ApiKey::generate();
     for text in [format!("--{}", key.expose_secret()), "-v".to_owned(), "--help-me".to_owned()] {
         let run = run(&["inspect", &text]).exits(1).hides(&key);
@@ -110,12 +110,12 @@ fn a_text_that_begins_with_a_hyphen() {
 }
 
 #[test]
-fn what_cannot_be_read() {
+fn an_input_that_cannot_be_read_is_an_error() {
     let unset = run(&["inspect"]).exits(2);
     assert!(unset.stderr.contains("MEMORYKIT_API_KEY is not set"));
     let binary = run_with(b"ctx_\xff", &["inspect", "-"]).exits(2);
     assert_eq!(binary.stderr, "ctx-key: standard input is not UTF-8 text; convert it first\n");
-    // The maximum is read, and white space around a key is passed over.
+    // An input of the maximum length is read, and white space around the key is ignored.
     let key = ApiKey::generate();
     let padded = |length: usize| format!("{}{:2$}", key.expose_secret(), "", length - 52);
     run_with(padded(64 << 10).as_bytes(), &["inspect", "-"]).exits(0);

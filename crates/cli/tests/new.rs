@@ -1,4 +1,4 @@
-//! `ctx-key new`
+//! `ctx-key new` makes a key and its record.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn the_key_goes_to_stdout_and_the_record_to_stderr() {
     assert!(!made.stderr.contains(&key.expose_secret()[16..]));
 }
 
-/// In the order of the library, whatever the list's; the name of a project as it was typed.
+/// The scopes have the order of the library, whatever the order of the list. The project is stored as it was typed.
 #[test]
 fn a_record_holds_all_scopes_and_the_project() {
     let scopes =
@@ -38,7 +38,7 @@ fn a_record_holds_all_scopes_and_the_project() {
 }
 
 #[test]
-fn the_other_formats() {
+fn a_key_can_be_written_as_json_and_as_a_variable() {
     let made = run(&["new", "--scopes", "users:read", "--format", "json"]).exits(0);
     let json = made.json();
     assert_eq!(json.as_object().unwrap().len(), 1);
@@ -49,7 +49,7 @@ fn the_other_formats() {
 }
 
 #[test]
-fn a_record_is_for_its_owner_and_is_not_overwritten() {
+fn only_the_owner_may_read_a_record_and_it_is_never_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["new", "--scopes", "users:read", "--record", "record.json"];
     let made = run_in(directory.path(), &arguments).exits(0);
@@ -70,7 +70,7 @@ fn a_record_is_for_its_owner_and_is_not_overwritten() {
     assert_eq!(again.stderr, "ctx-key: record.json exists and is not overwritten; name a new file\n");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), record);
 
-    // A key whose record is lost is not shown.
+    // If the record can't be written, the key is not shown.
     let nowhere =
         run_in(directory.path(), &["new", "--scopes", "users:read", "--record", "none/record"]).exits(2);
     assert_eq!(nowhere.stdout, "");
@@ -80,7 +80,7 @@ fn a_record_is_for_its_owner_and_is_not_overwritten() {
 }
 
 #[test]
-fn a_wrong_scope_is_pointed_at() {
+fn an_error_marks_an_unknown_scope() {
     let made = run(&["new", "--scopes", "users:read, chat:read"]).exits(2);
     assert_eq!(made.stdout, "");
     let expected = "ctx-key: unknown scope at bytes 12..21; did you mean `chats:read`?\n  \

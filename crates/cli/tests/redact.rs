@@ -1,4 +1,4 @@
-//! `ctx-key redact`
+//! `ctx-key redact` hides keys in a stream.
 
 mod common;
 
@@ -10,16 +10,17 @@ use common::{command, masked, run_with};
 use ctx_key::ApiKey;
 
 #[test]
-fn keys_are_hidden_and_all_else_stays() {
+fn keys_are_hidden_and_all_other_bytes_stay() {
     let key = ApiKey::generate();
     let text = format!("a\0b {} c\r\n{} end", key.expose_secret(), &key.expose_secret()[..40]);
     let redacted = run_with(text.as_bytes(), &["redact"]).exits(0).hides(&key);
     assert_eq!(redacted.stdout, format!("a\0b {0} c\r\n{0} end", masked(&key)));
 }
 
-/// Each piece is there before the next is written, without a line feed; and a long text is what it is in one piece.
+/// Each piece arrives before the next one is written, even without a line feed. A long text is redacted as it would
+/// be in one piece.
 #[test]
-fn it_streams() {
+fn output_is_written_as_input_arrives() {
     let key = ApiKey::generate();
     let mut child = command(&["redact"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut stdin, mut stdout) = child.stdin.take().zip(child.stdout.take()).unwrap();
@@ -33,7 +34,7 @@ fn it_streams() {
     });
     for _ in 0..3 {
         write!(stdin, "key {} used. ", key.expose_secret()).unwrap();
-        // A limit only lest a failure hang
+        // The limit only keeps a failing test from waiting forever.
         assert_eq!(pieces.1.recv_timeout(Duration::from_secs(60)), Ok(expected.clone()));
     }
     drop(stdin);
@@ -44,10 +45,11 @@ fn it_streams() {
     assert!(redacted.stdout == format!("{} ", masked(&key)).repeat(10_000));
 }
 
-/// Each kind of loss is reported: of the input, of a piece and of the last bytes, which may be the beginning of a key.
+/// A failure is reported when the input is read, when a piece is written, and when the last bytes are written, which
+/// were held back as the possible start of a key.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_lost_is_reported() {
+fn each_loss_of_data_is_reported() {
     let directory = std::fs::File::open("/").unwrap();
     let output = command(&["redact"]).stdin(directory).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

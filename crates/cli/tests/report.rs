@@ -1,4 +1,4 @@
-//! `ctx-key scan`: reports, baselines and options
+//! `ctx-key scan` writes reports, reads baselines and obeys its options.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn text(key: &ApiKey) -> &str {
     key.expose_secret()
 }
 
-/// A directory with a leak.
+/// Makes a directory with a leak.
 fn tree(key: &ApiKey) -> TempDir {
     let tree = tempdir().unwrap();
     write(tree.path(), "leak", text(key));
@@ -71,7 +71,7 @@ fn json_reports_follow_the_schema() {
     }
 }
 
-/// By path, then by what a find is and where it stands; those of ignored files come last.
+/// Finds are sorted by path, then by kind and place. Finds in ignored files come last.
 #[test]
 fn a_report_is_sorted() {
     let key = ApiKey::generate();
@@ -99,9 +99,9 @@ fn a_report_is_sorted() {
     }
 }
 
-/// Every find has to be acted on, and a document stands alone.
+/// Finds in ignored files also need action. A report in JSON or SARIF has no advice beside it.
 #[test]
-fn advice_follows_the_finds_of_a_text() {
+fn only_a_text_report_ends_with_advice() {
     let key = ApiKey::generate();
     let tree = tempdir().unwrap();
     git(tree.path(), &["init", "-q"]);
@@ -113,9 +113,9 @@ fn advice_follows_the_finds_of_a_text() {
     }
 }
 
-/// A comment is nearer to the key than a baseline, so it counts first.
+/// If a comment and the baseline both apply to a key, only the comment counts.
 #[test]
-fn finds_that_are_allowed_or_known_are_counted() {
+fn allowed_and_known_finds_are_counted() {
     let (key, other, outside) = (ApiKey::generate(), ApiKey::generate(), tempdir().unwrap());
     let tree = tempdir().unwrap();
     write(tree.path(), "a", format!("{}\n{}\n", text(&key), text(&other)));
@@ -134,9 +134,9 @@ fn finds_that_are_allowed_or_known_are_counted() {
     );
 }
 
-/// A comment may be 1,024 bytes away, and on the line of the key.
+/// A comment must be on the line of the key, and at most 1,024 bytes away.
 #[test]
-fn a_comment_is_near_its_key() {
+fn a_comment_must_be_near_its_key() {
     let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
     let comment = "ctx-key:allow";
     let gap = |count: usize| ".".repeat(count);
@@ -154,14 +154,14 @@ fn a_comment_is_near_its_key() {
         run_in(tree.path(), &["scan"]).exits(i32::from(!is_allowed));
         let wide: Vec<u8> = content.encode_utf16().flat_map(u16::to_le_bytes).collect();
         write(tree.path(), "a", &wide);
-        // Half as many characters are in as many bytes.
+        // In UTF-16, 1,024 bytes hold only half as many characters.
         let is_allowed = is_allowed && !content.contains("....");
         run_in(tree.path(), &["scan"]).exits(i32::from(!is_allowed));
     }
 }
 
 #[test]
-fn a_verbose_run_names_what_it_passes_over() {
+fn a_verbose_run_lists_what_it_skips() {
     let key = ApiKey::generate();
     let tree = tempdir().unwrap();
     git(tree.path(), &["init", "-q"]);
@@ -193,7 +193,7 @@ fn a_verbose_run_names_what_it_passes_over() {
             "skipped: whole",
         ]
     );
-    // A file that is named is excluded as well.
+    // Even a named file is excluded.
     assert_eq!(
         lines(&["-v", "a", "b.log"]),
         ["excluded: b.log", advice, "searched 1 files or objects, 52 bytes"]
@@ -204,7 +204,7 @@ fn a_verbose_run_names_what_it_passes_over() {
     );
 }
 
-/// Errors repeat paths and what git says of them; no form of a report shows a key in one.
+/// Errors repeat paths, and messages of git that contain paths. No format of a report shows a key in these.
 #[test]
 fn a_key_in_a_message_is_hidden() {
     let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
@@ -220,10 +220,10 @@ fn a_key_in_a_message_is_hidden() {
     }
 }
 
-/// A link stays a link, others may read a report, and a device is written to.
+/// The target of a link is replaced, the umask decides who may read a report, and a pipe is written directly.
 #[cfg(unix)]
 #[test]
-fn destinations_of_a_report() {
+fn a_report_can_go_to_a_link_a_new_file_or_a_pipe() {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let (key, outside) = (ApiKey::generate(), tempdir().unwrap());
     let tree = tree(&key);
@@ -240,7 +240,7 @@ fn destinations_of_a_report() {
     assert_eq!(fs::read_to_string(path("folder/file")).unwrap(), expected);
 
     scan("new");
-    // What the umask leaves of a file that everybody may read and write
+    // The umask applies as it does to any new file.
     fs::File::create(path("usual")).unwrap();
     let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("new"), mode("usual"));
@@ -260,7 +260,7 @@ fn destinations_of_a_report() {
 }
 
 #[test]
-fn patterns_of_exclusion() {
+fn patterns_exclude_paths_as_in_gitignore() {
     let key = ApiKey::generate();
     let tree = tempdir().unwrap();
     for name in ["a/b", "a/keep", "build", "c/build/d", "e.log"] {
@@ -271,7 +271,7 @@ fn patterns_of_exclusion() {
         let scan = run_in(tree.path(), &[&["scan", path], &options[..]].concat());
         scan.stdout.lines().map(|line| line.split_once(':').unwrap().0.to_owned()).collect::<Vec<_>>()
     };
-    // With a slash at its end, a pattern is of directories alone.
+    // A pattern with a slash at the end matches only directories.
     assert_eq!(found(&["build/"], "."), ["a/b", "a/keep", "build", "e.log"]);
     assert_eq!(found(&["build"], "."), ["a/b", "a/keep", "e.log"]);
     assert_eq!(found(&["a/*", "!a/keep"], "."), ["a/keep", "build", "c/build/d", "e.log"]);
@@ -282,9 +282,9 @@ fn patterns_of_exclusion() {
     assert_eq!(found(&[absolute], absolute), [] as [&str; 0]);
 }
 
-/// Written by PowerShell, with and without marks
+/// PowerShell writes files in these encodings, with and without byte order marks.
 #[test]
-fn a_baseline_in_any_encoding_of_windows() {
+fn a_baseline_may_have_any_encoding_of_windows() {
     let (key, outside) = (ApiKey::generate(), tempdir().unwrap());
     let tree = tree(&key);
     let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).stdout.replace('\n', "\r\n");
@@ -300,7 +300,7 @@ fn a_baseline_in_any_encoding_of_windows() {
         fs::write(&baseline, bytes).unwrap();
         finish(command(&["scan", "--baseline"]).arg(&baseline).arg(tree.path()), b"").exits(0);
     }
-    // Half of a character at the end, and half of a pair
+    // These end with half a code unit, or contain half a surrogate pair.
     let lone = |text: &str| {
         marked.replace(text, "\u{10000}").encode_utf16().filter(|unit| *unit != 0xdc00).collect()
     };
@@ -317,7 +317,7 @@ fn a_baseline_in_any_encoding_of_windows() {
 }
 
 #[test]
-fn a_baseline_lists_whole_ids_and_is_whole_itself() {
+fn a_baseline_must_be_complete_and_list_whole_ids() {
     let (key, outside) = (ApiKey::generate(), tempdir().unwrap());
     let tree = tree(&key);
     let baseline = outside.path().join("baseline");
@@ -353,7 +353,7 @@ fn a_baseline_lists_whole_ids_and_is_whole_itself() {
     assert!(scan("{\"findings\":{}}").exits(2).stderr.contains("is not a baseline"));
 }
 
-/// What `--baseline B … > B` does, and what `--output B` does instead.
+/// `--baseline B … > B` empties the file before it is read. `--output B` does not.
 #[test]
 fn output_replaces_a_file_when_it_is_complete() {
     let (old, new, outside) = (ApiKey::generate(), ApiKey::generate(), tempdir().unwrap());
@@ -385,7 +385,7 @@ fn output_replaces_a_file_when_it_is_complete() {
 }
 
 #[test]
-fn exit_codes_verbosity_and_exclusion() {
+fn options_set_the_exit_code_the_exclusions_and_the_threads() {
     let key = ApiKey::generate();
     let tree = tree(&key);
     write(tree.path(), "a/b.log", text(&key));
@@ -435,7 +435,7 @@ fn a_comment_allows_a_key() {
     run_in(tree.path(), &["scan", "--history"]).exits(0);
 }
 
-/// A large file is read piece by piece: borders of pieces are between comments and their keys.
+/// A large file is read in pieces, so some borders of pieces lie between a comment and its key.
 #[test]
 fn a_comment_in_another_piece_allows_a_key() {
     let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
@@ -445,9 +445,9 @@ fn a_comment_in_another_piece_allows_a_key() {
     assert_eq!(scan.stderr, "note: 2000 keys are allowed by comments on their lines\n");
 }
 
-/// In a file that begins with the mark of UTF-16, a key may stand in plain bytes.
+/// A file that begins with the mark of UTF-16 may still contain a key in plain bytes.
 #[test]
-fn a_mark_of_utf_16_is_part_of_a_line_of_bytes() {
+fn a_mark_of_utf_16_counts_in_the_column_of_a_plain_key() {
     let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
     for mark in [b"\xff\xfe", b"\xfe\xff"] {
         write(tree.path(), "marked", [&mark[..], b"key=", text(&key).as_bytes()].concat());
@@ -589,7 +589,7 @@ fn what_git_tracks_is_never_hidden() {
     assert_eq!(scan("build").exits(1).stdout, format!("kept:1:1: {key_text}\n"));
     assert_eq!(scan("deep/node_modules").exits(1).stdout, format!("a:1:1: {key_text}\n"));
 
-    // Files that are not tracked are searched, too, unless a whole directory is ignored.
+    // Untracked files are searched, too, unless a whole directory is ignored.
     write(path, ".gitignore", "*.env\nwhole/\n");
     for name in ["build/b.env", "whole/a", "whole/b/c", "all/a.env", "all/b.env", "only-global"] {
         write(path, name, text(&key));
@@ -604,7 +604,7 @@ fn what_git_tracks_is_never_hidden() {
     assert_eq!(scan("whole/b").exits(1).stdout.lines().count(), 1);
 }
 
-/// 10,000 finds are held, and all that come after them take no more memory.
+/// The command holds 10,000 finds. More finds take no more memory.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_finds() {
@@ -617,7 +617,7 @@ fn memory_does_not_grow_with_finds() {
         git(tree.path(), &["commit", "-q", "-m", "x"]);
         (count, tree)
     });
-    // Decoding takes most of the time, and is the same for all.
+    // Decoding takes most of the time and is the same for all options, so only one run decodes.
     for options in [
         &["--format", "text"][..],
         &["--format", "json", "--no-decode"],
@@ -633,7 +633,7 @@ fn memory_does_not_grow_with_finds() {
     }
 }
 
-/// Returns the peak memory of a run that reports at least so many finds, in KiB.
+/// Returns the peak memory of a run in KiB. Asserts that the run writes at least `count` lines.
 #[cfg(target_os = "linux")]
 fn peak_memory(directory: &Path, options: &[&str], count: usize) -> u64 {
     let mut child = command(&[&["scan", "--threads", "2"], options].concat())
@@ -661,7 +661,7 @@ fn peak_memory(directory: &Path, options: &[&str], count: usize) -> u64 {
     peak
 }
 
-/// An interrupt ends the search; what was found is reported, and that it is not all.
+/// An interrupt ends the search. The report has the finds so far, and an error says that it is incomplete.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_reports_what_was_found() {
@@ -674,7 +674,7 @@ fn an_interrupt_reports_what_was_found() {
             .spawn()
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // More than two pieces and a pipe hold: when all is written, the first piece has been searched.
+        // This is more than two pieces and the pipe hold. So when all is written, the first piece has been searched.
         let input = format!("{}\n{}", text(&key), "x\n".repeat(400_000));
         stdin.write_all(input.as_bytes()).unwrap();
         let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();

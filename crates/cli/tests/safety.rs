@@ -1,4 +1,4 @@
-//! Nothing of a repository is executed, and nothing is fetched.
+//! The command executes nothing that a repository names, and fetches nothing.
 #![cfg(unix)]
 
 mod common;
@@ -10,7 +10,7 @@ use std::path::Path;
 use common::{command, finish, git, masked};
 use ctx_key::ApiKey;
 
-/// Every key of git's configuration that names a command, but for those with a part between dots.
+/// The keys of git's configuration that name a command. `evil` stands for a part that can be any name.
 const KEYS: &[&str] = &[
     "core.fsmonitor",
     "core.sshCommand",
@@ -64,7 +64,7 @@ const KEYS: &[&str] = &[
     "filter.lfs.process",
 ];
 
-/// Key and value of settings that lead git to commands or to other repositories.
+/// Settings, as key and value, that make git run commands or use other repositories.
 const SETTINGS: &[(&str, &str)] = &[
     ("core.hooksPath", "hooks"),
     ("core.untrackedCache", "true"),
@@ -96,8 +96,8 @@ fn write_program(path: &Path, marker: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A repository whose every way to a command leads to a program that leaves a mark.
-fn hostile(directory: &Path, marker: &Path, key: &ApiKey) {
+/// Makes a repository in which everything that can name a command names a program that writes to the file `marker`.
+fn make_hostile(directory: &Path, marker: &Path, key: &ApiKey) {
     git(directory, &["init", "-q", "-b", "main"]);
     git(directory, &["config", "core.repositoryFormatVersion", "1"]);
     fs::write(directory.join(".gitattributes"), "* filter=evil diff=evil merge=evil text\n").unwrap();
@@ -107,12 +107,12 @@ fn hostile(directory: &Path, marker: &Path, key: &ApiKey) {
     git(directory, &["commit", "-q", "-m", "first"]);
     fs::write(directory.join("leak"), format!("{}\n", key.expose_secret())).unwrap();
     git(directory, &["add", "."]);
-    // A blob that git would fetch from the promisor
+    // git would fetch this blob from the promisor.
     let id = git(directory, &["rev-parse", "HEAD:lost"]);
     fs::remove_file(directory.join(".git/objects").join(&id[..2]).join(&id[2..])).unwrap();
     let program = directory.join("evil");
     write_program(&program, marker);
-    // In the directory where the command runs, and as a helper for a transport.
+    // These lie in the directory where the command runs. One is a helper for a transport.
     for name in ["git", "git-remote-evil", "ssh", "sh", "cat", "less"] {
         write_program(&directory.join(name), marker);
     }
@@ -150,7 +150,7 @@ fn nothing_is_executed_and_nothing_is_fetched() {
     let (directory, outside, key) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), ApiKey::generate());
     let (path, marker) = (directory.path(), outside.path().join("marker"));
-    hostile(path, &marker, &key);
+    make_hostile(path, &marker, &key);
     let program = path.join("evil");
     for options in [
         &["scan"][..],
@@ -165,7 +165,7 @@ fn nothing_is_executed_and_nothing_is_fetched() {
     ] {
         let mut command = command(options);
         command.current_dir(path);
-        // The user's own variables are not the repository's, but they are not needed either.
+        // The repository can't set these variables, but the command ignores them as well.
         for variable in
             ["GIT_SSH_COMMAND", "GIT_SSH", "GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_ASKPASS", "GIT_EDITOR"]
         {
@@ -183,13 +183,13 @@ fn nothing_is_executed_and_nothing_is_fetched() {
     }
 }
 
-/// The same programs run if git is called as it is: so the test above tests something.
+/// Shows that the test above can fail: git itself runs these programs.
 #[test]
-fn the_programs_would_leave_a_mark() {
+fn git_itself_runs_a_program_of_the_hostile_repository() {
     let (directory, outside, key) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), ApiKey::generate());
     let (path, marker) = (directory.path(), outside.path().join("marker"));
-    hostile(path, &marker, &key);
+    make_hostile(path, &marker, &key);
     let status = std::process::Command::new("git").args(["status"]).current_dir(path).output();
     assert!(status.is_ok());
     assert!(fs::read_to_string(&marker).unwrap().contains("evil"));

@@ -1,4 +1,4 @@
-//! `ctx-key scan --format sarif`, against the schema
+//! `ctx-key scan --format sarif` follows the schema of SARIF.
 
 mod common;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const SCHEMA: &str = include_str!("sarif/sarif-schema-2.1.0-rtm.5.json");
 
 fn schema() -> jsonschema::Validator {
-    // The published pattern of languages has a `]` too many, which the validator refuses as a regular expression.
+    // The published pattern of languages has one `]` too many. The validator would refuse it as a regular expression.
     let schema = SCHEMA.replace("{2}]?$", "{2}$");
     assert_ne!(schema, SCHEMA);
     jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap()
@@ -24,7 +24,7 @@ fn validate(report: &Value) {
 }
 
 #[test]
-fn reports_are_valid() {
+fn reports_follow_the_schema() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     git(tree.path(), &["init", "-q"]);
     fs::write(tree.path().join("clean"), "").unwrap();
@@ -38,7 +38,7 @@ fn reports_are_valid() {
     assert_eq!(run["invocations"][0]["executionSuccessful"], false);
     let location = &run["results"][0]["locations"][0]["physicalLocation"];
     assert_eq!(location["artifactLocation"]["uri"], "%C3%A4%20b%25.txt");
-    // Columns are characters here, as the report says
+    // In SARIF, columns count characters.
     let region =
         json!({ "startLine": 2, "startColumn": 5, "endColumn": 57, "byteOffset": 6, "byteLength": 52 });
     assert_eq!(location["region"], region);
@@ -53,9 +53,9 @@ fn reports_are_valid() {
     assert!(history["runs"][0]["results"][0]["properties"]["commit"].is_string());
 }
 
-/// Each field of a find, whichever others it has, and what was not searched.
+/// Compares each field of finds of every kind, and the notifications about what was not searched.
 #[test]
-fn a_report_is_whole() {
+fn a_report_has_every_field() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     let path = tree.path();
     git(path, &["init", "-q"]);
@@ -119,7 +119,7 @@ fn a_report_is_whole() {
     assert!(texts[0].starts_with("can't read missing: "), "{texts:?}");
     assert_eq!(texts[1], "1 directory that git ignores was not searched; `--no-ignore` searches it");
 
-    // In a history: the object, the commit and the number of finds
+    // In a history, a find also has an object, a commit and a number of finds.
     git(path, &["commit", "-q", "-m", "first"]);
     let [commit, object] = ["HEAD", "HEAD:tracked"].map(|name| git(path, &["rev-parse", name]));
     fs::write(path.join("tracked"), key.expose_secret()).unwrap();
@@ -135,7 +135,7 @@ fn a_report_is_whole() {
 }
 
 #[test]
-fn the_schema_is_no_formality() {
+fn the_schema_refuses_wrong_reports() {
     let wrong = json!({ "version": "2.1.0", "runs": [{ "tool": {} }] });
     assert!(!schema().is_valid(&wrong));
 }

@@ -1,4 +1,4 @@
-//! `ctx-key scan` of files and standard input
+//! `ctx-key scan` finds keys in files and standard input.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn key_text(key: &ApiKey) -> &str {
 }
 
 #[test]
-fn a_tree_with_hidden_binary_and_utf_16_files() {
+fn keys_in_hidden_binary_and_utf_16_files_are_found() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     write(tree.path(), ".env", format!("# ä\nKEY={}\n", key_text(&key)));
     write(tree.path(), "deep/er/program", [b"\x7fELF\0\0\n\xff", key_text(&key).as_bytes(), b"\0"].concat());
@@ -45,7 +45,7 @@ fn a_clean_tree_is_silent() {
 }
 
 #[test]
-fn ignored_directories_are_skipped_and_ignored_files_reported_apart() {
+fn ignored_directories_are_skipped_and_ignored_files_are_marked() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     git(tree.path(), &["init", "-q"]);
     write(tree.path(), ".gitignore", "build/\nsecret.txt\n");
@@ -64,7 +64,7 @@ fn ignored_directories_are_skipped_and_ignored_files_reported_apart() {
 }
 
 #[test]
-fn standard_input() {
+fn standard_input_is_searched() {
     let key = ApiKey::generate();
     let text = format!("x\n{}", key_text(&key));
     let scan = run_with(text.as_bytes(), &["scan", "-"]).exits(1).hides(&key);
@@ -72,9 +72,9 @@ fn standard_input() {
     run_with(b"nothing", &["scan", "-"]).exits(0);
 }
 
-/// A find does not hide that something else could not be read.
+/// A find does not hide an error elsewhere.
 #[test]
-fn what_cannot_be_read_is_reported_and_wins() {
+fn a_file_that_cannot_be_read_sets_the_exit_code() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     write(tree.path(), "a", key_text(&key));
     let scan = run_in(tree.path(), &["scan", "a", "missing"]).exits(2);
@@ -87,12 +87,12 @@ fn what_cannot_be_read_is_reported_and_wins() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_error_in_the_middle_of_a_walk_is_reported() {
-    // Nobody can read this file, root neither, though it can be opened.
+    // This file can be opened, but not even root can read it.
     let scan = run(&["scan", "/proc/self/mem"]).exits(2);
     assert!(scan.stderr.contains("can't read /proc/self/mem: "), "{}", scan.stderr);
 }
 
-/// Nobody can open a socket, root neither.
+/// Not even root can open a socket.
 #[cfg(unix)]
 #[test]
 fn a_file_that_cannot_be_opened_is_reported() {
@@ -134,7 +134,7 @@ fn json_is_one_document_without_a_key() {
     let report =
         json!({ "version": 1, "findings": [finding], "errors": [], "notes": [], "files": 1, "bytes": 56 });
     assert_eq!(scan.json(), report);
-    // A find on each line, and a line feed at the end
+    // Each find is on its own line, and the document ends with a line feed.
     let (head, tail) = (
         "{\"version\":1,\n\"findings\":[\n{",
         "}\n],\n\"errors\":[],\n\"notes\":[],\n\"files\":1,\"bytes\":56}\n",
@@ -144,7 +144,7 @@ fn json_is_one_document_without_a_key() {
 }
 
 #[test]
-fn a_baseline_passes_over_known_keys_wherever_they_are() {
+fn a_baseline_hides_known_keys_wherever_they_are() {
     let (tree, known, new) = (tempfile::tempdir().unwrap(), ApiKey::generate(), ApiKey::generate());
     write(tree.path(), "old.txt", key_text(&known));
     let report = run_in(tree.path(), &["scan", "--format", "json"]).exits(1).stdout;
@@ -166,7 +166,7 @@ fn a_baseline_passes_over_known_keys_wherever_they_are() {
 
 #[cfg(unix)]
 #[test]
-fn a_name_may_hold_a_key_or_what_a_terminal_obeys() {
+fn a_key_or_a_control_character_in_a_name_is_hidden() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     write(tree.path(), &format!("\x1b[31m-{}", key_text(&key)), key_text(&key));
     for format in ["text", "json", "sarif"] {
@@ -176,9 +176,9 @@ fn a_name_may_hold_a_key_or_what_a_terminal_obeys() {
     run_in(tree.path(), &["scan", key_text(&key)]).exits(2).hides(&key);
 }
 
-/// More than one buffer: the tests in src/scan/searcher.rs go through all borders.
+/// The file is longer than one piece. The tests in src/scan/searcher.rs try all borders between pieces.
 #[test]
-fn a_long_file() {
+fn a_key_at_the_end_of_a_long_file_is_found() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     let mut text = b"0123456789abcde\n".repeat(100_000);
     text.extend_from_slice(key_text(&key).as_bytes());
@@ -187,7 +187,7 @@ fn a_long_file() {
     assert_eq!(scan.stdout, format!("long:100001:1: {}\n", masked(&key)));
 }
 
-/// What git knows of a file is what the innermost worktree knows, in its content and in its name.
+/// The innermost worktree decides whether a file is tracked and ignored, for keys in the content and in the name.
 #[test]
 fn each_file_belongs_to_the_innermost_worktree() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
@@ -232,10 +232,10 @@ fn each_file_belongs_to_the_innermost_worktree() {
         assert!(whole.contains(find), "{find} {whole:#?}");
     }
     assert_eq!(whole.len(), 10);
-    // In a folder of a linked worktree, where `.git` is a file
+    // This folder lies in a linked worktree, in which `.git` is a file.
     let below = [json!(["kept", "content", true, false]), json!(["secret", "content", false, true])];
     assert_eq!(scan(&linked.join("below"), &[]), below);
-    // Named alone: nothing is ignored, and git knows whether it is tracked.
+    // A file that is named by itself never counts as ignored, and git knows whether it is tracked.
     for (directory, path, is_tracked) in
         [(&inner, "below/kept", true), (&inner, "new", false), (&inner.join("below"), "kept", true)]
     {
@@ -243,9 +243,9 @@ fn each_file_belongs_to_the_innermost_worktree() {
     }
 }
 
-/// The name of a file may be a pattern of others, and that of a file which is tracked may be the word for the input.
+/// A file may have a name that is also a pattern for other files, or the name that reports use for standard input.
 #[test]
-fn names_that_mean_something_else() {
+fn a_name_is_never_read_as_a_pattern_or_as_standard_input() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     let path = tree.path();
     git(path, &["init", "-q"]);
@@ -268,9 +268,9 @@ fn names_that_mean_something_else() {
     assert!(named.stderr.contains("a* is not in the index"), "{named:?}");
 }
 
-/// Of a path that is named, all parts are searched; of what is below it, each name once.
+/// All parts of a named path are searched. Below it, each name is searched once.
 #[test]
-fn keys_in_the_names_of_folders() {
+fn keys_in_the_names_of_folders_are_found() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     write(tree.path(), &format!("{}/deep/a", key_text(&key)), "");
     let masked = masked(&key);
@@ -285,10 +285,10 @@ fn keys_in_the_names_of_folders() {
     }
 }
 
-/// A link that is named is a root as its target is, and `.git` is outside of every root.
+/// A named link is a root, as its target would be. `.git` lies outside of every root.
 #[cfg(unix)]
 #[test]
-fn links_that_lead_outside_are_named() {
+fn a_note_names_each_link_that_leads_outside() {
     use std::os::unix::fs::symlink;
     let tree = tempfile::tempdir().unwrap();
     write(tree.path(), "there/a", "");
@@ -310,7 +310,7 @@ fn links_that_lead_outside_are_named() {
 }
 
 #[test]
-fn an_input_without_a_byte_is_not_one() {
+fn an_empty_standard_input_does_not_replace_the_directory() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     write(tree.path(), "a", key_text(&key));
     let null = fs::File::open("/dev/null").unwrap();
@@ -318,7 +318,7 @@ fn an_input_without_a_byte_is_not_one() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("a:1:1: {}\n", masked(&key)));
 }
 
-/// Files of a sparse worktree are not there to be searched.
+/// A sparse worktree lacks some of the tracked files.
 #[test]
 fn files_that_are_not_checked_out_are_counted() {
     let tree = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What all commands promise about their streams
+//! All commands keep these promises about their streams.
 
 mod common;
 
@@ -7,10 +7,10 @@ use std::process::Stdio;
 use common::{command, finish, run};
 use ctx_key::ApiKey;
 
-/// `head` closes the pipe: the exit code is that of what happened, and nobody panics.
+/// When a reader such as `head` closes the pipe, the exit code is that of the work, and the command does not panic.
 #[cfg(unix)]
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     std::fs::write(tree.path().join("a"), format!("{}\n", key.expose_secret()).repeat(4_000)).unwrap();
     let input = format!("{} ", key.expose_secret()).repeat(5_000);
@@ -65,7 +65,7 @@ fn a_full_disk_is_an_error() {
         assert!(line.starts_with("ctx-key: can't write to standard output: "), "{arguments:?} {message}");
         assert!(line.ends_with(&format!("; is the disk full?{advice}")), "{arguments:?} {message}");
     }
-    // A device is a report's destination as well as a pipe is.
+    // A report can also be written to a device.
     for format in ["text", "json", "sarif"] {
         let run = common::run_in(tree.path(), &["scan", "a", "--format", format, "--output", "/dev/full"]);
         let message = "ctx-key: can't write the report to /dev/full: ";
@@ -74,7 +74,7 @@ fn a_full_disk_is_an_error() {
 }
 
 #[test]
-fn no_colours_off_a_terminal() {
+fn there_are_no_colours_without_a_terminal() {
     let key = ApiKey::generate();
     for arguments in [&["scan", "-"][..], &["scan", "missing"], &["--help"], &["nonsense"]] {
         let stdin = key.expose_secret().as_bytes();
@@ -83,17 +83,17 @@ fn no_colours_off_a_terminal() {
     }
 }
 
-/// `script` gives a command a terminal for its streams, but for those that are redirected.
+/// `script` runs a command with a terminal for all streams that are not redirected.
 #[cfg(target_os = "linux")]
 #[test]
-fn colours_on_a_terminal() {
+fn a_terminal_gets_colours() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
     std::fs::write(tree.path().join("a"), key.expose_secret()).unwrap();
     let on_terminal = |arguments: &str, variable: (&str, &str)| {
         let run = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_ctx-key"));
         let mut script = std::process::Command::new("script");
         script.args(["-qec", &run, "/dev/null"]).current_dir(&tree).stdin(Stdio::null());
-        // in CI, a terminal that supports no colours gets them too
+        // With `CI` set, even a terminal without support for colours gets them.
         script.env_remove("NO_COLOR").env_remove("CLICOLOR").env_remove("CI");
         script.env("TERM", "xterm").env(variable.0, variable.1);
         String::from_utf8(script.output().unwrap().stdout).unwrap()
@@ -108,7 +108,7 @@ fn colours_on_a_terminal() {
         assert!(plain.contains(&format!("a:1:1: {key}\r\n")), "{plain:?}");
         assert!(plain.contains("ctx-key: can't read missing: "), "{plain:?}");
     }
-    // Each stream counts by itself: those that are files take no colours, and the terminal does.
+    // Each stream is judged by itself: a file gets no colours, and the terminal does.
     let rest = on_terminal(&format!("{scan} > finds"), ("TERM", "xterm"));
     assert_eq!(file("finds"), format!("a:1:1: {key}\n"));
     assert!(rest.contains("\x1b[1m\x1b[31mctx-key:\x1b[0m "), "{rest:?}");
@@ -123,7 +123,7 @@ fn colours_on_a_terminal() {
     assert!(on_terminal("scan --formt", ("TERM", "xterm")).contains('\x1b'));
 }
 
-/// Who forgets the command pastes a key where a name belongs; and a wrong key leaks as much as a right one.
+/// A user who forgets the command pastes a key where a name belongs. A key with a mistake leaks almost as much.
 #[test]
 fn a_wrong_command_line_is_not_repeated() {
     let key = ApiKey::generate();
@@ -140,7 +140,7 @@ fn a_wrong_command_line_is_not_repeated() {
         run(&["man", pasted]).exits(2).hides(&key);
         run(&["new", "--scopes", pasted]).exits(2).hides(&key);
     }
-    // A text of fourteen characters and more, and one with a capital, a digit or a line.
+    // One text has more than fourteen characters. The others have a capital letter, a digit or an underscore.
     let refusal = "ctx-key: there is something unexpected on the command line; it is not repeated, as it may be a part \
                    of a key: try `ctx-key --help`\n";
     for part in ["abcdefghijklmno", "abcdefgHij", "abcdefgh1j", "abcd_efghij"] {
@@ -156,7 +156,7 @@ fn a_wrong_command_line_is_not_repeated() {
             assert_eq!((run.stdout, run.stderr), (String::new(), refusal.to_owned()), "{arguments:?}");
         }
     }
-    // A name is repeated, with the right one.
+    // A mistyped name is repeated, together with the right one.
     for (arguments, typed, meant) in [
         (&["scna"][..], "'scna'", "'scan'"),
         (&["scan", "--formt", "json"], "'--formt'", "'--format'"),
@@ -170,9 +170,9 @@ fn a_wrong_command_line_is_not_repeated() {
     }
 }
 
-/// Help that was asked for is a success, and help in place of a command is not.
+/// Help is a success if the user asked for it, and an error if a command is missing.
 #[test]
-fn help_and_version() {
+fn help_and_the_version_are_printed() {
     for arguments in [&["--help"][..], &["-h"], &["scan", "--help"], &["--version"]] {
         let help = run(arguments).exits(0);
         assert!(!help.stdout.is_empty() && help.stderr.is_empty(), "{help:?}");
@@ -183,7 +183,7 @@ fn help_and_version() {
 }
 
 #[test]
-fn options_that_do_not_go_together() {
+fn contradictory_options_are_an_error() {
     for arguments in [
         &["--staged", "--history"][..],
         &["--staged", "--no-ignore"],
@@ -203,7 +203,7 @@ fn options_that_do_not_go_together() {
 }
 
 #[test]
-fn completions_and_man_pages() {
+fn completions_and_man_pages_are_printed() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = run(&["completions", shell]).exits(0).stdout;
         assert!(script.contains("inspect") && script.contains("history"), "{shell}");
@@ -216,9 +216,9 @@ fn completions_and_man_pages() {
     assert_eq!((none.stdout, none.stderr), (String::new(), message.to_owned()));
 }
 
-/// Each is the file of that tool, and none is another's.
+/// Each tool gets its own file.
 #[test]
-fn rules_of_other_scanners() {
+fn rules_for_other_scanners_are_printed() {
     for (tool, file) in [
         ("betterleaks", "betterleaks.toml"),
         ("detect-secrets", "memorykit_api_key.py"),

@@ -15,7 +15,7 @@ import (
 	"example.com/memorykit/ctxkey"
 )
 
-// operation is how many inputs a case has, and the package's answer to them. What follows the inputs is the crate's answer.
+// operation is the number of inputs of a case, and the package's answer to them. The crate's answer follows the inputs.
 type operation struct {
 	inputs int
 	answer func(inputs []json.RawMessage) []any
@@ -137,7 +137,7 @@ func keyAnswer(key ctxkey.APIKey, err error) []any {
 		}
 		return []any{invalid.Kind, detail, err.Error()}
 	}
-	// the crate's type is called ApiKey
+	// The type has another name in the crate: ApiKey.
 	return []any{key.ID(), key.Digest(), strings.Replace(key.String(), "APIKey", "ApiKey", 1)}
 }
 
@@ -176,7 +176,7 @@ func secs(text string) uint64 {
 	return secs
 }
 
-// latin1 returns the bytes that a text of characters up to U+00FF stands for, and characters the reverse.
+// latin1 returns one byte for each character of a text, up to U+00FF, and characters the reverse.
 func latin1(text string) string {
 	bytes := make([]byte, 0, len(text))
 	for _, r := range text {

@@ -1,7 +1,7 @@
 """MemoryKit API keys: read, verify and redact them.
 
 The whole package is this file. It needs only the standard library. The contract is docs/key-format.md of the repository; a §
-in a comment is one of its chapters.
+in a comment refers to a section of it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ MAX_TIME = 2**64 - 1
 _VARIABLE = "MEMORYKIT_API_KEY"
 _LENGTH = 52
 _HASHED_LENGTH = 46  # prefix, id and secret
-_MIN_LENGTH = 34  # of the shortest text that redaction hides
+_MIN_LENGTH = 34  # of the shortest text that is redacted
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NOT_A_DIGIT = re.compile(rb"[^0-9A-Za-z]")
 
 
 class InvalidKey(ValueError):
-    """The error of a text that is not a key. It holds a length or an index, and never a character."""
+    """The error for a text that is not a key. It holds a length or an index, and never a character."""
 
     def __init__(self, kind: str, detail: int | None = None) -> None:
         super().__init__(kind, detail)
@@ -98,10 +98,10 @@ class EnvKeyError(ValueError):
 
 
 class _Secret:
-    """A text that nothing prints.
+    """A secret text, which printing and serialization do not show.
 
     A function holds the text, so that tools that list attributes do not show it. The methods that raise delete their
-    variables first, because some reports of errors show the variables of each frame.
+    variables first, because some error reports show the variables of each frame.
     """
 
     __slots__ = ("_digest", "_expose")
@@ -113,7 +113,7 @@ class _Secret:
 
     @staticmethod
     def _check(text: bytes) -> str | InvalidKey:
-        """Returns the digest, or an empty text if the version is unknown."""
+        """Returns the digest, an empty text if the version is unknown, or an error."""
         raise NotImplementedError
 
     @classmethod
@@ -300,7 +300,7 @@ _SCHEME = re.compile(f"(?ai:Bearer)(?=[{_SPACE}])")
 
 
 def _repair(text: str) -> str:
-    """Returns what is left of a pasted text (§7)."""
+    """Repairs a pasted text (§7)."""
 
     def without(pattern: re.Pattern[str], text: str) -> str:
         found = pattern.match(text)
@@ -342,7 +342,7 @@ class Scope:
     WRITE: Scope
 
     def __init__(self, bits: int) -> None:
-        """Creates a set from bits, and keeps unknown ones, which are never granted. For stored bits, use ``from_bits``."""
+        """Creates a set from bits. Unknown bits are kept, but never granted. For stored bits, use ``from_bits``."""
         if not 0 <= _integer(bits) < 2**32:
             raise ValueError("the bits of a scope are from 0 to 2^32 - 1")
         object.__setattr__(self, "bits", bits)
@@ -357,12 +357,12 @@ class Scope:
 
     @classmethod
     def parse(cls, text: str) -> Scope:
-        """Reads names with exactly one space between them. Raises InvalidScope."""
+        """Reads names that are separated by exactly one space. Raises InvalidScope."""
         return _union(text, " ", False) if text else cls(0)
 
     @classmethod
     def parse_list(cls, text: str) -> Scope:
-        """Reads a list that a person typed: names between any number of commas and white space. Raises InvalidScope."""
+        """Reads a list that a person typed: names separated by any number of commas and white space. Raises InvalidScope."""
         return _union(text, f"[,{_SPACE}]", True)
 
     @property
@@ -371,7 +371,7 @@ class Scope:
         return [name for bit, name in enumerate(_NAMES) if self.bits >> bit & 1]
 
     def grants(self, required: Scope) -> bool:
-        """Returns whether this set has all of the required scopes, which must be at least one."""
+        """Returns whether this set has all required scopes. At least one must be required."""
         return required.bits != 0 and self.missing(required).bits == 0
 
     def missing(self, required: Scope) -> Scope:
@@ -412,7 +412,7 @@ Scope.WRITE = Scope(42)
 
 
 class InvalidScope(ValueError):
-    """The error of a text that names a scope which does not exist."""
+    """The error for a text with the name of a scope that does not exist."""
 
     def __init__(self, start: int, end: int, suggestion: Scope | None) -> None:
         super().__init__(start, end, suggestion)
@@ -446,7 +446,7 @@ def _union(text: str, separator: str, skip_empty: bool) -> Scope:
 
 
 def _suggest(typed: bytes) -> Scope | None:
-    """Returns the scope that is nearest to what was typed, if it is at most three edits away and no other is as near."""
+    """Returns the scope that is nearest to ``typed``, if it is at most three edits away and no other is as near."""
     if len(typed) > 17:
         return None
     distances = [_distance(typed.lower(), name.encode()) for name in _NAMES]
@@ -510,7 +510,7 @@ class Denied(Exception):
 def bearer(values: Iterable[bytes | str]) -> ApiKey:
     """Reads the key from all ``Authorization`` values of a request (§14). Raises Denied.
 
-    Pass every value: most frameworks have a function such as ``getlist``, beside one that returns the first value only.
+    Pass every value. Most frameworks have a function such as ``getlist``, and another one that returns only the first value.
     """
     if isinstance(values, (bytes, str)):
         raise TypeError("expected a list of all values of the header")
@@ -580,17 +580,17 @@ class Grant(Generic[P]):
     key_id: str
     project: P
     scopes: Scope
-    #: The earlier of the record's ``expires_at`` and ``retires_at``. A grant that is kept ends then.
+    #: The earlier of the record's ``expires_at`` and ``retires_at``. Do not use a grant that you keep from then on.
     expires_at: int | None
 
     def require(self, required: Scope) -> None:
-        """Raises Denied unless the key has all of the required scopes, which must be at least one."""
+        """Raises Denied unless the key has all required scopes. At least one must be required."""
         if not self.scopes.grants(required):
             raise Denied("missing_scope", required, self.scopes.missing(required))
 
 
 class KeyRecord(Generic[P]):
-    """The record that a server stores for a key, and its life (§15). It holds no secret. Times are seconds since 1970."""
+    """The record that a server stores for a key (§15). It holds no secret. Times are seconds since 1970."""
 
     def __init__(
         self,
@@ -613,11 +613,11 @@ class KeyRecord(Generic[P]):
         self.scopes = scopes
         #: Time from which the key is valid.
         self.not_before = not_before
-        #: End that the owner set. The key is not valid at this time.
+        #: Expiry that the owner set. The key is not valid from this time on.
         self.expires_at = expires_at
-        #: End of the overlap after a rotation. The key is not valid at this time.
+        #: End of the overlap after a rotation. The key is not valid from this time on.
         self.retires_at = retires_at
-        #: Time of the revocation, for the audit. If it is set, the key is refused at any time.
+        #: Time of the revocation, for the audit. If it is set, the key is always refused.
         self.revoked_at = revoked_at
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -659,7 +659,7 @@ class KeyRecord(Generic[P]):
     def rotate(self, new: ApiKey, now: int, overlap_secs: int) -> KeyRecord[P]:
         """Returns the record of the ``new`` key, and retires this key ``overlap_secs`` seconds after ``now``.
 
-        Store both records in one transaction. Raises RotateError, and then changes nothing.
+        Store both records in one transaction. If it raises RotateError, nothing changes.
         """
         _time(overlap_secs)
         if new.id == self.id:
@@ -684,12 +684,12 @@ class KeyRecord(Generic[P]):
 
 
 def _earlier(one: int | None, two: int | None) -> int | None:
-    """Returns the earlier of two times. An absent time is later than any other."""
+    """Returns the earlier of two times. An absent time counts as later than any other."""
     return min((time for time in (one, two) if time is not None), default=None)
 
 
 def find(text: bytes) -> list[tuple[int, int]]:
-    """Returns the byte ranges of the keys in a text, by their checksum (§16)."""
+    """Returns the byte ranges of the keys in a text. The checksum decides (§16)."""
     starts = (found.start() for found in re.finditer(b"ctx_", text))
     ends = ((start, start + _LENGTH) for start in starts)
     return [(start, end) for start, end in ends if isinstance(_digest_of(text[start:end]), str)]
@@ -703,7 +703,7 @@ def redact(text: bytes) -> bytes:
 
 
 def redact_str(text: str) -> str:
-    """Does the same to a str."""
+    """Does the same for a str."""
     if "ctx_" not in text:
         return text
     return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
@@ -712,14 +712,14 @@ def redact_str(text: str) -> str:
 class RedactingFilter(logging.Filter):
     """Redacts the message, the extra fields and the traceback of each log record.
 
-    Add it to handlers: a filter of a logger does not see the records of its children.
+    Add it to handlers, because a filter of a logger does not see the records of child loggers.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         try:
             message = record.getMessage()
         except Exception:
-            # logging would print the arguments as they are
+            # After this error, logging would print the arguments without redaction.
             message = f"{record.msg} {record.args!r}"
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)

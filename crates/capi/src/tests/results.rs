@@ -1,10 +1,10 @@
-//! The answers to each result are those of the library.
+//! The answers for each result are those of the library.
 
 use ctx_key::{ApiKey, Denied, KeyRecord, Reason, Scope, UnixTime};
 
 use super::*;
 
-/// Returns a refusal of each kind.
+/// Returns a refusal for each reason.
 fn refusals() -> Vec<Denied> {
     let (key, other) = (ApiKey::parse(KEY).unwrap(), ApiKey::parse(OTHER).unwrap());
     let now = UnixTime::from_secs(100);
@@ -29,7 +29,7 @@ fn refusals() -> Vec<Denied> {
 }
 
 #[test]
-fn a_refusal_is_answered_as_the_library_answers() {
+fn a_refusal_has_the_answer_of_the_library() {
     let mut numbers: Vec<i32> = Vec::new();
     for denied in refusals() {
         let outcome = Outcome::from(denied);
@@ -49,7 +49,7 @@ fn a_refusal_is_answered_as_the_library_answers() {
         numbers.push(number);
     }
     numbers.sort_unstable();
-    assert_eq!(numbers, (1..=13).collect::<Vec<_>>(), "each refusal once");
+    assert_eq!(numbers, (1..=13).collect::<Vec<_>>(), "there is not exactly one refusal for each number");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn other_results_are_errors_of_the_server() {
 }
 
 #[test]
-fn numbers_are_those_of_the_library() {
+fn constants_agree_with_the_library() {
     let scopes = [
         (CTX_KEY_MEMORIES_READ, Scope::MEMORIES_READ),
         (CTX_KEY_MEMORIES_WRITE, Scope::MEMORIES_WRITE),
@@ -99,9 +99,9 @@ fn numbers_are_those_of_the_library() {
     assert_eq!(KEY.len() + 1, CTX_KEY_SIZE);
 }
 
-/// The layout is part of the ABI, on every target with pointers of 64 bits.
+/// The layout is a part of the ABI, on every target with 64-bit pointers.
 #[test]
-fn structures_have_their_layout() {
+fn structures_have_the_documented_layout() {
     use core::mem::{align_of, offset_of, size_of};
     assert_eq!((size_of::<Key>(), align_of::<Key>()), (96, 8));
     assert_eq!((size_of::<Time>(), offset_of!(Time, secs), offset_of!(Time, is_set)), (16, 0, 8));

@@ -1,4 +1,4 @@
-//! What C can pass by mistake is an error: NULL, a misaligned address, a wrong length, an object without a key.
+//! Mistakes of a caller in C are errors: NULL, a misaligned address, a wrong length, a `ctx_key` without a key.
 
 use super::*;
 use crate::Outcome::*;
@@ -9,12 +9,12 @@ fn misaligned<T>() -> *mut T {
 }
 
 #[test]
-fn pointers_of_texts() {
+fn a_wrong_pointer_or_length_of_a_text_is_an_error() {
     let (null, huge) = (ptr::null(), usize::MAX / 2 + 1);
     let (some, mut key) = (KEY.as_ptr().cast::<c_char>(), valid(KEY));
     let (mut bits, mut count, mut out) = (9, 9, [0_u8; 64]);
     let out = out.as_mut_ptr().cast();
-    // SAFETY: neither NULL nor so long a text is read.
+    // SAFETY: the functions read neither NULL nor a text of such a length.
     unsafe {
         for (text, len) in [(null, 1), (null, huge), (some, huge), (some, usize::MAX)] {
             for parse in [ctx_key_parse, ctx_key_parse_pasted] {
@@ -38,7 +38,7 @@ fn pointers_of_texts() {
             assert_eq!(ctx_key_erase_bytes(text.cast_mut().cast(), len), CtxKeyErrorPointer);
             (bits, count, key) = (9, 9, valid(KEY));
         }
-        // no byte is read of nothing
+        // An empty text may have NULL as its pointer.
         assert_eq!(ctx_key_parse(null, 0, &mut key, ptr::null_mut()), CtxKeyKeyPrefix);
         assert_eq!(ctx_key_parse_pasted(null, 0, &mut key, ptr::null_mut()), CtxKeyKeyPrefix);
         assert_eq!(ctx_key_bearer(&Value { text: null, len: 0 }, 1, &mut key), CtxKeyMissingCredentials);
@@ -51,7 +51,7 @@ fn pointers_of_texts() {
 }
 
 #[test]
-fn pointers_of_structures() {
+fn a_wrong_pointer_to_a_structure_is_an_error() {
     let (text, len) = raw(KEY.as_bytes());
     let (key, mut buffer) = (valid(KEY), [0_u8; 128]);
     let (mut stored, mut new, mut grant) = (record(&key, CTX_KEY_READ), zeros(), Grant::default());
@@ -59,7 +59,7 @@ fn pointers_of_structures() {
     let buffer: *mut c_char = buffer.as_mut_ptr().cast();
     for wrong in [ptr::null_mut(), misaligned::<u64>()] {
         let (wrong_key, wrong_record): (*mut Key, *mut Record) = (wrong.cast(), wrong.cast());
-        // SAFETY: what is NULL or misaligned is neither read nor written.
+        // SAFETY: the functions follow no pointer that is NULL or misaligned.
         let outcomes = unsafe {
             [
                 ctx_key_parse(text, len, wrong_key, ptr::null_mut()),
@@ -95,7 +95,7 @@ fn pointers_of_structures() {
         }
         assert_eq!((grant, stored, new), (Grant::default(), before, zeros()));
     }
-    // SAFETY: NULL and what is misaligned is neither read nor written.
+    // SAFETY: the functions follow no pointer that is NULL or misaligned.
     unsafe {
         let null = ptr::null_mut();
         assert_eq!(ctx_key_id(&key, null, 128), CtxKeyErrorPointer);
@@ -104,7 +104,7 @@ fn pointers_of_structures() {
         assert_eq!(ctx_key_expose_secret(&key, null, 128), CtxKeyErrorPointer);
         assert_eq!(ctx_key_scopes_names(1, null, 128), CtxKeyErrorPointer);
         assert_eq!(ctx_key_redact(text, len, null, 128, &mut 0), CtxKeyErrorPointer);
-        // also where no text is
+        // This holds for an empty text, too.
         assert_eq!(ctx_key_find(text, 0, null.cast(), 1, &mut 0), CtxKeyErrorPointer);
         let (mut other, mut bits) = (zeros(), 0);
         assert_eq!(ctx_key_parse(text, len, &mut other, misaligned()), CtxKeyErrorPointer);
@@ -114,12 +114,12 @@ fn pointers_of_structures() {
     }
 }
 
-/// If several arguments are wrong, a pointer is the error.
+/// If several arguments are wrong, the error is that of the pointer.
 #[test]
-fn pointers_come_first() {
+fn a_wrong_pointer_is_the_first_error() {
     let (mut stored, mut missing) = (record(&valid(KEY), CTX_KEY_READ), 9);
     let ((text, len), null, before) = (raw(b"chat:read\xff"), ptr::null_mut::<c_char>(), stored);
-    // SAFETY: what is NULL is neither read nor written.
+    // SAFETY: the functions follow no pointer that is NULL.
     unsafe {
         assert_eq!(ctx_key_parse(text, len, null.cast(), ptr::null_mut()), CtxKeyErrorPointer);
         assert_eq!(ctx_key_parse_pasted(text, len, null.cast(), ptr::null_mut()), CtxKeyErrorPointer);
@@ -141,17 +141,17 @@ fn pointers_come_first() {
         assert_eq!(ctx_key_rotate(null.cast(), &zeros(), 1, 1, &mut zeros()), CtxKeyErrorPointer);
         assert_eq!(ctx_key_rotate(&mut stored, &valid(KEY), 1, 1, null.cast()), CtxKeyErrorPointer);
         assert_eq!(ctx_key_redact(text, len, null, 0, ptr::null_mut()), CtxKeyErrorPointer);
-        // a grant that is not there has nothing
+        // Without a grant, all required scopes are missing.
         assert_eq!(ctx_key_require(ptr::null(), CTX_KEY_READ, &mut missing), CtxKeyErrorPointer);
     }
     assert_eq!((stored, missing), (before, CTX_KEY_READ));
 }
 
-/// A buffer of the exact size is enough, and one of a byte less is refused and not written.
+/// A buffer of the exact size is large enough. A buffer with one byte less is refused and not written.
 #[test]
-fn lengths_of_buffers() {
+fn a_buffer_that_is_too_short_is_an_error() {
     let key = valid(KEY);
-    // SAFETY: the buffers are those of `written`, and at most as long as said.
+    // SAFETY: the buffers are those of `written`, and at least as long as the given size.
     unsafe {
         assert_eq!(written::<12>(|text, size| ctx_key_id(&key, text, size)), Err(CtxKeyErrorBuffer));
         assert_eq!(written::<64>(|text, size| ctx_key_digest_text(&key, text, size)), Err(CtxKeyErrorBuffer));
@@ -173,10 +173,10 @@ fn lengths_of_buffers() {
 }
 
 #[test]
-fn without_a_key() {
+fn a_structure_without_a_key_is_an_error() {
     let mut stored = record(&valid(KEY), CTX_KEY_READ);
     let (mut new, before, mut bytes) = (zeros::<Record>(), stored, [0; 32]);
-    // of what memory may hold before it is written
+    // Uninitialised memory may hold values such as these.
     let patterns = [0, u64::MAX, 1, u64::from_ne_bytes(*b"ctx_key\0"), 0x5555_5555_5555_5555];
     for key in patterns.map(|word| {
         // SAFETY: a `Key` is twelve numbers.
@@ -197,7 +197,7 @@ fn without_a_key() {
 }
 
 #[test]
-fn records_that_cannot_be() {
+fn a_corrupt_record_is_an_error() {
     let (key, mut new) = (valid(KEY), zeros::<Record>());
     let good = record(&key, CTX_KEY_READ);
     let wrong_id = |index: usize, byte: u8| {
@@ -235,7 +235,7 @@ fn records_that_cannot_be() {
 }
 
 #[test]
-fn texts_that_are_not_utf_8() {
+fn a_text_that_is_not_utf_8_is_an_error() {
     let ((text, len), mut key, mut detail) = (raw(b"memories:read\xff"), valid(KEY), 9);
     // SAFETY: the pointers are those of slices and variables.
     unsafe {
@@ -250,7 +250,7 @@ fn texts_that_are_not_utf_8() {
 }
 
 #[test]
-fn a_grant_has_what_is_required() {
+fn a_grant_is_checked_for_the_required_scopes() {
     let (outcome, grant) = verify(&record(&valid(KEY), CTX_KEY_READ), &valid(KEY), 1);
     assert_eq!((outcome, grant), (CtxKeyOk, Grant { scopes: CTX_KEY_READ, ..Grant::default() }));
     for (required, expected, lacks) in [
@@ -270,7 +270,7 @@ fn a_grant_has_what_is_required() {
     }
 }
 
-/// Bits that no scope has are never granted, whoever sets them.
+/// Bits that no scope has are never granted, even if a record has them.
 #[test]
 fn unknown_bits_are_not_granted() {
     for unknown in [64, 1 << 31, u32::MAX << 6] {
@@ -299,12 +299,12 @@ fn a_grant_ends_with_the_earlier_end() {
         (at(u64::MAX), zeros(), at(u64::MAX)),
         (zeros(), at(5), at(5)),
         (zeros(), zeros(), zeros()),
-        // the seconds of an absent time are not used
+        // The seconds of an absent time are ignored.
         (Time { secs: 3, is_set: 0 }, at(5), at(5)),
     ] {
         assert_eq!(end(expires_at, retires_at), expected);
     }
-    // any value but 0 sets a time
+    // Any value but 0 means that the time is set.
     for is_set in [1, 2, 1 << 32, 1 << 63, u64::MAX] {
         assert_eq!(end(Time { secs: 5, is_set }, zeros()), at(5), "{is_set}");
         assert_eq!(
@@ -315,7 +315,7 @@ fn a_grant_ends_with_the_earlier_end() {
 }
 
 #[test]
-fn an_overlap_ends_at_the_latest_time_at_the_latest() {
+fn an_overlap_that_exceeds_the_latest_time_ends_at_it() {
     for (now, overlap, end) in [
         (0, 0, 0),
         (5, 60, 65),
@@ -335,7 +335,7 @@ fn an_overlap_ends_at_the_latest_time_at_the_latest() {
 }
 
 #[test]
-fn an_unknown_scope_has_its_range() {
+fn the_range_of_an_unknown_scope_is_written() {
     for (input, range) in
         [("memories:read chat:read", 14..23), ("memories:read  chats:read", 14..14), ("users:read", 0..0)]
     {

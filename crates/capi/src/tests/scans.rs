@@ -1,11 +1,11 @@
-//! Leaked keys are found and redacted as the library does.
+//! Leaked keys are found and redacted as by the library.
 
 use ctx_key::scan;
 
 use super::*;
 use crate::Outcome::*;
 
-/// Texts with keys, with parts of keys, and with none.
+/// Returns texts with keys, with parts of keys, and without keys.
 fn texts() -> Vec<String> {
     let run = |length: usize| format!("={}{}", "ctx_", &KEY[4..][..length.min(48)]);
     let mut texts: Vec<String> = (0..=48).map(run).collect();
@@ -20,7 +20,7 @@ fn texts() -> Vec<String> {
 }
 
 #[test]
-fn redaction_is_that_of_the_library() {
+fn redaction_agrees_with_the_library() {
     for text in texts() {
         let text = text.as_bytes();
         let (mut expected, mut rest) = (Vec::new(), 0);
@@ -36,7 +36,7 @@ fn redaction_is_that_of_the_library() {
 }
 
 #[test]
-fn all_finds_are_counted_and_those_that_have_room_are_written() {
+fn all_finds_are_counted_and_as_many_as_fit_are_written() {
     for text in texts() {
         let text = text.as_bytes();
         let expected: Vec<Range> = scan::find_iter(text).map(|key| key.range().into()).collect();
@@ -51,7 +51,7 @@ fn all_finds_are_counted_and_those_that_have_room_are_written() {
 }
 
 #[test]
-fn buffers_that_overlap_are_refused() {
+fn overlapping_buffers_are_refused() {
     let text = format!("key={KEY}");
     let (length, mut written) = (text.len(), 9);
     for distance in 0..=2 * length {
@@ -59,7 +59,7 @@ fn buffers_that_overlap_are_refused() {
         buffer[length..2 * length].copy_from_slice(text.as_bytes());
         let before = buffer.clone();
         let start: *mut c_char = buffer.as_mut_ptr().cast();
-        // SAFETY: both lie in the buffer, and what overlaps is not written.
+        // SAFETY: both texts lie in the buffer, and overlapping memory is not written.
         let outcome =
             unsafe { ctx_key_redact(start.add(length), length, start.add(distance), length, &mut written) };
         if distance == 0 || distance == 2 * length {
@@ -70,10 +70,10 @@ fn buffers_that_overlap_are_refused() {
             assert_eq!(buffer, before);
         }
     }
-    // only as many bytes as the text has are written, so more room may reach into it
+    // No more bytes are written than the text has, so a larger capacity may extend into the text.
     let mut buffer = [vec![0x55_u8; length], text.clone().into_bytes()].concat();
     let start: *mut c_char = buffer.as_mut_ptr().cast();
-    // SAFETY: both lie in the buffer, and what is written does not overlap.
+    // SAFETY: both texts lie in the buffer, and the memory that is written does not overlap.
     let outcome = unsafe { ctx_key_redact(start.add(length), length, start, 2 * length, &mut written) };
     assert_eq!((outcome, written), (CtxKeyOk, 23));
     assert_eq!(buffer[length..], *text.as_bytes());

@@ -1,4 +1,4 @@
-//! Keys are made, and nothing is left of one that was erased or replaced.
+//! Generated keys are valid, and nothing remains of a key that was erased or replaced.
 
 use super::*;
 use crate::Outcome::*;
@@ -35,7 +35,7 @@ fn an_erased_key_is_zeros() {
     assert_eq!(text, *b"\0\0\0\0\0\0\0\0 and more");
 }
 
-/// A text that is not a key leaves nothing of the key that was there.
+/// An error erases the key that the memory held before.
 #[test]
 fn a_refused_text_erases_the_key() {
     for refused in ["", "x", "ctx_", &KEY.replace('9', "8"), &KEY.replace('8', "-")] {
@@ -57,7 +57,7 @@ fn a_refused_text_erases_the_key() {
 #[test]
 fn a_copy_is_a_key() {
     let key = valid(KEY);
-    // SAFETY: C copies a structure so.
+    // SAFETY: C copies a structure in this way.
     let mut copy: Key = unsafe { core::mem::transmute_copy(&key) };
     assert_eq!(exposed(&copy).as_deref(), Ok(KEY));
     // SAFETY: the pointer is that of a variable.

@@ -1,4 +1,4 @@
-//! The cases of `tests/vectors`.
+//! Every case of `tests/vectors` has its result.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ impl<'l> Fields<'l> {
 }
 
 #[test]
-fn every_case() {
+fn every_case_has_its_result() {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for line in vector_lines::lines() {
         let mut fields = Fields(line.split(' '));
@@ -174,7 +174,7 @@ fn scopes(input: &[u8], parse: ParseScopes) -> (Outcome, u32) {
     (outcome, bits)
 }
 
-/// The seconds of an absent time do not matter.
+/// Compares two times. The seconds of an absent time do not matter.
 fn same(one: Time, other: Time) -> bool {
     let value = |time: Time| (time.is_set != 0).then_some(time.secs);
     value(one) == value(other)

@@ -1,6 +1,6 @@
-/* Runs the lines of examples/vector_lines.rs, from the standard input, and prints how many agree. It is C99 and C++.
+/* Runs the lines of examples/vector_lines.rs from the standard input, and prints the number that agree. It is C99 and C++.
  *
- * Every buffer is allocated with its exact length, so that AddressSanitizer and valgrind see each byte too many. */
+ * Every buffer is allocated with its exact length, so that AddressSanitizer and valgrind detect every access beyond it. */
 
 #include <ctx_key.h>
 
@@ -123,7 +123,7 @@ static bool is(const char *found, const char *expected)
     return strcmp(found == NULL ? "-" : found, expected) == 0;
 }
 
-/* Compares a text that a function writes with the next field, which is `-` if there is no key. */
+/* Compares a text from a function with the next field, which is `-` if there is no key. */
 static void expect_text(ctx_key_result (*write)(const ctx_key *, char *, size_t), const ctx_key *key, size_t size)
 {
     char *text = (char *)malloc(size);

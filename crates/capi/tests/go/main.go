@@ -1,4 +1,4 @@
-// Runs the lines of examples/vector_lines.rs, from the standard input, through cgo, and prints how many agree.
+// Runs the lines of examples/vector_lines.rs from the standard input, through cgo, and prints the number that agree.
 package main
 
 // #cgo pkg-config: ctx-key
@@ -22,7 +22,7 @@ const (
 	other = "ctx_hNRO46HtK22RXWXHlNkAHVt4fGut2pK3PYaw6kr2092lOxsW"
 )
 
-// The fields of a line that are left.
+// The remaining fields of a line.
 type fields struct {
 	line string
 	rest []string
@@ -158,7 +158,7 @@ func (f *fields) check(kind string) {
 	case "bearer":
 		status, error, expected := f.number(), f.text(), f.text()
 		var key C.ctx_key
-		// C must not receive a Go pointer to Go pointers
+		// cgo does not allow a Go pointer to memory with Go pointers as an argument.
 		count := int(f.number())
 		size := C.size_t(unsafe.Sizeof(C.ctx_key_value{}))
 		values := (*C.ctx_key_value)(C.calloc(C.size_t(count+1), size))

@@ -1,4 +1,4 @@
-// The lines of examples/vector_lines.rs, in any runtime: `check` takes the package and the lines, and returns their number.
+// Runs the lines of examples/vector_lines.rs in any runtime. `check` takes the package and the lines, and returns their number.
 
 const KEY = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 const OTHER = "ctx_hNRO46HtK22RXWXHlNkAHVt4fGut2pK3PYaw6kr2092lOxsW";
@@ -19,7 +19,7 @@ export function check({ default: ctx, Key, record, row }, lines) {
   const bytes = () => Uint8Array.from(next().slice(1).match(/../g) ?? [], (digits) => parseInt(digits, 16));
   const time = () => ((text) => (text === "-" ? null : BigInt(text)))(next());
 
-  /** Returns a text that a function writes, or "-" if there is no key. */
+  /** Returns the text that a function writes, or "-" if there is no key. */
   function text(name, size, key) {
     const buffer = new Uint8Array(size);
     expect(ctx[name](key, new Uint8Array(size - 1)) < 0, true);
@@ -120,7 +120,7 @@ export function check({ default: ctx, Key, record, row }, lines) {
   return lines.length;
 }
 
-/** What lines do not have: random numbers, and what the glue does with arguments and memory. */
+/** Checks what the lines do not cover: random numbers, and how the glue handles arguments and memory. */
 export function checkGlue({ default: ctx, Key, record, row, instantiate, module }) {
   checkTexts(ctx, Key);
   checkRecords(ctx, Key, record, row);
@@ -130,7 +130,7 @@ export function checkGlue({ default: ctx, Key, record, row, instantiate, module 
     return decoder.decode(text.subarray(0, 52));
   });
   if (texts[0] === texts[1] || texts.some((text) => ctx.parse(text, new Key(), null) !== 0)) throw new Error(`${texts}`);
-  // a little larger than the free memory at the start, and much larger
+  // The texts are a little larger than the free memory at the start, and much larger.
   for (const size of [60_000, 3_000_000]) {
     const large = `${" ".repeat(size)}${KEY}`;
     const [redacted, length] = [new Uint8Array(large.length), view(4)];
@@ -147,7 +147,7 @@ export function checkGlue({ default: ctx, Key, record, row, instantiate, module 
   const [greatest, shown] = [new Key(), new Uint8Array(53)];
   expect([ones.generate(greatest), ones.exposeSecret(greatest, shown)], [0, 0]);
   expect(decoder.decode(shown.subarray(4, 46)), "z".repeat(42));
-  // nothing of a key is left in the module's memory
+  // Nothing of a key remains in the module's memory.
   const memories = [];
   const { Instance } = WebAssembly;
   WebAssembly.Instance = class extends Instance {
@@ -166,7 +166,7 @@ export function checkGlue({ default: ctx, Key, record, row, instantiate, module 
     exposeSecret: () => expect(watched.exposeSecret(key, text), 0),
     redact: () => expect(watched.redact(KEY, new Uint8Array(52), view(4)), 0),
     "verify with a number": () => {
-      // a time is a bigint
+      // A time must be a bigint.
       try {
         watched.verify(view(120), key, 1, view(24));
       } catch (thrown) {
@@ -184,7 +184,7 @@ export function checkGlue({ default: ctx, Key, record, row, instantiate, module 
   expect(error instanceof TypeError, true);
 }
 
-/** A string stands for its UTF-8 form, and a number of 32 bits has no sign. */
+/** A string is encoded as UTF-8, and a number of 32 bits is unsigned. */
 function checkTexts(ctx, Key) {
   const [found, count, end] = [view(8), view(4), KEY.slice(0, 51)];
   expect([ctx.find(`\u00e9\u{1f511}${KEY}`, found, 1, count), number(count), number(found), number(found, 1)], [0, 1, 6, 58]);
@@ -199,7 +199,7 @@ function checkTexts(ctx, Key) {
   for (const bits of [1, 64, 2 ** 31, 2 ** 32 - 1]) expect(ctx.scopesMissing(0, bits), bits);
 }
 
-/** A record may lie anywhere in a buffer, of which nothing else changes. */
+/** A record may lie anywhere in a buffer, and the rest of the buffer does not change. */
 function checkRecords(ctx, Key, record, row) {
   const [key, digest] = [new Key(), new Uint8Array(32)];
   expect([ctx.parse(KEY, key, null), ctx.digest(key, digest)], [0, 0]);
@@ -215,7 +215,7 @@ function checkRecords(ctx, Key, record, row) {
     expect(Object.entries(found).sort(), Object.entries(expected).sort());
   }
   expect([buffer.subarray(0, 40), buffer.subarray(160)].map((part) => part.every((byte) => byte === 0x55)), [true, true]);
-  // a row is a copy
+  // A row is a copy of the record.
   new Uint8Array(stored.buffer).fill(0);
   expect(rows[0].digest, digest);
 

@@ -1,8 +1,9 @@
-//! Archives: gzip, zip and tar, by their first bytes and whatever they are named.
+//! Searches archives: gzip, zip and tar, which are recognised by their first bytes and not by their names.
 //!
-//! Each member is searched as a file is, then the archive itself, for what is in none of its members. Nothing is unpacked
-//! into memory: an archive in an archive goes to a temporary file that has no name. What is unpacked is bounded by
-//! [`Budget`], so a bomb ends in an error.
+//! Each member is searched like a file. Then the archive itself is searched, for keys that are in none of its
+//! members. Members are read as streams. An archive that is not a plain file, such as an archive in an archive, is
+//! stored first: in memory up to [`MAX_IN_MEMORY`], and beyond that in a temporary file without a name. A [`Budget`]
+//! limits what is unpacked, so that a zip bomb ends in an error.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -23,19 +24,19 @@ use crate::scan::finding::{Find, Member, join};
 use crate::scan::progress::Progress;
 use crate::scan::searcher::{Filled, Searcher};
 
-/// Archives in each other. A compressed tar archive is one.
+/// Maximum depth of archives in archives. A compressed tar archive counts as one.
 const MAX_DEPTH: usize = 2;
-/// Members of a file, with those of the archives in it.
+/// Maximum number of members of a file, including those of the archives in it.
 const MAX_MEMBERS: u64 = 100_000;
-/// Bytes that are unpacked from a file.
+/// Maximum number of bytes unpacked from a file.
 const MAX_UNPACKED: u64 = 4 << 30;
-/// Bytes that are unpacked for one of the file: text has 3 to 20.
+/// Maximum number of bytes unpacked for each byte of the file. Text has a ratio of 3 to 20.
 const MAX_RATIO: u64 = 100;
-/// Bytes that are unpacked from any file.
+/// Number of bytes that may be unpacked from a file of any size.
 const MIN_UNPACKED: u64 = 16 << 20;
-/// Bytes of an archive in an archive that are kept in memory.
+/// Maximum number of bytes of a stored archive that stay in memory.
 const MAX_IN_MEMORY: usize = 1 << 20;
-/// Bytes of a name in a tar archive.
+/// Maximum number of bytes read for a name in a tar archive.
 const MAX_NAME: u64 = 64 << 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Format {
         match start {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
-            // As a zipapp of Python and an executable jar have it.
+            // A script before a zip archive, as in a zipapp of Python or an executable jar.
             [b'#', b'!', ..] if memmem::find(start, b"PK\x03\x04").is_some() => Some(Self::Zip),
             _ if start.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
@@ -66,18 +67,18 @@ pub(crate) fn describe_failure(path: &[u8], member: &[Vec<u8>], reason: &str) ->
     )
 }
 
-/// Searches texts and, if they are archives, what is in them: one for each thread.
+/// Searches texts, and the members of those that are archives. Each thread has its own.
 pub(crate) struct Unpacker {
-    /// One for each depth, which are made when they are needed.
+    /// A searcher for each depth, made when it is first needed.
     searchers: Vec<Option<Searcher>>,
     decodes: bool,
     is_enabled: bool,
 }
 
-/// The receivers of what is found in a text.
+/// The callbacks that receive finds and failures.
 pub(crate) struct Receiver<'r> {
     pub(crate) found: &'r mut dyn FnMut(Find),
-    /// A member that could not be searched, and why.
+    /// Receives a member that could not be searched, and the reason.
     pub(crate) failed: &'r mut dyn FnMut(&[Vec<u8>], &str),
 }
 
@@ -87,7 +88,7 @@ impl Unpacker {
         Self { searchers, decodes: !options.no_decode, is_enabled: !options.no_archives }
     }
 
-    /// Searches a text alone, whatever it is.
+    /// Returns the searcher for a text that is not to be unpacked.
     pub(crate) fn searcher(&mut self) -> &mut Searcher {
         let decodes = self.decodes;
         self.searchers[0].get_or_insert_with(|| Searcher::new(decodes))
@@ -104,7 +105,7 @@ impl Unpacker {
         let Some(format) = self.format(&first) else {
             return self.searcher().finish(first, counting, receiver.found).map(|_| ());
         };
-        // What is not a file has no places to go to.
+        // Anything but a plain file can't be read from an arbitrary offset.
         let size = file.metadata().ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
         let Some(size) = size else { return self.search_spooled(first, format, counting, receiver) };
         let mut file = file;
@@ -119,7 +120,7 @@ impl Unpacker {
         self.searcher().finish(first, counting, found).map(|_| ())
     }
 
-    /// Searches a stream, and reads all of it.
+    /// Searches a stream, which is read to its end.
     pub(crate) fn search(&mut self, mut reader: impl Read, receiver: Receiver<'_>) -> io::Result<()> {
         let first = self.searcher().begin(&mut reader);
         match self.format(&first) {
@@ -179,12 +180,12 @@ impl Unpacker {
 trait Source: Read + Seek {}
 impl<S: Read + Seek> Source for S {}
 
-/// What may be unpacked from one file.
+/// The limits on what is unpacked from one file, and how much of them is used.
 struct Budget {
     unpacked: Cell<u64>,
     max_unpacked: u64,
     members: Cell<u64>,
-    /// The bound that was reached.
+    /// Describes the limit that was exceeded.
     excess: Cell<Option<&'static str>>,
 }
 
@@ -234,10 +235,10 @@ impl<R: Read> Read for Limited<'_, R> {
 struct Unpacking<'u, 'r> {
     unpacker: &'u mut Unpacker,
     budget: &'u Budget,
-    /// Keys that were found in members.
+    /// Ids of the keys found in members.
     seen: &'u mut HashSet<KeyId>,
     receiver: &'u mut Receiver<'r>,
-    /// The archive that is open: no names are the file itself.
+    /// Names that lead to the open archive. None for the file itself.
     member: Member,
 }
 
@@ -253,7 +254,7 @@ impl Unpacking<'_, '_> {
         }
     }
 
-    /// A bound that is reached is reported once, for the file.
+    /// Reports a failure. Once a limit is exceeded, only the limit is reported, for the whole file.
     fn fail(&mut self, reason: &str) {
         if !self.budget.is_exceeded() {
             (self.receiver.failed)(&self.member, reason);
@@ -272,7 +273,7 @@ impl Unpacking<'_, '_> {
         }
         let mut tar = Limited { reader, budget: self.budget };
         let unpacked = self.unpack_tar(&mut tar);
-        // What comes after the last member is bounded, too.
+        // Reads what follows the last member, so that it counts towards the budget, too.
         io::copy(&mut tar, &mut io::sink())?;
         drop(tar);
         source.rewind()?;
@@ -319,7 +320,7 @@ impl Unpacking<'_, '_> {
     fn unpack_tar(&mut self, source: &mut dyn Read) -> io::Result<()> {
         let mut archive = tar::Archive::new(source);
         let mut long_name = None;
-        // Raw entries: the crate would read names of any length into memory.
+        // For entries that are not raw, the crate reads names of any length into memory.
         for entry in archive.entries()?.raw(true) {
             let mut entry = entry?;
             let kind = entry.header().entry_type();
@@ -341,7 +342,7 @@ impl Unpacking<'_, '_> {
         Ok(())
     }
 
-    /// Searches a member, which may be an archive itself. Errors are those of the whole archive.
+    /// Searches a member, which may be an archive itself. Returns an error only if the whole archive is given up.
     fn search_member(&mut self, name: Vec<u8>, reader: impl Read) -> io::Result<()> {
         self.budget.add_member();
         if self.budget.is_exceeded() {
@@ -394,9 +395,9 @@ impl Unpacking<'_, '_> {
         copied.map(|_| ())
     }
 
-    /// Searches an archive for what is in none of its members.
+    /// Searches an archive for the keys that are in none of its members.
     fn search_rest(&mut self, reader: impl Read) -> io::Result<()> {
-        // Members are searched by then, and the searcher of the last depth is free.
+        // All members are searched, so the searcher of the last depth is free.
         let slot = self.unpacker.searchers[MAX_DEPTH].take();
         let mut searcher = slot.unwrap_or_else(|| Searcher::new(self.unpacker.decodes));
         let searched = self.search_rest_with(&mut searcher, reader);
@@ -414,13 +415,13 @@ impl Unpacking<'_, '_> {
             }
         };
         let searched = searcher.search(reader, found).map(|_| ());
-        // This archive is a member of the next one.
+        // This archive may be a member of another one, which must not report these keys again.
         self.seen.extend(rest);
         searched
     }
 }
 
-/// A source that is read at any place.
+/// A source that can be read at any offset.
 struct Shared<'s>(RefCell<&'s mut dyn Source>);
 
 impl ReaderAt for Shared<'_> {
@@ -441,7 +442,7 @@ impl<R: BufRead> Gunzip<R> {
         Self { decoder: Some(GzDecoder::new(reader)) }
     }
 
-    /// Returns the name that the first member had, or nothing. Its header was read when this was made.
+    /// Returns the name in the header of the first member, or an empty name. `new` has read this header.
     fn name(&self) -> Vec<u8> {
         let header = self.decoder.as_ref().and_then(|decoder| decoder.header());
         header.and_then(|header| header.filename()).unwrap_or_default().to_vec()
@@ -464,7 +465,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// A reader that must yield so many bytes.
+/// A reader that returns an error if it ends before it has yielded `left` bytes.
 struct Whole<R> {
     reader: R,
     left: u64,
@@ -481,7 +482,7 @@ impl<R: Read> Read for Whole<R> {
     }
 }
 
-/// Yields an error, if there is one.
+/// A reader that returns its error, if it has one, and then ends.
 struct Failing(Option<io::Error>);
 
 impl Read for Failing {
@@ -490,7 +491,7 @@ impl Read for Failing {
     }
 }
 
-/// Returns the path of `<length> path=<path>` LF.
+/// Returns the path in a record `<length> path=<path>` LF.
 fn pax_path(text: &[u8]) -> Option<Vec<u8>> {
     tar::PaxExtensions::new(text)
         .map_while(Result::ok)
@@ -508,9 +509,9 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    /// What there is of a stream is searched, and the error is returned, wherever it breaks off.
+    /// The part before the error is searched, and the error is returned, wherever it occurs.
     #[test]
-    fn a_stream_that_breaks_off_is_an_error() {
+    fn an_error_of_a_stream_is_returned() {
         let Command::Scan(options) = Cli::parse_from(["ctx-key", "scan"]).command else { unreachable!() };
         let key = ApiKey::generate();
         let noise = (0..600_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8);

@@ -1,4 +1,4 @@
-//! Keys that are known already: an earlier report.
+//! An earlier report, whose keys are known and not reported again.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::output;
 
-/// Ids alone: a leaked key stays leaked wherever else it appears, and a file that moves stays known.
+/// The ids of known keys. Their places do not count, so a key stays known when its file moves.
 pub(crate) struct Baseline {
     ids: HashSet<KeyId>,
 }
@@ -35,7 +35,8 @@ impl Baseline {
     }
 }
 
-/// Windows PowerShell writes redirected output in UTF-16 with a byte order mark, or in UTF-8 with one.
+/// Decodes UTF-8 with or without a byte order mark, and UTF-16 with one. Windows PowerShell writes redirected output
+/// with a mark in either.
 fn decode(text: &[u8]) -> Option<String> {
     let units = |to_unit: fn([u8; 2]) -> u16, text: &[u8]| {
         let (pairs, rest) = text.as_chunks();
@@ -56,7 +57,7 @@ fn parse(text: &str) -> Option<HashSet<KeyId>> {
     findings.iter().map(parse_id).collect()
 }
 
-/// A whole id: a part of one would match many keys.
+/// Parses a whole id, since a part of one would match many keys.
 fn parse_id(finding: &Value) -> Option<KeyId> {
     let id = finding.get("id")?.as_str()?.as_bytes();
     KeyId::from_bytes(id.try_into().ok()?).ok()

@@ -1,4 +1,4 @@
-//! Reads objects through `git cat-file --batch`, on several threads, in the order in which packs have them.
+//! Reads objects through `git cat-file --batch`, on several threads, in the order in which they are given.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::process::{ChildStdin, ChildStdout};
@@ -8,9 +8,10 @@ use std::thread;
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 
-/// Objects for one process of git: many, as later ones are often small differences to earlier ones.
+/// Maximum number of objects for one process of git. It is large because git stores many objects as differences from
+/// others, and a process keeps those in its cache.
 const MAX_CHUNK: usize = 8192;
-/// As in a commit: fewer are read before another process has started.
+/// Minimum number of objects for one process of git. Fewer, as a commit has, are read before another process starts.
 const MIN_CHUNK: usize = 32;
 
 /// An object that is being read.
@@ -21,16 +22,16 @@ pub(crate) struct Object<'r> {
     pub(crate) content: &'r mut dyn Read,
 }
 
-/// The use of objects, one for each thread.
+/// Receives objects. Each thread has its own visitor.
 pub(crate) trait Visitor {
-    /// Reads the whole content. An error means that git did not yield all of it.
+    /// Reads the whole content of an object. An error means that git did not yield all of it.
     fn visit(&mut self, object: Object<'_>) -> io::Result<()>;
-    /// The object is missing or broken.
+    /// Reports an object that is missing or broken.
     fn fail(&mut self, id: ObjectId);
     fn is_stopped(&self) -> bool;
 }
 
-/// Shows all objects to the visitors, and returns these.
+/// Passes each object to one of the visitors, and returns the visitors.
 pub(crate) fn visit_all<V: Visitor + Send>(
     git: &Git,
     ids: &[ObjectId],
@@ -53,12 +54,12 @@ pub(crate) fn visit_all<V: Visitor + Send>(
         let threads: Vec<_> = visitors.into_iter().map(spawn).collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().map_err(|_| "a thread of the search stopped")?)
+            .map(|thread| thread.join().map_err(|_| "a thread of the search failed; report this as a bug")?)
             .collect()
     })
 }
 
-/// Shows objects to one visitor. Where git stops, the object is broken, and another process goes on after it.
+/// Passes objects to one visitor. If git stops at an object, that object is broken, and a new process goes on.
 pub(crate) fn visit(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> Result<(), String> {
     let mut rest = ids;
     while !rest.is_empty() && !visitor.is_stopped() {
@@ -72,16 +73,16 @@ pub(crate) fn visit(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> 
     Ok(())
 }
 
-/// Returns the number of objects that one process of git yielded.
+/// Passes objects from one process of git to the visitor, and returns their number.
 fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> Result<usize, String> {
     let mut process = git.spawn(&["cat-file", "--batch", "--buffer"])?;
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let read = thread::scope(|scope| {
-        // git answers while it is asked.
-        scope.spawn(move || ask(input, ids));
+        // git writes answers before it has read all names, so both pipes must be served at once.
+        scope.spawn(move || write_ids(input, ids));
         let mut answers = BufReader::with_capacity(256 * 1024, output);
-        // At the end of this scope the pipe closes, so that git and the other thread end.
+        // The end of this scope closes the pipe, so that git ends, and then the other thread.
         let mut read = 0;
         while let (Some(id), false) = (ids.get(read), visitor.is_stopped()) {
             if read_answer(&mut answers, *id, visitor).is_err() {
@@ -97,9 +98,9 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
 }
 
 /// Writes names of objects, one on each line.
-pub(crate) fn ask(input: ChildStdin, ids: &[ObjectId]) {
+pub(crate) fn write_ids(input: ChildStdin, ids: &[ObjectId]) {
     let mut input = BufWriter::new(input);
-    // If git stops, the answers end.
+    // If git has stopped, whoever reads the answers notices.
     let _ = ids.iter().try_for_each(|id| writeln!(input, "{id}")).and_then(|()| input.flush());
 }
 

@@ -1,4 +1,4 @@
-//! The files that commits brought, from `git diff-tree`.
+//! Lists commits, and reads from `git diff-tree` which files they added or changed.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::ChildStdout;
@@ -9,15 +9,15 @@ use crate::scan::finding::Sink;
 use crate::scan::git::Git;
 use crate::scan::object::ObjectId;
 
-/// A file that a commit added or changed. A merge brings what differs from all its parents.
+/// A file that a commit added or changed. For a merge, a file that differs from all parents.
 pub(crate) struct Change<'l> {
     pub(crate) commit: ObjectId,
     pub(crate) object: ObjectId,
     pub(crate) path: &'l [u8],
 }
 
-/// Lists commits, oldest first and none before its parents. `extra` are further arguments, one on each line, that git
-/// reads from its input.
+/// Lists commits, the oldest first and each after its parents. git reads the `extra` commits from its input, as there
+/// may be too many for a command line.
 pub(crate) fn list_commits(
     git: &Git,
     arguments: &[&str],
@@ -29,23 +29,23 @@ pub(crate) fn list_commits(
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let commits = thread::scope(|scope| {
-        scope.spawn(move || batch::ask(input, extra));
+        scope.spawn(move || batch::write_ids(input, extra));
         read_ids(output)
     });
     match process.wait() {
         Ok(status) if status.success() => Ok(commits),
-        _ => Err("git rev-list stopped; `git fsck` may say why".to_owned()),
+        _ => Err("git can't list commits; run `git fsck` to find out why".to_owned()),
     }
 }
 
-/// Reads the names of objects that are alone on their lines.
+/// Reads the names of objects from lines that hold nothing else.
 pub(crate) fn read_ids(output: impl Read) -> Vec<ObjectId> {
     let lines = BufReader::with_capacity(64 * 1024, output).split(b'\n');
     lines.map_while(Result::ok).filter_map(|line| ObjectId::parse(&line)).collect()
 }
 
-/// Calls `visit` for each change of the commits, in their order, until `sink` stops. Returns the commits of which git
-/// can't read a tree.
+/// Calls `visit` for each change in the commits, in their order, until `sink` is stopped. Returns the commits whose
+/// trees git can't read.
 pub(crate) fn visit(
     git: &Git,
     commits: &[ObjectId],
@@ -56,7 +56,7 @@ pub(crate) fn visit(
     let mut rest = commits;
     while !rest.is_empty() && !sink.is_stopped() {
         let Some(last) = visit_until_broken(git, rest, sink, &mut visit)? else { break };
-        // git names a commit once it has read its trees.
+        // git prints a commit after it has read its trees, so it stopped at the next one.
         let stopped =
             last.and_then(|last| rest.iter().position(|commit| *commit == last)).map_or(0, |last| last + 1);
         let Some(commit) = rest.get(stopped) else { break };
@@ -66,7 +66,7 @@ pub(crate) fn visit(
     Ok(broken)
 }
 
-/// Returns the last commit that git named, if it stopped.
+/// Returns nothing if git read all commits, or else the last commit that it printed, if it printed any.
 fn visit_until_broken(
     git: &Git,
     commits: &[ObjectId],
@@ -91,15 +91,15 @@ fn visit_until_broken(
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let last = thread::scope(|scope| {
-        scope.spawn(move || batch::ask(input, commits));
+        scope.spawn(move || batch::write_ids(input, commits));
         read_changes(BufReader::with_capacity(64 * 1024, output), sink, visit)
     });
     let succeeded = process.wait().is_ok_and(|status| status.success());
     Ok(if succeeded { None } else { Some(last) })
 }
 
-/// Reads `<commit>` NUL and, for each file of it, `:<old mode> <new mode> <old id> <new id> <status>` NUL `<path>` NUL.
-/// Of a merge, there is a colon, a mode and an id for each parent.
+/// Reads `<commit>` NUL and, for each file of it, `:<old mode> <new mode> <old id> <new id> <status>` NUL `<path>`
+/// NUL. For a merge, a colon, an old mode and an old id stand there for each parent.
 fn read_changes(
     mut output: BufReader<ChildStdout>,
     sink: &Sink,
@@ -120,14 +120,14 @@ fn read_changes(
     commit
 }
 
-/// Reads to the next NUL, which must be there.
+/// Reads up to the next NUL. Without one, the output is cut off.
 fn read_field(output: &mut impl BufRead, field: &mut Vec<u8>) -> io::Result<()> {
     field.clear();
     output.read_until(0, field)?;
     field.pop().filter(|byte| *byte == 0).map(|_| ()).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
-/// Returns the file's new object, unless it was deleted or is a commit of a submodule.
+/// Returns the new object of a file, unless the file was deleted or is a submodule.
 fn parse_object(field: &[u8], parents: usize) -> Option<ObjectId> {
     let mut words = field.split(|byte| *byte == b' ');
     let mode = words.nth(parents)?;
@@ -146,13 +146,13 @@ pub(crate) fn list_all_commits(git: &Git) -> Result<Vec<ObjectId>, String> {
     list_commits(git, &["--stdin"], &commits).or_else(|_| list_by_time(git, &commits))
 }
 
-/// Sorts commits by their times alone, which needs none of their parents.
+/// Sorts commits by their times only, which works without their parents.
 fn list_by_time(git: &Git, commits: &[ObjectId]) -> Result<Vec<ObjectId>, String> {
     let mut process = git.spawn(&["rev-list", "--no-walk=unsorted", "--timestamp", "--stdin"])?;
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let mut timed = thread::scope(|scope| {
-        scope.spawn(move || batch::ask(input, commits));
+        scope.spawn(move || batch::write_ids(input, commits));
         let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
         lines.filter_map(|line| parse_timed(&line)).collect::<Vec<_>>()
     });

@@ -1,6 +1,6 @@
-//! The file `.ctx-key.toml`: settings of a repository or a folder. Flags override them.
+//! The file `.ctx-key.toml`: settings of a repository or a folder. Options override them.
 //!
-//! The file may belong to whoever wrote the tree that is searched, so a note names it, and its values are never repeated.
+//! The author of the searched tree may have written this file. So a note names it, and no message repeats a value.
 
 use std::collections::{BTreeSet, HashMap};
 use std::env;
@@ -20,34 +20,34 @@ const NAME: &str = ".ctx-key.toml";
 const FIELDS: &str = "the fields are `exclude`, `baseline`, `decode` and `archives`";
 const NO_BASELINE: &str = "`baseline` names no file; correct it, or write one with `ctx-key scan --no-config --format json \
                            --output FILE`";
-/// Maximum bytes of a file.
+/// Maximum size of a file in bytes.
 const MAX_SIZE: u64 = 1 << 20;
-/// Maximum patterns of a file, as each is compiled.
+/// Maximum number of patterns in a file. Each pattern is compiled.
 const MAX_PATTERNS: usize = 1000;
-/// Maximum characters of an unknown field that is repeated. A longer one may be a part of a key.
+/// Maximum length of an unknown field that a message repeats. A longer one may be a part of a key.
 const MAX_FIELD: usize = 24;
 
-/// Settings of a file.
+/// The settings in a file.
 #[derive(Default)]
 struct Config {
     exclude: Vec<String>,
     baseline: Option<PathBuf>,
     no_decode: bool,
     no_archives: bool,
-    /// A remark about a file that nobody named.
+    /// A note about a file that was found and not named.
     note: Option<String>,
 }
 
-/// A byte of the file, and what is wrong there.
+/// The offset of an error in the file, and its message.
 type Fault = (usize, String);
 
-/// Fills in what no flag says, from the file of the root that is searched or the one that is named. Returns what is
-/// excluded, and a remark about the file.
+/// Reads the file that is named, or else that of the root that is searched, and sets the options that were not given.
+/// Returns what is excluded, and a note about the file.
 pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String>), String> {
     let current = [PathBuf::from(".")];
     let paths = if options.paths.is_empty() { &current } else { &options.paths[..] };
     let named = paths.iter().filter(|path| *path != Path::new("-"));
-    // As paths are shown.
+    // Paths are matched as they are shown, without `./`.
     let located = |path: &PathBuf| Some((path.strip_prefix(".").unwrap_or(path).to_owned(), Root::of(path)?));
     let mut roots: HashMap<_, _> = named.filter_map(located).collect();
     let config = match &options.config {
@@ -55,24 +55,24 @@ pub(crate) fn apply(options: &mut ScanOptions) -> Result<(Exclude, Option<String
         Some(file) => read(file, options)?,
         None => find(&roots, options)?,
     };
-    // git lists some paths from the current directory, however they were named.
+    // git lists some paths relative to the current directory, however they were named.
     roots.extend(located(&current[0]));
     options.baseline = options.baseline.take().or(config.baseline);
     options.no_decode |= config.no_decode;
     options.no_archives |= config.no_archives;
     let exclude = match options.exclude.is_empty() {
-        true => Exclude::below(roots, &config.exclude)?,
+        true => Exclude::with_roots(roots, &config.exclude)?,
         false => Exclude::new(&options.exclude)?,
     };
     Ok((exclude, config.note))
 }
 
-/// Reads the file of the root. Paths in several roots have no file in common, and the report is one.
+/// Reads the file of the root. If paths lie in several roots and one of these has the file, that is an error.
 fn find(roots: &HashMap<PathBuf, Root>, options: &ScanOptions) -> Result<Config, String> {
     let folders: BTreeSet<_> = roots.values().map(|root| &root.folder).collect();
     let mut files = folders.iter().map(|folder| folder.join(NAME)).filter(|file| file.exists());
     let Some(file) = files.next() else { return Ok(Config::default()) };
-    // Messages name it as short as they can.
+    // Messages show the path relative to the current directory if they can.
     let current = env::current_dir().unwrap_or_default();
     let file = file.strip_prefix(current).unwrap_or(&file);
     if folders.len() > 1 {
@@ -82,7 +82,7 @@ fn find(roots: &HashMap<PathBuf, Root>, options: &ScanOptions) -> Result<Config,
             output::shown(file)
         ));
     }
-    // A pipe would never end.
+    // A pipe might never end.
     if !file.is_file() {
         return Err(format!("{} is not a file; remove it, or give `--no-config`", output::shown(file)));
     }
@@ -162,7 +162,7 @@ fn parse(text: &str, file: &Path, options: &ScanOptions) -> Result<Config, Fault
             }
         }
     }
-    // A pipe would never end.
+    // A pipe might never end.
     let is_used = options.baseline.is_none();
     if config.baseline.as_ref().is_some_and(|path| is_used && !path.is_file()) {
         return Err((baseline_at, NO_BASELINE.to_owned()));

@@ -1,8 +1,8 @@
-//! Finds keys in encoded text: decodes all that may be encoded, and what is in it, to a depth of [`MAX_DEPTH`].
+//! Finds keys in encoded text: decodes all that may be encoded, and then the result, to a depth of [`MAX_DEPTH`].
 //!
-//! Whether a text is encoded, and where that starts, is not to be known before it is decoded. So each run of characters
-//! that encodings consist of is decoded at each alignment, and only a key with the right checksum is a find. The work is
-//! linear: a byte of base64 becomes at most three bytes in all alignments, and one of hexadecimal digits at most one.
+//! Only decoding shows whether a text is encoded, and where the encoded part starts. So each run of characters that
+//! occur in encodings is decoded at each alignment, and only a key with the right checksum is a find. The work is
+//! linear: over all alignments, a byte of base64 yields at most three bytes, and a hexadecimal digit at most one.
 
 use std::ops::Range;
 
@@ -13,11 +13,11 @@ use crate::scan::escapes;
 use crate::scan::runs;
 use crate::scan::wide;
 
-/// Encodings in each other.
+/// Maximum depth of encodings in encodings.
 pub(crate) const MAX_DEPTH: usize = 3;
-/// Characters of a key.
+/// Number of characters of a key.
 pub(crate) const KEY: usize = 52;
-/// Characters of a key in base64, at the least.
+/// Minimum number of characters of a key in base64.
 const BASE64_KEY: usize = (KEY * 8).div_ceil(6);
 
 /// An encoded key.
@@ -26,28 +26,28 @@ pub(crate) struct Hit {
     /// Place of the encoded key in the text.
     pub(crate) range: Range<usize>,
     pub(crate) id: KeyId,
-    /// The outermost encoding comes last.
+    /// The encodings, the outermost last.
     pub(crate) encodings: Vec<Encoding>,
-    /// Bytes of a character in the text.
+    /// Number of bytes of a character in the text.
     pub(crate) unit: usize,
 }
 
 #[derive(Default)]
 pub(crate) struct Decoder {
-    /// Bytes that were decoded.
+    /// Number of bytes that were decoded.
     #[cfg(test)]
     work: usize,
 }
 
 impl Decoder {
-    /// Finds encoded keys. Keys may be found more than once, and those in plain text and UTF-16, too.
+    /// Finds encoded keys. A key may be found more than once, and so may some keys in plain text and UTF-16.
     pub(crate) fn find(&mut self, text: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         self.find_encoded(text, MAX_DEPTH, &mut hits);
         hits
     }
 
-    /// Returns the places of encoded keys, in their order. None is also a key in plain text.
+    /// Returns the places of encoded keys, in their order. Keys in plain text are left out.
     pub(crate) fn ranges(&mut self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let mut hits = self.find(text);
         sort(&mut hits);
@@ -77,7 +77,7 @@ impl Decoder {
         }
     }
 
-    /// Finds keys in the characters of a wide text. UTF-16 is text as ASCII is, and UTF-32 an encoding.
+    /// Finds keys in the characters of a wide text. UTF-16 counts as plain text, and UTF-32 as an encoding.
     fn find_wide(&mut self, text: &[u8], unit: usize, depth: usize) -> Vec<Hit> {
         #[cfg(test)]
         {
@@ -119,7 +119,7 @@ impl Decoder {
         });
     }
 
-    /// Decodes base64 at its four alignments, and hexadecimal digits at both.
+    /// Decodes the digits as base64 at four alignments, and as hexadecimal digits at two.
     fn find_in_digits(&mut self, digits: &Digits, depth: usize, hits: &mut Vec<Hit>) {
         let mut decoded = Vec::new();
         let mut add = |found: Vec<Hit>, encoding: Encoding, place: &dyn Fn(Range<usize>) -> Range<usize>| {
@@ -153,7 +153,7 @@ fn find_plain(text: &[u8]) -> impl Iterator<Item = Hit> {
     scan::find_iter(text).map(hit)
 }
 
-/// Digits of base64, without the line breaks between them.
+/// A sequence of base64 digits, without the line breaks between them.
 #[derive(Default)]
 struct Digits {
     text: Vec<u8>,
@@ -169,7 +169,7 @@ impl Digits {
     }
 }
 
-/// Calls `visit` with the digits between other characters. A run ends with no white space.
+/// Calls `visit` with each sequence of base64 digits in a run, which never ends with white space.
 fn for_each_digits(run: &[u8], mut visit: impl FnMut(&Digits)) {
     let mut digits = Digits::default();
     let mut at = 0;
@@ -193,7 +193,7 @@ fn for_each_digits(run: &[u8], mut visit: impl FnMut(&Digits)) {
     }
 }
 
-/// Values of digits in both alphabets. 64 stands for other characters.
+/// The value of each digit of base64, in both alphabets. Other characters have the value 64.
 const BASE64: [u8; 256] = {
     let mut values = [64; 256];
     let mut digit = 0;
@@ -243,7 +243,7 @@ fn decode_hexadecimal(digits: &[u8], decoded: &mut Vec<u8>) {
     decoded.extend(digits.as_chunks::<2>().0.iter().map(|[high, low]| value(*high) << 4 | value(*low)));
 }
 
-/// Removes the hits that are the same key at the same place: of these, the one with the fewest encodings stays.
+/// Sorts the hits, and keeps one hit for each key at each place: that with the fewest encodings.
 pub(crate) fn sort(hits: &mut Vec<Hit>) {
     hits.sort_by_key(|hit| (hit.range.start, hit.encodings.len()));
     let mut kept: Vec<Hit> = Vec::new();
@@ -263,7 +263,8 @@ pub(crate) fn sort(hits: &mut Vec<Hit>) {
 }
 
 impl Hit {
-    /// Encoded keys without anything between may share a character, so a part of both places is not enough.
+    /// Returns whether this is the same key at the same place. An overlap is not enough, since two adjacent encoded
+    /// keys may share a character.
     fn is_same(&self, other: &Self) -> bool {
         let middle = |hit: &Self| hit.range.start + hit.range.len() / 2;
         self.id == other.id && (self.range.contains(&middle(other)) || other.range.contains(&middle(self)))
@@ -275,8 +276,8 @@ mod tests {
     use super::*;
     use ctx_key::ApiKey;
 
-    /// Bytes that may be decoded for one of the text: four alignments of base64 and two of hexadecimal digits, in each
-    /// other to the maximum depth, and the escapes, which all are decoded at once.
+    /// Maximum number of bytes decoded for each byte of text, with four alignments of base64 and two of hexadecimal
+    /// digits nested to the maximum depth, and with escapes, which are all decoded at once.
     const MAX_WORK: usize = 150;
 
     fn base64(text: &[u8]) -> Vec<u8> {
@@ -290,7 +291,7 @@ mod tests {
         text.chunks_exact(3).flat_map(group).collect()
     }
 
-    /// Counts what is decoded, not the time: it grows with the text, and no text takes more for each byte.
+    /// Counts decoded bytes and not time. The number grows linearly with the text, and stays below the maximum.
     #[test]
     fn work_is_linear_in_hostile_texts() {
         let key = ApiKey::generate();
@@ -325,7 +326,7 @@ mod tests {
         }
     }
 
-    /// Most text is not decoded at all.
+    /// Ordinary prose and code have no runs that are long enough.
     #[test]
     fn plain_text_is_not_decoded() {
         let mut decoder = Decoder::default();
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_hits_stays() {
+    fn one_hit_stays_for_each_key_and_place() {
         let id = |byte| KeyId::from_bytes([byte; 12]).unwrap();
         let hit = |range, key, encodings: &[Encoding]| Hit {
             range,
@@ -352,7 +353,7 @@ mod tests {
             hit(79..149, b'a', &[base64]),
             hit(0..52, b'c', &[]),
             hit(0..52, b'c', &[hex]),
-            // Of two with as many encodings, the first stays.
+            // Of two hits with equally many encodings, the first stays.
             hit(201..270, b'd', &[hex]),
             hit(200..270, b'd', &[base64]),
         ];

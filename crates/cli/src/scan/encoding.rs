@@ -1,4 +1,4 @@
-//! The encodings that hide a key from a search for its characters.
+//! The encodings that hide a key from a search for its plain text.
 
 /// An encoding of text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -6,7 +6,7 @@ pub(crate) enum Encoding {
     Base64,
     Hex,
     Percent,
-    /// Escapes of JSON, JavaScript and the languages that have them from C.
+    /// Escapes of JSON, of JavaScript, and of other languages with the escapes of C.
     JavaScript,
     Html,
     QuotedPrintable,
@@ -29,7 +29,7 @@ impl Encoding {
     }
 }
 
-/// Describes encodings, of which the outermost comes first.
+/// Describes encodings, which come with the outermost first. The text names the innermost first.
 pub(crate) fn encoded_as(encodings: &[Encoding]) -> String {
     let names: Vec<_> = encodings.iter().rev().map(|encoding| encoding.as_str()).collect();
     format!("encoded as {}", names.join(" in "))

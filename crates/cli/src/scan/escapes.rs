@@ -1,4 +1,5 @@
-//! Text without its escapes, of all kinds at once: a key has none of their characters, so none is in the way of another.
+//! Removes the escapes of all kinds from a text at once. That is possible because a key contains none of the
+//! characters with which escapes begin.
 
 use std::ops::Range;
 
@@ -7,9 +8,9 @@ use crate::scan::encoding::{
     Encoding::{Html, JavaScript, Markdown, Percent, QuotedPrintable},
 };
 
-/// Most digits that an escape may have: some are padded with zeros.
+/// Maximum number of digits of an escape. Some are padded with zeros.
 const MAX_DIGITS: usize = 8;
-/// Names of HTML of the characters that keys and other encodings consist of.
+/// HTML's names of the characters that occur in keys and in other encodings.
 const NAMES: [(&[u8], u8); 11] = [
     (b"&amp;", b'&'),
     (b"&AMP;", b'&'),
@@ -33,15 +34,15 @@ pub(crate) struct Unescaped {
 struct Part {
     /// Index of its first byte in the text.
     start: usize,
-    /// Index of that byte in the source.
+    /// Index of the same byte in the source.
     source: usize,
-    /// Number of bytes that its first byte has in the source. The others have one.
+    /// Number of bytes that stand for the first byte in the source. Each other byte of the part stands for itself.
     width: usize,
-    /// Encoding of its first byte, or of a line break before it.
+    /// Encoding of the first byte, or of a line break before it.
     encoding: Option<Encoding>,
 }
 
-/// Nothing if the text has no escapes.
+/// Returns the text without its escapes, or nothing if it has none.
 pub(crate) fn decode(source: &[u8]) -> Option<Unescaped> {
     let first = next_escape(source, 0)?;
     let mut decoded = Unescaped { text: Vec::with_capacity(source.len()), parts: Vec::new() };
@@ -72,7 +73,7 @@ impl Unescaped {
         }
     }
 
-    /// Returns the place of a part of the text in the source, and adds its encodings.
+    /// Returns the place in the source of a range of the text, and adds the encodings of the range.
     pub(crate) fn locate(&self, range: Range<usize>, encodings: &mut Vec<Encoding>) -> Range<usize> {
         let first = self.part(range.start);
         let last = self.part(range.end - 1);
@@ -83,7 +84,7 @@ impl Unescaped {
                 found.push(encoding);
             }
         }
-        // The outermost comes last.
+        // In the result, the outermost encoding comes last.
         encodings.extend(found.into_iter().rev());
         self.place(first, range.start).start..self.place(last, range.end - 1).end
     }
@@ -104,8 +105,9 @@ impl Unescaped {
 
 /// An escape at the start of a text.
 struct Escape {
+    /// Number of bytes of the escape.
     width: usize,
-    /// A character, or nothing for a line break that does not count. Other characters than bytes become 255.
+    /// The character, or nothing for a line break that is ignored. A character above 255 becomes 255.
     byte: Option<u8>,
     encoding: Encoding,
 }
@@ -160,7 +162,7 @@ fn parse(text: &[u8]) -> Option<Escape> {
     }
 }
 
-/// An escape with any number of digits and a sign at its end, which HTML may leave out.
+/// Parses an escape with a variable number of digits and the sign `end`, which may be missing in HTML.
 fn variable(
     text: &[u8],
     start: usize,
@@ -182,7 +184,7 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
     if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
-/// No key has a character that is not a byte.
+/// Returns the character as a byte, or 255, which occurs in no key, if it does not fit.
 fn byte(code: u32) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }

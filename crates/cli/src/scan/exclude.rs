@@ -1,4 +1,4 @@
-//! Patterns of what is not searched, in the form of lines in .gitignore.
+//! Patterns of paths that are not searched, written as lines of .gitignore.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use crate::scan::root::Root;
 #[derive(Clone)]
 pub(crate) struct Exclude {
     patterns: Gitignore,
-    /// Where paths that are named lie, if the patterns begin at the top.
+    /// The root of each named path, if the patterns apply from the top of the root.
     roots: HashMap<PathBuf, Root>,
 }
 
 impl Exclude {
-    /// Takes patterns that match paths as they are shown.
+    /// Makes patterns that match paths as they are shown.
     pub(crate) fn new(patterns: &[String]) -> Result<Self, String> {
-        Self::below(HashMap::new(), patterns)
+        Self::with_roots(HashMap::new(), patterns)
     }
 
-    /// Takes patterns that match paths from the top of the root.
-    pub(crate) fn below(roots: HashMap<PathBuf, Root>, patterns: &[String]) -> Result<Self, String> {
+    /// Makes patterns that match paths from the top of their root.
+    pub(crate) fn with_roots(roots: HashMap<PathBuf, Root>, patterns: &[String]) -> Result<Self, String> {
         let mut builder = GitignoreBuilder::new("");
         for pattern in patterns {
             let added = builder.add_line(None, pattern);
@@ -32,7 +32,7 @@ impl Exclude {
         Ok(Self { patterns, roots })
     }
 
-    /// Returns whether a pattern matches a path as it is shown, which is relative or absolute, or a directory above it.
+    /// Returns whether a pattern matches this path, as reports show it, or a directory above it.
     pub(crate) fn matches(&self, path: &Path, is_directory: bool) -> bool {
         if self.patterns.is_empty() {
             return false;
@@ -43,7 +43,7 @@ impl Exclude {
         }
     }
 
-    /// Returns whether a pattern matches a path that git names, or a directory above it.
+    /// Returns whether a pattern matches this path, from the top of the worktree, or a directory above it.
     pub(crate) fn matches_from_top(&self, path: &Path, is_directory: bool) -> bool {
         let path = path.strip_prefix("/").unwrap_or(path);
         !self.patterns.is_empty() && self.patterns.matched_path_or_any_parents(path, is_directory).is_ignore()

@@ -1,4 +1,4 @@
-//! Files, directories and standard input.
+//! Searches files, directories and standard input.
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
@@ -21,7 +21,7 @@ use crate::scan::root::is_git_directory;
 use crate::scan::worktree::Worktree;
 use crate::{name, output};
 
-/// Time after which a note says that the command waits for input.
+/// Time without input after which a note says that the command is waiting.
 const INPUT_DELAY: Duration = Duration::from_secs(2);
 
 /// Searches all paths of the options.
@@ -68,7 +68,7 @@ fn piped() -> Option<Vec<u8>> {
     });
     let mut received = receiver.recv_timeout(INPUT_DELAY).map_err(|error| {
         if error == RecvTimeoutError::Timeout {
-            output::tell("note: waiting for standard input; to search files, name a path");
+            output::print_message("note: waiting for standard input; to search files, name a path");
         }
     });
     if received.is_err() {
@@ -105,9 +105,9 @@ fn search_paths(
     });
 }
 
-/// What the threads know of the paths that are searched.
+/// What all threads share: the paths that are searched, and what git says about them.
 struct Tree {
-    /// Directories, in their canonical form.
+    /// The directories that are searched, as canonical paths.
     roots: Vec<PathBuf>,
     worktrees: RwLock<Vec<Arc<Worktree>>>,
     exclude: Exclude,
@@ -137,7 +137,7 @@ impl Tree {
         tree
     }
 
-    /// Takes a named directory, which may be anywhere in a repository.
+    /// Adds a named directory, which may be anywhere in a repository.
     fn enter(&self, directory: &Path) {
         if is_git_directory(directory) {
             let directory = output::shown(directory);
@@ -218,7 +218,7 @@ impl Tree {
     }
 }
 
-/// What git may know of a text.
+/// What git may know about a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// A file, which git may track.
@@ -238,7 +238,7 @@ struct Worker<'p> {
 }
 
 impl Worker<'_> {
-    /// Searches plain files, and whatever else a named path is: a pipe, a device, a link to a file.
+    /// Searches a plain file. A path that was named may also be a pipe, a device or a link to a file.
     fn search_entry(&mut self, entry: &DirEntry) {
         let path = entry.path();
         self.search_name(entry);
@@ -298,7 +298,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Searches the name of an entry: all of a named path, and of others the last part.
+    /// Searches the name of an entry. Of a named path, that is the whole path, and of other entries the last part.
     fn search_name(&mut self, entry: &DirEntry) {
         let text = if entry.depth() == 0 { entry.path().as_os_str() } else { entry.file_name() };
         self.search_text(text.as_encoded_bytes(), entry.path());
@@ -309,7 +309,7 @@ impl Worker<'_> {
             return;
         }
         let (sink, tree) = (&self.sink, &self.tree);
-        // The text is in memory, and all of it can be read.
+        // A text in memory can't fail to be read.
         let _ = self.unpacker.searcher().search(text, |find| {
             let finding = Finding::new(&to_name(path), Place::Name, find);
             let is_ignored = tree.worktree(path).is_some_and(|worktree| worktree.ignores(path));
@@ -317,7 +317,7 @@ impl Worker<'_> {
         });
     }
 
-    /// Searches the text of a symbolic link, and names the link if it leads outside.
+    /// Searches the target path of a symbolic link as text, and reports the link if it leads outside.
     fn search_link(&mut self, path: &Path) {
         if let Ok(target) = fs::read_link(path) {
             self.search_text(target.as_os_str().as_encoded_bytes(), path);
@@ -349,7 +349,7 @@ fn cannot_read(what: &str) -> String {
     format!("can't read {what}; it was not searched to its end: correct the path or the permissions")
 }
 
-/// Without the `./` that stands before everything if no path is given.
+/// Removes the `./` that every path begins with if none was named.
 fn strip_dot_prefix(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }

@@ -1,4 +1,4 @@
-//! A find, where it stands, and the channel on which sources report.
+//! Finds, their places, and the channel on which sources report them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,10 +8,10 @@ use ctx_key::KeyId;
 
 use crate::scan::encoding::Encoding;
 
-/// Names of the members in each other that hold a text. A member of gzip may have an empty name.
+/// The names that lead through nested archives to a text, the outermost first. A member of gzip may lack a name.
 pub(crate) type Member = Vec<Vec<u8>>;
 
-/// Returns `path!member`. A member without a name has that of its archive, without the extension.
+/// Returns `path!member`. A member without a name gets the name of its archive, without `.gz`.
 pub(crate) fn join(path: &[u8], member: &[Vec<u8>]) -> Vec<u8> {
     let mut joined = path.to_vec();
     for name in member {
@@ -27,27 +27,28 @@ pub(crate) fn join(path: &[u8], member: &[Vec<u8>]) -> Vec<u8> {
     joined
 }
 
-/// A key, and where it stands in its text.
+/// A key, and its place in a text.
 #[derive(Clone)]
 pub(crate) struct Find {
-    /// Bytes before its first character, which may be an encoded one.
+    /// Number of bytes before the key, which may be encoded.
     pub(crate) offset: u64,
-    /// Bytes from its first character to its last.
+    /// Number of bytes of the key in the text.
     pub(crate) length: usize,
     pub(crate) line: u64,
-    /// In bytes, or in code units of UTF-16.
+    /// Column from 1, in bytes or in code units of UTF-16.
     pub(crate) column: u64,
-    /// In code points.
+    /// Column from 1, in code points.
     pub(crate) character: u64,
-    /// Place after its last character, in code points.
+    /// Line of the last character of the key.
     pub(crate) end_line: u64,
+    /// Column after the last character, in code points.
     pub(crate) end_character: u64,
     pub(crate) id: KeyId,
-    /// In an archive: the names of the members in each other that hold it.
+    /// The member that holds the key, if the text is an archive.
     pub(crate) member: Member,
-    /// How the key is encoded, the outermost encoding first. None for ASCII and UTF-16.
+    /// The encodings of the key, the outermost first. None for ASCII and UTF-16.
     pub(crate) encodings: Vec<Encoding>,
-    /// A comment on its line allows it.
+    /// A comment on the line allows this key.
     pub(crate) is_allowed: bool,
 }
 
@@ -79,8 +80,9 @@ pub(crate) struct Finding {
     pub(crate) path: Arc<[u8]>,
     pub(crate) place: Place,
     pub(crate) find: Find,
-    /// In a repository: the object, and the oldest commit that has it at `path`.
+    /// The object of git that holds the key, if any.
     pub(crate) object: Option<Arc<str>>,
+    /// The oldest commit that has the object at `path`.
     pub(crate) commit: Option<Arc<str>>,
     /// git tracks the file, or a ref reaches the object.
     pub(crate) is_tracked: bool,
@@ -97,20 +99,20 @@ impl Finding {
     }
 }
 
-/// A report of a source, from any thread.
+/// A message from a source, which any of its threads may send.
 pub(crate) enum Event {
     Found(Box<Finding>),
-    /// Something was not searched that should have been. In lower case, with what to do.
+    /// Something was not searched, though it should have been. The text is in lower case and says what to do.
     Failed(String),
     /// Something was not searched, as documented.
     Noted(String),
-    /// The same, for `--verbose` alone.
+    /// The same, but written only with `--verbose`.
     Detail(String),
     Interrupted,
     Done,
 }
 
-/// Where a source sends its events. The channel is bounded, so that memory is too.
+/// The sender of events. The channel has a limited capacity, so memory is limited, too.
 #[derive(Clone)]
 pub(crate) struct Sink {
     events: SyncSender<Event>,
@@ -140,7 +142,7 @@ impl Sink {
 
     pub(crate) fn send(&self, event: Event) {
         if self.events.send(event).is_err() {
-            // The report is written: nobody listens any more.
+            // The report is written, and nothing receives events any more.
             self.stop();
         }
     }

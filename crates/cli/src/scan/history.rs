@@ -1,9 +1,10 @@
-//! All objects of a repository, or those that some commits brought.
+//! Searches all objects of a repository, or those that some commits added.
 //!
-//! 1. Every object is searched, and the names of those with a key are noted. Trees hold names, so they are searched, too.
-//! 2. `git diff-tree` says in which commit and under which path each of these came first.
-//! 3. These objects are read again: once to count finds by key and place, once to report them. So memory holds only a
-//!    hash of each find.
+//! 1. Every object is searched, and the ids of objects with a key are kept. Trees are searched, too, as they hold the
+//!    names of files.
+//! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared.
+//! 3. These objects are read two more times: once to count the finds by key and place, and once to report them. So
+//!    memory holds only a hash of each find.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -24,10 +25,10 @@ use crate::scan::repository::{self, Repository};
 use crate::scan::revisions;
 use crate::scan::tally::Tally;
 
-/// Trees and commits that are larger are searched, but not followed.
+/// Maximum size of trees, commits and tags whose links are followed. Larger ones are only searched.
 const MAX_PARSED: u64 = 64 << 20;
 
-/// Processes of git, each of which has a cache of 96 MiB.
+/// Maximum number of processes of git. Each has a cache of 96 MiB.
 const MAX_PROCESSES: usize = 8;
 
 pub(crate) fn search(
@@ -83,7 +84,7 @@ impl History<'_> {
         ])?;
         let ids = changes::read_ids(list.stdout.take().ok_or("git has no output")?);
         if !list.wait().is_ok_and(|status| status.success()) {
-            self.sink.failed("git can't list all objects; `git fsck` may say why");
+            self.sink.failed("git can't list all objects; run `git fsck` to find out why");
         }
         let known: Prefixes = ids.iter().map(ObjectId::prefix).collect();
         let searched = self.search_objects(&ids, Some(&known), threads)?;
@@ -132,7 +133,7 @@ impl History<'_> {
         known: Option<&Prefixes>,
         threads: usize,
     ) -> Result<Searched, String> {
-        let visitor = || Objects {
+        let visitor = || FirstSearch {
             unpacker: Unpacker::new(self.options),
             content: Vec::new(),
             known,
@@ -182,7 +183,7 @@ impl History<'_> {
         Ok(tally)
     }
 
-    /// Reports keys in names that no commit has, each with one tree.
+    /// Reports keys in names of files that are in no commit. Each key is reported once, for one tree.
     fn report_unnamed(&self, trees: &[ObjectId], origins: &Origins) -> Result<(), String> {
         let mut seen = origins.excluded_names.clone();
         seen.extend(origins.names.iter().map(|name| name.find.id));
@@ -195,11 +196,11 @@ impl History<'_> {
     }
 
     fn visit(&self, ids: &[ObjectId], found: impl FnMut(&Object<'_>, Find)) -> Result<(), String> {
-        let mut visitor = Again { unpacker: Unpacker::new(self.options), sink: self.sink, found };
+        let mut visitor = RepeatedSearch { unpacker: Unpacker::new(self.options), sink: self.sink, found };
         batch::visit(&self.repository.git, ids, &mut visitor)
     }
 
-    /// Reports a find, unless it was counted with another one.
+    /// Reports a find, unless it is counted in the report of another one.
     fn send(&self, object: ObjectId, place: Place, find: &Find, origin: &Origin, count: Option<u64>) {
         let Some(count) = count else { return };
         let finding = Finding::new(&origin.path, place, find.clone());
@@ -212,16 +213,16 @@ impl History<'_> {
 /// The result of the first search.
 #[derive(Default)]
 struct Searched {
-    /// Objects with a key.
+    /// The objects that hold a key.
     found: Vec<(ObjectId, Kind)>,
-    /// Objects that others name, but git does not have.
+    /// The objects that others refer to, but git does not have.
     absent: HashSet<ObjectId>,
 }
 
-/// The first search of one thread.
-struct Objects<'s> {
+/// One thread's part of the first search.
+struct FirstSearch<'s> {
     unpacker: Unpacker,
-    /// Of a tree, a commit or a tag. Used again.
+    /// Buffer for the content of a tree, a commit or a tag.
     content: Vec<u8>,
     known: Option<&'s Prefixes>,
     sink: &'s Sink,
@@ -229,7 +230,7 @@ struct Objects<'s> {
     searched: Searched,
 }
 
-impl Visitor for Objects<'_> {
+impl Visitor for FirstSearch<'_> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let mut has_key = false;
         let mut found = |_: Find| has_key = true;
@@ -270,19 +271,19 @@ impl Visitor for Objects<'_> {
     }
 }
 
-/// A further search of objects that were searched.
-struct Again<'s, F> {
+/// A repeated search of objects in which keys were found.
+struct RepeatedSearch<'s, F> {
     unpacker: Unpacker,
     sink: &'s Sink,
     found: F,
 }
 
-impl<F: FnMut(&Object<'_>, Find)> Visitor for Again<'_, F> {
+impl<F: FnMut(&Object<'_>, Find)> Visitor for RepeatedSearch<'_, F> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let Object { id, kind, size, content } = object;
         let object = Object { id, kind, size, content: &mut io::empty() };
         let mut found = |find| (self.found)(&object, find);
-        // Failures were reported by the first search.
+        // The first search has reported failures.
         let receiver = Receiver { found: &mut found, failed: &mut |_, _| {} };
         self.unpacker.search(content, receiver)
     }
@@ -291,7 +292,7 @@ impl<F: FnMut(&Object<'_>, Find)> Visitor for Again<'_, F> {
         self.sink.failed(format!("can't read object {id} again; run this again"));
     }
 
-    /// After an interrupt, what was found until then is still reported.
+    /// Returns false, so that finds from before an interrupt are still reported.
     fn is_stopped(&self) -> bool {
         false
     }

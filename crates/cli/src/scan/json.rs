@@ -1,4 +1,4 @@
-//! JSON: one document, with a finding on each line. Its schema is `report.schema.json`.
+//! Reports in JSON: one document, with each finding on its own line. The schema is `report.schema.json`.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::name;
 use crate::scan::finding::Finding;
 use crate::scan::summary::Summary;
 
-/// Version of the document's form. It changes when a field changes its meaning or goes away.
+/// Version of the format. It changes when a field is removed or changes its meaning.
 const VERSION: u32 = 1;
 
 pub(crate) fn write_head(out: &mut impl Write) -> io::Result<()> {
@@ -54,7 +54,7 @@ fn to_json(finding: &Finding) -> Value {
     value
 }
 
-/// Writes a value on one line. Characters that a terminal obeys or does not show are escaped, as JSON allows.
+/// Writes a value on one line. Characters that control a terminal or are invisible become escapes of JSON.
 pub(crate) fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
     let text = value.to_string();
     if !text.chars().any(name::is_unsafe) {
@@ -76,9 +76,9 @@ pub(crate) fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()>
 mod tests {
     use super::*;
 
-    /// As JSON has them: in four digits, and two of them for a character beyond the first plane.
+    /// An escape of JSON has four digits, and a character beyond U+FFFF takes two escapes.
     #[test]
-    fn characters_that_are_unsafe_are_escaped() {
+    fn unsafe_characters_are_escaped() {
         let write = |text: &str| {
             let mut out = Vec::new();
             write_value(&mut out, &json!(text)).unwrap();

@@ -1,4 +1,4 @@
-//! Objects that others name, but the repository does not have.
+//! Finds objects that others refer to, but that the repository does not have.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,7 +7,7 @@ use crate::scan::object::{Kind, ObjectId};
 use crate::scan::refs::Refs;
 use crate::scan::repository::Repository;
 
-/// Calls `link` for each object that a tree, a commit or a tag names. Commits of submodules are not among them.
+/// Calls `link` for each object that a tree, a commit or a tag refers to, except for commits of submodules.
 pub(crate) fn for_each_link(kind: Kind, id_length: usize, content: &[u8], link: impl FnMut(ObjectId)) {
     match kind {
         Kind::Tree => tree_links(id_length, content, link),
@@ -27,7 +27,7 @@ fn tree_links(id_length: usize, mut content: &[u8], mut link: impl FnMut(ObjectI
     }
 }
 
-/// Parses `tree <id>`, `parent <id>` and `object <id>` of the first lines.
+/// Parses `tree <id>`, `parent <id>` and `object <id>` in the header, which ends at the first empty line.
 fn header_links(content: &[u8]) -> impl Iterator<Item = ObjectId> {
     let lines = content.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
     lines.filter_map(|line| {
@@ -36,7 +36,7 @@ fn header_links(content: &[u8]) -> impl Iterator<Item = ObjectId> {
     })
 }
 
-/// Reports the absent objects if a ref reaches one. Others may have been deleted after what named them.
+/// Reports the absent objects if a ref reaches at least one of them. git may have deleted those that no ref reaches.
 pub(crate) fn report(
     repository: &Repository,
     absent: HashSet<ObjectId>,
@@ -51,7 +51,7 @@ pub(crate) fn report(
     let is_reached = !listed.status.success()
         || listed.stdout.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"?"))
         || absent.iter().any(|id| tips.contains(id));
-    // Past a missing object, nobody knows what a ref reaches: then all are reported.
+    // Links can't be followed through a missing object, so any of the others may be reachable, too.
     let missing: BTreeSet<_> = if is_reached { absent.into_iter().collect() } else { BTreeSet::new() };
     let count = missing.len();
     if count > 0 && repository.is_partial() {

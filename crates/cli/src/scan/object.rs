@@ -1,10 +1,10 @@
-//! Names of git's objects, SHA-1 or SHA-256, and sets of them.
+//! The ids of git's objects, which are SHA-1 or SHA-256, and sets of them.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// The name of an object.
+/// The id of an object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ObjectId {
     bytes: [u8; 32],
@@ -37,12 +37,12 @@ impl ObjectId {
         self.length as usize
     }
 
-    /// The name that stands for no object.
+    /// Returns whether this is the id of zeros, which stands for no object.
     pub(crate) fn is_zero(&self) -> bool {
         self.bytes == [0; 32]
     }
 
-    /// The first bytes: as good as random, and unique in any repository.
+    /// Returns the first eight bytes, which are practically unique in a repository.
     pub(crate) fn prefix(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.bytes;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -59,7 +59,7 @@ impl fmt::Display for ObjectId {
     }
 }
 
-/// The kind of an object.
+/// The type of an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Blob,
@@ -89,7 +89,7 @@ impl Kind {
     }
 }
 
-/// Set of prefixes of object names, which need no other hash.
+/// A set of prefixes of ids. These are hashes already, so they are not hashed again.
 pub(crate) type Prefixes = HashSet<u64, BuildHasherDefault<Identity>>;
 
 #[derive(Default)]

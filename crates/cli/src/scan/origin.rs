@@ -1,4 +1,4 @@
-//! The commits and paths under which objects came into a repository.
+//! Finds the commit and the path with which an object came into a repository.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use crate::scan::object::{Kind, ObjectId};
 use crate::scan::repository::{self, Repository};
 use crate::scan::searcher::Searcher;
 
-/// A path, and the oldest commit that has an object there.
+/// A path of an object, and the oldest commit that has the object at this path.
 #[derive(Clone)]
 pub(crate) struct Origin {
     pub(crate) path: Arc<[u8]>,
     pub(crate) commit: Option<ObjectId>,
-    /// A ref reaches the commit.
+    /// A ref reaches the commit, or the object is in the index.
     pub(crate) is_reached: bool,
-    /// Grows from the oldest commit to the latest.
+    /// Position in the history, which grows from the oldest commit to the latest.
     pub(crate) age: u32,
 }
 
 impl Origin {
-    /// The same origin, of a member of an archive.
+    /// Returns the origin of a member, if this is the origin of an archive.
     pub(crate) fn within(self, member: &[Vec<u8>]) -> Self {
         if member.is_empty() { self } else { Self { path: join(&self.path, member).into(), ..self } }
     }
 
-    /// The object alone.
+    /// Returns the origin of an object without a path, which is named by its type and id.
     pub(crate) fn of_object(id: ObjectId, kind: Kind) -> Self {
         let path = format!("{} {id}", kind.as_str()).into_bytes().into();
         Self { path, commit: None, is_reached: false, age: u32::MAX }
@@ -45,14 +45,14 @@ pub(crate) struct NameFind {
     pub(crate) object: ObjectId,
 }
 
-/// Where the objects with keys came from.
+/// The origins of the objects with keys.
 pub(crate) struct Origins {
-    /// For each blob with a key, its paths.
+    /// The paths of each blob with a key.
     blobs: HashMap<ObjectId, BTreeMap<Arc<[u8]>, Origin>>,
     has_trees: bool,
-    /// Blobs at a path that `--exclude` names.
+    /// Blobs at an excluded path.
     excluded: HashSet<ObjectId>,
-    /// Keys in such a path.
+    /// Ids of keys in excluded paths.
     pub(crate) excluded_names: HashSet<KeyId>,
     exclude: Exclude,
     /// Commits that a ref reaches.
@@ -78,10 +78,10 @@ impl Origins {
         }
     }
 
-    /// Looks in the commits that refs reach, then in others, then in the index.
+    /// Searches the commits that refs reach, then all others, then the index, until every object has an origin.
     pub(crate) fn find_all(&mut self, repository: &Repository, sink: &Sink) -> Result<(), String> {
         let git = &repository.git;
-        // Of a broken history, all commits are taken as they are.
+        // If git can't walk a broken history, the list is empty, and all commits count as reached by a ref.
         let commits = changes::list_commits(git, &["--all"], &[]).unwrap_or_default();
         self.find_in(git, &commits, true, sink)?;
         if self.is_complete() {
@@ -106,7 +106,7 @@ impl Origins {
         empty.map(|(id, _)| id).filter(|id| !self.excluded.contains(id))
     }
 
-    /// Looks in commits, which come oldest first.
+    /// Searches commits, which must be sorted with the oldest first.
     pub(crate) fn find_in(
         &mut self,
         git: &Git,
@@ -126,7 +126,7 @@ impl Origins {
         if change.path.len() >= KEY {
             let is_excluded = self.is_excluded(change.path);
             let (origin, object) = (origin(change.path.into()), change.object);
-            // A name is in memory, and all of it can be read.
+            // A name in memory can't fail to be read.
             let _ = self.searcher.search(change.path, |find| {
                 if is_excluded {
                     self.excluded_names.insert(find.id);
@@ -173,7 +173,7 @@ impl Origins {
         Ok(())
     }
 
-    /// Returns the places of an object with keys. Commits and tags are places of their own.
+    /// Returns the origins of an object with keys: those of its paths, or the object itself if it has no path.
     pub(crate) fn of(&self, id: ObjectId, kind: Kind) -> impl Iterator<Item = Origin> {
         let paths = self.blobs.get(&id);
         let alone = match kind {

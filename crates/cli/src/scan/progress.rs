@@ -1,4 +1,4 @@
-//! How far a long search is, on a terminal.
+//! Counts what is searched, and shows the progress of a long search on a terminal.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Work that ends sooner needs no bar.
+/// Time before the bar appears. A shorter search has none.
 const DELAY: Duration = Duration::from_millis(700);
 /// Time between two drawings of the bar.
 pub(crate) const PERIOD: Duration = Duration::from_millis(100);
 
+/// A reader that counts its bytes.
 pub(crate) struct Counting<'p, R> {
     reader: R,
     bytes: &'p AtomicU64,
@@ -25,7 +26,7 @@ impl<R: Read> Read for Counting<'_, R> {
     }
 }
 
-/// Numbers of files and bytes that all threads have searched.
+/// The number of files and bytes that all threads have searched so far.
 #[derive(Clone, Default)]
 pub(crate) struct Progress {
     counts: Arc<Counts>,
@@ -42,7 +43,7 @@ impl Progress {
         self.counts.files.fetch_add(1, Relaxed);
     }
 
-    /// A reader whose bytes are counted as they come: one file may be all the work.
+    /// Returns a reader that counts its bytes as they are read, so that the bar moves even within one large file.
     pub(crate) fn counting<R: Read>(&self, reader: R) -> Counting<'_, R> {
         Counting { reader, bytes: &self.counts.bytes }
     }
@@ -56,7 +57,7 @@ impl Progress {
     }
 }
 
-/// The bar, which is drawn on terminals alone and only if the work takes long.
+/// The progress bar, which appears only on a terminal and only if the search takes long.
 pub(crate) struct Bar {
     progress: Progress,
     start: Instant,

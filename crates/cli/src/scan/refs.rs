@@ -1,4 +1,4 @@
-//! The names of refs, and their logs.
+//! Searches the names of refs, and their logs.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use crate::scan::tally::Tally;
 pub(crate) struct Refs {
     refs: Vec<(ObjectId, Arc<[u8]>)>,
     head: Option<ObjectId>,
-    /// Annotated tags, and what they are of.
+    /// Annotated tags, each with the object that it tags.
     tags: Vec<(ObjectId, ObjectId)>,
 }
 
@@ -39,7 +39,7 @@ fn parse(line: &[u8]) -> Option<(ObjectId, Arc<[u8]>)> {
 }
 
 impl Refs {
-    /// Returns the objects that refs name.
+    /// Returns the objects that refs point to.
     pub(crate) fn targets(&self) -> impl Iterator<Item = ObjectId> {
         self.refs.iter().map(|(id, _)| *id).chain(self.head).filter(|id| !id.is_zero())
     }
@@ -49,7 +49,8 @@ impl Refs {
         self.tags.iter().filter(|(_, peeled)| commits.contains(peeled)).map(|(tag, _)| *tag)
     }
 
-    /// Searches the names, and logs for keys that are nowhere else: a log repeats the messages of commits.
+    /// Searches the names of refs. In logs, only keys that were not found elsewhere are reported, because a log
+    /// repeats the messages of commits.
     pub(crate) fn search(
         &self,
         repository: &Repository,
@@ -61,7 +62,7 @@ impl Refs {
         let mut seen = HashSet::new();
         for (id, name) in &self.refs {
             let object: Arc<str> = id.to_string().into();
-            // A name is in memory, and all of it can be read.
+            // A name in memory can't fail to be read.
             let _ = searcher.search(&**name, |find| {
                 seen.insert(find.id);
                 let finding = Finding::new(name, Place::Ref, find);
@@ -112,7 +113,7 @@ impl<F: FnMut(&Find) -> bool> Logs<'_, F> {
                 }
             })
         });
-        // What was removed, as a whole or in part, holds nothing.
+        // A file that was removed in the meantime holds no key.
         if let Err(error) = searched
             && error.kind() != ErrorKind::NotFound
         {

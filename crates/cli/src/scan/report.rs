@@ -1,6 +1,7 @@
-//! Writes the finds as they come, in one of three forms. None holds a key.
+//! Writes the report in one of three formats, without any key.
 //!
-//! A report of up to [`MAX_HELD`] finds is sorted; of more, each part of that size is. So memory does not grow.
+//! Finds are collected, sorted and written in groups of [`MAX_HELD`], so that memory does not grow with their number.
+//! A report of fewer finds is sorted as a whole.
 
 use std::io::{self, Write};
 
@@ -23,7 +24,7 @@ pub(crate) struct Report {
     target: Target,
     held: Vec<Finding>,
     is_first: bool,
-    /// The first error of a write. The search goes on, as the exit code depends on it.
+    /// The first error of a write. The search continues after it, since the exit code depends on all finds.
     written: io::Result<()>,
     pub(crate) summary: Summary,
 }
@@ -53,14 +54,14 @@ impl Report {
         match event {
             Event::Found(finding) => self.add(*finding),
             Event::Failed(message) => {
-                output::complain(&message);
+                output::print_error(&message);
                 self.summary.errors.push(message);
             }
             Event::Noted(message) => {
-                output::tell(&format!("note: {message}"));
+                output::print_message(&format!("note: {message}"));
                 self.summary.notes.push(message);
             }
-            Event::Detail(message) if self.is_verbose => output::tell(&message),
+            Event::Detail(message) if self.is_verbose => output::print_message(&message),
             Event::Detail(_) | Event::Interrupted | Event::Done => {}
         }
     }
@@ -80,7 +81,7 @@ impl Report {
         }
     }
 
-    /// Threads report in any order; short reports of the same tree are the same.
+    /// Sorts and writes the finds in memory. Threads send them in any order, but short reports on one tree are equal.
     fn write_held(&mut self) {
         self.held.sort_by(|a, b| {
             let key = |finding: &Finding| {
@@ -105,7 +106,7 @@ impl Report {
         }
     }
 
-    /// Writes the rest. A closed pipe is not an error.
+    /// Writes the rest of the report. A closed pipe is not an error.
     pub(crate) fn finish(mut self) -> Result<Summary, String> {
         self.write_held();
         if self.written.is_ok() {

@@ -1,8 +1,8 @@
-//! A git repository: where its parts are, whatever the environment says.
+//! A git repository: the folders of its parts, which the environment can't redirect.
 //!
-//! Variables such as `GIT_DIR` never choose the repository. Two of those that git sets for hooks count if they point into
-//! the repository that was named: `GIT_INDEX_FILE`, the index of a partial commit, and `GIT_QUARANTINE_PATH`, the objects
-//! of a push that is not accepted yet.
+//! Variables such as `GIT_DIR` never choose the repository. Two variables that git sets for hooks are used, but only
+//! if they point into the repository that was named: `GIT_INDEX_FILE`, the index of a partial commit, and
+//! `GIT_QUARANTINE_PATH`, the objects of a push that is not accepted yet.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -19,18 +19,18 @@ use crate::scan::git::Git;
 pub(crate) struct Repository {
     pub(crate) git: Git,
     git_directory: PathBuf,
-    /// The same, but for a linked worktree.
+    /// The git directory of the main worktree. A linked worktree has its own `git_directory`.
     common_directory: PathBuf,
     /// None in a bare repository.
     worktree: Option<PathBuf>,
-    /// Folders of objects that are outside and not read.
+    /// Folders of objects outside the repository, which are not read.
     pub(crate) unread_stores: Vec<PathBuf>,
-    /// Views of the folders of objects without their lists of alternates.
+    /// Temporary folders that stand in for folders of objects, without their lists of alternates.
     _views: Vec<TempDir>,
 }
 
 impl Repository {
-    /// Opens the repository of a directory. Objects in folders outside it are read only if `reads_outside`.
+    /// Opens the repository of a directory. With `reads_outside`, objects in folders outside it are read, too.
     pub(crate) fn open(directory: &Path, reads_outside: bool) -> Result<Self, String> {
         let git = Git::at(directory)?;
         let path = |argument| {
@@ -53,14 +53,14 @@ impl Repository {
         &self.common_directory
     }
 
-    /// The folders of the main worktree and of all linked ones, each with a HEAD and logs.
+    /// Returns the git directories of the main worktree and of all linked ones. Each holds a HEAD and logs.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let linked = fs::read_dir(self.common_directory.join("worktrees")).into_iter().flatten().flatten();
         let linked = linked.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         iter::once(self.common_directory.clone()).chain(linked.map(|entry| entry.path())).collect()
     }
 
-    /// Names the folders of objects that are not read.
+    /// Reports the folders of objects that are not read.
     pub(crate) fn note_unread_stores(&self, sink: &Sink) {
         for store in &self.unread_stores {
             let store = output::shown(store);
@@ -71,7 +71,7 @@ impl Repository {
         }
     }
 
-    /// Returns whether git takes some commits for the first ones.
+    /// Returns whether the clone is shallow: git takes some commits for the first ones.
     pub(crate) fn is_shallow(&self) -> bool {
         fs::metadata(self.common_directory.join("shallow")).is_ok_and(|file| file.len() > 0)
     }
@@ -81,16 +81,16 @@ impl Repository {
         quarantine(&self.common_directory.join("objects")).is_some()
     }
 
-    /// Returns whether git may leave out objects until they are needed.
+    /// Returns whether this is a partial clone: git may leave out objects until they are needed.
     pub(crate) fn is_partial(&self) -> bool {
         let keys = "^(remote\\..*\\.(promisor|partialclonefilter)|extensions\\.partialclone)$";
         self.git.run(&["config", "--local", "--get-regexp", keys]).is_ok_and(|output| output.status.success())
     }
 
-    /// Uses the index of the commit that is being made, if git made one for a part of what is staged.
+    /// Uses the index that git made for the hook that runs this command, if only a part of the changes is committed.
     pub(crate) fn use_index_of_hook(&mut self) {
         let Some(file) = env::var_os("GIT_INDEX_FILE") else { return };
-        // Relative to the top of the worktree, where git starts hooks.
+        // A relative path starts at the top of the worktree, where git runs hooks.
         let places = [env::current_dir().ok(), self.worktree.clone()];
         let files = places.into_iter().flatten().map(|place| place.join(&file));
         let own = self.git_directory.canonicalize().ok();
@@ -125,7 +125,7 @@ impl Repository {
             for store in &inside {
                 let view = view(store).map_err(|error| {
                     format!(
-                        "can't leave out the objects of others: {error}; `--alternates` searches them, too"
+                        "can't leave out objects outside the repository: {error}; `--alternates` searches them, too"
                     )
                 })?;
                 stores.push(view.path().to_owned());
@@ -140,13 +140,14 @@ impl Repository {
         Ok(())
     }
 
-    /// The worktree does not count: the repository's configuration may name any folder as that.
+    /// Returns whether the path lies in the git directory. The worktree does not count, because the configuration of
+    /// the repository may name any folder as the worktree.
     fn contains(&self, path: &Path) -> bool {
         self.common_directory.canonicalize().is_ok_and(|own| path.starts_with(own))
     }
 }
 
-/// Returns the objects of the push that a hook is asked about.
+/// Returns the folder with the objects of a push, if this runs in a hook that decides about it.
 fn quarantine(objects: &Path) -> Option<PathBuf> {
     let objects = objects.canonicalize().ok()?;
     let named = ["GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY"].into_iter().filter_map(env::var_os);
@@ -180,7 +181,7 @@ fn view(_: &Path) -> std::io::Result<TempDir> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// Joins paths as `GIT_ALTERNATE_OBJECT_DIRECTORIES` has them.
+/// Joins paths in the syntax of `GIT_ALTERNATE_OBJECT_DIRECTORIES`.
 fn join_quoted(paths: &[PathBuf]) -> OsString {
     let mut joined = Vec::new();
     for path in paths {
@@ -203,7 +204,7 @@ fn canonical_parent(file: &Path) -> Option<PathBuf> {
     file.parent()?.canonicalize().ok()
 }
 
-/// Returns the path that git prints, with or without a line feed.
+/// Makes a path from git's output, which may end with a line feed.
 #[cfg(unix)]
 pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
@@ -216,7 +217,7 @@ pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     OsStr::new(text.trim_end_matches('\n')).into()
 }
 
-/// Returns the one repository that is named.
+/// Returns the only path, which names the repository, or an error if there are several.
 pub(crate) fn directory(paths: &[PathBuf]) -> Result<&Path, String> {
     match paths {
         [] => Ok(Path::new(".")),

@@ -6,7 +6,7 @@ use crate::scan::changes;
 use crate::scan::object::ObjectId;
 use crate::scan::repository::Repository;
 
-/// Returns the selected commits, oldest first; nothing if no option selects some.
+/// Returns the selected commits, the oldest first, or nothing if neither option is given.
 pub(crate) fn selected(
     repository: &Repository,
     options: &ScanOptions,
@@ -28,12 +28,12 @@ pub(crate) fn selected(
             "git can't list the commits of the range {}; correct it, or fetch its commits",
             name::to_text(range.as_bytes())
         ),
-        None => "git can't list all commits; `git fsck` may say why".to_owned(),
+        None => "git can't list all commits; run `git fsck` to find out why".to_owned(),
     })?;
     Ok(Some(commits))
 }
 
-/// Returns the arguments of `git rev-list` for a range; nothing if the range ends in no commit.
+/// Returns the arguments of `git rev-list` for a range, or nothing if its end is a name of zeros.
 fn range_arguments(repository: &Repository, range: &str) -> Option<Vec<String>> {
     let end = ["--end-of-options".to_owned(), range.to_owned(), "--".to_owned()];
     let Some((from, to)) = range.split_once("..").filter(|(_, to)| !to.starts_with('.')) else {
@@ -41,7 +41,7 @@ fn range_arguments(repository: &Repository, range: &str) -> Option<Vec<String>> 
     };
     match (is_zero(from), is_zero(to)) {
         (_, true) => None,
-        // No ref has the commits of a push that is not accepted yet.
+        // No ref reaches the commits of a push that is not accepted yet, and commits that a ref reaches are old.
         (true, _) if repository.has_quarantine() => {
             Some(["--not", "--all", "--not", "--end-of-options", to, "--"].map(str::to_owned).into())
         }
@@ -50,12 +50,12 @@ fn range_arguments(repository: &Repository, range: &str) -> Option<Vec<String>> 
     }
 }
 
-/// Hooks write zeros where there is no commit.
+/// Returns whether this is the name of zeros, which stands for no commit in the input of hooks.
 fn is_zero(name: &str) -> bool {
     name.len() >= 40 && name.bytes().all(|byte| byte == b'0')
 }
 
-/// git takes any text for a date, and one that it does not understand for the present.
+/// Checks a date. git would accept any text, and read one that it does not understand as the present time.
 fn parse_date(text: &str) -> Result<String, String> {
     let text = text.trim();
     if !is_day(text) && !is_period(text) {
@@ -63,11 +63,11 @@ fn parse_date(text: &str) -> Result<String, String> {
             "--since is not a date; write it as 2026-11-01, 2026-11-01T12:00:00Z or \"2 weeks\"".to_owned()
         );
     }
-    // Of a day alone, git would take the present time.
+    // For a day without a time, git would use the present time of day.
     Ok(if is_day(text) && text.len() == 10 { format!("{text}T00:00:00") } else { text.to_owned() })
 }
 
-/// `YYYY-MM-DD`, and perhaps a time, `THH:MM`, `THH:MM:SS` or with `Z`.
+/// Returns whether this is `YYYY-MM-DD`, which a time may follow: `THH:MM` or `THH:MM:SS`, and perhaps `Z`.
 fn is_day(text: &str) -> bool {
     let (day, time) = text.split_once(['T', ' ']).map_or((text, None), |(day, time)| (day, Some(time)));
     let parts: Vec<_> = day.split('-').map(|part| (part.len(), number(part))).collect();
@@ -84,7 +84,7 @@ fn is_day(text: &str) -> bool {
     is_date && time.is_none_or(is_time)
 }
 
-/// `2 weeks`, `1.day`, `3 months ago`.
+/// Returns whether this is a period such as `2 weeks`, `1.day` or `3 months ago`.
 fn is_period(text: &str) -> bool {
     let text = text.trim_end_matches("ago").trim_end_matches([' ', '.']);
     let units = ["second", "minute", "hour", "day", "week", "month", "year"];

@@ -1,20 +1,20 @@
-//! The repository or folder that a named path belongs to.
+//! The root of a named path: the repository or the folder that it belongs to.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Where a path that is named lies in its repository or folder.
+/// The root of a named path, and the place of the path in it.
 #[derive(Clone)]
 pub(crate) struct Root {
-    /// The top of the worktree; outside of git, the directory that is named.
+    /// The top of the worktree, or outside of git the directory that is named or holds the named file.
     pub(crate) folder: PathBuf,
-    /// From `folder` to the path.
+    /// The path from `folder` to the named path.
     inside: PathBuf,
 }
 
 impl Root {
-    /// Returns nothing if the path does not exist, or is in a repository without a worktree.
+    /// Finds the root of a path. There is none if the path does not exist or lies in a repository without a worktree.
     pub(crate) fn of(named: &Path) -> Option<Self> {
-        // Of a link to a file, its own place counts.
+        // A link to a file belongs to the root in which the link itself lies.
         let file = if named.is_dir() { None } else { Some(named.file_name()?) };
         let directory = match (file, named.parent()) {
             (Some(_), Some(parent)) if parent == Path::new("") => Path::new("."),
@@ -38,7 +38,7 @@ impl Root {
         Some(Self { folder, inside })
     }
 
-    /// Returns the path from `folder` to what `path` leads to from the path that is named.
+    /// Takes a path relative to the named path, and returns it relative to `folder`.
     pub(crate) fn join(&self, path: &Path) -> PathBuf {
         let mut inside = self.inside.clone();
         for part in path.components() {

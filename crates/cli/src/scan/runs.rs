@@ -1,24 +1,24 @@
-//! The runs of a text that may be encoded: long sequences of the characters that encodings consist of.
+//! Finds the runs of a text that may be encoded: long sequences of characters that occur in encodings.
 //!
-//! A run goes on over line breaks and the indentation after them, as base64 and quoted-printable are wrapped. It is
-//! found by a block of [`BLOCK`] such characters, so one of its lines must be at least `2 * BLOCK - 1` long, or by a
-//! line break that is escaped.
+//! A run continues over line breaks and the indentation after them, because base64 and quoted-printable are often
+//! wrapped. The search looks for an aligned block of [`BLOCK`] such characters, so at least one line of the run must
+//! have `2 * BLOCK - 1` characters, or for an escaped line break.
 
 use std::ops::Range;
 
-/// Compilers turn the test of a block into a few vector instructions.
+/// Size of a block. Compilers turn the test of a block of this size into a few vector instructions.
 const BLOCK: usize = 16;
-/// Length of the shortest encoded key: one character is escaped by a backslash.
+/// Length of the shortest encoded key, in which a backslash escapes one character.
 const MIN_RUN: usize = 53;
 
-/// Letters and digits, `+ / - _` of base64, and what escapes consist of.
+/// Returns whether this is a letter, a digit, one of `+ / - _` in base64, or another character of escapes.
 const fn is_member(byte: u8) -> bool {
     (byte | 0x20).wrapping_sub(b'a') < 26
         || byte.wrapping_sub(b'/') < 11
         || matches!(byte, b'+' | b'-' | b'_' | b'%' | b'\\' | b'&' | b'#' | b';' | b'=' | b'{' | b'}')
 }
 
-/// Calls `visit` with the runs in their order. They do not overlap.
+/// Calls `visit` with each run. Runs come in their order and do not overlap.
 pub(crate) fn for_each(text: &[u8], mut visit: impl FnMut(Range<usize>)) {
     let mut done = 0;
     while let Some(seed) = next_seed(text, done) {
@@ -30,7 +30,7 @@ pub(crate) fn for_each(text: &[u8], mut visit: impl FnMut(Range<usize>)) {
     }
 }
 
-/// Returns the first part of a run from `start` on.
+/// Returns a block or an escaped line break that belongs to the first run from `start` on.
 fn next_seed(text: &[u8], start: usize) -> Option<Range<usize>> {
     let mut at = start;
     while let Some(window) = text.get(at..).and_then(|rest| rest.first_chunk::<{ BLOCK + 1 }>()) {
@@ -63,6 +63,7 @@ fn find_escaped_break(text: &[u8]) -> Option<usize> {
     text.windows(2).position(|pair| is_escaped_break(pair[0], pair[1]))
 }
 
+/// Returns the end of the run that `text[..end]` ends in.
 fn extend(text: &[u8], end: usize) -> usize {
     let is_run = |at: usize| text.get(at).is_some_and(|byte| is_member(*byte));
     let mut end = end;
@@ -83,7 +84,7 @@ fn extend(text: &[u8], end: usize) -> usize {
     }
 }
 
-/// As [`extend`], back to `floor`.
+/// Returns the start of the run, as [`extend`] returns its end. The run can't begin before `floor`.
 fn extend_back(text: &[u8], start: usize, floor: usize) -> usize {
     let text = &text[floor..start];
     let mut start = text.len();
@@ -114,9 +115,9 @@ mod tests {
         runs
     }
 
-    /// At each place in a text, between characters that belong to no run.
+    /// Runs of each length are found at each offset from a block, between characters that belong to no run.
     #[test]
-    fn of_each_length_at_each_place() {
+    fn runs_of_each_length_are_found_at_each_place() {
         for length in 1..80 {
             for before in 0..40 {
                 for after in [0, 1, 17] {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn over_line_breaks_and_indentation() {
+    fn a_run_continues_over_line_breaks_and_indentation() {
         let line = "a".repeat(31);
         for wrap in ["\n", "\r\n", "\n  ", "\r\n\t \t"] {
             let text = format!("key: {line}{wrap}b{wrap}{line}");
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn found_by_an_escaped_line_break() {
+    fn an_escaped_line_break_starts_a_run() {
         for wrap in ["=\n", "=\r\n", "\\\n", "\\\r\n"] {
             for before in 0..27 {
                 let text = format!("{}{wrap}{}", "a".repeat(26), "a".repeat(26));
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn members() {
+    fn runs_consist_of_these_characters() {
         let members: Vec<u8> = (0..=255).filter(|byte| is_member(*byte)).collect();
         let expected = b"#%&+-/0123456789;=ABCDEFGHIJKLMNOPQRSTUVWXYZ\\_abcdefghijklmnopqrstuvwxyz{}";
         assert_eq!(members, expected);

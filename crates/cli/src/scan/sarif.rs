@@ -1,4 +1,4 @@
-//! SARIF 2.1.0: one document, with a result on each line.
+//! Reports in SARIF 2.1.0: one document, with each result on its own line.
 
 use std::io::{self, Write};
 
@@ -65,7 +65,7 @@ fn to_result(finding: &Finding) -> Value {
         "byteOffset": find.offset,
         "byteLength": find.length,
     });
-    // A key on several lines is an encoded one.
+    // Only an encoded key can stand on several lines.
     if find.end_line > find.line {
         region["endLine"] = find.end_line.into();
     }

@@ -1,13 +1,14 @@
-//! From bytes to finds: a reader is searched piece by piece, in a buffer that is used again.
+//! Finds keys in what a reader yields, piece by piece, in a buffer that is reused.
 //!
 //! ```text
-//! piece 1            ├──────────── starts belong to this piece ─────────────┤ ahead ┤
+//! piece 1            ├──── keys that start here belong to piece 1 ──────────┤ ahead ┤
 //! piece 2                                                          ┤ behind ├──────── … ┤
 //! ```
 //!
-//! The bytes ahead are more than the longest form of a key (of an encoded one: all forms up to [`MAX_ENCODED`]). A key that starts before them is there as a whole; one that
-//! starts in them belongs to the next piece: none is lost and none is found twice. The bytes behind and ahead hold the
-//! rest of the key's line, in which a comment may allow it.
+//! There are more bytes ahead than the longest form of a key has (encoded forms count up to [`MAX_ENCODED`]). So a
+//! key that starts before the bytes ahead lies in the piece as a whole. A key that starts in them belongs to the next
+//! piece. No key is lost, and none is found twice. The bytes behind and ahead also hold the rest of the line, in
+//! which a comment may allow the key.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -18,23 +19,24 @@ use memchr::memmem::{self, Finder};
 use crate::scan::decode::{self, Decoder, Hit, KEY};
 use crate::scan::finding::Find;
 
-/// Small enough for the second cache: the two searches and the copy from the kernel meet there.
-/// Unit tests have more borders for less text.
+/// Size of a piece. It fits in the second-level cache, through which the copy from the kernel and both searches go.
+/// Unit tests use a smaller piece, and so need less text to cross the borders between pieces.
 const PIECE: usize = if cfg!(test) { 32 } else { 256 } * 1024;
-/// Bytes before and after a key in which a comment may allow it.
+/// Number of bytes before and after a key in which a comment may allow the key.
 const CONTEXT: usize = 1024;
-/// Bytes of a key in UTF-16, from its first character to its last.
+/// Number of bytes of a key in UTF-16, without the zero byte at one end.
 const WIDE_KEY: usize = 2 * KEY - 1;
-/// Bytes of an encoded key: each character is a `\u0063` of which each is one, to the maximum depth.
+/// Maximum number of bytes of an encoded key. Each character of the key becomes an escape of six such as `\u0063`, as
+/// does each character of that, to the maximum depth.
 const MAX_ENCODED: usize = KEY * 6 * 6 * 6;
 const AHEAD: usize = MAX_ENCODED + CONTEXT;
 
-/// The prefix in UTF-16, without the zero byte at one end: so it is the same in both byte orders.
+/// The prefix in UTF-16. Without the zero byte at one end, it is the same in both byte orders.
 const WIDE_PREFIX: &[u8] = b"c\0t\0x\0_";
 /// A comment with these characters on the line of a key allows it.
 const ALLOW: &[u8] = b"ctx-key:allow";
 
-/// What searches: one for each thread.
+/// Searches readers for keys. Each thread has its own searcher.
 pub(crate) struct Searcher {
     piece: Vec<u8>,
     wide_prefix: Finder<'static>,
@@ -47,13 +49,13 @@ impl Searcher {
         Self { piece: vec![0; PIECE], wide_prefix: Finder::new(WIDE_PREFIX), decoder }
     }
 
-    /// Searches all that `reader` yields, and returns its length. On an error, what was found before it stays.
+    /// Searches all that `reader` yields, and returns the number of bytes. Keys before an error are found.
     pub(crate) fn search(&mut self, mut reader: impl Read, found: impl FnMut(Find)) -> io::Result<u64> {
         let first = self.begin(&mut reader);
         self.finish(first, reader, found)
     }
 
-    /// Reads the first piece, for [`finish`](Self::finish) to go on with.
+    /// Reads the first piece, with which [`finish`](Self::finish) continues.
     pub(crate) fn begin(&mut self, reader: &mut impl Read) -> Filled {
         fill(reader, &mut self.piece)
     }
@@ -69,7 +71,7 @@ impl Searcher {
         mut found: impl FnMut(Find),
     ) -> io::Result<u64> {
         let mut cursor = Cursor::default();
-        // A piece that begins within an encoded key may have it a second time, as a shorter one.
+        // A piece that begins within an encoded key may find the same key again, in a shorter text.
         let mut last: Option<(KeyId, u64)> = None;
         let mut found = |find: Find| {
             let is_same = |&(id, middle)| id == find.id && find.offset < middle;
@@ -97,7 +99,7 @@ impl Searcher {
         }
     }
 
-    /// Finds the keys that start in `owned`, in their order.
+    /// Finds the keys that start in the range `owned` of the piece, in their order.
     fn search_piece(
         &mut self,
         filled: usize,
@@ -115,7 +117,7 @@ impl Searcher {
         };
         let narrow = scan::find_iter(text).map(|key| hit(key.range().start, key.id(), 1));
         let wide = self.wide_prefix.find_iter(text).filter_map(|start| {
-            let key = narrowed(text.get(start..)?.first_chunk()?)?;
+            let key = parse_utf_16(text.get(start..)?.first_chunk()?)?;
             Some(hit(start, key.id(), 2))
         });
         let mut hits: Vec<_> = narrow.chain(wide).collect();
@@ -134,8 +136,8 @@ impl Searcher {
     }
 }
 
-/// The key that is written in UTF-16.
-fn narrowed(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
+/// Parses a key in UTF-16.
+fn parse_utf_16(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
     let mut narrow = [0; KEY];
     for (index, byte) in text.iter().enumerate() {
         match index % 2 {
@@ -147,11 +149,11 @@ fn narrowed(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
     ApiKey::parse(narrow).ok()
 }
 
-/// Returns whether the line of the key holds the comment, as far as the line is in the piece.
+/// Returns whether the comment stands on the line of the key, in the part of the line that is in the piece.
 fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize, is_low_first: bool) -> bool {
     let before = &piece[key.start.saturating_sub(CONTEXT)..key.start];
     let after = &piece[key.end..piece.len().min(key.end + CONTEXT)];
-    // Between the low byte at each end of the key and the next character are zeros of the key's own.
+    // The range of a key ends at the low bytes of its outer characters. Their zero bytes lie outside it.
     let zeros = unit - 1;
     let (before, after) = match is_low_first {
         true => (before, after.get(zeros..).unwrap_or_default()),
@@ -174,7 +176,7 @@ fn line_allows(before: &[u8], after: &[u8]) -> bool {
     memmem::find(&before[begin..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
 }
 
-/// Returns the character, or any byte but a line feed if it is not one of ASCII.
+/// Returns the byte of an ASCII character, or `?` for any other character.
 fn narrow_unit(bytes: &[u8], is_low_first: bool) -> u8 {
     match bytes {
         [low, zeros @ ..] if is_low_first && zeros.iter().all(|zero| *zero == 0) => *low,
@@ -189,44 +191,44 @@ enum Mark {
     #[default]
     None,
     Utf8,
-    Little,
-    Big,
-    /// UTF-32, in both byte orders.
-    Four,
+    Utf16Little,
+    Utf16Big,
+    /// UTF-32 in either byte order.
+    Utf32,
 }
 
 impl Mark {
     fn of(text: &[u8]) -> Self {
         match text {
-            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Self::Four,
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Self::Utf32,
             [0xef, 0xbb, 0xbf, ..] => Self::Utf8,
-            [0xff, 0xfe, ..] => Self::Little,
-            [0xfe, 0xff, ..] => Self::Big,
+            [0xff, 0xfe, ..] => Self::Utf16Little,
+            [0xfe, 0xff, ..] => Self::Utf16Big,
             _ => Self::None,
         }
     }
 }
 
-/// A place in a text, in lines of bytes, in lines of UTF-16 in both byte orders and in lines of UTF-32. Lines end with a
-/// line feed.
+/// A place in a text. Until a key is found, nothing shows whether the text is in bytes, in UTF-16 of either byte
+/// order or in UTF-32. So the cursor counts lines, which end with a line feed, in all of these.
 #[derive(Clone, Default)]
 struct Cursor {
     offset: u64,
     mark: Mark,
     narrow: Line,
-    little: Line,
-    big: Line,
-    four: Line,
+    utf_16_little: Line,
+    utf_16_big: Line,
+    utf_32: Line,
 }
 
-/// A line, and what of it is before the cursor.
+/// A line, and the part of it before the cursor.
 #[derive(Clone, Default)]
 struct Line {
-    /// From 0.
+    /// Number of the line, from 0.
     number: u64,
-    /// Offset of its first byte.
+    /// Offset of the first byte of the line.
     start: u64,
-    /// Bytes that do not begin a code point, or low halves of surrogate pairs.
+    /// Number of bytes that do not begin a code point, or of low surrogates.
     continued: u64,
 }
 
@@ -237,15 +239,15 @@ impl Cursor {
         self.offset += range.len() as u64;
         let text = &piece[range.clone()];
         self.narrow.advance(text, first);
-        // A line feed in UTF-16 has a zero byte.
-        if matches!(self.mark, Mark::Little | Mark::Big) || memchr::memchr(0, text).is_some() {
-            self.little.advance_wide(piece, range.clone(), first, 0, self.mark == Mark::Little);
-            self.big.advance_wide(piece, range.clone(), first, 1, self.mark == Mark::Big);
-            self.four.advance_four(piece, range, first);
+        // A line feed in UTF-16 or UTF-32 contains a zero byte.
+        if matches!(self.mark, Mark::Utf16Little | Mark::Utf16Big) || memchr::memchr(0, text).is_some() {
+            self.utf_16_little.advance_utf_16(piece, range.clone(), first, 0, self.mark == Mark::Utf16Little);
+            self.utf_16_big.advance_utf_16(piece, range.clone(), first, 1, self.mark == Mark::Utf16Big);
+            self.utf_32.advance_utf_32(piece, range, first);
         }
     }
 
-    /// Returns the key that starts here.
+    /// Returns the find for the key that starts at the cursor.
     fn find(&self, piece: &[u8], range: Range<usize>, hit: Hit) -> Find {
         let is_allowed = is_allowed(piece, range.clone(), hit.unit, self.is_low_first(hit.unit));
         let (line, column, character) = self.place(hit.unit);
@@ -272,28 +274,28 @@ impl Cursor {
         }
     }
 
-    /// Returns whether the low byte of a character comes first. Without a mark, texts begin at a multiple of their unit.
+    /// Returns whether a character begins with its low byte. Without a mark, offsets are multiples of the size.
     fn is_low_first(&self, unit: usize) -> bool {
         match (unit, self.mark) {
-            (2, Mark::Little) => true,
-            (2, Mark::Big) => false,
+            (2, Mark::Utf16Little) => true,
+            (2, Mark::Utf16Big) => false,
             _ => self.offset.is_multiple_of(unit as u64),
         }
     }
 
-    /// Returns the line, the column and the number of the character here, for a text whose characters have `unit` bytes.
+    /// Returns the line, the column in units, and the column in characters, for a text with units of `unit` bytes.
     fn place(&self, unit: usize) -> (u64, u64, u64) {
         let line = match (unit, self.mark) {
             (1, _) => &self.narrow,
-            (4, _) => &self.four,
-            _ if self.is_low_first(unit) => &self.little,
-            _ => &self.big,
+            (4, _) => &self.utf_32,
+            _ if self.is_low_first(unit) => &self.utf_16_little,
+            _ => &self.utf_16_big,
         };
         let has_mark = line.number == 0
             && match unit {
                 1 => self.mark == Mark::Utf8,
-                2 => matches!(self.mark, Mark::Little | Mark::Big),
-                _ => self.mark == Mark::Four,
+                2 => matches!(self.mark, Mark::Utf16Little | Mark::Utf16Big),
+                _ => self.mark == Mark::Utf32,
             };
         let units = self.offset.saturating_sub(line.start) / unit as u64;
         let mark = match (has_mark, unit) {
@@ -307,6 +309,7 @@ impl Cursor {
 }
 
 impl Line {
+    /// Moves over a text that begins at the offset `first`.
     fn advance(&mut self, text: &[u8], first: u64) {
         let mut rest = text;
         if let Some(feed) = memchr::memrchr(b'\n', text) {
@@ -317,9 +320,10 @@ impl Line {
         self.continued += rest.iter().filter(|byte| **byte & 0b1100_0000 == 0b1000_0000).count() as u64;
     }
 
-    /// The same for UTF-16: `low` is the place of the low byte in a code unit. Texts begin at an even offset. Surrogates
-    /// are counted if a mark says that this is the byte order: it takes long, and other files are mostly binary.
-    fn advance_wide(&mut self, piece: &[u8], range: Range<usize>, first: u64, low: usize, is_marked: bool) {
+    /// Does the same for UTF-16, where `low` is the index of the low byte in a code unit. Code units begin at even
+    /// offsets. Surrogates are counted only if a mark shows this byte order: counting is slow, and files without a
+    /// mark are mostly binary.
+    fn advance_utf_16(&mut self, piece: &[u8], range: Range<usize>, first: u64, low: usize, is_marked: bool) {
         let parity = |index: usize| (first as usize % 2 + (index - range.start)) % 2;
         let mut rest = range.start;
         for feed in memchr::memchr_iter(b'\n', &piece[range.clone()]) {
@@ -339,8 +343,8 @@ impl Line {
         self.continued += (rest..range.end).filter(|index| is_low_surrogate(*index)).count() as u64;
     }
 
-    /// The same for UTF-32 in both byte orders. Texts begin at a multiple of four.
-    fn advance_four(&mut self, piece: &[u8], range: Range<usize>, first: u64) {
+    /// Does the same for UTF-32 in both byte orders. Characters begin at multiples of four.
+    fn advance_utf_32(&mut self, piece: &[u8], range: Range<usize>, first: u64) {
         for feed in memchr::memchr_iter(b'\n', &piece[range.clone()]) {
             let index = range.start + feed;
             let zeros = match (first + feed as u64) % 4 {
@@ -362,7 +366,7 @@ pub(crate) struct Filled {
     pub(crate) error: Option<io::Error>,
 }
 
-/// Reads until the buffer is full or nothing more comes.
+/// Reads until the buffer is full or the reader ends.
 fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> Filled {
     let mut count = 0;
     while count < buffer.len() {
@@ -380,7 +384,7 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> Filled {
 mod tests {
     use super::*;
 
-    /// Yields little at a time, as pipes do.
+    /// A reader that yields few bytes at a time, as pipes do.
     struct Trickle<'t>(&'t [u8], usize);
 
     impl Read for Trickle<'_> {
@@ -404,9 +408,9 @@ mod tests {
         found.iter().map(|find| (find.offset, find.line, find.column, find.character)).collect()
     }
 
-    /// A key, whole, across the first and the second border between pieces, at each byte.
+    /// Puts a key at places around the first and the second border between pieces, at the first border byte by byte.
     #[test]
-    fn at_a_border_none_is_lost_and_none_is_doubled() {
+    fn a_key_at_a_border_is_found_once() {
         let key = ApiKey::generate();
         let narrow = key.expose_secret().as_bytes().to_vec();
         let little = wide(key.expose_secret(), u16::to_le_bytes);
@@ -429,9 +433,9 @@ mod tests {
         }
     }
 
-    /// The longest form of a key, and a short one, across the borders between pieces.
+    /// Tries the longest form of a key and a short one.
     #[test]
-    fn encoded_keys_at_a_border() {
+    fn an_encoded_key_at_a_border_is_found_once() {
         let key = ApiKey::generate();
         let escape = |text: &str| text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
         let long = escape(&escape(&escape(key.expose_secret())));
@@ -443,7 +447,7 @@ mod tests {
             [first - long.len(), first - 216, first - 104, first - 1, first, first + 1, PIECE - 60, PIECE];
         for form in [&long, &hex] {
             for place in places {
-                // Digits before and after it, so that a run lies across the border.
+                // With digits before and after the key, a run crosses the border.
                 for filler in [b'.', b'A', b'a'] {
                     let mut text = vec![filler; place];
                     text.extend_from_slice(form.as_bytes());
@@ -457,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_an_escaped_escape_across_a_border_is_one() {
+    fn a_key_with_an_escaped_escape_at_a_border_is_found_once() {
         let key = ApiKey::generate();
         let text =
             [vec![b'.'; PIECE - AHEAD - 1], b"\\\\u0063".to_vec(), key.expose_secret()[1..].into()].concat();
@@ -468,9 +472,9 @@ mod tests {
         );
     }
 
-    /// In a text whose lines are counted as it is written.
+    /// The test counts lines and columns itself while it writes the text.
     #[test]
-    fn many_keys_in_many_pieces_stand_where_they_stand() {
+    fn many_keys_in_many_pieces_have_the_right_places() {
         let key = ApiKey::generate();
         let mut text = Vec::new();
         let mut expected = Vec::new();
@@ -497,7 +501,7 @@ mod tests {
         }
     }
 
-    /// 上 is U+4E0A and ਀ is U+0A00: each has the byte of a line feed.
+    /// 上 is U+4E0A and ਀ is U+0A00, so each contains the byte of a line feed.
     #[test]
     fn lines_of_utf_16_are_counted_in_code_units() {
         let key = ApiKey::generate();
@@ -516,7 +520,7 @@ mod tests {
         let key = ApiKey::generate();
         let text = format!("\u{feff}ä{0}\n\u{feff}{0}", key.expose_secret());
         assert_eq!(search(text.as_bytes()), [(5, 1, 3, 2), (61, 2, 4, 2)]);
-        // The mark of UTF-16 before a key in bytes is two bytes as any other.
+        // Before a key in bytes, the mark of UTF-16 counts as two ordinary bytes.
         let narrow = [b"\xff\xfe", key.expose_secret().as_bytes()].concat();
         assert_eq!(search(&narrow), [(2, 1, 3, 3)]);
         for to_bytes in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
@@ -542,25 +546,25 @@ mod tests {
     }
 
     #[test]
-    fn utf_16_in_both_byte_orders() {
+    fn keys_in_utf_16_are_found_in_both_byte_orders() {
         let text = format!("\u{feff}ä\r\nkey = {}\n", ApiKey::generate().expose_secret());
         for (to_bytes, offset) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 20), (u16::to_be_bytes, 21)] {
             let text = wide(&text, to_bytes);
             assert_eq!(search(&text), [(offset, 2, 7, 7)]);
-            // Without a mark and on the first line; at an odd place; cut off
+            // Tries it without a mark on the first line, at an odd place, and cut off.
             assert_eq!(search(&text[8..]), [(offset - 8, 1, 7, 7)]);
             assert_eq!(search(&[b"!", &text[..]].concat())[0].0, offset + 1);
             assert_eq!(search(&text[..text.len() - 4]), []);
-            // Other characters, whose lower halves are those of a key
+            // A character with the low byte of a character of a key is another character.
             let mut foreign = text.clone();
             foreign[offset as usize + 41] = 1;
             assert_eq!(search(&foreign), []);
         }
     }
 
-    /// Where nothing says which byte order it is, a text begins at an even place, or it is in the other order.
+    /// Without a mark, the place of the key shows the byte order: characters begin at even places.
     #[test]
-    fn utf_16_without_a_mark_at_each_place() {
+    fn lines_of_utf_16_without_a_mark_are_counted() {
         let text = format!("ä\n\nkey = {}", ApiKey::generate().expose_secret());
         for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
             let found = search(&wide(&text, to_bytes));
@@ -568,7 +572,7 @@ mod tests {
         }
     }
 
-    /// Each line begins with no character before it, whatever the last one held.
+    /// Columns are counted from the start of each line, whatever the previous line holds.
     #[test]
     fn characters_of_the_line_before_do_not_count() {
         let key = ApiKey::generate();
@@ -580,9 +584,9 @@ mod tests {
         }
     }
 
-    /// Characters whose lower halves are those of the comment or of a line feed are others.
+    /// Characters that only share the low byte with the comment or with a line feed do not count as such.
     #[test]
-    fn a_comment_in_wide_text_is_of_ascii_alone() {
+    fn a_comment_in_wide_text_is_ascii() {
         let key = ApiKey::generate();
         let comment = String::from_utf8(ALLOW.to_vec()).unwrap();
         let shifted: String =
@@ -614,14 +618,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_without_anything_between() {
+    fn adjacent_keys_are_both_found() {
         let key = ApiKey::generate();
         let text = [key.expose_secret(), key.expose_secret()].concat();
         assert_eq!(search(text.as_bytes()), [(0, 1, 1, 1), (52, 1, 53, 53)]);
     }
 
     #[test]
-    fn what_was_found_before_an_error_stays() {
+    fn keys_before_an_error_are_found() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -637,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_is_interrupted_goes_on() {
+    fn an_interrupted_read_is_repeated() {
         struct Interrupted<'t>(&'t [u8], bool);
         impl Read for Interrupted<'_> {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

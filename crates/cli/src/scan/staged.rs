@@ -1,4 +1,4 @@
-//! What is staged: the blobs of the index that the next commit would change, or those of files that are named.
+//! Searches what is staged: the blobs that the next commit would add or change, or the blobs of named files.
 
 use std::collections::HashMap;
 use std::io;
@@ -37,7 +37,7 @@ pub(crate) fn search(
         true => named(&repository, &options.paths, sink)?,
         false => changed(&repository, sink)?,
     };
-    // git lists files that are named from the current directory.
+    // git lists named files relative to the current directory.
     let is_excluded = if names_files { Exclude::matches } else { Exclude::matches_from_top };
     entries.retain(|entry| !is_excluded(exclude, &repository::to_path(&entry.path), false));
     if entries.is_empty() && !names_files {
@@ -46,7 +46,7 @@ pub(crate) fn search(
     search_entries(&repository, &entries, options, sink, progress)
 }
 
-/// One directory is a repository; anything else is files of one.
+/// Returns whether the paths name files of a repository. If all are directories, they name repositories.
 fn names_files(paths: &[PathBuf]) -> bool {
     match paths {
         [] => false,
@@ -59,7 +59,7 @@ fn names_files(paths: &[PathBuf]) -> bool {
 fn changed(repository: &Repository, sink: &Sink) -> Result<Vec<Entry>, String> {
     let git = &repository.git;
     let head = git.run(&["rev-parse", "-q", "--verify", "HEAD"])?;
-    // Before the first commit all files differ.
+    // Before the first commit, all files differ from the empty tree.
     let base = if head.status.success() {
         head.stdout
     } else {
@@ -84,11 +84,11 @@ fn changed(repository: &Repository, sink: &Sink) -> Result<Vec<Entry>, String> {
     match raw {
         Ok(raw) => {
             let mut entries = parse_changed(&raw);
-            // Of a conflict, all versions are in the index.
+            // The index holds all versions of a file with a conflict.
             entries.extend(list("--unmerged")?);
             Ok(entries)
         }
-        // Nobody knows what differs from a commit that is incomplete.
+        // Without a complete commit to compare with, all files of the index are searched.
         Err(error) => {
             sink.failed(error);
             list("--stage")
@@ -103,7 +103,7 @@ fn parse_changed(raw: &[u8]) -> Vec<Entry> {
     while let (Some(change), Some(path)) = (fields.next(), fields.next()) {
         let mut words = change.split(|byte| *byte == b' ').skip(1);
         let (mode, object) = (words.next(), words.nth(1).and_then(ObjectId::parse));
-        // A deletion brings nothing.
+        // A deleted file has no new object.
         if let Some(object) = object.filter(|object| !object.is_zero()) {
             entries.push(Entry { object, is_submodule: mode == Some(b"160000"), path: path.into() });
         }
@@ -111,7 +111,7 @@ fn parse_changed(raw: &[u8]) -> Vec<Entry> {
     entries
 }
 
-/// Returns the files of the index that are named, and reports names that are not in it.
+/// Returns the named files as the index has them, and reports names that are not in the index.
 fn named(repository: &Repository, paths: &[PathBuf], sink: &Sink) -> Result<Vec<Entry>, String> {
     let list = |paths: &[PathBuf], option: &[&str]| {
         let mut command = repository.git.command(&["ls-files", "--stage", "-z"]);
@@ -183,7 +183,7 @@ struct Blobs<'s> {
 impl Blobs<'_> {
     fn search_name(&mut self, entry: &Entry) {
         let sink = self.sink;
-        // A name is in memory, and all of it can be read.
+        // A name in memory can't fail to be read.
         let _ = self.unpacker.searcher().search(&*entry.path, |find| {
             sink.found(Finding { is_tracked: true, ..Finding::new(&entry.path, Place::Name, find) });
         });

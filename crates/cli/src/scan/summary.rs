@@ -1,20 +1,20 @@
-//! The part of a report that is not a find.
+//! The part of a report besides the finds.
 
-/// Counts, and messages in lower case with what to do.
+/// Counts, and messages, which are in lower case and say what to do.
 #[derive(Default)]
 pub(crate) struct Summary {
-    /// Something was not searched that should have been.
+    /// Messages about what was not searched, though it should have been.
     pub(crate) errors: Vec<String>,
-    /// Something was not searched, as documented.
+    /// Messages about what was not searched, as documented.
     pub(crate) notes: Vec<String>,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
-    /// Finds in files that git tracks or no ignore rule names.
+    /// Number of finds in files that git tracks or that no ignore rule matches.
     pub(crate) found: u64,
-    /// Finds in files that git does not track because of an ignore rule.
+    /// Number of finds in files that git does not track because of an ignore rule.
     pub(crate) ignored: u64,
-    /// Finds that a comment on the line allows.
+    /// Number of finds that a comment on the line allows.
     pub(crate) allowed: u64,
-    /// Finds whose keys the baseline lists.
+    /// Number of finds of keys in the baseline.
     pub(crate) known: u64,
 }

@@ -1,4 +1,4 @@
-//! Counts finds by key and place, in 24 bytes for each.
+//! Counts finds by key and place, and holds 24 bytes for each find.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -6,7 +6,7 @@ use ctx_key::KeyId;
 
 use crate::scan::origin::Origin;
 
-/// Finds are added first, then taken.
+/// The finds of all keys. First all finds are added, then [`seal`](Self::seal) is called, then counts are taken.
 #[derive(Default)]
 pub(crate) struct Tally {
     finds: Vec<Counted>,
@@ -32,7 +32,7 @@ impl Tally {
         self.ids.dedup();
     }
 
-    /// Returns the number of finds of this key at this place, if `origin` is the oldest and that was not asked before.
+    /// Returns the number of finds of this key at this place. Only the first call with the oldest origin returns it.
     pub(crate) fn take(&mut self, id: KeyId, origin: &Origin) -> Option<u64> {
         let hash = hash(id, &origin.path);
         let start = self.finds.partition_point(|find| find.hash < hash);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_by_key_and_place() {
+    fn finds_are_counted_by_key_and_place() {
         let id = |byte| KeyId::from_bytes([byte; 12]).unwrap();
         let origin =
             |path: &str, age| Origin { path: path.as_bytes().into(), commit: None, is_reached: true, age };

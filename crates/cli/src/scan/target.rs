@@ -1,4 +1,4 @@
-//! Where a report goes: standard output, or a file that appears when it is complete.
+//! The destination of a report: standard output, or a file that is replaced when the report is complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Stdout, Write};
@@ -8,18 +8,18 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::output;
 
-/// A report's destination.
+/// The destination of a report.
 pub(crate) enum Target {
     Stdout {
         out: BufWriter<Stdout>,
         takes_colours: bool,
     },
-    /// Beside the file that it will replace.
+    /// A temporary file beside the file that it will replace.
     File {
         out: BufWriter<NamedTempFile>,
         path: PathBuf,
     },
-    /// A device or a named pipe, which is not replaced.
+    /// A device or a named pipe, which is written directly.
     Device {
         out: BufWriter<File>,
         path: PathBuf,
@@ -33,7 +33,7 @@ impl Target {
             let takes_colours = output::takes_colours(&stdout);
             return Ok(Self::Stdout { out: BufWriter::new(stdout), takes_colours });
         };
-        // A link stays a link.
+        // The file that a link leads to is replaced, and the link stays.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let opened = match path.metadata() {
             Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
@@ -47,7 +47,7 @@ impl Target {
         matches!(self, Self::Stdout { takes_colours: true, .. })
     }
 
-    /// Ends the report after `written`, the result of all writes.
+    /// Completes the report, unless a write has failed: `written` is the result of all writes so far.
     pub(crate) fn finish(self, written: io::Result<()>) -> Result<(), String> {
         match self {
             Self::Stdout { mut out, .. } => {
@@ -75,7 +75,7 @@ fn new_file(path: &Path) -> io::Result<Target> {
     let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let mut builder = Builder::new();
     builder.prefix(".ctx-key-");
-    // A report holds no secret: others may read it, as far as the umask says.
+    // A report holds no secret, so others may read it if the umask allows.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(parent)?;

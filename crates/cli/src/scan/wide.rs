@@ -1,14 +1,14 @@
-//! Text of ASCII characters that have two or four bytes each: UTF-16 and UTF-32 in both byte orders, at any place.
+//! Finds ASCII text with two or four bytes for each character: UTF-16 and UTF-32 in both byte orders, at any offset.
 
 use std::ops::Range;
 
 const BLOCK: usize = 16;
-/// Blocks that lie as a whole in a key of UTF-16.
+/// Minimum number of whole blocks that a key in UTF-16 covers.
 const MIN_BLOCKS: usize = 5;
-/// The bytes of a block at even indices, in memory.
+/// Mask for the bytes at even indices of a block.
 const EVEN: u128 = u128::from_ne_bytes([255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0]);
 
-/// Returns the parts of a text that may be wide, in their order.
+/// Returns the parts of a text that may have wide characters, in their order.
 pub(crate) fn regions(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let (blocks, _) = text.as_chunks::<BLOCK>();
     let mut at = memchr::memchr(0, text).map_or(blocks.len(), |zero| zero / BLOCK);
@@ -18,7 +18,7 @@ pub(crate) fn regions(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
             let start = at;
             at += count + 1;
             if count >= MIN_BLOCKS {
-                // A text begins and ends within a block.
+                // The wide text may begin in the block before and end in the block after.
                 return Some(
                     (start * BLOCK).saturating_sub(BLOCK)..text.len().min((start + count + 1) * BLOCK),
                 );
@@ -28,13 +28,13 @@ pub(crate) fn regions(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Every second byte is zero, and a quarter of all is not.
+/// Returns whether every second byte is zero, and at least a quarter of all bytes is not.
 fn is_wide(block: &[u8; BLOCK]) -> bool {
     let bits = u128::from_ne_bytes(*block);
     (bits & EVEN == 0 || bits & !EVEN == 0) && block.iter().filter(|byte| **byte != 0).count() >= BLOCK / 4
 }
 
-/// Returns the characters from `first` on: bytes with zeros before or after them. Others become 255.
+/// Returns every `unit`th byte from `first` on: the byte if zeros fill the unit before or after it, or else 255.
 pub(crate) fn narrow(text: &[u8], first: usize, unit: usize) -> Vec<u8> {
     let is_zero = |range: Range<usize>| text[range].iter().all(|byte| *byte == 0);
     let is_character = |index: usize| {

@@ -1,6 +1,6 @@
-//! What git says about the files of a directory: tracked, ignored, or neither.
+//! Which files of a directory git tracks, and which it ignores.
 //!
-//! Only git decides, by its own rules: `.ignore` and the like count for nothing.
+//! Only git's own rules count. Files such as `.ignore` have no effect.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,16 +16,17 @@ use crate::scan::repository::to_path;
 /// A directory in the worktree of a repository.
 pub(crate) struct Worktree {
     root: PathBuf,
-    /// Hashes of paths.
+    /// Hashes of the paths of tracked files.
     tracked: HashSet<u64>,
-    /// Files that are not tracked because of an ignore rule.
+    /// Hashes of the paths of files that are not tracked because of an ignore rule.
     ignored: HashSet<u64>,
     /// Directories that an ignore rule excludes as a whole.
     skipped: HashSet<PathBuf>,
 }
 
 impl Worktree {
-    /// Asks git about a directory; nothing if git knows no worktree there. With `keeps_ignored`, nothing is ignored.
+    /// Asks git about a directory. Returns nothing if the directory is in no worktree. With `keeps_ignored`, no file
+    /// counts as ignored.
     pub(crate) fn read(root: &Path, keeps_ignored: bool, sink: &Sink) -> Option<Self> {
         let git = Git::at(root).ok()?;
         let (tracked, (ignored, skipped)) = std::thread::scope(|scope| {
@@ -39,7 +40,7 @@ impl Worktree {
         Some(Self { root: root.to_owned(), tracked: tracked.ok()?, ignored, skipped })
     }
 
-    /// Returns whether the path is in this worktree, and how deep its root is.
+    /// Returns the depth of the root if the path is in this worktree.
     pub(crate) fn depth_for(&self, path: &Path) -> Option<usize> {
         path.starts_with(&self.root).then(|| self.root.as_os_str().len())
     }
@@ -89,9 +90,9 @@ fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
     tracked
 }
 
-/// Returns the files that are not tracked because of an ignore rule, and the directories that one excludes as a whole.
+/// Returns the untracked files that an ignore rule matches, and the directories that a rule excludes as a whole.
 fn list_ignored(git: &Git) -> Option<(HashSet<u64>, HashSet<PathBuf>)> {
-    // In a directory that is ignored itself and was named, nothing is.
+    // If the named directory is itself ignored, nothing in it counts as ignored.
     if git.run(&["check-ignore", "-q", "."]).is_ok_and(|output| output.status.success()) {
         return None;
     }
@@ -101,7 +102,7 @@ fn list_ignored(git: &Git) -> Option<(HashSet<u64>, HashSet<PathBuf>)> {
         git.output(&["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"]).ok()?;
     let paths = list.split(|byte| *byte == 0).filter(|path| !path.is_empty());
     let (directories, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.ends_with(b"/"));
-    // git also lists directories in which all files are ignored one by one.
+    // git also lists directories whose files are all ignored by themselves. Only rules for directories count here.
     let skipped = check_ignore(&git, &directories).unwrap_or_default();
     let skipped = skipped.split(|byte| *byte == 0).filter(|path| !path.is_empty());
     let skipped = skipped.map(|path| to_path(path.strip_suffix(b"/").unwrap_or(path))).collect();
@@ -118,7 +119,7 @@ fn hash(path: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Returns those of the paths that an ignore rule matches.
+/// Returns the paths that an ignore rule matches.
 fn check_ignore(git: &Git, paths: &[&[u8]]) -> Option<Vec<u8>> {
     if paths.is_empty() {
         return None;
@@ -128,14 +129,14 @@ fn check_ignore(git: &Git, paths: &[&[u8]]) -> Option<Vec<u8>> {
     let (mut input, mut request) = (process.stdin.take()?, paths.join(&0));
     request.push(0);
     std::thread::scope(|scope| {
-        // git answers while it is asked. If it stops, the answers end.
+        // git writes answers before it has read all paths, so both pipes must be served at once.
         scope.spawn(move || drop(input.write_all(&request)));
         process.wait_with_output().ok()
     })
     .map(|output| output.stdout)
 }
 
-/// Returns whether git tracks a file that was named alone.
+/// Returns whether git tracks a file that is in no known worktree.
 pub(crate) fn tracks(path: &Path) -> bool {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
     let parent = if parent == Path::new("") { Path::new(".") } else { parent };

@@ -1,5 +1,5 @@
-//! Runs the command as a user does.
-#![allow(dead_code, reason = "each test file takes what it needs")]
+//! Helpers that run the command as a user does.
+#![allow(dead_code, reason = "every test file compiles this module, and none uses all of it")]
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use ctx_key::ApiKey;
 use serde_json::Value;
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -17,7 +17,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Asserts that neither stream holds the secret of `key`, not even a part of it.
+    /// Asserts that neither stream contains a part of the secret of `key`.
     #[track_caller]
     pub fn hides(self, key: &ApiKey) -> Self {
         let secret = &key.expose_secret()[16..];
@@ -49,7 +49,7 @@ pub fn command(arguments: &[&str]) -> Command {
     for variable in ["MEMORYKIT_API_KEY", "NO_COLOR", "CLICOLOR_FORCE", "GIT_DIR", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
     }
-    // A user's exclude files are not those of a test.
+    // The user's exclude files must not affect a test.
     command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
     command
 }
@@ -84,7 +84,7 @@ pub fn finish(command: &mut Command, stdin: &[u8]) -> Run {
 pub fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
-        // Each commit would start two more processes that look for something to tidy up.
+        // Otherwise, each commit would start two more processes for maintenance.
         .args(["-c", "maintenance.auto=false", "-c", "gc.auto=0"])
         .env("GIT_TEMPLATE_DIR", "")
         .arg("-C")
@@ -98,7 +98,7 @@ pub fn git(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// As it is shown.
+/// Returns the key as output shows it.
 pub fn masked(key: &ApiKey) -> String {
     key.id().masked().to_string()
 }
