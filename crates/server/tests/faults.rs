@@ -418,32 +418,21 @@ fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
 
 /// Whoever revokes a key may close the window at once.
 #[test]
-fn a_change_is_finished_although_its_client_hangs_up() {
+fn a_revocation_counts_even_if_its_client_hangs_up() {
     let fixture = Fixture::new();
-    let key = fixture.key();
-    let path = format!("{}/{}", fixture.keys_path(), id(&key));
-    for (request, body, changed) in [
-        (format!("PATCH {path}"), json!({ "name": "changed" }).to_string(), "name = 'changed'"),
-        (
-            format!("POST {path}/rotate"),
-            json!({ "overlap_seconds": 0 }).to_string(),
-            "retires_at IS NOT NULL",
-        ),
-        (format!("DELETE {path}"), String::new(), "revoked_at IS NOT NULL"),
-    ] {
+    for key in std::iter::repeat_with(|| fixture.key()).take(10) {
         let request = format!(
-            "{request} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            fixture.token,
-            body.len()
+            "DELETE {}/{} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+            fixture.keys_path(),
+            id(&key),
+            fixture.token
         );
         while_locked(&fixture.data, "api_keys", || {
             let stream = send_and_see_it_read(&fixture.server, &request);
             stream.shutdown(Shutdown::Write).unwrap();
             assert_eq!(common::rest(&stream), "", "the server hears of it while the change waits");
         });
-        let sql = format!("SELECT count(*) FROM api_keys WHERE id = '{}' AND {changed}", id(&key));
-        assert!(becomes(|| number(&fixture.data, &sql) == Some(1)), "{request}");
+        wait(|| status(&fixture.server, &key) == 401);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Connections, with limits on count, lifetime and time-outs, and graceful shutdown.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +12,15 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 use tracing::{debug, info, warn};
@@ -96,6 +101,37 @@ pub async fn serve(
     }
 }
 
+/// A request that the routes handle.
+enum Answering {
+    /// It ends if the client hangs up.
+    Here(RouteFuture<Infallible>),
+    /// It ends by itself.
+    Apart(JoinHandle<Result<Response, Infallible>>),
+}
+
+impl Answering {
+    /// Begins to handle a request. One that may change something is handled to its end even if the client hangs up at
+    /// once, before this connection is polled again: a revocation must not be lost.
+    fn begin(mut router: Router, request: Request) -> Self {
+        let is_safe = request.method().is_safe();
+        let response = Service::<Request>::call(&mut router, request);
+        if is_safe { Self::Here(response) } else { Self::Apart(tokio::spawn(response)) }
+    }
+
+    async fn response(self) -> Response {
+        let result = match self {
+            Self::Here(response) => response.await,
+            Self::Apart(response) => match response.await.map_err(JoinError::try_into_panic) {
+                Ok(result) => result,
+                Err(Ok(panic)) => resume_unwind(panic),
+                // the runtime is shutting down
+                Err(Err(_)) => pending().await,
+            },
+        };
+        result.unwrap_or_else(|never| match never {})
+    }
+}
+
 /// A connection with a client.
 struct ClientConnection {
     address: SocketAddr,
@@ -121,14 +157,13 @@ impl ClientConnection {
     /// there is no last response that the client could lose.
     async fn answer(&self, stream: Lent, ended: &mut watch::Receiver<()>) -> Option<Duration> {
         let service = service_fn(|request: Request<Incoming>| {
-            let (mut router, open) = (self.router.clone(), self.place.open());
+            let open = self.place.open();
+            let (mut request, rest) = rest::keep(request);
+            request.extensions_mut().insert(ConnectInfo(self.address));
+            let answering = Answering::begin(self.router.clone(), request);
             async move {
                 let _open = open;
-                let (mut request, rest) = rest::keep(request);
-                request.extensions_mut().insert(ConnectInfo(self.address));
-                let mut response = Service::<Request>::call(&mut router, request)
-                    .await
-                    .unwrap_or_else(|never| match never {});
+                let mut response = answering.response().await;
                 if !rest.read_to_end(&self.readers).await {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

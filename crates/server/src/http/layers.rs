@@ -31,19 +31,7 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
         .layer(middleware::from_fn(require_host))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .layer(middleware::from_fn_with_state(state.clone(), request_id::assign))
-        .layer(middleware::from_fn(finish))
         .with_state(state)
-}
-
-/// Finishes a request that may change something, even if the client hangs up: a revocation must not be lost.
-async fn finish(request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
-    match tokio::spawn(next.run(request)).await {
-        Ok(response) => response,
-        Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-    }
 }
 
 /// Refuses a request that does not have exactly one valid `Host` line (RFC 9112 §3.2). If there are several, a proxy in
