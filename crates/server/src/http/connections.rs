@@ -102,6 +102,10 @@ pub async fn serve(
 }
 
 /// A request that the routes handle.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most requests are the large one, and a box would be an allocation for each"
+)]
 enum Answering {
     /// It ends if the client hangs up.
     Here(RouteFuture<Infallible>),
