@@ -73,7 +73,7 @@ fn id(row: &Row<'_>) -> Option<KeyId> {
     row.get_ref(0).ok()?.as_bytes().ok()?.try_into().ok()
 }
 
-/// Reads a row, or `None` if it is not a record.
+/// Returns the record of a row, or `None` if the row is not a record.
 fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
     let digest = row.get_ref(1).ok()?.as_blob().ok()?;
     let project = row.get_ref(2).ok()?.as_str().ok()?;
