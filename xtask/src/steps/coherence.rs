@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_rows_are_found_in_the_output_of_tests() {
-        let printed = "running 14 tests\ntest steady::idle ... REVOKED | idle, 2 processes | 5 | 90 ms\nok\n";
+        let printed = "running 14 tests\ntest steady::no_grant_is_late_without_load ... REVOKED | idle, 2 processes | 5 | 90 ms\nok\n";
         assert_eq!(rows("SQLite", printed), "| SQLite | idle, 2 processes | 5 | 90 ms |\n");
         assert_eq!(rows("SQLite", "running 14 tests\n"), "");
     }
