@@ -1,5 +1,5 @@
-//! Checks that take longer than `.ci/run` may, or want a machine at rest. Each is run by hand, and its dated result is written
-//! into docs/results.md.
+//! Checks that are too long for `.ci/run`, or need an idle machine. Each is run by hand, and writes its dated result into
+//! docs/results.md.
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
@@ -9,7 +9,7 @@ use crate::process::{self, timed};
 use crate::steps::{bench, clients, coherence, fuzz, mutants, scanners, schemathesis, semver, soak, suite};
 use crate::{faults, results};
 
-/// A long check. It returns what its result says.
+/// A long check. It returns the text of its result.
 #[derive(Debug)]
 pub struct Step {
     pub name: &'static str,
@@ -25,10 +25,14 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "mutants",
-        about: "every change that cargo-mutants makes must fail a test: an hour or two",
+        about: "a test must fail on every change that cargo-mutants makes: an hour or two",
         run: mutants::run,
     },
-    Step { name: "faults", about: "[LIST]...: planted faults, each must be caught", run: faults::assure },
+    Step {
+        name: "faults",
+        about: "[LIST]...: planted faults, each of which must be caught",
+        run: faults::assure,
+    },
     Step {
         name: "load",
         about: "[ROUNDS]: the whole suite beside builds, three times by default: an hour and a half",
@@ -51,7 +55,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "scanners",
-        about: "`ctx-key scan` beside other scanners, on 50 places of a key: two minutes, at rest",
+        about: "`ctx-key scan` compared with other scanners, on 50 places of a key: two minutes, idle machine",
         run: scanners::run,
     },
     Step {
@@ -66,17 +70,17 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "client_figures",
-        about: "one table: a verification beside a SHA-256 in each language, and sizes: a minute, at rest",
+        about: "a verification compared with a SHA-256 in each language, and sizes: a minute, idle machine",
         run: clients::figures,
     },
     Step {
         name: "client_faults",
-        about: "[PACKAGE]...: mistakes of one line in these packages, each must be caught: twenty minutes",
+        about: "[PACKAGE]...: faults of one line in these packages, each of which must be caught: twenty minutes",
         run: clients::faults,
     },
     Step {
         name: "figures",
-        about: "[NAME]...: the verifier's speed and memory, and its goals: three minutes, at rest",
+        about: "[NAME]...: the verifier's speed and memory, and its goals: three minutes, idle machine",
         run: bench::figures,
     },
     Step {
@@ -91,7 +95,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "timing",
-        about: "whether measured times depend on a secret: half a minute, at rest",
+        about: "whether measured times depend on a secret: half a minute, idle machine",
         run: timing,
     },
 ];
@@ -100,7 +104,7 @@ pub fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(STEPS.iter().map(|step| step.name))
 }
 
-/// Runs a step, and writes down its result.
+/// Runs a step, and writes its result.
 pub fn run(sh: &Shell, name: &str, arguments: &[String]) -> Result<()> {
     let step = STEPS.iter().find(|step| step.name == name).context("no step of that name")?;
     let result = timed(name, || (step.run)(sh, arguments))?;

@@ -1,4 +1,5 @@
-//! The fast check while one works: format, lints and tests of what differs from the last commit. It says what it leaves out.
+//! The fast check for use while working: the format, and the lints and tests of packages that differ from the last commit.
+//! It prints what it leaves out.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,7 +11,7 @@ use xshell::{Shell, cmd};
 
 use crate::{ci, process, tree};
 
-/// Files that no test of a workspace member covers, and the step of `cargo xtask ci` that does.
+/// Files that no test of a workspace member covers, and the step of `cargo xtask ci` that covers them.
 const ELSEWHERE: [(&str, &str); 17] = [
     (".github", "rules"),
     ("action.yml", "rules"),
@@ -85,7 +86,7 @@ fn changed_files(sh: &Shell) -> Result<Vec<PathBuf>> {
     Ok(status.split('\0').filter_map(|entry| entry.get(3..)).map(|file| root.join(file)).collect())
 }
 
-/// Returns the package whose folder is the nearest above the file.
+/// Returns the package with the innermost folder that contains the file.
 fn package_of<'a>(packages: &'a [Package], file: &Path) -> Option<&'a str> {
     let holds =
         |package: &&Package| package.manifest_path.parent().is_some_and(|folder| file.starts_with(folder));
@@ -94,13 +95,14 @@ fn package_of<'a>(packages: &'a [Package], file: &Path) -> Option<&'a str> {
     nearest.map(|package| package.name.as_str())
 }
 
-/// Returns the members that depend on one of these, directly or not, and are not among them.
+/// Returns the members that depend, directly or not, on a changed package and are not changed themselves.
 fn dependents<'a>(packages: &'a [Package], changed: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
     let mut all = changed.clone();
     loop {
-        let asks =
+        let depends =
             |package: &&Package| package.dependencies.iter().any(|one| all.contains(one.name.as_str()));
-        let more: BTreeSet<_> = packages.iter().filter(asks).map(|package| package.name.as_str()).collect();
+        let more: BTreeSet<_> =
+            packages.iter().filter(depends).map(|package| package.name.as_str()).collect();
         if more.is_subset(&all) {
             return all.difference(changed).copied().collect();
         }
@@ -108,7 +110,8 @@ fn dependents<'a>(packages: &'a [Package], changed: &BTreeSet<&'a str>) -> BTree
     }
 }
 
-/// Returns what this check did not run: steps that changed files need, tests of other packages, slow tests, all other steps.
+/// Lists what this check did not run: the steps that cover changed files, tests of dependent packages, ignored tests, and all
+/// other steps.
 fn left_out(packages: &[Package], files: &[PathBuf], changed: &BTreeSet<&str>, slow: &[String]) -> String {
     let root = tree::root();
     let needs = |folder: &str| files.iter().any(|file| file.starts_with(root.join(folder)));
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said() {
+    fn the_check_lists_what_it_leaves_out() {
         let packages = [
             package("library", "/r/Cargo.toml", &["memchr"]),
             package("verifier", "/r/v/Cargo.toml", &["library"]),
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changed_leaves_out_all_steps() {
+    fn a_tree_without_changes_leaves_out_every_step() {
         let text = left_out(&[], &[], &BTreeSet::new(), &[]);
         let steps: Vec<_> = ci::STEPS.iter().map(|step| step.name).collect();
         assert_eq!(text, format!("left out:\n  the other steps of `cargo xtask ci`: {}\n", steps.join(", ")));

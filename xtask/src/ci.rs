@@ -25,12 +25,12 @@ pub struct Step {
     run: fn(&Shell) -> Result<()>,
 }
 
-/// Two steps run at a time, one of each lane, since most use one core.
+/// A sequence of steps. Both lanes run at the same time, because most steps use one core.
 #[derive(Debug, PartialEq, Eq)]
 enum Lane {
     /// Steps that need the workspace's tests.
     Tests,
-    /// Steps that build for themselves.
+    /// Steps with builds of their own.
     Builds,
 }
 
@@ -129,7 +129,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "postgres",
-        about: "the throw-away PostgreSQL and PgBouncer are as tests need them",
+        about: "the temporary PostgreSQL and PgBouncer have the settings that tests need",
         lane: Lane::Tests,
         run: postgres::check,
     },
@@ -178,7 +178,7 @@ pub fn names() -> PossibleValuesParser {
 
 /// Runs the named steps, or all of them.
 pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
-    // the steps and what they call skip nothing that can be had
+    // with this variable, tests fail instead of skipping a part whose tool is missing
     sh.set_var("CI", "true");
     sh.set_var("CARGO_TERM_COLOR", "never");
     if names.is_empty() {
@@ -188,7 +188,7 @@ pub fn run(sh: &Shell, names: &[String]) -> Result<()> {
     names.iter().try_for_each(|name| named(name)?.run(sh))
 }
 
-/// Runs both lanes. A lane ends with the first step that fails, of either.
+/// Runs both lanes. When a step of either lane fails, no further step starts.
 fn all(sh: &Shell) -> Result<()> {
     let failed = AtomicBool::new(false);
     let run = |lane, run: &dyn Fn(&Step) -> Result<()>| {
@@ -209,8 +209,8 @@ impl Step {
         timed(self.name, || (self.run)(sh))
     }
 
-    /// Runs the step in a process of its own, and prints its output in one piece. The error has its end again, since the other
-    /// lane may print much after it.
+    /// Runs the step in a process of its own, and prints its output in one piece. The error repeats the end of the output,
+    /// because the other lane may print much after it.
     fn run_apart(&self) -> Result<()> {
         let mut output = tempfile::tempfile()?;
         let mut program = this_program();
@@ -225,13 +225,13 @@ impl Step {
     }
 }
 
-fn last_lines(printed: &[u8], most: usize) -> String {
+fn last_lines(printed: &[u8], max: usize) -> String {
     let text = String::from_utf8_lossy(printed);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(most)..].join("\n")
+    lines[lines.len().saturating_sub(max)..].join("\n")
 }
 
-/// Runs README's second command with all that the tests need.
+/// Installs all that the tests need, and runs README's second command.
 fn tests(sh: &Shell) -> Result<()> {
     tools::install(sh, tools::OF_TESTS)?;
     library::tests(sh)
@@ -242,8 +242,8 @@ fn rules(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "rules/check").run()?)
 }
 
-/// The server's tests run through PgBouncer alone here, since they see the same statements either way.
-/// `cargo xtask assure direct` runs them without it.
+/// Runs the server's tests only through PgBouncer, because PostgreSQL gets the same statements without it.
+/// `cargo xtask assure direct` runs them without PgBouncer.
 fn server_on_postgres(sh: &Shell) -> Result<()> {
     tools::install(sh, tools::OF_TESTS)?;
     let cargo = || cmd!(sh, "cargo test --locked --all-features -p ctx-key-verifier");

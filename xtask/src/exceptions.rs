@@ -1,11 +1,11 @@
-//! Lists of known exceptions to a check: each must occur, and nothing else may.
+//! Lists of known exceptions to a check. Each exception must occur, and no other may.
 
-/// Returns the entries of a list. A line that begins with `#` is a comment, and one that begins with a space is a reason.
+/// Returns the entries of a list. A line that starts with `#` is a comment, and one that starts with a space is a reason.
 pub fn entries(list: &str) -> Vec<String> {
     list.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', ' '])).map(str::to_owned).collect()
 }
 
-/// Returns what `ours` has and `theirs` does not. An entry that occurs twice needs two on the other side.
+/// Returns the entries of `ours` that are not in `theirs`. An entry that occurs twice must occur twice in `theirs`.
 pub fn difference(ours: &[String], theirs: &[String]) -> Vec<String> {
     let mut theirs = theirs.to_vec();
     let mut is_new = |entry: &&String| match theirs.iter().position(|other| other == *entry) {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_reasons_are_no_entries() {
+    fn comments_and_reasons_are_not_entries() {
         assert_eq!(
             entries("# a comment\n\nkey.rs: }\n    a reason\nscan.rs: }\n"),
             ["key.rs: }", "scan.rs: }"]

@@ -1,4 +1,4 @@
-//! Plants faults in a copy of the repository: a check has to catch each of them.
+//! Plants faults in a copy of the repository. A check has to catch each fault.
 //!
 //! A list of faults is `xtask/faults/NAME.toml`. It belongs to one package:
 //!
@@ -7,15 +7,15 @@
 //! # Arguments of `cargo test` that build the tests. Each executable is a check, named after its target; the unit tests
 //! # of a library are the check `lib`.
 //! tests = "--all-features --lib --tests"
-//! # Tests to leave out: those that take long and catch nothing alone.
+//! # Tests to skip: those that take long, and catch no fault that the other tests miss.
 //! skip = ["leaves_nothing_on_the_stack"]
 //!
 //! # Checks that are commands, run in the copy.
 //! [commands]
 //! doc = "cargo test --locked --package ctx-key --doc --all-features"
 //!
-//! # Plain replacements in the copy, of every occurrence, that keep the behaviour: they make room for a fault where
-//! # there can be no switch, as in a `const fn`, a constant or a derive.
+//! # A replacement of every occurrence in the copy, which keeps the behaviour. It makes it possible to plant a fault where
+//! # there can be no switch, for example in a `const fn`, a constant or a derive.
 //! [[rewrite]]
 //! file = "src/scope.rs"
 //! old = "pub const fn grants"
@@ -24,20 +24,21 @@
 //! [[fault]]
 //! name = "a key is valid at the second of its expiry" # unique in the list
 //! file = "src/record.rs"                              # in the package's folder
-//! old = "expires_at <= now"                           # whole expression or statements, found exactly once in the file
+//! old = "expires_at <= now"                           # whole expression or statements; occurs exactly once in the file
 //! new = "expires_at < now"
 //! # optional
-//! after = "fn require_unended"                        # found once; `old` is its first occurrence after this text
-//! checks = ["records"]                                # instead of all checks
-//! equivalent = "…"                                    # argument why no test can notice: then none may catch it
+//! after = "fn require_active"                         # occurs exactly once; the first `old` after it is replaced
+//! checks = ["records"]                                # runs only these checks
+//! equivalent = "…"                                    # reason why no test can notice the fault: then none may catch it
 //! ```
 //!
-//! Rewrites come first, so `old` and `after` are text of the rewritten file. Unit tests at its end do not count.
+//! Rewrites are applied first, so `old` and `after` are text of the rewritten file. Unit tests at the end of the file are
+//! ignored.
 //!
 //! All faults of a list are compiled together, into one copy of the repository, each as
-//! `if crate::planted::on(…) { new } else { old }`. Statements end with `;` or `}`. A variable or a temporary ends with its
-//! block: of a `let`, write the value; of a borrow, write the expression that uses it. The `old` of a fault may be that of
-//! another one, or lie inside it.
+//! `if crate::planted::on(…) { new } else { old }`. Statements end with `;` or `}`. A variable or a temporary lives no
+//! longer than its block. So for a `let`, `old` is the value; for a borrow, `old` is the expression that uses it. The `old`
+//! of a fault may be equal to that of another fault, or lie inside it.
 
 mod checks;
 mod list;
@@ -56,13 +57,13 @@ use crate::tree::{self, Copy};
 pub struct Arguments {
     /// Lists of xtask/faults, without `.toml`; all of them by default
     lists: Vec<String>,
-    /// Plant this fault alone; can be repeated
+    /// Plant only this fault; can be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Run this check alone; can be repeated
+    /// Run only this check; can be repeated
     #[arg(long, value_name = "NAME")]
     check: Vec<String>,
-    /// Print every check that catches a fault, not only the first
+    /// Print every check that catches a fault, instead of the first
     #[arg(long)]
     all: bool,
 }
@@ -74,7 +75,7 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs the named lists, or all of them. Returns the number of faults caught, and those that no test can notice.
+/// Runs the named lists, or all lists. Returns the number of caught faults, and the faults that no test can notice.
 pub fn assure(sh: &Shell, lists_by_name: &[String]) -> Result<String> {
     let arguments = Arguments { lists: lists_by_name.to_vec(), ..Arguments::default() };
     lists(&arguments)?.iter().map(|(name, list)| run_list(sh, name, list, &arguments)).collect()
@@ -87,7 +88,7 @@ fn lists(arguments: &Arguments) -> Result<Vec<(String, List)>> {
 
 /// Plants the faults of a list, one at a time. Returns a summary.
 ///
-/// It is an error if a fault survives, unless the list argues why. Then it is an error if the fault is caught.
+/// It is an error if a fault survives, unless the list gives a reason. With a reason, it is an error if it is caught.
 fn run_list(sh: &Shell, name: &str, list: &List, arguments: &Arguments) -> Result<String> {
     let start = Instant::now();
     let faults = list.chosen(&arguments.only)?;
@@ -111,7 +112,7 @@ fn run_list(sh: &Shell, name: &str, list: &List, arguments: &Arguments) -> Resul
     let summary = summary(name, &verdicts, start.elapsed().as_secs());
     print!("{summary}");
     let wrong = verdicts.iter().filter(|verdict| !verdict.is_expected()).count();
-    ensure!(wrong == 0, "{wrong} faults survived, or were caught although argued");
+    ensure!(wrong == 0, "{wrong} faults survived without a reason, or were caught in spite of one");
     Ok(summary)
 }
 
@@ -125,7 +126,7 @@ fn summary(list: &str, verdicts: &[Verdict<'_>], seconds: u64) -> String {
     format!("- {list}: {caught} of {count} faults caught, in {seconds} s\n{}", survivors.collect::<String>())
 }
 
-/// A fault, and what caught it.
+/// A fault, and the checks that caught it.
 #[derive(Debug)]
 struct Verdict<'a> {
     fault: &'a Fault,
@@ -148,7 +149,9 @@ impl Verdict<'_> {
             (None, true) => format!("caught    {name:<60} by {}", catches.join(", ")),
             (None, false) => format!("SURVIVED  {name}"),
             (Some(reason), false) => format!("argued    {name}: {reason}"),
-            (Some(_), true) => format!("CAUGHT    {name:<60} by {}, although argued", catches.join(", ")),
+            (Some(_), true) => {
+                format!("CAUGHT    {name:<60} by {}, in spite of its reason", catches.join(", "))
+            }
         }
     }
 }
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_counts_and_names_survivors_alone() {
+    fn a_summary_counts_faults_and_names_only_the_survivors() {
         let fault = |name: &str, reason: Option<&str>| Fault {
             name: name.to_owned(),
             equivalent: reason.map(str::to_owned),

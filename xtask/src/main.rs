@@ -1,7 +1,7 @@
 //! Every check and report of this repository, each as a subcommand: `cargo xtask --help`.
 //!
-//! `process`, `tree`, `tools`, `results` and `exceptions` are the ground; `postgres` and `faults` stand on it; `steps` holds the checks;
-//! `ci`, `assure` and `check` call them. `release` makes what is published.
+//! `process`, `tree`, `tools`, `results` and `exceptions` are the lowest layer. `postgres` and `faults` use them. `steps`
+//! contains the checks, and `ci`, `assure` and `check` call them. `release` builds what a release publishes.
 
 mod assure;
 mod check;
@@ -36,7 +36,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run everything that must hold on every change, or the named steps of it
+    /// Run every step that must pass on each change, or only the named steps
     Ci {
         /// Steps to run, in this order; all of them by default
         #[arg(value_parser = ci::names())]
@@ -53,26 +53,26 @@ enum Task {
     Check,
     /// Install everything that any step needs beyond a Rust toolchain
     Tools,
-    /// Run a command with a throw-away PostgreSQL, and PgBouncer in front of it
+    /// Run a command with a temporary PostgreSQL, and PgBouncer in front of it
     Postgres(postgres::Arguments),
-    /// Plant faults in a copy, one at a time, and print which check catches each
+    /// Plant faults in a copy, one at a time, and print the check that catches each
     Faults(faults::Arguments),
-    /// Write what standard input says into docs/results.md, dated, as the result of a check
+    /// Write the text from standard input into docs/results.md, with the date, as the result of a check
     Results {
         /// Command that was run
         command: String,
     },
-    /// Count the instructions of the hot paths under callgrind; with --record, keep the counts
+    /// Count the instructions of the hot paths with callgrind; with --record, record the counts
     Instructions(steps::instructions::Arguments),
-    /// Measure everything that docs/performance.md shows, and write it there
+    /// Measure all figures of docs/performance.md, and write them there
     Bench(steps::bench::Arguments),
-    /// Package the command for one system, with the checksum of the archive
+    /// Package the command for one system, with a checksum of the archive
     Dist(release::Arguments),
-    /// Write the parts list of the command, in CycloneDX
+    /// Write the parts list (SBOM) of the command, in CycloneDX
     Sbom,
-    /// Drive the dashboard in Chromium
+    /// Test the dashboard in Chromium
     Browser(steps::browser::Arguments),
-    /// Measure the load that the server bears
+    /// Measure the server under load
     Load(steps::load::Arguments),
 }
 

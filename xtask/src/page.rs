@@ -1,4 +1,4 @@
-//! The parts of documents that commands write: the lines from `<!-- MARK -->` to `<!-- /MARK -->`.
+//! Writes the generated parts of documents: the lines between `<!-- MARK -->` and `<!-- /MARK -->`.
 
 use std::fs;
 

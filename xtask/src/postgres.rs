@@ -1,7 +1,7 @@
-//! A throw-away PostgreSQL, with or without PgBouncer in front of it. Nothing else in this repository starts either.
+//! A temporary PostgreSQL, with or without PgBouncer in front of it. Only this module starts these servers for tests.
 //!
 //! A second process of this program, the keeper, owns the servers. It stops them and removes their files when its standard
-//! input ends: when the first process drops the pipe, fails, or is killed.
+//! input ends, which happens when the first process drops the pipe, fails, or is killed.
 
 mod check;
 mod keeper;
@@ -21,9 +21,9 @@ use crate::tools;
 
 pub use check::run as check;
 
-/// Server connections that PgBouncer opens for each database.
+/// Maximum number of server connections of PgBouncer for each database.
 const POOL_SIZE: usize = 10;
-/// Connections that PgBouncer accepts, and PostgreSQL for tests too.
+/// Maximum number of connections that PgBouncer accepts. For tests, it is the maximum of PostgreSQL too.
 const MAX_CLIENTS: usize = 400;
 
 #[derive(Debug, clap::Args)]
@@ -56,14 +56,14 @@ struct Addresses {
     pooler_port: Option<u16>,
 }
 
-/// A running PostgreSQL. It is stopped and removed when it is dropped, and when this program ends in any other way.
+/// A running PostgreSQL. It is stopped and removed when it is dropped, and when this program ends in any way.
 #[derive(Debug)]
 pub struct Server {
     keeper: Child,
     addresses: Addresses,
 }
 
-/// Runs the command line's command, or waits for an interrupt.
+/// Runs the command of the command line, or waits for an interrupt.
 pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     if arguments.keep {
         return keeper::keep(arguments.settings);
@@ -93,7 +93,7 @@ pub fn with_direct<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> 
     with_settings(sh, Settings { pooled: false, durable: false }, action)
 }
 
-/// Calls `action` while PgBouncer runs and a PostgreSQL that waits for the disk, as a measurement needs it.
+/// Calls `action` while PgBouncer and PostgreSQL run. PostgreSQL waits for the disk, for measurements.
 pub fn with_durable<T>(sh: &Shell, action: impl FnOnce(&Server) -> Result<T>) -> Result<T> {
     with_settings(sh, Settings { pooled: true, durable: true }, action)
 }
@@ -114,7 +114,7 @@ impl Server {
         let mut keeper = this_program();
         keeper.args(["postgres", "--keep"]);
         keeper.args(settings.pooled.then_some("--pooled")).args(settings.durable.then_some("--durable"));
-        // a group of its own, so that an interrupt from the terminal does not reach it
+        // in a process group of its own, so that an interrupt from the terminal does not reach it
         let mut keeper = keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(keeper.stdout.take().context("no pipe")?).read_line(&mut line)?;
@@ -140,7 +140,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // waiting closes the keeper's standard input first
+        // `wait` first closes the keeper's standard input
         let _ = self.keeper.wait();
     }
 }

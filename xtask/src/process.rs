@@ -1,4 +1,4 @@
-//! Commands whose outcome is a check, and the lines that name them.
+//! Runs commands as checks, and prints a line for each.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, Shell, cmd};
 
-/// Runs a step between a line with its name and one with the seconds that it took.
+/// Runs a step. Prints its name before it, and the seconds that it took after it.
 pub fn timed<T>(name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("=== {name}");
     let start = Instant::now();
@@ -39,7 +39,7 @@ pub fn assert_caught(fault: &str, sign: &str, check: Cmd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes the outcome of a check on a planted fault: it must be an error, and its text must contain `sign`.
+/// Checks the outcome of a check on a planted fault: it must be an error whose text contains `sign`.
 pub fn assert_refused(fault: &str, sign: &str, outcome: Result<()>) -> Result<()> {
     let Err(error) = outcome else { bail!("not caught: {fault}") };
     let text = format!("{error:#}");
@@ -50,7 +50,7 @@ pub fn assert_refused(fault: &str, sign: &str, outcome: Result<()>) -> Result<()
     Ok(())
 }
 
-/// Runs a command and returns its standard output. The output and the errors are shown only if it fails.
+/// Runs a command and returns its standard output. Output and errors are shown only if the command fails.
 pub fn read(command: Cmd<'_>) -> Result<String> {
     let name = command.to_string();
     let output = command.quiet().ignore_status().output()?;
@@ -61,7 +61,7 @@ pub fn read(command: Cmd<'_>) -> Result<String> {
     Ok(text)
 }
 
-/// Runs a command and returns all that it prints. Nothing is shown unless it fails.
+/// Runs a command and returns everything that it prints, which is shown only if the command fails.
 pub fn transcript(command: Cmd<'_>) -> Result<String> {
     let name = command.to_string();
     let (status, text) = all_printed(command)?;
@@ -69,14 +69,14 @@ pub fn transcript(command: Cmd<'_>) -> Result<String> {
     Ok(text)
 }
 
-/// Runs a command, and returns how it ended and its standard output, followed by its errors.
+/// Runs a command. Returns its exit status, and its standard output followed by its standard error.
 fn all_printed(command: Cmd<'_>) -> Result<(ExitStatus, String)> {
     let output = command.quiet().ignore_status().output()?;
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     Ok((output.status, text.concat()))
 }
 
-/// Returns a command that runs this very program, even if a build has replaced its file.
+/// Returns a command that runs this program, even if a build has replaced its file.
 pub fn this_program() -> Command {
     Command::new("/proc/self/exe")
 }
@@ -86,22 +86,22 @@ pub fn host(sh: &Shell) -> Result<String> {
     Ok(cmd!(sh, "rustc --print host-tuple").quiet().read()?)
 }
 
-/// Returns a port of the loopback that is free. Another process may take it before it is used.
+/// Returns a free port of the loopback address. Another process may take it before it is used.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// A process beside this one. It is killed when it is dropped, and when this program ends in any other way.
+/// A background process. It is killed when it is dropped, and when this program ends in any way.
 #[derive(Debug)]
 pub struct Background(pub Child);
 
 impl Background {
-    /// Starts a program whose output goes to `output`, errors to the same place as this program's.
+    /// Starts a program. Its standard output goes to `output`, and its errors to the standard error of this program.
     pub fn start(sh: &Shell, program: &Path, arguments: &[&OsStr], output: impl Into<Stdio>) -> Result<Self> {
         Self::start_logged(sh, program, arguments, output, Stdio::inherit())
     }
 
-    /// Does the same, with a place of their own for errors.
+    /// Does the same, but the errors go to `errors`.
     pub fn start_logged(
         sh: &Shell,
         program: &Path,

@@ -1,4 +1,5 @@
-//! What a release publishes beside the packages: the command's archive for each system with its checksum, and its parts list.
+//! Builds what a release publishes besides the packages: an archive of the command for each system with its checksum, and the
+//! command's parts list (SBOM).
 
 use std::fmt::Write;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::tree::{self, Copy};
 
 const COMMAND: &str = "ctx-key-cli";
 
-/// Systems that get an archive, and what is needed to build for each.
+/// Systems for which an archive is made, and the tools that each build needs.
 const TARGETS: [(&str, &[&Tool]); 5] = [
     ("x86_64-unknown-linux-gnu", &[&CC]),
     ("aarch64-unknown-linux-gnu", &[&CC]),
@@ -25,7 +26,7 @@ const TARGETS: [(&str, &[&Tool]); 5] = [
     ("x86_64-apple-darwin", &[&MACOS_INTEL]),
 ];
 
-/// Files of the repository in the archive, beside the program.
+/// Files of the repository that the archive contains besides the program.
 const PAPERS: [&str; 4] = ["crates/cli/README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ pub struct Arguments {
     /// System to build for; this machine's by default
     #[arg(long, value_parser = TARGETS.map(|(name, _)| name))]
     target: Option<String>,
-    /// Tag of the release, which must be that of the command's version
+    /// Tag of the release, which must match the command's version
     #[arg(long)]
     tag: Option<String>,
 }
@@ -45,7 +46,7 @@ struct Entry {
     is_program: bool,
 }
 
-/// Builds the command and writes its archive and the archive's checksum into `dist` below cargo's target folder.
+/// Builds the command, and writes its archive and the checksum of the archive into `dist` below cargo's target folder.
 pub fn dist(sh: &Shell, arguments: &Arguments) -> Result<()> {
     let (host, version) = (process::host(sh)?, version(sh)?);
     let target = arguments.target.as_ref().unwrap_or(&host);
@@ -78,7 +79,7 @@ pub fn sbom(sh: &Shell) -> Result<()> {
     tools::install(sh, &[&CARGO_CYCLONEDX])?;
     let folder = sh.create_dir(tree::target().join("sbom"))?;
     let name = format!("ctx-key-{}.cdx", version(sh)?);
-    // the program writes beside the manifest
+    // cargo-cyclonedx writes its file beside the manifest
     let copy = Copy::new(sh, tree::target().join("sbom-copy"))?;
     let _there = sh.push_dir(copy.folder());
     cmd!(sh, "cargo cyclonedx --quiet --format json --spec-version 1.5 --all-features --target all")
@@ -93,7 +94,7 @@ pub fn sbom(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Returns the command's version, by its manifest.
+/// Returns the command's version from its manifest.
 fn version(sh: &Shell) -> Result<String> {
     let id = cmd!(sh, "cargo pkgid --locked --package {COMMAND}").quiet().read()?;
     let (_, version) = id.rsplit_once(['@', '#']).with_context(|| format!("{id} has no version"))?;
@@ -108,7 +109,7 @@ fn check_tag(tag: &str, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Builds the command and returns its path. The build for this machine shares its folder with all others.
+/// Builds the command and returns its path. A build for this machine uses the target folder of all other builds.
 fn build(sh: &Shell, target: &str, is_host: bool) -> Result<PathBuf> {
     let cross = (!is_host).then_some(["--target", target]).into_iter().flatten();
     cmd!(sh, "cargo build --quiet --release --locked --package {COMMAND}").args(cross).run()?;
@@ -126,7 +127,7 @@ fn entries(name: &str, program: &Path) -> Result<Vec<Entry>> {
     [read(program.to_owned(), true)].into_iter().chain(papers).collect()
 }
 
-/// Packs files into a compressed archive. The same files and time give the same bytes.
+/// Packs files into a compressed archive. The bytes of the archive depend only on the files and the time.
 fn pack(entries: &[Entry], time: u64) -> Result<Vec<u8>> {
     let gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     let mut archive = tar::Builder::new(gzip);
@@ -160,7 +161,7 @@ fn check(sh: &Shell, folder: &Path, name: &str, version: Option<&String>) -> Res
     let line = sh.read_file(folder.join(format!("{name}.tar.gz.sha256")))?;
     ensure!(
         line == checksum_line(&archive, &format!("{name}.tar.gz"))?,
-        "the checksum is of another archive"
+        "the checksum does not belong to the archive"
     );
     let scratch = sh.create_temp_dir()?;
     let mut plain = Vec::new();

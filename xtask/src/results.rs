@@ -1,4 +1,4 @@
-//! Dated results of checks, all in docs/results.md. Nobody else writes that file.
+//! Writes the dated results of checks into docs/results.md. Nothing else writes that file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ The newest results of long checks. The commands write this file (`cargo xtask as
 says what each check shows and what it cannot see.
 ";
 
-/// Writes the result of a command, in place of its earlier one.
+/// Writes the result of a command, and replaces its earlier result.
 pub fn write(sh: &Shell, command: &str, text: &str) -> Result<()> {
     let file = tree::root().join(FILE);
     let mut results = fs::read_to_string(&file).map(|page| parse(&page)).unwrap_or_default();
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_reads_back() {
+    fn a_written_page_can_be_read_again() {
         let results = BTreeMap::from([
             ("cargo xtask assure soak".to_owned(), "2026-01-01\n\nfine\n".to_owned()),
             ("cargo xtask assure fuzz".to_owned(), "2026-01-02\n\n| a | b |\n|---|---|\n".to_owned()),

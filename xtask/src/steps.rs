@@ -1,4 +1,4 @@
-//! The checks, one file each. A check fails if its promise is broken, and plants faults that it must catch.
+//! The checks, one in each file. A check fails if its promise is broken. Many plant faults that the check must catch.
 
 pub mod bench;
 pub mod browser;

@@ -1,8 +1,7 @@
-//! One installer for everything that a check needs beyond a Rust toolchain.
+//! Installs everything that a check needs beyond a Rust toolchain.
 //!
-//! Tools come from Debian's packages and from crates.io, through `apt-get` and `cargo install`; one comes from PyPI, and one from
-//! rustup.
-//! The other packages of PyPI and npm are installed by the checks that use them, into a folder of their own.
+//! Tools come from Debian and from crates.io, through `apt-get` and `cargo install`. Envoy comes from PyPI, and Rust's targets
+//! come from rustup. The checks that use other packages of PyPI and npm install them into folders of their own.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -12,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::tree;
 
-/// A tool, how to see whether it is here, and where it comes from.
+/// A tool, a way to check whether it is installed, and its source.
 #[derive(Debug)]
 pub struct Tool {
     pub name: &'static str,
@@ -106,7 +105,7 @@ pub const SYSTEMD: Tool =
     Tool { name: "systemd-analyze", probe: Command("systemd-analyze"), source: Debian(&["systemd"]) };
 pub const FAIL2BAN: Tool =
     Tool { name: "fail2ban-regex", probe: Command("fail2ban-regex"), source: Debian(&["fail2ban"]) };
-/// Gives a process a wrong clock.
+/// Gives a process another time.
 pub const LIBFAKETIME: Tool =
     Tool { name: "libfaketime", probe: Package("libfaketime"), source: Debian(&["libfaketime"]) };
 pub const CARGO_FUZZ: Tool = Tool {
@@ -114,7 +113,7 @@ pub const CARGO_FUZZ: Tool = Tool {
     probe: Prints(&["cargo", "fuzz", "--version"], "cargo-fuzz 0.13.2"),
     source: Crates { name: "cargo-fuzz", version: "0.13.2", debug: false },
 };
-/// A debug build takes half the time, and each run of it half a second.
+/// A debug build takes half the time to compile, and each run of it takes half a second.
 pub const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
     probe: Prints(&["cargo", "deny", "--version"], "cargo-deny 0.20.2"),
@@ -126,7 +125,7 @@ pub const CARGO_MUTANTS: Tool = Tool {
     source: Crates { name: "cargo-mutants", version: "27.1.0", debug: false },
 };
 
-/// Compares public APIs. A version reads what rustdoc of some compilers writes, so it moves with the compiler.
+/// Compares public APIs. Each version reads the output of rustdoc of certain compilers, so update it with the compiler.
 pub const CARGO_SEMVER_CHECKS: Tool = Tool {
     name: "cargo-semver-checks",
     probe: Prints(&["cargo", "semver-checks", "--version"], "cargo-semver-checks 0.51.0"),
@@ -155,12 +154,13 @@ pub const MINGW: Tool = Tool {
     source: Debian(&["gcc-mingw-w64-x86-64-win32"]),
 };
 
-/// A target of Rust, whose standard library is a component of the toolchain.
+/// Returns the tool for a target of Rust, whose standard library is a component of the toolchain.
 const fn rust_target(name: &'static str) -> Tool {
     Tool { name, probe: Library(name), source: Rustup(name) }
 }
 
-/// Every tool with a fixed name. The checks `coverage` and `machines` need packages whose names depend on the compiler.
+/// Every tool with a fixed name. The checks `coverage` and `machines` install more packages, whose names depend on the
+/// compiler.
 pub const ALL: &[&Tool] = &[
     &CC,
     &CXX,
@@ -202,11 +202,11 @@ pub const ALL: &[&Tool] = &[
     &CARGO_SEMVER_CHECKS,
 ];
 
-/// Tools without which some of the workspace's tests are skipped.
+/// Tools that tests of the workspace need. A test is skipped if its tool is missing.
 pub const OF_TESTS: &[&Tool] =
     &[&CC, &CXX, &CURL, &GIT, &LIBFAKETIME, &NGINX, &CADDY, &ENVOY, &NODE, &NPM, &PYTHON, &VALGRIND];
 
-/// Installs those of the tools that are missing.
+/// Installs the tools that are missing.
 pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
     let mut packages = Vec::new();
     for tool in tools.iter().filter(|tool| !tool.is_here(sh)) {
@@ -215,7 +215,7 @@ pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
             Crates { name, version, debug } => {
                 println!("installing {name} {version}");
                 let debug = debug.then_some("--debug");
-                // into the folder of installed programs, and not where a check builds
+                // without the environment of a check, which may set another target folder or flags
                 cmd!(sh, "cargo install {name} --locked --quiet --version {version} {debug...}")
                     .env_remove("CARGO_TARGET_DIR")
                     .env_remove("RUSTFLAGS")
@@ -236,7 +236,7 @@ pub fn install(sh: &Shell, tools: &[&Tool]) -> Result<()> {
     debian(sh, &packages)
 }
 
-/// Installs a package of PyPI, without others, into a folder below cargo's target folder.
+/// Installs a package of PyPI, without dependencies, into a folder below cargo's target folder.
 fn pypi(sh: &Shell, requirement: &str, folder: &str) -> Result<()> {
     install(sh, &[&PYTHON])?;
     println!("installing {}", requirement.split(' ').next().unwrap_or(requirement));
@@ -253,7 +253,7 @@ fn pypi(sh: &Shell, requirement: &str, folder: &str) -> Result<()> {
         .with_context(|| format!("PyPI does not give {requirement}"))
 }
 
-/// Installs packages of Debian that are missing.
+/// Installs those of the packages of Debian that are missing.
 pub fn debian(sh: &Shell, packages: &[&str]) -> Result<()> {
     thread_local!(static UPDATED: Cell<bool> = const { Cell::new(false) });
     let missing: Vec<_> = packages.iter().filter(|package| !is_installed(sh, package)).collect();
@@ -278,7 +278,7 @@ pub fn debian(sh: &Shell, packages: &[&str]) -> Result<()> {
         .with_context(|| format!("Debian's packages do not give: {names}"))
 }
 
-/// Returns the command that installs Debian's packages, which waits for another of its kind to end.
+/// Returns the command `apt-get`. It waits until another `apt-get` ends.
 pub fn apt_get(sh: &Shell) -> Cmd<'_> {
     let lock = std::env::temp_dir().join("ctx-key-apt-get.lock");
     cmd!(sh, "flock {lock} apt-get -o DPkg::Lock::Timeout=300")

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-/// Returns the root of the checkout that cargo runs this program for.
+/// Returns the root of the checkout for which cargo runs this program.
 pub fn root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
@@ -25,25 +25,25 @@ pub fn files(sh: &Shell) -> Result<BTreeSet<PathBuf>> {
     let root = root();
     let list = cmd!(sh, "git -C {root} ls-files -z --cached --others --exclude-standard").quiet().read()?;
     let paths = list.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from);
-    // a deleted file that is not committed yet is still on git's list
+    // git still lists a file whose deletion is not committed
     Ok(paths.filter(|path| root.join(path).is_file()).collect())
 }
 
-/// A copy of the repository's files, without history and without build results.
+/// A copy of the repository's files, without its history and its build results.
 ///
-/// A file that did not change keeps its time of modification, so cargo builds only what is new in the copy.
+/// An unchanged file keeps its time of modification, so cargo builds only what changed in the copy.
 #[derive(Debug)]
 pub struct Copy {
     folder: PathBuf,
 }
 
 impl Copy {
-    /// Copies the repository to `folder`, and removes from it what the repository does not have.
+    /// Copies the repository to `folder`, and removes all other files from `folder`.
     pub fn new(sh: &Shell, folder: impl Into<PathBuf>) -> Result<Self> {
         Self::with(sh, folder, &BTreeMap::new())
     }
 
-    /// As [`new`](Self::new), but the files that `texts` names have that text.
+    /// Does the same as [`new`](Self::new), but the files in `texts` get these texts.
     pub fn with(sh: &Shell, folder: impl Into<PathBuf>, texts: &BTreeMap<PathBuf, String>) -> Result<Self> {
         let (root, folder) = (root(), folder.into());
         let files = files(sh)?;
@@ -74,7 +74,7 @@ impl Copy {
         write_if_changed(&self.folder.join(file), text.as_bytes())
     }
 
-    /// Rewrites each file that lies directly in `folder`, by a function of its name and its text.
+    /// Rewrites each file directly in `folder`. `edit` gets the name and the text of a file, and returns its new text.
     pub fn rewrite(&self, folder: &str, edit: impl Fn(&str, &str) -> String) -> Result<()> {
         for entry in fs::read_dir(self.folder.join(folder))? {
             let path = entry?.path();
@@ -86,7 +86,7 @@ impl Copy {
         Ok(())
     }
 
-    /// Replaces the one occurrence of `old` in a file. It is an error if there is none, or more than one.
+    /// Replaces the only occurrence of `old` in a file. It is an error if `old` does not occur exactly once.
     pub fn plant(&self, file: &str, old: &str, new: &str) -> Result<()> {
         let text = self.read(file)?;
         let count = text.matches(old).count();
@@ -103,7 +103,7 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Removes files that are not among `kept`, below `folder`. Folders named `target` stay.
+/// Removes the files below `folder` that are not in `kept`, except in folders named `target`.
 fn remove_others(top: &Path, folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

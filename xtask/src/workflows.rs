@@ -1,4 +1,4 @@
-//! The workflows of GitHub Actions agree with the steps and the manifests. `rules/check ci` lints them.
+//! Tests that the workflows of GitHub Actions agree with the steps and the manifests. `rules/check ci` lints the workflows.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ fn workflow(name: &str) -> String {
     fs::read_to_string(tree::root().join(".github/workflows").join(name)).unwrap()
 }
 
-/// Returns the items of a list with one plain word or more on each line, below a line of this key.
+/// Returns the items of the list below the line with this key.
 fn list<'a>(workflow: &'a str, key: &str) -> Vec<&'a str> {
     let (_, rest) = workflow.split_once(&format!("\n{key}:\n")).unwrap_or_else(|| panic!("no {key}"));
     let indent = key.len() - key.trim_start().len() + 2;
@@ -28,7 +28,7 @@ fn each_step_is_one_job() {
     assert_eq!(
         workflow.matches("cargo xtask ci").count(),
         workflow.matches(call).count() + 1,
-        "the head names it too"
+        "the comment at the head names the command once more"
     );
     assert_eq!(workflow.matches(call).count(), 1);
 }

@@ -1,7 +1,7 @@
-//! Whole requests: the look-up of a record by its key's id, in three stores, and the verification alone.
+//! Measures whole requests, which look up a record by its key's id in one of three stores, and verifications alone.
 //!
-//! `RECORDS` is the largest number of records: each power of ten from 1,000 up to it is measured, 1,000 alone by default.
-//! `DATABASE_URL` names a PostgreSQL database; without it, that store is left out.
+//! `RECORDS` is the largest number of records, 1,000 by default. Each power of ten from 1,000 up to it is measured.
+//! `DATABASE_URL` names a PostgreSQL database. Without it, PostgreSQL is left out.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -26,9 +26,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 trait Store: Sized {
     const NAME: &'static str;
     fn of(records: Vec<Record>) -> Result<Self>;
-    /// Reads a record back, all of its columns.
+    /// Reads all columns of a record.
     fn find(&mut self, id: KeyId) -> Result<Record>;
-    /// Returns the bytes that the store takes of memory or disk, if they are known.
+    /// Returns the size of the store in memory or on disk in bytes, if it is known.
     fn size(&mut self) -> Result<Option<u64>>;
 }
 
@@ -51,7 +51,7 @@ fn measure<S: Store>(group: &mut BenchmarkGroup<'_, WallTime>, count: usize) -> 
     Ok(())
 }
 
-/// Verifies keys whose records are at hand.
+/// Measures the verification of keys without a look-up.
 fn verification(group: &mut BenchmarkGroup<'_, WallTime>, count: usize) -> Result<()> {
     let (records, texts) = records(count);
     let mut store = Memory::of(records)?;
@@ -85,19 +85,19 @@ impl Store for Memory {
     }
 
     fn size(&mut self) -> Result<Option<u64>> {
-        // a small map fits into pages that the allocator already had
+        // a small map may fit into pages that the allocator already had
         Ok((self.records.len() >= 100_000).then_some(self.size))
     }
 }
 
-/// Returns the bytes of this process that are in memory.
+/// Returns the resident size of this process in bytes.
 fn resident() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.split_whitespace().next().ok_or("no number")?.parse::<u64>()? * 1024)
 }
 
-/// The connection is closed before the file is removed: fields are dropped in order.
+/// A database in a file. Fields are dropped in order, so the connection is closed before the file is removed.
 struct Sqlite {
     db: Connection,
     file: NamedTempFile,
@@ -110,7 +110,7 @@ impl Store for Sqlite {
         let file = NamedTempFile::new()?;
         let mut db = Connection::open(file.path())?;
         db.execute_batch(&table("STRICT")?)?;
-        // in the order of the primary key, ten million take a minute, and else an hour
+        // ten million records take a minute in the order of the primary key, and an hour in another order
         records.sort_by_key(|record| record.id);
         let transaction = db.transaction()?;
         let mut insert =
@@ -187,7 +187,7 @@ fn record(
     Ok(record)
 }
 
-/// Returns the table of README.md that contains a word.
+/// Returns the definition of a table in README.md that contains `word`.
 fn table(word: &str) -> Result<String> {
     let blocks = include_str!("../../../README.md").split("```sql\n").skip(1);
     let mut tables = blocks.filter_map(|block| block.split("```").next());

@@ -1,4 +1,4 @@
-//! Verifications by one to all threads, which share one map of records.
+//! Measures verifications on one thread up to one thread for each core. The threads share one map of records.
 
 use std::collections::HashMap;
 use std::thread;
@@ -13,7 +13,7 @@ const RECORDS: usize = 100_000;
 
 type Store = HashMap<KeyId, KeyRecord<u64>>;
 
-/// Reads a key, looks its record up, verifies it, and requires a scope.
+/// Parses a key, looks up its record, verifies the key, and requires a scope.
 fn check(store: &Store, text: &str) -> Result<u64, Denied> {
     let key = ApiKey::parse(text)?;
     let record = store.get(&key.id()).ok_or(Denied::unknown_key())?;
@@ -39,7 +39,7 @@ fn threads(c: &mut Criterion) {
                 let start = Instant::now();
                 thread::scope(|scope| {
                     for thread in 0..threads {
-                        // each thread starts at another text
+                        // each thread starts with another text
                         let (work, first) = (&work, thread * texts.len() / threads);
                         scope.spawn(move || work(first));
                     }

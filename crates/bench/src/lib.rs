@@ -1,5 +1,5 @@
-//! The credentials and the records that `benches` measures. `cargo xtask bench` runs all of it, and writes the tables of
-//! docs/performance.md.
+//! The credentials and records that the programs in `benches` use. `cargo xtask bench` runs these programs, and writes the
+//! tables of docs/performance.md.
 
 pub mod peers;
 pub mod records;

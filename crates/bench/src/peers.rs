@@ -1,5 +1,5 @@
-//! The credentials that are compared. Each peer answers one question in its own way: to which project does this credential
-//! belong, if it grants `memories:read`? Nobody looks anything up, and those peers that have an expiry check it.
+//! The peers that are compared. Each returns the project of a credential that grants `memories:read`, in its own way. No peer
+//! looks up a record, and those that support an expiry check it.
 
 use api_keys_simplified::{ApiKeyManagerV0, Environment, ExposeSecret, KeyStatus, SecureString};
 use axum_extra::headers::authorization::Bearer;
@@ -29,15 +29,15 @@ macro_rules! each_peer {
     };
 }
 
-/// A way to check credentials, with one credential that it issued.
+/// A way to check credentials. A value knows one credential, which it issued.
 pub trait Peer: Sized {
-    /// Name of its benchmarks.
+    /// Name of the peer in benchmarks.
     const NAME: &'static str;
     /// The form in which credentials arrive: a text, or the headers of a request.
     type Presented: for<'text> From<&'text str>;
-    /// Issues one credential and returns it with a peer that knows it.
+    /// Issues a credential, and returns a peer that knows it, and the credential.
     fn new() -> (Self, String);
-    /// Returns the project, if the credential is valid and grants the scope.
+    /// Returns the project if the credential is valid and grants the scope.
     fn check(&self, presented: &Self::Presented) -> Option<u64>;
     /// Returns a new credential and the number of bytes that a server stores of it.
     fn issue(&self) -> (String, usize);
@@ -45,7 +45,7 @@ pub trait Peer: Sized {
     fn other(_text: &str) -> String {
         Self::new().1
     }
-    /// Returns the credential with a change that only the check of the whole can find.
+    /// Returns the credential with a change that leaves it well-formed.
     fn forge(text: &str) -> String {
         let (at, last) = text.char_indices().next_back().expect("a credential");
         text[..at].to_owned() + if last == 'A' { "B" } else { "A" }
@@ -163,12 +163,12 @@ fn scopes() -> Vec<String> {
     ["memories:read", "chats:read", "users:read"].map(str::to_owned).into()
 }
 
-/// Returns the project, if the credential is valid and has the scope.
+/// Returns the project if the credential is valid and has the scope.
 fn granted(is_valid: bool, scopes: &[String]) -> Option<u64> {
     (is_valid && scopes.iter().any(|scope| scope == "memories:read")).then_some(PROJECT)
 }
 
-/// The same after axum-extra has read the header.
+/// The same as [`ByHand`], after axum-extra has read the header.
 pub struct AxumExtra(ByHand);
 
 impl Peer for AxumExtra {
@@ -288,7 +288,7 @@ impl Jwt {
     }
 }
 
-/// jsonwebtoken with a secret that both sides share.
+/// jsonwebtoken with a secret that the issuer and the verifier share.
 pub struct JwtHs256(Jwt);
 
 impl JwtHs256 {
@@ -320,7 +320,7 @@ impl Peer for JwtHs256 {
     }
 }
 
-/// jsonwebtoken with a signature that only one side can make.
+/// jsonwebtoken with a signature that only the issuer can make.
 pub struct JwtEdDsa(Jwt);
 
 impl Peer for JwtEdDsa {
@@ -352,7 +352,7 @@ impl Peer for JwtEdDsa {
     }
 
     fn forge(token: &str) -> String {
-        // the last character of an EdDSA signature holds four bits that have to be zero
+        // not the last character, because four of its bits have to be zero
         let at = token.len() - 2;
         token[..at].to_owned() + if &token[at..=at] == "A" { "B" } else { "A" } + &token[at + 1..]
     }

@@ -1,13 +1,13 @@
-//! Keys and their records, the same in each run.
+//! Generates keys and their records, which are the same in each run.
 
 use chacha20::ChaCha8Rng;
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use rand_core::{Rng, SeedableRng};
 
-/// Number of keys that are presented.
+/// Maximum number of keys that are presented.
 const SAMPLE: usize = 20_000;
 
-/// Returns the records of `count` keys, and the texts of `SAMPLE` of them, or of all, in random order.
+/// Returns the records of `count` keys, and the texts of at most `SAMPLE` of the keys in random order.
 pub fn records(count: usize) -> (Vec<KeyRecord<u64>>, Vec<String>) {
     let mut rng = ChaCha8Rng::from_seed([7; 32]);
     let step = count.div_ceil(SAMPLE);
@@ -20,7 +20,7 @@ pub fn records(count: usize) -> (Vec<KeyRecord<u64>>, Vec<String>) {
             texts.push(key.expose_secret().to_owned());
         }
     }
-    // Fisher and Yates
+    // a Fisher–Yates shuffle
     for last in (1..texts.len()).rev() {
         texts.swap(last, rng.next_u64() as usize % (last + 1));
     }

@@ -1,4 +1,4 @@
-//! Does this key belong to this hash, and may its holder read memories?
+//! Checks a key against a stored hash, and requires that it may read memories.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Does this key belong to this digest, and may its holder read memories?
+//! Checks a key against a stored digest, and requires that it may read memories.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Was this token signed with this secret, and may its holder read memories?
+//! Checks the signature of a token, and requires that its holder may read memories.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Reads its arguments and checks nothing: what the other programs have in common.
+//! Reads its arguments and checks nothing. This is the part that all programs have in common.
 
 use std::process::ExitCode;
 

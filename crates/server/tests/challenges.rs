@@ -1,4 +1,4 @@
-//! What an `Authorization` header is answered with: the same on both APIs, since one parser reads it.
+//! Both APIs answer an `Authorization` header in the same way, because the same parser reads it.
 
 mod common;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// The status of an answer, and the value of its `WWW-Authenticate`.
 type Outcome = (u16, Option<String>);
 
-/// Sends a GET with these values of `Authorization`, byte by byte as they are.
+/// Sends a GET with exactly these bytes as the values of `Authorization`.
 fn get(server: &Server, path: &str, values: &[Vec<u8>]) -> Outcome {
     let mut request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
     for value in values {
@@ -41,12 +41,12 @@ fn is_sendable(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
-/// A server with an account, signed in, and a key of it.
+/// A server with an account that is signed in, and a key of the account.
 struct Fixture {
     server: Server,
     token: String,
     key: String,
-    /// The keys of the company.
+    /// Path of the company's keys.
     path: String,
     _data: Data,
 }
@@ -71,7 +71,7 @@ fn both_apis_answer_each_header_in_the_same_way() {
         .iter()
         .map(|case| {
             let values = case["values"].as_array().unwrap().iter().map(bytes).collect::<Vec<_>>();
-            // a key that no server made is refused
+            // the server does not know the keys of the vectors
             let status = if case["status"] == 200 { 401 } else { case["status"].as_u64().unwrap() };
             let error = if case["status"] == 200 { Some("invalid_token") } else { case["error"].as_str() };
             (values, u16::try_from(status).unwrap(), error.map(str::to_owned))
@@ -108,12 +108,12 @@ fn both_apis_answer_each_header_in_the_same_way() {
         assert_eq!(get(&server, &path, &values), expected("MemoryKit accounts"), "{shown:?}");
         assert_eq!(get(&server, "/api/v1/companies", &values), expected("MemoryKit accounts"), "{shown:?}");
     }
-    for (good, spelling) in [
+    for (valid, spelling) in [
         (&token, format!("Bearer {token}")),
         (&token, format!("  bEARER   {token}\t ")),
         (&key, format!("Bearer {key}")),
     ] {
-        let (key_status, token_status) = if *good == key { (200, 401) } else { (401, 200) };
+        let (key_status, token_status) = if *valid == key { (200, 401) } else { (401, 200) };
         let refused = |realm| challenge(realm, Some("invalid_token"));
         let key_refused = refused("MemoryKit").filter(|_| key_status == 401);
         let token_refused = refused("MemoryKit accounts").filter(|_| token_status == 401);
@@ -124,7 +124,7 @@ fn both_apis_answer_each_header_in_the_same_way() {
 }
 
 #[test]
-fn an_api_key_in_any_state_is_a_refused_token() {
+fn the_management_api_refuses_an_api_key_in_any_state() {
     let Fixture { server, token, key, path, _data } = Fixture::new();
     let value = [format!("Bearer {key}").into_bytes()];
     let refused = (401, challenge("MemoryKit accounts", Some("invalid_token")));
@@ -136,9 +136,9 @@ fn an_api_key_in_any_state_is_a_refused_token() {
     assert_eq!(get(&server, &path, &value), refused);
 }
 
-/// A password and a refresh token are no bearer tokens.
+/// A password or a refresh token is not a bearer token, so the challenge has no `error`.
 #[test]
-fn a_refused_sign_in_or_refresh_names_no_token() {
+fn the_challenge_of_a_refused_sign_in_or_refresh_has_no_error() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);

@@ -1,4 +1,4 @@
-//! No cache outlives a change, whoever made it and whatever happens to the connections.
+//! No cache grants a changed key after the lease, whoever changed it and whatever happens to the connections.
 
 mod common;
 mod trouble;
@@ -16,7 +16,7 @@ use trouble::{
     number, postgres, second, send_and_see_it_read, sqlite, status, wait_for_cache,
 };
 
-/// A second server on the database of the first.
+/// Starts a second server on the database of the first.
 fn neighbour(fixture: &Fixture) -> Server {
     let server = match &fixture.data.database_url {
         Some(url) => Server::start(&second(url.clone())),
@@ -26,7 +26,7 @@ fn neighbour(fixture: &Fixture) -> Server {
     server
 }
 
-/// The status that a key gets, once it is another one than 503.
+/// Returns the status that a key gets, as soon as it is not 503.
 fn verdict(server: &Server, key: &str) -> u16 {
     let mut verdict = 503;
     wait(|| {
@@ -36,7 +36,7 @@ fn verdict(server: &Server, key: &str) -> u16 {
     verdict
 }
 
-/// Revokes a key at one server, by turns in both ways, and says how long the other took it.
+/// Revokes a key at one server, in one of two ways by turns. Returns the time until the other server refused it.
 fn revoke_and_measure(fixture: &Fixture, other: &Server, turn: usize) -> Duration {
     let key = fixture.key();
     for server in [&fixture.server, other, &fixture.server, other] {
@@ -77,7 +77,7 @@ fn cut_connections_of_the_verification_hide_no_revocation() {
     wait_for_cache(&other, &fixture.key());
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        // also if something fails: whoever cuts would never end
+        // ends the thread below even if an assertion fails
         let _end = End(&is_over);
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
@@ -117,8 +117,8 @@ fn a_change_by_plain_sql_is_noticed() {
 }
 
 #[test]
-fn a_frozen_connection_ends_the_trust_in_the_cache() {
-    let Some(fixture) = Fixture::on_postgres("a_frozen_connection_ends_the_trust_in_the_cache") else {
+fn the_cache_is_not_used_while_the_connection_is_frozen() {
+    let Some(fixture) = Fixture::on_postgres("the_cache_is_not_used_while_the_connection_is_frozen") else {
         return;
     };
     let (proxy, data) = Proxy::before(&fixture.data);
@@ -145,7 +145,7 @@ fn a_frozen_connection_ends_the_trust_in_the_cache() {
 }
 
 #[test]
-fn nothing_is_granted_after_the_answer_of_a_revocation() {
+fn no_grant_begins_after_the_answer_to_a_revocation() {
     const CLIENTS: u64 = 8;
     let fixture = Fixture::new();
     for turn in 0..10 {
@@ -185,9 +185,9 @@ fn nothing_is_granted_after_the_answer_of_a_revocation() {
     }
 }
 
-/// Whoever asks for a revocation may be gone before it is done.
+/// The client of a revocation may hang up before the key is revoked.
 #[test]
-fn a_revocation_counts_though_nobody_waits_for_its_answer() {
+fn a_revocation_is_done_even_if_its_client_hangs_up() {
     let fixture = Fixture::new();
     let (data, key) = (&fixture.data, fixture.key());
     wait_for_cache(&fixture.server, &key);
@@ -197,7 +197,7 @@ fn a_revocation_counts_though_nobody_waits_for_its_answer() {
              content-length: 0\r\n\r\n"
         );
         drop(send_and_see_it_read(&fixture.server, &request));
-        // so that the server sees it, too
+        // so that the server notices that the client hung up
         thread::sleep(Duration::from_millis(300));
     };
     let hang_up_behind_a_lock = || {
@@ -216,7 +216,7 @@ fn a_revocation_counts_though_nobody_waits_for_its_answer() {
     };
     let sql = format!("SELECT revoked_at FROM api_keys WHERE id = '{}'", id(&key));
     let is_revoked = || number(data, &sql).is_some();
-    // a server that stops with the client never revokes; one that has not begun yet is asked again
+    // a server that stops when the client hangs up never revokes; a request that had not begun is repeated
     wait(|| {
         // after two seconds behind a lock, the server gives up
         while hang_up_behind_a_lock() > Duration::from_secs(1) {}
@@ -230,10 +230,10 @@ fn a_revocation_counts_though_nobody_waits_for_its_answer() {
 }
 
 #[test]
-fn unknown_keys_push_out_no_known_one_and_fill_no_memory() {
+fn unknown_keys_evict_no_known_key_and_take_little_memory() {
     let fixture = Fixture::new();
     let key = fixture.key();
-    // the change log has the new key, so its record is dropped once more
+    // the change log reports the new key, so its record is dropped once more
     thread::sleep(LEASE);
     wait_for_cache(&fixture.server, &key);
     let guess = |guesses: usize| {
@@ -250,18 +250,18 @@ fn unknown_keys_push_out_no_known_one_and_fill_no_memory() {
     };
     let (half, full) = (guess(5_000), guess(5_000));
     assert!(full < half + (16 << 20), "from {half} to {full} bytes");
-    // a record that is read without the cache, because a read of the log is late, shows nothing
+    // an attempt does not count if the cache was not used because a read of the log was late
     wait(|| {
         let (misses, bypasses) = counts(&fixture.server);
         assert_eq!(status(&fixture.server, &key), 200);
         let (misses_after, bypasses_after) = counts(&fixture.server);
-        assert_eq!(misses_after, misses, "the known key was pushed out");
+        assert_eq!(misses_after, misses, "the known key was evicted");
         bypasses_after == bypasses
     });
 }
 
 #[test]
-fn a_key_that_was_asked_for_too_early_works_once_it_exists() {
+fn a_key_that_was_unknown_works_once_it_exists() {
     let fixture = Fixture::new();
     let key = ApiKey::generate();
     assert_eq!(status(&fixture.server, key.expose_secret()), 401);
@@ -270,7 +270,7 @@ fn a_key_that_was_asked_for_too_early_works_once_it_exists() {
 }
 
 #[test]
-fn uses_are_written_down_soon_and_at_the_end() {
+fn uses_are_written_soon_and_at_shutdown() {
     let fixture = Fixture::new();
     let (soon, late) = (fixture.key(), fixture.key());
     let sql = |key: &str| format!("SELECT last_used_at FROM api_keys WHERE id = '{}'", id(key));

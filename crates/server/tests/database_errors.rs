@@ -1,4 +1,4 @@
-//! An error of the database says what failed and what to do, to who runs the server, and nothing to a client.
+//! An error of the database tells the operator what failed and what to do, and tells the client nothing.
 
 mod common;
 mod trouble;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trouble::{Fixture, execute, id, skip, status, while_locked};
 
-/// Why a connection to this URL can't be acquired.
+/// Returns the error of an attempt to acquire a connection to this URL.
 async fn error_of(url: &str) -> DatabaseError {
     match Database::open(Location::Postgres(url.to_owned())) {
         Ok(database) => database.acquire().await.err().expect("an error"),
@@ -32,7 +32,8 @@ fn unavailable(text: &str) -> DatabaseError {
     DatabaseError::Unavailable(text.to_owned())
 }
 
-/// Starts a server that refuses whoever connects to it, with this code and message, over TLS if it has a certificate.
+/// Starts a server that refuses each connection with this code and message, over TLS if it has a certificate. Returns its
+/// port.
 fn refusing(code: &'static str, message: &'static str, tls: Option<Arc<ServerConfig>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -45,7 +46,7 @@ fn refusing(code: &'static str, message: &'static str, tls: Option<Arc<ServerCon
     port
 }
 
-/// The start of PostgreSQL's protocol: a request for TLS, a startup message, an error.
+/// Serves the start of PostgreSQL's protocol: a request for TLS, a startup message, and an error.
 fn refuse(
     mut client: TcpStream,
     code: &str,
@@ -75,7 +76,7 @@ fn refuse(
 }
 
 #[tokio::test]
-async fn who_cannot_connect_is_told_why() {
+async fn an_error_of_a_connection_names_its_cause() {
     let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_port = silent.local_addr().unwrap().port();
@@ -140,7 +141,7 @@ fn a_missing_database_is_named_as_the_cause() {
     assert_eq!(error, DatabaseError::Unexpected(expected.to_owned()));
 }
 
-/// An authority, as a file, and a server's settings with a certificate of it for `localhost`.
+/// Creates an authority. Returns the path of its certificate, and a server's settings with a certificate for `localhost`.
 fn authority(folder: &Path, name: &str) -> (String, Arc<ServerConfig>) {
     let mut params = CertificateParams::new([]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -169,7 +170,7 @@ async fn each_sslmode_verifies_what_it_names() {
     let error = async |host: &str, parameters: &str| {
         error_of(&format!("postgres://ada@{host}:{port}/keys?{parameters}")).await
     };
-    // whoever gets so far has verified the server
+    // the server sends this error only after a client has verified its certificate
     let verified = unavailable("the password is wrong (28P01)");
     let unknown = unavailable("TLS failed: invalid peer certificate: UnknownIssuer");
     for (host, parameters) in [
@@ -198,7 +199,7 @@ async fn each_sslmode_verifies_what_it_names() {
     assert!(text.starts_with(expected), "{text}");
 }
 
-/// The server ends, and says why in its last line, without the URL.
+/// The server ends with an error that names the cause, and does not repeat the URL.
 #[test]
 fn a_server_that_cannot_start_says_why() {
     let port = refusing("28P01", r#"password authentication failed for user "ada""#, None);
@@ -215,7 +216,7 @@ fn a_server_that_cannot_start_says_why() {
 }
 
 #[test]
-fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
+fn a_corrupt_row_is_an_internal_error_and_only_the_log_has_its_cause() {
     let Fixture { server, token, company, project, data } = Fixture::new();
     let key = server.key_in(&token, &company, &project, &["memories:read"]);
     server.stop();
@@ -237,11 +238,11 @@ fn a_corrupt_row_is_a_defect_and_its_cause_is_in_the_log_alone() {
     assert_eq!(line["span"]["id"], body["request_id"]);
     let cause = format!("the row of key {} is not a record: repair or delete it", id(&key));
     assert_eq!(line["fields"]["error"], cause);
-    // and nothing else stops
+    // other keys still work
     assert_eq!(status(&server, "ctx_"), 401);
 }
 
-/// What a log has of a level below an error or above.
+/// Returns the lines of a log that have this level.
 fn lines_of(log: &Path, level: &str) -> Vec<Value> {
     let log = fs::read_to_string(log).unwrap();
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -249,13 +250,13 @@ fn lines_of(log: &Path, level: &str) -> Vec<Value> {
 }
 
 #[test]
-fn each_failure_of_the_database_is_logged_with_its_cause_and_the_requests_id() {
+fn each_database_error_is_logged_with_its_cause_and_the_request_id() {
     let Fixture { server, token, company, project, data } = Fixture::new();
     let key = server.key_in(&token, &company, &project, &["memories:read", "memories:write"]);
     server.stop();
     let log = data.folder.path().join("log");
     let server = Server::start_logged(&data, File::create(&log).unwrap());
-    // it has started, for which it waits as long as another has the lock
+    // the server has started: before that, it would wait for the lock below
     assert_eq!(status(&server, &key), 200);
     let body = serde_json::json!({ "content": "a" });
     let (code, busy) =

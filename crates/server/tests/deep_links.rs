@@ -1,4 +1,4 @@
-//! A link to a page of the dashboard leads there, also for somebody who has to sign in first.
+//! A link to a page of the dashboard leads there, even if the user has to sign in first.
 
 mod common;
 
@@ -7,7 +7,7 @@ use common::timed::{Fixture, HOUR};
 use common::{EMAIL, PASSWORD};
 use ctx_key::ApiKey;
 
-/// Opens a page as a stranger, and follows to the form. Returns its fields.
+/// Opens a page without a session, and follows the redirect to the sign-in. Returns the fields of its form.
 fn asked(browser: &mut Browser, page: &str) -> Vec<(&'static str, String)> {
     let answer = browser.get(page);
     let to = answer.header("location").expect("a redirect").to_owned();
@@ -27,7 +27,7 @@ fn sign_in(browser: &mut Browser, fields: &[(&'static str, String)], password: &
 }
 
 #[test]
-fn a_deep_link_survives_the_sign_in_also_with_a_wrong_password() {
+fn a_deep_link_survives_the_sign_in_even_after_a_wrong_password() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let id = ApiKey::parse(owner.create("a key")).unwrap().id().to_string();
@@ -39,7 +39,7 @@ fn a_deep_link_survives_the_sign_in_also_with_a_wrong_password() {
         "/audit?q=%D0%BA%26%22%3C&page=2",
         "/account/password",
     ]) {
-        // a quota of sign-ins is full again
+        // a minute later, so that no rate limit refuses the sign-in
         server.set(60 * minute);
         let mut browser = Browser::at(&server.url);
         let form = asked(&mut browser, page);
@@ -53,7 +53,7 @@ fn a_deep_link_survives_the_sign_in_also_with_a_wrong_password() {
 }
 
 #[test]
-fn each_tab_goes_to_its_own_page() {
+fn each_tab_leads_to_its_own_page_after_the_sign_in() {
     let server = Fixture::new();
     server.set_up();
     let mut browser = Browser::at(&server.url);
@@ -96,13 +96,13 @@ fn the_sign_in_leads_to_no_other_site_and_no_other_page() {
         let mut browser = browser.clone();
         let form = [("form_token", token.clone()), ("next", next.to_owned())];
         sign_in(&mut browser, &form, PASSWORD).leads_to("/keys");
-        // a quota of sign-ins is full again
+        // a minute later, so that no rate limit refuses the sign-in
         server.set(server.now().as_secs() - common::timed::START + 60);
     }
 }
 
 #[test]
-fn a_draft_comes_first_and_a_form_that_was_sent_is_not_sent_again() {
+fn a_draft_takes_precedence_over_a_link_and_no_other_form_is_sent_again() {
     let server = Fixture::new();
     let mut browser = server.set_up();
     let mut typed = browser.creation("half done");

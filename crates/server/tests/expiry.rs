@@ -1,7 +1,7 @@
-//! The last second of everything that expires, and the first after it.
+//! Tests the last second before each expiry, and the first second after it.
 //!
-//! The server runs in this process, with a clock that the tests set. Its verifier has a clock of its own, so no test here
-//! sends a key.
+//! The server runs in this process, with a clock that the tests set. Its verifier uses another clock, so no test here sends
+//! a key.
 
 mod common;
 
@@ -15,7 +15,7 @@ fn id(key: &str) -> String {
     ApiKey::parse(key).unwrap().id().to_string()
 }
 
-/// The states of keys, as the dashboard shows them.
+/// Returns the states of keys that the dashboard shows.
 fn states<const N: usize>(browser: &mut Browser, ids: [&str; N]) -> [String; N] {
     let list = browser.get("/keys").text;
     let state = |id: &str| {
@@ -57,7 +57,7 @@ fn a_session_and_its_forms_are_valid_for_12_hours() {
     browser.create_with(&sent_late).leads_to("/sign-in");
     let mut browser = fixture.sign_in();
     assert_eq!([&sent_at_once, &sent_late].map(|form| browser.create_with(form).status), [403, 403]);
-    // the fields of the old form in one of the new session
+    // a form of the new session with the idempotency key of the old form
     let mut fields = browser.creation("again");
     fields[1] = sent_late[1].clone();
     assert_eq!((browser.create_with(&fields).status, browser.count_keys()), (200, 3));

@@ -1,4 +1,4 @@
-//! The tokens of one sign-in: how they follow each other, and how all of them end.
+//! The tokens of one sign-in are a family: each refresh adds tokens to it, and it ends as a whole.
 
 mod common;
 mod trouble;
@@ -11,7 +11,7 @@ use ctx_key_server::store::family::{END, FIND, SPEND};
 use serde_json::{Value, json};
 use trouble::{execute, number, plan, postgres, skip, while_locked};
 
-/// A sign-in of the account: its access token and its refresh token.
+/// An access token and a refresh token.
 type Tokens = (String, String);
 
 struct Family {
@@ -39,7 +39,7 @@ impl Family {
         tokens(&self.server.log_in())
     }
 
-    /// The next tokens.
+    /// Refreshes the tokens, and returns the new ones.
     fn refresh(&self, refresh: &str) -> Tokens {
         let (status, answer) = self.server.refreshed(refresh);
         assert_eq!(status, 200, "{answer}");
@@ -51,7 +51,7 @@ impl Family {
         self.server.refreshed(refresh).0
     }
 
-    /// The status of a request with an access token.
+    /// Returns the status of a request with an access token.
     fn status(&self, access: &str) -> u16 {
         let path = format!("/companies/{}/api-keys", self.company);
         self.server.send("GET", &path, access, &json!({})).0
@@ -63,7 +63,7 @@ impl Family {
 }
 
 #[test]
-fn a_refresh_gives_the_next_tokens_and_leaves_the_access_token_before() {
+fn a_refresh_returns_new_tokens_and_keeps_earlier_access_tokens_valid() {
     let family = Family::new();
     let second = family.refresh(&family.first.1);
     family.server.set(HOUR - 1);
@@ -71,7 +71,7 @@ fn a_refresh_gives_the_next_tokens_and_leaves_the_access_token_before() {
     assert_eq!([&family.first.0, &second.0, &third.0].map(|access| family.status(access)), [200; 3]);
     family.server.set(HOUR);
     assert_eq!([&family.first.0, &second.0, &third.0].map(|access| family.status(access)), [401, 401, 200]);
-    // each is for one purpose
+    // an access token can't refresh, and a refresh token grants no access
     assert_eq!((family.status(&third.1), family.status_of_refresh(&third.0)), (401, 401));
     assert_eq!((family.status(&third.0), family.status_of_refresh(&third.1)), (200, 200));
 }
@@ -93,7 +93,7 @@ fn a_refresh_token_that_is_sent_again_ends_its_family() {
 }
 
 #[test]
-fn of_two_refreshes_at_once_one_is_answered_and_the_family_ends() {
+fn of_several_refreshes_at_once_one_succeeds_and_the_family_ends() {
     for _ in 0..3 {
         let family = Family::new();
         let answers: Vec<_> = thread::scope(|scope| {
@@ -110,7 +110,7 @@ fn of_two_refreshes_at_once_one_is_answered_and_the_family_ends() {
     }
 }
 
-/// Whichever comes first, none of the tokens is valid at the end.
+/// Whichever request is first, none of the tokens is valid at the end.
 #[test]
 fn a_family_ends_also_while_it_is_refreshed() {
     let family = Family::new();
@@ -132,7 +132,7 @@ fn a_family_ends_also_while_it_is_refreshed() {
 }
 
 #[test]
-fn to_log_out_ends_the_tokens_of_that_sign_in() {
+fn a_log_out_ends_the_tokens_of_its_sign_in() {
     let family = Family::new();
     let other = family.log_in();
     let second = family.refresh(&family.first.1);
@@ -145,7 +145,7 @@ fn to_log_out_ends_the_tokens_of_that_sign_in() {
 }
 
 #[test]
-fn of_many_sign_outs_at_once_one_is_logged() {
+fn only_one_of_many_sign_outs_at_once_is_logged() {
     let family = Family::new();
     thread::scope(|scope| {
         let sent: Vec<_> = (0..8).map(|_| scope.spawn(|| family.log_out(&family.first.0).0)).collect();
@@ -158,7 +158,7 @@ fn of_many_sign_outs_at_once_one_is_logged() {
 }
 
 #[test]
-fn tokens_of_an_older_version_go_on_and_end() {
+fn tokens_of_an_older_version_can_be_refreshed_and_ended() {
     let family = Family::new();
     let forget = || execute(&family.server.data, "UPDATE credentials SET family = NULL");
     let other = family.log_in();
@@ -171,7 +171,7 @@ fn tokens_of_an_older_version_go_on_and_end() {
 }
 
 #[test]
-fn a_family_is_refreshed_ten_times_a_minute() {
+fn a_family_can_be_refreshed_ten_times_a_minute() {
     let family = Family::new();
     let other = family.log_in();
     let mut tokens = family.first.clone();
@@ -188,14 +188,14 @@ fn a_family_is_refreshed_ten_times_a_minute() {
     family.server.set(59);
     refused("1");
     family.refresh(&other.1);
-    // nothing was spent, and the refusals do not count
+    // the refusals spent no token, and do not count
     family.server.set(60);
     let next = family.refresh(&tokens.1);
     assert_eq!(family.status_of_refresh(&next.1), 429);
     family.server.set(61);
     let next = family.refresh(&next.1);
     assert_eq!(family.status(&next.0), 200);
-    // a token that was stolen ends the family, however often it was refreshed
+    // a token that was used before still ends the family when the limit is reached
     assert_eq!(family.status_of_refresh(&next.1), 429);
     assert_eq!(family.status_of_refresh(&tokens.1), 401);
     assert_eq!((family.status(&next.0), family.status_of_refresh(&next.1)), (401, 401));
@@ -207,7 +207,7 @@ fn a_spent_token_is_remembered_for_30_days() {
     family.server.set(DAY);
     let second = family.refresh(&family.first.1);
     family.server.set(30 * DAY);
-    // the first one has expired, so it says nothing of a theft
+    // the first token has expired, so it is no longer a sign of theft
     assert_eq!(family.status_of_refresh(&family.first.1), 401);
     let third = family.refresh(&second.1);
     family.server.set(31 * DAY - 1);
@@ -215,7 +215,7 @@ fn a_spent_token_is_remembered_for_30_days() {
     assert_eq!(family.status_of_refresh(&third.1), 401);
 }
 
-/// Refused refreshes cost reads: they are answered while nobody can write.
+/// A refused refresh only reads, so the server answers it while the database is locked for writing.
 #[test]
 fn a_refused_refresh_waits_for_no_lock() {
     let family = Family::new();
@@ -237,7 +237,7 @@ fn a_refused_refresh_waits_for_no_lock() {
     });
 }
 
-/// PostgreSQL has many writers: those of one account wait for each other, so that no token is issued while its family ends.
+/// In PostgreSQL, changes of one account wait for each other, so that no token is issued while its family ends.
 #[test]
 fn changes_of_a_family_wait_for_each_other() {
     const NAME: &str = "changes_of_a_family_wait_for_each_other";
@@ -267,7 +267,7 @@ fn every_statement_of_a_family_uses_an_index() {
     }
 }
 
-/// Stores spent refresh tokens of other families, 50 of each.
+/// Stores spent refresh tokens of other families, 50 for each family.
 fn store(family: &Family, tokens: u32) {
     let data = &family.server.data;
     let digest = if data.is_postgres() {

@@ -1,10 +1,11 @@
-//! The sources stand on floors: nothing imports upward, SQL and the clock stay on theirs, and names are unique.
+//! The modules of the server are ordered in floors. A module imports only from lower floors, only the lowest floors contain
+//! SQL or read a clock, and names are unique.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From bottom to top. Modules of one floor do not import each other.
+/// The floors from bottom to top. Modules on one floor do not import each other.
 const FLOORS: [&[&str]; 11] = [
     &["clock", "data_folder"],
     &["database"],
@@ -27,7 +28,7 @@ fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))
 }
 
-/// Returns the modules of the package that a file names from the root.
+/// Returns the top-level modules of the package that a file imports.
 fn imports(text: &str, depth: usize) -> Vec<&str> {
     let from_parent = "super::".repeat(depth);
     let mut imports = Vec::new();
@@ -49,7 +50,7 @@ fn is_of_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-/// Returns what is wrong in sources, which have a path below `src` and a text.
+/// Returns the violations in sources. Each source is a path below `src` and a text.
 fn faults(sources: &[(String, String)]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut names = HashMap::new();
@@ -94,7 +95,7 @@ fn read(folder: &Path, root: &Path, sources: &mut Vec<(String, String)>) {
 }
 
 #[test]
-fn the_sources_stand_on_their_floors() {
+fn the_sources_keep_the_rules_of_their_floors() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut sources = Vec::new();
     read(&root, &root, &mut sources);

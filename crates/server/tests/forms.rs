@@ -1,4 +1,4 @@
-//! The secrets in a form: its token, and what makes it another form than the next.
+//! The secrets in a form: its token against forgery, and the secret from which its idempotency key is made.
 
 mod common;
 
@@ -10,7 +10,7 @@ use ctx_key_server::store::idempotency_key::IdempotencyKey;
 use ctx_key_server::store::secret::Secret;
 
 #[test]
-fn a_form_token_is_valid_as_a_whole() {
+fn only_the_whole_form_token_is_valid() {
     let server = Fixture::new();
     let mut browser = server.set_up();
     let fields = browser.creation("a key");

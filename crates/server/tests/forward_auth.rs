@@ -1,4 +1,4 @@
-//! What the endpoints for proxies answer, asked directly. `proxies.rs` asks them through the real proxies.
+//! Sends requests directly to the endpoints for proxies. `proxies.rs` tests them through real proxies.
 
 mod common;
 
@@ -11,7 +11,7 @@ use ureq::http::Response;
 const METHOD: &str = "x-original-method";
 const TARGET: &str = "x-original-uri";
 
-/// Asks with a key, and returns the status, the challenge, and the two headers of the identity.
+/// Sends a request with a key. Returns the status, the challenge, and the two headers of the identity.
 fn ask(server: &Server, method: &str, path: &str, key: &str, headers: &[(&str, &str)]) -> (u16, [String; 3]) {
     let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", server.url));
     for (name, value) in headers {
@@ -23,7 +23,7 @@ fn ask(server: &Server, method: &str, path: &str, key: &str, headers: &[(&str, &
     (answer.status().as_u16(), ["www-authenticate", "x-ctx-key-id", "x-ctx-project"].map(text))
 }
 
-/// Returns method, path and scope of each route that requires one.
+/// Returns the method, path and scope of each route that requires a scope.
 fn documented(server: &Server) -> Vec<(String, String, Scope)> {
     let document: Value = server.get("/openapi.json", None).body_mut().read_json().unwrap();
     let mut routes = Vec::new();
@@ -79,7 +79,7 @@ fn each_documented_route_requires_its_scope_whichever_proxy_asks() {
 }
 
 #[test]
-fn nothing_is_granted_unless_it_is_described_exactly_once() {
+fn a_request_is_granted_only_if_it_is_described_exactly_once() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
@@ -101,7 +101,7 @@ fn nothing_is_granted_unless_it_is_described_exactly_once() {
         (nginx, &[get, (TARGET, "v1/memories")]),
         (nginx, &[get, (TARGET, "x/v1/memories")]),
         (nginx, &[get, (TARGET, "http://localhost/v1/memories")]),
-        // which another program could read as another path
+        // another program could interpret these as other paths
         (nginx, &[get, (TARGET, "/v1/memories/../users/u1")]),
         (nginx, &[get, (TARGET, "/v1/memories/%2e%2e/users/u1")]),
         (nginx, &[get, (TARGET, "/v1/memories/.")]),
@@ -133,7 +133,7 @@ fn nothing_is_granted_unless_it_is_described_exactly_once() {
         (nginx, &[get, (TARGET, "/v1/other")]),
         (nginx, &[get, (TARGET, "/v1")]),
         (nginx, &[get, (TARGET, "/v2/memories")]),
-        // headers of another proxy, which the client could have chosen
+        // headers of another proxy, which the client could have sent
         (nginx, &forwarded),
         ("/forward-auth/caddy", &[get, list]),
         ("/forward-auth/envoy/", &[get, list]),
@@ -154,14 +154,14 @@ fn nothing_is_granted_unless_it_is_described_exactly_once() {
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"] {
         assert_eq!(ask(&server, "GET", check, &key, &[(METHOD, method), list]).0, 403, "{method}");
     }
-    // the platform has done nothing, so the answer is not success
+    // the request is granted, but this endpoint must not answer with success
     let unavailable = (503, [String::new(), String::new(), String::new()]);
     assert_eq!(ask(&server, "GET", nginx, &key, &[get, list]), unavailable);
 }
 
-/// A page's script can't use a key here either, whatever the key opens.
+/// A script in a page can't use a key here either, whatever the scopes of the key are.
 #[test]
-fn no_browser_is_granted_anything() {
+fn no_request_of_a_browser_is_granted() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);

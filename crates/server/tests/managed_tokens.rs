@@ -1,4 +1,4 @@
-//! Access tokens of programs: what they open, until when, and what is recorded of them.
+//! Access tokens of programs: what they grant, when they expire, and what is recorded about them.
 
 mod common;
 mod trouble;
@@ -31,7 +31,7 @@ impl Tokens {
         self.server.send("POST", &self.path("/tokens"), &self.account.token, body)
     }
 
-    /// A new token with its record.
+    /// Creates a token. Returns the token and its record.
     fn token(&self, body: &Value) -> (String, Value) {
         let (status, mut made) = self.create(body);
         assert_eq!(status, 201, "{made}");
@@ -45,7 +45,7 @@ impl Tokens {
         list
     }
 
-    /// The last use of the token `ci`. The others were not used.
+    /// Returns the last use of the token `ci`, and asserts that the others were not used.
     fn last_used(&self) -> Value {
         let list = self.list();
         let (used, others): (Vec<_>, Vec<_>) =
@@ -86,7 +86,7 @@ fn a_token_is_shown_once_and_listed_until_it_is_deleted() {
 }
 
 #[test]
-fn a_request_that_makes_a_token_has_these_fields_and_no_other() {
+fn a_request_that_creates_a_token_has_exactly_the_documented_fields() {
     let tokens = Tokens::new();
     for (body, mentioned) in [
         (r#"{}"#, "`name`"),
@@ -111,7 +111,7 @@ fn a_request_that_makes_a_token_has_these_fields_and_no_other() {
 }
 
 #[test]
-fn a_token_opens_the_key_management_and_nothing_else() {
+fn a_token_grants_the_management_of_keys_and_nothing_else() {
     let tokens = Tokens::new();
     let (token, made) = tokens.token(&json!({ "name": "deploy" }));
     let send = |method: &str, path: &str, body: &Value| tokens.server.send(method, path, &token, body);
@@ -159,7 +159,7 @@ fn a_token_opens_the_key_management_and_nothing_else() {
     let name = browser.cookies.keys().find(|name| name.ends_with("session")).unwrap().clone();
     browser.cookies.insert(name, token.clone());
     browser.get("/keys").leads_to("/sign-in");
-    // the log has each change once, under the name of who made it
+    // the log has each change once, with the name of the token or account that made it
     let lines = log(&tokens);
     let line = |who: &str, what: &str, key: &Value, detail: &str| {
         let key = key["id"].as_str().unwrap_or("none").to_owned();
@@ -183,7 +183,7 @@ fn a_token_opens_the_key_management_and_nothing_else() {
     assert_eq!(log(&tokens)[7..], [line(EMAIL, "deleted token", &none, "deploy")]);
 }
 
-/// The lines of the audit log, the first first: actor, action, key and detail.
+/// Returns the lines of the audit log, the oldest first: actor, action, key and detail.
 fn log(tokens: &Tokens) -> Vec<[String; 4]> {
     tokens.server.sign_in().audit_log()
 }
@@ -203,7 +203,7 @@ fn a_token_is_valid_until_it_expires() {
 }
 
 #[test]
-fn a_use_is_recorded_at_most_once_a_minute_and_only_if_it_was_one() {
+fn only_successful_uses_are_recorded_at_most_once_a_minute() {
     let tokens = Tokens::new();
     tokens.token(&json!({ "name": "unused" }));
     let (token, made) = tokens.token(&json!({ "name": "ci", "expires_at": "2027-01-15T08:30:00Z" }));
@@ -239,11 +239,11 @@ fn a_use_is_recorded_at_most_once_a_minute_and_only_if_it_was_one() {
     assert_eq!(tokens.last_used(), START);
     assert_eq!(tokens.server.send("GET", "/companies", &token, &json!({})).0, 200);
     assert_eq!(tokens.last_used(), "2027-01-15T08:01:00Z");
-    // a clock that went back writes no older time
+    // if the clock goes back, no older time is written
     tokens.server.set(30);
     assert_eq!(tokens.get(&token, "/api-keys"), 200);
     assert_eq!(tokens.last_used(), "2027-01-15T08:01:00Z");
-    // a use that can't be written refuses nothing, and the next one is
+    // a use that can't be written does not refuse the request, and the next use is written
     tokens.server.set(600);
     let status = while_locked(&tokens.server.data, "access_tokens", || tokens.get(&token, "/api-keys"));
     assert_eq!((status, tokens.last_used()), (200, json!("2027-01-15T08:01:00Z")));
@@ -279,7 +279,7 @@ fn the_limit_counts_tokens_that_have_not_expired() {
         "too many access tokens: a company has at most {MAX_TOKENS} that have not expired; delete some first"
     );
     assert_eq!((status, &answer["error"]["message"]), (409, &json!(message)));
-    // what another company has does not count
+    // the tokens of another company do not count
     let eve = tokens.server.account("eve@example.com");
     let path = format!("/companies/{}/tokens", eve.company);
     assert_eq!(tokens.server.send("POST", &path, &eve.token, &json!({ "name": "ci" })).0, 201);

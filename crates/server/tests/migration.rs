@@ -1,4 +1,4 @@
-//! A database goes forward only: each step is done once, and servers that can't use it afterwards are refused.
+//! A database is only upgraded: each step runs once, and servers that can't use the database afterwards are refused.
 
 mod common;
 mod trouble;
@@ -14,7 +14,7 @@ use ctx_key_server::store::migration::{self, MigrationError, STEPS, Step};
 use tokio::runtime::Runtime;
 use trouble::{Fixture, database_file, execute, insert, number, postgres, sqlite, status};
 
-/// The version of the schema that the program knows.
+/// The latest version of the schema that the program knows.
 const LATEST: i64 = STEPS.len() as i64;
 
 fn database(data: &Data) -> Database {
@@ -38,7 +38,7 @@ fn version(data: &Data) -> Option<i64> {
     number(data, "SELECT max(version) FROM schema_version")
 }
 
-/// Counts the triggers that write the change log.
+/// Returns the number of change logs, by the triggers that write them.
 fn change_logs(data: &Data) -> Option<i64> {
     let sql = if data.is_postgres() {
         "SELECT count(DISTINCT tgfoid) FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal"
@@ -69,7 +69,7 @@ fn an_empty_database_is_migrated_once() {
     assert_eq!(schema(&data), before);
 }
 
-/// Numbers that change with the schema.
+/// Returns numbers that change with the schema.
 fn schema(data: &Data) -> Vec<Option<i64>> {
     let parts: &[&str] = if data.is_postgres() {
         &[
@@ -88,7 +88,7 @@ fn assert_refuses(output: Output, message: &str) {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), message);
 }
 
-/// A later version of the program has one more step.
+/// Returns the steps of a later version of the program, which has one more.
 fn later(oldest_server: i64) -> Vec<Step> {
     let statements = &["CREATE TABLE later (a bigint)"];
     [STEPS, &[Step { sqlite: statements, postgres: statements, oldest_server }]].concat()
@@ -121,7 +121,7 @@ fn a_step_that_stops_old_servers_is_left_to_the_operator() {
     assert_eq!(error.to_string(), message);
     assert_eq!(schema(&data), before);
     migrate(&data, &steps).unwrap();
-    // a new server needs no more than that
+    // then a new server can start
     prepare(&data, &steps, STATEMENT_TIMEOUT).unwrap();
     assert_eq!(version(&data), Some(LATEST + 1));
     let before = schema(&data);
@@ -135,7 +135,7 @@ fn a_step_that_stops_old_servers_is_left_to_the_operator() {
 }
 
 #[test]
-fn only_the_command_does_a_step_that_takes_long() {
+fn only_the_command_runs_a_slow_step() {
     let data = Data::new();
     assert!(data.run(&["migrate"]).status.success());
     assert_eq!(version(&data), Some(LATEST));
@@ -157,13 +157,13 @@ fn only_the_command_does_a_step_that_takes_long() {
 }
 
 #[test]
-fn a_step_that_fails_leaves_nothing_behind() {
+fn a_step_that_fails_changes_nothing() {
     let data = Data::new();
     let statements = &["CREATE TABLE half (a bigint)", "SELECT a FROM nothing"];
     let steps = [STEPS, &[Step { sqlite: statements, postgres: statements, oldest_server: 1 }]].concat();
     let error = migrate(&data, &steps).unwrap_err();
     assert!(matches!(error, MigrationError::Database(DatabaseError::Unexpected(_))), "{error}");
-    // neither the other steps of the transaction
+    // the other steps of the transaction were undone too, so the server can run them
     Server::start(&data).stop();
     assert_eq!(version(&data), Some(LATEST));
 }
@@ -171,7 +171,7 @@ fn a_step_that_fails_leaves_nothing_behind() {
 #[test]
 fn servers_that_start_at_once_wait_for_one_migration() {
     let data = Data::new();
-    // another process migrates, for longer than a request waits for a lock
+    // another process holds the lock of a migration for longer than a request would wait
     let release: Box<dyn FnOnce()> = if data.is_postgres() {
         let mut client = postgres(&data);
         client.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(4127063)").unwrap();
@@ -192,9 +192,9 @@ fn servers_that_start_at_once_wait_for_one_migration() {
     assert_eq!(number(&data, "SELECT count(*) FROM schema_version"), Some(LATEST));
 }
 
-/// An invitation is printed by a process that opens the database and ends.
+/// The command opens the database, prints an invitation, and ends.
 #[test]
-fn an_invitation_ends_in_peace() {
+fn an_invitation_prints_no_error() {
     let data = Data::new();
     assert!(data.run(&["migrate"]).status.success());
     let output = data.run(&["invite"]);

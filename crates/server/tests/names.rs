@@ -1,4 +1,4 @@
-//! Names and other free texts: none of them shows a key, hides itself or turns the text around it.
+//! Names and other free texts must not contain a key, be invisible, or change the direction of the text around them.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::browser::Browser;
 use common::{Data, EMAIL, PASSWORD, Server};
 use serde_json::{Value, json};
 
-/// Names that show nothing where they stand, or turn the text around.
+/// Names with invisible characters, or with characters that change the direction of text.
 const INVISIBLE: [&str; 10] = [
     "live\u{202e}tset",
     "\u{2066}a\u{2069}",
@@ -21,7 +21,7 @@ const INVISIBLE: [&str; 10] = [
 ];
 
 #[test]
-fn a_name_with_a_key_or_nothing_to_see_is_stored_nowhere() {
+fn a_name_with_a_key_or_invisible_characters_is_refused() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
@@ -52,9 +52,9 @@ fn a_name_with_a_key_or_nothing_to_see_is_stored_nowhere() {
     }
 }
 
-/// All fields of the API that are texts, but for the contents of memories and messages.
+/// Sends a key in every text field of the API except the contents of memories and messages.
 #[test]
-fn a_key_is_stored_in_no_field_but_a_content() {
+fn only_a_content_may_contain_a_key() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
@@ -165,7 +165,7 @@ fn a_set_up_with_a_key_is_refused_and_does_not_show_it_again() {
 }
 
 #[test]
-fn names_stand_apart_from_the_text_around_them() {
+fn names_are_isolated_from_the_text_around_them() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);

@@ -1,4 +1,4 @@
-//! The OpenAPI document says what the program does: its routes, and the scope of each.
+//! The OpenAPI document agrees with the program: its routes, and the scope of each.
 
 mod common;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// By method and path, such as `get /v1/memories/{id}`, the scope, if one is required.
+/// The required scope, if any, by method and path such as `get /v1/memories/{id}`.
 type Routes = BTreeMap<String, Option<String>>;
 
 fn document(server: &Server) -> Value {
@@ -32,7 +32,7 @@ fn documented(document: &Value) -> Routes {
     routes
 }
 
-/// What stands in the sources: each handler's attribute, and the scope in its signature.
+/// Returns the routes in the sources, from each handler's attribute and the scope in its signature.
 fn written() -> Routes {
     let mut routes = Routes::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -53,14 +53,14 @@ fn written() -> Routes {
     routes
 }
 
-/// The scope in a handler's signature.
+/// Returns the scope in a handler's signature.
 fn scope(signature: &str) -> Option<String> {
     let name = signature.split_once("Granted<")?.1.split_once('>').unwrap().0;
     Some(name.to_lowercase().replacen('_', ":", 1))
 }
 
 #[test]
-fn the_document_has_every_route_with_its_scope_and_no_other() {
+fn the_document_has_exactly_the_routes_with_their_scopes() {
     let written = written();
     assert!(written.len() > 20, "{written:?}");
     let data = Data::new();
@@ -68,7 +68,7 @@ fn the_document_has_every_route_with_its_scope_and_no_other() {
 }
 
 #[test]
-fn every_documented_route_is_answered_to_its_scope_alone() {
+fn every_documented_route_needs_exactly_its_scope() {
     let data = Data::new();
     let server = Server::start(&data);
     server.set_up(&data);
@@ -86,10 +86,10 @@ fn every_documented_route_is_answered_to_its_scope_alone() {
             server.send(&method.to_uppercase(), &path, Some(bearer), Some(&json!({ "name": "a" })))
         };
         let (status, body) = match &scope {
-            // it ends the token that is sent
+            // with another token, because the request ends it
             None if path == "/api/v1/auth/logout" => send(&server.log_in().0),
             None if path.starts_with("/api/v1/") => send(&token),
-            // of its own, as one of them revokes it
+            // with a key of its own, because one of these routes revokes it
             None => send(&key(&|_| true)),
             Some(scope) => {
                 let (status, body) = send(&key(&|granted| granted != scope));
@@ -103,9 +103,9 @@ fn every_documented_route_is_answered_to_its_scope_alone() {
     }
 }
 
-/// Each operation names what it takes for a credential, and how it says no.
+/// Each operation names its kind of credential, and the errors that it may return.
 #[test]
-fn every_operation_has_its_errors() {
+fn every_operation_documents_its_credential_and_its_errors() {
     let data = Data::new();
     let document = document(&Server::start(&data));
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -121,7 +121,7 @@ fn every_operation_has_its_errors() {
             if expected == Some("apiKey") {
                 needed.extend(["400", "403", "429"]);
             } else if method != "get" {
-                // from a page of another site, or without the type of JSON
+                // for a request from another site, or without the content type of JSON
                 needed.extend(["403", "415"]);
             }
             if let Some(body) = operation.get("requestBody") {
@@ -149,9 +149,9 @@ fn parameters<'o>(operation: &'o Value, place: &'static str) -> impl Iterator<It
     parameters.filter(move |parameter| parameter["in"] == place)
 }
 
-/// Each part of a path that is not fixed is a parameter.
+/// Each variable part of a path is a parameter.
 #[test]
-fn every_operation_needs_the_parts_of_its_path() {
+fn every_operation_documents_the_parameters_of_its_path() {
     let data = Data::new();
     let document = document(&Server::start(&data));
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -168,9 +168,9 @@ fn every_operation_needs_the_parts_of_its_path() {
     }
 }
 
-/// Each answer has the request's id, and those to keys say what is left of the limit.
+/// Each answer has the id of the request, and each answer to a key has the headers of the rate limit.
 #[test]
-fn every_answer_has_its_headers() {
+fn every_answer_documents_its_headers() {
     let data = Data::new();
     let document = document(&Server::start(&data));
     let names = |answer: &Value| -> Vec<String> {
@@ -215,7 +215,7 @@ fn every_answer_has_its_headers() {
 }
 
 #[test]
-fn every_reference_of_the_document_leads_somewhere() {
+fn every_reference_in_the_document_resolves() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::Object(fields) => {
@@ -235,9 +235,9 @@ fn every_reference_of_the_document_leads_somewhere() {
     assert_eq!(found, [""; 0]);
 }
 
-/// A request that makes or changes a credential has no other fields, and the document says which it needs.
+/// A request that creates or changes a credential may have no other fields, and the document names the required ones.
 #[test]
-fn bodies_are_closed_where_the_server_ignores_nothing() {
+fn the_document_allows_no_field_that_the_server_refuses() {
     let data = Data::new();
     let document = document(&Server::start(&data));
     let schemas = &document["components"]["schemas"];

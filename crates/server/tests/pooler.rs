@@ -1,5 +1,5 @@
-//! PgBouncer in transaction mode gives each transaction any of its connections: no client gets the answer of another, and
-//! each query is one round trip.
+//! PgBouncer in transaction mode runs each transaction on any of its connections. No client gets the answer of another, and
+//! each query takes one round trip.
 
 mod common;
 
@@ -12,21 +12,21 @@ use std::thread;
 use common::Data;
 use ctx_key_server::database::{Connection, Database, Location, Value};
 
-/// Pools, of eight connections each.
+/// Number of pools, which have eight connections each.
 const POOLS: i64 = 5;
 const CLIENTS: i64 = 8 * POOLS;
 const QUERIES: i64 = 100;
 
-/// A query begins a transaction, for its limits, and commits it.
+/// Number of messages in a query that make the server answer. A query also begins and commits a transaction, for its limits.
 const WAITS_OF_QUERY: u64 = 3;
 
-/// Counts what clients send to the server behind it, and passes it on trip by trip.
+/// Counts of the messages that clients send through a proxy.
 struct Counts {
     /// Statements that are parsed.
     parses: AtomicU64,
-    /// Messages that a client waits behind: Sync, Flush and simple queries.
+    /// Messages that make the server answer: Sync, Flush and simple queries.
     waits: AtomicU64,
-    /// Number of these in a trip. A client that waits for the answer to the first hangs.
+    /// Number of these messages in a round trip. The proxy sends them together, so a client that waits after the first hangs.
     waits_in_trip: AtomicU64,
 }
 
@@ -51,7 +51,7 @@ fn count_before(target: String) -> (u16, Arc<Counts>) {
     (port, counts)
 }
 
-/// Forwards messages: a type, a length that counts itself, and so many bytes. The first ones have no type.
+/// Forwards messages. A message has a type, a length that includes itself, and a body. The first messages have no type.
 fn forward(mut client: TcpStream, mut server: TcpStream, counts: &Counts) -> Option<()> {
     let (mut is_started, mut trip, mut waits) = (false, Vec::new(), 0);
     loop {
@@ -64,7 +64,7 @@ fn forward(mut client: TcpStream, mut server: TcpStream, counts: &Counts) -> Opt
         client.read_exact(&mut length).ok()?;
         let mut rest = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap() - 4];
         client.read_exact(&mut rest).ok()?;
-        // a request for TLS or for a cancellation starts with 1234, and a startup with the protocol's version
+        // a startup message starts with the protocol's version 3, and a request for TLS or a cancellation with 1234
         let was_started = is_started;
         is_started |= rest.starts_with(&[0, 3]);
         trip.extend(length);
@@ -85,7 +85,8 @@ fn forward(mut client: TcpStream, mut server: TcpStream, counts: &Counts) -> Opt
     }
 }
 
-/// Statements whose parameters and columns differ in number and type, so that a mix-up shows.
+/// Sends a query and returns whether its answer is right. The parameters and columns of the queries differ in number and type,
+/// so that a wrong answer is noticed.
 async fn ask(connection: &mut Connection, client: i64, query: i64) -> bool {
     let (number, text) = (client * QUERIES + query, format!("{client} asks {query}"));
     match query % 4 {
@@ -119,7 +120,7 @@ async fn ask(connection: &mut Connection, client: i64, query: i64) -> bool {
 fn through_a_pooler_each_answer_is_right_and_takes_one_round_trip() {
     const NAME: &str = "through_a_pooler_each_answer_is_right_and_takes_one_round_trip";
     if std::env::var_os("CTX_KEY_TEST_PGBOUNCER").is_none() {
-        // PostgreSQL without a pooler is a whole run of its own
+        // the tests run a second time on PostgreSQL without a pooler, so this is not an error
         let _ = writeln!(io::stderr(), "SKIPPED {NAME}: CTX_KEY_TEST_PGBOUNCER is not set");
         return;
     }

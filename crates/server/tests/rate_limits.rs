@@ -1,4 +1,5 @@
-//! Rate limits of API keys: each key has a quota for each route, and each answer to a valid key says what is left of it.
+//! Rate limits of API keys: each key has a quota for each route, and the headers of each answer to a valid key say how much is
+//! left.
 
 mod common;
 
@@ -14,7 +15,7 @@ use ureq::http::{HeaderMap, Request};
 
 const NAMES: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
 
-/// A server with a limit, and two keys of one project. The first may do all but write users.
+/// A server with a limit, and two keys of one project. The first key has all scopes but `users:write`.
 struct Limited {
     fixture: Fixture,
     account: Account,
@@ -56,11 +57,11 @@ impl Limited {
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     let values: Vec<_> = headers.get_all(name).iter().collect();
-    assert!(values.len() < 2, "{name} stands there twice");
+    assert!(values.len() < 2, "{name} occurs twice");
     values.first().map(|value| value.to_str().unwrap().parse().unwrap())
 }
 
-/// The three headers, or none of them.
+/// Returns the numbers of the three headers, or `None` if all are missing.
 fn quota(headers: &HeaderMap) -> Option<[u64; 3]> {
     let numbers = NAMES.map(|name| number(headers, name));
     let present = numbers.iter().flatten().count();
@@ -69,7 +70,7 @@ fn quota(headers: &HeaderMap) -> Option<[u64; 3]> {
 }
 
 #[test]
-fn every_answer_to_a_valid_key_says_what_is_left() {
+fn every_answer_to_a_valid_key_has_the_headers_of_its_quota() {
     let limited = Limited::new("50");
     let large = " ".repeat((1 << 20) + 1);
     for (method, path, body, status) in [
@@ -120,7 +121,7 @@ fn no_other_answer_has_the_headers() {
 }
 
 #[test]
-fn as_many_as_the_limit_pass_at_once() {
+fn exactly_as_many_requests_as_the_limit_pass_at_once() {
     let limited = Limited::new("20");
     let create = || limited.ask(&limited.key, "POST", "/v1/memories", r#"{"content":"a"}"#);
     let mut answers: Vec<_> = thread::scope(|scope| {
@@ -154,14 +155,14 @@ fn no_more_than_the_limit_pass_in_any_minute() {
     let refused = |reset, wait| (429, Some([4, 0, START + reset]), Some(wait));
     assert_eq!([at(0), at(0), at(30), at(30)], [passed(3, 60), passed(2, 60), passed(1, 90), passed(0, 90)]);
     assert_eq!([at(30), at(59)], [refused(90, 30), refused(90, 1)]);
-    // those that were refused count for nothing
+    // refused requests do not count
     assert_eq!([at(60), at(60), at(60)], [passed(1, 120), passed(0, 120), refused(120, 30)]);
     assert_eq!([at(89), at(90)], [refused(120, 1), passed(1, 150)]);
     assert_eq!([at(150), at(151)], [passed(3, 210), passed(2, 211)]);
 }
 
 #[test]
-fn a_route_is_a_method_and_a_pattern() {
+fn a_quota_belongs_to_a_method_and_a_pattern_of_paths() {
     let limited = Limited::new("100");
     let left = |method: &str, path: &str| limited.ask(&limited.key, method, path, "").1.unwrap()[1];
     for (method, path, expected) in [
@@ -175,7 +176,7 @@ fn a_route_is_a_method_and_a_pattern() {
         ("PATCH", "/v1/memories", 99),
         ("BREW", "/v1/memories", 99),
         ("MAKE", "/v1/memories", 98),
-        // all paths that don't exist are one
+        // all paths that don't exist share a quota
         ("GET", "/v1/a", 99),
         ("GET", "/v1/b/c", 98),
         ("POST", "/v1/d", 97),
@@ -188,7 +189,7 @@ fn a_route_is_a_method_and_a_pattern() {
 }
 
 #[test]
-fn zero_turns_limit_and_headers_off() {
+fn a_limit_of_zero_turns_the_limit_and_its_headers_off() {
     let limited = Limited::new("0");
     for path in ["/v1/key", "/v1/nothing", "/v1/memories"].repeat(10) {
         let (status, quota, retry_after) = limited.get(path);
@@ -197,7 +198,7 @@ fn zero_turns_limit_and_headers_off() {
 }
 
 #[test]
-fn six_thousand_a_minute_are_the_default() {
+fn the_default_limit_is_six_thousand_requests_a_minute() {
     let fixture = Fixture::new();
     let account = fixture.account(common::EMAIL);
     let path = format!("/companies/{}", account.company);
@@ -209,7 +210,7 @@ fn six_thousand_a_minute_are_the_default() {
     assert_eq!(quota(&headers), Some([6000, 5999, START + 60]));
 }
 
-/// At the second that is named, a whole minute has passed.
+/// At the time of the reset, a whole minute has passed.
 #[test]
 fn the_time_of_the_reset_is_the_next_whole_second() {
     let data = Data::new();
@@ -224,9 +225,9 @@ fn the_time_of_the_reset_is_the_next_whole_second() {
     assert!((before + 60_000..now() + 61_000).contains(&reset), "{before} {reset}");
 }
 
-/// Whoever waits for the seconds that are named, and no longer, passes.
+/// A client that waits for exactly the seconds of `Retry-After` is not refused again.
 #[test]
-fn the_time_of_a_retry_is_a_whole_second_and_not_too_early() {
+fn retry_after_is_in_whole_seconds_and_not_too_early() {
     let data = Data::new();
     let server = Server::start_with(&data, &["--rate-limit", "1"]);
     server.set_up(&data);
@@ -241,7 +242,7 @@ fn the_time_of_a_retry_is_a_whole_second_and_not_too_early() {
     assert!(wait <= Duration::from_secs(60), "{wait:?}");
 }
 
-/// It is counted before its body is read.
+/// A request is counted before its body is read.
 #[test]
 fn a_refused_request_with_a_large_body_is_answered() {
     let limited = Limited::new("1");
@@ -265,9 +266,8 @@ fn a_refused_request_with_a_large_body_is_answered() {
     }
 }
 
-/// The document names the headers and the refusal.
 #[test]
-fn the_document_has_the_limit() {
+fn the_document_describes_the_limit() {
     let limited = Limited::new("5");
     let (_, _, document) = limited.fixture.exchange("GET", "/openapi.json", "", "");
     let show = &document["paths"]["/v1/key"]["get"]["responses"];

@@ -1,4 +1,4 @@
-//! The log lines of refused sign-ins: one for each, with the address and a reason, in both formats.
+//! Each refused sign-in has one line in the log, with the address and a reason, in both formats.
 
 mod common;
 
@@ -25,7 +25,7 @@ struct Fixture {
     _data: Data,
 }
 
-/// Address and reason.
+/// The address and the reason of a refusal.
 type Refusal = (String, String);
 
 impl Fixture {
@@ -55,7 +55,7 @@ impl Fixture {
         browser
     }
 
-    /// Returns the refusals in the log once there are so many.
+    /// Waits until the log has at least `number` refusals, and returns them.
     #[track_caller]
     fn refusals(&self, number: usize) -> Vec<Refusal> {
         let mut found = Vec::new();
@@ -69,7 +69,7 @@ impl Fixture {
         found
     }
 
-    /// Reads a line, all of which must be as documented.
+    /// Reads a line, and asserts that all of it is as documented.
     fn refusal(&self, line: &str) -> Refusal {
         let is_id = |id: &str| id.len() == 36 && id.starts_with("req_");
         if self.is_json {
@@ -133,7 +133,7 @@ fn each_refusal_is_one_line_with_its_address_and_reason() {
         browser.headers.push(("origin", "https://evil.example".to_owned()));
         assert_eq!(browser.sign_in(EMAIL, PASSWORD).status, 403);
         expect("192.0.2.5", "forged form or foreign origin");
-        // a change of another kind is not a sign-in
+        // other forms are not sign-ins
         assert_eq!(browser.post("/sign-out", &[]).status, 303);
         assert_eq!(browser.post("/set-up", &[]).status, 403);
         assert_eq!(fixture.refusals(expected.len()), expected);
@@ -141,7 +141,7 @@ fn each_refusal_is_one_line_with_its_address_and_reason() {
 }
 
 #[test]
-fn what_a_client_writes_stands_in_no_line() {
+fn no_text_of_a_client_is_in_a_line() {
     let imitation = "2026-11-28T00:00:00.000000Z  WARN request{id=\"req_1\"}: ctx_key_server::http::attempt: refused a \
                      sign-in address=198.51.100.9 reason=wrong e-mail or password";
     for is_json in [false, true] {
@@ -159,15 +159,15 @@ fn what_a_client_writes_stands_in_no_line() {
         assert_eq!(fixture.server.get(&path, None).status(), 404);
         assert_eq!(fixture.server.get(&format!("/sign-in?{}", &path[1..]), Some(imitation)).status(), 200);
         let expected = vec![refusal("192.0.2.1", "wrong e-mail or password"); 6];
-        // the last three are those of the account of an empty e-mail address
+        // the last three attempts count for the account with an empty e-mail address
         assert_eq!(fixture.refusals(6), expected);
         let log = fs::read_to_string(&fixture.log).unwrap();
         assert!(!log.contains("198.51.100.9"), "{log}");
     }
 }
 
-/// Sends 240 sign-ins at once, by turns to the API and to the page: the first 100 from one address for an account each, and the
-/// others from an address each for one account. Returns the address and the answer of each.
+/// Sends 240 sign-ins at once, alternately to the API and to the page. The first 100 come from one address, each for another
+/// account, and the rest come from different addresses for one account. Returns the address and the answer of each.
 fn burst(server: &Server, round: u8) -> Vec<(String, String)> {
     let host = server.address();
     let mut browser = Browser::new(server);
@@ -206,12 +206,12 @@ fn burst(server: &Server, round: u8) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_limits_and_the_queue_are_reasons_too() {
+fn a_refusal_by_a_limit_or_the_queue_is_logged_with_its_reason() {
     for is_json in [false, true] {
         let fixture = Fixture::new(is_json);
         let (mut expected, mut seen) = (Vec::new(), BTreeSet::new());
         let mut rounds = 0..=u8::MAX;
-        // until each was seen in both: the machine may be slow
+        // repeat until each reason was seen in the API and in the page, because the machine may be slow
         wait(|| {
             for (address, answer) in burst(&fixture.server, rounds.next().unwrap()) {
                 let reason = match &answer[..13] {

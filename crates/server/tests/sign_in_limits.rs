@@ -1,4 +1,4 @@
-//! Who may try how many passwords, on a clock that stands still.
+//! The limits for attempts to sign in, with a clock that the tests set.
 
 mod common;
 
@@ -8,10 +8,10 @@ use serde_json::json;
 
 const WRONG: &str = "not the password at all";
 
-/// A server with an account, behind a proxy that names addresses.
+/// A server with an account, behind a proxy that sends the addresses of clients.
 struct Fixture(timed::Fixture);
 
-/// The status of the answer, and its `Retry-After`.
+/// The status of an answer, and its `Retry-After`.
 type Outcome = (u16, Option<String>);
 
 fn refused(seconds: u32) -> Outcome {
@@ -37,7 +37,7 @@ impl Fixture {
         (response.status().as_u16(), retry_after.map(|seconds| seconds.to_str().unwrap().to_owned()))
     }
 
-    /// Signs in with a browser, new or not, from an address.
+    /// Signs in from an address, with a copy of a browser.
     fn sign_in(&self, browser: &Browser, address: &str, email: &str, password: &str) -> Outcome {
         outcome(&self.send(&mut browser.clone(), address, email, password))
     }
@@ -51,7 +51,7 @@ impl Fixture {
         Browser::at(&self.0.url)
     }
 
-    /// Uses up the quota of an address with guesses at accounts that do not exist.
+    /// Uses up the quota of an address with attempts for accounts that do not exist.
     fn use_up(&self, address: &str) {
         for number in 0..20 {
             assert_eq!(self.log_in(address, &format!("{number}@{address}"), WRONG), (401, None), "{number}");
@@ -61,7 +61,7 @@ impl Fixture {
 }
 
 #[test]
-fn a_refused_address_changes_nothing_else() {
+fn a_refused_address_affects_no_other_address_and_no_account() {
     let (fixture, _) = Fixture::new();
     fixture.use_up("192.0.2.1");
     for _ in 0..30 {
@@ -72,7 +72,7 @@ fn a_refused_address_changes_nothing_else() {
         assert_eq!(fixture.log_in("192.0.2.2", EMAIL, WRONG), (401, None));
     }
     assert_eq!(fixture.log_in("192.0.2.2", EMAIL, WRONG), refused(13));
-    // neither with the right password, nor later than it says
+    // the right password is refused too, but not longer than `Retry-After` says
     assert_eq!(fixture.log_in("192.0.2.1", EMAIL, PASSWORD), refused(4));
     fixture.0.set(4);
     assert_eq!(fixture.log_in("192.0.2.1", EMAIL, PASSWORD), (200, None));
@@ -80,7 +80,7 @@ fn a_refused_address_changes_nothing_else() {
 }
 
 #[test]
-fn wrong_passwords_keep_no_owner_out() {
+fn wrong_passwords_do_not_lock_the_owner_out() {
     let (fixture, _) = Fixture::new();
     let wrong = [
         fixture.log_in("192.0.2.1", EMAIL, WRONG),
@@ -98,7 +98,7 @@ fn wrong_passwords_keep_no_owner_out() {
         assert_eq!(fixture.log_in(address, EMAIL, PASSWORD), (200, None));
         assert_eq!(fixture.sign_in(&fixture.stranger(), address, EMAIL, PASSWORD), (303, None));
     }
-    // a right password gives no wrong attempt back, and needs none
+    // a right password neither uses a wrong attempt nor gives one back
     assert_eq!(fixture.log_in("192.0.2.6", EMAIL, WRONG), refused(13));
     fixture.0.set(12);
     assert_eq!(fixture.log_in("192.0.2.6", EMAIL, WRONG), (401, None));
@@ -106,7 +106,7 @@ fn wrong_passwords_keep_no_owner_out() {
 }
 
 #[test]
-fn an_unknown_account_is_counted_as_a_known_one() {
+fn an_unknown_account_has_the_same_limit_as_a_known_one() {
     let (fixture, _) = Fixture::new();
     for (number, email) in [EMAIL, "eve@example.com", "", "no address"].into_iter().enumerate() {
         let address = format!("192.0.2.{number}");
@@ -142,7 +142,7 @@ fn an_ipv6_network_of_64_bits_has_20_attempts_and_one_of_48_a_hundred() {
 }
 
 #[test]
-fn an_address_that_can_not_be_read_is_that_of_the_proxy() {
+fn an_unreadable_address_counts_as_that_of_the_proxy() {
     let (fixture, _) = Fixture::new();
     let unreadable = ["unknown", "", "192.0.2.1, _hidden", "192.0.2.2:http"];
     for number in 0..20 {
@@ -160,7 +160,7 @@ fn an_address_that_can_not_be_read_is_that_of_the_proxy() {
 }
 
 #[test]
-fn a_browser_that_signed_in_before_gets_in_from_a_refused_address() {
+fn a_browser_that_signed_in_before_can_sign_in_from_a_refused_address() {
     let (fixture, mut browser) = Fixture::new();
     let token = browser.get("/keys").field("form_token");
     browser.post("/sign-out", &[("form_token", &token)]).leads_to("/sign-in");
@@ -208,7 +208,7 @@ fn a_browser_that_signed_in_before_gets_in_from_a_refused_address() {
     }
     assert_eq!(browser.cookies["ctx-key-device"], device);
     assert_eq!(fixture.sign_in(&browser, address, EMAIL, PASSWORD), refused(4));
-    // then those of the address count
+    // the attempts of another address still count separately
     assert_eq!(fixture.sign_in(&browser, "192.0.2.3", EMAIL, PASSWORD), (303, None));
 }
 
@@ -224,12 +224,12 @@ fn a_device_belongs_to_the_account_that_signed_in_last() {
     fixture.use_up("192.0.2.2");
     assert_eq!(fixture.sign_in(&browser, "192.0.2.2", "eve@example.com", PASSWORD), (303, None));
     assert_eq!(fixture.sign_in(&browser, "192.0.2.2", EMAIL, PASSWORD), refused(4));
-    // that of the account before has ended
+    // the device of the earlier account has ended
     assert_eq!(fixture.sign_in(&first, "192.0.2.2", EMAIL, PASSWORD), refused(4));
 }
 
 #[test]
-fn what_another_site_sends_is_not_counted() {
+fn requests_of_another_site_are_not_counted() {
     let (fixture, browser) = Fixture::new();
     for _ in 0..30 {
         let request = agent().post(format!("{}/api/v1/auth/login", fixture.0.url));

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use common::{Data, EMAIL, PASSWORD, Server, wait};
 use serde_json::json;
 
-/// A sign-in of its own address each, so that no rate limit refuses it.
+/// Sends a sign-in from an address of its own, so that no rate limit refuses it. Returns the connection.
 fn sign_in(server: &Server, number: u16, email: &str) -> TcpStream {
     let body = json!({ "email": email, "password": "not the password at all" }).to_string();
     let [high, low] = number.to_be_bytes();
@@ -24,7 +24,7 @@ fn sign_in(server: &Server, number: u16, email: &str) -> TcpStream {
     stream
 }
 
-/// The largest memory that the process has had, in MiB.
+/// Returns the maximum memory that the process has used so far, in MiB.
 fn peak_memory(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
@@ -32,7 +32,7 @@ fn peak_memory(server: &Server) -> u64 {
 }
 
 #[test]
-fn sign_ins_that_hang_up_take_little_memory_and_stop_no_key() {
+fn sign_ins_that_hang_up_take_little_memory_and_delay_no_key() {
     let data = Data::new();
     let server = Server::start_with(&data, &["--behind-proxy"]);
     server.set_up(&data);
@@ -44,7 +44,7 @@ fn sign_ins_that_hang_up_take_little_memory_and_stop_no_key() {
             assert_eq!(server.get("/v1/key", Some(&key)).status(), 200);
         }
     }
-    // one that is answered comes after those that were hashed before it
+    // this sign-in is answered after those that were hashed before it
     wait(|| {
         server
             .send("POST", "/api/v1/auth/login", None, Some(&json!({ "email": EMAIL, "password": PASSWORD })))

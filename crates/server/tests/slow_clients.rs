@@ -1,4 +1,4 @@
-//! Clients that are slow, or send too much, are ended, and keep nobody else waiting.
+//! The server closes the connections of clients that are slow or send too much, and they do not delay other clients.
 
 mod common;
 
@@ -16,7 +16,7 @@ const LOG_IN: &str =
 
 const CLOSE: &str = "connection: close\r\n";
 
-/// How long the server waits for the head of a request, and for more of its body.
+/// Time-out of the server for the head of a request, and for more of its body.
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 fn connect(server: &Server) -> TcpStream {
@@ -25,7 +25,7 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// What the server says to a text, until it ends the connection.
+/// Sends a text, and returns the answer after the server has closed the connection.
 fn end_of(server: &Server, text: &str) -> String {
     let mut stream = connect(server);
     let _ = stream.write_all(text.as_bytes());
@@ -43,7 +43,7 @@ fn assert_cut_after_ten_seconds(server: &Server, text: &str) {
     assert!(begin.elapsed() >= TEN_SECONDS, "{:?}", begin.elapsed());
 }
 
-/// Sends a byte each half second, and is ended all the same.
+/// Sends a byte every half second, and asserts that the server ends the request.
 fn assert_a_trickle_ends(server: &Server, path: &str, content_type: &str, answered_with: &str) {
     let begin = Instant::now();
     let mut stream = connect(server);
@@ -70,10 +70,10 @@ fn assert_a_trickle_ends(server: &Server, path: &str, content_type: &str, answer
 }
 
 #[test]
-fn whoever_is_slow_is_ended() {
+fn slow_connections_are_closed() {
     let data = Data::new();
     if data.is_postgres() {
-        // it takes half a minute, and connections know nothing of the database
+        // this takes half a minute, and does not depend on the database
         return;
     }
     let server = Server::start(&data);
@@ -92,10 +92,10 @@ fn whoever_is_slow_is_ended() {
 }
 
 #[test]
-fn many_half_open_connections_keep_nobody_waiting() {
+fn many_half_open_connections_do_not_delay_others() {
     let data = Data::new();
     let server = Server::start(&data);
-    // after ten seconds they are ended, and would keep nobody waiting anyway
+    // an attempt counts only within ten seconds, because the server closes such connections then
     assert_within(TEN_SECONDS, || {
         let mut half_open: Vec<_> = (0..200).map(|_| connect(&server)).collect();
         for stream in &mut half_open {
@@ -115,7 +115,7 @@ fn is_open(mut stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn what_is_too_large_is_refused() {
+fn requests_that_are_too_large_are_refused() {
     let data = Data::new();
     let server = Server::start(&data);
     let get = "GET /v1/key HTTP/1.1\r\nhost: localhost\r\n";
@@ -131,10 +131,10 @@ fn what_is_too_large_is_refused() {
         (format!("{get}x: {}\r\n\r\n", "x".repeat(100 * 1024)), "431"),
         (format!("{get}{}\r\n", headers(64)), "431"),
         (format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(100 * 1024)), "431"),
-        // with the others, 64 headers and one more
+        // together with `host` and `connection`, 64 headers and 65 headers
         (format!("{get}{}connection: close\r\n\r\n", headers(62)), "401"),
         (format!("{get}{}connection: close\r\n\r\n", headers(63)), "431"),
-        // and 32 KiB that may go on, or end a byte before
+        // a head of 32 KiB that is not complete, and one that ends a byte before
         (format!("{get}connection: close\r\nx: {}", "x".repeat(HEAD + 4)), "431"),
         (format!("{get}connection: close\r\nx: {}\r\n\r\n", "x".repeat(HEAD - 1)), "401"),
     ] {
@@ -148,7 +148,7 @@ fn what_is_too_large_is_refused() {
 
 const WRITE: &str = "POST /v1/memories HTTP/1.1\r\nhost: localhost\r\n";
 
-/// The answers to requests in one connection, whose bodies come when the answers are known.
+/// Sends requests on one connection, each with a body that follows late, and returns the answers.
 fn answers_without_a_body(server: &Server) -> io::Result<Vec<String>> {
     let with_length = |length| (format!("content-length: {length}\r\n"), " ".repeat(length));
     let chunked = ("transfer-encoding: chunked\r\n".to_owned(), "2\r\n{}\r\n0\r\n\r\n".to_owned());
@@ -166,19 +166,19 @@ fn answers_without_a_body(server: &Server) -> io::Result<Vec<String>> {
 }
 
 #[test]
-fn a_body_that_nobody_reads_does_not_end_the_connection() {
+fn an_unread_body_does_not_close_the_connection() {
     let data = Data::new();
     let server = Server::start(&data);
-    // the server waits for a second
+    // the server waits for such a body for a second
     assert_within(Duration::from_secs(1), || {
         let answers = answers_without_a_body(&server).map_err(|error| error.to_string())?;
         let is_kept = |answer: &String| answer.starts_with("HTTP/1.1 401") && !answer.contains("connection:");
         if answers.iter().all(is_kept) { Ok(()) } else { Err(format!("{answers:?}")) }
     });
 
-    // nobody waits for one that doesn't come, or asks for one that is held back
+    // the server does not wait longer for a body that does not come, and does not ask for one that is held back
     for header in ["", "expect: 100-continue\r\n"] {
-        // which the server would wait for until it ends this one
+        // if the server waited for the body for as long as for a head, it would close this connection first
         let mut earlier = connect(&server);
         earlier.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
         let answer = end_of(&server, &format!("{WRITE}{header}content-length: 100\r\n\r\n"));
@@ -210,12 +210,12 @@ fn an_address_has_a_quarter_of_the_connections() {
     let data = Data::new();
     // a quarter is rounded up: eleven
     let server = Server::start_with(&data, &["--max-connections", "41"]);
-    // after ten seconds silent connections are ended anyway
+    // an attempt counts only within ten seconds, because the server closes silent connections then
     assert_within(TEN_SECONDS, || {
         let mut other = connect_from(&server, 2);
         assert!(ask(&mut other).starts_with("HTTP/1.1 200"));
         let mut silent: Vec<_> = (0..11).map(|_| connect_from(&server, 3)).collect();
-        // begins a request that does not end, which is silence too
+        // the start of a request counts as silence too
         silent[1].write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
         let mut used = connect_from(&server, 3);
         wait(|| !is_open(&silent[0]));
@@ -233,7 +233,7 @@ fn an_address_has_a_quarter_of_the_connections() {
 }
 
 #[test]
-fn the_oldest_silent_connection_makes_room() {
+fn the_oldest_silent_connection_is_closed_for_a_new_one() {
     let data = Data::new();
     let server = Server::start_with(&data, &["--max-connections", "16"]);
     assert_within(TEN_SECONDS, || {
@@ -246,9 +246,9 @@ fn the_oldest_silent_connection_makes_room() {
     });
 }
 
-/// Behind a proxy, the address is the proxy's.
+/// Behind a proxy, all connections come from the address of the proxy.
 #[test]
-fn a_proxy_has_all_connections() {
+fn behind_a_proxy_one_address_may_have_all_connections() {
     let data = Data::new();
     let server = Server::start_with(&data, &["--max-connections", "16", "--behind-proxy"]);
     assert_within(TEN_SECONDS, || {
@@ -259,7 +259,7 @@ fn a_proxy_has_all_connections() {
 }
 
 #[test]
-fn a_request_has_one_host() {
+fn a_request_must_have_exactly_one_host() {
     let data = Data::new();
     let server = Server::start(&data);
     for (path, answer) in [("/livez", "200"), ("/v1/key", "401"), ("/sign-in", "200"), ("/nothing", "404")] {

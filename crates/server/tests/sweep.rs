@@ -1,4 +1,4 @@
-//! Credentials that have expired: never valid, and deleted in the background.
+//! Expired credentials are not valid, and are deleted in the background.
 
 mod common;
 mod trouble;
@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use trouble::{database_file, execute, number, plan};
 
-/// Stores credentials that expire at the start of the clock, and one second later.
+/// Stores `expired` credentials that expire at the start of the clock, and `later` ones that expire a second later.
 fn store(data: &Data, expired: u32, later: u32) {
     let number = if data.is_postgres() {
         "decode(lpad(to_hex(n), 64, '0'), 'hex')"
@@ -30,7 +30,7 @@ fn store(data: &Data, expired: u32, later: u32) {
     );
 }
 
-/// A database with the schema, and without a server.
+/// Creates a database with the schema, without a running server.
 fn empty() -> Data {
     let data = Data::new();
     Server::start(&data).stop();
@@ -43,7 +43,7 @@ fn count(data: &Data) -> Option<i64> {
 }
 
 #[test]
-fn a_hundred_thousand_are_deleted_piece_by_piece() {
+fn a_hundred_thousand_credentials_are_deleted_in_batches() {
     let data = empty();
     store(&data, 100_000, 3);
     execute(&data, "ANALYZE");
@@ -51,7 +51,7 @@ fn a_hundred_thousand_are_deleted_piece_by_piece() {
     assert!(plan.contains("credentials_by_expiry"), "{plan}");
     assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN credentials\n"), "{plan}");
     let server = Fixture::on(data, &[]);
-    // requests go on meanwhile
+    // requests are answered meanwhile
     let account = server.account(EMAIL);
     let path = format!("/companies/{}/api-keys", account.company);
     assert_eq!(server.send("GET", &path, &account.token, &json!({})).0, 200);
@@ -64,9 +64,9 @@ fn a_hundred_thousand_are_deleted_piece_by_piece() {
     assert_eq!(server.send("GET", &path, &account.token, &json!({})).0, 200);
 }
 
-/// A statement deletes 500, so no request waits for long.
+/// A statement deletes at most 500 credentials, so that no request waits for long.
 #[test]
-fn a_piece_is_small() {
+fn a_batch_is_small() {
     let data = empty();
     store(&data, 1_200, 3);
     let runtime = Runtime::new().unwrap();
@@ -86,9 +86,9 @@ fn location(data: &Data) -> Location {
     }
 }
 
-/// The sweep has nothing to do with what is valid: rows that it has not reached are refused.
+/// Whether a credential is valid does not depend on the sweep.
 #[test]
-fn what_has_expired_is_refused_before_it_is_deleted() {
+fn expired_credentials_are_refused_before_they_are_deleted() {
     let server = Fixture::new();
     let mut browser = server.set_up();
     let tokens = server.log_in();

@@ -1,4 +1,4 @@
-//! The pages of the access tokens of programs.
+//! The dashboard's pages for the access tokens of programs.
 
 mod common;
 mod trouble;
@@ -14,7 +14,7 @@ const EVE: &str = "eve@example.com";
 
 type Fields = Vec<(&'static str, String)>;
 
-/// The fields of the form, with the tokens of one that was asked for.
+/// Returns the fields of a new form.
 fn fields(browser: &mut Browser, name: &str, expires: &str) -> Fields {
     let form = browser.get("/tokens/new");
     assert_eq!(form.status, 200, "{}", form.text);
@@ -45,7 +45,7 @@ fn secret(page: &Answer) -> String {
     input.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a value").to_owned()
 }
 
-/// A new token, and its id.
+/// Creates a token, and returns it and its id.
 fn create(browser: &mut Browser, name: &str, expires: &str) -> (String, String) {
     let fields = fields(browser, name, expires);
     let page = post(browser, &fields);
@@ -57,7 +57,7 @@ fn create(browser: &mut Browser, name: &str, expires: &str) -> (String, String) 
     (secret(&page), id.to_owned())
 }
 
-/// The status that a program with this token gets from the keys of Ada's company.
+/// Returns the status of a program's request for the keys of Ada's company with this token.
 fn status(server: &Fixture, token: &str) -> u16 {
     let company = server.log_in()["companies"][0]["id"].as_str().unwrap().to_owned();
     server.send("GET", &format!("/companies/{company}/api-keys"), token, &Value::Null).0
@@ -139,7 +139,7 @@ fn a_form_that_is_sent_twice_makes_one_token_and_shows_it_once() {
 }
 
 #[test]
-fn a_mistake_keeps_what_was_typed() {
+fn an_invalid_form_keeps_what_was_typed() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let form = with(&fields(&mut owner, "CI", "date"), "expires_on", "2028-02-29");
@@ -237,17 +237,17 @@ fn the_limit_says_what_to_do_and_keeps_the_form() {
     );
     end(&mut owner, "tok_7").leads_to("/tokens");
     assert_eq!(post(&mut owner, &form).status, 200);
-    // the form that made the last token was sent before, which is said first
+    // an error about a repeated form takes precedence over the limit
     let again = post(&mut owner, &form);
     assert!(again.text.contains("This form was already sent"), "{}", again.text);
-    // tokens that have expired do not count, and are shown as such
+    // expired tokens do not count, and are shown as expired
     server.set(DAY);
     let mut owner = server.sign_in();
     create(&mut owner, "later", "never");
     assert_eq!(owner.get("/tokens").text.matches("Expired").count(), 48);
 }
 
-/// Each wrong party for each route, and what it gets.
+/// Tries each route with each kind of wrong credential.
 #[test]
 fn nobody_reaches_the_tokens_of_another_account() {
     let server = Fixture::new();

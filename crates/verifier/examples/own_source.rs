@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It uses the table and the log of `ctx_key_verifier::sqlite`, which need no feature. Unlike `SqliteSource`, it does not
-//! prune the log, and it relies on nobody to replace the file or to restore a backup while the program runs.
+//! prune the log, and it assumes that nobody replaces the file or restores a backup while the program runs.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use ctx_key_verifier::{
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
-/// The program's connection, which blocks. So its work runs where tokio expects that.
+/// The program's connection. Its calls block, so they run on tokio's threads for blocking work.
 #[derive(Clone)]
 struct Keys(Arc<Mutex<Connection>>);
 
@@ -33,7 +33,7 @@ impl Keys {
     }
 }
 
-/// A message of SQLite can quote rows, and this is logged. So it holds the code alone.
+/// The error is logged, and a message of SQLite can quote rows. So the error contains only the code.
 fn failure(error: rusqlite::Error) -> SourceError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SourceError::Busy,
@@ -43,13 +43,13 @@ fn failure(error: rusqlite::Error) -> SourceError {
 
 impl Source for Keys {
     type Project = Arc<str>;
-    /// SQLite has one writer at a time, so the number of the last change says which changes are visible.
+    /// Number of the last visible change. SQLite has one writer at a time, so all changes before it are visible too.
     type Cursor = i64;
 
     async fn look_up(&self, ids: &[KeyId]) -> Result<LookedUp<Arc<str>, i64>, SourceError> {
         let ids = ids.to_vec();
         self.run(move |db| {
-            // in one transaction, so that records and cursor are of one moment
+            // in one transaction, so that the records and the cursor belong to the same snapshot
             let transaction = db.transaction()?;
             let mut looked_up =
                 LookedUp { records: Vec::new(), corrupt: Vec::new(), cursor: last_change(&transaction)? };
@@ -75,7 +75,7 @@ impl Source for Keys {
             let ids = select.query_map([since.unwrap_or(cursor)], |row| row.get(0))?;
             let ids: Option<Vec<String>> = ids.collect::<rusqlite::Result<_>>()?;
             let changed = match ids {
-                // what is not the id of a key is not in the cache
+                // a text that is not the id of a key is not in the cache
                 Some(ids) => Changed::Keys(ids.iter().filter_map(|id| id.parse().ok()).collect()),
                 // a row without an id
                 None => Changed::Everything,
@@ -106,7 +106,7 @@ fn last_change(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("SELECT coalesce(max(seq), 0) FROM api_key_changes", [], |row| row.get(0))
 }
 
-/// Reads a row, or `None` if it is not a record.
+/// Returns the record of a row, or `None` if the row is not a record.
 fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
     let digest: [u8; 32] = row.get("digest").ok()?;
     let project: Arc<str> = row.get("project").ok()?;
@@ -133,13 +133,13 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
         println!("{}: granted to project {}", key.id().masked(), grant.project());
     }
 
-    // this process revokes a key, and invalidates it
+    // this process revokes a key, and removes it from the cache
     revoke(&keys, first.id()).await?;
     verifier.invalidate(first.id());
     let refused = verifier.verify(&first, Scope::MEMORIES_READ).await.unwrap_err();
     println!("{}: {} at once", first.id().masked(), refused.status());
 
-    // another process revokes a key: its trigger writes the log
+    // as another process would revoke a key: the trigger writes the log, and the verifier reads it
     revoke(&keys, second.id()).await?;
     while verifier.verify(&second, Scope::MEMORIES_READ).await.is_ok() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

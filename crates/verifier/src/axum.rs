@@ -22,11 +22,11 @@
 //! # let _: fn(_) -> _ = app;
 //! ```
 //!
-//! A state that holds more implements [`FromRef`] for the verifier, or [`VerifierState`] if it counts outcomes, limits
-//! requests or writes error bodies of its own. A type alias saves the name of the source:
+//! A state that holds more than the verifier implements [`FromRef`] for it. It implements [`VerifierState`] instead if it
+//! counts outcomes, limits requests or writes error bodies of its own. A type alias saves the name of the source:
 //! `type Granted<const SCOPES: u32> = ctx_key_verifier::axum::Granted<SCOPES, SqliteSource>;`
 //!
-//! Requiring nothing does not compile, nor do bits that are not scopes:
+//! A handler that requires no scope does not compile, nor does one that requires bits which are not scopes:
 //!
 //! ```compile_fail,E0080
 //! # use axum::{Router, routing::get};
@@ -60,7 +60,7 @@ use crate::verifier::Verifier;
 
 /// A state that verifies the requests of an application.
 ///
-/// A state that implements [`FromRef`] for the verifier is one already.
+/// Every state that implements [`FromRef`] for the verifier implements this trait.
 ///
 #[cfg_attr(feature = "sqlite", doc = "```")]
 #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
@@ -109,7 +109,7 @@ pub trait VerifierState<S: Source>: Send + Sync {
     /// Returns the verifier.
     fn verifier(&self) -> Cow<'_, Verifier<S>>;
 
-    /// Refuses requests before their key is read, for example those of browsers. By default, none is.
+    /// Refuses requests before their key is read, for example those of browsers. By default, it refuses none.
     ///
     /// # Errors
     ///
@@ -118,11 +118,11 @@ pub trait VerifierState<S: Source>: Send + Sync {
         Ok(())
     }
 
-    /// Observes the outcome for each request that was admitted, for example to count it. The extractors have logged it.
+    /// Observes the outcome for each request that was admitted, for example to count it. It is logged already.
     fn observe(&self, _outcome: Result<&Grant<S::Project>, &VerifyError>) {}
 
-    /// Refuses requests of a valid key, whether or not it has the scopes, for example those beyond a rate limit. Called after
-    /// [`observe`](Self::observe). By default, none is refused.
+    /// Refuses requests with a valid key, for example those beyond a rate limit. It is called after
+    /// [`observe`](Self::observe), also if the key lacks a scope. By default, it refuses none.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ async fn extract<S: Source, State: VerifierState<S>>(
     Ok(outcome?)
 }
 
-/// Returns the id of the key if it is valid. One that lacks a scope is.
+/// Returns the id of the key if the key is valid, also if it lacks a scope.
 fn valid_key<P>(outcome: Result<&Grant<P>, &VerifyError>, request: &Parts) -> Option<KeyId> {
     match outcome {
         Ok(grant) => Some(grant.key_id()),
@@ -210,7 +210,8 @@ impl<S: Source<Project: fmt::Debug>> fmt::Debug for AnyKey<S> {
     }
 }
 
-/// The rejection of the extractors, unless the state has another. Its response is that of [`VerifyError::to_response`], with the realm `MemoryKit`.
+/// The rejection of the extractors, unless the state has another. Its response is that of [`VerifyError::to_response`],
+/// with the realm `MemoryKit`.
 ///
 /// The error is in the response's extensions too, so that a layer can write another body.
 #[derive(Clone, Debug)]

@@ -1,12 +1,14 @@
-//! Records at hand, and the look-ups that fill them.
+//! A cache of records, and the look-ups that fill it.
 //!
-//! A record that was read before a change was noticed must not enter the cache after it. So each look-up is registered as
-//! a *flight* before it is sent, with its ids and the cursor of the moment. An invalidation removes the record and marks
-//! the id in every flight. An answer is kept only if its id is not marked and its own cursor is not older than that of the
-//! flight: then each change that it does not show is noticed later. Records enter the cache under the same lock.
+//! Once a change was noticed, a record that was read before the change must not enter the cache. So each look-up is
+//! registered as a *flight* before it is sent, with its ids and the current cursor. An invalidation removes the record
+//! and marks the id as stale in every flight. The cache keeps an answer only if its id is not stale and the answer's own
+//! cursor is not older than that of the flight: then the log will report each change that the answer does not show.
+//! Records enter the cache under the same lock.
 //!
-//! Nobody gets an answer of another history than the log's, or one from before the flight's cursor: it came from a server
-//! that is behind, or the log has not followed a failover yet. Until the log was read once, each answer counts.
+//! An answer is discarded if it belongs to another history than the log, or if its cursor is older than that of the
+//! flight: it came from a server that lags, or the log has not followed a failover yet. Before the first read of the log,
+//! every answer is accepted.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -32,12 +34,12 @@ pub(crate) struct Cached<P> {
 /// A record, or the knowledge that there is none.
 pub(crate) type Found<P> = Option<Arc<Cached<P>>>;
 
-/// Answer to one who waits.
+/// The answer that a waiting request gets.
 pub(crate) type Answer<P> = Result<Landed<P>, Arc<SourceError>>;
 
 #[derive(Clone)]
 pub(crate) enum Landed<P> {
-    /// What was found, and when the look-up was sent.
+    /// The record, if there is one, and when the look-up was sent.
     Found(Found<P>, Instant),
     /// The look-up saw another history than the log, or an older state.
     Foreign,
@@ -54,11 +56,11 @@ pub(crate) struct Cache<P, C> {
 }
 
 struct Fills<P, C> {
-    /// Where the next read of the log begins; none before the first.
+    /// Where the next read of the log begins; `None` before the first.
     cursor: Option<C>,
     /// Ids that no look-up holds yet.
     waiting: HashMap<KeyId, Vec<oneshot::Sender<Answer<P>>>>,
-    /// Look-ups that were sent, one of each running worker at most.
+    /// Look-ups that were sent, at most one by each running worker.
     flights: HashMap<u64, Flight<P, C>>,
     last_flight: u64,
     workers: usize,
@@ -78,10 +80,10 @@ struct Seat<P> {
     waiting: Vec<oneshot::Sender<Answer<P>>>,
 }
 
-/// Whom a request that found nothing in the cache waits for.
+/// The pending answer for a request whose id is not in the cache.
 pub(crate) struct Wait<P> {
     pub(crate) answer: oneshot::Receiver<Answer<P>>,
-    /// One more worker has to be started.
+    /// Tells the caller to start one more worker.
     pub(crate) needs_worker: bool,
 }
 
@@ -124,7 +126,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         self.lock().cursor.clone()
     }
 
-    /// Waits for a look-up of `id`: one that is on its way and whose answer can still be granted, or the next.
+    /// Joins a look-up of `id`: one that is on its way and whose answer can still be granted, or else the next.
     pub(crate) fn wait(&self, id: KeyId) -> Result<Wait<P>, SourceError> {
         let (sender, answer) = oneshot::channel();
         let mut fills = self.lock();
@@ -143,7 +145,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         Ok(Wait { answer, needs_worker })
     }
 
-    /// Registers a flight for the ids that wait, before it is sent. Returns `None` if none waits: then the worker ends.
+    /// Registers a flight for the ids that wait, before it is sent. If no id waits, it returns `None` and the worker ends.
     pub(crate) fn depart(&self) -> Option<Departure<'_, P, C>> {
         let mut fills = self.lock();
         let ids: Vec<KeyId> = fills.waiting.keys().take(self.max_batch).copied().collect();
@@ -159,12 +161,12 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         Some(Departure { cache: self, number, ids, has_landed: false })
     }
 
-    /// Forgets a record, also one that is being looked up.
+    /// Removes a record, also one that is being looked up.
     pub(crate) fn invalidate(&self, id: KeyId) {
         self.remove(&mut self.lock(), id);
     }
 
-    /// Forgets what changed, and moves the cursor.
+    /// Removes the records that changed, or all if `changed` is `None`, and moves the cursor.
     pub(crate) fn advance(&self, changed: Option<&[KeyId]>, cursor: C) {
         let mut fills = self.lock();
         match changed {
@@ -200,8 +202,8 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
     }
 }
 
-/// A registered flight of a worker. If it is dropped before it lands, the worker has ended, and the receivers of those who
-/// wait are closed.
+/// A registered flight of a worker. If it is dropped before it lands, the worker has ended, and the channels of the
+/// waiting requests are closed.
 pub(crate) struct Departure<'c, P: Clone, C: Clone + PartialOrd> {
     cache: &'c Cache<P, C>,
     number: u64,
@@ -210,7 +212,7 @@ pub(crate) struct Departure<'c, P: Clone, C: Clone + PartialOrd> {
 }
 
 impl<P: Clone, C: Clone + PartialOrd> Departure<'_, P, C> {
-    /// Answers those who wait, and keeps what may be kept.
+    /// Answers the waiting requests, and caches the records that may be cached.
     pub(crate) fn land(mut self, result: Result<LookedUp<P, C>, SourceError>) {
         self.has_landed = true;
         let mut fills = self.cache.lock();
@@ -240,7 +242,7 @@ impl<P: Clone, C: Clone + PartialOrd> Departure<'_, P, C> {
                 }
                 Ok(Landed::Found(found, flight.sent))
             };
-            // whoever asked may have gone
+            // a request that was cancelled has closed its channel
             seat.waiting.into_iter().for_each(|sender| _ = sender.send(answer.clone()));
         }
     }
@@ -275,7 +277,7 @@ mod tests {
     }
 
     impl Database {
-        /// The record says by its time of revocation which version it is.
+        /// Returns the record. Its time of revocation is its version.
         fn look_up(&self) -> LookedUp<(), u64> {
             let digest = KeyDigest::from_bytes([0; 32]);
             let mut record = KeyRecord::from_parts(id(), digest, (), Scope::READ);
@@ -284,7 +286,7 @@ mod tests {
         }
     }
 
-    /// A thread of control, and the number of its steps.
+    /// A concurrent activity, which runs in steps.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Thread {
         /// Registers a look-up, reads the database, lands.
@@ -308,15 +310,15 @@ mod tests {
         }
     }
 
-    /// Counts of landings with an empty cache.
+    /// Counts of the answers that came while the cache was empty.
     #[derive(Debug, Default, PartialEq)]
     struct Landings {
         kept: usize,
         refused: usize,
     }
 
-    /// Runs one interleaving. Checks after each step that the cache is not older than its cursor, nor than the last own
-    /// change.
+    /// Runs one interleaving. Checks after each step that the cached record is not older than the cursor, nor than the
+    /// last change that this process made and invalidated.
     fn run(threads: &[Thread], order: &[usize], landings: &mut Landings) {
         let cache = TestCache::new(&Options::default());
         cache.advance(Some(&[]), 0);
@@ -333,7 +335,7 @@ mod tests {
                     departures[thread] = cache.depart();
                 }
                 (Thread::LookUp, 1) => answers[thread] = Some(database.look_up()),
-                // there is none if this look-up joined another
+                // there is no departure if this look-up joined another
                 (Thread::LookUp, _) => {
                     if let Some(departure) = departures[thread].take() {
                         let was_empty = cache.get(id()).is_none();
@@ -394,7 +396,7 @@ mod tests {
     #[test]
     fn no_interleaving_keeps_an_old_record() {
         use Thread::{Commit, LookUp, OwnCommit, Poll};
-        // (steps)! / (steps of each thread)!
+        // the factorial of all steps, divided by the factorial of each thread's steps
         for (threads, interleavings) in [
             (&[LookUp, Poll, Commit][..], 840),
             (&[LookUp, LookUp, OwnCommit], 560),
@@ -405,7 +407,7 @@ mod tests {
             let mut landings = Landings::default();
             let runs = run_all(threads, &mut left, &mut Vec::new(), &mut landings);
             assert_eq!(runs, interleavings, "{threads:?}");
-            // neither a cache that keeps nothing nor one that keeps everything passes by chance
+            // the cache did keep answers, and did refuse some
             assert!(landings.kept > runs / 4 && landings.refused > runs / 20, "{threads:?}: {landings:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Why there is no grant: [`VerifyError`].
+//! The reason why there is no grant: [`VerifyError`].
 
 use std::error::Error;
 use std::fmt;
@@ -47,7 +47,7 @@ impl VerifyError {
     }
 
     /// Returns the type, the code and the message of the error's body. None of them has a character that JSON escapes, and
-    /// the client learns nothing of a database's error.
+    /// none tells the client about a database's error.
     ///
     /// ```
     /// use ctx_key_verifier::{SourceError, VerifyError};
@@ -118,7 +118,7 @@ impl Error for VerifyError {
 mod tests {
     use super::*;
 
-    /// Returns the texts of an error and of all below it.
+    /// Returns the texts of an error and of all its sources.
     fn chain(error: &dyn Error) -> Vec<String> {
         std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect()
     }

@@ -39,7 +39,7 @@ impl Lease {
         end != 0 && self.since_origin(now) < end.saturating_add(nanos(grace))
     }
 
-    /// Returns the time since the last lease began, or since this was created.
+    /// Returns the time since the last lease began, or since `self` was created.
     pub(crate) fn age(&self, now: Instant) -> Duration {
         let last_begin = self.last_begin.load(Ordering::Relaxed);
         Duration::from_nanos(self.since_origin(now).saturating_sub(last_begin))
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn no_grace_without_a_lease() {
+    async fn there_is_no_grace_without_a_lease() {
         let (length, grace) = (Duration::from_millis(500), Duration::from_secs(60));
         let lease = Lease::new(length);
         let now = Instant::now();
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_grace_may_be_longer_than_any_time() {
+    async fn the_longest_grace_does_not_overflow() {
         let lease = Lease::new(Duration::from_millis(500));
         let now = Instant::now();
         lease.renew(now);

@@ -1,4 +1,4 @@
-//! Verifies MemoryKit API keys in a server, with a cache that a revocation never gets lost in.
+//! Verifies MemoryKit API keys in a server, with a cache that never misses a revocation.
 //!
 //! A [`Verifier`] reads key records from a [`Source`], caches them, and grants requests. It makes one promise: no grant
 //! begins later than the *lease* (default 500 ms) after the commit of a revocation, whoever revoked the key, and whatever
@@ -45,23 +45,24 @@
 //!
 //! # How the promise is kept
 //!
-//! * The verifier reads a log of changes every 100 ms. The read is the lease: the cache counts as current until 500 ms after
-//!   the moment before the last successful read was sent, by a monotonic clock. After that, each request reads the database.
-//! * A record that was read before a change was noticed never enters the cache after it.
+//! * The verifier reads a log of changes every 100 ms. Each successful read renews the lease: the cache counts as current
+//!   for 500 ms, by a monotonic clock, counted from just before the read was sent. When the lease has ended, each request
+//!   reads the database.
+//! * If the verifier notices the change of a record while it looks the record up, the answer never enters the cache.
 //! * The cache is dropped if the database's history changed (failover, crash recovery, restore), and never because a
 //!   connection was lost.
 //! * If the lease has ended and the database can't be read, the answer is an error (503), and never a grant.
 //!
 //! # Limits
 //!
-//! * After a failover to an asynchronous replica, a revocation that was answered can be undone, as can every commit. A
+//! * A failover to an asynchronous replica can undo any commit, and so a revocation that was already confirmed. A
 //!   synchronous standby prevents that (PostgreSQL: `synchronous_standby_names`, with `synchronous_commit = on`).
 //! * An old primary that was not fenced off still answers. A suspended virtual machine can stand still longer than its
 //!   monotonic clock says.
 //! * [`Options::outage_grace`] suspends the promise during an outage. It is off by default, and [`Stats::grace_grants`]
 //!   counts its use.
-//! * Someone who deletes rows of the log by hand is outside the promise.
-//! * Expiry is by the system's clock.
+//! * The promise does not hold if someone deletes rows of the log by hand.
+//! * Expiry follows the system's clock.
 //!
 //! The package stores no keys, and has no rate limits and no sessions.
 

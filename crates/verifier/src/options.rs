@@ -12,8 +12,8 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How long a read of the change log keeps the cache current. No grant begins later than this after the commit of a
-    /// revocation. Default: 500 ms.
+    /// Time for which a read of the change log keeps the cache current. No grant begins later than this after the commit
+    /// of a revocation. Default: 500 ms.
     pub lease: Duration,
     /// Time between two reads of the change log, shorter than the lease. Default: 100 ms.
     pub poll_interval: Duration,
@@ -22,12 +22,12 @@ pub struct Options {
     pub max_records: usize,
     /// Maximum number of cached ids without a record. Default: 10,000.
     pub max_unknown: usize,
-    /// Maximum number of look-ups that run at once. Not more than the source has connections. Default: 8.
+    /// Maximum number of look-ups that run at once. Choose no more than the source has connections. Default: 8.
     pub max_look_ups: usize,
     /// Maximum number of ids in one look-up. Default: 500.
     pub max_batch: usize,
-    /// Maximum number of different ids that wait for a look-up. One more is [`Busy`](crate::SourceError::Busy).
-    /// Default: 10,000.
+    /// Maximum number of different ids that wait for a look-up. A request with another id gets
+    /// [`Busy`](crate::SourceError::Busy). Default: 10,000.
     pub max_waiting: usize,
     /// Time after which a look-up without an answer is an error. Default: 2 s.
     pub look_up_timeout: Duration,
@@ -35,7 +35,7 @@ pub struct Options {
     pub use_granularity: Duration,
     /// Time between two writes of uses. Default: 5 s.
     pub use_interval: Duration,
-    /// How long after the end of the lease cached records are still granted if the database can't be read. **During
+    /// Time after the end of the lease in which cached records are still granted if the database can't be read. **During
     /// this time, revocations are not noticed.** Default: 0, which grants nothing during an outage.
     pub outage_grace: Duration,
 }

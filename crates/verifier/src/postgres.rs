@@ -17,8 +17,8 @@
 //!
 //! # Errors
 //!
-//! An application that has connections of its own can describe their errors in the same words: [`SourceError`] is made from
-//! those of `tokio_postgres` and of the pool. Its texts hold neither data nor the URL.
+//! An application that has connections of its own can describe their errors in the same words: [`SourceError`] converts
+//! from the errors of `tokio_postgres` and of the pool. Its texts contain neither data nor the URL.
 //!
 //! ```no_run
 //! # async fn example(config: &ctx_key_verifier::postgres::Config) -> Result<(), ctx_key_verifier::SourceError> {
@@ -30,7 +30,7 @@
 //!
 //! # Privileges
 //!
-//! The source's user needs no more than these. Whoever changes keys needs nothing on the log.
+//! The source's user needs only these privileges. A user that changes keys needs no privilege on the log.
 //!
 //! ```sql
 //! GRANT SELECT, UPDATE (last_used_at) ON api_keys TO app;
@@ -38,8 +38,8 @@
 //! GRANT SELECT, INSERT, UPDATE ON api_key_log TO app;
 //! ```
 //!
-//! A time-out keeps statements from waiting for a lock of the table for long. It belongs to the user, because the source
-//! changes nothing in its sessions:
+//! Set a time-out, so that no statement waits long for a lock of the table. Set it for the user, because the source
+//! changes no settings of its sessions:
 //!
 //! ```sql
 //! ALTER ROLE app SET statement_timeout = '5s';
@@ -52,7 +52,7 @@
 //!
 //! A process has at most [`Options::connections`] + 1 connections, one of them for the log. Give the pool of that entry
 //! (PgBouncer: `default_pool_size`) as many server connections for each process. With fewer, statements wait in the pooler.
-//! Answers stay right, but a read of the log that waits longer than the lease ends the use of the cache, and a look-up that
+//! Answers stay correct, but the cache is not used while a read of the log waits longer than the lease, and a look-up that
 //! waits longer than its time-out is an error (503).
 //!
 //! PgBouncer 1.18 crashes on some requests to cancel a statement whose client hangs up too early. The source never sends
@@ -61,8 +61,8 @@
 //! # Dumps
 //!
 //! Leave the rows of `api_key_changes` and `api_key_log` out of a dump (`pg_dump --exclude-table-data='api_key_*'`),
-//! because they hold numbers of the old cluster's transactions. The source notices if they are restored all the same, and
-//! then deletes those that the new cluster has not reached.
+//! because they hold numbers of the old cluster's transactions. If these rows are restored nevertheless, the source notices
+//! it, and deletes those whose numbers the new cluster has not reached.
 //!
 //! # Limits
 //!
@@ -106,14 +106,14 @@ pub const SCHEMA: &str = include_str!("postgres/schema.sql");
 /// makes each process drop its cache once.
 pub const CHANGE_LOG: &str = include_str!("postgres/change_log.sql");
 
-/// Changes of more keys are reported as a change of all.
+/// Maximum number of changes that are reported one by one. More are reported as a change of all keys.
 const MAX_CHANGES: usize = 20_000;
 
-/// How long a look-up that nobody waits for keeps its connection. A read of the log gives it up at once, because the lease
-/// needs another connection if this one is frozen.
+/// Maximum time that a look-up keeps its connection after its caller gave up. A read of the log gives up its connection
+/// at once: if that one hangs, the next read, which renews the lease, needs another.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// Triggers of [`CHANGE_LOG`].
+/// Number of triggers in [`CHANGE_LOG`].
 const TRIGGERS: i64 = 5;
 
 /// Options of a [`PostgresSource`].
@@ -122,8 +122,8 @@ const TRIGGERS: i64 = 5;
 pub struct Options {
     /// Maximum number of connections for look-ups and uses. One more is reserved for reads of the change log. Default: 8.
     pub connections: usize,
-    /// Minimum age of rows of the change log that are deleted. A process that did not read the log for so long drops its
-    /// cache. Default: 5 minutes.
+    /// Minimum age at which rows of the change log are deleted. A process that did not read the log for this time drops
+    /// its cache. Default: 5 minutes.
     pub retention: Duration,
 }
 
@@ -137,7 +137,7 @@ impl Default for Options {
 #[derive(Clone, Debug)]
 pub struct PostgresSource {
     connections: Connections,
-    /// One connection.
+    /// A pool of one connection.
     log_connection: Connections,
     pruner: Arc<Pruner>,
 }
@@ -150,8 +150,9 @@ impl PostgresSource {
         Self { connections, log_connection: Connections::new(config.pool(1), Duration::ZERO), pruner }
     }
 
-    /// Deletes the rows of the change log that every process has read, if this one has watched the log for
-    /// [`Options::retention`] since it last did so. [`Source::changes_since`] calls it in the background.
+    /// Deletes the rows of the change log that this process saw at least [`Options::retention`] ago, so that every process
+    /// has read them. Does nothing until this process has read the log for that time since the last call that deleted
+    /// rows. [`Source::changes_since`] calls it in the background.
     ///
     /// # Errors
     ///
@@ -251,7 +252,7 @@ fn snapshot(row: &Row, log: Option<&str>) -> Result<Snapshot, SourceError> {
     snapshot.ok_or_else(|| unexpected("the server's snapshot can't be read"))
 }
 
-/// Reads what became visible between two reads of the log.
+/// Returns the changes that became visible between two reads of the log.
 fn changed(last: &Snapshot, cursor: &Snapshot, row: &Row) -> Result<Changed, SourceError> {
     let pruned_below = row.try_get::<_, &str>("pruned_below")?.parse();
     let pruned_below = pruned_below.map_err(|_| unexpected("the mark of the pruned log can't be read"))?;
@@ -259,7 +260,7 @@ fn changed(last: &Snapshot, cursor: &Snapshot, row: &Row) -> Result<Changed, Sou
     Ok(judge(last, cursor, pruned_below, &ids))
 }
 
-/// Returns what `ids` say, if they are all that changed.
+/// Returns `ids` as the changed keys, if both snapshots are of one history and no id is missing.
 fn judge(last: &Snapshot, cursor: &Snapshot, pruned_below: u64, ids: &[Option<&str>]) -> Changed {
     let is_later = last <= cursor;
     if !is_later || last.log != cursor.log {
@@ -269,11 +270,11 @@ fn judge(last: &Snapshot, cursor: &Snapshot, pruned_below: u64, ids: &[Option<&s
     if !is_complete || ids.contains(&None) {
         return Changed::Everything;
     }
-    // no record has an id that is not a key's
+    // a text that is not the id of a key belongs to no record
     Changed::Keys(ids.iter().flatten().filter_map(|id| id.parse().ok()).collect())
 }
 
-/// Returns nothing if the row is not a record.
+/// Returns the record of a row, or `None` if the row is not a record.
 fn record(id: KeyId, row: &Row) -> Result<Option<KeyRecord<Arc<str>>>, SourceError> {
     let digest: Option<&[u8]> = row.try_get("digest")?;
     let project: Option<&str> = row.try_get("project")?;
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_count_if_nothing_is_missing() {
+    fn ids_are_reported_only_if_none_is_missing() {
         let (last, next) = (snapshot("10:20:10,15"), snapshot("15:30:15"));
         let ids = [Some("key000000001"), Some("not a key's"), Some("key000000002")];
         let keys = |ids: &[&str]| Changed::Keys(ids.iter().map(|id| id.parse().expect("an id")).collect());
@@ -318,7 +319,7 @@ mod tests {
             (&next, 0, &[ids[0]; 20_000], &keys(&["key000000001"; 20_000])),
             (&next, 0, &[ids[0]; 20_001], &Changed::Everything),
             (&last, 0, &ids, &found),
-            // the numbers go back
+            // snapshots that do not see all that the last one saw
             (&snapshot("10:19:10,15"), 0, &ids, &Changed::History),
             (&snapshot("10:30:10,15,16"), 0, &ids, &Changed::History),
             (&histories("another", Some("a log")), 0, &ids, &Changed::History),

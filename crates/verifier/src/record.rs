@@ -15,7 +15,7 @@ use ctx_key::{KeyDigest, KeyId, KeyRecord, Scope, UnixTime};
 /// let (id, digest, scopes) = (key.id(), key.digest(), i64::from(Scope::READ.bits()));
 /// let record = record_from_columns(id, digest.as_bytes(), "project", scopes, [None, Some(4_102_444_800), None, None]);
 /// assert_eq!(record.unwrap().scopes, Scope::READ);
-/// // a time before 1970 is not read as none: that would be a key which never expires
+/// // a time before 1970 does not count as no time: the key would never expire
 /// assert_eq!(record_from_columns(id, digest.as_bytes(), "project", scopes, [None, Some(-1), None, None]), None);
 /// ```
 #[must_use]
@@ -35,7 +35,7 @@ pub fn record_from_columns<P>(
     Some(record)
 }
 
-/// A negative time is not read as none: that would be a key which never expires.
+/// Reads a time, or returns `None` if it is negative: if that counted as no time, the key would never expire.
 fn time(seconds: Option<i64>) -> Option<Option<UnixTime>> {
     match seconds {
         Some(seconds) => Some(Some(UnixTime::from_secs(seconds.try_into().ok()?))),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn each_column_has_its_place() {
+    fn each_column_is_read_into_its_field() {
         let digest = [7; 32];
         let of = |scopes, times: [Option<u64>; 4]| {
             let (id, digest) = (ID.parse().unwrap(), KeyDigest::from_bytes(digest));

@@ -1,4 +1,4 @@
-//! From the headers of a request to a grant, or to the response that refuses it.
+//! Verifies the key in the headers of a request, and builds the response to a request that is refused.
 
 use ctx_key::{ApiKey, Grant, Scope, bearer};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,15 +12,15 @@ use crate::verifier::Verifier;
 /// Name of the protected space in challenges (RFC 9110 §11.5).
 pub(crate) const REALM: &str = "MemoryKit";
 
-/// What a key has to have.
+/// The requirements on a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Required {
-    /// The key has to be valid, and no more.
+    /// The key has to be valid, whatever its scopes are.
     Validity,
     Scopes(Scope),
 }
 
-/// Verifies the key in the headers. Logs why a request is refused, and the key's id: neither is secret.
+/// Verifies the key in the headers. Logs the reason for a refusal and the key's id, neither of which is secret.
 pub(crate) async fn verify<S: Source>(
     verifier: &Verifier<S>,
     headers: &HeaderMap,
@@ -38,7 +38,7 @@ pub(crate) async fn verify<S: Source>(
 impl<S: Source> Verifier<S> {
     /// Returns the grant of the one valid key in the headers, if it has the required scopes (feature `tower` or `axum`).
     ///
-    /// Logs why a request is refused, and the key's id: neither is secret.
+    /// Logs the reason for a refusal and the key's id, neither of which is secret.
     ///
     #[cfg_attr(feature = "sqlite", doc = "```")]
     #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
@@ -78,10 +78,10 @@ fn log(error: &VerifyError, key: &ApiKey) {
 }
 
 impl VerifyError {
-    /// Returns the response to the refused request (feature `tower` or `axum`).
+    /// Returns the response to a refused request (feature `tower` or `axum`).
     ///
     /// It has the [`status`](Self::status), the challenge of a refusal (`WWW-Authenticate`) or the `Retry-After` of a 503,
-    /// and a small JSON body. The client learns nothing of a database's error.
+    /// and a small JSON body. It does not tell the client about a database's error.
     ///
     /// ```
     /// use ctx_key::Denied;

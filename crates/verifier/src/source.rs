@@ -8,14 +8,14 @@ use ctx_key::{KeyId, KeyRecord, UnixTime};
 
 /// A database of key records, with a log of their changes.
 ///
-/// A source never runs these statements inside a transaction that began earlier: in an older snapshot, a read of the log
-/// sees nothing, and would renew the lease all the same.
+/// A source must not run these statements inside a transaction that began earlier: a read of the log in its older
+/// snapshot would miss changes, and still renew the lease.
 pub trait Source: Send + Sync + 'static {
-    /// What a record's project is. A grant clones it, so an `Arc` is a good choice.
+    /// The type of a record's project. A grant clones it, so an `Arc` is a good choice.
     type Project: Clone + Send + Sync + 'static;
 
-    /// A point in the history of the database. One cursor is less than or equal to another if everything that was
-    /// visible at the first is visible at the second. Cursors of different histories are not comparable.
+    /// A point in the history of the database. A cursor is less than or equal to another if everything that was visible
+    /// at the first is visible at the second. Cursors of different histories are not comparable.
     type Cursor: Clone + PartialOrd + fmt::Debug + Send + Sync + 'static;
 
     /// Looks up records, all with one statement. An id without a record is left out.
@@ -26,15 +26,15 @@ pub trait Source: Send + Sync + 'static {
 
     /// Reads the changes that became visible since `cursor`, or only the present cursor if there is none.
     ///
-    /// The answer comes from the primary. A read that can't tell that is an error.
+    /// The answer has to come from the primary. A source that can't tell whether it does returns an error.
     fn changes_since(
         &self,
         cursor: Option<&Self::Cursor>,
     ) -> impl Future<Output = Result<Changes<Self::Cursor>, SourceError>> + Send;
 
-    /// Writes down when keys were last used. An older time never replaces a newer one.
+    /// Records when keys were last used. An older time never replaces a newer one.
     ///
-    /// Returns the ids of rows that are locked elsewhere. They were skipped, and come again with a later call.
+    /// Returns the ids of rows that were skipped because they are locked elsewhere. The verifier passes them again later.
     fn record_uses(
         &self,
         uses: &[(KeyId, UnixTime)],
@@ -48,7 +48,7 @@ pub struct LookedUp<P, C> {
     pub records: Vec<KeyRecord<P>>,
     /// Ids whose rows are not records: a column has an unexpected type or value.
     pub corrupt: Vec<KeyId>,
-    /// What the statement saw.
+    /// The point in the history that the statement saw.
     pub cursor: C,
 }
 
@@ -64,9 +64,9 @@ pub struct Changes<C> {
 /// What changed between two cursors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// The records with these ids, some of them perhaps several times.
+    /// The records with these ids. An id may occur several times.
     Keys(Vec<KeyId>),
-    /// Perhaps all: the log says so, too many changed, or the log was pruned.
+    /// Any record may have changed: the log says so, too many changed, or the log was pruned.
     Everything,
     /// The cursor belongs to another history: after a failover, a crash recovery or a restore.
     History,
@@ -81,7 +81,7 @@ pub enum SourceError {
     /// The database can't be reached or can't answer. The cause says what failed: the host, the password, the
     /// database, TLS, or that it is not the primary.
     Unavailable(Box<dyn Error + Send + Sync>),
-    /// A row is not a record. The id says which.
+    /// The row with this id is not a record.
     Corrupt(KeyId),
     /// Anything else, such as a table that is missing.
     Unexpected(Box<dyn Error + Send + Sync>),

@@ -1,9 +1,9 @@
 //! A source of records in a file of SQLite.
 //!
-//! Every change of the table `api_keys` is noticed, by whatever program it is made: triggers write the ids of changed
-//! keys into a log in the same transaction. [`SCHEMA`] is the table of keys, and [`CHANGE_LOG`] is the log with its
-//! triggers. Apply both when the program starts: what exists is left alone. The rest of this module needs the feature
-//! `sqlite`.
+//! The source notices every change of the table `api_keys`, whichever program makes it: triggers write the ids of changed
+//! keys into a log, in the same transaction. [`SCHEMA`] is the table of keys, and [`CHANGE_LOG`] is the log with its
+//! triggers. Apply both when the program starts: they create only what is missing. The rest of this module needs the
+//! feature `sqlite`.
 //!
 #![cfg_attr(feature = "sqlite", doc = "```")]
 #![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
@@ -38,20 +38,21 @@
 //! run on one machine, and the file must lie on a local file system.
 //!
 //! A read of the log costs a few microseconds if nothing was written to the file. It compares the file at the path with
-//! the file that is open, by device and inode, and opens the other file if one was moved there. To do that, remove the
-//! files `-wal` and `-shm` of the old one first. A copy that SQLite's backup API writes into the open file is noticed too
-//! (`.restore` of the shell), as are changes of the schema: the cache is dropped. Other ways to overwrite an open file
-//! are not allowed by SQLite.
+//! the file that is open, by device and inode, and opens the new file if another one was moved there. Before you move a
+//! file there, remove the files `-wal` and `-shm` of the old one. The source also notices a copy that SQLite's backup API
+//! writes into the open file (`.restore` of the shell), and changes of the schema: it drops the cache. SQLite allows no
+//! other way to overwrite an open file.
 //!
 //! # Limits
 //!
-//! * `REPLACE` deletes rows without their triggers, unless `PRAGMA recursive_triggers` is on. A row that is replaced by a
-//!   row with its own id is noticed. So this concerns a table with another unique column alone: there, turn the pragma on
-//!   or do not use `REPLACE`.
-//! * A connection that turns triggers off (`SQLITE_DBCONFIG_ENABLE_TRIGGER`) or edits the schema as a table
-//!   (`PRAGMA writable_schema`) is not noticed. Insert a row without an id into `api_key_changes`: it drops the cache.
-//! * Two SQLite libraries in one process take away each other's locks on a file. If your program links another one,
-//!   implement [`Source`](crate::Source) over that, as `examples/own_source.rs` does.
+//! * `REPLACE` deletes rows without firing their triggers, unless `PRAGMA recursive_triggers` is on. If the new row has the
+//!   same id, the change is noticed nevertheless. So this matters only if the table has another unique column: then turn
+//!   the pragma on, or do not use `REPLACE`.
+//! * Changes by a connection that turns triggers off (`SQLITE_DBCONFIG_ENABLE_TRIGGER`) or edits the schema as a table
+//!   (`PRAGMA writable_schema`) are not noticed. After such a change, insert a row without an id into `api_key_changes`,
+//!   which drops the cache.
+//! * Two SQLite libraries in one process release each other's locks on a file. If your program links another one,
+//!   implement [`Source`](crate::Source) over it, as `examples/own_source.rs` does.
 //! * If a program commits with `PRAGMA synchronous = NORMAL` or `OFF`, a power failure can undo a revocation that was
 //!   answered. The source uses `NORMAL` itself, for uses of keys and for pruning.
 
@@ -76,7 +77,7 @@ pub use self::source::{Options, SqliteSource};
 /// Table of the keys.
 pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
 
-/// Change log of the keys and its triggers, to be applied after [`SCHEMA`].
+/// Change log of the keys and its triggers. Apply it after [`SCHEMA`].
 ///
 /// The triggers work on any table `api_keys` that has the columns of [`SCHEMA`]. Changes of `last_used_at` and of columns
 /// of your own are not logged.

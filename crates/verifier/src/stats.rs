@@ -24,24 +24,24 @@ pub struct Stats {
     pub look_ups: u64,
     /// Reads of the change log that failed or came too late.
     pub failed_polls: u64,
-    /// How often the whole cache was dropped.
+    /// Number of times that the whole cache was dropped.
     pub cache_clears: u64,
     /// Grants from the cache during an outage ([`Options::outage_grace`](crate::Options::outage_grace)).
     pub grace_grants: u64,
     /// Uses that were not noted, because too many keys waited to be written.
     pub lost_uses: u64,
-    /// Time since the last read of the change log that kept or made the cache current, counted from before it was sent. If
-    /// there was none, the time since the verifier was created. More than the lease means that the cache is not used.
+    /// Time since the last read of the change log that renewed the lease was sent. If there was none, the time since the
+    /// verifier was created. The cache is not used if this is longer than the lease.
     pub change_log_age: Duration,
     /// Records in the cache now.
     pub cached_records: usize,
     /// Ids in the cache now that have no record.
     pub cached_unknown: usize,
-    /// Ids that wait now for a look-up to be sent.
+    /// Ids that wait for a look-up to be sent.
     pub waiting_ids: usize,
-    /// Look-ups that wait now for their answer. At most [`Options::max_look_ups`](crate::Options::max_look_ups).
+    /// Look-ups that wait for their answer. At most [`Options::max_look_ups`](crate::Options::max_look_ups).
     pub running_look_ups: usize,
-    /// Keys whose use waits now to be written.
+    /// Keys whose last use waits to be written.
     pub pending_uses: usize,
 }
 
@@ -76,8 +76,8 @@ impl Counter {
     }
 }
 
-/// A counter of what every verification does. Many threads that write one cache line would wait for each other, so each key
-/// has one of several.
+/// A counter of an event that each verification has. Many threads that write one cache line would wait for each other, so
+/// the keys are spread over several lines.
 #[derive(Debug, Default)]
 pub(crate) struct SpreadCounter([Line; 16]);
 

@@ -34,7 +34,7 @@ use crate::request::{REALM, Required, verify};
 use crate::source::Source;
 use crate::verifier::Verifier;
 
-/// Guards a service: it gets the requests with a valid key, and their `Grant<S::Project>` in the extensions.
+/// Guards a service: only requests with a valid key reach it, with their `Grant<S::Project>` in the extensions.
 ///
 /// The header with the key is removed, so that the service can neither log nor forward it. Other requests are answered
 /// with 401, 400, 403, 503 or 500, by [`VerifyError::to_response`] with the realm `MemoryKit` or by a function of yours.
@@ -45,7 +45,7 @@ pub struct VerifyLayer<S: Source, R = Json> {
 }
 
 impl<S: Source> VerifyLayer<S> {
-    /// Creates a layer that requires these scopes. Requiring nothing refuses every request.
+    /// Creates a layer that requires these scopes. If `required` is empty, it refuses every request.
     pub fn new(verifier: Verifier<S>, required: Scope) -> Self {
         Self { verifier, required: Required::Scopes(required), respond: Json }
     }
@@ -114,7 +114,7 @@ impl<S: Source, R> fmt::Debug for VerifyLayer<S, R> {
     }
 }
 
-/// A service behind a [`VerifyLayer`].
+/// A service that a [`VerifyLayer`] guards.
 #[derive(Debug)]
 pub struct Verified<I, S: Source, R = Json> {
     layer: VerifyLayer<S, R>,
@@ -143,7 +143,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // the clone is not ready, so the service that is goes along
+        // `poll_ready` was called on the original and not on its clone, so the original serves this request
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();

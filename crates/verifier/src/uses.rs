@@ -1,11 +1,11 @@
-//! Uses of keys that are not written down yet.
+//! Uses of keys that are not written yet.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ctx_key::{KeyId, UnixTime};
 
-/// The latest use of each key since the last write, in the order of the ids, so that two processes lock rows in one order.
+/// The latest use of each key since the last write. Sorted by id, so that all processes lock rows in the same order.
 #[derive(Debug)]
 pub(crate) struct Uses {
     latest: Mutex<BTreeMap<KeyId, UnixTime>>,
@@ -27,7 +27,7 @@ impl Uses {
         true
     }
 
-    /// Puts uses back that were taken and not written. Those are never refused.
+    /// Puts back uses that were taken and not written. It refuses none.
     pub(crate) fn put_back(&self, taken: &[(KeyId, UnixTime)]) {
         let mut latest = self.lock();
         taken.iter().for_each(|&(id, at)| keep_later(&mut latest, id, at));
@@ -70,9 +70,9 @@ mod tests {
         assert_eq!((uses.len(), uses.take(1), uses.take(9)), (2, vec![(a, at(9))], vec![(b, at(7))]));
     }
 
-    /// They are bounded by what was taken.
+    /// Their number is bounded, because they were taken before.
     #[test]
-    fn what_is_put_back_is_never_refused() {
+    fn uses_that_are_put_back_are_never_refused() {
         let uses = Uses::new(1);
         let taken = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map(|id| (id.parse().unwrap(), UnixTime::from_secs(1)));
         uses.put_back(&taken);

@@ -1,4 +1,4 @@
-//! From a key to a grant: [`Verifier`].
+//! Verifies keys, with a cache of recently used records: [`Verifier`].
 
 use std::collections::HashSet;
 use std::fmt;
@@ -26,10 +26,10 @@ const USES_PER_WRITE: usize = 10_000;
 /// foreign.
 const MAX_ATTEMPTS: usize = 4;
 
-/// Verifies keys with a cache of recently used records. A clone shares it.
+/// Verifies keys with a cache of recently used records. Clones share the cache.
 ///
 /// No grant begins later than the lease after a revocation was committed, whoever revoked the key. Two tasks run in the
-/// background until the last clone is dropped: one reads the change log, one writes down uses.
+/// background until the last clone is dropped: one reads the change log, the other writes uses.
 pub struct Verifier<S: Source> {
     shared: Arc<Shared<S>>,
     _tasks: Arc<Tasks>,
@@ -44,7 +44,7 @@ struct Shared<S: Source> {
     counters: Counters,
 }
 
-/// Ends the tasks with the last clone.
+/// Aborts the tasks when the last clone is dropped.
 struct Tasks([AbortHandle; 2]);
 
 impl Drop for Tasks {
@@ -58,8 +58,8 @@ impl<S: Source> Verifier<S> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a tokio runtime, if the lease is not longer than the interval of the polls, and if a maximum
-    /// number is 0.
+    /// Panics outside of a tokio runtime, if the lease is not longer than the poll interval, and if a maximum number
+    /// is 0.
     #[must_use]
     pub fn new(source: S, options: Options) -> Self {
         assert!(options.lease > options.poll_interval, "the lease must be longer than the poll interval");
@@ -82,7 +82,7 @@ impl<S: Source> Verifier<S> {
     ///
     /// # Errors
     ///
-    /// * [`VerifyError::Denied`]: the key is unknown, wrong or not valid, or lacks a scope. Requiring nothing is denied.
+    /// * [`VerifyError::Denied`]: the key is unknown, wrong or not valid, or lacks a scope; or `required` is empty.
     /// * [`VerifyError::Source`]: the record can't be read.
     pub async fn verify(&self, key: &ApiKey, required: Scope) -> Result<Grant<S::Project>, VerifyError> {
         self.grant(key, |grant| grant.require(required)).await
@@ -122,10 +122,10 @@ impl<S: Source> Verifier<S> {
         Ok(grant.cloned())
     }
 
-    /// Forgets a record, also one that is being looked up.
+    /// Removes a record from the cache, also one that is being looked up.
     ///
-    /// Call it after each commit that changed a key, also if the outcome of the commit is unknown, and before the change
-    /// is answered. Call it from a task that the request can't cancel: whoever asked may hang up.
+    /// Call it after each commit that changed a key, also if the outcome of the commit is unknown, and before you answer
+    /// the request. Call it from a task that the request can't cancel, because the client may hang up.
     pub fn invalidate(&self, id: KeyId) {
         self.shared.cache.invalidate(id);
     }
@@ -148,7 +148,7 @@ impl<S: Source> Verifier<S> {
         &self.shared.source
     }
 
-    /// Returns the counts until now, and the present sizes.
+    /// Returns the counts since the start, and the present sizes.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = &self.shared;
@@ -159,18 +159,18 @@ impl<S: Source> Verifier<S> {
         stats
     }
 
-    /// Writes down the uses that were noted since the last write. Call it before the process ends.
+    /// Writes the uses that were noted since the last write. Call it before the process ends.
     ///
     /// # Errors
     ///
-    /// That of the source. The uses that were not written are kept for the next call.
+    /// The error of the source. The uses that were not written are kept for the next call.
     pub async fn flush_uses(&self) -> Result<(), SourceError> {
         self.shared.flush_uses().await
     }
 }
 
 impl<S: Source> Shared<S> {
-    /// Returns what the cache knows of an id, if the cache is current after it was read.
+    /// Returns what the cache knows of an id, if the cache is still current after this was read.
     fn cached(&self, id: KeyId) -> Option<Found<S::Project>> {
         let found = self.cache.get(id)?;
         self.lease.covers(Instant::now(), Duration::ZERO).then_some(found)
@@ -189,7 +189,7 @@ impl<S: Source> Shared<S> {
         for _ in 0..MAX_ATTEMPTS {
             match self.look_up(id).await {
                 Ok(Landed::Found(found, sent)) if self.is_fresh(sent) => return Ok((found, false)),
-                // the answer is older than the lease, but perhaps it was kept and no change came since
+                // the answer is older than the lease, but the cache may hold it if the record did not change since
                 Ok(Landed::Found(..)) => {}
                 Ok(Landed::Foreign) => {
                     cause = "look-ups reach another server than the change log, or one that is behind";
@@ -228,7 +228,7 @@ impl<S: Source> Shared<S> {
         })
     }
 
-    /// Sends look-ups as long as an id waits. A request can't cancel it.
+    /// Sends look-ups as long as an id waits. It runs in its own task, which no request can cancel.
     async fn work(self: Arc<Self>) {
         while let Some(departure) = self.cache.depart() {
             self.counters.look_ups.increment();
@@ -241,7 +241,7 @@ impl<S: Source> Shared<S> {
         }
     }
 
-    /// Reads the change log, one read at a time. A late answer is thrown away.
+    /// Reads the change log, one read at a time. A late answer is discarded.
     async fn poll(self: Arc<Self>) {
         let mut is_proven = true;
         let mut has_failed = false;
@@ -272,8 +272,9 @@ impl<S: Source> Shared<S> {
         }
     }
 
-    /// Applies changes, then moves the cursor, then renews the lease. After a change of the history, the next read has to
-    /// belong to the same history before the cache is current. Returns whether this is so.
+    /// Applies changes, then moves the cursor, then renews the lease. A read of another history ends the lease instead:
+    /// the cache is current again only after another read that belongs to the new history. Returns whether this read
+    /// belongs to the history of the one before.
     fn apply(&self, changes: Changes<S::Cursor>, is_proven: bool, sent: Instant) -> bool {
         let is_other_history = changes.changed == Changed::History;
         if is_other_history {
@@ -294,10 +295,10 @@ impl<S: Source> Shared<S> {
 
     fn note_use(&self, cached: &Cached<S::Project>, now: UnixTime) {
         let granularity = self.options.use_granularity.as_secs();
-        // a plain load first, since many threads may be here
+        // a load before the store, because many threads may do this at once
         let used_at = cached.used_at.load(Ordering::Relaxed);
         let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
-        // an unknown time would stay the latest for ever
+        // `MAX` means that the time is unknown; once written, it would remain the latest use for ever
         if is_due && now != UnixTime::MAX {
             cached.used_at.store(now.as_secs(), Ordering::Relaxed);
             if !self.uses.note(cached.record.id, now) {
@@ -317,20 +318,20 @@ impl<S: Source> Shared<S> {
 
     async fn flush_uses(&self) -> Result<(), SourceError> {
         for _ in 0..self.uses.len().div_ceil(USES_PER_WRITE) {
-            let piece = Piece { uses: &self.uses, taken: self.uses.take(USES_PER_WRITE) };
-            piece.write(&self.source).await?;
+            let batch = Batch { uses: &self.uses, taken: self.uses.take(USES_PER_WRITE) };
+            batch.write(&self.source).await?;
         }
         Ok(())
     }
 }
 
-/// Uses that are being written. What is not written goes back, also if the write is cancelled.
-struct Piece<'u> {
+/// A batch of uses that is being written. Uses that were not written are put back, also if the write is cancelled.
+struct Batch<'u> {
     uses: &'u Uses,
     taken: Vec<(KeyId, UnixTime)>,
 }
 
-impl Piece<'_> {
+impl Batch<'_> {
     async fn write<S: Source>(mut self, source: &S) -> Result<(), SourceError> {
         let skipped: HashSet<KeyId> = source.record_uses(&self.taken).await?.into_iter().collect();
         self.taken.retain(|(id, _)| skipped.contains(id));
@@ -338,7 +339,7 @@ impl Piece<'_> {
     }
 }
 
-impl Drop for Piece<'_> {
+impl Drop for Batch<'_> {
     fn drop(&mut self) {
         self.uses.put_back(&self.taken);
     }

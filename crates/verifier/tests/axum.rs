@@ -1,4 +1,4 @@
-//! The extractors let a handler run for requests with a valid key alone.
+//! The extractors let a handler run only for requests with a valid key.
 
 mod requests;
 
@@ -58,7 +58,7 @@ fn without_length(response: &Response<Bytes>) -> String {
 }
 
 #[tokio::test]
-async fn any_valid_key_will_do_if_that_is_asked_for() {
+async fn any_key_accepts_every_valid_key() {
     let world = World::new();
     let app = Router::new().route("/", get(show_any)).with_state(world.verifier);
     let response = send(&app, request_with(&world.writer)).await;
@@ -103,7 +103,7 @@ async fn a_layer_can_write_another_body() {
     assert_eq!(response.body(), "the API key lacks a scope that this request requires");
 }
 
-/// A state that notes each outcome, and answers in its own words.
+/// A state that records each outcome, and has error bodies of its own.
 #[derive(Clone)]
 struct Observer {
     verifier: Verifier<Keys>,
@@ -158,7 +158,7 @@ forbidden, insufficient_scope: the API key lacks a scope that this request requi
     assert_eq!(*state.outcomes.lock().unwrap(), [reader, no_scope, writer]);
 }
 
-/// A state that refuses the requests of one key, whatever it may do.
+/// A state that refuses the requests of one key, whatever its scopes are.
 #[derive(Clone)]
 struct Limiter {
     verifier: Verifier<Keys>,
@@ -204,7 +204,7 @@ async fn a_state_can_limit_the_requests_of_a_valid_key() {
     }
 }
 
-/// A state that notes what it is asked, in order.
+/// A state that records its calls, in order, and refuses one of them.
 #[derive(Clone)]
 struct Recorder {
     verifier: Verifier<Keys>,
@@ -246,7 +246,7 @@ impl VerifierState<Keys> for Recorder {
 }
 
 #[tokio::test]
-async fn a_state_is_asked_in_order_and_limits_valid_keys_alone() {
+async fn a_state_is_called_in_order_and_limits_only_valid_keys() {
     let World { verifier, reader, writer, rows } = World::new();
     let state = |refuses| Recorder { verifier: verifier.clone(), calls: Arc::default(), refuses };
     let app = |state: &Recorder| {
@@ -271,7 +271,7 @@ async fn a_state_is_asked_in_order_and_limits_valid_keys_alone() {
     assert_eq!(send(&app(&recorder), any(&reader)).await.status(), 200);
     let limit = format!("limit {} /any", reader.id());
     assert_eq!(recorder.take(), ["admit /any", "verify ", "observe 200", &limit]);
-    // whoever refuses is the last who is asked
+    // after a refusal, no other method is called
     for (refuses, calls) in [("admit", 1), ("limit", 4)] {
         let recorder = state(refuses);
         assert_eq!(send(&app(&recorder), any(&reader)).await.status(), 418);

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Fixture, Verification, settle};
+use common::{Fixture, Verification, run_until_idle};
 use ctx_key::{ApiKey, Reason, Scope};
 use ctx_key_verifier::{Changed, Changes, Options, SourceError, Stats, VerifyError};
 use tokio::time::{Instant, advance, sleep};
@@ -25,7 +25,7 @@ async fn current() -> (Fixture, ApiKey) {
 /// Returns whether a verification is granted without a look-up.
 async fn is_cached(fixture: &mut Fixture, key: &ApiKey) -> bool {
     let verification = fixture.verify(key);
-    settle().await;
+    run_until_idle().await;
     if verification.is_finished() {
         assert!(verification.await.unwrap().is_ok());
         return true;
@@ -50,7 +50,7 @@ async fn the_lease_counts_from_before_the_poll_was_sent() {
     advance(ms(300)).await;
     let changes = fixture.database.changes_since(poll.question);
     poll.answer(Ok(changes));
-    settle().await;
+    run_until_idle().await;
     let _hanging = fixture.polls.recv().await.unwrap();
     advance(ms(199)).await;
     assert!(fixture.verifier.is_current() && is_cached(&mut fixture, &key).await);
@@ -69,7 +69,7 @@ async fn nothing_is_current_before_the_first_poll() {
     }
     fixture.poll().await;
     assert!(fixture.verifier.is_current());
-    // what was read without a cursor was not kept
+    // the answers that came before the first cursor were not cached
     assert!(!is_cached(&mut fixture, &key).await);
     assert!(is_cached(&mut fixture, &key).await);
 }
@@ -80,7 +80,7 @@ async fn a_poll_that_fails_does_not_renew_the_lease() {
     for failures in 1..=4 {
         let poll = fixture.polls.recv().await.unwrap();
         poll.answer(Err(SourceError::Busy));
-        settle().await;
+        run_until_idle().await;
         assert!(is_cached(&mut fixture, &key).await, "{failures}");
         assert_eq!(fixture.verifier.stats().failed_polls, failures);
     }
@@ -89,12 +89,12 @@ async fn a_poll_that_fails_does_not_renew_the_lease() {
     assert!(!is_cached(&mut fixture, &key).await);
     let changes = fixture.database.changes_since(poll.question);
     poll.answer(Ok(changes));
-    settle().await;
-    assert!(is_cached(&mut fixture, &key).await, "the loss of the database costs no cache");
+    run_until_idle().await;
+    assert!(is_cached(&mut fixture, &key).await, "an outage of the database does not drop the cache");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_hangs_is_abandoned_and_its_answer_thrown_away() {
+async fn a_poll_that_hangs_is_abandoned_and_its_answer_discarded() {
     let (mut fixture, key) = current().await;
     let hanging = fixture.polls.recv().await.unwrap();
     let changes = fixture.database.changes_since(hanging.question);
@@ -102,15 +102,15 @@ async fn a_poll_that_hangs_is_abandoned_and_its_answer_thrown_away() {
     let begin = Instant::now();
     let next = fixture.polls.recv().await.unwrap();
     assert!(hanging.is_abandoned());
-    assert_eq!(begin.elapsed(), ms(500), "after the lease, an answer is of no use");
-    assert_eq!(next.question, hanging.question, "the cursor moves with an answer alone");
+    assert_eq!(begin.elapsed(), ms(500), "a poll is abandoned after the length of the lease");
+    assert_eq!(next.question, hanging.question, "only an answer moves the cursor");
     hanging.answer(Ok(changes));
-    settle().await;
+    run_until_idle().await;
     assert!(!fixture.verifier.is_current());
     fixture.database.revoke(&key);
     let changes = fixture.database.changes_since(next.question);
     next.answer(Ok(changes));
-    settle().await;
+    run_until_idle().await;
     let verification = fixture.verify(&key);
     fixture.look_up().await;
     assert_eq!(reason(verification).await, Reason::Revoked);
@@ -125,14 +125,14 @@ async fn a_revocation_is_noticed_by_the_poll() {
     fixture.database.revoke(&key);
     assert!(is_cached(&mut fixture, &key).await);
     fixture.poll().await;
-    assert!(is_cached(&mut fixture, &other).await, "only what changed is dropped");
+    assert!(is_cached(&mut fixture, &other).await, "only the key that changed is dropped");
     let verification = fixture.verify(&key);
     fixture.look_up().await;
     assert_eq!(reason(verification).await, Reason::Revoked);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_brings_every_change() {
+async fn a_poll_reports_every_change() {
     let mut fixture = Fixture::new(Options::default());
     let keys = [(); 3].map(|()| fixture.database.create("project"));
     fixture.poll().await;
@@ -166,7 +166,7 @@ async fn a_key_that_was_unknown_is_found_after_its_creation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_own_change_counts_at_once() {
+async fn an_invalidated_key_is_looked_up_at_once() {
     let (mut fixture, key) = current().await;
     fixture.database.revoke(&key);
     fixture.verifier.invalidate(key.id());
@@ -177,14 +177,14 @@ async fn an_own_change_counts_at_once() {
 
 /// The look-up is sent before the change, and answered after it.
 #[tokio::test(start_paused = true)]
-async fn a_request_after_an_own_change_joins_no_look_up_from_before() {
+async fn a_request_after_an_invalidation_does_not_join_an_earlier_look_up() {
     let (mut fixture, key) = current().await;
     fixture.verifier.invalidate(key.id());
     let before = fixture.verify(&key);
     let look_up = fixture.look_ups.recv().await.unwrap();
     let old = fixture.database.look_up(&look_up.question);
     let joined = fixture.verify(&key);
-    settle().await;
+    run_until_idle().await;
     assert!(fixture.look_ups.try_recv().is_err(), "a request joins a look-up that is on its way");
 
     fixture.database.revoke(&key);
@@ -215,7 +215,7 @@ async fn an_answer_that_is_ten_seconds_late_grants_nothing() {
     assert_eq!(reason(verification).await, Reason::Revoked);
 }
 
-/// If nothing changed meanwhile, a late answer that was kept is as good as any other of the cache.
+/// If nothing changed meanwhile, a late answer is cached and can be granted like any other record in the cache.
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_is_granted_if_the_log_shows_no_change() {
     let mut fixture = Fixture::new(Options::default());
@@ -235,7 +235,7 @@ async fn a_late_answer_is_granted_if_the_log_shows_no_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_slower_than_the_lease_are_an_error_in_the_end() {
+async fn answers_slower_than_the_lease_become_an_error() {
     let mut fixture = Fixture::new(Options::default());
     let key = fixture.database.create("project");
     let verification = fixture.verify(&key);
@@ -265,13 +265,13 @@ async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_changed_drops_the_cache_and_stays_current() {
+async fn a_change_of_everything_drops_the_cache_and_keeps_the_lease() {
     let (mut fixture, key) = current().await;
     let unknown = ApiKey::generate();
     let verification = fixture.verify(&unknown);
     fixture.look_up().await;
     assert_eq!(reason(verification).await, Reason::UnknownKey);
-    // a look-up from before is answered after it
+    // this look-up is sent before the change, and answered after it
     let other = fixture.database.create("other");
     let before = fixture.verify(&other);
     let look_up = fixture.look_ups.recv().await.unwrap();
@@ -279,7 +279,7 @@ async fn everything_changed_drops_the_cache_and_stays_current() {
 
     let poll = fixture.polls.recv().await.unwrap();
     poll.answer(Ok(Changes { changed: Changed::Everything, cursor: fixture.database.cursor() }));
-    settle().await;
+    run_until_idle().await;
     assert!(fixture.verifier.is_current());
     look_up.answer(Ok(found));
     assert!(before.await.unwrap().is_ok());
@@ -292,9 +292,9 @@ async fn everything_changed_drops_the_cache_and_stays_current() {
     assert_eq!(reason(verification).await, Reason::UnknownKey);
 }
 
-/// A batch is on its way when all its keys change, one by one or with the whole log.
+/// A batch is on its way when all its keys change: once because everything changed, and once by their ids.
 #[tokio::test(start_paused = true)]
-async fn a_drop_of_the_cache_overtakes_every_id_of_a_look_up() {
+async fn answers_are_not_cached_if_their_keys_changed_meanwhile() {
     let mut fixture = Fixture::new(Options { max_look_ups: 1, ..Options::default() });
     fixture.poll().await;
     let keys = [(); 4].map(|()| fixture.database.create("project"));
@@ -309,7 +309,7 @@ async fn a_drop_of_the_cache_overtakes_every_id_of_a_look_up() {
             .await
             .unwrap()
             .answer(Ok(Changes { changed, cursor: fixture.database.cursor() }));
-        settle().await;
+        run_until_idle().await;
         look_up.answer(Ok(found));
         for verification in verifications {
             assert!(verification.await.unwrap().is_ok());
@@ -318,9 +318,9 @@ async fn a_drop_of_the_cache_overtakes_every_id_of_a_look_up() {
     }
 }
 
-/// After the lease, a key is looked up although a record of it is cached.
+/// After the end of the lease, a key is looked up even if its record is cached.
 #[tokio::test(start_paused = true)]
-async fn an_own_change_overtakes_the_look_up_of_a_cached_key() {
+async fn an_invalidation_removes_a_cached_key_that_is_being_looked_up() {
     let (mut fixture, key) = current().await;
     let _hanging = fixture.polls.recv().await.unwrap();
     advance(ms(500)).await;
@@ -331,20 +331,20 @@ async fn an_own_change_overtakes_the_look_up_of_a_cached_key() {
         assert_eq!(fixture.verifier.stats().cached_records, usize::from(!is_abandoned));
         if is_abandoned {
             before.abort();
-            settle().await;
+            run_until_idle().await;
         }
         fixture.verifier.invalidate(key.id());
         look_up.answer(Ok(old));
-        settle().await;
+        run_until_idle().await;
         assert_eq!(fixture.verifier.stats().cached_records, 0);
     }
 }
 
-/// Two look-ups of one id are on their way: the first was overtaken by an own change, the second by another.
+/// Two look-ups of one id are on their way. The id was invalidated during the first, and then during both.
 #[tokio::test(start_paused = true)]
-async fn an_own_change_overtakes_every_look_up() {
+async fn an_invalidation_concerns_every_running_look_up() {
     let (mut fixture, key) = current().await;
-    // more than once, since look-ups have no order
+    // more than once, because the map of running look-ups has no order
     for _ in 0..20 {
         let mut look_ups = Vec::new();
         let mut verifications = Vec::new();
@@ -373,7 +373,7 @@ async fn no_request_joins_a_look_up_that_is_older_than_the_lease() {
     let hanging = fixture.look_ups.recv().await.unwrap();
     advance(ms(499)).await;
     let joined = fixture.verify(&key);
-    settle().await;
+    run_until_idle().await;
     assert!(fixture.look_ups.try_recv().is_err());
     advance(ms(1)).await;
     let second = fixture.verify(&key);
@@ -385,9 +385,9 @@ async fn no_request_joins_a_look_up_that_is_older_than_the_lease() {
     }
 }
 
-/// A replica that lags, or a connection to another history.
+/// A replica may lag, or a connection may lead to a database with another history.
 #[tokio::test(start_paused = true)]
-async fn an_answer_older_than_the_cursor_is_neither_used_nor_kept() {
+async fn an_answer_older_than_the_cursor_is_neither_used_nor_cached() {
     let (mut fixture, key) = current().await;
     let older = fixture.database.look_up(&[key.id()]);
     fixture.database.create("another");
@@ -398,16 +398,16 @@ async fn an_answer_older_than_the_cursor_is_neither_used_nor_kept() {
         fixture.verifier.invalidate(key.id());
         let verification = fixture.verify(&key);
         fixture.look_ups.recv().await.unwrap().answer(Ok(answer));
-        settle().await;
+        run_until_idle().await;
         assert!(!verification.is_finished());
         assert!(!is_cached(&mut fixture, &key).await);
         fixture.poll().await;
-        assert!(verification.await.unwrap().is_ok(), "what was kept meanwhile is used");
+        assert!(verification.await.unwrap().is_ok(), "the record that was cached meanwhile is used");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_an_error_and_no_grant() {
+async fn an_outage_is_an_error_and_never_a_grant() {
     let (mut fixture, key) = current().await;
     let _hanging = fixture.polls.recv().await.unwrap();
     sleep(ms(500)).await;
@@ -451,14 +451,14 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
         advance(ms(time) - begin.elapsed()).await;
         assert_eq!(fixture.verifier.is_current(), time < 500);
         let verification = fixture.verify(&key);
-        settle().await;
+        run_until_idle().await;
         if let Ok(look_up) = fixture.look_ups.try_recv() {
             look_up.answer(Err(SourceError::Busy));
         }
         if time >= 500 {
             let refused = fixture.verify(&unknown);
             fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
-            assert_eq!(refused.await.unwrap().unwrap_err().status(), 503, "no answer from an old cache");
+            assert_eq!(refused.await.unwrap().unwrap_err().status(), 503, "the grace period is for records");
         }
         if (500..1_500).contains(&time) {
             let other_scope = fixture.verify_for(&key, Scope::USERS_WRITE);
@@ -472,7 +472,7 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
 
 /// The database answers, but never in time or never from the right server.
 #[tokio::test(start_paused = true)]
-async fn the_grace_period_covers_answers_that_are_of_no_use() {
+async fn the_grace_period_covers_unusable_answers() {
     let options = Options { outage_grace: ms(60_000), ..Options::default() };
     for is_slow in [true, false] {
         let mut fixture = Fixture::new(options.clone());

@@ -1,5 +1,5 @@
-//! The log says once when the change log can't be read, and once when it can be again. It is alone in its process, as the
-//! other tests of a process would log too.
+//! The program's log says once that the change log can't be read, and once that it can be read again. This test is alone
+//! in its process, because other tests of the process would write to the same log.
 
 mod common;
 #[path = "common/kept_log.rs"]
@@ -7,7 +7,7 @@ mod kept_log;
 
 use std::time::Duration;
 
-use common::{Fixture, settle};
+use common::{Fixture, run_until_idle};
 use ctx_key_verifier::{Options, SourceError};
 use kept_log::Log;
 use tokio::time::sleep;
@@ -38,7 +38,7 @@ async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
     fixture.fill(&key).await;
     for _ in 0..2 {
         fixture.writes.recv().await.unwrap().answer(Err(SourceError::Busy));
-        settle().await;
+        run_until_idle().await;
     }
     let busy = "error=the database is busy: try again";
     let late = "error=the database is unavailable: no answer in time";

@@ -1,4 +1,4 @@
-//! Look-ups: in batches, bounded, and each waiter gets its own answer.
+//! Look-ups are sent in batches, their number is bounded, and each request gets its own answer.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{Fixture, Verification, settle};
+use common::{Fixture, Verification, run_until_idle};
 use ctx_key::{ApiKey, Denied, KeyId, Reason, Scope};
 use ctx_key_verifier::{Options, SourceError, Stats, VerifyError};
 use tokio::time::{Instant, advance};
@@ -29,7 +29,7 @@ async fn fixture(options: Options) -> Fixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_goes_out_as_one_look_up() {
+async fn ids_that_wait_are_looked_up_together() {
     let mut fixture = fixture(Options { max_look_ups: 2, ..Options::default() }).await;
     let keys = keys(&mut fixture, 52);
     let mut verifications = Vec::new();
@@ -38,9 +38,9 @@ async fn what_waits_goes_out_as_one_look_up() {
         verifications.push(fixture.verify(key));
         running.push(fixture.look_ups.recv().await.unwrap());
     }
-    // two of them for each key
+    // two verifications for each of the other keys
     verifications.extend(keys[2..].iter().chain(&keys[2..]).map(|key| fixture.verify(key)));
-    settle().await;
+    run_until_idle().await;
     assert!(fixture.look_ups.try_recv().is_err(), "more look-ups at once than allowed");
     for look_up in running {
         let found = fixture.database.look_up(&look_up.question);
@@ -61,7 +61,7 @@ async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
     let first = fixture.verify(&keys[0]);
     let look_up = fixture.look_ups.recv().await.unwrap();
     let [second, third, fourth] = [&keys[1], &unknown, &keys[1]].map(|key| fixture.verify(key));
-    settle().await;
+    run_until_idle().await;
     advance(Duration::from_millis(50)).await;
     let expected = Stats {
         cache_misses: 4,
@@ -95,7 +95,7 @@ async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_runs_from_the_moment_that_it_is_sent() {
+async fn a_look_up_counts_as_running_once_it_is_sent() {
     let fixture = fixture(Options::default()).await;
     let key = ApiKey::generate();
     let mut verification = pin!(fixture.verifier.verify(&key, Scope::READ));
@@ -103,7 +103,7 @@ async fn a_look_up_runs_from_the_moment_that_it_is_sent() {
     assert!(poll_fn(|context| Poll::Ready(verification.as_mut().poll(context).is_pending())).await);
     let sizes = || (fixture.verifier.stats().waiting_ids, fixture.verifier.stats().running_look_ups);
     assert_eq!(sizes(), (1, 0));
-    settle().await;
+    run_until_idle().await;
     assert_eq!(sizes(), (0, 1));
 }
 
@@ -116,13 +116,13 @@ async fn each_waiter_gets_the_answer_to_its_own_id() {
     let running = fixture.verify(&first);
     let look_up = fixture.look_ups.recv().await.unwrap();
     let verifications: Vec<_> = keys.iter().chain([&unknown]).map(|key| fixture.verify(key)).collect();
-    settle().await;
+    run_until_idle().await;
     look_up.answer(Ok(fixture.database.look_up(&[])));
     assert_eq!(running.await.unwrap().unwrap_err().to_string(), Denied::unknown_key().to_string());
 
     let look_up = fixture.look_ups.recv().await.unwrap();
     let mut found = fixture.database.look_up(&look_up.question);
-    // in another order, with a record that was not asked for, and without two that are no records
+    // in another order, with a record that was not looked up, and with two rows that are not records
     found.records.reverse();
     found.records.retain(|record| ![keys[2].id(), keys[4].id()].contains(&record.id));
     found.corrupt.extend([keys[2].id(), keys[4].id()]);
@@ -148,7 +148,7 @@ async fn each_waiter_gets_the_answer_to_its_own_id() {
             Err(format!("{:?}", Reason::UnknownKey)),
         ]
     );
-    // a row that is no record is not taken for an unknown key, and who was not asked for is looked up
+    // a corrupt row is not cached as an unknown key, and a record that was not looked up is not cached
     for key in [&keys[2], &keys[4], &uninvited] {
         let verification = fixture.verify(key);
         assert_eq!(fixture.look_up().await, [key.id()]);
@@ -157,13 +157,13 @@ async fn each_waiter_gets_the_answer_to_its_own_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_reaches_all_who_wait_and_is_not_kept() {
+async fn an_error_reaches_every_waiting_request_and_is_not_cached() {
     let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
     let keys = keys(&mut fixture, 3);
     let running = fixture.verify(&keys[0]);
     let look_up = fixture.look_ups.recv().await.unwrap();
     let waiting = [fixture.verify(&keys[1]), fixture.verify(&keys[2])];
-    settle().await;
+    run_until_idle().await;
     look_up.answer(Err(SourceError::Busy));
     assert_eq!(running.await.unwrap().unwrap_err().status(), 503);
     fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Unexpected("no such table".into())));
@@ -183,7 +183,7 @@ async fn a_batch_has_a_maximum_size() {
     let mut fixture = fixture(Options { max_look_ups: 1, max_batch: 3, ..Options::default() }).await;
     let keys = keys(&mut fixture, 8);
     let verifications: Vec<_> = keys.iter().map(|key| fixture.verify(key)).collect();
-    settle().await;
+    run_until_idle().await;
     let mut sizes = Vec::new();
     let mut asked = Vec::new();
     for _ in 0..4 {
@@ -192,7 +192,7 @@ async fn a_batch_has_a_maximum_size() {
         sizes.push(look_up.question.len());
         asked.extend_from_slice(&look_up.question);
         look_up.answer(Ok(fixture.database.look_up(&asked)));
-        settle().await;
+        run_until_idle().await;
     }
     asked.sort();
     assert_eq!(asked, ids(&keys), "{sizes:?}");
@@ -203,7 +203,7 @@ async fn a_batch_has_a_maximum_size() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_are_bounded() {
+async fn the_number_of_waiting_ids_is_bounded() {
     let mut fixture = fixture(Options { max_look_ups: 1, max_waiting: 5, ..Options::default() }).await;
     let keys = keys(&mut fixture, 7);
     let running = fixture.verify(&keys[0]);
@@ -211,7 +211,7 @@ async fn those_who_wait_are_bounded() {
     // two requests for each id, one after the other
     let waiting: Vec<_> =
         keys[1..6].iter().flat_map(|key| [fixture.verify(key), fixture.verify(key)]).collect();
-    settle().await;
+    run_until_idle().await;
     let refused = fixture.verify(&keys[6]).await.unwrap().unwrap_err();
     assert_eq!((refused.status(), refused.to_string().as_str()), (503, "the database is busy: try again"));
     let found = fixture.database.look_up(&look_up.question);
@@ -255,13 +255,13 @@ async fn a_source_that_panics_is_an_error_and_the_next_look_up_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_ends_early_stops_no_look_up() {
+async fn a_cancelled_request_does_not_cancel_its_look_up() {
     let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
     let keys = keys(&mut fixture, 2);
     let verifications = [fixture.verify(&keys[0]), fixture.verify(&keys[1])];
-    settle().await;
+    run_until_idle().await;
     verifications.iter().for_each(Verification::abort);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(fixture.look_up_all().await, ids(&keys));
     for key in &keys {
         assert!(fixture.verify(key).await.unwrap().is_ok());
@@ -269,9 +269,9 @@ async fn a_request_that_ends_early_stops_no_look_up() {
     assert!(fixture.look_ups.try_recv().is_err(), "both are in the cache");
 }
 
-/// Unknown ids have a place of their own, and each place its maximum.
+/// Unknown ids have a cache of their own, and each cache has its maximum.
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_unknown_ids_pushes_out_no_known_one() {
+async fn a_flood_of_unknown_ids_evicts_no_known_key() {
     let options = Options { max_records: 20, max_unknown: 10, ..Options::default() };
     let mut fixture = fixture(options).await;
     let known = fixture.database.create("project");
@@ -296,7 +296,7 @@ async fn a_flood_of_unknown_ids_pushes_out_no_known_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_unknown_id_needs_to_be_kept() {
+async fn unknown_ids_need_not_be_cached() {
     let mut fixture = fixture(Options { max_unknown: 0, ..Options::default() }).await;
     let unknown = ApiKey::generate();
     for _ in 0..2 {
@@ -332,12 +332,12 @@ async fn an_answer_of_the_history_that_the_log_has_moved_to_is_used() {
     fixture.poll().await;
     look_up.answer(Ok(fixture.database.look_up(&[key.id()])));
     assert!(verification.await.unwrap().is_ok());
-    assert!(fixture.look_ups.try_recv().is_err(), "once is enough");
+    assert!(fixture.look_ups.try_recv().is_err(), "one look-up is enough");
 }
 
-/// Before the first poll, nothing says which history is the log's. From then on, each answer is compared with it.
+/// Before the first poll, the history of the log is unknown. After it, each answer is compared with that history.
 #[tokio::test(start_paused = true)]
-async fn any_answer_is_used_until_the_log_was_read_once() {
+async fn any_answer_is_used_before_the_first_read_of_the_log() {
     let mut fixture = Fixture::new(Options::default());
     let key = fixture.database.create("project");
     let verification = fixture.verify(&key);
@@ -369,7 +369,7 @@ async fn an_answer_of_another_history_than_that_of_the_first_poll_is_not_used() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_from_a_server_that_is_behind_are_an_error_in_the_end() {
+async fn answers_from_a_server_that_lags_become_an_error() {
     let mut fixture = Fixture::new(Options::default());
     let key = fixture.database.create("project");
     let behind = fixture.database.look_up(&[key.id()]);
@@ -378,7 +378,7 @@ async fn answers_from_a_server_that_is_behind_are_an_error_in_the_end() {
     let verification = fixture.verify(&key);
     for _ in 0..4 {
         fixture.look_ups.recv().await.unwrap().answer(Ok(behind.clone()));
-        settle().await;
+        run_until_idle().await;
         assert!(!verification.is_finished());
         fixture.poll().await;
     }
@@ -389,7 +389,7 @@ async fn answers_from_a_server_that_is_behind_are_an_error_in_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scopes_are_required_as_said() {
+async fn a_grant_needs_the_required_scopes() {
     let mut fixture = fixture(Options::default()).await;
     let key = fixture.database.create("project");
     fixture.fill(&key).await;
@@ -414,7 +414,7 @@ async fn the_tasks_end_with_the_last_clone() {
     drop(verifier);
     let poll = polls.recv().await.unwrap();
     drop(clone);
-    settle().await;
+    run_until_idle().await;
     assert!(poll.is_abandoned());
     advance(Duration::from_secs(60)).await;
     assert!(polls.recv().await.is_none() && writes.recv().await.is_none());

@@ -1,4 +1,4 @@
-//! The example of a source of one's own runs.
+//! The example `own_source` runs.
 
 #[path = "../examples/own_source.rs"]
 mod own_source;

@@ -1,4 +1,4 @@
-//! README.md holds the program of the example, and its transcript is what the program answers.
+//! README.md contains the program of the example, and a transcript of the program's answers.
 
 #[allow(dead_code, reason = "its main is for the command line")]
 #[path = "../examples/axum_sqlite.rs"]
@@ -56,8 +56,8 @@ fn send(port: u16, command: &str, key: &ApiKey) -> String {
 }
 
 #[test]
-fn the_transcript_is_what_it_answers() {
-    // the program's file lies in the current folder
+fn the_program_answers_as_in_the_transcript() {
+    // the program's file is in the current directory
     let folder = tempfile::tempdir().unwrap();
     std::env::set_current_dir(&folder).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();

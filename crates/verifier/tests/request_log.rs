@@ -1,5 +1,5 @@
-//! The log says why a request was refused, and holds nothing secret. It is alone in its process, as the other tests of a
-//! process would log too.
+//! The log says why a request was refused, and contains nothing secret. This test is alone in its process, because other
+//! tests of the process would write to the same log.
 
 #[path = "common/kept_log.rs"]
 mod kept_log;
@@ -15,7 +15,7 @@ use requests::{World, request, request_with};
 use tower::{Layer, ServiceExt, service_fn};
 
 #[tokio::test]
-async fn the_log_has_the_reason_and_the_id() {
+async fn a_refusal_is_logged_with_its_reason_and_the_id_of_the_key() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber =

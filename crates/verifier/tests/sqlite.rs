@@ -1,4 +1,4 @@
-//! The source over SQLite: it reports exactly what changed, by whatever program, and reads the file at its path.
+//! The source over SQLite reports exactly the changes, whichever program makes them, and reads the file at its path.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use rusqlite::backup::Backup;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-/// A table with columns and constraints of the application's own. SCHEMA finds it there and leaves it alone.
+/// A table to which the application added columns and constraints. `SCHEMA` does not change a table that exists.
 const LARGER_TABLE: &str = "
 CREATE TABLE projects (id TEXT PRIMARY KEY) STRICT;
 INSERT INTO projects VALUES ('demo'), ('other');
@@ -33,7 +33,7 @@ CREATE TABLE api_keys (
 ALTER TABLE api_keys ADD COLUMN retires_at INTEGER;
 ";
 
-/// A table that takes anything.
+/// A table that accepts any value.
 const LOOSE_TABLE: &str = "
 CREATE TABLE api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at, last_used_at);
 ";
@@ -91,7 +91,7 @@ fn text(error: SourceError) -> String {
     error.to_string()
 }
 
-/// The `number`-th id.
+/// Returns an id with this number.
 fn id(number: usize) -> KeyId {
     format!("{number:012}").parse().unwrap()
 }
@@ -117,7 +117,7 @@ fn insert(db: &Connection, record: &KeyRecord<Arc<str>>) {
     .unwrap();
 }
 
-/// Reads the log as a verifier does, from the last cursor on.
+/// Reads the log as a verifier does: each read starts from the cursor of the last one.
 struct Reader {
     source: SqliteSource,
     cursor: Cursor,
@@ -140,7 +140,7 @@ impl Reader {
         self.read().await.unwrap()
     }
 
-    /// Expects a change of the history, after which nothing changed.
+    /// Expects another history, and no change at the next read.
     async fn expect_history(&mut self) {
         assert_eq!(self.changed().await, Changed::History);
         assert_eq!(self.changed().await, Changed::Keys(vec![]));
@@ -151,7 +151,7 @@ fn keys(numbers: &[usize]) -> Changed {
     Changed::Keys(numbers.iter().map(|&number| id(number)).collect())
 }
 
-/// Executes statements in another process: this program again, with the test `another_process` alone.
+/// Executes statements in another process, which runs only the test `another_process` of this program.
 fn execute_elsewhere(file: &File, sql: &str) {
     let program = std::env::current_exe().unwrap();
     let mut command = Command::new(program);
@@ -169,7 +169,7 @@ fn another_process() {
     }
 }
 
-/// Statements and the keys that they change, in this order, in a file that has the keys 1 to 3.
+/// Statements for a file that has the keys 1 to 3, and the keys that each changes, in the order of the log.
 const CHANGES: &[(&str, &[usize])] = &[
     ("INSERT INTO api_keys (id, digest, project, scopes) VALUES ('000000000004', zeroblob(32), 'demo', 1)", &[4]),
     ("UPDATE api_keys SET id = '000000000009' WHERE id = '000000000004'", &[4, 9]),
@@ -199,14 +199,14 @@ const CHANGES: &[(&str, &[usize])] = &[
          SELECT '00000000001' || scopes, digest, project, scopes FROM api_keys WHERE id = '000000000003'",
         &[12],
     ),
-    // undone
+    // rolled back
     ("BEGIN; DELETE FROM api_keys; ROLLBACK", &[]),
     (
         "BEGIN; UPDATE api_keys SET scopes = 4 WHERE id = '000000000001'; SAVEPOINT a; DELETE FROM api_keys; ROLLBACK TO a;
          UPDATE api_keys SET scopes = 4 WHERE id = '000000000002'; COMMIT",
         &[1, 2],
     ),
-    // insertions that replace
+    // insertions of ids that exist
     (
         "INSERT OR REPLACE INTO api_keys (id, digest, project, scopes) VALUES ('000000000001', zeroblob(32), 'demo', 1)",
         &[1],
@@ -221,7 +221,7 @@ const CHANGES: &[(&str, &[usize])] = &[
         &[],
     ),
     ("UPDATE OR REPLACE api_keys SET id = '000000000002' WHERE id = '000000000012'", &[12, 2]),
-    // an id that is not an id of a key can't be cached
+    // an id that no key can have is not reported, because it can't be cached
     (
         "INSERT INTO api_keys (id, digest, project, scopes) VALUES ('not an id!!!', zeroblob(32), 'demo', 1),
          ('000000000005', zeroblob(32), 'demo', 1)",
@@ -269,7 +269,7 @@ async fn a_table_with_more_columns_works() {
 }
 
 #[tokio::test]
-async fn a_row_that_goes_through_another_unique_column_needs_recursive_triggers() {
+async fn a_row_that_a_unique_column_replaces_is_noticed_with_recursive_triggers() {
     let file = File::with_table(LARGER_TABLE);
     (1..3).for_each(|number| insert(&file.connect(), &record(number)));
     file.execute("UPDATE api_keys SET form = id");
@@ -281,7 +281,7 @@ async fn a_row_that_goes_through_another_unique_column_needs_recursive_triggers(
 }
 
 #[tokio::test]
-async fn a_look_up_returns_records_and_what_it_saw() {
+async fn a_look_up_returns_records_and_its_cursor() {
     let file = File::new();
     let db = file.connect();
     let (plain, mut full, mut ended) = (record(1), record(2), record(3));
@@ -326,7 +326,7 @@ async fn a_look_up_of_many_ids_finds_them_all() {
 }
 
 #[tokio::test]
-async fn a_corrupt_row_is_sorted_out() {
+async fn a_row_that_is_not_a_record_is_corrupt() {
     let file = File::with_table(LOOSE_TABLE);
     let corruptions = [
         "digest = zeroblob(31)",
@@ -391,7 +391,7 @@ async fn the_latest_use_of_a_key_is_kept() {
 }
 
 #[tokio::test]
-async fn a_locked_file_is_read_and_uses_are_kept() {
+async fn a_locked_file_is_read_and_uses_are_refused_as_busy() {
     let file = File::new();
     insert(&file.connect(), &record(1));
     let options = Options { busy_timeout: Duration::from_millis(20), ..Options::default() };
@@ -410,7 +410,7 @@ async fn a_locked_file_is_read_and_uses_are_kept() {
     assert_eq!(last_used(&file), [Some(5)]);
 }
 
-/// Uses and pruning wait for the lock, and reads of the log don't wait for them.
+/// Uses and pruning wait for the lock, but reads of the log wait for neither.
 #[tokio::test]
 async fn the_log_is_read_while_writes_wait() {
     let file = File::new();
@@ -438,7 +438,7 @@ async fn the_log_is_read_while_writes_wait() {
 }
 
 #[tokio::test]
-async fn a_short_lock_is_waited_for() {
+async fn a_write_waits_for_a_short_lock() {
     let file = File::new();
     insert(&file.connect(), &record(1));
     let options = Options { busy_timeout: Duration::from_secs(600), ..Options::default() };
@@ -454,7 +454,7 @@ async fn a_short_lock_is_waited_for() {
     unlock.join().unwrap();
 }
 
-/// Puts a copy of the file, as it is now, beside it. Both are the same to the byte.
+/// Writes a copy of the file beside it. Both have the same bytes.
 fn copy(file: &File) -> PathBuf {
     let copy = file.folder.path().join("copy.sqlite");
     assert_eq!(file.number("PRAGMA wal_checkpoint(TRUNCATE)"), 0);
@@ -462,7 +462,7 @@ fn copy(file: &File) -> PathBuf {
     copy
 }
 
-/// Moves a file over the open one, as it has to be done.
+/// Moves a file over the open one as the documentation says.
 fn move_over(file: &File, other: &Path) {
     for suffix in ["-wal", "-shm"] {
         std::fs::remove_file(format!("{}{suffix}", file.path().display())).unwrap();
@@ -483,7 +483,7 @@ async fn a_file_that_was_moved_over_the_open_one_is_read() {
     let looked_up = reader.source.look_up(&[id(1)]).await.unwrap();
     assert_eq!(looked_up, LookedUp { records: vec![revoked], corrupt: vec![], cursor: reader.cursor });
 
-    // a restored copy: the same log, with more changes than before
+    // the copy has the same history in its log, and then more changes than the old file
     move_over(&file, &copy);
     insert(&file.connect(), &record(2));
     insert(&file.connect(), &record(3));
@@ -502,7 +502,7 @@ async fn a_file_that_was_moved_over_the_open_one_is_read() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_leads_to_the_file_of_the_moment() {
+async fn a_link_is_followed_to_the_file_that_is_there_now() {
     let file = File::new();
     insert(&file.connect(), &record(1));
     let copy = copy(&file);
@@ -551,7 +551,7 @@ async fn a_copy_that_is_written_into_the_open_file_is_another_history() {
     let restore = Backup::new(&copy, &mut db).unwrap();
     restore.run_to_completion(100, Duration::ZERO, None).unwrap();
     drop(restore);
-    // the log is longer again than when it was read
+    // the log is again longer than at the last read
     db.execute_batch("UPDATE api_keys SET scopes = 1").unwrap();
     let after = reader.source.look_up(&[id(2)]).await.unwrap();
     assert_eq!(after.cursor.partial_cmp(&looked_up.cursor), None);
@@ -560,7 +560,7 @@ async fn a_copy_that_is_written_into_the_open_file_is_another_history() {
 }
 
 #[tokio::test]
-async fn the_log_keeps_rows_that_nobody_may_delete() {
+async fn rows_of_the_log_that_are_not_pruned_can_not_be_deleted() {
     let file = File::new();
     (1..4).for_each(|number| insert(&file.connect(), &record(number)));
     let mut reader = Reader::new(file.source().await).await;
@@ -574,11 +574,11 @@ async fn the_log_keeps_rows_that_nobody_may_delete() {
     }
     file.execute("DELETE FROM api_key_changes WHERE seq = 1");
 
-    // numbers stay in order, as the last one is in the log
+    // numbers keep ascending, because the last one is in the log
     file.execute("DELETE FROM sqlite_sequence; DELETE FROM api_keys WHERE id = '000000000003'");
     assert_eq!(reader.changed().await, keys(&[3]));
 
-    // a log that was emptied all the same
+    // a log that was emptied nevertheless
     file.execute(
         "UPDATE api_key_log SET pruned_below = 100; DELETE FROM api_key_changes; DELETE FROM sqlite_sequence",
     );
@@ -617,7 +617,7 @@ async fn a_log_without_its_triggers_is_an_error() {
         "DROP TRIGGER api_key_updated",
         "DROP TRIGGER api_key_deleted",
         "DROP TRIGGER api_key_change_kept",
-        // the order of columns changes, and the triggers go with the old table
+        // the triggers are dropped with the old table
         "CREATE TABLE new AS SELECT * FROM api_keys; DROP TABLE api_keys; ALTER TABLE new RENAME TO api_keys",
     ];
     for sql in broken {
@@ -654,7 +654,7 @@ fn insert_range(file: &File, range: std::ops::Range<usize>) {
 }
 
 #[tokio::test]
-async fn too_many_changes_are_everything() {
+async fn too_many_changes_are_reported_as_everything() {
     let file = File::new();
     let mut reader = Reader::new(file.source().await).await;
     insert_range(&file, 0..20_000);
@@ -664,9 +664,9 @@ async fn too_many_changes_are_everything() {
     assert_eq!(reader.changed().await, keys(&[]));
 }
 
-/// The rows of ids that no key has fill the log too.
+/// Rows with ids that no key can have count towards the maximum too.
 #[tokio::test]
-async fn too_many_rows_are_everything_whatever_their_ids() {
+async fn rows_without_a_valid_id_count_as_changes() {
     let file = File::new();
     let mut reader = Reader::new(file.source().await).await;
     let row = "INSERT INTO api_key_changes (id) VALUES ('not an id!!!');";
@@ -678,7 +678,7 @@ async fn too_many_rows_are_everything_whatever_their_ids() {
 }
 
 #[tokio::test]
-async fn a_row_without_an_id_is_everything() {
+async fn a_row_without_an_id_is_reported_as_everything() {
     let file = File::new();
     insert(&file.connect(), &record(1));
     let mut reader = Reader::new(file.source().await).await;
@@ -706,7 +706,7 @@ async fn old_changes_are_pruned() {
     let file = File::new();
     insert_range(&file, 0..25_000);
     let options = Options { retention: Duration::ZERO, ..Options::default() };
-    let behind = Reader::new(file.source().await).await;
+    let lagging = Reader::new(file.source().await).await;
     let last = file.number("SELECT max(seq) FROM api_key_changes");
     file.execute("UPDATE api_keys SET scopes = 2 WHERE id < '000000000005'");
     // two processes prune
@@ -721,10 +721,10 @@ async fn old_changes_are_pruned() {
     for reader in &mut readers {
         assert_eq!(reader.changed().await, keys(&[]));
     }
-    // rows that this one has not read are gone
-    let changes = behind.source.changes_since(Some(&behind.cursor)).await.unwrap();
+    // rows that this reader has not read are deleted
+    let changes = lagging.source.changes_since(Some(&lagging.cursor)).await.unwrap();
     assert_eq!(changes, Changes { changed: Changed::Everything, cursor: readers[0].cursor });
-    // of this one, none is: it had read all but the row that is left
+    // this reader had read all deleted rows
     let mut reader = readers.into_iter().next().unwrap();
     file.execute("DELETE FROM api_keys WHERE id = '000000000001'");
     assert_eq!(reader.changed().await, keys(&[1]));
@@ -754,7 +754,7 @@ async fn one_read_of_the_log_prunes_all_that_is_old() {
     insert_range(&file, 0..25_000);
     let options = Options { retention: Duration::ZERO, ..Options::default() };
     let reader = Reader::new(file.source_with(options).await).await;
-    // this is written after the pruning
+    // the writer runs this after the pruning
     reader.source.record_uses(&[]).await.unwrap();
     assert_eq!(file.number(LOG_LENGTH), 1);
 }
@@ -767,10 +767,10 @@ async fn changes_stay_in_the_log_for_the_retention() {
     for _ in 0..10 {
         reader.changed().await;
     }
-    // a part of the five minutes, and more than a thousandth of them
+    // less than the default of five minutes, but more than 300 ms, in case the unit is wrong
     tokio::time::sleep(Duration::from_millis(350)).await;
     reader.changed().await;
-    // pruning would have begun before this is written
+    // the writer would prune before it runs this
     reader.source.record_uses(&[]).await.unwrap();
     assert_eq!(file.number(LOG_LENGTH), 10);
 }
@@ -790,9 +790,9 @@ type Records = BTreeMap<usize, KeyRecord<Arc<str>>>;
 /// A transaction that is not committed yet.
 struct Transaction {
     writer: usize,
-    /// The records as it sees them.
+    /// The records that the transaction sees.
     records: Records,
-    /// The numbers of the keys that it changed.
+    /// Numbers of the keys that the transaction changed.
     changed: Vec<usize>,
 }
 
@@ -820,7 +820,7 @@ impl Transaction {
 
 /// Four connections write, in transactions that stay open while the log and records are read.
 #[tokio::test]
-async fn what_is_read_is_exactly_what_was_committed() {
+async fn exactly_the_committed_changes_are_read() {
     for seed in 0..20 {
         let file = File::new();
         let mut random = Random(seed);
@@ -866,9 +866,9 @@ async fn what_is_read_is_exactly_what_was_committed() {
     }
 }
 
-/// Threads write at once. A copy that reads again what is reported ends up the same as the table.
+/// Threads write at once. A copy that looks up each reported id again ends up the same as the table.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_that_follows_the_log_stays_the_same() {
+async fn a_copy_that_follows_the_log_equals_the_table() {
     let file = File::new();
     let mut reader = Reader::new(file.source().await).await;
     let writers: Vec<_> = (0..4)
@@ -918,7 +918,7 @@ async fn a_copy_that_follows_the_log_stays_the_same() {
     assert_eq!(copy.into_values().collect::<Vec<_>>(), all.records);
 }
 
-/// The n-th change of a key makes it revoked at n. Records and cursor of a look-up are of one moment.
+/// The n-th change of the key sets `revoked_at` to n, so a record shows which changes its look-up saw.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_up_and_its_cursor_are_of_one_moment() {
     const CHANGES: u64 = 2_000;
@@ -992,30 +992,30 @@ async fn opening_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_created_if_that_is_asked_for() {
+async fn missing_tables_are_created_if_the_option_says_so() {
     let file = File { folder: tempfile::tempdir().unwrap() };
     let options = Options { create: true, ..Options::default() };
     let mut reader = Reader::new(file.source_with(options.clone()).await).await;
     insert(&file.connect(), &record(1));
     assert_eq!(reader.changed().await, keys(&[1]));
-    // what exists is left alone
+    // tables that exist are not changed
     let other = Reader::new(file.source_with(options.clone()).await).await;
     assert_eq!(other.cursor, reader.cursor);
     assert_eq!(reader.changed().await, keys(&[]));
-    // and needs no lock
+    // no lock is needed if all tables exist
     let writer = file.connect();
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     let impatient = Options { busy_timeout: Duration::ZERO, ..options.clone() };
     Reader::new(file.source_with(impatient).await).await;
     writer.execute_batch("COMMIT").unwrap();
-    // a file that goes later is not created again
+    // a file that is removed later is not created again
     std::fs::remove_file(file.path()).unwrap();
     reader.read().await.unwrap_err();
     assert!(!file.path().exists());
 }
 
 #[tokio::test]
-async fn what_is_missing_is_created_as_a_whole_or_not_at_all() {
+async fn missing_tables_are_created_all_or_none() {
     let file = File { folder: tempfile::tempdir().unwrap() };
     file.execute("CREATE TABLE api_key_log (another)");
     let options = Options { create: true, ..Options::default() };
@@ -1043,7 +1043,7 @@ fn the_defaults_are_those_of_the_documentation() {
 }
 
 #[tokio::test]
-async fn many_can_open_a_new_file_at_once() {
+async fn several_sources_can_open_a_new_file_at_once() {
     let file = File { folder: tempfile::tempdir().unwrap() };
     let options = Options { create: true, ..Options::default() };
     let opened: Vec<_> =
@@ -1053,9 +1053,9 @@ async fn many_can_open_a_new_file_at_once() {
     }
 }
 
-/// The switch to the WAL mode needs the file alone. SQLite itself waits for those who read, and not for one who writes.
+/// The switch to the WAL mode needs exclusive access. SQLite itself waits for readers, but not for a writer.
 #[tokio::test]
-async fn opening_waits_for_those_who_use_the_file() {
+async fn opening_waits_for_others_that_use_the_file() {
     for begin in ["BEGIN; SELECT * FROM api_keys", "BEGIN IMMEDIATE"] {
         let file = File::new();
         let user = file.connect();
@@ -1074,7 +1074,7 @@ async fn opening_waits_for_those_who_use_the_file() {
 }
 
 #[test]
-fn other_work_of_the_program_does_not_keep_it_waiting() {
+fn a_source_does_not_wait_for_other_work_of_the_program() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
     let (end, ended) = std::sync::mpsc::channel::<()>();
@@ -1088,13 +1088,13 @@ fn other_work_of_the_program_does_not_keep_it_waiting() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_does_no_harm() {
+async fn a_cancelled_call_does_not_affect_the_next() {
     let file = File::new();
     insert(&file.connect(), &record(1));
     let mut reader = Reader::new(file.source().await).await;
     for number in 2..50 {
         insert(&file.connect(), &record(number));
-        // it is asked for its answer once
+        // the call is polled once, and then dropped
         let call = reader.source.changes_since(Some(&reader.cursor));
         let _ = tokio::time::timeout(Duration::ZERO, call).await;
         assert_eq!(reader.changed().await, keys(&[number]));
@@ -1102,7 +1102,7 @@ async fn a_call_that_is_given_up_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_before_it_began_does_nothing() {
+async fn a_call_that_is_cancelled_before_it_starts_does_nothing() {
     let file = File::new();
     (1..3).for_each(|number| insert(&file.connect(), &record(number)));
     let options = Options { busy_timeout: Duration::from_secs(600), ..Options::default() };
@@ -1115,7 +1115,7 @@ async fn a_call_that_is_given_up_before_it_began_does_nothing() {
     tokio::time::timeout(Duration::from_millis(50), second).await.unwrap_err();
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(first.await.unwrap(), []);
-    // this comes after the second
+    // the writer runs this after the second call
     source.record_uses(&[]).await.unwrap();
     assert_eq!(last_used(&file), [Some(5), None]);
 }

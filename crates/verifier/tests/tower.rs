@@ -1,4 +1,4 @@
-//! The layer passes requests with a valid key on, and answers all others.
+//! The layer passes on requests with a valid key, and answers all others itself.
 
 mod requests;
 
@@ -34,7 +34,7 @@ async fn every_request_gets_its_response() {
 }
 
 #[tokio::test]
-async fn any_valid_key_will_do_if_that_is_asked_for() {
+async fn any_key_accepts_every_valid_key() {
     let world = World::new();
     let service = VerifyLayer::any_key(world.verifier).layer(service_fn(show));
     let response = service.clone().oneshot(request_with(&world.writer)).await.unwrap();
@@ -54,7 +54,7 @@ async fn requiring_nothing_refuses_every_request() {
 }
 
 #[tokio::test]
-async fn a_function_can_answer_instead() {
+async fn a_function_can_answer_refused_requests() {
     let world = World::new();
     let respond = |error: &VerifyError| {
         let mut response = error.to_response::<String>("a \"realm\"");
@@ -72,14 +72,14 @@ www-authenticate: Bearer realm="a \"realm\"", error="invalid_token"
 no"#;
     assert_eq!(whole(&response), expected);
     let response = service.clone().oneshot(request_with(&world.writer)).await.unwrap();
-    assert_eq!(response.status(), 403, "it requires what it did before");
+    assert_eq!(response.status(), 403, "the layer still requires the same scopes");
     let response = service.oneshot(request_with(&world.reader)).await.unwrap();
     assert_eq!(response.status(), 200);
 }
 
 /// The same check for services without a layer.
 #[tokio::test]
-async fn headers_are_verified_as_requests_are() {
+async fn verify_headers_refuses_the_same_requests_as_the_layer() {
     let world = World::new();
     for row in &world.rows {
         let headers = request::<String>(&row.values).headers().clone();
@@ -92,7 +92,7 @@ async fn headers_are_verified_as_requests_are() {
     assert!(world.verifier.verify_headers(&headers, Scope::empty()).await.is_err());
 }
 
-/// A service that has to be asked each time if it is ready, as the contract of [`Service`] says.
+/// A service that panics if it is called before `poll_ready`, which the contract of [`Service`] allows.
 #[derive(Debug, Default)]
 struct Careful {
     is_ready: bool,
@@ -115,7 +115,7 @@ impl Service<Request<String>> for Careful {
     }
 
     fn call(&mut self, _: Request<String>) -> Self::Future {
-        assert!(std::mem::take(&mut self.is_ready), "it was not asked if it is ready");
+        assert!(std::mem::take(&mut self.is_ready), "`poll_ready` was not called");
         std::future::ready(Ok(Response::new(String::new())))
     }
 }

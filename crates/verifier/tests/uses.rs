@@ -1,16 +1,16 @@
-//! Uses of keys: noted once in a while, written in batches, and never lost.
+//! Uses of keys are noted at intervals, written in batches, and not lost if a write fails.
 
 mod common;
 
 use std::time::Duration;
 
-use common::{Fixture, settle};
+use common::{Fixture, run_until_idle};
 use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use ctx_key_verifier::{Options, SourceError};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// A verifier with cached keys, none of them used: `verify` of another scope is refused.
+/// Returns a verifier that has cached the keys, and noted no use of them, because it refused their first verification.
 async fn fixture(options: Options, count: usize) -> (Fixture, Vec<ApiKey>) {
     let mut fixture = Fixture::new(options);
     let mut keys: Vec<ApiKey> = (0..count).map(|_| ApiKey::generate()).collect();
@@ -34,7 +34,7 @@ async fn keep_current(fixture: &mut Fixture, time: Duration) {
     }
 }
 
-/// Starts a write of what is noted. In paused time, one that never ends does so soon.
+/// Starts a write of the noted uses. If it does not end, it panics; in paused time, it does so at once.
 fn flush(fixture: &Fixture) -> JoinHandle<Result<(), SourceError>> {
     let verifier = fixture.verifier.clone();
     tokio::spawn(async move {
@@ -48,7 +48,7 @@ fn seconds_ago(time: UnixTime) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_use_is_written_once_in_its_granularity() {
+async fn a_use_is_written_once_within_the_granularity() {
     let (mut fixture, keys) = fixture(Options::default(), 3).await;
     for key in [&keys[2], &keys[0], &keys[2]] {
         assert!(fixture.verify(key).await.unwrap().is_ok());
@@ -60,12 +60,12 @@ async fn a_use_is_written_once_in_its_granularity() {
     assert!(write.question.iter().all(|(_, at)| seconds_ago(*at) < 60));
     write.answer(Ok(Vec::new()));
     assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
-    settle().await;
+    run_until_idle().await;
     flush(&fixture).await.unwrap().unwrap();
     assert!(fixture.writes.try_recv().is_err(), "nothing is written if nothing is due");
 }
 
-/// The granularity is in seconds of the system's clock, which no test can turn.
+/// The granularity is in seconds of the system's clock, which a test can't set. So this test waits.
 #[tokio::test(start_paused = true)]
 async fn a_use_after_the_granularity_is_noted() {
     let options = Options { use_granularity: Duration::from_secs(1), ..Options::default() };
@@ -83,7 +83,7 @@ async fn a_use_after_the_granularity_is_noted() {
     assert_eq!(fixture.verifier.stats().pending_uses, 1);
 }
 
-/// Only a grant is a use.
+/// Only a grant counts as a use.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_refused_is_not_used() {
     let (mut fixture, keys) = fixture(Options::default(), 4).await;
@@ -109,7 +109,7 @@ async fn a_key_that_is_refused_is_not_used() {
     assert_eq!(fixture.verifier.stats().pending_uses, 0);
 }
 
-/// One statement is not made arbitrarily long.
+/// The number of uses in one statement is bounded.
 #[tokio::test(start_paused = true)]
 async fn many_uses_are_written_in_parts() {
     const COUNT: usize = 10_001;
@@ -145,7 +145,7 @@ async fn many_uses_are_written_in_parts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_no_granularity_each_use_is_noted() {
+async fn each_use_is_noted_if_the_granularity_is_zero() {
     let options = Options { use_granularity: Duration::ZERO, ..Options::default() };
     let (mut fixture, keys) = fixture(options, 1).await;
     for _ in 0..3 {
@@ -159,7 +159,7 @@ async fn with_no_granularity_each_use_is_noted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_locked_or_fails_comes_again() {
+async fn uses_that_were_not_written_are_written_again() {
     let (mut fixture, keys) = fixture(Options::default(), 3).await;
     for key in &keys {
         assert!(fixture.verify(key).await.unwrap().is_ok());
@@ -174,7 +174,7 @@ async fn what_is_locked_or_fails_comes_again() {
     let last = fixture.writes.recv().await.unwrap();
     assert_eq!(last.question, [all[1]]);
     last.answer(Ok(Vec::new()));
-    settle().await;
+    run_until_idle().await;
     flush(&fixture).await.unwrap().unwrap();
     assert!(fixture.writes.try_recv().is_err());
 }
@@ -186,20 +186,20 @@ async fn a_cancelled_write_loses_nothing() {
     let flush = flush(&fixture);
     let cancelled = fixture.writes.recv().await.unwrap();
     flush.abort();
-    settle().await;
+    run_until_idle().await;
     let again = fixture.writes.recv().await.unwrap();
     assert_eq!(again.question, cancelled.question);
     again.answer(Ok(Vec::new()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_with_a_pending_use_are_bounded() {
+async fn the_number_of_pending_uses_is_bounded() {
     let options = Options { max_records: 100, ..Options::default() };
     let (mut fixture, keys) = fixture(options, 101).await;
     for key in &keys {
         let verification = fixture.verify(key);
-        settle().await;
-        // evicted
+        run_until_idle().await;
+        // the key may have been evicted
         if let Ok(look_up) = fixture.look_ups.try_recv() {
             let found = fixture.database.look_up(&look_up.question);
             look_up.answer(Ok(found));

@@ -1,4 +1,4 @@
-//! The checks of a list: test executables, built once, and commands.
+//! The checks of a list: test executables, which are built once, and commands.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::faults::list::{List, Target};
 use crate::faults::source;
 use crate::{process, tree};
 
-/// A check that runs longer has caught the fault.
+/// Time-out of a check. A check that exceeds it has caught the fault.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Maximum address space of a check, in bytes: a fault that allocates without end must not take down the machine.
+/// Maximum address space of a check, in bytes. It protects the machine from a fault that allocates without end.
 const MAX_MEMORY: &str = "4294967296";
 
 /// The checks of a list.
@@ -30,7 +30,7 @@ struct Check {
     /// Program and arguments.
     words: Vec<String>,
     folder: PathBuf,
-    /// How long it takes without a fault.
+    /// Time that the check takes without a fault.
     duration: Duration,
     /// Number of faults that it has caught.
     caught: AtomicUsize,
@@ -80,7 +80,7 @@ impl Checks {
         Ok(Self(tests.chain(commands).collect()))
     }
 
-    /// Refuses a name that no check has.
+    /// Returns an error if no check has this name.
     pub fn require(&self, name: &str) -> Result<()> {
         let names: Vec<_> = self.0.iter().map(|check| check.name.as_str()).collect();
         ensure!(names.contains(&name), "no check has the name {name:?}: {}", names.join(", "));
@@ -100,9 +100,9 @@ impl Checks {
         Ok(())
     }
 
-    /// Runs the chosen checks with a fault, until one catches it; with `all`, every one of them.
+    /// Runs the chosen checks with a fault, until one catches it. With `all`, runs all of them.
     ///
-    /// The checks that have caught most faults for their time go first.
+    /// The checks that have caught the most faults for their time run first.
     pub fn catches(&self, fault: usize, chosen: impl Fn(&str) -> bool, all: bool) -> Result<Vec<Catch>> {
         let mut checks: Vec<_> = self.0.iter().filter(|check| chosen(&check.name)).collect();
         checks.sort_by_cached_key(|check| {
@@ -154,7 +154,7 @@ impl Check {
             sh.set_var(source::variable(number), "");
         }
         let start = Instant::now();
-        // `timeout` kills the processes that the check has started, too
+        // `timeout` also kills the processes that the check has started
         let command = cmd!(sh, "timeout --signal=KILL {seconds} prlimit --as={MAX_MEMORY} {words...}");
         let output = command.quiet().ignore_status().output()?;
         let text = [output.stdout, output.stderr].concat();
@@ -180,18 +180,18 @@ impl fmt::Display for Catch {
     }
 }
 
-/// Returns a shell in a folder of the copy, with the environment that all builds and tests of copies have.
+/// Returns a shell in a folder of the copy, with the environment of all builds and tests in copies.
 fn shell(folder: &Path) -> Result<Shell> {
     let sh = Shell::new()?;
     sh.change_dir(folder);
-    // as cargo sets it for a test; this program has its own
+    // the value that cargo sets for a test; the inherited one belongs to this program
     sh.set_var("CARGO_MANIFEST_DIR", folder);
     sh.set_var("CARGO_TARGET_DIR", tree::target().join("faults/target"));
     sh.set_var("CARGO_PROFILE_DEV_DEBUG", "0");
     // a planted fault may break a lint that the package denies
     sh.set_var("RUSTFLAGS", "--cap-lints=allow");
     sh.set_var("RUST_BACKTRACE", "0");
-    // the same cases in every run, and no trace of one fault in the run of the next
+    // every run has the same cases, and the run of one fault leaves no files for the next
     sh.set_var("PROPTEST_RNG_SEED", "1");
     sh.set_var("PROPTEST_MAX_SHRINK_ITERS", "0");
     sh.set_var("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
@@ -204,7 +204,7 @@ fn failed_test(output: &str) -> Option<String> {
     output.lines().find_map(failed)
 }
 
-/// Calls `act` for each item, on all cores. The results have the order of the items.
+/// Calls `act` for each item, on all cores. Returns the results in the order of the items.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let work = || {

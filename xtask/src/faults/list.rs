@@ -1,4 +1,4 @@
-//! A list of faults, as its file says it, and the package that it belongs to.
+//! Reads a list of faults from its file, and finds its package.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use crate::tree;
 
 const FOLDER: &str = "xtask/faults";
 
-/// See the [module](super) for what each field means.
+/// A list of faults. The [module](super) describes the fields.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
@@ -76,7 +76,7 @@ impl List {
         Ok(list)
     }
 
-    /// Returns the faults of these names, or all of them, each with its number.
+    /// Returns the faults with these names, or all faults if there are no names. Each has its number in the list.
     pub fn chosen(&self, names: &[String]) -> Result<Vec<(usize, &Fault)>> {
         for name in names {
             let is_listed = self.faults.iter().any(|fault| fault.name == *name);
@@ -128,7 +128,7 @@ impl Target {
 mod tests {
     use super::*;
 
-    /// Adds up the numbers that follow each `list` in SECURITY.md.
+    /// Returns the sum of the numbers that follow each `list` in SECURITY.md.
     fn stated(list: &str, page: &str) -> usize {
         let name = format!("`{list}` ");
         let digits = |cell: &str| cell.chars().take_while(char::is_ascii_digit).collect::<String>();
@@ -154,13 +154,13 @@ mod tests {
             assert_eq!(
                 stated(&name, &page),
                 faults,
-                "the numbers after `{name}` in SECURITY.md add up to this"
+                "the sum of the numbers after `{name}` in SECURITY.md is not the number of its faults"
             );
         }
     }
 
     #[test]
-    fn numbers_after_other_names_do_not_count() {
+    fn numbers_after_other_names_are_not_added() {
         assert_eq!(stated("a", "`a` 12, `ab` 3; `a` 40 | `a`: none"), 52);
     }
 }

@@ -1,4 +1,4 @@
-//! Puts faults into source text, each after a switch.
+//! Puts faults into source text, each with a switch.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,15 +11,15 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::faults::list::{Fault, List, Package, Rewrite};
 use crate::tree;
 
-/// What unit tests at the end of a file begin with. No fault is planted in them.
+/// Start of the unit tests at the end of a file. No fault is planted in them.
 const TESTS: &str = "#[cfg(test)]\nmod tests";
 
-/// Returns the environment variable that turns a fault on. Its value is empty.
+/// Returns the name of the environment variable that turns a fault on. Its value is empty.
 pub fn variable(number: usize) -> String {
     format!("PLANTED_FAULT_{number}")
 }
 
-/// Returns the files that differ in the copy, by their paths in the repository.
+/// Returns the texts of the files that differ in the copy, by their paths in the repository.
 pub fn planted(list: &List, package: &Package) -> Result<BTreeMap<PathBuf, String>> {
     let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
     let targets = package.targets.iter().filter(|target| target.is_library() || target.is_binary());
@@ -48,7 +48,7 @@ pub fn planted(list: &List, package: &Package) -> Result<BTreeMap<PathBuf, Strin
 
 /// Returns the module that reads the switches.
 ///
-/// A variable with an empty value is read without allocation: a test may count allocations.
+/// The value of the variable is empty, so reading it allocates nothing: a test may count allocations.
 fn module(faults: usize) -> String {
     format!(
         "
@@ -79,7 +79,7 @@ fn plant(text: &str, faults: Vec<(usize, &Fault)>) -> Result<String> {
     render(text, 0..text.len(), &places)
 }
 
-/// Where a fault is to be planted.
+/// The place in which a fault is planted.
 #[derive(Debug)]
 struct Place<'a> {
     range: Range<usize>,
@@ -95,7 +95,7 @@ impl<'a> Place<'a> {
         ensure!(!old.is_empty(), "fault {name:?}: `old` is empty");
         ensure!(
             !old.starts_with("let "),
-            "fault {name:?}: a `let` would end with its block: write its value"
+            "fault {name:?}: a `let` would end with the block of the switch: write its value"
         );
         let once = |part: &str| match text.match_indices(part).collect::<Vec<_>>()[..] {
             [(start, _)] => Ok(start),
@@ -114,19 +114,19 @@ impl<'a> Place<'a> {
         Ok(Self { range: start..start + old.len(), number, fault })
     }
 
-    /// Returns `old` after the switch. The parentheses let an operator follow; statements need none.
+    /// Returns the switch between the fault and `old`. An expression gets parentheses, so that an operator can follow.
     fn switch(&self, old: &str) -> String {
         let (number, variable, new) = (self.number, variable(self.number), self.fault.new.trim());
         let name = self.fault.name.replace("*/", "");
         let condition = format!("crate::planted::on({number}, {variable:?} /* {name} */)");
-        // each on lines of its own, as it may end with a comment
+        // each on lines of its own, because the text may end with a comment
         let code = format!("if {condition} {{\n{new}\n}} else {{\n{old}\n}}");
         if self.fault.old.trim_end().ends_with([';', '}']) { code } else { format!("({code})") }
     }
 }
 
-/// Returns a range of the text with faults in the places inside it. The places are sorted, outer before inner; of faults in
-/// one place, the first is the outer one.
+/// Returns a range of the text with the faults in the places inside it. The places are sorted, outer before inner. If faults
+/// have the same place, the first is the outer one.
 fn render(text: &str, range: Range<usize>, mut places: &[Place<'_>]) -> Result<String> {
     let (mut rendered, mut position) = (String::new(), range.start);
     while let Some((outer, others)) = places.split_first() {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_not() {
+    fn statements_get_no_parentheses() {
         assert_eq!(
             planted("{ f(); g(); }", &[fault("f();", "")]).unwrap(),
             "{ if on0 {  } else { f(); } g(); }"
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_exactly_one_place() {
+    fn each_fault_has_exactly_one_place() {
         assert_refused("b", &[fault("a", "x")], r#"fault "a": f has 0 places, not one, with: a"#);
         assert_refused("a a", &[fault("a", "x")], r#"fault "a": f has 2 places"#);
         assert_refused("#[cfg(test)]\nmod tests { a }", &[fault("a", "x")], r#"fault "a": f has 0 places"#);
@@ -233,20 +233,20 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_at_an_end_ends_there() {
+    fn a_comment_at_the_end_of_a_fault_hides_no_code() {
         let planted = plant("a // why\n", vec![(0, &fault("a // why", "b // why not"))]).unwrap();
         assert!(planted.contains("b // why not\n}") && planted.contains("a // why\n}"), "{planted}");
     }
 
     #[test]
-    fn a_rewrite_is_of_every_occurrence() {
+    fn a_rewrite_replaces_every_occurrence() {
         let rewrite = Rewrite { file: "f".into(), old: "const fn".into(), new: "fn".into() };
         assert_eq!(rewrite.apply("const fn a() const fn b()").unwrap(), "fn a() fn b()");
         assert!(rewrite.apply("fn a()").unwrap_err().to_string().contains("f does not have: const fn"));
     }
 
     #[test]
-    fn every_list_applies() {
+    fn every_list_applies_to_the_sources() {
         let sh = xshell::Shell::new().unwrap();
         for name in crate::faults::list::names().unwrap() {
             let list = List::read(&name).unwrap();

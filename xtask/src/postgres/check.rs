@@ -1,4 +1,4 @@
-//! The step that checks the servers themselves: the tests rely on how they are set up.
+//! Checks the servers themselves, because the tests rely on their settings.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 use super::{MAX_CLIENTS, POOL_SIZE, url, with};
 use crate::process::this_program;
 
-/// Sessions that are open at the same time.
+/// Number of sessions that are open at the same time.
 const SESSIONS: usize = 4 * POOL_SIZE;
 
 pub fn run(sh: &Shell) -> Result<()> {
@@ -40,9 +40,10 @@ fn check_settings(sh: &Shell, pooler: &str) -> Result<()> {
     Ok(())
 }
 
-/// Opens a transaction in as many sessions as the pool has connections: each keeps one for itself. Then sends a statement in
-/// each of many sessions, all of them open until the last answer: in session mode, one beyond the pool's size would never be
-/// answered.
+/// Checks that the sessions share the connections of the pool.
+///
+/// First opens a transaction in as many sessions as the pool has connections, so that each transaction keeps one. Then sends
+/// a statement in each of many sessions that stay open: in session mode, those beyond the pool's size would get no answer.
 fn check_backends(sh: &Shell, database: &str) -> Result<()> {
     let mut sessions = (0..SESSIONS).map(|_| Session::open(sh, database)).collect::<Result<Vec<_>>>()?;
     let in_transactions = &mut sessions[..POOL_SIZE];
@@ -91,12 +92,12 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // waiting closes the standard input first, which ends psql
+        // `wait` first closes the standard input, which ends psql
         let _ = self.psql.wait();
     }
 }
 
-/// Kills this program while its servers run: they must end too.
+/// Kills another process of this program while its servers run, and checks that they end too.
 fn check_end() -> Result<()> {
     let mut program = this_program().args(["postgres", "--pooled"]).stdout(Stdio::piped()).spawn()?;
     let lines = BufReader::new(program.stdout.take().context("no pipe")?).lines().take(2);

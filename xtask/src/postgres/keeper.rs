@@ -24,7 +24,7 @@ pub fn keep(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-/// The servers, whether they run already or not. They are stopped when this is dropped.
+/// The servers, whether or not they run already. They are stopped when `self` is dropped.
 struct Servers {
     sh: Shell,
     folder: TempDir,
@@ -41,12 +41,12 @@ impl Servers {
         if is_root {
             cmd!(sh, "chown postgres {path}").quiet().run()?;
         }
-        // whoever the servers run as may not enter the folder that this program runs in
+        // the user of the servers may have no access to the current directory of this program
         sh.change_dir(path);
         Ok(Self { sh, folder, programs: programs()?, is_root })
     }
 
-    /// Returns a command that does not run as root, which both servers refuse.
+    /// Returns a command that does not run as root, because both servers refuse to run as root.
     fn command(&self, program: impl AsRef<Path>) -> Cmd<'_> {
         let (sh, program) = (&self.sh, program.as_ref());
         if self.is_root { cmd!(sh, "runuser -u postgres -- {program}") } else { cmd!(sh, "{program}") }
@@ -78,7 +78,7 @@ impl Servers {
         })
     }
 
-    /// PgBouncer is in the background before it listens.
+    /// Waits until PgBouncer answers, because it goes into the background before it listens.
     fn wait_for_pooler(&self, port: u16) -> Result<()> {
         let (sh, url) = (&self.sh, format!("{}/postgres?connect_timeout=2", url(port)));
         let answers =
@@ -109,7 +109,7 @@ impl Drop for Servers {
     }
 }
 
-/// Returns the programs' folder of the newest PostgreSQL.
+/// Returns the folder with the programs of the newest PostgreSQL.
 fn programs() -> Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -117,7 +117,7 @@ fn programs() -> Result<PathBuf> {
     Ok(format!("/usr/lib/postgresql/{newest}/bin").into())
 }
 
-/// Returns Debian's settings of PgBouncer, but for the addresses, the trust, the mode and the sizes.
+/// Returns the settings of PgBouncer. Only the addresses, the authentication, the mode and the sizes differ from Debian's.
 fn pooler_settings(postgres: u16, port: u16) -> String {
     format!(
         "[databases]
@@ -133,14 +133,14 @@ auth_file = users
 admin_users = postgres
 pool_mode = transaction
 default_pool_size = {POOL_SIZE}
-; each test has a database, and connections to those of past tests would use up all
+; each test has its own database, and idle connections to old ones would use up all connections
 server_idle_timeout = 5
 max_client_conn = {MAX_CLIENTS}
 "
     )
 }
 
-/// Starts a server on a port that was free a moment ago. Another process may take it first.
+/// Starts a server on a free port. Tries up to five ports, because another process may take one first.
 fn on_free_port(start: impl Fn(u16) -> Result<()>) -> Result<u16> {
     let attempt = || process::free_port().and_then(|port| start(port).map(|()| port));
     let mut result = attempt();

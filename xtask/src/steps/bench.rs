@@ -1,6 +1,6 @@
-//! Measures everything, and writes the tables of docs/performance.md. A measurement wants a machine at rest.
+//! Measures everything, and writes the tables of docs/performance.md. Run it on an idle machine.
 //!
-//! The command fails, after writing, where a limit is exceeded.
+//! If a limit is exceeded, the command writes the tables, and then fails.
 
 mod tables;
 
@@ -16,7 +16,7 @@ use tables::{Estimates, Table};
 
 const PAGE: &str = "docs/performance.md";
 
-/// A measurement. It gets the largest number of records to look up.
+/// A measurement. Its argument is the largest number of records to look up.
 type Measurement = fn(&Shell, u32) -> Result<Table>;
 
 /// Measurements by name, in order. Each writes one table.
@@ -35,7 +35,7 @@ pub struct Arguments {
     /// One measurement; all of them by default
     #[arg(value_parser = PossibleValuesParser::new(STEPS.map(|(name, _)| name)))]
     step: Option<String>,
-    /// Records that are looked up: each power of ten up to this
+    /// Largest number of records to look up from; each power of ten up to it is measured
     #[arg(long, default_value_t = 1_000_000)]
     records: u32,
 }
@@ -59,7 +59,7 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Measures the verifier's figures beside what each replaces. Arguments choose some by name.
+/// Measures the verifier's figures, and those of what the verifier replaces. Arguments select figures by name.
 pub fn figures(sh: &Shell, names: &[String]) -> Result<String> {
     let bench =
         cmd!(sh, "cargo bench --locked -p ctx-key-verifier --all-features --bench figures -- {names...}");
@@ -71,7 +71,7 @@ fn bench<'sh>(sh: &'sh Shell, name: &str) -> Cmd<'sh> {
     cmd!(sh, "cargo bench --locked -p ctx-key-bench --bench {name}")
 }
 
-/// Runs benchmarks, and makes a table of criterion's estimates and of what the benchmarks print.
+/// Runs benchmarks, and makes a table from criterion's estimates and the output of the benchmarks.
 fn measure(command: Cmd<'_>, table: fn(&Estimates, &str) -> Result<Table>) -> Result<Table> {
     let printed = process::read(command.args(["--", "--noplot"]))?;
     table(&Estimates::below(tree::target()), &printed)
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_a_place_for_each_table_and_no_other() {
+    fn the_page_has_exactly_one_place_for_each_table() {
         let text = std::fs::read_to_string(tree::root().join(PAGE)).unwrap();
         let places = text.lines().filter_map(|line| line.strip_prefix("<!-- cargo xtask bench "));
         let places: BTreeSet<&str> = places.filter_map(|place| place.strip_suffix(" -->")).collect();

@@ -1,4 +1,4 @@
-//! The dashboard in Chromium, on either database.
+//! Tests the dashboard in Chromium, on either database.
 
 use std::env::consts::ARCH;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use crate::{postgres, tools, tree};
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
-    /// Take pictures too, into this folder
+    /// Also take screenshots, into this folder
     #[arg(long, value_name = "FOLDER")]
     screenshots: Option<PathBuf>,
     /// Test files of crates/server/tests/browser; all of them by default
@@ -29,7 +29,7 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     let pictures = arguments.screenshots.as_ref().map(std::path::absolute).transpose()?;
     let _pictures = pictures.as_ref().map(|folder| sh.push_env("SCREENSHOTS", folder));
 
-    // what npm installs stays out of the tree, and what tests leave when they break off is removed with it
+    // npm installs into this folder instead of the tree, and files of aborted tests are removed with it
     let folder = tempfile::tempdir()?;
     let _temporary = sh.push_env("TMPDIR", folder.path());
     let mut files = copy_tests(sh, folder.path(), pictures.is_some())?;
@@ -39,8 +39,8 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     let _there = sh.push_dir(folder.path());
     cmd!(sh, "npm ci --ignore-scripts --silent").run()?;
     let _path = sh.push_env("PATH", path_with_node(sh, folder.path())?);
-    // one file at a time: a browser and its server are enough for a small machine; the time-out is far longer than a file
-    // takes
+    // one file at a time, because a small machine has room for only one browser and its server; the time-out is far longer
+    // than a file takes
     cmd!(sh, "node --test --test-concurrency=1 --test-timeout=1200000 {files...}").run()?;
     Ok(())
 }
@@ -53,7 +53,7 @@ pub fn on_postgres(sh: &Shell) -> Result<()> {
     postgres::with(sh, |_| run(sh, &Arguments::default()))
 }
 
-/// Copies the files of the tests, and returns the names of those to run.
+/// Copies all files of the tests, and returns the names of the test files.
 fn copy_tests(sh: &Shell, folder: &Path, with_pictures: bool) -> Result<Vec<OsString>> {
     let mut tests = Vec::new();
     for file in sh.read_dir("crates/server/tests/browser")?.iter().filter(|path| path.is_file()) {
@@ -67,7 +67,7 @@ fn copy_tests(sh: &Shell, folder: &Path, with_pictures: bool) -> Result<Vec<OsSt
     Ok(tests)
 }
 
-/// Returns a search path where `node` is at least version 20. Debian 12 has 18, and npm has the program itself as a package.
+/// Returns a search path on which `node` has at least version 20. Debian 12 has version 18, so a newer one comes from npm.
 fn path_with_node(sh: &Shell, folder: &Path) -> Result<OsString> {
     let path = sh.var_os("PATH").unwrap_or_default();
     if cmd!(sh, "node --print").arg("parseInt(process.versions.node) >= 20").quiet().read()? == "true" {

@@ -1,5 +1,5 @@
-//! The library behind its C ABI, `crates/capi`: the header, the installed libraries in C, C++ and Go, and the module for
-//! WebAssembly. Each runs every case of `tests/vectors`.
+//! Checks the library's C ABI, `crates/capi`: the header, the installed libraries in C, C++ and Go, and the module for
+//! WebAssembly. Each language runs every case of `tests/vectors`.
 
 mod examples;
 
@@ -18,7 +18,7 @@ const HEADER: &str = "crates/capi/include/ctx_key.h";
 
 const WARNINGS: &[&str] = &["-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"];
 
-/// Compilers of the program that runs the cases, with their language.
+/// Compilers for the program that runs the cases, with the version of the language.
 const COMPILERS: &[&[&str]] = &[
     &["gcc", "-std=c99"],
     &["gcc", "-std=c17", "-O2", "-D_FORTIFY_SOURCE=2"],
@@ -27,7 +27,7 @@ const COMPILERS: &[&[&str]] = &[
     &["clang++", "-std=c++17", "-x", "c++"],
 ];
 
-/// Maximum size of the module, compressed by `gzip -9`.
+/// Maximum size of the module in bytes, compressed by `gzip -9`.
 const MAX_MODULE: usize = 13_000;
 
 pub fn run(sh: &Shell) -> Result<()> {
@@ -50,7 +50,7 @@ pub fn run(sh: &Shell) -> Result<()> {
     library.cannot_panic_unseen(sh)
 }
 
-/// Demands that the header is what cbindgen writes.
+/// Checks that cbindgen writes exactly this header.
 fn header(sh: &Shell, copy: &Copy) -> Result<()> {
     let compare = || {
         let written = read(cmd!(sh, "cbindgen --quiet --config crates/capi/cbindgen.toml crates/capi"))?;
@@ -67,7 +67,7 @@ fn header(sh: &Shell, copy: &Copy) -> Result<()> {
     copy.write(HEADER, &original)
 }
 
-/// The cases of `tests/vectors`, as lines, and their number.
+/// The cases of `tests/vectors`, one in each line, and their number.
 struct Cases {
     lines: String,
     count: usize,
@@ -94,7 +94,7 @@ impl Cases {
 /// The libraries for C, installed by the Makefile of a copy of the repository.
 struct Library {
     copy: Copy,
-    /// Folder of the prefixes and programs. Its path is the same in each run, because Go's cache keeps the flags of the linker.
+    /// Folder of the prefixes and programs. Its path is the same in each run, because Go's cache stores the linker's flags.
     folder: PathBuf,
 }
 
@@ -105,7 +105,7 @@ impl Library {
         sh.remove_path(&library.folder)?;
         sh.create_dir(&library.folder)?;
         library.make(sh, library.prefix("shared"), "install").run()?;
-        // where only the static library is, the linker takes it
+        // the linker uses the static library only if there is no shared one
         let (shared, only_static) = (library.prefix("shared"), library.prefix("static"));
         cmd!(sh, "cp -r {shared} {only_static}").run()?;
         cmd!(sh, "find {only_static} -name libctx_key.so* -delete").run()?;
@@ -161,7 +161,7 @@ impl Library {
         for (name, compiler) in [("static", &["gcc"][..]), ("static, with libc", &["gcc", "-static"])] {
             let program =
                 self.compile(sh, compiler, &source, &self.flags(sh, "static", Some("--static"))?)?;
-            // it finds no shared library
+            // without LD_LIBRARY_PATH, so the program finds no shared library
             cases.run(name, cmd!(sh, "{program}"))?;
         }
         Ok(())
@@ -205,7 +205,7 @@ impl Library {
         Ok(program)
     }
 
-    /// Demands that the shared library has no code of a panic, which ends the process.
+    /// Checks that the shared library contains no code for a panic, which would abort the process.
     fn has_no_panic(&self, sh: &Shell) -> Result<()> {
         let library = tree::target().join("capi/libctx_key_capi.so");
         let symbols = read(cmd!(sh, "nm {library}"))?;
@@ -217,7 +217,7 @@ impl Library {
         Ok(())
     }
 
-    /// Plants a panic, which the check must see.
+    /// Plants a panic, which the check must find.
     fn cannot_panic_unseen(&self, sh: &Shell) -> Result<()> {
         let file = "crates/capi/src/outcome.rs";
         let original = self.copy.read(file)?;
@@ -232,7 +232,7 @@ impl Library {
     }
 }
 
-/// Builds the module, and runs it in Node.js. Its size has a limit, which must be seen.
+/// Builds the module, checks its size, and runs it in Node.js. A changed case must be caught.
 fn webassembly(sh: &Shell, cases: &Cases, examples: &Examples) -> Result<()> {
     let _there = sh.push_dir("crates/capi");
     let clippy = cmd!(sh, "cargo clippy --quiet --locked --profile wasm --target wasm32-unknown-unknown");

@@ -1,4 +1,5 @@
-//! The packages for other languages in `clients/`: their tests, the comparison with the crate, archives, figures, and planted mistakes.
+//! Checks the packages for other languages in `clients/`: their tests, a comparison with the crate, archives, figures, and
+//! planted faults.
 
 pub mod archives;
 mod figures;
@@ -19,7 +20,7 @@ use crate::process::timed;
 use crate::tools;
 use crate::tree::{self, Copy};
 
-/// Class path of the package for Kotlin and its tests, in its folder.
+/// Class path of the package for Kotlin and its tests, relative to the folder of the package.
 const KOTLIN: &str = "build/memorykit-key.jar:build/test:node_modules/kotlin-compiler/lib/kotlin-stdlib.jar";
 
 /// The program of each package that compares it with the crate, and the folder that it runs in.
@@ -30,7 +31,7 @@ const COMPARISONS: [(&str, &[&str]); 4] = [
     ("kotlin", &["java", "-cp", KOTLIN, "io.memorykit.key.CompareKt"]),
 ];
 
-/// A copy of the repository in which the packages are installed and built. Nothing of it is left in the tree.
+/// A copy of the repository in which the packages are installed and built, so that no file of it stays in the tree.
 struct Clients {
     copy: Copy,
     /// Search path with the tools of the Python package.
@@ -58,7 +59,7 @@ impl Clients {
             let _there = sh.push_dir(clients.folder(package));
             cmd!(sh, "npm ci --ignore-scripts --silent").run()?;
         }
-        // it has no dependency, and asks nobody for one
+        // the module for Go has no dependency, so Go need not ask a proxy
         sh.set_var("GOPROXY", "off");
         Ok(clients)
     }
@@ -76,7 +77,7 @@ impl Clients {
         self.copy.folder().join("clients").join(package)
     }
 
-    /// Compares all packages with the crate on the same cases. Returns what each prints.
+    /// Compares all packages with the crate on the same cases. Returns the output of all comparisons.
     fn compare(&self, program: &Path, seed: u64, count: u64) -> Result<String> {
         let packages = COMPARISONS.map(|(package, words)| {
             let (path, folder) = (self.path.clone(), self.folder(package));
@@ -122,7 +123,7 @@ pub fn run(sh: &Shell) -> Result<()> {
         cmd!(sh, "pytest -q -p no:cacheprovider").run()?;
         cmd!(sh, "mypy").run()?;
         cmd!(sh, "pyright").run()?;
-        // one version of Python is here, so the lowest is checked without running it
+        // only one version of Python is installed, so vermin checks the lowest version without running it
         cmd!(sh, "vermin --quiet --no-tips --eval-annotations --target=3.9- src").run()?;
         Ok(cmd!(sh, "hatchling build -t wheel").run()?)
     })?;

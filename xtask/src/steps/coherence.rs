@@ -1,4 +1,4 @@
-//! Revocations in every kind of trouble, many in each case.
+//! Tests revocations in every kind of trouble, many times in each case.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
@@ -10,17 +10,17 @@ const HEAD: &str = "\
 |---|---|---|---|---|---|---|
 ";
 
-/// Argument: revocations in each case.
+/// Runs the tests. The argument is the number of revocations in each case.
 pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
     let count: u32 =
         arguments.first().map_or(Ok(200), |text| text.parse()).context("revocations are a number")?;
     tools::install(sh, &[&tools::LIBFAKETIME])?;
     let _count = sh.push_env("CTX_KEY_TEST_REVOCATIONS", count.to_string());
-    // nothing is skipped that can be had
+    // with this variable, the tests fail instead of skipping a part whose tool is missing
     let _ci = sh.push_env("CI", "true");
     let rows = |database: &str| {
         let test = cmd!(sh, "cargo test --locked -p ctx-key-server --all-features --test revocations")
-            // they wait most of the time
+            // the tests wait most of the time, so more of them than cores can run at once
             .args(["--", "--test-threads", "4"]);
         let rows = rows(database, &process::transcript(test)?);
         print!("{rows}");
@@ -37,7 +37,7 @@ pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
     ))
 }
 
-/// Returns the rows of a table that the tests print.
+/// Returns the rows that the tests print, as rows of a table.
 fn rows(database: &str, printed: &str) -> String {
     let lines = printed.lines().filter_map(|line| line.split_once("REVOKED | "));
     lines.map(|(_, row)| format!("| {database} | {row} |\n")).collect()
@@ -48,8 +48,8 @@ mod tests {
     use super::rows;
 
     #[test]
-    fn rows_are_found_in_what_tests_print() {
-        let printed = "running 14 tests\ntest steady::idle ... REVOKED | idle, 2 processes | 5 | 90 ms\nok\n";
+    fn the_rows_are_found_in_the_output_of_tests() {
+        let printed = "running 14 tests\ntest steady::no_grant_is_late_without_load ... REVOKED | idle, 2 processes | 5 | 90 ms\nok\n";
         assert_eq!(rows("SQLite", printed), "| SQLite | idle, 2 processes | 5 | 90 ms |\n");
         assert_eq!(rows("SQLite", "running 14 tests\n"), "");
     }

@@ -1,6 +1,6 @@
-//! No branch and no address depends on a secret: memcheck reports those that do, at each level of optimization.
+//! Checks that no branch and no address depends on a secret. memcheck reports those that do, at each level of optimization.
 //!
-//! The program that it runs has planted faults beside its cases: see tests/constant_time/README.md.
+//! Besides its cases, the program has planted faults: see tests/constant_time/README.md.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,10 +14,10 @@ use crate::{process, tools};
 const MANIFEST: &str = "tests/constant_time/Cargo.toml";
 const LEVELS: [&str; 5] = ["1", "2", "3", "s", "z"];
 
-/// valgrind does not know the SHA extensions, and takes what a system call writes for public.
+/// Backends of dependencies. valgrind does not support the SHA extensions, and treats what a system call writes as public.
 const BACKENDS: &str = "--cfg sha2_backend=\"soft\" --cfg getrandom_backend=\"custom\"";
 
-/// Builds of the library, with their flags: its declared results marked as defined, and as everyone gets it.
+/// Builds of the library, with their flags: one that marks its declared results as public, and the one that is shipped.
 const BUILDS: [(&str, &str); 2] = [("marked", "--cfg ctx_key_memcheck"), ("shipped", "")];
 
 pub fn run(sh: &Shell) -> Result<()> {
@@ -44,14 +44,14 @@ pub fn run(sh: &Shell) -> Result<()> {
 /// Returns the command that builds the program and runs it under memcheck. The program's argument is missing.
 fn memcheck<'sh>(sh: &'sh Shell, host: &str, log: &Path, level: &str, flags: &str) -> Cmd<'sh> {
     let log = log.display();
-    // With `chase`, valgrind translates some pairs of branches into one, and reports the loads between them.
+    // with `chase`, valgrind merges some pairs of branches into one, and reports the loads between them
     let valgrind = format!("valgrind --quiet --error-limit=no --vex-guest-chase=no --log-file={log}");
     let runner = format!("target.{host}.runner = '{valgrind}'");
-    // With a target named, the flags do not reach the build script, which is then built once.
+    // with `--target`, the flags do not reach the build script, which is then built only once
     cmd!(sh, "cargo run --quiet --release --locked --manifest-path {MANIFEST} --bin memcheck --target {host} --config {runner} --")
         .env("RUSTFLAGS", format!("{BACKENDS} {flags}"))
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level)
-        // would take precedence over RUSTFLAGS
+        // it would take precedence over RUSTFLAGS
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .quiet()
 }

@@ -1,4 +1,4 @@
-//! What users of the library build on, as far as only builds can show it. `cargo test -p ctx-key-contract` checks the rest.
+//! Checks the part of the library's contract that only builds can show. `cargo test -p ctx-key-contract` checks the rest.
 
 mod archive;
 mod deny;
@@ -14,7 +14,7 @@ use crate::tree::{self, Copy};
 
 /// Runs all parts. Each plants faults in a copy of the repository, which it must catch.
 pub fn run(sh: &Shell) -> Result<()> {
-    // apart from what other commands build; the copy and the archives share it
+    // a target folder that the copy and the archives share, separate from other builds
     let _environment = [
         sh.push_env("CARGO_TARGET_DIR", target()),
         sh.push_env("RUSTFLAGS", ""),
@@ -36,7 +36,7 @@ fn copy(sh: &Shell) -> Result<Copy> {
     Copy::new(sh, target().join("copy"))
 }
 
-/// Shows that the test of the public API, which runs with all the others, can fail.
+/// Checks that the test of the public API, which runs with all other tests, can fail.
 fn api(sh: &Shell) -> Result<()> {
     let copy = copy(sh)?;
     let _there = sh.push_dir(copy.folder());
@@ -64,7 +64,7 @@ fn lock(sh: &Shell) -> Result<()> {
     )
 }
 
-/// Checks that the library uses nothing that is newer than the `rust-version` of its manifest.
+/// Checks that the library uses no item that is newer than the `rust-version` of its manifest.
 fn msrv(sh: &Shell) -> Result<()> {
     let clippy = cmd!(sh, "cargo clippy --quiet --lib --all-features --locked -- -D warnings");
     clippy.run()?;

@@ -1,6 +1,6 @@
-//! Every part of the library's source runs in its tests, except the parts that `tests/uncovered.txt` lists with reasons.
+//! Checks that the tests run every part of the library's source, except those that `tests/uncovered.txt` lists with reasons.
 //!
-//! Documentation examples do not count.
+//! Examples in the documentation do not count.
 
 mod report;
 
@@ -19,7 +19,7 @@ const LIST: &str = "tests/uncovered.txt";
 const UNLISTED: &str = "not run, and not in tests/uncovered.txt";
 const STALE: &str = "in tests/uncovered.txt, and run or not there";
 
-/// Looks for a key on the stack, where counting makes the compiler put a part of it.
+/// Skips a test that looks for a key on the stack: instrumented code leaves a part of the key there.
 const SKIPPED: [&str; 2] = ["--skip", "parsing_leaves_nothing_on_the_stack"];
 
 pub fn run(sh: &Shell) -> Result<()> {
@@ -27,10 +27,10 @@ pub fn run(sh: &Shell) -> Result<()> {
     let scratch = sh.create_temp_dir()?;
     let work = scratch.path();
     let _environment = [
-        // beside the other builds, which the flag would throw away
+        // separate from other builds, which the flag would invalidate
         sh.push_env("CARGO_TARGET_DIR", tree::target().join("coverage")),
         sh.push_env("RUSTFLAGS", "-C instrument-coverage"),
-        // instrumented build scripts write profiles, too
+        // instrumented build scripts also write profiles
         sh.push_env("LLVM_PROFILE_FILE", work.join("build-%m.profraw")),
     ];
     let programs = test_programs(sh)?;
@@ -47,7 +47,7 @@ pub fn run(sh: &Shell) -> Result<()> {
     let differences = all.compare(&list);
     differences.unlisted.iter().for_each(|entry| println!("{UNLISTED}: {entry}"));
     differences.stale.iter().for_each(|entry| println!("{STALE}: {entry}"));
-    ensure!(differences.is_empty(), "{LIST} is not what does not run");
+    ensure!(differences.is_empty(), "{LIST} does not list exactly the parts that do not run");
     Ok(())
 }
 
@@ -59,7 +59,7 @@ fn assert_refused(fault: &str, message: &str, entries: &[String]) -> Result<()> 
     Ok(())
 }
 
-/// Installs the tools that read what the compiler writes, and returns their version, which is LLVM's in `rustc -vV`.
+/// Installs the tools that read the compiler's profiles, and returns their version, which is that of LLVM in `rustc -vV`.
 fn install_llvm(sh: &Shell) -> Result<String> {
     let version = cmd!(sh, "rustc -vV").quiet().read()?;
     let llvm = version.lines().find_map(|line| line.strip_prefix("LLVM version: "));
@@ -84,13 +84,13 @@ fn test_programs(sh: &Shell) -> Result<Vec<PathBuf>> {
     Ok(programs)
 }
 
-/// Returns whether cargo built the program from `tests/<name>.rs`: it adds a hash to the name.
+/// Returns whether cargo built the program from `tests/<name>.rs`. Cargo adds a hash to the name of the program.
 fn is_test_file(program: &Path, name: &str) -> bool {
     let file = program.file_name().and_then(|file| file.to_str()).and_then(|file| file.rsplit_once('-'));
     file.is_some_and(|(found, _)| found == name)
 }
 
-/// Runs these test programs, and reports what of the library they ran.
+/// Runs these test programs, and reports which parts of the library they ran.
 fn measure(sh: &Shell, llvm: &str, folder: &Path, programs: &[PathBuf]) -> Result<Report> {
     let profiles = folder.join("profiles");
     sh.create_dir(&profiles)?;

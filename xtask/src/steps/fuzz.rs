@@ -1,4 +1,4 @@
-//! The fuzz targets: a short run of each on every change, and long campaigns.
+//! Runs the fuzz targets: each for a short time on every change, and all of them in long campaigns.
 
 mod campaign;
 
@@ -12,7 +12,7 @@ use crate::tools;
 
 const CORPUS: &str = "fuzz/corpus";
 
-/// Runs every seed, and what grows out of them in five seconds, which is not kept.
+/// Runs every seed, and then fuzzes each target for five seconds. New inputs are not kept.
 pub fn replay(sh: &Shell) -> Result<()> {
     for target in build(sh)? {
         let grown = sh.create_temp_dir()?;
@@ -30,7 +30,7 @@ fn build(sh: &Shell) -> Result<Vec<String>> {
     Ok(targets)
 }
 
-/// Returns the command that runs a target for some seconds. New inputs go into the folder `grown`.
+/// Returns the command that runs a target for `seconds`. New inputs go into the folder `grown`.
 fn run<'a>(sh: &'a Shell, target: &str, grown: &Path, seconds: u64) -> Cmd<'a> {
     fuzz(sh)
         .args(["run", target])
@@ -40,7 +40,7 @@ fn run<'a>(sh: &'a Shell, target: &str, grown: &Path, seconds: u64) -> Cmd<'a> {
         .arg(format!("-max_total_time={seconds}"))
 }
 
-/// Returns cargo-fuzz's command, with which a stable compiler takes its unstable flags.
+/// Returns the command `cargo fuzz`. A variable lets a stable compiler accept its unstable flags.
 fn fuzz(sh: &Shell) -> Cmd<'_> {
     cmd!(sh, "cargo fuzz").env("RUSTC_BOOTSTRAP", "1")
 }
@@ -51,7 +51,7 @@ mod tests {
 
     use crate::tree;
 
-    /// A target without a seed would run on noise alone.
+    /// A target without a seed would start from random bytes.
     #[test]
     fn every_target_has_seeds() {
         let root = tree::root();

@@ -1,7 +1,9 @@
-//! No hot path takes over 2 % more instructions than recorded: as a multiple of its floor, or outside the hash, beside which a
-//! copy of the key is less than 2 %. callgrind counts them, with the software SHA-256.
+//! Checks that no hot path takes over 2 % more instructions than recorded. callgrind counts them, with the software SHA-256.
 //!
-//! The comparison must refuse a planted slow line and changed records.
+//! Two counts are compared: the instructions as a multiple of the path's floor, and those outside the hash, because a copy of
+//! the key is less than 2 % of a count that includes the hash.
+//!
+//! The comparison must refuse a planted slow line, and changed records.
 
 mod callgrind;
 mod table;
@@ -18,7 +20,7 @@ const RECORDED: &str = "crates/bench/instructions/recorded";
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Keep the counts: for a change that may make a path slower, or for another compiler
+    /// Record the counts, for a change that may make a path slower, or for another compiler
     #[arg(long)]
     record: bool,
 }
@@ -44,7 +46,7 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Compares tables with a fault, each of which must be refused, and returns how many there were.
+/// Compares tables that have a fault, each of which must be refused. Returns the number of faults.
 fn refuse_faults(counted: &Table, slow: &Table) -> Result<usize> {
     let mut refusals = 0;
     let mut refused = |fault: &str, start: &str, recorded: &Table, counted: &Table| {
@@ -57,7 +59,7 @@ fn refuse_faults(counted: &Table, slow: &Table) -> Result<usize> {
         let mut less = counted.clone();
         less.rows[index].outside_hash = a_thirtieth_less(row.outside_hash);
         refused("3 % less recorded outside the hash", &start, &less, counted)?;
-        // a floor is once itself, whatever it takes
+        // a floor is always exactly one time itself
         if row.path != row.floor {
             let mut less = counted.clone();
             less.rows[index].instructions = a_thirtieth_less(row.instructions);
@@ -77,12 +79,12 @@ fn a_thirtieth_less(count: u64) -> u64 {
     count * 100 / 103
 }
 
-/// Demands that a comparison fails, with no other failures than those that start so.
+/// Checks that a comparison fails, and that each failure starts with `start`.
 fn assert_refused(fault: &str, start: &str, recorded: &Table, counted: &Table) -> Result<()> {
     let failures = recorded.compare(counted)?.failures;
     ensure!(!failures.is_empty(), "not refused: {fault}: {start}");
     if let Some(other) = failures.iter().find(|failure| !failure.starts_with(start)) {
-        bail!("refused for something else: {fault}: {other}");
+        bail!("refused for another reason: {fault}: {other}");
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! Checks of the library and the workspace that are commands of cargo.
+//! Checks of the library and the workspace that only run cargo.
 
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::tree;
 
-/// Packages that are workspaces of their own, because they need flags that must not reach the library's builds.
+/// Packages in workspaces of their own, because they need flags that must not affect the library's builds.
 const SEPARATE: [&str; 4] = [
     "crates/bench/instructions/Cargo.toml",
     "fuzz/Cargo.toml",
@@ -13,7 +13,7 @@ const SEPARATE: [&str; 4] = [
     "tests/no_std/Cargo.toml",
 ];
 
-/// Features of the library, but for `default`.
+/// Features of the library, except `default`.
 const FEATURES: [&str; 5] = ["std", "getrandom", "alloc", "serde", "http"];
 
 pub fn lints(sh: &Shell) -> Result<()> {
@@ -21,7 +21,7 @@ pub fn lints(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings").run()?;
     for manifest in SEPARATE {
         cmd!(sh, "cargo fmt --check --manifest-path {manifest}").run()?;
-        // the fuzz targets build with flags of cargo-fuzz alone
+        // the fuzz targets compile only with the flags of cargo-fuzz
         if !manifest.starts_with("fuzz/") {
             cmd!(sh, "cargo clippy --release --locked --manifest-path {manifest} -- -D warnings").run()?;
         }
@@ -36,7 +36,7 @@ pub fn docs(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Builds the library with every set of its features. Warnings are errors in each.
+/// Runs clippy on the library with every set of its features. Warnings are errors.
 pub fn features(sh: &Shell) -> Result<()> {
     for set in 0..1 << FEATURES.len() {
         let is_chosen = |(bit, _): &(usize, &&str)| set >> bit & 1 == 1;
@@ -86,9 +86,9 @@ mod tests {
         toml::from_str(&fs::read_to_string(tree::root().join(path)).unwrap()).unwrap()
     }
 
-    /// A list that is too short would leave code without a check.
+    /// If a list misses an item, some code is not checked.
     #[test]
-    fn lists_name_every_workspace_and_every_feature() {
+    fn the_lists_name_every_workspace_and_every_feature() {
         let files = tree::files(&Shell::new().unwrap()).unwrap();
         let manifests =
             files.iter().filter_map(|file| file.to_str().filter(|file| file.ends_with("/Cargo.toml")));

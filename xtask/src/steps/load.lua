@@ -1,4 +1,4 @@
--- Each request with one of the keys of a file, at random; fails if an answer is not 200.
+-- Sends each request with a random key from a file, and counts the answers that fail.
 local heads, seed, threads = {}, 0, {}
 
 function setup(thread)

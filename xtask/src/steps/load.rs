@@ -1,8 +1,8 @@
-//! The cost of a route's guard: `GET /v1/key` with many keys at random, all of them in the cache, beside the same route in
-//! the same surroundings without it, by turns.
+//! Measures the cost of a route's guard. It sends `GET /v1/key` with random keys, which are all in the cache, to a server with
+//! the guard and to one without it, by turns.
 //!
 //! wrk runs on the same cores as the servers, so the rates are a lower bound. The ratio of the processor times of a request
-//! says what the guard costs, whatever else the machine does.
+//! is the cost of the guard, whatever else the machine does.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -20,19 +20,19 @@ use xshell::{Shell, cmd};
 use crate::process::{self, Background};
 use crate::{tools, tree};
 
-/// The default number of keys.
+/// Default number of keys.
 const KEYS: usize = 100_000;
-/// Requests a minute: the server's largest limit, so that few keys do not reach it, and each request is counted.
+/// Rate limit in requests a minute: the server's largest, so that even a few keys do not exceed it, but each request counts.
 const RATE_LIMIT: &str = "1000000";
-/// MiB that the server's memory may grow by.
+/// Maximum growth of the server's memory, in MiB.
 const MAX_GROWTH: u64 = 16;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Seconds of each turn at either server
+    /// Seconds of each turn
     #[arg(default_value_t = 5)]
     seconds: u32,
-    /// Turns at each server
+    /// Number of turns for each server
     #[arg(default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     turns: u32,
     /// Number of keys
@@ -101,7 +101,7 @@ fn measure_with(sh: &Shell, &Arguments { seconds, turns, keys: number }: &Argume
     Ok(report.0)
 }
 
-/// Lines that are printed when they come, and kept.
+/// The lines of the report, which are also printed at once.
 #[derive(Default)]
 struct Report(String);
 
@@ -142,13 +142,13 @@ impl Server {
         parse(&process::read(wrk)?).context("wrk prints no result")
     }
 
-    /// Returns the seconds that the server has used a processor for. The system counts them in `ticks` a second.
+    /// Returns the processor time of the server in seconds. The system counts it in ticks, `ticks` a second.
     fn processor_time(&self, ticks: f64) -> Result<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
         Ok(ticks_used(&stat).context("no times in /proc/PID/stat")? as f64 / ticks)
     }
 
-    /// Returns the MiB of the server that are in memory.
+    /// Returns the size of the server in memory, in MiB.
     fn memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS")).context("no VmRSS")?;
@@ -156,13 +156,13 @@ impl Server {
     }
 }
 
-/// A turn at one server.
+/// Figures of a turn.
 #[derive(Debug, PartialEq)]
 struct Turn {
     requests: f64,
     /// Requests a second.
     rate: f64,
-    /// Milliseconds that 50, 90, 99 and 99.9 % of the requests do not exceed.
+    /// The 50th, 90th, 99th and 99.9th percentile of the response time, in milliseconds.
     latencies: [f64; 4],
     failures: u64,
 }
@@ -188,27 +188,27 @@ fn parse(printed: &str) -> Option<Turn> {
     })
 }
 
-/// Reads the ticks in which a process ran, for itself and in the kernel, from its `/proc/PID/stat`.
+/// Reads the processor time of a process, in user and kernel mode, from its `/proc/PID/stat`. The unit is ticks.
 fn ticks_used(stat: &str) -> Option<u64> {
-    // the name of the program may have spaces and parentheses
+    // the name of the program may contain spaces and parentheses
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut times = rest.split(' ').skip(11).map(str::parse::<u64>);
     Some(times.next()?.ok()? + times.next()?.ok()?)
 }
 
-/// Returns the middle one, or the lower one of the two in the middle.
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[(rates.len() - 1) / 2]
+/// Returns the median: the middle value, or the lower of the two in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() - 1) / 2]
 }
 
-/// Stores new keys in the server's database, and returns them, one a line.
+/// Stores new keys in the server's database, and returns them, one in each line.
 fn store_keys(sh: &Shell, database: &Path, number: usize) -> Result<String> {
     let (program, number) = (tree::target().join("release/examples/store_keys"), number.to_string());
     process::read(cmd!(sh, "{program} {database} {number}"))
 }
 
-/// Sends a request with each key, a hundred at a time.
+/// Sends a request with each key, in groups of a hundred.
 fn fill_cache(address: &str, keys: &str) -> Result<()> {
     const OK: &str = "HTTP/1.1 200 OK";
     let mut stream = TcpStream::connect(address)?;
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_result_is_read() {
+    fn the_result_of_wrk_is_read() {
         let latencies = [0.35, 0.39, 2.87, 4.43];
         let turn = Turn { requests: 421245.0, rate: 84249.0, latencies, failures: 2 };
         assert_eq!(parse("Requests/sec: 1\nRESULT 421245 84249 0.35 0.39 2.87 4.43 2\n"), Some(turn));
@@ -241,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn the_times_of_a_process_are_read() {
+    fn the_processor_time_of_a_process_is_read() {
         let stat = "77 (a) b) S 1 77 77 0 -1 4194304 900 0 1 0 250 17 3 4 20 0 5 0 9 1 1";
         assert_eq!(ticks_used(stat), Some(267));
         assert_eq!(ticks_used("77 (a) S 1"), None);
     }
 
     #[test]
-    fn the_median_is_one_of_the_rates() {
+    fn the_median_is_one_of_the_values() {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![4.0, 3.0, 1.0, 2.0]), 2.0);
     }

@@ -1,9 +1,10 @@
-//! The vectors pass on other processors too, each emulated: a big-endian one (s390x), one of 32 bits (i686), and one with other
-//! SHA-256 instructions (aarch64). The planted fault, numbers in the machine's byte order, must show on the first alone.
+//! Checks that the vectors also pass on other processors, which are emulated: a big-endian one (s390x), one with 32 bits
+//! (i686), and one with other SHA-256 instructions (aarch64). The planted fault, numbers in the machine's byte order, must
+//! fail only on the first.
 //!
-//! For Debian 12 on x86-64. A stable toolchain comes with `core` for its own machine alone; it is built here, from Debian's source
-//! and with the compiler of that version. Both are unpacked and not installed: below `$CTX_KEY_TOOLS`, by default in the target
-//! folder.
+//! This needs Debian 12 on x86-64. A stable toolchain has `core` only for its own machine, so this step builds `core` from
+//! Debian's source, with the compiler of the same version. Both are not installed, but unpacked below `$CTX_KEY_TOOLS`, which
+//! is the target folder by default.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ struct Machine {
     name: &'static str,
     debian: &'static str,
     qemu: &'static str,
-    /// What the program must print with the planted fault.
+    /// Text that the program must print with the planted fault.
     with_fault: &'static str,
 }
 
@@ -51,7 +52,7 @@ pub fn run(sh: &Shell) -> Result<()> {
 }
 
 fn install_packages(sh: &Shell) -> Result<()> {
-    // the compiler's libraries, beside the emulator
+    // the emulator, and the libraries of the compiler
     let mut packages = ["qemu-user-static", "libedit2", "libxml2", "libz3-4"].map(str::to_owned).to_vec();
     for Machine { name, debian, .. } in &MACHINES {
         packages.extend([format!("gcc-{name}-linux-gnu"), format!("libc6-dev-{debian}-cross")]);
@@ -64,7 +65,7 @@ fn unpack_compiler(sh: &Shell, target: &Path) -> Result<PathBuf> {
     let tools = std::env::var_os("CTX_KEY_TOOLS")
         .map_or_else(|| target.to_owned(), |folder| tree::root().join(folder));
     let rust = tools.join("rust-web");
-    // written last, so that an interrupted start is made again
+    // this file is written last, so that the next run repeats an interrupted download
     let unpacked = rust.join("unpacked");
     if unpacked.exists() {
         return Ok(rust);
@@ -88,13 +89,13 @@ fn download_compiler(sh: &Shell, folder: &Path) -> Result<()> {
     let library = dependency(sh, "libstd-rust-web-dev", "libstd-rust-web-")?;
     let llvm = dependency(sh, &library, "libllvm")?;
     let _there = sh.push_dir(folder);
-    // apt's own user may not write here
+    // the user of apt's sandbox may not write here
     cmd!(sh, "apt-get -o APT::Sandbox::User=root download -qq rustc-web libstd-rust-web-dev rust-web-src {library} {llvm}")
         .run()?;
     Ok(())
 }
 
-/// Returns the package that `package` depends on and whose name starts so: the rest of it is a version.
+/// Returns the dependency of `package` whose name is `start` followed by a version.
 fn dependency(sh: &Shell, package: &str, start: &str) -> Result<String> {
     let list = cmd!(sh, "apt-cache depends --important {package}").quiet().read()?;
     let mut names = list.lines().filter_map(|line| line.trim_start().strip_prefix("Depends: "));
@@ -102,7 +103,7 @@ fn dependency(sh: &Shell, package: &str, start: &str) -> Result<String> {
     Ok(name.with_context(|| format!("{package} depends on no {start}"))?.to_owned())
 }
 
-/// Changes the library to numbers in the machine's byte order.
+/// Changes the library to use numbers in the machine's byte order.
 fn plant(copy: &Copy) -> Result<()> {
     copy.rewrite("src", |_, source| {
         source.replace("from_le_bytes", "from_ne_bytes").replace("to_le_bytes", "to_ne_bytes")

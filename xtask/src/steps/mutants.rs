@@ -1,9 +1,9 @@
-//! Whether the tests notice: cargo-mutants changes the library in each way that it knows, one after the other, and runs the
-//! tests on every change.
+//! Checks that the tests notice changes: cargo-mutants changes the library in every way that it knows, one at a time, and runs
+//! the tests on each change.
 //!
-//! A change that no test notices, or that makes a test run without end, must stand in `tests/mutants/survivors.txt` with a
-//! reason, and nothing else may stand there. All takes most of an hour. A run that was stopped continues where it was,
-//! unless the library or its tests have changed.
+//! `tests/mutants/survivors.txt` must list, with a reason, exactly the changes that no test notices or that make a test run
+//! without end. The check takes most of an hour. A run that was stopped continues where it was, unless the library or its
+//! tests have changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,11 +22,11 @@ const CARGO_ENVIRONMENT: [(&str, &str); 5] = [
     ("CARGO_TERM_COLOR", "never"),
     ("CARGO_PROFILE_DEV_DEBUG", "0"),
     ("RUST_BACKTRACE", "0"),
-    // the same cases in every run, and the first that fails is enough
+    // every run has the same cases, and a failing case is not reduced
     ("PROPTEST_RNG_SEED", "1"),
     ("PROPTEST_MAX_SHRINK_ITERS", "0"),
 ];
-/// These notice nearly all, and are fast.
+/// Fast tests, which notice nearly all changes.
 const FAST_TESTS: &[&str] = &[
     "--cargo-arg=--lib",
     "--cargo-arg=--test=bearer",
@@ -43,7 +43,7 @@ const FAST_TESTS: &[&str] = &[
     "--cargo-arg=--test=serde",
     "--cargo-arg=--test=vectors",
 ];
-/// Tests that hold for optimized code only.
+/// Tests that pass only with optimized code.
 const SKIPPED: [&str; 2] = ["--skip", "on_the_stack"];
 
 pub fn run(sh: &Shell, _: &[String]) -> Result<String> {
@@ -51,7 +51,7 @@ pub fn run(sh: &Shell, _: &[String]) -> Result<String> {
     let folder = tree::target().join("mutants");
     sh.create_dir(&folder)?;
     remove_stopped_copies(sh, &folder)?;
-    // one build for all changes, and beside it the copy of the repository that is changed
+    // all changes share one target folder; cargo-mutants makes its copy of the repository beside it
     let _build = sh.push_env("CARGO_TARGET_DIR", folder.join("build"));
     let _copies = sh.push_env("TMPDIR", &folder);
     let _environment = CARGO_ENVIRONMENT.map(|(name, value)| sh.push_env(name, value));
@@ -64,35 +64,35 @@ pub fn run(sh: &Shell, _: &[String]) -> Result<String> {
     judge(sh, &results)
 }
 
-/// Runs cargo-mutants. Whether the tests noticed enough is for the list to judge.
+/// Runs cargo-mutants. It is not an error if changes were missed: [`judge`] compares them with the list.
 fn mutate(sh: &Shell, output: &Path, options: &[&str]) -> Result<()> {
-    // A change that allocates without end is to fail, and not the machine.
+    // the limit makes a change fail that allocates without end, before the machine runs out of memory
     let bounded =
         ["--data=8589934592", "nice", "cargo", "mutants", "--all-features", "--jobs=1", "--colors=never"];
     let unoptimized = "--cargo-arg=--config=profile.test.package.ctx-key.opt-level=0";
     let command =
         cmd!(sh, "prlimit {bounded...} --output {output} {unoptimized} {options...} -- -- {SKIPPED...}");
     match Command::from(command).status()?.code() {
-        // all were noticed, some were not, some did not end
+        // all changes were noticed, some were missed, or some did not end
         Some(0 | 2 | 3) => Ok(()),
         code => bail!("cargo mutants failed with status {code:?}"),
     }
 }
 
-/// Shows that the check can fail: on a change whose test is left out, and on a listed change that was noticed.
+/// Checks that this check can fail: on a change whose test is skipped, and on a listed change that was noticed.
 fn prove(sh: &Shell, folder: &Path) -> Result<()> {
     const CHANGE: &str = "missed src/time.rs: replace UnixTime::as_secs -> u64 with 0";
     sh.remove_path(folder)?;
     sh.create_dir(folder)?;
     mutate(sh, folder, &["--file=src/time.rs", "--re=as_secs -> u64 with 0", "--cargo-arg=--test=types"])?;
     let results = folder.join("mutants.out");
-    let said = differences(&results, CHANGE)?;
-    ensure!(said.is_empty(), "not as listed: {said:?}");
+    let found = differences(&results, CHANGE)?;
+    ensure!(found.is_empty(), "not as listed: {found:?}");
     ensure!(differences(&results, "")? == [format!("not listed: {CHANGE}")], "not caught: a missed change");
-    println!("    caught: a change whose test is left out");
+    println!("    caught: a change whose test is skipped");
     sh.write_file(results.join("missed.txt"), "")?;
-    let said = differences(&results, CHANGE)?;
-    ensure!(said == [format!("listed, but noticed: {CHANGE}")], "not caught: a noticed change");
+    let found = differences(&results, CHANGE)?;
+    ensure!(found == [format!("listed, but noticed: {CHANGE}")], "not caught: a noticed change");
     println!("    caught: a listed change that was noticed");
     Ok(())
 }
@@ -107,7 +107,7 @@ fn remove_stopped_copies(sh: &Shell, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes results that came from other files, so that all changes are tried again.
+/// Removes results that belong to other versions of the files, so that all changes are tried again.
 fn forget_if_changed(sh: &Shell, kept: &Path, results: &Path) -> Result<()> {
     let matters = |path: &Path| {
         let is_test = path.parent() == Some(Path::new("tests"))
@@ -132,7 +132,7 @@ fn forget_if_changed(sh: &Shell, kept: &Path, results: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compares the results with the list, and returns their figures.
+/// Compares the results with the list, and returns the text of the result.
 fn judge(sh: &Shell, results: &Path) -> Result<String> {
     let changes = |name: &str| -> Result<Vec<String>> {
         // an outcome that never occurred has no file
@@ -174,7 +174,7 @@ fn differences(results: &Path, list: &str) -> Result<Vec<String>> {
     Ok(unlisted.chain(noticed).collect())
 }
 
-/// Drops line and column of a change, `src/key.rs:12:5: replace …`, because they move.
+/// Removes the line and column of a change such as `src/key.rs:12:5: replace …`, because they move.
 fn without_position(change: &str) -> String {
     let mut parts = change.splitn(4, ':');
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_and_results_differ_in_both_directions() {
+    fn a_list_is_compared_with_results_in_both_directions() {
         let results = tempfile::tempdir().unwrap();
         fs::write(results.path().join("missed.txt"), "src/a.rs:1:2: x\nsrc/a.rs:9:2: x\n").unwrap();
         fs::write(results.path().join("timeout.txt"), "src/a.rs:3:4: y\n").unwrap();
-        let said = |list| differences(results.path(), list).unwrap();
-        assert_eq!(said("# why\nmissed src/a.rs: x\nmissed src/a.rs: x\n\ntimeout src/a.rs: y\n"), [""; 0]);
+        let found = |list| differences(results.path(), list).unwrap();
+        assert_eq!(found("# why\nmissed src/a.rs: x\nmissed src/a.rs: x\n\ntimeout src/a.rs: y\n"), [""; 0]);
         assert_eq!(
-            said("missed src/a.rs: x\nmissed src/a.rs: y\n"),
+            found("missed src/a.rs: x\nmissed src/a.rs: y\n"),
             [
                 "not listed: missed src/a.rs: x",
                 "not listed: timeout src/a.rs: y",

@@ -1,7 +1,7 @@
-//! The library without features needs no `std`, no allocator and little stack, and it cannot panic; no package has `unsafe` code
-//! of ours. tests/no_std/README.md describes the programs, which need x86-64.
+//! Checks that the library without features needs no `std`, no allocator and little stack, and cannot panic, and that packages
+//! forbid `unsafe` code. tests/no_std/README.md describes the programs, which need x86-64.
 //!
-//! Each check must fail on a fault that is planted for it: `cfg(planted)` in the programs, or a changed manifest.
+//! Each check must fail on a planted fault: a `cfg(planted)` in the programs, or a changed manifest.
 
 mod marks;
 mod unsafe_code;
@@ -39,7 +39,7 @@ fn target(name: &str) -> PathBuf {
     tree::target().join("no_std").join(name)
 }
 
-/// Returns the folders with the programs, built for size and for speed, then both with the portable SHA-256.
+/// Builds the programs for size and for speed, and again for both with the portable SHA-256. Returns the four folders.
 fn build_all(sh: &Shell) -> Result<Vec<PathBuf>> {
     let speed = ["--config", "profile.release.opt-level=3"];
     let flags = sh.var("RUSTFLAGS").unwrap_or_default();
@@ -79,7 +79,7 @@ fn programs_work(sh: &Shell, programs: &Path) -> Result<()> {
         (&format!("Bearer {KEY}"), "header: Ok(ApiKey(ctx_8aspm4G7VmSU***))"),
         ("8aspm4G7VmSU", "id.masked(): ctx_8aspm4G7VmSU***"),
         ("memories:read", "scopes: Scope(memories:read)"),
-        // the first bytes of this text are the scopes of a record too
+        // the first bytes of this text also serve as the scopes of a record
         ("memories:read", "Denied(MissingScope {"),
         ("memory:read", "did you mean `memories:read`?"),
     ] {
@@ -89,7 +89,9 @@ fn programs_work(sh: &Shell, programs: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `no_panic` links only if no way to panic is left. It must call every function that is compiled without features.
+/// Checks that `no_panic` does not link with a planted panic, and calls every function that is compiled without features.
+///
+/// The program links only if it contains no panic.
 fn cannot_panic(sh: &Shell) -> Result<()> {
     for fault in ["index", "unwrap", "division"] {
         let build = build_planted(sh, Path::new(MANIFEST), "no_panic", fault);
@@ -120,7 +122,7 @@ fn called_functions() -> Result<BTreeSet<String>> {
     Ok(marks::find(&fs::read(planted_program("no_panic"))?))
 }
 
-/// The programs may want of libc no more, and no less, than the list of symbols.
+/// Checks that the programs use exactly the listed symbols of libc.
 fn needs_no_std(sh: &Shell, programs: &Path) -> Result<()> {
     let list = fs::read_to_string(tree::root().join(SYMBOLS))?;
     let expected = list.lines().map(str::to_owned).collect();
@@ -163,7 +165,7 @@ fn takes_little_stack(sh: &Shell, builds: &[PathBuf]) -> Result<()> {
     assert_caught("a buffer of 4 KiB on the stack", "too much", cmd!(sh, "{program}"))
 }
 
-/// Demands that two sets are equal. The error lists what was only expected after `<`, and what was only found after `>`.
+/// Checks that two sets are equal. The error lists the items that are missing after `<`, and the unexpected ones after `>`.
 fn same(what: &str, expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<()> {
     let missing = expected.difference(found).map(|item| format!("\n< {item}"));
     let extra = found.difference(expected).map(|item| format!("\n> {item}"));
@@ -177,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_that_differ_on_either_side_are_not_the_same() {
+    fn a_difference_on_either_side_is_found() {
         let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<BTreeSet<_>>();
         assert!(same("items", &set(&["a", "b"]), &set(&["b", "a"])).is_ok());
         let error = |expected, found| same("items", &set(expected), &set(found)).unwrap_err().to_string();

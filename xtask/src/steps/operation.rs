@@ -1,4 +1,5 @@
-//! What an operator's tools say of the server: promtool of its metrics, systemd-analyze of its unit, fail2ban of its log.
+//! Checks the server with an operator's tools: its metrics with promtool, its unit with systemd-analyze, and its log with
+//! fail2ban.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -13,7 +14,7 @@ use crate::{tools, tree};
 
 const UNIT: &str = "ctx-key-server.service";
 
-/// Maximum exposure of the unit, in tenths: README of the server tells the score.
+/// Maximum exposure of the unit, in tenths. The server's README states the score.
 const MAX_EXPOSURE: &str = "12";
 
 pub fn run(sh: &Shell) -> Result<()> {
@@ -29,7 +30,7 @@ fn metrics(sh: &Shell) -> Result<()> {
     let (program, data) = (tree::target().join("debug/ctx-key-server"), folder.path().join("data"));
     let arguments = ["--listen".as_ref(), "127.0.0.1:0".as_ref(), "--data".as_ref(), data.as_os_str()];
     let mut server = Background::start(sh, &program, &arguments, Stdio::piped())?;
-    // the server ends if nobody can read its output
+    // the pipe stays open, because the server ends if nobody can read its output
     let mut lines = BufReader::new(server.0.stdout.take().context("no pipe")?).lines();
     let url = lines.next().context("the server has ended")??;
     // so that each metric has a sample
@@ -69,7 +70,7 @@ fn assess(sh: &Shell, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads the log of a real server with fail2ban's filter: as text and as JSON, in a file and in the journal.
+/// Checks fail2ban's filter on the log of a server: as text and as JSON, in a file and in the journal.
 fn refused_sign_ins(sh: &Shell) -> Result<()> {
     if let Err(error) = tools::install(sh, &[&tools::FAIL2BAN]) {
         println!("    SKIPPED: the filter of fail2ban was not tested: {error:#}");
@@ -85,7 +86,7 @@ fn refused_sign_ins(sh: &Shell) -> Result<()> {
         let in_journal = lines.lines().map(|line| format!("host ctx-key-server[12]: {line}\n"));
         sh.write_file(&journal, in_journal.collect::<String>())?;
         banned(sh, &log, &filter, None, &expected)?;
-        // the journal has the time beside the line
+        // the journal stores the time separately from the line
         banned(sh, &journal, &filter, Some("{NONE}"), &expected)?;
 
         let changed = folder.path().join("changed");
@@ -108,7 +109,7 @@ fn refused_sign_ins(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Writes the log of a server that refuses sign-ins, some of which imitate a line. Returns the addresses that it refused.
+/// Writes the log of a server that refuses sign-ins, some of which imitate a line of the log. Returns the refused addresses.
 fn write_log(sh: &Shell, log: &Path, format: Option<&str>) -> Result<Vec<&'static str>> {
     let folder = tempfile::tempdir()?;
     let (program, data) = (tree::target().join("debug/ctx-key-server"), folder.path().join("data"));
@@ -145,7 +146,7 @@ fn write_log(sh: &Shell, log: &Path, format: Option<&str>) -> Result<Vec<&'stati
     {
         read(cmd!(sh, "curl --silent --show-error {url}{path}"))?;
     }
-    // the header that imitates an address is none, and the peer is counted
+    // `x-forwarded-for` with an imitation is not an address, so the address of the peer counts
     let hostile = ["192.0.2.3", "192.0.2.3", "192.0.2.3", "127.0.0.1", "192.0.2.3"];
     let answers = sh.read_file(log)?.matches("\"/api/v1/auth/login\"").count();
     ensure!(answers == 9, "the log has {answers} answers of the login");

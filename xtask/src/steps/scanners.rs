@@ -1,5 +1,5 @@
-//! `ctx-key scan` beside other scanners, on repositories that `rules/compare` makes. The command's README gets the figures, and
-//! docs/results.md the places.
+//! Compares `ctx-key scan` with other scanners, on repositories that `rules/compare` makes. Writes the figures into the
+//! command's README, and the places into docs/results.md.
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};

@@ -1,4 +1,4 @@
-//! Requests made from the OpenAPI document: every answer must be one that the document allows.
+//! Sends requests that are generated from the OpenAPI document. The document must allow every answer.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -16,7 +16,7 @@ const VERSION: &str = "4.32.5";
 const SCOPES: [&str; 6] =
     ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
 
-/// An expiry that is not refused: a schema can't say that a time is in the future.
+/// An expiry that the server accepts. A schema can't require that a time is in the future.
 const LATER: &str = "2999-12-31T00:00:00Z";
 
 /// Sends the same requests in each run.
@@ -24,7 +24,7 @@ pub fn run(sh: &Shell) -> Result<()> {
     generate(sh, 40, 1).map(drop)
 }
 
-/// Sends ten times as many requests, and others in each run, unless a seed is given.
+/// Sends ten times as many requests. They differ in each run, unless a seed is given.
 pub fn many(sh: &Shell, arguments: &[String]) -> Result<String> {
     let seed = match arguments.first() {
         Some(seed) => seed.parse().context("a seed is a number")?,
@@ -36,8 +36,8 @@ pub fn many(sh: &Shell, arguments: &[String]) -> Result<String> {
     ))
 }
 
-/// Sends requests to a new server, on SQLite or on the empty PostgreSQL database that DATABASE_URL names. Returns what
-/// the generator counts, for the operations of a key and for those of an account.
+/// Sends requests to a new server, on SQLite or on the empty PostgreSQL database that DATABASE_URL names. Returns the
+/// generator's counts, first for requests with a key, then for those with an account's token.
 fn generate(sh: &Shell, examples: u32, seed: u32) -> Result<[String; 2]> {
     tools::install(sh, &[&tools::PYTHON, &tools::CURL])?;
     cmd!(sh, "cargo build --quiet --locked -p ctx-key-server").run()?;
@@ -49,7 +49,7 @@ fn generate(sh: &Shell, examples: u32, seed: u32) -> Result<[String; 2]> {
 
     let mut server = Server::start(sh, folder.path())?;
     let account = server.set_up(sh)?;
-    // so that what is generated meets what is there
+    // so that generated requests name a company and a project that exist
     sh.write_file(folder.path().join("schemathesis.toml"), account.settings())?;
     let _there = sh.push_dir(folder.path());
     let send = |bearer: &str, choice: &[&str]| {
@@ -58,19 +58,19 @@ fn generate(sh: &Shell, examples: u32, seed: u32) -> Result<[String; 2]> {
         let run = cmd!(sh, "venv/bin/schemathesis --config-file schemathesis.toml run {document} --header")
             .arg(format!("Authorization: Bearer {bearer}"))
             .args(["--max-examples", &examples, "--seed", &seed, "--checks", "all"])
-            // A NUL is refused in every text, which a schema cannot say of the keys and values of `metadata`. The server's
-            // tests of its API send one.
+            // The server refuses a NUL in every text, which a schema can't express for the keys and values of `metadata`. The
+            // server's tests of its API send one.
             .args(["--generation-allow-x00", "false", "--generation-database", "none", "--no-color"])
-            // a slow machine is not a finding
+            // so that a slow machine does not cause a finding
             .args(["--suppress-health-check", "too_slow"])
             .args(choice);
         let printed = process::read(run)?;
         print!("{printed}");
         counts(&printed).context("schemathesis counts no requests")
     };
-    // A key that revokes itself would end the run. The server's tests of its management do it.
+    // if the key revoked itself, later requests would fail; the server's tests of its management test that route
     let by_key = send(&account.key, &["--include-path-regex", "^/v1/", "--exclude-path", "/v1/key/revoke"])?;
-    // likewise a token that logs itself out
+    // the same holds for a token that logs out
     let by_token = send(
         &account.token,
         &["--include-path-regex", "^/api/v1/", "--exclude-path", "/api/v1/auth/logout"],
@@ -90,7 +90,7 @@ struct Server {
     link: String,
 }
 
-/// What set-up makes: a key with all scopes, and the account's token.
+/// The account, project and key that set-up creates. The key has all scopes.
 struct Account {
     token: String,
     company: String,
@@ -133,7 +133,7 @@ impl Server {
         let (program, data) = (tree::target().join("debug/ctx-key-server"), folder.join("data"));
         let arguments = ["--listen".as_ref(), "127.0.0.1:0".as_ref(), "--data".as_ref(), data.as_os_str()];
         let mut process = Background::start(sh, &program, &arguments, Stdio::piped())?;
-        // its address, a sentence, and the link with which the first account is made
+        // it prints its address, a sentence, and the link that creates the first account
         let mut lines = BufReader::new(process.0.stdout.take().context("no pipe")?).lines();
         let mut line = || lines.next().context("the server has ended")?.context("the server prints no line");
         let (url, _, link) = (line()?, line()?, line()?);

@@ -1,6 +1,7 @@
-//! The public API of the library and the verifier, compared with that of the baseline by cargo-semver-checks.
+//! Compares the public API of the library and the verifier with the baseline, by cargo-semver-checks.
 //!
-//! The baseline is the tag of the last release, or a commit until there is one. `BASELINE` names it, and a release changes it.
+//! The baseline is the tag of the last release, or a commit as long as there is none. The file `BASELINE` names it, and each
+//! release changes the file.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Cmd, Shell, cmd};

@@ -1,4 +1,4 @@
-//! The server under load for minutes, with memory that may not grow, and hundreds of killed servers on each database.
+//! Loads the server for minutes, while its memory may not grow, and kills hundreds of servers on each database.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 use super::load;
 use crate::postgres;
 
-/// Arguments: minutes at each of the two servers that the load compares, and how many servers are killed.
+/// Runs both parts. The arguments are the minutes of load for each of the two servers, and the number of servers to kill.
 pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
     let number = |index, default| arguments.get(index).map_or(Ok(default), |text: &String| text.parse());
     let minutes = number(0, 10).context("minutes are a number")?;

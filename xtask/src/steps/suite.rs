@@ -1,4 +1,4 @@
-//! The whole suite on a machine that is busy with builds, and in another order.
+//! Runs the whole test suite while the machine is busy with builds, and in a random order.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,10 +9,10 @@ use xshell::{Shell, cmd};
 
 use crate::{postgres, process, tools, tree};
 
-/// Builds that run beside the tests, each with as many jobs as the machine has cores.
+/// Number of builds that run beside the tests. Each has as many jobs as the machine has cores.
 const BUILDS: usize = 2;
 
-/// Runs the suite some times beside builds, on SQLite and on PostgreSQL through PgBouncer.
+/// Runs the suite several times beside builds, on SQLite and on PostgreSQL through PgBouncer.
 pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
     let rounds = match arguments {
         [] => 3,
@@ -38,7 +38,7 @@ pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
     })
 }
 
-/// Runs the suite once in a random order, and says which.
+/// Runs the suite once in a random order. The result names the seed.
 pub fn shuffled(sh: &Shell, arguments: &[String]) -> Result<String> {
     let seed = match arguments {
         [] => process::read(cmd!(sh, "date +%s"))?.trim().to_owned(),
@@ -49,7 +49,7 @@ pub fn shuffled(sh: &Shell, arguments: &[String]) -> Result<String> {
     Ok(format!("passed with `--shuffle-seed {seed}`:\n\n{passed}"))
 }
 
-/// Builds the workspace again and again until `done`, and returns how often.
+/// Builds the workspace again and again until `done`, and returns the number of builds.
 fn build_until(done: &AtomicBool, folder: &Path) -> Result<usize> {
     let sh = Shell::new()?;
     sh.change_dir(tree::root());
@@ -73,7 +73,7 @@ pub fn directly(sh: &Shell, _: &[String]) -> Result<String> {
 /// Runs all tests, and returns a line with their number on each database.
 fn suite(sh: &Shell, options: &[&str]) -> Result<String> {
     tools::install(sh, tools::OF_TESTS)?;
-    // libtest of a stable compiler takes its unstable options only so; at run time, since it would change the build
+    // libtest needs this variable for its unstable options; the runner sets it only at run time, since it would affect builds
     let host = process::host(sh)?.to_uppercase().replace('-', "_");
     let _runner = sh.push_env(format!("CARGO_TARGET_{host}_RUNNER"), "env RUSTC_BOOTSTRAP=1");
     let sqlite = run(sh, &["--workspace"], options)?;

@@ -1,4 +1,4 @@
-//! The library and the command compile for the systems that the other steps don't run on.
+//! Checks that the library and the command compile for Windows and macOS, on which no other step runs.
 
 use anyhow::Result;
 use xshell::{Cmd, Shell, cmd};
@@ -7,11 +7,11 @@ use crate::process::assert_caught;
 use crate::tools;
 use crate::tree::{self, Copy};
 
-/// Targets of Windows and macOS. Neither is linked, so that no linker of theirs is needed.
+/// Targets of Windows and macOS. They are only checked, and not linked, so that their linkers are not needed.
 const TARGETS: [&str; 2] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"];
 
 pub fn run(sh: &Shell) -> Result<()> {
-    // no registry of packages has the standard libraries of other systems
+    // the standard libraries of other systems come only from rustup, which may be out of reach
     if let Err(error) = tools::install(sh, &[&tools::WINDOWS, &tools::MACOS]) {
         println!("SKIPPED Windows and macOS: {error:#}");
         return Ok(());
@@ -23,7 +23,7 @@ pub fn run(sh: &Shell) -> Result<()> {
 
     let copy = Copy::new(sh, target.join("copy"))?;
     let _there = sh.push_dir(copy.folder());
-    // as the command does it, but on every system
+    // without this line, a function that needs Unix is compiled on every system
     copy.plant("crates/cli/src/new.rs", "#[cfg(unix)]\n", "")?;
     assert_caught("a function that only Unix has", "could not find `unix` in `os`", check(sh))
 }

@@ -1,8 +1,8 @@
-//! A generator that costs next to nothing, so that generation alone is counted.
+//! A random number generator that costs almost nothing, so that the counts show the generation of a key alone.
 
 use rand_core::{Infallible, TryCryptoRng, TryRng, utils};
 
-/// Counts. It says that it is one for cryptography because generation takes no other.
+/// Returns ascending numbers. It implements [`TryCryptoRng`] because the generation of keys requires that.
 pub struct Counter(pub u64);
 
 impl TryRng for Counter {

@@ -1,6 +1,7 @@
-//! Runs each hot path of the library, and its floor, where callgrind counts. `cargo xtask instructions` reads the counts.
+//! Runs each hot path of the library and its floor in a function that callgrind counts. `cargo xtask instructions` reads the
+//! counts.
 //!
-//! Prints a line for each path in the order in which they are counted: its name and its floor's.
+//! Prints a line for each path, in the order of the counts: the name of the path and the name of its floor.
 
 mod counter;
 mod paths;
@@ -15,7 +16,7 @@ fn main() {
     });
 }
 
-/// Where callgrind counts, one call at a time. Each path is called twice, for whoever compares the counts.
+/// The function that callgrind counts, one call at a time. Each path is called twice, so that the two counts can be compared.
 #[inline(never)]
 fn counted(path: &mut dyn FnMut()) {
     path();

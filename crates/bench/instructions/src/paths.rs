@@ -1,4 +1,4 @@
-//! The paths, each with its floor. For those that hash, it is one call of the compression function on a ready block.
+//! The paths, each with its floor. The floor of a path that hashes is one call of the compression function on a padded block.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -13,10 +13,10 @@ use crate::text::TEXT;
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
-/// What takes a path: by its name (as `benches` call it), the name of its floor, and how it goes.
+/// A function that gets a path: its name in `benches`, the name of its floor, and the path itself.
 pub type Take<'t> = &'t mut dyn FnMut(&str, &str, &mut dyn FnMut());
 
-/// Takes each path. A floor is its own.
+/// Calls `take` with each path. A floor is also a path, and its own floor.
 pub fn each(take: Take<'_>) {
     check(take);
     generation(take);
@@ -26,7 +26,7 @@ pub fn each(take: Take<'_>) {
 
 const HASH: &str = "check/compress";
 
-/// The block that a key's digest is the hash of.
+/// Returns the padded block that is hashed for the digest of a key.
 fn block() -> [u8; 64] {
     let mut block = [0; 64];
     block[..46].copy_from_slice(&KEY.as_bytes()[..46]);
@@ -65,7 +65,7 @@ fn check(take: Take<'_>) {
 
 fn check_text(record: &KeyRecord<u64>, text: &str) -> Result<u64, Denied> {
     let key = ApiKey::parse(text)?;
-    // The slow line that `cargo xtask instructions` plants, and must find: one more copy of the key, which is erased, too.
+    // the slow line that `cargo xtask instructions` plants and must find: one more copy of the key, which is also erased
     #[cfg(planted)]
     let key = key.clone();
     grant(record, &key)

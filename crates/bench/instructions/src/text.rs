@@ -1,6 +1,6 @@
-//! A text that looks like source code, holds the prefix where it is no key's, and never changes.
+//! A text that looks like source code, contains the prefix but no key, and never changes.
 
-/// 64 KiB. Aligned, as a search looks at aligned pieces, and would take more or fewer of them.
+/// A text of 64 KiB. It is aligned, because a search reads aligned pieces: their number would depend on the address.
 #[repr(align(64))]
 pub struct Text([u8; 1 << 16]);
 

@@ -1,4 +1,4 @@
-// axe-core finds nothing on any page: light and dark, wide and narrow; and nothing moves for whom that is too much.
+// axe-core finds no violation on any page, light or dark, wide or narrow, and nothing moves for users who prefer less motion.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -24,11 +24,11 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const dashboard = await startDashboard();
 
 const WIDE = { width: 1280, height: 800 };
-// a window of 1280 pixels at 400 %: WCAG 2.2, 1.4.10
+// a window of 1280 pixels at a zoom of 400 % (WCAG 2.2, 1.4.10)
 const NARROW = { width: 320, height: 640 };
 const PHONE = { width: 360, height: 800 };
 
-/** Looks at the page as it stands: one that is shown once can't be loaded again. */
+/** Examines the page without loading it again, because some pages are shown only once. */
 async function examine(page) {
   for (const viewport of [WIDE, NARROW, PHONE]) {
     await page.setViewportSize(viewport);
@@ -47,7 +47,7 @@ async function examine(page) {
   await page.setViewportSize(WIDE);
 }
 
-/** The policy forbids scripts in the page; what the debugger evaluates is not subject to it. */
+/** Returns the violations that axe-core finds. It runs through the debugger, to which the page's policy does not apply. */
 async function violations(page) {
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() =>
@@ -57,7 +57,7 @@ async function violations(page) {
   return violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => node.html) }));
 }
 
-test("axe-core finds what is wrong", () =>
+test("axe-core finds a violation", () =>
   dashboard.asStranger(async (page) => {
     await page.setContent('<!doctype html><html lang="en"><title>t</title><main><h1>h</h1><input></main>');
     assert.deepEqual(
@@ -66,7 +66,7 @@ test("axe-core finds what is wrong", () =>
     );
   }));
 
-test("the pages of a stranger", () =>
+test("the pages without a session are accessible", () =>
   dashboard.asStranger(async (page) => {
     for (const path of ["/sign-in", `/set-up?link=${"0".repeat(64)}`, "/set-up"]) {
       await page.goto(path);
@@ -78,7 +78,7 @@ test("the pages of a stranger", () =>
     await examine(page);
   }));
 
-test("the list, empty and full, and the audit log", () =>
+test("the list, empty and full, and the audit log are accessible", () =>
   dashboard.asOwner(async (page) => {
     await page.goto("/keys");
     await examine(page);
@@ -95,7 +95,7 @@ test("the list, empty and full, and the audit log", () =>
     await examine(page);
   }));
 
-test("the sessions, the access tokens, and the audit log with a filter", () =>
+test("the sessions, the access tokens, and the audit log with a filter are accessible", () =>
   dashboard.asOwner(async (page) => {
     await page.goto("/tokens");
     await examine(page);
@@ -127,7 +127,7 @@ test("the sessions, the access tokens, and the audit log with a filter", () =>
     await examine(page);
   }));
 
-test("the page of the password, its errors and its success", () =>
+test("the page of the password is accessible, with errors and after a change", () =>
   dashboard.asStranger(async (page) => {
     await page.goto("/sign-in");
     await signIn(page);
@@ -140,12 +140,12 @@ test("the page of the password, its errors and its success", () =>
     await changePassword(page, PASSWORD, PASSWORD);
     await page.getByRole("status").waitFor();
     await examine(page);
-    // the session of the other tests has ended, and that of the programs
+    // the change has ended the sessions of the other tests and of the programs
     dashboard.session = await page.context().storageState();
     dashboard.login = undefined;
   }));
 
-test("the form, its errors, the new key, and the form sent twice", () =>
+test("the form of a new key is accessible, with errors, after it was sent, and if it is sent twice", () =>
   dashboard.asOwner(async (page) => {
     const dialog = await fillForm(page, { scopes: [] });
     await examine(page);
@@ -164,7 +164,7 @@ test("the form, its errors, the new key, and the form sent twice", () =>
     await examine(page);
   }));
 
-test("the page of a key, its errors, and the list with a menu and a filter", () =>
+test("the page of a key, with errors, and the list with a menu and a filter are accessible", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "K".repeat(100), newProject: "Q".repeat(100) });
     await page.goto(`/keys/${key.slice(4, 16)}`);
@@ -185,7 +185,7 @@ test("the page of a key, its errors, and the list with a menu and a filter", () 
     await examine(page);
   }));
 
-test("the questions before a key is changed", () =>
+test("the dialogs of a key are accessible", () =>
   dashboard.asOwner(async (page) => {
     await createKey(page, { name: "in question" });
     for (const action of ["Rotate", "Revoke", "Delete"]) {
@@ -194,7 +194,7 @@ test("the questions before a key is changed", () =>
     }
   }));
 
-test("the projects, and the questions about them", () =>
+test("the projects and their dialogs are accessible", () =>
   dashboard.asOwner(async (page) => {
     await createKey(page, { name: "in an archived project", newProject: `${"R".repeat(90)} old` });
     const project = (await dashboard.manage("GET", "projects")).find(({ name }) => name.endsWith(" old"));

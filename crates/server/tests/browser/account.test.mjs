@@ -1,4 +1,4 @@
-// From the printed link to the first page, out, and in again.
+// The set-up by the printed link, signing in and signing out.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { startDashboard } from "./fixture.mjs";
 import { goBack, signIn } from "./person.mjs";
 
-// its set-up is the printed link's first use
+// this uses the printed link for the first time
 const dashboard = await startDashboard();
 
 const heading = (page) => page.getByRole("heading", { level: 1, name: "API Keys" });
@@ -20,7 +20,7 @@ test("the list is empty after the set-up, and says what to do", () =>
     await page.getByRole("dialog", { name: "Create API Key" }).waitFor();
   }));
 
-test("the link of the set-up is good for once", () =>
+test("the link of the set-up is valid only once", () =>
   dashboard.asStranger(async (page) => {
     await page.goto(dashboard.setUpLink);
     await page.getByRole("heading", { name: "This set-up link is not valid" }).waitFor();
@@ -28,7 +28,7 @@ test("the link of the set-up is good for once", () =>
     await page.waitForURL("**/sign-in");
   }));
 
-test("a wrong password is refused, the right one opens the list", () =>
+test("a wrong password is refused, and the right one opens the list", () =>
   dashboard.asStranger(async (page) => {
     await page.goto("/keys");
     await page.waitForURL("**/sign-in");
@@ -40,7 +40,7 @@ test("a wrong password is refused, the right one opens the list", () =>
     await heading(page).waitFor();
   }));
 
-test("who signs out is out, also by way of Back", () =>
+test("after a sign-out, Back does not show a page of the account", () =>
   dashboard.asStranger(async (page, context) => {
     await page.goto("/sign-in");
     await signIn(page);
@@ -53,7 +53,7 @@ test("who signs out is out, also by way of Back", () =>
     await goBack(page);
     await page.getByRole("button", { name: "Sign in" }).waitFor();
     assert.equal(await heading(page).count(), 0);
-    // the server has ended the session: the cookie opens nothing any more
+    // the server has ended the session, so its cookie is not valid any more
     await context.addCookies([session]);
     await page.goto("/keys");
     await page.waitForURL("**/sign-in");

@@ -28,7 +28,7 @@ async function makeToken(page, fields) {
   return page.getByLabel("Your new access token").inputValue();
 }
 
-/** The status that a program with this token gets. */
+/** Returns the status that a program with this token gets. */
 async function present(token) {
   const company = (await dashboard.manage("GET", "projects"))[0].company_id;
   const headers = { authorization: `Bearer ${token}` };
@@ -36,7 +36,7 @@ async function present(token) {
 }
 
 for (const [how, options] of ways) {
-  test(`a session is ended alone, and all others at once${how}`, () =>
+  test(`one session can be ended, and all others at once${how}`, () =>
     dashboard.asOwner(async (page) => {
       await dashboard.asStranger(async (other) => {
         const enter = async () => {
@@ -68,7 +68,7 @@ for (const [how, options] of ways) {
       }, options);
     }, options));
 
-  test(`a token is made, shown once and ended${how}`, () =>
+  test(`a token is created, shown once and ended${how}`, () =>
     dashboard.asOwner(async (page) => {
       const name = `Deployment${how}`;
       const dialog = await fillToken(page, { name: " " });
@@ -102,7 +102,7 @@ for (const [how, options] of ways) {
       await page.getByRole("heading", { name: "No line matches" }).waitFor();
     }, options));
 
-  test(`the audit log is filtered, and leads to a key${how}`, () =>
+  test(`the audit log can be filtered, and leads to a key${how}`, () =>
     dashboard.asOwner(async (page) => {
       const key = await createKey(page, { name: `logged${how}`, newProject: `project${how}` });
       const id = key.slice(4, 16);
@@ -118,7 +118,7 @@ for (const [how, options] of ways) {
     }, options));
 }
 
-test("Copy copies a token, and leaving without it warns", () =>
+test("Copy copies a token, and the browser warns a user who leaves without copying it", () =>
   dashboard.asOwner(async (page, context) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const token = await makeToken(page, { name: "copied" });

@@ -1,4 +1,4 @@
-// Fields: a password can be shown, the first wrong field has the focus, and forced colours keep what colours say.
+// Fields: a password can be shown, the first wrong field has the focus, and forced colours lose no information.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ const dashboard = await startDashboard();
 
 const isFocused = (locator) => locator.evaluate((element) => element === document.activeElement);
 
-test("a password is shown and hidden, and is sent as one", () =>
+test("a password can be shown and hidden, and is sent from a password field", () =>
   dashboard.asStranger(async (page) => {
     await page.goto("/sign-in");
     const field = page.getByLabel("Password");
@@ -22,7 +22,7 @@ test("a password is shown and hidden, and is sent as one", () =>
     await page.getByRole("button", { name: "Show password" }).press("Enter");
     assert.equal(await field.getAttribute("type"), "text");
     assert.equal(await field.inputValue(), "another long password");
-    // what a browser stores is what it sees when the form is sent
+    // a browser decides by the type at the time of sending whether it stores the value
     await page.evaluate(() => {
       document.addEventListener("submit", () => sessionStorage.setItem("type", document.querySelector("#password").type));
     });
@@ -35,7 +35,7 @@ test("a password is shown and hidden, and is sent as one", () =>
     await page.locator("#password-error").getByText("The e-mail address or the password is wrong.").waitFor();
   }));
 
-test("each page with a password has the button, and none without a script", async () => {
+test("each page with a password has the button to show it, except without a script", async () => {
   for (const javaScriptEnabled of [true, false]) {
     await dashboard.asStranger(
       async (page) => {
@@ -71,7 +71,7 @@ test("each page with a password has the button, and none without a script", asyn
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "" : ", without a script";
 
-  test(`what was changed of a key survives the end of the session${how}`, () =>
+  test(`the changes of a key survive the end of the session${how}`, () =>
     dashboard.asStranger(
       async (page, context) => {
         await page.goto("/sign-in");
@@ -101,7 +101,7 @@ for (const javaScriptEnabled of [true, false]) {
       { javaScriptEnabled },
     ));
 
-  test(`a rotation with a day that has passed gets its form back${how}`, () =>
+  test(`a rotation with a day in the past shows its form again${how}`, () =>
     dashboard.asOwner(
       async (page) => {
         const name = `rotated${how}`;
@@ -125,7 +125,7 @@ for (const javaScriptEnabled of [true, false]) {
     ));
 }
 
-test("forced colours keep what colours say", () =>
+test("forced colours lose no information", () =>
   dashboard.asOwner(
     async (page) => {
       const style = (locator, property) => locator.evaluate((element, name) => getComputedStyle(element)[name], property);

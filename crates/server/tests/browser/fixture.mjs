@@ -1,4 +1,4 @@
-// What every test file begins with: a server whose first account is made, a browser, and pages that may not complain.
+// The fixture of every test file: a server with a first account, a browser, and pages whose errors and warnings fail a test.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 import { EMAIL, PASSWORD, setUp } from "./person.mjs";
 import { startServer } from "./server.mjs";
 
-/** Each test file has one of these; it is stopped when the file's tests are over. */
+/** Starts the server and the browser for a test file. They are stopped after the tests of the file. */
 export async function startDashboard() {
   const server = await startServer();
   const browser = await startBrowser();
@@ -25,9 +25,9 @@ function startBrowser() {
   const executablePath = execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim();
   return chromium.launch({
     executablePath,
-    // Chromium refuses to run as root with its sandbox
+    // as root, Chromium refuses to run with its sandbox
     chromiumSandbox: process.getuid() !== 0,
-    // people's browsers have this cache, and a page in it could come back with a key
+    // the browsers of users have this cache, which could show a page with a key again
     ignoreDefaultArgs: ["--disable-back-forward-cache"],
   });
 }
@@ -45,15 +45,15 @@ class Dashboard {
     await this.server.stop();
   }
 
-  /** Does `work` with a new page of somebody who is signed in. */
+  /** Calls `work` with a new page, signed in as the owner of the account. */
   asOwner(work, options = {}) {
     return this.asStranger(work, { storageState: this.session, ...options });
   }
 
-  /** The same with a page that has no cookies. */
+  /** Does the same with a page that has no cookies. */
   async asStranger(work, { mayComplain = false, ...options } = {}) {
     const context = await this.browser.newContext({ baseURL: this.url, ...options });
-    // far longer than anything takes: a test fails, instead of hanging
+    // far longer than any step takes, so that a test fails instead of waiting for ever
     context.setDefaultTimeout(60_000);
     const complaints = listen(context);
     try {
@@ -64,7 +64,7 @@ class Dashboard {
     }
   }
 
-  /** Does what the owner's programs do, below the company in the API. */
+  /** Sends a request of one of the owner's programs to a path below the company in the API. */
   async manage(method, path, body) {
     const send = async (method, path, token, body) => {
       const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
@@ -76,7 +76,7 @@ class Dashboard {
     return send(method, `companies/${this.login.companies[0].id}/${path}`, this.login.access_token, body);
   }
 
-  /** What the API answers to a program with this key. */
+  /** Returns the answer of the API to a program with this key. */
   async present(key) {
     const response = await fetch(`${this.url}/v1/key`, { headers: { authorization: `Bearer ${key}` } });
     return { status: response.status, body: await response.json() };
@@ -85,7 +85,7 @@ class Dashboard {
 
 const withoutFragment = (url) => url.split("#")[0];
 
-/** Collects the errors and warnings of a context's pages, among them what the content security policy has refused. */
+/** Collects the errors and warnings of a context's pages, which include refusals by the content security policy. */
 function listen(context) {
   const complaints = [];
   const refusedPages = new Set();
@@ -98,7 +98,7 @@ function listen(context) {
   context.on("response", (response) => {
     if (response.status() >= 400 && response.request().isNavigationRequest()) refusedPages.add(withoutFragment(response.url()));
   });
-  // a page with an error's status is an answer, and not a failure
+  // a page with the status of an error is an answer, so the browser's message about it does not count
   const isAnswer = ({ text, url }) => text.startsWith("Failed to load resource") && refusedPages.has(withoutFragment(url));
   return () => complaints.filter((complaint) => !isAnswer(complaint));
 }

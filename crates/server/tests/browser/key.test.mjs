@@ -1,4 +1,4 @@
-// The page of a key: it tells the key's life, and changes, rotates, revokes and deletes the key.
+// The page of a key shows its history, and changes, rotates, revokes and deletes the key.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { EMAIL, createKey, openedDialog, rowOf, scopeBox, shownKey } from "./per
 
 const dashboard = await startDashboard();
 
-/** Makes a key, and opens its page from the list. */
+/** Creates a key, and opens its page from the list. */
 async function openPage(page, form) {
   const key = await createKey(page, form);
   await page.goto("/keys");
@@ -29,7 +29,7 @@ for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "" : ", without a script";
   const asOwner = (work) => dashboard.asOwner(work, { javaScriptEnabled });
 
-  test(`name and scopes are changed, and mistakes stand beside their fields${how}`, () =>
+  test(`name and scopes can be changed, and errors are shown beside their fields${how}`, () =>
     asOwner(async (page) => {
       const key = await openPage(page, { name: `before${how}`, scopes: ["memories:read"] });
       const name = page.getByLabel("Name", { exact: true });
@@ -52,7 +52,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.deepEqual((await dashboard.present(key)).body.scopes, ["chats:write"]);
     }));
 
-  test(`a key is rotated with a new expiry, revoked and deleted${how}`, () =>
+  test(`a key can be rotated with a new expiry, revoked and deleted${how}`, () =>
     asOwner(async (page) => {
       const name = `short life${how}`;
       const old = await openPage(page, { name, expires: "30" });

@@ -1,4 +1,4 @@
-// A key is rotated, revoked and deleted, and the audit log says who did what.
+// A key is rotated, revoked and deleted, and the audit log records who did it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -19,7 +19,7 @@ async function rotate(page, name, overlap) {
   return shownKey(page);
 }
 
-test("rotated with an overlap, both keys are good", () =>
+test("after a rotation with an overlap, both keys are valid", () =>
   dashboard.asOwner(async (page) => {
     const old = await createKey(page, { name: "overlap", scopes: ["users:read", "users:write"] });
     const successor = await rotate(page, "overlap", "1 hour");
@@ -30,7 +30,7 @@ test("rotated with an overlap, both keys are good", () =>
     assert.equal(await rowOf(page, "overlap").filter({ hasText: "Ending soon" }).count(), 1);
   }));
 
-test("rotated at once, the old key is refused", () =>
+test("after a rotation without an overlap, the old key is refused", () =>
   dashboard.asOwner(async (page) => {
     const old = await createKey(page, { name: "at once" });
     const successor = await rotate(page, "at once", "now");
@@ -40,7 +40,7 @@ test("rotated at once, the old key is refused", () =>
     assert.equal(await rowOf(page, "at once").filter({ hasText: "Active" }).count(), 1);
   }));
 
-test("a reload after a rotation makes no further key, and shows the last no more", () =>
+test("a reload after a rotation creates no key, and does not show the new key again", () =>
   dashboard.asOwner(async (page) => {
     await createKey(page, { name: "rotated once" });
     const successor = await rotate(page, "rotated once", "1 hour");
@@ -50,7 +50,7 @@ test("a reload after a rotation makes no further key, and shows the last no more
     assert.equal(await rowOf(page, "rotated once").count(), 2);
   }));
 
-test("a revoked key is refused, and says so in the list", () =>
+test("a revoked key is refused, and the list shows that it is revoked", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "revoked" });
     const dialog = await choose(page, "revoked", "Revoke");
@@ -62,7 +62,7 @@ test("a revoked key is refused, and says so in the list", () =>
     assert.equal(await rowOf(page, "revoked").locator("a", { hasText: "Rotate" }).count(), 0);
   }));
 
-test("who cancels has revoked and deleted nothing", () =>
+test("a cancelled dialog changes nothing", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "kept" });
     for (const action of ["Rotate", "Revoke", "Delete"]) {
@@ -88,16 +88,16 @@ test("a deleted key is gone", () =>
     assert.equal(await rowOf(page, "deleted").count(), 0);
   }));
 
-test("the list masks keys, and says when one was last used", () =>
+test("the list masks keys, and shows when a key was last used", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "used" });
     await dashboard.present(key);
     await page.goto("/keys");
     await rowOf(page, "used").getByText(`${key.slice(0, 16)}***`).waitFor();
     assert.ok(!(await page.content()).includes(key.slice(16)));
-    // uses are written down every five seconds
+    // the server writes uses every five seconds
     for (let seconds = 0; (await cellOf(page, "used", "Last used")) === "Never"; seconds += 1) {
-      assert.ok(seconds < 60, "the use is not written down");
+      assert.ok(seconds < 60, "the use is not written");
       await page.waitForTimeout(1_000);
       await page.reload();
     }
@@ -109,7 +109,7 @@ async function cellOf(page, name, column) {
   return rowOf(page, name).locator("th, td").nth(place).innerText();
 }
 
-test("the audit log lists what was done, by whom, to which key", () =>
+test("the audit log shows who did what to which key", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "audited" });
     const rotated = await rotate(page, "audited", "now");
@@ -123,7 +123,7 @@ test("the audit log lists what was done, by whom, to which key", () =>
     }
     await page.goto("/audit");
     const lines = await page.getByRole("row").allInnerTexts();
-    const said = (action, of) =>
+    const isLogged = (action, of) =>
       lines.some((line) => line.includes(EMAIL) && line.toLowerCase().includes(action) && line.includes(of.slice(4, 16)));
     for (const [action, of] of [
       ["created", key],
@@ -131,7 +131,7 @@ test("the audit log lists what was done, by whom, to which key", () =>
       ["revoked", rotated],
       ["deleted", rotated],
     ]) {
-      assert.ok(said(action, of), `not in the audit log: ${action}\n${lines.join("\n")}`);
+      assert.ok(isLogged(action, of), `not in the audit log: ${action}\n${lines.join("\n")}`);
     }
     assert.ok(!(await page.content()).includes(key.slice(16)));
   }));

@@ -1,4 +1,4 @@
-// The list with a thousand keys: it is searched, filtered and paged, and a dialog leads back to the place it was opened at.
+// A list of a thousand keys can be searched, filtered and paged, and a dialog leads back to the place where it was opened.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ const NAMES = [
 ];
 const SCOPES = ["memories:read", "memories:write", "chats:read", "chats:write", "users:read", "users:write"];
 
-/** A company with so many keys in 30 projects. */
+/** Creates this number of keys in 30 projects. */
 async function fill(count) {
   const projects = [];
   for (let number = 0; number < 30; number += 1) {
@@ -46,7 +46,7 @@ const focusedRow = (page) => page.evaluate(() => document.activeElement.closest(
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "" : ", without a script";
 
-  test(`keys are searched, filtered and paged${how}`, () =>
+  test(`keys can be searched, filtered and paged${how}`, () =>
     dashboard.asOwner(
       async (page) => {
         await page.goto("/keys");
@@ -72,7 +72,7 @@ for (const javaScriptEnabled of [true, false]) {
       { javaScriptEnabled },
     ));
 
-  test(`a dialog leads back to the row, on its page of its filter${how}`, () =>
+  test(`a dialog leads back to its row, with the same filter and page${how}`, () =>
     dashboard.asOwner(
       async (page) => {
         await page.goto("/keys?q=development&page=2");
@@ -109,9 +109,9 @@ for (const javaScriptEnabled of [true, false]) {
         await isThere(next);
         await page.getByRole("status").getByText("is deleted").waitFor();
         assert.equal(await rowOf(page, name).count(), 0);
-        // each test finds as many keys as the one before
+        // replaces the deleted key, because each test expects the same number of keys
         await page.goto("/keys");
-        assert.equal(await page.getByRole("status").count(), 0, "the message comes once");
+        assert.equal(await page.getByRole("status").count(), 0, "the message is shown once");
         const project_id = (await dashboard.manage("GET", "projects"))[0].id;
         await dashboard.manage("POST", "api-keys", { project_id, name, scopes: SCOPES });
       },
@@ -119,7 +119,7 @@ for (const javaScriptEnabled of [true, false]) {
     ));
 }
 
-test("a menu is opened and left with the keyboard, and one is open at a time", () =>
+test("a menu can be opened and closed with the keyboard, and only one is open at a time", () =>
   dashboard.asOwner(async (page) => {
     await page.goto("/keys");
     const [first, second] = [keysOf(page).nth(0), keysOf(page).nth(4)];
@@ -143,7 +143,7 @@ test("a menu is opened and left with the keyboard, and one is open at a time", (
     assert.equal(await open.count(), 0, "a click elsewhere closes it");
   }));
 
-test("a whole key that is searched for does not reach an address", () =>
+test("a search for a whole key does not put the key into a URL", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "pasted" });
     await page.goto("/keys");
@@ -157,7 +157,7 @@ test("a whole key that is searched for does not reach an address", () =>
     assert.ok(sent.every((url) => !url.includes(key.slice(16))), sent.join("\n"));
   }));
 
-test("times are relative, and exact in the zone of the reader", () =>
+test("times are relative, and exact times are in the user's time zone", () =>
   dashboard.asOwner(
     async (page) => {
       await createKey(page, { name: "timed" });
@@ -171,7 +171,7 @@ test("times are relative, and exact in the zone of the reader", () =>
     { timezoneId: "Asia/Kathmandu" },
   ));
 
-test("a rotated pair leads from one key to the other", () =>
+test("the keys of a rotation lead to each other", () =>
   dashboard.asOwner(async (page) => {
     const old = await createKey(page, { name: "a pair" });
     const dialog = await choose(page, "a pair", "Rotate");
@@ -185,7 +185,7 @@ test("a rotated pair leads from one key to the other", () =>
     await page.waitForURL(`**/keys/${old.slice(4, 16)}`);
   }));
 
-/** The words of the table that stand on more than one line. Some scripts have no spaces between words. */
+/** Returns the words of the table that are broken across lines. Han is left out, because it has no spaces between words. */
 function brokenWords() {
   const texts = document.createTreeWalker(document.querySelector("table"), NodeFilter.SHOW_TEXT);
   const broken = [];
@@ -202,11 +202,11 @@ function brokenWords() {
 }
 
 for (const width of [360, 900, 1280]) {
-  test(`at ${width} pixels all columns fit, no word is broken, and each action can be reached`, () =>
+  test(`at ${width} pixels, all columns fit, no word is broken, and each action can be reached`, () =>
     dashboard.asOwner(
       async (page) => {
         await page.goto("/keys?page=2");
-        // the longest words that a row can have
+        // the longest texts that a row can have
         await page.evaluate(() => {
           for (const row of document.querySelectorAll("tbody tr")) {
             for (const place of [3, 4, 5]) row.children[place].innerHTML = "<time>59 minutes ago</time>";
@@ -229,7 +229,7 @@ for (const width of [360, 900, 1280]) {
     ));
 }
 
-test("no page is large, and how long it takes to paint", () =>
+test("each page is smaller than 100 KiB", () =>
   dashboard.asOwner(async (page) => {
     for (const path of ["/keys", "/keys?page=20", `/keys?q=${encodeURIComponent("請求処理")}`, "/keys/new"]) {
       const response = await page.goto(path);

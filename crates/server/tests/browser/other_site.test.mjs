@@ -18,7 +18,7 @@ const server = createServer((request, response) => {
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
 after(() => server.close());
-// Another port is another origin of the same site, to which cookies go with everything: the strongest attacker.
+// Another port is another origin of the same site. Its requests carry the cookies, so it is the strongest attacker.
 const sameSite = `http://127.0.0.1:${server.address().port}`;
 const otherSite = `http://localhost:${server.address().port}`;
 
@@ -28,7 +28,7 @@ function form(action, fields) {
     <script>document.forms[0].submit()</script>`;
 }
 
-/** Opens a page elsewhere which sends a form at once, and gives the server's answer and the cookies that went along. */
+/** Opens a page of another origin that sends a form at once. Returns the status of the answer, and the cookies of the request. */
 async function attack(page, origin, action, fields) {
   pages.set("/attack", form(action, fields));
   const isAnswer = (response) => response.request().method() === "POST" && response.url() === dashboard.url + action;
@@ -44,7 +44,7 @@ for (const [site, origin] of [
   ["the same site", sameSite],
   ["another site", otherSite],
 ]) {
-  test(`a form of ${site} makes, revokes and deletes nothing, and signs nobody out`, () =>
+  test(`a form of ${site} creates, revokes and deletes nothing, and signs nobody out`, () =>
     dashboard.asOwner(async (page) => {
       const name = `kept from ${site}`;
       const key = await createKey(page, { name });
@@ -62,7 +62,7 @@ for (const [site, origin] of [
       ]) {
         const { status, cookie } = await attack(page, origin, action, fields);
         if (origin === sameSite) {
-          assert.ok(cookie, "the test is worth nothing without the cookie");
+          assert.ok(cookie, "the test proves nothing without the cookie");
           assert.equal(status, 403, action);
         } else {
           assert.equal(cookie, undefined, "SameSite keeps the cookie back");
@@ -110,7 +110,7 @@ test("a page's script can't use a key: the server refuses it, and the browser sh
     { mayComplain: true },
   ));
 
-/** How often the server has answered such a request with 403. */
+/** Returns the number of requests with this method that the server has answered with 403. */
 async function refusals(method) {
   const text = await (await fetch(`${dashboard.url}/metrics`)).text();
   const line = new RegExp(`^ctx_key_responses_total\\{method="${method}",route="/v1/key",status="403"\\} (\\d+)$`, "m");

@@ -1,4 +1,4 @@
-// The owner of an account changes its password. A file of its own, as an account has five attempts to sign in.
+// The owner of an account changes its password. This is a file of its own, because an account has only five attempts to sign in.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,7 +12,7 @@ const dashboard = await startDashboard();
 
 const heading = (page, name) => page.getByRole("heading", { level: 1, name });
 
-test("a changed password signs out other browsers, and this one goes on", () =>
+test("a change of the password signs out other browsers, but not this one", () =>
   dashboard.asStranger(async (other) => {
     await other.goto("/sign-in");
     await signIn(other);
@@ -38,7 +38,7 @@ test("a changed password signs out other browsers, and this one goes on", () =>
     await other.waitForURL("**/sign-in");
   }));
 
-test("the new password signs in, and is changed without a script", () =>
+test("the new password signs in, and can be changed without a script", () =>
   dashboard.asStranger(
     async (page) => {
       await page.goto("/sign-in");

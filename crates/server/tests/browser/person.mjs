@@ -1,4 +1,4 @@
-// What a person does in the dashboard, finding things by what they are called.
+// Actions of a person in the dashboard. They find elements by their visible names.
 
 export const EMAIL = "ada@example.com";
 export const PASSWORD = "a long enough password";
@@ -26,7 +26,7 @@ export async function changePassword(page, current, next) {
   await page.getByRole("button", { name: "Change password" }).click();
 }
 
-/** Opens the form by its link, and fills it in; the rest is as it stands. */
+/** Opens the form by its link, and fills in these fields. The other fields keep their defaults. */
 export async function fillForm(page, { name, scopes = ["memories:read"], project, newProject, expires }) {
   await page.goto("/keys");
   await page.getByRole("link", { name: "Create API Key" }).first().click();
@@ -42,7 +42,7 @@ export async function fillForm(page, { name, scopes = ["memories:read"], project
   return dialog;
 }
 
-/** The dialog of the page at this address, once its script has run. */
+/** Waits for the page at this URL and for its script, and returns its dialog. */
 export async function openedDialog(page, url) {
   await page.waitForURL(url, { waitUntil: "load" });
   return page.getByRole("dialog");
@@ -53,47 +53,47 @@ export const newProjectField = (dialog) => dialog.getByLabel("New project");
 export const scopeBox = (dialog, scope) => dialog.getByRole("checkbox", { name: scope });
 export const createButton = (dialog) => dialog.getByRole("button", { name: "Create", exact: true });
 
-/** Makes a key; the page that shows it stays open. */
+/** Creates a key, and returns it. The page that shows it stays open. */
 export async function createKey(page, form) {
   const dialog = await fillForm(page, form);
   await createButton(dialog).click();
   return shownKey(page);
 }
 
-/** The key that a page shows this once. */
+/** Returns the new key that a page shows. */
 export function shownKey(page) {
   return page.getByLabel("Your new API key").inputValue();
 }
 
-/** The table's row of the key with this name. */
+/** Returns the table row of the key with this name. */
 export function rowOf(page, name) {
   return page.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
 }
 
-/** Clicks on what the menu of a key's row offers: Rotate, Revoke or Delete. */
+/** Opens the list, and clicks on an action in the menu of a key's row: Rotate, Revoke or Delete. */
 export async function choose(page, name, action) {
   await page.goto("/keys");
   return chooseIn(page, rowOf(page, name), action);
 }
 
-/** The same with the row of a list that is shown. */
+/** Does the same with a row of the open list. */
 export async function chooseIn(page, row, action) {
   await menuOf(row).click();
   await row.getByRole("link", { name: action, exact: true }).click();
   return openedDialog(page, new RegExp(`/${action.toLowerCase()}(\\?|$)`));
 }
 
-/** What opens the menu of a row. Playwright knows no role of it. */
+/** The element that opens the menu of a row. Playwright has no role for it. */
 export const menuOf = (row) => row.locator("summary");
 
-/** How many keys the list has. */
+/** Opens the list, and returns the number of its keys. */
 export async function countKeys(page) {
   await page.goto("/keys");
   await page.getByRole("heading", { level: 1, name: "API Keys" }).waitFor();
   return page.getByRole("row", { name: "ctx_" }).count();
 }
 
-/** Presses Back. The event `load` does not come again to a page that the browser has kept. */
+/** Presses Back. It does not wait for `load`, which a page from the browser's cache does not fire again. */
 export async function goBack(page) {
   await page.goBack({ waitUntil: "commit" });
 }

@@ -1,4 +1,4 @@
-// The page of projects: they are created, renamed and archived, and their forms survive the end of a session.
+// Projects can be created, renamed and archived, and their forms survive the end of a session.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -120,7 +120,7 @@ const NAMES = [
   "W".repeat(90),
 ];
 
-test("60 projects with long names fit, and the focus comes back to the row", () =>
+test("60 projects with long names fit, and the focus returns to the row", () =>
   dashboard.asOwner(async (page) => {
     for (let number = 0; number < 60; number += 1) {
       await dashboard.manage("POST", "projects", { name: `${NAMES[number % NAMES.length]} ${number}` });

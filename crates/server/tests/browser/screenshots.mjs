@@ -1,4 +1,4 @@
-// Pictures of the list, of a key, of the form and of the audit log, light and dark, into the folder SCREENSHOTS.
+// Takes screenshots of the list, of a key, of the form and of the audit log, light and dark, into the folder SCREENSHOTS.
 
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -18,7 +18,7 @@ async function rotate(page, name, overlap) {
   return shownKey(page);
 }
 
-/** Five keys, all states among them. */
+/** Creates five keys in different states. */
 async function fill(page) {
   const nightly = { name: "CI - Nightly Import", newProject: "Staging", scopes: ["memories:write"] };
   await createKey(page, nightly);
@@ -31,18 +31,18 @@ async function fill(page) {
     [bot, "Now"],
     [app, "24 hours"],
   ]) {
-    // the list is in order of the second in which a key was made
+    // the list is sorted by the second in which a key was created
     await page.waitForTimeout(1_100);
     await dashboard.present(await createKey(page, form));
     await page.waitForTimeout(1_100);
     newest = await rotate(page, form.name, overlap);
   }
   await dashboard.present(newest);
-  // uses are written down every five seconds
+  // the server writes uses every five seconds
   await page.waitForTimeout(6_000);
 }
 
-test("pictures", () =>
+test("screenshots are taken", () =>
   dashboard.asOwner(
     async (page) => {
       await fill(page);

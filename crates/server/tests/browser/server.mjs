@@ -1,5 +1,5 @@
-// A server of its own for each test file: the program that CTX_KEY_SERVER names, on SQLite in a temporary folder, or,
-// where CTX_KEY_TEST_POSTGRES names a PostgreSQL server as postgres://user@host:port, on a new database there.
+// Starts a server for a test file: the program that CTX_KEY_SERVER names, on SQLite in a temporary folder, or, if
+// CTX_KEY_TEST_POSTGRES names a PostgreSQL server as postgres://user@host:port, on a new database there.
 
 import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -18,7 +18,7 @@ export async function startServer() {
     env: { ...environment, RUST_LOG: "warn" },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  // also where a test file breaks off, or is stopped
+  // also if a test file is aborted or stopped
   process.once("exit", () => program.kill("SIGKILL"));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const [url, , setUpLink] = await firstLines(program, 3);

@@ -1,4 +1,4 @@
-// The same in short, in a browser that runs no scripts.
+// The main actions, in a browser that runs no scripts.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -31,11 +31,11 @@ test("no script runs here", () =>
     assert.equal(await page.locator("p").innerText(), "before");
   }));
 
-test("a key is made, and a reload makes no second one", () =>
+test("a key can be created, and a reload creates no second one", () =>
   withoutScript(async (page) => {
     const key = await createKey(page, { name: "made", newProject: "Production" });
     assert.equal(await status(key), 200);
-    // a button that would do nothing
+    // without a script, the button would do nothing
     assert.equal(await page.getByRole("button", { name: "Copy" }).isVisible(), false);
     await page.reload();
     assert.ok(!(await page.content()).includes(key));
@@ -50,7 +50,7 @@ test("Done leads from a new key to the list", () =>
     await rowOf(page, "done").waitFor();
   }));
 
-test("a form that Back brings again makes no second key", () =>
+test("a form that Back shows again creates no second key", () =>
   withoutScript(async (page) => {
     const dialog = await fillForm(page, { name: "sent twice" });
     const token = page.locator("[name=form]");
@@ -58,7 +58,7 @@ test("a form that Back brings again makes no second key", () =>
     await createButton(dialog).click();
     const key = await shownKey(page);
     await goBack(page);
-    assert.equal(await token.inputValue(), first, "the test is worth nothing with a form that was made anew");
+    assert.equal(await token.inputValue(), first, "the test proves nothing with a new form");
     await createButton(dialog).click();
     await page.getByText(`${key.slice(0, 16)}***`).waitFor();
     assert.ok(!(await page.content()).includes(key));
@@ -66,7 +66,7 @@ test("a form that Back brings again makes no second key", () =>
     assert.equal(await rowOf(page, "sent twice").count(), 1);
   }));
 
-test("a form without scopes says so and keeps what was typed", () =>
+test("a form without scopes shows an error and keeps what was typed", () =>
   withoutScript(async (page) => {
     const dialog = await fillForm(page, { name: "no scopes", scopes: [] });
     await createButton(dialog).click();
@@ -77,18 +77,18 @@ test("a form without scopes says so and keeps what was typed", () =>
     await page.waitForURL("**/keys");
   }));
 
-test("a double click on Create makes one key", () =>
+test("a double click on Create creates one key", () =>
   withoutScript(async (page) => {
     const before = await countKeys(page);
     const dialog = await fillForm(page, { name: "double click" });
     await createButton(dialog).dblclick();
-    // the page of either click may be the last one
+    // the answer to either click may be shown at the end
     const isShown = page.getByRole("link", { name: "Done" });
     await isShown.or(page.getByText("This form was already sent")).first().waitFor();
     assert.equal(await countKeys(page), before + 1);
   }));
 
-test("a key is rotated, revoked and deleted", () =>
+test("a key can be rotated, revoked and deleted", () =>
   withoutScript(async (page) => {
     const old = await createKey(page, { name: "short life" });
     const rotation = await choose(page, "short life", "Rotate");
@@ -106,7 +106,7 @@ test("a key is rotated, revoked and deleted", () =>
     assert.equal(await page.getByRole("row", { name: key.slice(0, 16) }).count(), 0);
   }));
 
-test("who signs in can sign out", () =>
+test("a user can sign in and sign out", () =>
   dashboard.asStranger(
     async (page) => {
       await page.goto("/sign-in");

@@ -1,4 +1,4 @@
-//! What a browser sends to the dashboard, and what it gets back.
+//! A client that behaves like a browser at the dashboard.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use ureq::http::Request;
 
 use super::{EMAIL, PASSWORD, Server, agent};
 
-/// What came back.
+/// An answer of the server.
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -28,7 +28,7 @@ impl Answer {
         assert_eq!((self.status, self.header("location")), (303, Some(path)), "{}", self.text);
     }
 
-    /// The text without what tells how long ago something was.
+    /// Returns the text without the contents of `<time>` elements, which depend on the age of something.
     pub fn without_ages(&self) -> String {
         let parts = self
             .text
@@ -37,7 +37,7 @@ impl Answer {
         parts.collect()
     }
 
-    /// The value of a field; it has no quotes in it.
+    /// Returns the value of a field. The value must not contain quotes.
     pub fn field(&self, name: &str) -> String {
         self.value_after(&format!("name=\"{name}\" value=\""))
     }
@@ -53,7 +53,7 @@ impl Answer {
     }
 }
 
-/// A browser: it keeps cookies, and follows nothing.
+/// A browser. It stores cookies, and follows no redirects.
 #[derive(Clone)]
 pub struct Browser {
     pub agent: Agent,
@@ -117,7 +117,7 @@ impl Browser {
     }
 
     pub fn set_up(&mut self, link: &str, email: &str) -> Answer {
-        // a company has one account
+        // each account gets a company of its own
         let company = if email == EMAIL { "Example, Inc." } else { email };
         self.set_up_as(link, email, PASSWORD, company)
     }
@@ -139,7 +139,7 @@ impl Browser {
         self.cookies.iter().find(|(name, _)| name.ends_with("session")).expect("a session").1
     }
 
-    /// The fields of Create, with the tokens of a form that was asked for.
+    /// Returns the fields of the form that creates a key, with the tokens of a new form.
     pub fn creation(&mut self, name: &str) -> Vec<(&'static str, String)> {
         let form = self.get("/keys/new");
         assert_eq!(form.status, 200, "{}", form.text);
@@ -167,7 +167,7 @@ impl Browser {
         answer.new_key()
     }
 
-    /// Confirms what a dialog asks.
+    /// Opens the dialog of an action, and confirms it.
     pub fn confirm(&mut self, id: &str, action: &str, more: &[(&str, &str)]) -> Answer {
         let path = format!("/keys/{id}/{action}");
         let dialog = self.get(&path);
@@ -185,7 +185,8 @@ impl Browser {
         self.get("/keys").text.matches("/delete\"").count()
     }
 
-    /// The lines of the audit log but those of sign-ins, with which tests read it, the first first: actor, action, key and detail.
+    /// Returns the lines of the audit log, the oldest first: actor, action, key and detail. It leaves out sign-ins, because
+    /// tests sign in to read the log.
     pub fn audit_log(&mut self) -> Vec<[String; 4]> {
         let page = self.get("/audit").text;
         let rows = page.split("<tr role=\"row\">").skip(2);

@@ -1,5 +1,5 @@
-//! A server of its own for each test: the program, on SQLite in a temporary folder, or, where `CTX_KEY_TEST_POSTGRES`
-//! names a PostgreSQL server as `postgres://user@host:port`, on a new database there.
+//! Starts the server's program for a test, on data of its own: on SQLite in a temporary folder, or, if
+//! `CTX_KEY_TEST_POSTGRES` names a PostgreSQL server as `postgres://user@host:port`, on a new database there.
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod browser;
@@ -20,10 +20,10 @@ use ureq::http::Response;
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "a long enough password";
 
-/// Far longer than anything takes that is waited for: a test fails, instead of hanging.
+/// Time after which a test fails instead of waiting longer. It is far longer than any step of a test takes.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Where a server's data is, for several servers one after the other, or at once.
+/// The place of a server's data. Several servers can use it, one after the other or at once.
 pub struct Data {
     pub folder: TempDir,
     pub database_url: Option<String>,
@@ -42,7 +42,7 @@ impl Data {
         Self { folder, database_url }
     }
 
-    /// The URL for a server: through PgBouncer, where `CTX_KEY_TEST_PGBOUNCER` names one in front of PostgreSQL.
+    /// Returns the URL of the database for a server. It leads through PgBouncer if `CTX_KEY_TEST_PGBOUNCER` names one.
     pub fn server_url(&self) -> Option<String> {
         let url = self.database_url.clone()?;
         let variable = |name| std::env::var(name).ok();
@@ -54,23 +54,23 @@ impl Data {
         Some(url.replacen(&server, &pooler, 1))
     }
 
-    /// The program, on this data.
+    /// Returns the command that runs the program on this data.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.folder.path()).args(arguments);
         command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
-        // some tests ask with one key as fast as the machine can; the limit has tests of its own
+        // some tests send requests with one key as fast as the machine can; the rate limit has its own tests
         command.env("CTX_KEY_RATE_LIMIT", "0");
         command.envs(self.server_url().map(|url| ("DATABASE_URL", url)));
         command
     }
 
-    /// Runs the program until its end. If it does not end, it is killed, and has no exit code.
+    /// Runs the program until it ends. If it does not end, it is killed, and has no exit code.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.run_with(arguments, "")
     }
 
-    /// The same with a text on standard input.
+    /// Does the same, with a text on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Output {
         run(&mut self.command(arguments), input)
     }
@@ -80,11 +80,11 @@ impl Data {
     }
 }
 
-/// Runs a program until its end. If it does not end, it is killed, and has no exit code.
+/// Runs a program until it ends. If it does not end, it is killed, and has no exit code.
 pub fn run(command: &mut Command, input: &str) -> Output {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().expect("the program runs");
-    // it may end without reading
+    // the program may end without reading its input
     let _ = process.stdin.take().expect("its input").write_all(input.as_bytes());
     if !becomes(|| process.try_wait().expect("its state").is_some()) {
         process.kill().expect("it runs");
@@ -109,7 +109,7 @@ impl Server {
         Self::run(data, data.command(arguments))
     }
 
-    /// The log goes to a file.
+    /// Starts a server that logs JSON into a file.
     pub fn start_logged(data: &Data, log: File) -> Self {
         let mut command = data.command(&["--log-json"]);
         command.stderr(log);
@@ -125,12 +125,12 @@ impl Server {
         if !server.has_accounts(data) {
             server.set_up_link = lines.nth(1).map(|line| line.expect("a link"));
         }
-        // so that its pipe never fills
+        // the output is read, so that the pipe never fills
         thread::spawn(move || lines.for_each(drop));
         server
     }
 
-    /// Host and port.
+    /// Returns the host and port.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
@@ -139,7 +139,7 @@ impl Server {
         data.folder.path().join("has-accounts").exists()
     }
 
-    /// Makes the first account.
+    /// Creates the first account.
     pub fn set_up(&self, data: &Data) {
         let link = self.set_up_link.as_ref().expect("a first start");
         let secret = link.split("link=").nth(1).expect("a secret in it");
@@ -149,7 +149,7 @@ impl Server {
         std::fs::write(data.folder.path().join("has-accounts"), "").expect("a mark");
     }
 
-    /// An access token of the account, and the id of its company.
+    /// Returns an access token of the account, and the id of its company.
     pub fn log_in(&self) -> (String, String) {
         let body = json!({ "email": EMAIL, "password": PASSWORD });
         let (status, answer) = self.send("POST", "/api/v1/auth/login", None, Some(&body));
@@ -158,7 +158,7 @@ impl Server {
         (text(&answer["access_token"]), text(&answer["companies"][0]["id"]))
     }
 
-    /// A new project, and a key for it with these scopes.
+    /// Creates a project and a key with these scopes. Returns the id of the project, and the key.
     pub fn key(&self, token: &str, company: &str, scopes: &[&str]) -> (String, String) {
         let name = format!("project {}", uuid::Uuid::new_v4().simple());
         let path = format!("/api/v1/companies/{company}/projects");
@@ -177,7 +177,7 @@ impl Server {
         key["api_key"].as_str().expect("a key").to_owned()
     }
 
-    /// Sends a request, and reads JSON, or null where there is no body.
+    /// Sends a request. Returns the status and the JSON of the answer, which is null if there is no body.
     pub fn send(&self, method: &str, path: &str, bearer: Option<&str>, body: Option<&Value>) -> (u16, Value) {
         let mut response = self.request(method, path, bearer, body);
         let text = response.body_mut().read_to_string().expect("a body");
@@ -215,7 +215,7 @@ impl Server {
         assert!(self.process.wait().expect("its end").success());
     }
 
-    /// `kill -9`.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("its end");
@@ -229,7 +229,7 @@ impl Drop for Server {
     }
 }
 
-/// A client that follows nothing, and takes every status for an answer.
+/// Returns a client that follows no redirects, and treats no status as an error.
 pub fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
@@ -240,7 +240,7 @@ pub fn agent() -> Agent {
         .into()
 }
 
-/// Reads one answer with a `content-length`, and no more.
+/// Reads exactly one answer, which must have a `content-length`.
 pub fn read_answer(stream: &mut impl Read) -> io::Result<String> {
     let (mut answer, mut length) = (Vec::new(), None);
     while length != Some(answer.len()) {
@@ -257,20 +257,20 @@ pub fn read_answer(stream: &mut impl Read) -> io::Result<String> {
     Ok(String::from_utf8(answer).expect("UTF-8"))
 }
 
-/// What is left of a stream.
+/// Reads the rest of a stream.
 pub fn rest(mut stream: impl Read) -> String {
     let mut text = String::new();
     let _ = stream.read_to_string(&mut text);
     text
 }
 
-/// Waits until something is true.
+/// Waits until `is_true` returns true, for at most [`DEADLINE`].
 #[track_caller]
 pub fn wait(is_true: impl FnMut() -> bool) {
     assert!(becomes(is_true), "not within {DEADLINE:?}");
 }
 
-/// Returns whether something becomes true.
+/// Waits until `is_true` returns true, and returns whether it did within [`DEADLINE`].
 pub fn becomes(mut is_true: impl FnMut() -> bool) -> bool {
     let begin = Instant::now();
     while !is_true() {
@@ -282,8 +282,8 @@ pub fn becomes(mut is_true: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Asserts what the server does only within `limit`. An attempt that fails after more time shows that the machine is slow, and
-/// is repeated.
+/// Asserts that an attempt succeeds if it takes less than `limit`. An attempt that fails after more time is repeated, because
+/// the machine was slow.
 #[track_caller]
 pub fn assert_within(limit: Duration, mut attempt: impl FnMut() -> Result<(), String>) {
     for attempts_left in (0..10).rev() {
@@ -293,28 +293,28 @@ pub fn assert_within(limit: Duration, mut attempt: impl FnMut() -> Result<(), St
     }
 }
 
-/// The attempts to sign in that count for one account or one address.
+/// Attempts to sign in that count for the same account or address.
 pub struct Attempts {
-    /// How many there may be at once, and in each minute.
+    /// Maximum number of attempts at once, and number of attempts that are refilled in each minute.
     quota: u64,
     passed: u64,
     begin: Instant,
 }
 
 impl Attempts {
-    /// Of somebody who has not tried before.
+    /// Returns the state for an account or address without an attempt.
     pub fn new(quota: u64) -> Self {
         Self { quota, passed: 0, begin: Instant::now() }
     }
 
-    /// Sends attempts until one is refused with 429, and asserts that the others get the status `passed`, and are no more
-    /// than the quota and what is refilled in the meantime: the machine may be slow.
+    /// Sends attempts until one is refused with 429. Asserts that the others get the status `passed`, and that their number
+    /// is at most the quota and what is refilled meanwhile, because the machine may be slow.
     ///
     /// `attempt` returns the status of an answer and its `Retry-After`.
     #[track_caller]
     pub fn until_refused(&mut self, passed: u16, attempt: impl Fn() -> (u16, Option<String>) + Sync) {
         loop {
-            // at once, as hashing the passwords takes time
+            // all at once, because hashing a password takes time
             let answers: Vec<_> = thread::scope(|scope| {
                 let sent: Vec<_> = (0..self.quota + 5).map(|_| scope.spawn(&attempt)).collect();
                 sent.into_iter().map(|answer| answer.join().expect("an answer")).collect()

@@ -1,4 +1,4 @@
-//! A server with a project, and a key of it that has every scope.
+//! A server with a project, and a key of the project that has every scope.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -29,7 +29,7 @@ impl Project {
         Self { server, token, company, id, key, data }
     }
 
-    /// A key of another project.
+    /// Creates a key of another project.
     pub fn other_key(&self) -> String {
         self.server.key(&self.token, &self.company, &ALL_SCOPES).1
     }
@@ -38,7 +38,7 @@ impl Project {
         self.server.send(method, path, Some(&self.key), body)
     }
 
-    /// Sends a body as it is, and returns the answer as it came: a `Value` has no integers of more than 64 bits.
+    /// Sends a body as text, and returns the answer as text, because a `Value` has no integers of more than 64 bits.
     pub fn send_text(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.server.url));
         let request = request.header("authorization", format!("Bearer {}", self.key));
@@ -47,7 +47,7 @@ impl Project {
         (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
     }
 
-    /// Sends a request to a path as it is, and returns the whole answer.
+    /// Sends a request to a path that is not normalized, and returns the whole answer.
     pub fn raw(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(self.server.address()).unwrap();
         let head =
@@ -85,7 +85,7 @@ impl Project {
     }
 }
 
-/// The ids of a list's records.
+/// Returns the ids of the records in a list.
 pub fn ids(records: &Value) -> Vec<String> {
     let records = records.as_array().expect("a list");
     records.iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()

@@ -1,6 +1,6 @@
 //! A server in this process, with a clock that the test sets.
 //!
-//! The server's verifier has a clock of its own: that of the system, which is earlier than the start of the test's.
+//! The server's verifier uses another clock: that of the system, which is earlier than the start of the test's clock.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct Fixture {
     pub runtime: Runtime,
 }
 
-/// An account that is signed in: its tokens and its company.
+/// The tokens and the company of an account that is signed in.
 pub struct Account {
     pub token: String,
     pub refresh: String,
@@ -63,7 +63,7 @@ impl Fixture {
         Self { url, data, time, config, runtime }
     }
 
-    /// Sets the clock to so many seconds after the start.
+    /// Sets the clock to this number of seconds after [`START`].
     pub fn set(&self, seconds: u64) {
         self.time.store(START + seconds, Ordering::Relaxed);
     }
@@ -72,7 +72,7 @@ impl Fixture {
         UnixTime::from_secs(self.time.load(Ordering::Relaxed))
     }
 
-    /// A pool of connections to the server's database.
+    /// Opens a pool of connections to the server's database.
     pub fn database(&self) -> Database {
         self.runtime.block_on(async { open(&self.config).await.unwrap() })
     }
@@ -82,7 +82,7 @@ impl Fixture {
             .block_on(async { invite(&open(&self.config).await.unwrap(), "", self.now()).await.unwrap() })
     }
 
-    /// A browser that has made an account and is signed in.
+    /// Returns a browser that has created an account and is signed in.
     pub fn set_up(&self) -> Browser {
         self.set_up_as(EMAIL)
     }
@@ -110,7 +110,7 @@ impl Fixture {
         answer
     }
 
-    /// A new account, logged in.
+    /// Creates an account, and logs in.
     pub fn account(&self, email: &str) -> Account {
         self.set_up_as(email);
         let tokens = self.log_in_as(email);
@@ -126,24 +126,25 @@ impl Fixture {
         self.refreshed(tokens["refresh_token"].as_str().unwrap()).0
     }
 
-    /// What a refresh token gives.
+    /// Sends a refresh token, and returns the status and the answer.
     pub fn refreshed(&self, token: &str) -> (u16, Value) {
         self.send("POST", "/auth/refresh", "", &json!({ "refresh_token": token }))
     }
 
-    /// The keys, as a program with these tokens reads them.
+    /// Lists the keys with these tokens, through the management API.
     pub fn keys(&self, tokens: &Value) -> (u16, Value) {
         let path = format!("/companies/{}/api-keys", tokens["companies"][0]["id"].as_str().unwrap());
         self.send("GET", &path, tokens["access_token"].as_str().unwrap(), &json!({}))
     }
 
-    /// Sends a request to the management API, and reads JSON, or null where there is no body.
+    /// Sends a request to the management API. Returns the status and the JSON of the answer, which is null if there is no
+    /// body.
     pub fn send(&self, method: &str, path: &str, bearer: &str, body: &Value) -> (u16, Value) {
         let (status, _, answer) = self.exchange(method, &format!("/api/v1{path}"), bearer, &body.to_string());
         (status, answer)
     }
 
-    /// The same for any path and body. Returns the status, the headers by name, and the body.
+    /// Does the same for any path and body. Returns the status, the headers and the body.
     pub fn exchange(
         &self,
         method: &str,
@@ -160,7 +161,7 @@ impl Fixture {
         (response.status().as_u16(), response.headers().clone(), body)
     }
 
-    /// Whether the keys with these ids are active, as a program reads it.
+    /// Returns whether the keys with these ids are active, by the management API.
     pub fn are_active<const N: usize>(&self, ids: [&str; N]) -> [bool; N] {
         let keys = self.keys(&self.log_in()).1;
         let key = |id: &str| keys.as_array().unwrap().iter().find(|key| key["id"] == id).unwrap().clone();

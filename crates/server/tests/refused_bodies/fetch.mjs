@@ -1,4 +1,4 @@
-// Sends bodies that the server refuses, with Node's fetch: node fetch.mjs URL KEY. Prints a status and a code for each.
+// Sends bodies that the server refuses, with Node's fetch, and prints a status and a code for each: node fetch.mjs URL KEY
 const [url, key] = process.argv.slice(2);
 const MIB = 1 << 20;
 

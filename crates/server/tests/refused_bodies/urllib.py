@@ -1,5 +1,7 @@
-"""Sends bodies that the server refuses, with Python's http.client and urllib: python3 urllib.py HOST PORT KEY. Prints a status
-and a code for each."""
+"""Sends bodies that the server refuses, with Python's http.client and urllib, and prints a status and a code for each.
+
+    python3 urllib.py HOST PORT KEY
+"""
 import http.client
 import io
 import json

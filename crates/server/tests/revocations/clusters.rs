@@ -1,4 +1,4 @@
-//! What ends the history of a database: a restart, a crash, a failover, a restore.
+//! Events that end the history of a database: a restart, a crash, a failover, a restore.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -12,7 +12,7 @@ use crate::fleet::{Fleet, Start, sizes};
 use crate::trouble::{LEASE, Proxy, skip, skip_because};
 use crate::watch::measure;
 
-/// Revocations around one event.
+/// Number of revocations around one event.
 const ROUND: usize = 50;
 
 /// A cluster that is stopped when it is dropped.
@@ -24,7 +24,7 @@ struct OwnCluster {
 impl OwnCluster {
     fn new(runner: &str) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        // numbers of transactions that left no trace are lost in a crash
+        // with this delay, a crash loses the numbers of transactions that wrote nothing to the disk
         let cluster = runtime.block_on(Cluster::new(runner, "wal_writer_delay = 10s"));
         Self { runtime, cluster }
     }
@@ -60,7 +60,7 @@ impl OwnCluster {
         self.runtime.block_on(self.cluster.stop());
     }
 
-    /// Makes the server recover from its log.
+    /// Makes the server recover from its write-ahead log.
     fn crash(&self) {
         self.runtime.block_on(async {
             let client = connect(&self.url("postgres")).await;
@@ -79,7 +79,7 @@ impl Drop for OwnCluster {
     }
 }
 
-/// The server that starts others. A pooler in front of it would change nothing.
+/// Returns the URL of the server that starts the clusters. With PgBouncer, the test is skipped, because it does not use it.
 fn runner(test: &str) -> Option<String> {
     let runner = std::env::var("CTX_KEY_TEST_POSTGRES").ok();
     if runner.is_none() {
@@ -96,8 +96,8 @@ fn data(url: &str) -> Data {
 }
 
 #[test]
-fn while_the_database_restarts() {
-    let Some(runner) = runner("while_the_database_restarts") else { return };
+fn no_grant_is_late_while_the_database_restarts() {
+    let Some(runner) = runner("no_grant_is_late_while_the_database_restarts") else { return };
     let cluster = OwnCluster::new(&runner);
     for &size in sizes() {
         let fleet = Fleet::new(data(&cluster.url(&cluster.database())), &vec![Start::default(); size]);
@@ -111,10 +111,10 @@ fn while_the_database_restarts() {
     }
 }
 
-/// After a crash, numbers of transactions are used again. Processes that do not see it happen have a cursor beyond them.
+/// After a crash, numbers of transactions are used again. A process that did not notice the crash has a cursor beyond them.
 #[test]
-fn after_a_crash_of_the_database() {
-    let Some(runner) = runner("after_a_crash_of_the_database") else { return };
+fn no_grant_is_late_after_a_crash_of_the_database() {
+    let Some(runner) = runner("no_grant_is_late_after_a_crash_of_the_database") else { return };
     let cluster = OwnCluster::new(&runner);
     for &size in sizes() {
         let url = cluster.url(&cluster.database());
@@ -127,7 +127,7 @@ fn after_a_crash_of_the_database() {
                     let rolled_back = "BEGIN; SELECT pg_current_xact_id(); ROLLBACK";
                     client.batch_execute(rolled_back).expect("a transaction");
                 }
-                // until every process has read the log
+                // wait until every process has read the log
                 thread::sleep(LEASE);
                 proxy.close(true);
                 cluster.crash();
@@ -141,10 +141,10 @@ fn after_a_crash_of_the_database() {
     }
 }
 
-/// Each commit waits for the standby, so the failover undoes none.
+/// Each commit waits for the standby, so the failover undoes no commit.
 #[test]
-fn after_a_failover() {
-    let Some(runner) = runner("after_a_failover") else { return };
+fn no_grant_is_late_after_a_failover() {
+    let Some(runner) = runner("no_grant_is_late_after_a_failover") else { return };
     for &size in sizes() {
         let mut primary = OwnCluster::new(&runner);
         let name = primary.database();
@@ -166,10 +166,10 @@ fn after_a_failover() {
 }
 
 #[test]
-fn after_dump_and_restore() {
-    let Some(runner) = runner("after_dump_and_restore") else { return };
+fn no_grant_is_late_after_a_dump_and_restore() {
+    let Some(runner) = runner("no_grant_is_late_after_a_dump_and_restore") else { return };
     let clusters = [OwnCluster::new(&runner), OwnCluster::new(&runner)];
-    // the number of its next transaction is far higher
+    // so that the numbers of its transactions are far higher than those of the other cluster
     clusters[0]
         .execute("DO 'BEGIN FOR i IN 1..5000 LOOP COMMIT; PERFORM pg_current_xact_id(); END LOOP; END'");
     for &size in sizes() {

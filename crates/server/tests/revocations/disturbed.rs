@@ -1,4 +1,4 @@
-//! Disturbances of the network or of a process, which end.
+//! Temporary disturbances of the network or of a process.
 
 use std::process::Command;
 use std::thread;
@@ -9,10 +9,10 @@ use crate::fleet::{Fleet, Start, sizes};
 use crate::trouble::{Conduct, LEASE, Proxy, skip};
 use crate::watch::{measure, measure_without};
 
-/// Revocations in one round.
+/// Number of revocations in one round.
 const ROUND: usize = 50;
 
-/// Much longer than a lease, even one that is twice as long.
+/// Waits much longer than a lease, so that even a lease that is twice as long would end.
 fn wait_for_the_end_of_leases() {
     thread::sleep(3 * LEASE);
 }
@@ -37,30 +37,42 @@ fn disturb(test: &str, name: &str, begin: impl Fn(&Proxy), end: impl Fn(&Proxy))
 }
 
 #[test]
-fn behind_a_frozen_network() {
+fn no_grant_is_late_behind_a_frozen_network() {
     let begin = |proxy: &Proxy| proxy.set(Conduct::Freeze);
-    disturb("behind_a_frozen_network", "frozen network", begin, |proxy| proxy.set(Conduct::Forward));
+    disturb("no_grant_is_late_behind_a_frozen_network", "frozen network", begin, |proxy| {
+        proxy.set(Conduct::Forward)
+    });
 }
 
 #[test]
-fn behind_a_network_that_swallows_requests() {
+fn no_grant_is_late_behind_a_network_that_loses_requests() {
     let begin = |proxy: &Proxy| proxy.set(Conduct::SwallowRequests);
-    disturb("behind_a_network_that_swallows_requests", "requests to the database lost", begin, reset);
+    disturb(
+        "no_grant_is_late_behind_a_network_that_loses_requests",
+        "requests to the database lost",
+        begin,
+        reset,
+    );
 }
 
 #[test]
-fn behind_a_network_that_swallows_answers() {
+fn no_grant_is_late_behind_a_network_that_loses_answers() {
     let begin = |proxy: &Proxy| proxy.set(Conduct::SwallowAnswers);
-    disturb("behind_a_network_that_swallows_answers", "answers of the database lost", begin, reset);
+    disturb(
+        "no_grant_is_late_behind_a_network_that_loses_answers",
+        "answers of the database lost",
+        begin,
+        reset,
+    );
 }
 
 #[test]
-fn behind_a_cut_network() {
+fn no_grant_is_late_behind_a_cut_network() {
     let begin = |proxy: &Proxy| proxy.close(true);
-    disturb("behind_a_cut_network", "connections cut", begin, |proxy| proxy.close(false));
+    disturb("no_grant_is_late_behind_a_cut_network", "connections cut", begin, |proxy| proxy.close(false));
 }
 
-/// Ends all connections first: no network loses bytes and delivers later ones.
+/// Forwards again, after it has closed all connections: no network loses bytes of a connection and delivers later ones.
 fn reset(proxy: &Proxy) {
     proxy.close(true);
     proxy.set(Conduct::Forward);
@@ -68,7 +80,7 @@ fn reset(proxy: &Proxy) {
 }
 
 #[test]
-fn while_a_process_is_stopped() {
+fn no_grant_is_late_after_a_process_was_stopped() {
     for &size in sizes() {
         let fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
         let stopped = size - 1;
@@ -76,7 +88,7 @@ fn while_a_process_is_stopped() {
             let server = &fleet.servers[stopped];
             thread::scope(|scope| {
                 let wait_and_continue = || {
-                    // these requests begin long after the lease, and meet the process when it wakes up
+                    // these requests begin long after the lease, and the process handles them as soon as it continues
                     for _ in 0..10 {
                         thread::sleep(Duration::from_millis(300));
                         scope.spawn(|| watch.ask_all(stopped));

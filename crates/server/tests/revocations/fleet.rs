@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::common::{Data, Server, wait};
 use crate::trouble::{LEASE, counts, id, second, sqlite, status};
 
-/// Numbers of processes that a case is tried with.
+/// Numbers of processes with which each case runs.
 pub const SIZES: [usize; 2] = [2, 4];
 
 /// Number of revocations in each case.
@@ -25,19 +25,19 @@ pub fn is_long_run() -> bool {
     revocations() >= 50
 }
 
-/// The same for cases that wait for long. In a short run, two processes would show nothing that four don't.
+/// Returns the numbers of processes for cases that take long. A short run tests only four, which show all that two show.
 pub fn sizes() -> &'static [usize] {
     if is_long_run() { &SIZES } else { &SIZES[1..] }
 }
 
-/// How one process starts.
+/// Settings of one process.
 #[derive(Clone, Default)]
 pub struct Start {
-    /// The way to the database, if it is not the direct one.
+    /// URL of the database, if it is not the direct one.
     pub url: Option<String>,
-    /// The way of the verification, if it is another one.
+    /// URL of the database for the verifier, if it is another one.
     pub verifier_url: Option<String>,
-    /// Seconds by which the clock of the process is wrong, and the library that makes it so.
+    /// Seconds by which the clock of the process is wrong, and the path of libfaketime.
     pub clock: Option<(i32, String)>,
 }
 
@@ -47,9 +47,9 @@ pub struct Fleet {
     company: String,
     project: String,
     data: Data,
-    /// How long a transaction of the tests stays open after its change.
+    /// Time that a transaction of the tests stays open after its change.
     pub hold: Duration,
-    /// Where statements of the tests go, since a database can move.
+    /// URL for statements of the tests. A failover or a restore changes it.
     url: RwLock<Option<String>>,
     /// Folders of the processes.
     _folders: Vec<TempDir>,
@@ -64,7 +64,7 @@ impl Fleet {
         let (mut token, mut company) = (String::new(), String::new());
         for start in starts {
             let server = match start.url.clone().or(data.server_url()) {
-                // the first one makes the tables and the account
+                // the first process creates the tables and the account
                 None => start.run(&data),
                 Some(url) if servers.is_empty() => {
                     let own = Data { folder: TempDir::new().expect("a folder"), database_url: Some(url) };
@@ -90,15 +90,15 @@ impl Fleet {
         Self { servers, token, company, project, data, hold, url, _folders: folders }
     }
 
-    /// Makes keys, each of them in the cache of every process.
+    /// Creates keys, and waits until every process has cached each of them.
     pub fn keys(&self, count: usize) -> Vec<String> {
         let make = |_| self.servers[0].key_in(&self.token, &self.company, &self.project, &["memories:read"]);
         let keys: Vec<String> = (0..count).map(make).collect();
-        // the change log has the new keys, so their records are dropped once more
+        // the change log reports the new keys, so their records are dropped once more
         thread::sleep(LEASE);
         thread::scope(|scope| {
             for server in &self.servers {
-                // one by one: on a slow machine, the lease ends now and then
+                // one by one, because the lease may end now and then on a slow machine
                 scope.spawn(|| keys.iter().for_each(|key| wait(|| is_cached(server, key))));
             }
         });
@@ -111,7 +111,7 @@ impl Fleet {
         self.servers[process].send("DELETE", &path, Some(&self.token), None).0
     }
 
-    /// Revokes a key past all processes, and returns when it was committed. Fails if there is no database.
+    /// Revokes a key with SQL, and returns the time after the commit. It fails if the database can't be reached.
     pub fn revoke_by_sql(&self, key: &str) -> Result<Instant, postgres::Error> {
         let statement = format!("UPDATE api_keys SET revoked_at = 1 WHERE id = '{}'", id(key));
         let Some(url) = self.url() else {
@@ -126,24 +126,24 @@ impl Fleet {
         Ok(Instant::now())
     }
 
-    /// The direct way to the database, unless it is SQLite.
+    /// Returns the direct URL of the database, or `None` if it is SQLite.
     pub fn url(&self) -> Option<String> {
         self.url.read().expect("no panic").clone()
     }
 
-    /// Statements of tests go to another database from now on.
+    /// Sends later statements of the tests to another database.
     pub fn move_to(&self, url: String) {
         *self.url.write().expect("no panic") = Some(url);
     }
 }
 
 impl Start {
-    /// A process with this way of the verification.
+    /// Returns the settings of a process whose verifier uses this URL.
     pub fn verifying_through(url: &str) -> Self {
         Self { verifier_url: Some(url.to_owned()), ..Self::default() }
     }
 
-    /// A process whose whole way to the database is this.
+    /// Returns the settings of a process that uses this URL for everything.
     pub fn through(url: &str) -> Self {
         Self { url: Some(url.to_owned()), ..Self::default() }
     }
@@ -157,7 +157,7 @@ impl Start {
         }
         if let Some((seconds, library)) = &self.clock {
             command.env("LD_PRELOAD", library).env("FAKETIME", format!("{seconds:+}"));
-            // the lease is measured by the monotonic clock, which no setting of the time changes
+            // the lease uses the monotonic clock, which does not change when the time is set
             command.env("DONT_FAKE_MONOTONIC", "1");
         }
         Server::run(data, command)
@@ -170,7 +170,7 @@ fn is_cached(server: &Server, key: &str) -> bool {
     status(server, key) == 200 && counts(server) == before
 }
 
-/// Finds the library that gives a process a wrong clock.
+/// Returns the path of libfaketime, which gives a process a wrong clock.
 pub fn libfaketime() -> Option<String> {
     let folders = fs::read_dir("/usr/lib").ok()?.flatten();
     let mut files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));

@@ -1,8 +1,8 @@
 //! No grant begins later than the lease after the commit of a revocation, whatever happens to the processes, to the network
-//! or to the database in the meantime.
+//! or to the database meanwhile.
 //!
-//! `CTX_KEY_TEST_REVOCATIONS` says how many revocations there are in each case. Each case prints how long it took until they
-//! counted.
+//! `CTX_KEY_TEST_REVOCATIONS` is the number of revocations in each case. Each case prints the times until the keys were
+//! refused.
 
 #[path = "../common/mod.rs"]
 mod common;

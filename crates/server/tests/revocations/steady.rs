@@ -1,4 +1,4 @@
-//! Conditions that last: load, delays, wrong clocks, long transactions.
+//! Lasting conditions: load, delays, wrong clocks, long transactions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,11 +13,11 @@ use crate::fleet::{Fleet, SIZES, Start, is_long_run, libfaketime};
 use crate::trouble::{Conduct, End, Proxy, skip, skip_because, status};
 use crate::watch::measure;
 
-/// More than there are revocations: one round.
+/// A size that puts all revocations into one round.
 const ALL: usize = usize::MAX;
 
 #[test]
-fn idle() {
+fn no_grant_is_late_without_load() {
     for size in SIZES {
         let fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
         measure("idle", &fleet, ALL, |watch| watch.revoke_and_see_refused(1));
@@ -25,7 +25,7 @@ fn idle() {
 }
 
 #[test]
-fn under_load() {
+fn no_grant_is_late_under_load() {
     for size in SIZES {
         let fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
         let known = fleet.keys(50);
@@ -53,12 +53,12 @@ fn load(server: &Server, known: &[String], is_over: &AtomicBool) {
     }
 }
 
-/// The answer to each read of the log comes almost a lease after what it saw.
+/// The answer to each read of the log arrives almost a lease after the read.
 #[test]
-fn through_a_slow_network() {
+fn no_grant_is_late_through_a_slow_network() {
     for size in SIZES {
         let data = Data::new();
-        let Some(url) = data.server_url() else { return skip("through_a_slow_network") };
+        let Some(url) = data.server_url() else { return skip("no_grant_is_late_through_a_slow_network") };
         let (proxy, url) = Proxy::start(&url);
         let mut starts = vec![Start::verifying_through(&url); size];
         starts[0] = Start::default();
@@ -72,10 +72,13 @@ fn through_a_slow_network() {
 }
 
 #[test]
-fn with_clocks_five_minutes_apart() {
+fn no_grant_is_late_with_clocks_five_minutes_apart() {
     let Some(library) = libfaketime() else {
         assert!(std::env::var_os("CI").is_none(), "libfaketime is not installed");
-        return skip_because("with_clocks_five_minutes_apart", "libfaketime is not installed");
+        return skip_because(
+            "no_grant_is_late_with_clocks_five_minutes_apart",
+            "libfaketime is not installed",
+        );
     };
     for clocks in [&[0, 300][..], &[0, -300], &[-300, 300, 0, 0]] {
         let start = |&seconds| Start { clock: Some((seconds, library.clone())), ..Start::default() };
@@ -91,7 +94,7 @@ fn with_clocks_five_minutes_apart() {
     }
 }
 
-/// Returns by how much a server's clock is ahead of this one's.
+/// Returns the seconds by which a server's clock is ahead of the clock of this process.
 fn seconds_ahead(server: &Server) -> i64 {
     let response = server.get("/v1/key", None);
     let date = response.headers()["date"].to_str().expect("a text");
@@ -99,12 +102,12 @@ fn seconds_ahead(server: &Server) -> i64 {
     (date - OffsetDateTime::now_utc()).whole_seconds()
 }
 
-/// A change of a transaction that stays open counts from its commit. Another one stays open over all of them.
+/// Each revocation is committed some time after its change, while another transaction stays open during all of them.
 #[test]
-fn beside_open_transactions() {
+fn no_grant_is_late_beside_open_transactions() {
     for size in SIZES {
         let mut fleet = Fleet::new(Data::new(), &vec![Start::default(); size]);
-        let Some(url) = fleet.url() else { return skip("beside_open_transactions") };
+        let Some(url) = fleet.url() else { return skip("no_grant_is_late_beside_open_transactions") };
         fleet.hold = Duration::from_secs(if is_long_run() { 3 } else { 1 });
         let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("PostgreSQL");
         let mut open = client.transaction().expect("a transaction");

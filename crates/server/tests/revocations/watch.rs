@@ -1,4 +1,4 @@
-//! Revokes keys, and looks at every process for grants that begin too late.
+//! Revokes keys, and checks every process for grants that begin too late.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -11,7 +11,7 @@ use crate::common::{DEADLINE, becomes};
 use crate::fleet::{Fleet, revocations};
 use crate::trouble::{End, LEASE, status};
 
-/// Requests to one process that are under way at once. More than one, because some wait for the database.
+/// Number of threads that send requests to one process. There are several, because some requests wait for the database.
 const ASKERS: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,26 +22,26 @@ enum Way {
     Sql,
 }
 
-/// One key, and what became of it.
+/// One key, its revocation, and what was observed.
 struct Trial {
     key: String,
     way: Way,
-    /// The process that revokes it, unless the way is SQL.
+    /// The process that revokes the key, unless the way is SQL.
     by: usize,
     is_watched: AtomicBool,
     seen: Mutex<Seen>,
 }
 
 struct Seen {
-    /// When the commit was known. It was not later.
+    /// Time at which the commit was confirmed, so the commit was not later.
     committed: Option<Instant>,
-    /// Begin of the last request that was granted, for each process.
+    /// Start of the last request that was granted, for each process.
     last_grants: Vec<Option<Instant>>,
-    /// Begin of the first request that was refused, for each process.
+    /// Start of the first request that was refused, for each process.
     refusals: Vec<Option<Instant>>,
 }
 
-/// A number of keys that are revoked, and the processes that must not grant them any more.
+/// Keys that are revoked, and the processes that must not grant them afterwards.
 pub struct Watch<'f> {
     fleet: &'f Fleet,
     trials: Vec<Trial>,
@@ -49,17 +49,17 @@ pub struct Watch<'f> {
     late: Mutex<Option<String>>,
 }
 
-/// What a case found. Each list has one element for each revocation.
+/// Delays that were measured in a case. Each list has one element for each revocation.
 #[derive(Default)]
 pub struct Delays {
-    /// From the commit to the first refusal, in the process that was last.
+    /// Time from the commit to the first refusal, in the slowest other process.
     refusals: Vec<Duration>,
-    /// From the commit to the begin of the last grant in another process.
+    /// Time from the commit to the start of the last grant in another process.
     grants: Vec<Duration>,
 }
 
-/// Runs a case: in rounds of at most `size` revocations, each `round` gets new keys in all caches, and revokes them all.
-/// Prints what it took.
+/// Runs a case in rounds of at most `size` revocations, and prints the delays. Each call of `round` gets new keys, which all
+/// processes have cached, and revokes all of them.
 pub fn measure(name: &str, fleet: &Fleet, size: usize, round: impl FnMut(&Watch<'_>)) {
     measure_without(None, name, fleet, size, round);
 }
@@ -133,7 +133,7 @@ impl<'f> Watch<'f> {
         self.late.lock().expect("no panic").is_some()
     }
 
-    /// Asks a process for each of an asker's keys that it has not refused yet, until the round is over.
+    /// Sends requests with those of an asker's keys that the process has not refused yet, until the round is over.
     fn ask_on(&self, process: usize, asker: usize) {
         while !self.is_over.load(Ordering::Relaxed) {
             for trial in self.trials.iter().skip(asker).step_by(ASKERS) {
@@ -145,7 +145,7 @@ impl<'f> Watch<'f> {
         }
     }
 
-    /// Asks a process for every key once more.
+    /// Sends one request with every key to a process.
     pub fn ask_all(&self, process: usize) {
         self.trials.iter().for_each(|trial| self.ask(process, trial));
     }
@@ -181,7 +181,7 @@ impl<'f> Watch<'f> {
         }
     }
 
-    /// Revokes all keys, `lanes` at once. Each lane waits until its key is refused everywhere before it takes the next.
+    /// Revokes all keys in `lanes` parallel lanes. A lane waits until every process refuses its key before it takes the next.
     pub fn revoke_and_see_refused(&self, lanes: usize) {
         self.in_lanes(lanes, &self.trials, |trial| {
             self.revoke(trial);
@@ -189,7 +189,7 @@ impl<'f> Watch<'f> {
         });
     }
 
-    /// Revokes one half of the keys, lets `begin` begin some trouble, and revokes the other half during `end`.
+    /// Revokes half of the keys, calls `begin`, which starts the trouble, and revokes the other half while `end` runs.
     pub fn revoke_around(&self, begin: impl FnOnce(), end: impl FnOnce()) {
         let (before, during) = self.trials.split_at(self.trials.len() / 2);
         let lanes = self.fleet.servers.len();
@@ -214,7 +214,7 @@ impl<'f> Watch<'f> {
         });
     }
 
-    /// Revokes a key. If there is no database, tries again.
+    /// Revokes a key, and tries again as long as the database can't be reached.
     fn revoke(&self, trial: &Trial) {
         trial.is_watched.store(true, Ordering::Relaxed);
         let mut committed = None;
@@ -238,7 +238,7 @@ impl<'f> Watch<'f> {
             }
         };
         match status {
-            // 401: an earlier attempt was committed, but its answer was lost
+            // 401 means that an earlier attempt was committed, but its answer was lost
             200 | 204 | 401 => Some(Instant::now()),
             503 => None,
             other => panic!("{other} to a revocation by {:?}", trial.way),
@@ -274,7 +274,7 @@ impl Delays {
         self.grants.push(last(&seen.last_grants));
     }
 
-    /// Prints past the capture of the test harness.
+    /// Prints the delays directly to stderr, which the test harness does not capture.
     fn print(mut self, case: &str) {
         let mut line = format!("REVOKED | {case} | {}", self.refusals.len());
         for times in [&mut self.refusals, &mut self.grants] {

@@ -1,4 +1,4 @@
-//! A project with memories that are searched.
+//! A project for memories and searches.
 
 use serde_json::{Value, json};
 
@@ -43,12 +43,12 @@ impl Fixture {
         self.remember(&json!({ "title": title, "content": content }))
     }
 
-    /// The whole answer to a query, with more parameters after it.
+    /// Searches, and returns the whole answer. `more` is appended to the query string.
     pub fn search(&self, query: &str, more: &str) -> Value {
         search(&self.server, &self.key, query, more)
     }
 
-    /// The titles that a search finds, the best first.
+    /// Returns the titles that a search finds, the best first.
     pub fn titles(&self, query: &str) -> Vec<String> {
         self.titles_with(query, "")
     }
@@ -71,7 +71,7 @@ pub fn path(query: &str, more: &str) -> String {
     format!("/v1/memories/search?query={query}{more}")
 }
 
-/// Searches, and again while the machine is so slow that the database has no answer in time.
+/// Searches, and repeats the search while the answer is 503, because the machine may be slow.
 pub fn search(server: &Server, key: &str, query: &str, more: &str) -> Value {
     let mut found = Value::Null;
     wait(|| {

@@ -1,4 +1,4 @@
-//! The table of words follows the memories, whoever writes them.
+//! The table of words is kept up to date with the memories, whoever writes them.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn rows(data: &Data) -> Option<i64> {
     number(data, "SELECT count(*) FROM memory_words")
 }
 
-/// Memories that wait for the work in the background.
+/// Returns the number of memories that wait for the background task.
 pub fn queued(data: &Data) -> Option<i64> {
     number(data, "SELECT count(*) FROM memories_without_words")
 }
@@ -39,7 +39,7 @@ fn words_are_written_and_removed_with_their_memory() {
         ),
     ] {
         assert_eq!(fixture.send("PUT", &memory, Some(&change)).0, 200);
-        // two words of the content, one that says little, and one of the title
+        // two words of the content, a stop word, and one word of the title
         assert_eq!((rows(data), queued(data)), (Some(4), Some(0)), "{change}");
         for word in expected {
             assert_eq!(fixture.titles(word).len(), 1, "{word} after {change}");
@@ -51,7 +51,7 @@ fn words_are_written_and_removed_with_their_memory() {
     assert_eq!(fixture.send("DELETE", &memory, None).0, 204);
     assert_eq!((rows(data), queued(data)), (Some(0), Some(0)));
 
-    // two words, for the project and for the user
+    // each memory has two words, and each word has a row for the project and a row for the user
     for user in ["ada", "ada", "bob"] {
         of_user(user);
     }
@@ -78,7 +78,7 @@ fn a_large_memory_is_found_by_each_of_its_words() {
     assert_eq!(fixture.titles("w3e80"), [""; 0]);
 }
 
-/// A statement that stores a memory past the server.
+/// Returns a statement that stores a memory without the server.
 pub fn insertion(project: &str, number: usize, content: &str) -> String {
     format!(
         "INSERT INTO memories (id, project, title, content, tags, metadata, \"user\", created_at, updated_at) \
@@ -117,10 +117,10 @@ fn memories_of_an_older_database_are_found_after_the_upgrade() {
     assert_eq!(number(&data, "SELECT max(version) FROM schema_version"), latest);
     assert_eq!(found("violet")["total_results"], 250);
     assert_eq!(found("w249")["results"][0]["title"], "title 249");
-    // `title`, its number, two words of the content, each for the project and for the user
+    // `title`, its number, and two words of the content, each with a row for the project and a row for the user
     assert_eq!(rows(&data), Some(250 * 8));
 
-    // a server of version 2 runs beside, and knows no words
+    // as if a server of version 2, which writes no words, ran at the same time
     execute(&data, &insertion("proj", 1000, "indigo"));
     wait(|| found("indigo")["total_results"] == 1);
     execute(&data, "UPDATE memories SET content = 'cyan' WHERE id = 'mem_1000'");

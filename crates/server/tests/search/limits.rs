@@ -1,4 +1,4 @@
-//! A search has little time, and few connections.
+//! A search has a short time limit, and searches use few connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +12,7 @@ use crate::fixture::{Fixture, path};
 use crate::index::{insertion, queued};
 use crate::trouble::{End, count, execute, skip, status};
 
-/// The table of words becomes one that nobody reads to its end.
+/// Replaces the table of words by a view without an end.
 fn make_endless(fixture: &Fixture) {
     if fixture.data.is_postgres() {
         make_slow(fixture, "3600");
@@ -25,7 +25,7 @@ fn make_endless(fixture: &Fixture) {
     }
 }
 
-/// PostgreSQL takes so many seconds to read the table of words.
+/// Makes PostgreSQL take this number of seconds to read the table of words.
 fn make_slow(fixture: &Fixture, seconds: &str) {
     let slow = "SELECT (random() * 0)::bigint AS word, 0::bigint AS memory, 0 AS weight FROM pg_sleep";
     replace(fixture, &format!("{slow}({seconds})"));
@@ -51,12 +51,12 @@ fn unavailable(
 }
 
 #[test]
-fn a_search_that_takes_long_is_interrupted() {
+fn a_slow_search_is_interrupted() {
     let fixture = Fixture::new();
     let (_, chat) = fixture.send("POST", "/v1/chats", Some(&json!({})));
     let messages = format!("/v1/chats/{}/messages", chat["id"].as_str().unwrap());
     make_endless(&fixture);
-    // any other statement has five seconds
+    // the limit of other statements is five seconds
     let limit = Duration::from_secs(2);
     for (method, path, body) in [
         ("GET", path("tea", ""), None),
@@ -76,7 +76,7 @@ fn a_search_that_takes_long_is_interrupted() {
     assert_eq!(fixture.titles("tea"), ["tea"]);
 }
 
-/// Each statement alone is within the limit.
+/// Each statement alone takes less than the limit.
 #[test]
 fn a_search_of_many_slow_statements_is_interrupted() {
     let fixture = Fixture::new();
@@ -93,7 +93,7 @@ fn a_search_of_many_slow_statements_is_interrupted() {
 }
 
 #[test]
-fn searches_take_a_quarter_of_the_connections_at_most() {
+fn searches_use_at_most_a_quarter_of_the_connections() {
     let fixture = Fixture::new();
     make_endless(&fixture);
     let (other, path) = (fixture.other_key(), path("tea", ""));
@@ -113,7 +113,7 @@ fn searches_take_a_quarter_of_the_connections_at_most() {
         while begin.elapsed() < Duration::from_secs(2) {
             assert_eq!(fixture.server.send("GET", "/v1/memories", Some(&other), None).0, 200);
             assert_eq!(status(&fixture.server, &other), 200);
-            // one is that of the work in the background, and one that of a request before, which is on its way back
+            // one more for the background task, and one more that an earlier request is about to return
             assert!(in_use() <= 4);
         }
     });
@@ -129,7 +129,7 @@ fn the_newest_memories_of_a_common_word_are_ranked() {
     wait(|| queued(&fixture.data) == Some(0));
     fixture.note("newest", "violet");
     assert_eq!(fixture.search("tea", "")["total_results"], MAX_MEMORIES_OF_WORD);
-    // two words of the oldest, though one is so common that the oldest is not among its newest memories
+    // the oldest has both words, although it is not among the newest memories of the common word
     let answer = fixture.search("violet tea", "");
     assert_eq!(
         (&answer["results"][0]["title"], &answer["results"][1]["title"]),
@@ -137,12 +137,12 @@ fn the_newest_memories_of_a_common_word_are_ranked() {
     );
     assert_eq!(answer["total_results"], MAX_MEMORIES_OF_WORD + 2);
     assert_eq!(fixture.titles_with("violet tea", "&tags=x"), ["oldest"]);
-    // the words of a user are not hidden by those of others
+    // memories of other users do not push out the memory of this user
     assert_eq!(fixture.titles_with("tea", "&user_id=bob"), ["oldest"]);
 }
 
 #[test]
-fn the_first_words_of_a_long_question_count() {
+fn only_the_first_words_of_a_long_question_are_searched() {
     let fixture = Fixture::new();
     let word = |number: usize| format!("word{number}");
     fixture.note("last", &word(MAX_WORDS));

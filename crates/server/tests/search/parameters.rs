@@ -1,4 +1,4 @@
-//! The parameters of a search, as clients send them.
+//! The parameters of a search.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::fixture::Fixture;
 use crate::trouble::execute;
 
 #[test]
-fn an_answer_has_ten_whole_memories_unless_the_client_says_how_many() {
+fn an_answer_has_ten_memories_unless_the_client_sets_a_limit() {
     let fixture = Fixture::new();
     let body = json!({
         "title": "Tea", "content": "Ada likes tea", "type": "note", "tags": ["drinks", "ada"],
@@ -44,7 +44,7 @@ fn an_answer_has_ten_whole_memories_unless_the_client_says_how_many() {
 }
 
 #[test]
-fn a_filter_leaves_out_what_does_not_fit() {
+fn a_filter_keeps_only_memories_that_match() {
     let fixture = Fixture::new();
     for (title, mut body) in [
         ("plain", json!({})),
@@ -97,7 +97,7 @@ fn a_filter_leaves_out_what_does_not_fit() {
 }
 
 #[test]
-fn high_precision_leaves_those_that_have_most_words() {
+fn high_precision_keeps_only_memories_with_most_of_the_words() {
     let fixture = Fixture::new();
     for (title, content) in [("both", "kettle tea"), ("also", "tea from a kettle"), ("one", "tea")] {
         fixture.note(title, content);
@@ -110,7 +110,7 @@ fn high_precision_leaves_those_that_have_most_words() {
 }
 
 #[test]
-fn a_parameter_that_changes_nothing_is_refused_by_name() {
+fn an_invalid_parameter_is_refused_by_name() {
     let fixture = Fixture::new();
     for (parameters, named) in [
         ("", "query"),
@@ -143,7 +143,7 @@ fn a_parameter_that_changes_nothing_is_refused_by_name() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(status == 400 && message.contains(&format!("`{named}`")), "{parameters}: {status} {answer}");
     }
-    // no key is repeated
+    // an error does not repeat a key
     let path = format!("/v1/memories/search?query=a&{}=1", fixture.key);
     wait(|| {
         let (status, answer) = fixture.send("GET", &path, None);

@@ -1,4 +1,4 @@
-//! Forty questions on two hundred memories.
+//! Forty questions about two hundred memories.
 
 use std::fmt::Write;
 
@@ -12,14 +12,14 @@ const MEMORIES: &str = include_str!("memories.tsv");
 /// A question, and the name of the memory that answers it.
 const QUESTIONS: &str = include_str!("questions.tsv");
 
-/// What each question finds, with scores: the same on both databases.
+/// Results of each question, with scores. They are the same on both databases.
 const FOUND: &str = include_str!("found.tsv");
 
-/// Number of questions whose answer stands first.
+/// Number of questions whose answer is the first result.
 const ANSWERED: usize = 39;
 
 #[test]
-fn questions_have_their_answers_first() {
+fn the_first_result_answers_the_question() {
     let fixture = Fixture::new();
     for line in MEMORIES.lines() {
         let [name, title, content] = line.split('\t').collect::<Vec<_>>().try_into().expect("three fields");

@@ -1,11 +1,11 @@
-//! Which memories a text finds, and in which order.
+//! The memories that a text finds, and their order.
 
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, path, remember, search};
 
 #[test]
-fn more_words_come_first_then_the_title_then_rare_words_then_the_newest() {
+fn results_are_ranked_by_words_then_title_then_rarity_then_age() {
     let fixture = Fixture::new();
     for (title, content) in [
         (
@@ -24,7 +24,7 @@ fn more_words_come_first_then_the_title_then_rare_words_then_the_newest() {
     }
     assert_eq!(
         fixture.titles("harbour lantern violin"),
-        // `violin` and `harbour` stand in three, and `lantern` in four
+        // three memories have `violin`, three have `harbour`, and four have `lantern`
         ["all", "two", "Violin", "one", "common", "newer", "older"]
     );
     let answer = fixture.search("harbour lantern violin", "&limit=2");
@@ -138,7 +138,7 @@ fn text_without_spaces_is_found_by_substring() {
             ("サーバー", &[latin]),
             ("飛行機", &[]),
             ("ー", &[latin, tower]),
-            // both have each pair of it, and one has it as a whole
+            // both memories have each pair of its characters, and one has the whole word
             ("北京大学", &[university, scattered]),
         ],
     );
@@ -146,7 +146,7 @@ fn text_without_spaces_is_found_by_substring() {
 }
 
 #[test]
-fn odd_texts_find_nothing_and_break_nothing() {
+fn unusual_queries_cause_no_error() {
     let fixture = Fixture::new();
     fixture.note("plain", "plain words");
     for nothing in [
@@ -191,7 +191,7 @@ fn odd_texts_find_nothing_and_break_nothing() {
 }
 
 #[test]
-fn scores_lie_between_0_and_1_and_depend_on_the_project_alone() {
+fn scores_lie_between_0_and_1_and_depend_only_on_the_project() {
     let fixture = Fixture::new();
     for number in 0..20 {
         fixture.note(
@@ -214,7 +214,7 @@ fn scores_lie_between_0_and_1_and_depend_on_the_project_alone() {
     }
     assert_eq!(fixture.search("kettle tea cup", "&limit=100")["results"], before["results"]);
     assert_eq!(search(&fixture.server, &other, "kettle", "")["total_results"], 5);
-    // two of three words are more than a third
+    // the best memory has all words, and the worst has only the most common one
     let least = found[19];
     assert!(least < 1.0 / 3.0 && found[0] > 2.0 / 3.0, "{found:?}");
     let above = fixture.search("kettle tea cup", &format!("&limit=100&score_threshold={}", found[4]));

@@ -1,4 +1,4 @@
-//! What tests of trouble share: a first account, SQL past the server, and a way to PostgreSQL that can be disturbed.
+//! Helpers for tests of trouble: a first account, SQL without the server, and a proxy that disturbs connections to PostgreSQL.
 #![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
 mod proxy;
@@ -16,10 +16,10 @@ pub use proxy::{Conduct, Proxy};
 
 use crate::common::{DEADLINE, Data, Server, read_answer, wait};
 
-/// No grant begins later than this after the commit of a revocation, whichever process made it.
+/// Maximum time between the commit of a revocation and the start of a grant, whichever process revoked the key.
 pub const LEASE: Duration = Duration::from_millis(500);
 
-/// A server with an account, signed in.
+/// A server with an account that is signed in.
 pub struct Fixture {
     pub server: Server,
     pub token: String,
@@ -38,7 +38,7 @@ impl Fixture {
         Self { server, token, company, project, data }
     }
 
-    /// For tests of what PostgreSQL alone can do.
+    /// Does the same for tests that need PostgreSQL. On SQLite, it prints that the test is skipped and returns `None`.
     pub fn on_postgres(test: &str) -> Option<Self> {
         if std::env::var_os("CTX_KEY_TEST_POSTGRES").is_none() {
             skip(test);
@@ -61,7 +61,7 @@ impl Fixture {
     }
 }
 
-/// Says past the capture of the test harness that a test did nothing.
+/// Prints that a test is skipped for want of PostgreSQL, directly to stderr, which the test harness does not capture.
 pub fn skip(test: &str) {
     assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "CTX_KEY_TEST_POSTGRES is not set");
     skip_because(test, "CTX_KEY_TEST_POSTGRES is not set");
@@ -71,7 +71,7 @@ pub fn skip_because(test: &str, reason: &str) {
     let _ = writeln!(io::stderr(), "SKIPPED {test}: {reason}");
 }
 
-/// Sets a mark when it is dropped, so that threads which loop until then end also if a test fails.
+/// Sets a flag when it is dropped. So threads that loop until the flag is set end even if the test fails.
 pub struct End<'a>(pub &'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -80,7 +80,7 @@ impl Drop for End<'_> {
     }
 }
 
-/// The status that a key gets.
+/// Returns the status of a request with a key.
 pub fn status(server: &Server, key: &str) -> u16 {
     server.get("/v1/key", Some(key)).status().as_u16()
 }
@@ -89,10 +89,10 @@ pub fn id(key: &str) -> String {
     ApiKey::parse(key).expect("a key").id().as_str().to_owned()
 }
 
-/// Asks until the answer is `new`, and asserts that no request that begins later than `limit` is answered with `old`.
-/// Returns how long it took.
+/// Calls `ask` until the answer is `new`, and asserts that no call that begins after `limit` gets `old`. Returns the time that
+/// this took.
 ///
-/// Requests are judged by when they begin. A slow machine sends fewer of them, and finds less, but never fails.
+/// The start of a call counts. So a slow machine makes fewer calls and notices less, but never fails.
 #[track_caller]
 pub fn assert_changes_within(
     limit: Duration,
@@ -109,10 +109,10 @@ pub fn assert_changes_within(
     begin.elapsed()
 }
 
-/// Sends a request, or its begin, and returns the connection when the server has read it.
+/// Sends a request, or the start of one, and returns the connection after the server has read it.
 ///
-/// Another request goes before it in the same packet. When the server has answered that one, it has read both, and handles
-/// the second before it looks at the connection again.
+/// Another request precedes it in the same packet. When the server has answered that one, it has read both, and handles the
+/// second before it reads from the connection again.
 pub fn send_and_see_it_read(server: &Server, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time limit");
@@ -123,10 +123,10 @@ pub fn send_and_see_it_read(server: &Server, request: &str) -> TcpStream {
     stream
 }
 
-/// Until the server answers without the database, and goes on to do so.
+/// Waits until the server answers from the cache, and will continue to do so.
 ///
-/// A record that was read soon after its change leaves the cache when the change is read from the log. After a lease, the
-/// log has been read since now.
+/// A record that was read soon after its change is dropped when the log reports that change. After a lease, the log was read
+/// at least once since this function was called.
 pub fn wait_for_cache(server: &Server, key: &str) {
     let begin = Instant::now();
     wait(|| {
@@ -136,12 +136,12 @@ pub fn wait_for_cache(server: &Server, key: &str) {
     });
 }
 
-/// Verifications whose record was not in the cache, and those without the cache.
+/// Returns the number of verifications whose record was not in the cache, and of those that did not use the cache.
 pub fn counts(server: &Server) -> (u64, u64) {
     (count(server, "ctx_key_cache_misses_total"), count(server, "ctx_key_cache_bypasses_total"))
 }
 
-/// A counter of `/metrics`.
+/// Returns the value of a counter in `/metrics`.
 pub fn count(server: &Server, name: &str) -> u64 {
     let mut response = server.get("/metrics", None);
     let text = response.body_mut().read_to_string().expect("a text");
@@ -149,7 +149,7 @@ pub fn count(server: &Server, name: &str) -> u64 {
     line.expect("the counter").parse().expect("a number")
 }
 
-/// Resident memory of a process, in bytes.
+/// Returns the resident memory of a server in bytes.
 pub fn memory(server: &Server) -> u64 {
     let path = format!("/proc/{}/status", server.process.id());
     let status = std::fs::read_to_string(path).expect("a process");
@@ -161,7 +161,7 @@ pub fn database_file(data: &Data) -> PathBuf {
     data.folder.path().join("ctx-key.sqlite")
 }
 
-/// Another data folder of the same PostgreSQL database, for a second server.
+/// Returns another data folder with the same PostgreSQL database, for a second server.
 pub fn second(url: String) -> Data {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("has-accounts"), "").expect("a mark");
@@ -179,7 +179,7 @@ pub fn postgres(data: &Data) -> postgres::Client {
     postgres::Client::connect(url, postgres::NoTls).expect("PostgreSQL")
 }
 
-/// Statements, past the server.
+/// Executes statements without the server.
 pub fn execute(data: &Data, sql: &str) {
     if data.is_postgres() {
         postgres(data).batch_execute(sql).expect("a statement");
@@ -188,7 +188,7 @@ pub fn execute(data: &Data, sql: &str) {
     }
 }
 
-/// A number of 64 bits, past the server.
+/// Reads a number without the server.
 pub fn number(data: &Data, sql: &str) -> Option<i64> {
     if data.is_postgres() {
         postgres(data).query_one(sql, &[]).expect("a row").get(0)
@@ -197,7 +197,7 @@ pub fn number(data: &Data, sql: &str) -> Option<i64> {
     }
 }
 
-/// Stores a key that no server made.
+/// Stores a key without the server.
 pub fn insert(data: &Data, project: &str, key: &ApiKey) {
     let record = KeyRecord::new(key, project, Scope::MEMORIES_READ);
     let digest = hex::encode(record.digest.as_bytes());
@@ -213,7 +213,7 @@ pub fn insert(data: &Data, project: &str, key: &ApiKey) {
     );
 }
 
-/// How the database finds the rows of a statement, with these values for its parameters.
+/// Returns the plan of the database for a statement, with these values for its parameters.
 pub fn plan(data: &Data, sql: &str, values: &[&str]) -> String {
     let mut sql = sql.to_owned();
     for (number, value) in (1..).zip(values) {
@@ -230,7 +230,7 @@ pub fn plan(data: &Data, sql: &str, values: &[&str]) -> String {
     }
 }
 
-/// Runs `work` while another program holds the lock of SQLite's writer, or keeps PostgreSQL from writing to a table.
+/// Runs `work` while another program holds the write lock of SQLite, or a lock of PostgreSQL that prevents writes to `table`.
 pub fn while_locked<T>(data: &Data, table: &str, work: impl FnOnce() -> T) -> T {
     if data.is_postgres() {
         let mut client = postgres(data);

@@ -1,4 +1,4 @@
-//! A way to PostgreSQL that can be disturbed.
+//! A proxy that disturbs connections to PostgreSQL.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,16 +10,16 @@ use std::time::Duration;
 use super::second;
 use crate::common::Data;
 
-/// What a proxy does with the bytes that it reads.
+/// The treatment of the bytes that a proxy reads.
 #[derive(Clone, Copy, Default)]
 pub enum Conduct {
     #[default]
     Forward,
-    /// Forwards answers so much later.
+    /// Delays answers by this time.
     Delay(Duration),
-    /// Keeps answers back, and forwards them when this ends.
+    /// Holds answers back, and forwards them when the conduct changes.
     HoldAnswers,
-    /// Keeps everything back, and forwards it when this ends.
+    /// Holds everything back, and forwards it when the conduct changes.
     Freeze,
     SwallowRequests,
     SwallowAnswers,
@@ -31,7 +31,7 @@ enum Direction {
     Answers,
 }
 
-/// Forwards connections to a server. Its threads end with their connections, and the last one with the test program.
+/// Forwards connections to a server. Its threads end with their connections. The thread that accepts ends with the program.
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
@@ -45,7 +45,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Starts a proxy before the server of a database, and returns the URL through it.
+    /// Starts a proxy in front of the server of a database. Returns the proxy, and the URL of the database through it.
     pub fn start(url: &str) -> (Self, String) {
         let (start, address, name) = parts(url);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -60,7 +60,7 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten().filter(|_| !theirs.is_closed()) {
                 let target = theirs.target.lock().expect("no panic").clone();
-                // a client whose server is down finds its connection closed
+                // if the server is down, the client's connection is dropped, and so closed
                 if let Ok(target) = TcpStream::connect(target) {
                     forward(&theirs, client, target);
                 }
@@ -69,7 +69,7 @@ impl Proxy {
         (Self { port, shared }, format!("{start}@127.0.0.1:{port}/{name}"))
     }
 
-    /// Between a second server and the database of the first.
+    /// Starts a proxy between a second server and the database of the first. Returns the data of the second server.
     pub fn before(data: &Data) -> (Self, Data) {
         let (proxy, url) = Self::start(&data.server_url().expect("PostgreSQL"));
         (proxy, second(url))
@@ -79,7 +79,7 @@ impl Proxy {
         *self.shared.conduct.lock().expect("no panic") = conduct;
     }
 
-    /// Ends all connections and takes no more, or takes them again.
+    /// Closes all connections, and refuses new ones if `is_closed`, or else accepts them again.
     pub fn close(&self, is_closed: bool) {
         self.shared.is_closed.store(is_closed, Ordering::SeqCst);
         for stream in self.shared.streams.lock().expect("no panic").drain(..) {
@@ -105,7 +105,7 @@ impl Shared {
         self.is_closed.load(Ordering::SeqCst)
     }
 
-    /// Returns whether bytes are forwarded, when it is their time.
+    /// Waits for as long as the bytes are held back. Returns whether they are forwarded.
     fn lets_pass(&self, direction: Direction) -> bool {
         use Direction::{Answers, Requests};
         loop {

@@ -1,4 +1,4 @@
-//! Changes of keys, without and with what tells other processes of them.
+//! Rate of changes of keys, with and without a way to notify other processes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     for database in databases {
         keys.push(Arc::<[ApiKey]>::from(database.insert_keys(sizes.keys).await?));
     }
-    // those that hear of the changes
+    // the processes that are notified
     let _verifier = logged.verifier(Options::default()).await?;
     let listener = notifying.client().await?;
     listener.batch_execute("LISTEN api_keys").await?;
@@ -58,7 +58,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     Ok(())
 }
 
-/// Returns how many keys are changed in a second.
+/// Returns the number of changes a second.
 async fn change(
     database: &Database,
     keys: &Arc<[ApiKey]>,

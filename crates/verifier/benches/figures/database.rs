@@ -14,7 +14,7 @@ use crate::Error;
 /// The unit of processor times on Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A database of its own for each figure.
+/// A database. Each figure has its own.
 pub(crate) struct Database {
     /// URL of the server, without a database.
     server: String,
@@ -75,7 +75,7 @@ impl Database {
         verifier(self.source()?, options).await
     }
 
-    /// Waits until only these connections are open, so that none ends while its processor time is measured.
+    /// Waits until exactly `open` connections are open, so that none ends while its processor time is measured.
     pub(crate) async fn wait_for_connections(&self, open: usize) -> Result<(), Error> {
         const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity \
             WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
@@ -95,7 +95,7 @@ impl Database {
         let mut ticks = 0;
         for process in connections.chain(["self".to_owned()]) {
             let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-            // the name of the program may have spaces and parentheses
+            // the name of the program may contain spaces and parentheses
             let (_, fields) = stat.rsplit_once(") ").ok_or("no name in /proc/PID/stat")?;
             for field in fields.split(' ').skip(11).take(2) {
                 ticks += field.parse::<u32>()?;
@@ -152,7 +152,7 @@ pub(crate) async fn wait_until_current(verifier: &Verifier<PostgresSource>) {
     }
 }
 
-/// Returns how PostgreSQL is configured, and how busy the machine was before.
+/// Returns the settings of PostgreSQL, and the load of the machine before the measurement.
 pub(crate) async fn settings() -> Result<String, Error> {
     let client = connect(&format!("{}/postgres", server()?)).await?;
     let row = client

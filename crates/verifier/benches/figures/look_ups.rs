@@ -15,14 +15,14 @@ use crate::{Error, Sizes};
 
 const CONNECTIONS: usize = 8;
 
-/// How keys are looked up.
+/// A way to look up keys.
 #[derive(Clone, Copy)]
 enum Way {
-    /// With a prepared statement for each, which is wrong behind a pooler.
+    /// A prepared statement for each key, which is wrong behind a pooler.
     Prepared,
-    /// With a statement for each, in one round trip.
+    /// A statement for each key, in one round trip.
     Single,
-    /// By a verifier, with so many keys in a statement at most.
+    /// A verifier, with at most this number of keys in a statement.
     Verifier(usize),
 }
 
@@ -93,7 +93,7 @@ async fn look_up(database: &Database, keys: &Arc<[ApiKey]>, way: Way) -> Result<
                             return Err("a key is not found".into());
                         }
                     }
-                    // open until the processor time is read
+                    // the connection stays open until the processor time is read
                     Ok::<_, Error>(client)
                 });
             }

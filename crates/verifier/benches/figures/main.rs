@@ -1,8 +1,8 @@
-//! The figures of this package, each beside what it replaces, measured by turns in one run.
+//! The figures of this package and of what it replaces, measured by turns in one run.
 //!
-//! `cargo bench` measures them in full and fails if a goal is missed. `cargo test` only shows that everything works, with
-//! small sizes. Arguments choose figures by name. Both need the PostgreSQL of `cargo xtask postgres`; to measure, start it
-//! with `--pooled --durable`.
+//! `cargo bench` measures them in full and fails if a goal is missed. `cargo test` uses small sizes, and only checks that
+//! everything works. Arguments select figures by name. Both need the PostgreSQL server of `cargo xtask postgres`; start it
+//! with `--pooled --durable` to measure.
 
 mod changes;
 mod database;
@@ -22,21 +22,21 @@ use report::Report;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// How much is measured.
+/// Sizes of the measurements.
 struct Sizes {
-    /// Keys of a table.
+    /// Number of keys in a table.
     keys: usize,
-    /// Records of the figure of memory.
+    /// Number of records in the figure of memory.
     records: usize,
-    /// Uses that are written with a statement each.
+    /// Number of uses that are written with a statement each.
     single_uses: usize,
-    /// How often each way is measured. The median counts.
+    /// Number of times that each way is measured. The median is reported.
     turns: usize,
-    /// How long keys are changed in each turn.
+    /// Time in which keys are changed in each turn.
     changing: Duration,
-    /// How long the database can't be reached.
+    /// Time in which the database can't be reached.
     outage: Duration,
-    /// Queries of each of the pooler's clients.
+    /// Number of queries of each client of the pooler.
     queries: usize,
 }
 
@@ -74,7 +74,7 @@ fn main() -> Result<ExitCode, Error> {
     let mut report = Report::new(is_full);
     tokio::runtime::Runtime::new()?.block_on(async {
         report.line(&database::settings().await?);
-        // first, while the process has not freed any memory that it could use again
+        // this is first, while the process has freed no memory that it could use again
         if is_asked_for("memory") {
             memory::measure(&mut report, sizes).await?;
         }

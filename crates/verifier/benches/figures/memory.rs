@@ -16,7 +16,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     let count = sizes.records;
     let database = Database::new().await?;
     let keys: Arc<[ApiKey]> = database.insert_keys(count).await?.into();
-    // uses of keys, which are noted until they are written, are not part of the cache
+    // the keys are revoked, so that no uses of keys, which are not part of the cache, take up memory
     database.client().await?.batch_execute("UPDATE api_keys SET revoked_at = 1").await?;
     let verifier = database.verifier(Options { max_records: count, ..Options::default() }).await?;
 

@@ -1,4 +1,4 @@
-//! The connection to the database is lost for a while: what is left of the cache.
+//! What is left of the cache after the connection to the database was lost for a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     wait_until_current(&verifier).await;
     let kept = pass(&verifier, &keys).await?;
 
-    // as the loss of the connection did before
+    // a lost connection used to drop the cache as well
     let clears = verifier.stats().cache_clears;
     database.client().await?.batch_execute("INSERT INTO api_key_changes DEFAULT VALUES").await?;
     while verifier.stats().cache_clears == clears {
@@ -52,7 +52,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
 }
 
 struct Pass {
-    /// Keys that were not in the cache. On a slow machine the lease can end; what is looked up then does not count.
+    /// Keys that were not in the cache. Look-ups after the end of the lease, which can happen on a slow machine, don't count.
     misses: u64,
     look_ups: u64,
     seconds: f64,

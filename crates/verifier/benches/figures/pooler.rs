@@ -8,10 +8,10 @@ use crate::database::connect;
 use crate::report::Report;
 use crate::{Error, Sizes};
 
-/// Four for each server connection.
+/// Number of clients: four for each server connection.
 const CLIENTS: usize = 40;
 
-/// How a query is sent.
+/// A way to send a query.
 #[derive(Clone, Copy)]
 enum Way {
     /// Everything in one round trip, as the verifier does.
@@ -75,7 +75,7 @@ async fn ask_all(url: &str, way: Way, queries: usize) -> Result<Counts, Error> {
     Ok(all)
 }
 
-/// Returns whether the answer belongs to the query. Two kinds of statements differ in their parameters and columns.
+/// Returns whether the answer belongs to the query. There are two statements, with different parameters and columns.
 async fn ask(client: &Client, way: Way, number: i64) -> Result<bool, tokio_postgres::Error> {
     let text = format!("query {number}");
     if number % 2 == 0 {

@@ -1,4 +1,4 @@
-//! What is printed.
+//! The printed report.
 
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ impl Report {
         self.judge(name, value, &format!("at least {}", number(goal)), value >= goal);
     }
 
-    /// Prints a figure that may be `goal` at most.
+    /// Prints a figure that has to be at most `goal`.
     pub(crate) fn at_most(&mut self, name: &str, value: f64, goal: f64) {
         self.judge(name, value, &format!("at most {}", number(goal)), value <= goal);
     }
@@ -62,7 +62,7 @@ impl Report {
     }
 }
 
-/// Writes a number with three digits at least, and commas.
+/// Formats a number with at least three digits, and commas.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 && value < 1_000.0 {
         return format!("{value}");
@@ -81,7 +81,7 @@ fn number(value: f64) -> String {
     text
 }
 
-/// Returns the middle one, or the lower one of the two in the middle.
+/// Returns the median: the middle value, or the lower of the two in the middle.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() - 1) / 2]

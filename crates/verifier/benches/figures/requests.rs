@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 
-/// Requests at the same time.
+/// Number of requests at the same time.
 pub(crate) const AT_ONCE: usize = 4_000;
 
-/// Verifies each key once, and returns how many seconds that took. A refused key is no error.
+/// Verifies each key once, and returns the time in seconds. A refused key is not an error.
 pub(crate) async fn verify_all(
     verifier: &Verifier<PostgresSource>,
     keys: &Arc<[ApiKey]>,

@@ -1,4 +1,4 @@
-//! Uses of keys that are written down, by one node and by four at once.
+//! Writing uses of keys, by one node and by four at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::{Error, Sizes};
 
 const NODES: usize = 4;
 
-/// Uses that a verifier writes at once.
+/// Number of uses that a verifier writes at once.
 const BATCH: usize = 10_000;
 
 const WRITE_ONE: &str =
@@ -28,7 +28,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     let mut ids: Vec<KeyId> = keys.iter().map(ApiKey::id).collect();
     ids.sort_unstable();
 
-    // a day passes between two writes, so that no write is written by somebody else
+    // a day between two writes, so that the verifier does not write the uses before the measurement
     let verifier = database
         .verifier(Options { use_interval: Duration::from_secs(86_400), ..Options::default() })
         .await?;
@@ -74,7 +74,7 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     Ok(())
 }
 
-/// What four nodes did.
+/// Measurements of four nodes.
 struct Outcome {
     seconds: f64,
     failures: u64,
@@ -84,7 +84,7 @@ struct Outcome {
     waits: f64,
 }
 
-/// Runs four writers at once, and looks every few milliseconds who waits for a lock.
+/// Runs four writers at once, and checks every few milliseconds which connections wait for a lock.
 async fn four_nodes<F>(database: &Database, write: impl Fn(u32) -> F) -> Result<Outcome, Error>
 where
     F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -111,7 +111,7 @@ where
     Ok(Outcome { seconds, failures, samples, row_waits, waits })
 }
 
-/// Returns the numbers of samples, of those in which somebody waits for a lock, and of those in which it is that of a row.
+/// Returns three counts: of all samples, of those with a wait for any lock, and of those with a wait for the lock of a row.
 async fn watch(observer: Client, is_over: Arc<AtomicBool>) -> Result<(u64, u64, u64), Error> {
     const WAITING: &str = "SELECT count(*), count(*) FILTER (WHERE wait_event IN ('transactionid', 'tuple')) \
         FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -137,7 +137,7 @@ async fn write_each(client: &Client, ids: &[KeyId], at: u32) -> Result<(), Error
     Ok(client.batch_execute("COMMIT").await?)
 }
 
-/// Writes uses as a verifier does. Those that were skipped come again.
+/// Writes uses as a verifier does: those that were skipped are written again.
 async fn write_batches(source: &impl Source, ids: &[KeyId], at: u64) -> Result<(), Error> {
     let mut left: Vec<_> = ids.iter().map(|&id| (id, UnixTime::from_secs(at))).collect();
     while !left.is_empty() {

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS api_key_changes (
 );
 CREATE INDEX IF NOT EXISTS api_key_changes_xid ON api_key_changes (xid);
 
--- One row: rows of the log with a lower number may be gone, and an identity that a new history gets.
+-- One row. Rows of the log with a number below pruned_below may be gone. Each new history gets another identity.
 CREATE TABLE IF NOT EXISTS api_key_log (
     one          boolean PRIMARY KEY DEFAULT true CHECK (one),
     pruned_below xid8    NOT NULL DEFAULT '0',
@@ -42,7 +42,7 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         ids := ARRAY(SELECT id FROM old_keys LIMIT 10001);
     ELSE
-        -- a changed id is in one of the tables alone, and so a change of both ids
+        -- if an id changed, the old and the new one are each in one table only, so both are logged
         ids := ARRAY(
             SELECT id FROM old_keys AS o FULL JOIN new_keys AS n USING (id)
             WHERE (o.id, o.digest, o.project, o.scopes, o.not_before, o.expires_at, o.retires_at, o.revoked_at)
@@ -58,9 +58,9 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- only those who may change the keys can make a change of this log
+-- without this, any user could call the function from a trigger of their own and write into this log
 REVOKE ALL ON FUNCTION log_changed_api_keys() FROM PUBLIC;
--- whoever changes a key, and whatever schemas their session has: this schema, and temporary tables last
+-- the function finds its tables in this schema, whatever the session's search_path is; temporary tables come last
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION log_changed_api_keys() SET search_path = %I, pg_temp', current_schema());

@@ -11,13 +11,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls::{self, Verification};
 
-/// How long a caller waits for a connection of a pool.
+/// Maximum time that a caller waits for a connection of a pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Default time-out for a TCP connection to one host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long TLS and the log-in take at most, after the TCP connection.
+/// Time-out for TLS and the log-in, after the TCP connection.
 const LOG_IN_TIMEOUT: Duration = Duration::from_secs(5);
-/// A host that acknowledges nothing for this time is gone.
+/// Time without an acknowledgement after which a host counts as gone.
 const HOST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a PostgreSQL database is, and how to log in.
@@ -36,9 +36,9 @@ const HOST_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Hosts, the log-in and time-outs. Everything of the URL but the verification of TLS.
+    /// Hosts, the log-in and time-outs: everything in the URL except the verification of TLS.
     pub postgres: tokio_postgres::Config,
-    /// TLS as `sslmode` and `sslrootcert` ask for it, for connections outside of [`pool`](Self::pool).
+    /// TLS as `sslmode` and `sslrootcert` configure it, for connections outside of [`pool`](Self::pool).
     pub tls: MakeRustlsConnect,
 }
 
@@ -75,8 +75,8 @@ impl Config {
         Ok(Self { postgres, tls })
     }
 
-    /// Creates a pool of `size` connections at most. They are made when they are needed, and not tested when they are
-    /// handed out.
+    /// Creates a pool of at most `size` connections. It connects when a connection is needed, and does not test
+    /// connections when it hands them out.
     pub fn pool(&self, size: usize) -> Pool {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(self.postgres.clone(), self.tls.clone(), recycling);
@@ -95,14 +95,14 @@ impl Config {
     }
 }
 
-/// Shows no part of the URL but the hosts.
+/// Shows only the hosts of the URL.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config").field("hosts", &self.postgres.get_hosts()).finish_non_exhaustive()
     }
 }
 
-/// Error of [`Config::new`]. It repeats no part of the URL but the path of `sslrootcert`.
+/// Error of [`Config::new`]. The path of `sslrootcert` is the only part of the URL that it repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -140,7 +140,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The parameters of a URL that tokio-postgres does not know, or knows in part.
+/// The parameters of a URL that tokio-postgres does not support, or not with every value.
 #[derive(Debug, Default)]
 struct SslParameters {
     mode: Option<String>,
@@ -148,13 +148,13 @@ struct SslParameters {
 }
 
 impl SslParameters {
-    /// Takes the parameters out of a URL.
+    /// Takes the parameters out of a URL. Returns the rest of the URL, and the parameters.
     fn take(url: &str) -> Result<(String, Self), ConfigError> {
         let has_scheme = url.starts_with("postgres://") || url.starts_with("postgresql://");
         if !has_scheme {
             return Err(ConfigError::Url);
         }
-        // a password may have a question mark, as in tokio-postgres
+        // the password may contain a question mark, so the search starts after it, as in tokio-postgres
         let host = url.find('@').unwrap_or_default();
         let Some(query) = url.get(host..).and_then(|rest| rest.find('?')) else {
             return Ok((url.to_owned(), Self::default()));
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the mode and what is verified, or the error.
+    /// Returns the mode and the verification, or the error.
     fn verification(mode: Option<&str>, root: Option<&str>) -> String {
         let [mode, root] = [mode, root].map(|value| value.map(str::to_owned));
         match (SslParameters { mode, root }).verification() {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_of_tls_are_taken_out_of_a_url() {
+    fn the_parameters_of_tls_are_taken_out_of_the_url() {
         let taken = |url| {
             let (rest, SslParameters { mode, root }) = SslParameters::take(url).unwrap();
             (rest, mode, root)

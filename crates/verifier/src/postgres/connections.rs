@@ -15,19 +15,21 @@ use crate::SourceError;
 /// The values of a statement, with their types.
 pub(super) type Parameters<'p> = &'p [(&'p (dyn ToSql + Sync), Type)];
 
-/// A pool of connections that run one statement at a time. A clone shares it.
+/// A pool of connections that run one statement at a time. Clones share the pool.
 #[derive(Clone)]
 pub(super) struct Connections {
     pool: Pool,
-    /// How long a statement that nobody waits for keeps its place in the pool, at most.
+    /// Maximum time that a statement keeps its place in the pool after its caller gave up.
     linger: Duration,
 }
 
 impl Connections {
+    /// Creates connections whose statements keep their place in the pool for up to `linger` after their caller gave up.
+    ///
     /// A statement that waits for a lock goes on when its caller gives up. If its place was free at once, the next caller's
     /// statement would wait for the lock on one more connection, and so on without end.
     ///
-    /// A request to cancel the statement would end it, but PgBouncer 1.18 crashes on some of them.
+    /// A request to cancel the statement would end it, but PgBouncer 1.18 crashes on some such requests.
     pub(super) fn new(pool: Pool, linger: Duration) -> Self {
         Self { pool, linger }
     }
@@ -38,12 +40,13 @@ impl Connections {
         statement: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, SourceError> {
-        // Connecting goes on if the caller gives up, so that short time-outs don't begin it again and again.
+        // an attempt to connect goes on if the caller gives up: otherwise, callers with short time-outs would restart it
+        // again and again, and never get a connection
         let pool = self.pool.clone();
         let connection = tokio::spawn(async move { pool.get().await }).await;
         let connection = connection.map_err(|_| unavailable("the program is shutting down"))??;
         let mut running = Running { connection: Some(connection), linger: self.linger };
-        let Some(connection) = &running.connection else { unreachable!("only the end takes it") };
+        let Some(connection) = &running.connection else { unreachable!("only `end` takes the connection") };
         let result = connection.query_typed(statement, parameters).await;
         running.end(result.is_ok());
         Ok(result?)
@@ -77,7 +80,7 @@ impl Drop for Running {
         let Ok(runtime) = Handle::try_current() else { return give_back(connection, false) };
         let linger = self.linger;
         runtime.spawn(async move {
-            // answers come in the order of their statements
+            // the server answers in order, so an answer to this statement shows that the one before has ended
             let is_idle = matches!(timeout(linger, connection.simple_query("")).await, Ok(Ok(_)));
             give_back(connection, is_idle);
         });

@@ -1,7 +1,7 @@
-//! What an error of the database means for a caller.
+//! Describes errors of the database.
 //!
-//! Texts are made from the kind of an error, its SQLSTATE and the names of constraints, columns and tables. A message of
-//! the server can quote a row, and one of a client its URL, so neither is repeated.
+//! A text contains only the kind of the error, its SQLSTATE, and the name of a constraint, column or table. It repeats
+//! no message of the server, which can quote a row, and none of the client, which can quote the URL.
 
 use std::error::Error;
 use std::io;
@@ -32,7 +32,7 @@ impl From<tokio_postgres::Error> for SourceError {
         match source::<io::Error>(&error) {
             Some(cause) => unavailable(format!("the connection broke: {cause}")),
             None if error.is_closed() => unavailable("the connection was closed"),
-            // as PgBouncer 1.18 sends now and then after an interruption of the network; the text is the kind's only mark
+            // PgBouncer 1.18 sometimes causes this after an interruption of the network; only the text shows the kind
             None if error.to_string().starts_with("unexpected message") => {
                 unavailable(format!("the connection is out of step: {error}"))
             }
@@ -66,7 +66,7 @@ fn not_connected(error: &tokio_postgres::Error) -> SourceError {
     if let Some(cause) = source::<rustls::Error>(error) {
         return unavailable(format!("TLS failed: {cause}"));
     }
-    // tokio-postgres tells its kinds of error apart by their text alone
+    // only the text of an error of tokio-postgres shows its kind
     let kind = error.to_string();
     unavailable(match source::<io::Error>(error) {
         _ if kind.contains("TLS") => "TLS failed: the server does not speak it".to_owned(),
@@ -94,7 +94,7 @@ fn describe(code: &str, place: Option<&str>) -> SourceError {
         // lock_not_available, query_canceled, serialization_failure, deadlock_detected, time-outs of transactions
         "55P03" | "57014" | "40001" | "40P01" | "25P03" | "25P04" => return SourceError::Busy,
         "28P01" => "the password is wrong",
-        // one code for all that pg_hba.conf refuses
+        // the same code for everything that pg_hba.conf refuses
         "28000" => "the user does not exist, or may not log in from here or without TLS: see pg_hba.conf",
         "3D000" => "the database does not exist",
         "42501" => return unexpected("the user lacks a privilege: grant those of the documentation (42501)"),
@@ -123,7 +123,7 @@ fn describe(code: &str, place: Option<&str>) -> SourceError {
     unavailable(format!("{cause} ({code})"))
 }
 
-/// Returns the first error of this type below `error`.
+/// Returns the first error of this type among the sources of `error`.
 fn source<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
     let mut next = error.source();
     while let Some(error) = next {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_say_what_failed() {
+    fn each_code_is_described() {
         let expected = [
             ("55P03", "busy"),
             ("57014", "busy"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn time_outs_of_the_pool_are_told_apart() {
+    fn the_time_outs_of_the_pool_are_distinguished() {
         let error = |kind| text(&PoolError::Timeout(kind).into());
         assert_eq!(error(TimeoutType::Wait), "busy");
         assert_eq!(error(TimeoutType::Create), "unavailable: the host did not answer in time");

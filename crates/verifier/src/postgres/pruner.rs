@@ -10,7 +10,7 @@ use super::{Snapshot, statements};
 use crate::SourceError;
 
 /// Deletes the rows that were visible to this process a while ago: every process that reads the log has read them since.
-/// The row's own time would not do, because a long transaction commits rows that are old already.
+/// The time at which a row was written is not enough, because a long transaction commits rows that are already old.
 #[derive(Debug)]
 pub(super) struct Pruner {
     connections: Connections,
@@ -18,7 +18,7 @@ pub(super) struct Pruner {
     mark: Mutex<Option<Mark>>,
 }
 
-/// What this process saw at some time.
+/// A snapshot that this process saw, and when.
 #[derive(Debug)]
 struct Mark {
     snapshot: Snapshot,
@@ -30,7 +30,7 @@ impl Pruner {
         Self { connections, retention, mark: Mutex::default() }
     }
 
-    /// Records a snapshot, unless there is one of this history, and returns whether that is old enough.
+    /// Records a snapshot, unless one of this history is recorded. Returns whether the recorded one is old enough.
     pub(super) fn is_due(&self, snapshot: &Snapshot) -> bool {
         let mut mark = self.mark();
         let is_same_history = |mark: &Mark| mark.snapshot.history() == snapshot.history();
@@ -63,7 +63,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// No server is at its address.
+    /// Returns a pruner with an address that has no server.
     fn pruner() -> Pruner {
         let pool = Config::new("postgres://postgres@127.0.0.1:1/d?sslmode=disable").unwrap().pool(1);
         Pruner::new(Connections::new(pool, Duration::ZERO), MINUTE)
@@ -92,7 +92,7 @@ mod tests {
         age(&pruner, Duration::from_secs(10));
         assert!(pruner.is_due(&snapshot("40:40:", "a")));
         assert_eq!(mark(&pruner), Some((12, "a".to_owned())));
-        // the numbers of another history say nothing
+        // numbers of different histories are not comparable
         assert!(!pruner.is_due(&snapshot("50:60:50", "b")));
         assert_eq!(mark(&pruner), Some((50, "b".to_owned())));
     }

@@ -1,22 +1,22 @@
-//! What a statement saw: [`Snapshot`].
+//! The transactions that a statement saw: [`Snapshot`].
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// The transactions that a statement saw, as their numbers.
 ///
-/// One snapshot is less than or equal to another if it saw no transaction that the other did not see. Snapshots of
+/// A snapshot is less than or equal to another if the other saw every transaction that the first saw. Snapshots of
 /// different histories are not comparable: after a restart, a crash or a failover, numbers are used again.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     transactions: Transactions,
     history: Arc<str>,
-    /// The log, its triggers and the cluster, which only a read of the log looks at.
+    /// The identity of the log, its triggers and the cluster. Only a read of the log reads it.
     pub(super) log: Option<Arc<str>>,
 }
 
 impl Snapshot {
-    /// Returns nothing if `transactions` is not the text of a `pg_snapshot`.
+    /// Returns `None` if `transactions` is not the text of a `pg_snapshot`.
     pub(super) fn new(transactions: &str, history: &str, log: Option<&str>) -> Option<Self> {
         let transactions = Transactions::parse(transactions)?;
         Some(Self { transactions, history: history.into(), log: log.map(Arc::from) })
@@ -27,12 +27,12 @@ impl Snapshot {
         &self.history
     }
 
-    /// Returns the lowest number that was not seen. All below it were.
+    /// Returns the lowest number that was not seen.
     pub(super) fn first_unseen(&self) -> u64 {
         self.transactions.unseen.first().copied().unwrap_or(self.transactions.end)
     }
 
-    /// Returns the numbers that were not seen, as parts from a number to before another one, or to the end.
+    /// Returns the numbers that were not seen, as half-open ranges. The last range has no end.
     pub(super) fn unseen(&self) -> impl Iterator<Item = (u64, Option<u64>)> {
         let Transactions { end, unseen } = &self.transactions;
         let single = unseen.iter().map(|number| (*number, number.checked_add(1)));
@@ -53,7 +53,8 @@ impl PartialOrd for Snapshot {
     }
 }
 
-/// All numbers below `end` but the unseen ones. The last number below the end was seen, so that equal sets are equal.
+/// The set of all numbers below `end` except the unseen ones. The number just below `end` is in the set, so that each set
+/// has exactly one form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Transactions {
     end: u64,
@@ -62,7 +63,7 @@ struct Transactions {
 }
 
 impl Transactions {
-    /// Parses `xmin:xmax:xip`. The transactions from xmin to xmax that are not in xip are over, as are all before xmin.
+    /// Parses `xmin:xmax:xip`. Transactions below xmax have ended, except those in xip, which are all at least xmin.
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
         let (xmin, xmax, xip) = (parts.next()?, parts.next()?, parts.next()?);
@@ -104,7 +105,7 @@ mod tests {
 
     use super::{Snapshot, Transactions};
 
-    /// Numbers that the model has: 0 to 6.
+    /// Number of transactions in the model: 0 to 6.
     const NUMBERS: u64 = 7;
 
     fn transactions(text: &str) -> Option<(u64, Vec<u64>)> {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_the_sets() {
+    fn snapshots_are_ordered_as_sets() {
         let all: Vec<_> = all().into_iter().map(|(text, seen)| (snapshot(&text), text, seen)).collect();
         for (first, first_text, first_seen) in &all {
             for (second, second_text, second_seen) in &all {
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_read_next() {
+    fn numbers_that_were_not_seen_are_read_next() {
         for (text, seen) in all() {
             let snapshot = snapshot(&text);
             let unseen: Vec<_> =

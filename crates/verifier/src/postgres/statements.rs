@@ -1,9 +1,10 @@
 //! The statements of the source. Each is complete in itself, and none changes the session.
 //!
-//! `LIMIT 1` on the table of one row is for the planner. It expects 1,540 rows without, and costs at which it compiles the
-//! statement (`jit_above_cost`): that takes a second.
+//! `LIMIT 1` on the table of one row is for the planner. Without it, the planner expects 1,540 rows, and so much work that
+//! PostgreSQL compiles the statement (`jit_above_cost`), which takes a second.
 //!
-//! They return types that every client knows: for another one, tokio-postgres would ask the server, in rounds of its own.
+//! The statements return only types that tokio-postgres knows: it would have to ask the server for any other, in round
+//! trips of their own.
 
 /// The identity of the history that the numbers of transactions belong to. Each part is there for a case in which numbers
 /// are used again or the log is another one: a restart, a crash of one process of the server (the cumulative statistics
@@ -23,8 +24,8 @@ macro_rules! history {
 
 /// `$1`: ids.
 ///
-/// Returns what the statement saw, in one row without an `id`, and a row for each record that was found. Only those have
-/// an `id`. Both parts see the same snapshot, because they are one statement.
+/// Returns one row without an `id`, which holds the snapshot, and a row with an `id` for each record that was found. Both
+/// parts see the same snapshot, because they are one statement.
 pub(super) const LOOK_UP: &str = concat!(
     "(SELECT pg_is_in_recovery() AS standby, pg_current_snapshot()::text AS transactions, ",
     history!(),
@@ -37,17 +38,18 @@ pub(super) const LOOK_UP: &str = concat!(
      FROM api_keys WHERE id = ANY ($1)"
 );
 
-/// `$1` and `$2`: the parts of the log that the last snapshot did not see, from a number to before another one, or to the
-/// end. `$3`: the history of that snapshot, or null.
+/// `$1` and `$2`: the ranges of the log that the last snapshot did not see. `$1` holds their first numbers, and `$2` the
+/// numbers just after them, or null for a range without an end. `$3`: the history of that snapshot, or null.
 ///
-/// A number that this snapshot does not see either is left out, because the rows of an open transaction can be many. The
-/// order makes the planner use the index, whatever it believes of the table.
+/// A number that this snapshot does not see either is left out, because an open transaction can have many rows. `ORDER
+/// BY` makes the planner use the index, whatever it assumes about the table.
 ///
 /// `log` is the identity of the cluster, the database, the tables, and the triggers with their function. The column
-/// `xmin` of the catalog changes with every change of a table or a trigger, also if the change is undone later. That of
-/// `api_keys` is not needed, since the server refuses to change a column that a trigger names.
+/// `xmin` of the catalog changes with every change of a table or a trigger, also if the change is undone later. The `xmin`
+/// of `api_keys` is not needed, because the server refuses to change a column that a trigger names.
 ///
-/// `is_foreign`: the log has rows from the future, or is pruned up to there. It was restored from another cluster.
+/// `is_foreign`: the log has rows with numbers that this cluster has not reached, or is pruned up to such a number. It
+/// was restored from another cluster.
 pub(super) const CHANGES: &str = concat!(
     "WITH seen AS MATERIALIZED (SELECT pg_is_in_recovery() AS standby, \
        pg_current_snapshot() AS snapshot, pg_snapshot_xmax(pg_current_snapshot()) AS next, ",
@@ -88,7 +90,7 @@ pub(super) const REPAIR: &str = "WITH deleted AS ( \
      INSERT INTO api_key_log DEFAULT VALUES \
        ON CONFLICT (one) DO UPDATE SET pruned_below = DEFAULT, history = DEFAULT";
 
-/// `$1`: a number below which every transaction was over some time ago. `$2`: the history that it belongs to.
+/// `$1`: a number below which every transaction ended some time ago. `$2`: the history that the number belongs to.
 pub(super) const PRUNE: &str = concat!(
     "WITH mark AS (UPDATE api_key_log SET pruned_below = $1::xid8 \
        WHERE pruned_below < $1::xid8 AND ",

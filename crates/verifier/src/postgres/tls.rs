@@ -1,4 +1,4 @@
-//! Configures rustls as `sslmode` and `sslrootcert` say.
+//! Configures rustls for `sslmode` and `sslrootcert`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::ConfigError;
 
-/// What is verified of the server's certificate.
+/// The requirements on the server's certificate.
 #[derive(Debug)]
 pub(super) enum Verification {
     Nothing,
-    /// That an authority in this file signed it.
+    /// An authority in this file signed it.
     Chain(PathBuf),
-    /// That an authority in this file signed it, and that it names the host.
+    /// An authority in this file signed it, and it names the host.
     Whole(PathBuf),
-    /// That an authority of the system signed it, and that it names the host.
+    /// An authority of the system signed it, and it names the host.
     System,
 }
 
@@ -57,7 +57,7 @@ fn system_certificates() -> Result<RootCertStore, ConfigError> {
     if roots.is_empty() { Err(ConfigError::NoSystemCertificates) } else { Ok(roots) }
 }
 
-/// Verifies a certificate's authority, if `roots` has any, but never its name.
+/// Verifies that an authority in `roots` signed the certificate, if there are `roots`. It never verifies the name.
 #[derive(Debug)]
 struct WithoutName {
     roots: Option<RootCertStore>,
@@ -123,7 +123,7 @@ mod tests {
         CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
     }
 
-    /// A server's certificate, perhaps with a key that it does not belong to.
+    /// A server's certificate, and a key that need not belong to it.
     #[derive(Debug)]
     struct Identity(Arc<CertifiedKey>);
 
@@ -143,7 +143,7 @@ mod tests {
         Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key))
     }
 
-    /// Returns what ends the handshake of a client and a server, which exchange their bytes here.
+    /// Runs the handshake of a client and a server in memory, and returns the client's result.
     fn handshake(
         client: ClientConfig,
         name: &'static str,
@@ -170,7 +170,7 @@ mod tests {
         Ok(())
     }
 
-    /// Whoever sees a certificate can show it, but not sign with its key.
+    /// Anyone who saw a certificate can present it, but cannot sign with its key.
     #[test]
     fn a_server_must_have_the_key_of_its_certificate() {
         let folder = tempfile::tempdir().unwrap();
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// A file is used whole or not at all.
+    /// Otherwise, a part of the authorities would be missing without an error.
     #[test]
     fn a_file_with_a_broken_certificate_is_refused() {
         let folder = tempfile::tempdir().unwrap();

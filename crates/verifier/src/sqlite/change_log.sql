@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS api_key_changes (
     id  TEXT
 ) STRICT;
 
--- Rows of the log with smaller numbers than pruned_below may be missing. The history is another one in each new log.
+-- Rows of the log with smaller numbers than pruned_below may be missing. Each new log has another history.
 CREATE TABLE IF NOT EXISTS api_key_log (
     one          INTEGER PRIMARY KEY CHECK (one = 1),
     pruned_below INTEGER NOT NULL DEFAULT 0,

@@ -12,8 +12,8 @@ use crate::source::SourceError;
 use crate::sqlite::cursor::{FileId, Polled};
 use crate::sqlite::{CHANGE_LOG, SCHEMA};
 
-/// Commits of connections that share a cache don't change their `data_version`, so this one is private even if the program
-/// shares caches by default. The path is a path and never a URI.
+/// Flags of each connection. A commit of a connection does not change the `data_version` of others that share its cache,
+/// so the cache is private even if the program shares caches by default. The path is never read as a URI.
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
     .union(OpenFlags::SQLITE_OPEN_PRIVATE_CACHE);
@@ -41,7 +41,7 @@ WHERE type = 'table' AND name IN ('api_key_changes', 'api_key_log')
    OR type = 'trigger' AND tbl_name = 'api_key_changes' AND name = 'api_key_change_kept'
 ";
 
-/// Where the data is.
+/// The path of the file, and the time-out for its locks.
 pub(super) struct Database {
     path: PathBuf,
     busy_timeout: Duration,
@@ -49,12 +49,12 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) fn new(path: &Path, busy_timeout: Duration) -> Result<Arc<Self>, SourceError> {
-        // the program's current folder can change later
+        // the current directory of the program can change later
         let path = std::path::absolute(path).map_err(unavailable)?;
         Ok(Arc::new(Self { path, busy_timeout }))
     }
 
-    /// Returns which file is at the path.
+    /// Returns the identity of the file at the path.
     pub(super) fn file(&self) -> Result<FileId, SourceError> {
         FileId::of(&self.path).map_err(unavailable)
     }
@@ -72,7 +72,7 @@ impl Database {
     fn connect(&self, flags: OpenFlags) -> Result<Connection, SourceError> {
         let connection = Connection::open_with_flags(&self.path, flags).map_err(failure)?;
         connection.busy_timeout(self.busy_timeout).map_err(failure)?;
-        // the uses of keys that a power failure undoes are not worth a wait for the disk
+        // a power failure may undo recorded uses of keys: they are not worth a wait for the disk
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failure)?;
         Ok(connection)
     }
@@ -94,7 +94,7 @@ impl Session {
         let schema = schema_version(&connection).map_err(failure)?;
         check(&connection)?;
         use_wal(&connection, database.busy_timeout)?;
-        // while it is open, no other file gets its inode
+        // while the file is open, no other file gets its inode
         if database.file()? != file {
             return Err(SourceError::Unavailable("the file was replaced while it was opened".into()));
         }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_stays_the_same_when_the_current_folder_changes() {
+    fn the_path_does_not_depend_on_a_later_current_directory() {
         let database = Database::new(Path::new("keys.sqlite"), Duration::ZERO).unwrap();
         assert_eq!(database.path, std::env::current_dir().unwrap().join("keys.sqlite"));
     }

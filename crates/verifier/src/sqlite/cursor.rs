@@ -11,7 +11,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) file: FileId,
-    /// It changes with the schema, with `VACUUM`, and if a copy is written into the file.
+    /// Version of the schema. `VACUUM` changes it too, as does a copy that is written into the file.
     pub(super) schema: i64,
     pub(super) history: [u8; 16],
     pub(super) seq: i64,
@@ -29,16 +29,16 @@ impl PartialOrd for Cursor {
     }
 }
 
-/// What a connection that reads the log remembers.
+/// State of a connection that reads the log.
 #[derive(Default)]
 pub(super) struct Polled {
-    /// The last cursor, with the `data_version` of what was read. This changes with each commit of another connection.
+    /// The `data_version` at the last read, which changes with each commit of another connection, and the cursor.
     pub(super) last: Option<(i64, Cursor)>,
-    /// A number of the log, and when it was read.
+    /// When a mark for pruning was set, and the last number of the log that had been read then.
     pub(super) mark: Option<(Instant, i64)>,
 }
 
-/// Identifies a file, also under another name. A file that was moved to its path is another one.
+/// Identifies a file, whatever its name is. A file that was moved to the same path has another identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     #[cfg(unix)]

@@ -15,7 +15,7 @@ const MAX_CHANGES: i64 = 20_000;
 /// Maximum number of rows that are deleted in one transaction, which other writers wait for.
 const MAX_PRUNED: i64 = 10_000;
 
-/// First lines of the log.
+/// The cursor of the log's last change, and the number below which the log is pruned.
 struct Head {
     cursor: Cursor,
     pruned_below: i64,
@@ -56,7 +56,7 @@ impl Session {
         Ok(Changes { changed, cursor })
     }
 
-    /// Returns the cursor of what the connection's transaction sees.
+    /// Returns the cursor of the last change that the connection's transaction sees.
     pub(super) fn cursor(&self) -> Result<Cursor, SourceError> {
         self.head().map(|head| head.cursor)
     }
@@ -75,7 +75,7 @@ impl Session {
         head.map_err(failure)?.ok_or_else(|| unexpected("api_key_log has no row: apply CHANGE_LOG"))
     }
 
-    /// Returns a number of the log up to which rows are old enough to be deleted, once.
+    /// Returns the number up to which rows of the log are old enough to be deleted. Each number is returned once.
     pub(super) fn prunable(&mut self, retention: Duration) -> Option<i64> {
         let (_, last) = self.polled.last?;
         let (read_at, seq) = *self.polled.mark.get_or_insert((Instant::now(), last.seq));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_the_retention_is_prunable_once() {
+    fn rows_that_were_read_before_the_retention_are_prunable_once() {
         let (_folder, mut session) = session(10);
         let retention = Duration::from_secs(60);
         assert_eq!(session.prunable(Duration::ZERO), None, "nothing was read");
@@ -181,7 +181,7 @@ mod tests {
             (0, (1, 10, 0)),
             (1, (2, 10, 2)),
             (4, (5, 10, 5)),
-            // that of a process that is behind
+            // the mark of a process that lags
             (3, (5, 10, 5)),
             (9, (10, 10, 10)),
             // the newest row stays
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// A read costs little if nothing was written.
+    /// So the next read costs little if nothing was written.
     #[test]
     fn a_read_remembers_what_it_saw() {
         let (_folder, mut session) = session(1);

@@ -1,4 +1,4 @@
-//! Reads records, and writes down uses.
+//! Reads records, and writes uses.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::source::{LookedUp, SourceError};
 use crate::sqlite::connection::{Session, failure, unexpected};
 use crate::sqlite::cursor::Cursor;
 
-/// The join is in this order, whatever SQLite's planner knows of the tables.
+/// `CROSS JOIN` fixes the order of the join, whatever SQLite's planner assumes about the tables.
 const LOOK_UP: &str = "\
 SELECT key.id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at
 FROM json_each(?1) AS wanted CROSS JOIN api_keys AS key ON key.id = wanted.value
@@ -73,7 +73,7 @@ fn id(row: &Row<'_>) -> Option<KeyId> {
     row.get_ref(0).ok()?.as_bytes().ok()?.try_into().ok()
 }
 
-/// Reads a row, or `None` if it is not a record.
+/// Returns the record of a row, or `None` if the row is not a record.
 fn record(id: KeyId, row: &Row<'_>) -> Option<KeyRecord<Arc<str>>> {
     let digest = row.get_ref(1).ok()?.as_blob().ok()?;
     let project = row.get_ref(2).ok()?.as_str().ok()?;

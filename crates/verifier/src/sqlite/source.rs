@@ -1,4 +1,4 @@
-//! Answers the calls of the trait: [`SqliteSource`].
+//! Implements [`Source`] over a file of SQLite: [`SqliteSource`].
 
 use std::fmt;
 use std::path::Path;
@@ -22,14 +22,15 @@ use crate::sqlite::threads::{Threads, Worker};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Creates the file, [`SCHEMA`](super::SCHEMA) and [`CHANGE_LOG`](super::CHANGE_LOG) when the source is opened, if they are missing. Default: `false`.
+    /// Creates the file, [`SCHEMA`](super::SCHEMA) and [`CHANGE_LOG`](super::CHANGE_LOG) when the source is opened, if they
+    /// are missing. Default: `false`.
     pub create: bool,
     /// Number of connections that look up records, at least 1. Two more read the log and write uses. Default: 4.
     pub connections: usize,
-    /// Maximum time to wait for a lock of the file. After it, a call is [`Busy`](SourceError::Busy). Default: 2 s.
+    /// Maximum time to wait for a lock of the file. After it, a call returns [`Busy`](SourceError::Busy). Default: 2 s.
     pub busy_timeout: Duration,
-    /// Minimum time that changes stay in the log. A process that did not read it for longer drops its cache. Default: 5
-    /// minutes.
+    /// Minimum time that changes stay in the log. A process that did not read the log for longer drops its cache.
+    /// Default: 5 minutes.
     pub retention: Duration,
 }
 
@@ -59,7 +60,7 @@ impl SqliteSource {
     ///
     /// # Errors
     ///
-    /// * [`SourceError::Busy`]: another program holds the file for longer than the time-out.
+    /// * [`SourceError::Busy`]: another program locks the file for longer than the time-out.
     /// * [`SourceError::Unavailable`]: there is no such file, or it can't be opened.
     /// * [`SourceError::Unexpected`]: a table, column or trigger is missing, or the file is not a database.
     pub async fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, SourceError> {
@@ -68,7 +69,7 @@ impl SqliteSource {
         if options.create {
             writer.run(Worker::create).await?;
         }
-        // the first connection alone switches the file to the WAL mode
+        // one connection switches the file to the WAL mode before the others open it
         writer.run(|worker| worker.session().map(drop)).await?;
         let poller = Threads::start("ctx-key-poll", 1, &database)?;
         let readers = Threads::start("ctx-key-read", options.connections.max(1), &database)?;
@@ -102,7 +103,7 @@ impl Source for SqliteSource {
     async fn record_uses(&self, uses: &[(KeyId, UnixTime)]) -> Result<Vec<KeyId>, SourceError> {
         let uses = uses.to_vec();
         self.writer.run(move |worker| worker.session()?.record_uses(&uses)).await?;
-        // SQLite locks the whole file, so there is no row to skip: all or none are written
+        // SQLite locks the whole file, so it skips no row: it writes all or none
         Ok(Vec::new())
     }
 }

@@ -1,5 +1,5 @@
-//! Threads with a connection each. They are not tokio's, so that no other work of the program keeps a read of the log
-//! waiting.
+//! Threads with a connection each. They are not threads of tokio, so that a read of the log never waits for other work of
+//! the program.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -11,7 +11,7 @@ use crate::sqlite::connection::{Database, Session, unexpected};
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
-/// Some threads that share their jobs. They end when this is dropped.
+/// Threads that take their jobs from one queue. They end when `self` is dropped.
 pub(super) struct Threads(mpsc::Sender<Job>);
 
 impl Threads {
@@ -22,7 +22,7 @@ impl Threads {
             let (receiver, mut worker) =
                 (receiver.clone(), Worker { database: database.clone(), session: None });
             let run = move || {
-                // a first job that finds no connection makes it, and reports the error
+                // if this fails, the first job connects again and reports the error
                 let _ = worker.session();
                 while let Some(job) = next(&receiver) {
                     job(&mut worker);
@@ -42,7 +42,7 @@ impl Threads {
         let (sender, receiver) = oneshot::channel();
         let job = move |worker: &mut Worker| {
             if !sender.is_closed() {
-                // whoever asked may have gone
+                // the caller may have gone
                 let _ = sender.send(worker.run(job));
             }
         };
@@ -51,7 +51,7 @@ impl Threads {
         receiver.await.map_err(|_| ended())?
     }
 
-    /// Runs a job that may be left out, if a thread is free for it.
+    /// Runs an optional job, unless the queue is full.
     pub(super) fn try_run(&self, job: impl FnOnce(&mut Worker) -> Result<(), SourceError> + Send + 'static) {
         let job = move |worker: &mut Worker| _ = worker.run(job);
         let _ = self.0.try_send(Box::new(job));
@@ -83,7 +83,7 @@ impl Worker {
         self.database.create()
     }
 
-    /// A connection that failed is not used again.
+    /// Runs a job. If it fails, the connection is closed, unless the file was only busy.
     fn run<T>(&mut self, job: impl FnOnce(&mut Self) -> Result<T, SourceError>) -> Result<T, SourceError> {
         let result = job(self);
         if result.as_ref().is_err_and(|error| !matches!(error, SourceError::Busy)) {

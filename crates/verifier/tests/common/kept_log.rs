@@ -1,4 +1,4 @@
-//! A writer that keeps what it is given, for tests of the log.
+//! A writer that keeps what is written to it, for tests of the log.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

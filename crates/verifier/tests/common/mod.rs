@@ -14,7 +14,7 @@ use tokio::time::{Timeout, timeout};
 
 pub(crate) type Project = &'static str;
 
-/// A point in the history of the database: how many changes were committed.
+/// A point in the history of the database: the number of changes that were committed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Cursor {
     pub(crate) history: u32,
@@ -81,7 +81,7 @@ pub(crate) struct Call<Q, A> {
 
 impl<Q, A> Call<Q, A> {
     pub(crate) fn answer(self, answer: Result<A, SourceError>) {
-        // whoever asked may have given up
+        // the caller may have given up
         let _ = self.answer.send(answer);
     }
 
@@ -95,12 +95,12 @@ pub(crate) type LookUp = Call<Vec<KeyId>, LookedUp<Project, Cursor>>;
 pub(crate) type Poll = Call<Option<Cursor>, Changes<Cursor>>;
 pub(crate) type Write = Call<Vec<(KeyId, UnixTime)>, Vec<KeyId>>;
 
-/// Calls that arrive. In paused time, waiting for one that never comes ends soon.
+/// The calls that arrive. If no call comes, `recv` fails the test; in paused time, it does so at once.
 pub(crate) struct Calls<T>(mpsc::UnboundedReceiver<T>);
 
 impl<T> Calls<T> {
     pub(crate) async fn recv(&mut self) -> Option<T> {
-        timeout(PATIENCE, self.0.recv()).await.expect("no call comes")
+        timeout(DEADLINE, self.0.recv()).await.expect("no call comes")
     }
 
     pub(crate) fn try_recv(&mut self) -> Result<T, mpsc::error::TryRecvError> {
@@ -108,8 +108,10 @@ impl<T> Calls<T> {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(600);
+/// A call or a verification that takes longer has failed.
+const DEADLINE: Duration = Duration::from_secs(600);
 
+/// A source that sends each call to the test and waits for the answer.
 pub(crate) struct Remote {
     look_ups: mpsc::UnboundedSender<LookUp>,
     polls: mpsc::UnboundedSender<Poll>,
@@ -143,7 +145,7 @@ impl Source for Remote {
     }
 }
 
-/// A verifier whose source waits for the test.
+/// A verifier whose source waits for answers of the test.
 pub(crate) struct Fixture {
     pub(crate) verifier: Verifier<Remote>,
     pub(crate) database: Database,
@@ -173,7 +175,7 @@ impl Fixture {
         let poll = self.polls.recv().await.unwrap();
         let changes = self.database.changes_since(poll.question);
         poll.answer(Ok(changes));
-        settle().await;
+        run_until_idle().await;
     }
 
     /// Answers the next look-up at once, and returns its ids.
@@ -181,19 +183,19 @@ impl Fixture {
         let look_up = self.look_ups.recv().await.unwrap();
         let (ids, found) = (look_up.question.clone(), self.database.look_up(&look_up.question));
         look_up.answer(Ok(found));
-        settle().await;
+        run_until_idle().await;
         ids
     }
 
     /// Answers look-ups until no request waits for one, and returns their ids.
     pub(crate) async fn look_up_all(&mut self) -> Vec<KeyId> {
         let mut ids = Vec::new();
-        settle().await;
+        run_until_idle().await;
         while let Ok(look_up) = self.look_ups.try_recv() {
             ids.extend_from_slice(&look_up.question);
             let found = self.database.look_up(&look_up.question);
             look_up.answer(Ok(found));
-            settle().await;
+            run_until_idle().await;
         }
         ids.sort();
         ids
@@ -207,10 +209,10 @@ impl Fixture {
     pub(crate) fn verify_for(&self, key: &ApiKey, required: Scope) -> Verification {
         let (verifier, key) = (self.verifier.clone(), ApiKey::parse(key.expose_secret()).unwrap());
         let task = tokio::spawn(async move { verifier.verify(&key, required).await });
-        Verification { task: task.abort_handle(), result: Box::pin(timeout(PATIENCE, task)) }
+        Verification { task: task.abort_handle(), result: Box::pin(timeout(DEADLINE, task)) }
     }
 
-    /// Fills the cache with a key, at a verifier that is current.
+    /// Fills the cache with a key. The verifier has to be current.
     pub(crate) async fn fill(&mut self, key: &ApiKey) {
         let verification = self.verify(key);
         assert_eq!(self.look_up().await, [key.id()]);
@@ -220,7 +222,7 @@ impl Fixture {
 
 type Verified = Result<Grant<Project>, VerifyError>;
 
-/// A verification that runs. Like a call, it does not wait for ever.
+/// A running verification. Like a call, it fails the test if it does not end.
 pub(crate) struct Verification {
     task: AbortHandle,
     result: Pin<Box<Timeout<JoinHandle<Verified>>>>,
@@ -245,7 +247,7 @@ impl Future for Verification {
 }
 
 /// Lets all tasks run until each waits for the clock or for the test.
-pub(crate) async fn settle() {
+pub(crate) async fn run_until_idle() {
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! Every kind of change is in the log, and nothing else is.
+//! Every kind of change is logged, and nothing else is.
 
 use std::process::Command;
 
@@ -29,12 +29,12 @@ async fn changes_of_records_are_read_once() {
         ("UPDATE api_keys SET retires_at = 9 WHERE id = 'key000000001'", keys(&[1])),
         ("UPDATE api_keys SET revoked_at = 10 WHERE id = 'key000000001'", keys(&[1])),
         ("UPDATE api_keys SET revoked_at = NULL WHERE id = 'key000000001'", keys(&[1])),
-        // only what changes counts
+        // only rows that change are logged
         ("UPDATE api_keys SET scopes = 6 WHERE id IN ('key000000001', 'key000000002')", keys(&[2])),
         ("UPDATE api_keys SET last_used_at = 11, name = 'a name'", keys(&[])),
         ("UPDATE api_keys SET scopes = 7 WHERE id = 'key000000099'", keys(&[])),
         ("UPDATE api_keys SET id = 'key000000005' WHERE id = 'key000000004'", keys(&[4, 5])),
-        // one id goes from a key to another
+        // an id moves from one key to another
         (
             "UPDATE api_keys SET id = CASE id WHEN 'key000000002' THEN 'key000000006' ELSE 'key000000002' END \
              WHERE id IN ('key000000002', 'key000000003')",
@@ -59,7 +59,7 @@ async fn changes_of_records_are_read_once() {
         ("DELETE FROM api_keys", keys(&(1..=10_000).collect::<Vec<_>>())),
         (&insert(1, 10_001), Changed::Everything),
         ("UPDATE api_keys SET revoked_at = 1", Changed::Everything),
-        // a statement that touches many and changes one
+        // a statement that updates all keys and changes one
         ("UPDATE api_keys SET revoked_at = (id = 'key000000007')::integer + 1", keys(&[7])),
         ("DELETE FROM api_keys", Changed::Everything),
         ("TRUNCATE api_keys", Changed::Everything),
@@ -89,8 +89,8 @@ async fn changes_of_records_are_read_once() {
 /// Logical replication fires the triggers of rows, and not those of statements. A session that acts as if it replicated
 /// fires both, so each change is read twice.
 #[tokio::test]
-async fn each_column_counts_in_replicated_changes() {
-    let Some(database) = Database::new("each_column_counts_in_replicated_changes").await else { return };
+async fn a_replicated_change_of_any_column_is_logged() {
+    let Some(database) = Database::new("a_replicated_change_of_any_column_is_logged").await else { return };
     let client = database.client().await;
     client.batch_execute(&insert(1, 2)).await.expect("keys");
     client.batch_execute("SET session_replication_role = replica").await.expect("a role");
@@ -132,8 +132,8 @@ async fn many_changes_are_a_change_of_all() {
 }
 
 #[tokio::test]
-async fn psql_counts_too() {
-    let Some(database) = Database::new("psql_counts_too").await else { return };
+async fn changes_made_with_psql_are_logged() {
+    let Some(database) = Database::new("changes_made_with_psql_are_logged").await else { return };
     let mut reader = Reader::new(database.source()).await;
     let psql = |statement: &str| {
         let mut psql = Command::new("psql");
@@ -146,10 +146,10 @@ async fn psql_counts_too() {
     assert_eq!(reader.read().await, keys(&[2]));
 }
 
-/// Whoever changes a key has no rights on the log, and a search path and temporary tables of their own.
+/// A user that changes a key may have no privileges on the log, another search path, and temporary tables.
 #[tokio::test]
-async fn nothing_that_a_session_does_hides_its_changes() {
-    let Some(database) = Database::new("nothing_that_a_session_does_hides_its_changes").await else { return };
+async fn no_session_can_hide_its_changes() {
+    let Some(database) = Database::new("no_session_can_hide_its_changes").await else { return };
     let client = database.client().await;
     let mut reader = Reader::new(database.source()).await;
     let statements = format!(
@@ -163,7 +163,7 @@ async fn nothing_that_a_session_does_hides_its_changes() {
     client.batch_execute(&statements).await.expect("an insert");
     assert_eq!(reader.read().await, keys(&[1]));
 
-    // and only those who may change keys write to the log
+    // only users that may change keys can write to the log
     let statements = format!(
         "CREATE ROLE {name} NOLOGIN; CREATE SCHEMA its AUTHORIZATION {name}; SET ROLE {name}; \
          CREATE TABLE its.api_keys (id text); CREATE TRIGGER mine AFTER INSERT ON its.api_keys \
@@ -220,7 +220,7 @@ async fn a_log_that_is_not_written_is_an_error() {
     assert_eq!(cause.to_string(), missing);
 }
 
-/// Changes may be missed while the triggers or the tables are changed, also if all is as before in the end.
+/// While the triggers or the tables are changed, the log may miss changes of keys, even if that is undone later.
 #[tokio::test]
 async fn changes_of_the_log_itself_begin_a_new_history() {
     let Some(database) = Database::new("changes_of_the_log_itself_begin_a_new_history").await else { return };
@@ -247,7 +247,7 @@ async fn changes_of_the_log_itself_begin_a_new_history() {
         assert_eq!(reader.read().await, Changed::History, "{statement}");
         assert_eq!(reader.read().await, keys(&[]), "{statement}");
     }
-    // and what the server does by itself changes nothing
+    // maintenance and other changes of the tables do not begin a new history
     client.batch_execute("VACUUM api_key_changes, api_key_log, api_keys").await.expect("a vacuum");
     client.batch_execute("VACUUM FREEZE ANALYZE").await.expect("a vacuum");
     client.batch_execute("VACUUM FULL api_keys").await.expect("a vacuum");
@@ -257,7 +257,7 @@ async fn changes_of_the_log_itself_begin_a_new_history() {
         .await
         .expect("a column");
     assert_eq!(reader.read().await, keys(&[]));
-    // triggers do not see this change of all records, so it must not be possible
+    // no trigger sees this change of all records, so the server has to refuse it
     let rewrite = "ALTER TABLE api_keys ALTER scopes TYPE integer USING scopes + 1";
     let error = client.batch_execute(rewrite).await.expect_err("a trigger that needs the column");
     assert_eq!(error.code(), Some(&SqlState::FEATURE_NOT_SUPPORTED));

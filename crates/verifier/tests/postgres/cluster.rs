@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster of its own, for tests that stop it or change its settings.
 //!
-//! A server that runs already starts the programs, since they refuse to run as root. All files lie beside that server's, and
-//! are removed with them. The tests of `crates/server` use this file too.
+//! Another server, which runs already, starts the programs, because they refuse to run as root. All files are beside those
+//! of that server, and are removed with them. The tests of `crates/server` use this file too.
 
 use std::net::TcpListener;
 use std::process;
@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
 
-/// A server that has not recovered by then has failed.
+/// A server that takes longer to recover has failed.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Clusters of this process, which give each a folder and a port of its own.
+/// Number of clusters that this process has created. Each gets its own folder and port from it.
 static CLUSTERS: AtomicU16 = AtomicU16::new(0);
 
 pub(crate) struct Cluster {
@@ -81,7 +81,7 @@ impl Cluster {
     /// Runs a shell command as the user of the server.
     async fn run(&self, command: &str) {
         let command = command.replace('\'', "''");
-        // the empty row has to be read, and what the command prints belongs to nobody
+        // the program has to read the empty row; the output of the command goes to a file
         let copy = format!("COPY (SELECT) TO PROGRAM '(cat; {command}) > {}.log 2>&1'", self.folder);
         if let Err(error) = self.control.batch_execute(&copy).await {
             let log = format!("SELECT pg_read_file('{}.log', true)", self.folder);
@@ -121,11 +121,11 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 
-    /// Kills the server's process of this connection, which makes the server recover from its log.
+    /// Kills the server process of this connection, so that the server recovers from its write-ahead log.
     pub(crate) async fn crash(&self, client: &Client) {
         let row = client.query_one("SELECT pg_backend_pid()", &[]).await.expect("a process");
         let url = format!("{}/postgres", self.server());
-        // closed by the server, when it begins to recover
+        // the server closes this connection when it begins to recover
         let witness = connect(&url).await;
         self.run(&format!("kill -9 {}", row.get::<_, i32>(0))).await;
         let recovered = async {
@@ -136,14 +136,14 @@ impl Cluster {
         timeout(DEADLINE, recovered).await.expect("a server that recovers");
     }
 
-    /// Stops the server if it runs. One that is not stopped ends when its files are removed.
+    /// Stops the server if it runs. If a test does not call this, the server ends when its files are removed.
     pub(crate) async fn stop(&self) {
         let stop = format!("{}/pg_ctl stop --mode immediate --pgdata {}", self.programs, self.folder);
         self.run(&format!("{stop} || test ! -e {}/postmaster.pid", self.folder)).await;
     }
 }
 
-/// Returns a port below those that Linux gives to outgoing connections, so that none takes it before the server does.
+/// Returns a port below the range for outgoing connections of Linux, so that none of them takes it before the server does.
 fn reserve_port(number: u16) -> (TcpListener, u16) {
     const PORTS: std::ops::Range<u16> = 20_000..32_000;
     let first = process::id().wrapping_mul(64).wrapping_add(number.into());

@@ -1,4 +1,4 @@
-//! Encryption, and what errors of connections say.
+//! Encryption, and errors of connections.
 
 use std::fs;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::database::{Database, insert, own_cluster};
 
-/// Returns what prevents a connection to this URL, or nothing.
+/// Returns the error of a connection to this URL, or `None` if it succeeds.
 async fn failure(url: &str) -> Option<String> {
     let source = PostgresSource::new(&Config::new(url).expect("a URL"), &Options::default());
     match source.changes_since(None).await {
@@ -28,7 +28,7 @@ async fn failure(url: &str) -> Option<String> {
     }
 }
 
-/// An authority in `folder/{name}.pem`.
+/// Creates an authority, and writes its certificate to `folder/{name}.pem`.
 fn authority(folder: &TempDir, name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut parameters = CertificateParams::new(vec![]).expect("parameters");
     parameters.distinguished_name.push(DnType::CommonName, name);
@@ -40,8 +40,8 @@ fn authority(folder: &TempDir, name: &str) -> CertifiedIssuer<'static, KeyPair> 
 }
 
 #[tokio::test]
-async fn the_mode_says_what_is_verified() {
-    let Some(plain) = own_cluster("the_mode_says_what_is_verified", "").await else { return };
+async fn each_sslmode_verifies_what_it_promises() {
+    let Some(plain) = own_cluster("each_sslmode_verifies_what_it_promises", "").await else { return };
     let folder = TempDir::new().expect("a folder");
     let (right, _wrong) = (authority(&folder, "right"), authority(&folder, "wrong"));
     let key = KeyPair::generate().expect("a key");
@@ -88,7 +88,7 @@ async fn the_mode_says_what_is_verified() {
     ] {
         assert_eq!(failure(&url(host, parameters)).await, *expected, "with TLS: {host} {parameters}");
     }
-    // and the server agrees about which of them are encrypted
+    // the server says which connections are encrypted
     for (parameters, expected) in [("", true), ("sslmode=disable", false), ("sslmode=require", true)] {
         let pool = Config::new(&url(number, parameters)).expect("a URL").pool(1);
         let client = pool.get().await.expect("a connection");
@@ -164,10 +164,10 @@ async fn errors_of_statements_name_places_and_no_values() {
     }
 }
 
-/// Callers that give up while a connection is being made do not begin another one each time.
+/// If callers give up during an attempt to connect, later callers join it, and start no other.
 #[tokio::test]
-async fn connecting_goes_on_without_its_caller() {
-    let Some(database) = Database::new("connecting_goes_on_without_its_caller").await else { return };
+async fn an_attempt_to_connect_outlives_its_caller() {
+    let Some(database) = Database::new("an_attempt_to_connect_outlives_its_caller").await else { return };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = listener.local_addr().expect("an address");
     let (open, gate) = watch::channel(false);
@@ -197,7 +197,7 @@ async fn connecting_goes_on_without_its_caller() {
 }
 
 #[test]
-fn configurations_that_do_not_fit_are_refused() {
+fn invalid_configurations_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -240,7 +240,7 @@ fn urls_are_read() {
             "postgresql://a,b:5433/d?sslmode=require&target_session_attrs=read-write",
             "Config { hosts: [Tcp(\"a\"), Tcp(\"b\")], .. }",
         ),
-        // a question mark in a password, and a mode in it
+        // a password that contains a question mark and an sslmode
         ("postgres://u:p?sslmode=none@h/d?sslmode=disable", "Config { hosts: [Tcp(\"h\")], .. }"),
         (
             "postgres:///d?host=/run/postgresql&sslmode=disable",
@@ -265,11 +265,11 @@ fn errors_repeat_nothing_secret() {
     assert!(!format!("{config:?} {source:?}").contains("hunter2"));
 }
 
-/// Lets a client in, and is ready for a statement.
+/// The messages AuthenticationOk and ReadyForQuery.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
 
-/// Returns the error of a read of the log from a server that gives this answer to a client, and then does this with the
-/// connection.
+/// Reads the log from a server that sends `answer` to the client and then runs `act` on the connection, and returns the
+/// error.
 async fn error_from_server<F: Future<Output = ()> + Send + 'static>(
     answer: &'static [u8],
     act: impl FnOnce(TcpStream) -> F + Send + 'static,
@@ -287,9 +287,9 @@ async fn error_from_server<F: Future<Output = ()> + Send + 'static>(
     source.changes_since(None).await.expect_err("no answer")
 }
 
-/// A server, or a pooler, that answers a statement with what belongs to another one.
+/// A pooler may answer a statement with the messages for another one.
 #[tokio::test]
-async fn a_connection_that_is_out_of_step_is_an_outage() {
+async fn an_answer_to_another_statement_is_an_outage() {
     let act = async |mut client: TcpStream| {
         let mut sent = [0; 8192];
         assert!(client.read(&mut sent).await.expect("a statement") > 0);
@@ -307,7 +307,7 @@ async fn a_connection_that_ends_is_an_outage() {
     let closes = async |mut client: TcpStream| {
         assert!(client.read(&mut [0; 8192]).await.expect("a statement") > 0);
     };
-    // a socket that is closed with something unread resets its connection
+    // closing a socket that has unread data resets its connection
     let resets = async |client: TcpStream| client.readable().await.expect("a statement");
     for error in [error_from_server(WELCOME, closes).await, error_from_server(WELCOME, resets).await] {
         assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
@@ -316,7 +316,7 @@ async fn a_connection_that_ends_is_an_outage() {
 }
 
 #[tokio::test]
-async fn a_way_to_log_in_that_is_not_supported_is_named() {
+async fn an_unsupported_way_to_log_in_is_an_outage() {
     let waits = async |mut client: TcpStream| _ = client.read(&mut [0; 8192]).await;
     // GSSAPI
     let error = error_from_server(b"R\0\0\0\x08\0\0\0\x07", waits).await;

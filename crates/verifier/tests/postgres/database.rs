@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 
 use crate::cluster::{Cluster, connect};
 
-/// A test that has not come to its end by then has failed.
+/// A step of a test that takes longer has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Database {
@@ -21,7 +21,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Creates a database with the tables, or says that the test is skipped.
+    /// Creates a database with the tables. If there is no server, it prints that the test is skipped.
     pub(crate) async fn new(test: &str) -> Option<Self> {
         Some(Self::with_tables(&server(test)?).await)
     }
@@ -64,7 +64,7 @@ impl Database {
         self.source_with(&Options::default())
     }
 
-    /// Returns a source that does without the pooler.
+    /// Returns a source that does not use the pooler.
     pub(crate) fn direct(&self, options: &Options) -> PostgresSource {
         PostgresSource::new(&Config::new(&self.url()).expect("a URL"), options)
     }
@@ -74,18 +74,18 @@ impl Database {
     }
 }
 
-/// Returns the URL of the server, or says that the test is skipped.
+/// Returns the URL of the server. If there is none, it prints that the test is skipped.
 fn server(test: &str) -> Option<String> {
     let server = std::env::var("CTX_KEY_TEST_POSTGRES").ok();
     if server.is_none() {
         assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "no CTX_KEY_TEST_POSTGRES");
-        // directly, since the output of a test that passes is not shown
+        // not with `eprintln!`, because the output of a test that passes is not shown
         let _ = writeln!(io::stderr(), "SKIPPED {test}: CTX_KEY_TEST_POSTGRES is not set");
     }
     server
 }
 
-/// Starts a cluster for one test, or says that the test is skipped.
+/// Starts a cluster for one test. If there is no server, it prints that the test is skipped.
 pub(crate) async fn own_cluster(test: &str, settings: &str) -> Option<Cluster> {
     Some(Cluster::new(&server(test)?, settings).await)
 }
@@ -103,7 +103,7 @@ impl Reader {
         Self { source, cursor: first.cursor }
     }
 
-    /// Returns what changed since the last read, the ids in order.
+    /// Returns the changes since the last read, with sorted ids.
     pub(crate) async fn read(&mut self) -> Changed {
         let changes = self.source.changes_since(Some(&self.cursor)).await.expect("the log");
         self.cursor = changes.cursor;
@@ -116,7 +116,7 @@ impl Reader {
         }
     }
 
-    /// Reads as long as the server can't be reached.
+    /// Repeats the read until the server can be reached.
     pub(crate) async fn read_after_outage(&mut self) -> Changed {
         for _ in 0..600 {
             if let Ok(changes) = self.source.changes_since(Some(&self.cursor)).await {

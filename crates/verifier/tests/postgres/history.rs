@@ -35,9 +35,9 @@ async fn a_crash_begins_a_new_history() {
     let started: String = database.client().await.query_one(start, &[]).await.expect("a time").get(0);
     for round in 0..3 {
         let client = database.client().await;
-        // what is lost in the crash may not include the tables
+        // so that the crash does not lose the tables
         client.batch_execute("CHECKPOINT").await.expect("a checkpoint");
-        // transactions that a cursor knows of, and that leave no trace
+        // transactions that the cursor has seen, and of which nothing is written to the disk
         for _ in 0..50 {
             client
                 .batch_execute("BEGIN; SELECT pg_current_xact_id(); ROLLBACK")
@@ -47,7 +47,7 @@ async fn a_crash_begins_a_new_history() {
         assert_eq!(reader.read().await, keys(&[]));
         let before = reader.cursor.clone();
         cluster.crash(&client).await;
-        // with their numbers, and more
+        // these transactions use the lost numbers again, and more
         let client = database.client().await;
         for number in 1..=100 {
             client.batch_execute(&insert(round * 100 + number, round * 100 + number)).await.expect("a key");
@@ -56,7 +56,7 @@ async fn a_crash_begins_a_new_history() {
         assert_eq!(before.partial_cmp(&reader.cursor), None);
         assert_eq!(reader.read().await, keys(&[]));
     }
-    // only one of its processes did
+    // the server itself was not restarted
     let still: String = database.client().await.query_one(start, &[]).await.expect("a time").get(0);
     assert_eq!(still, started);
     cluster.stop().await;
@@ -70,7 +70,7 @@ async fn a_failover_begins_a_new_history() {
     let standby = cluster.standby().await;
     let failed_over = Database { server: standby.server(), name: database.name.clone() };
     let (primary, new) = (database.direct(&Options::default()), failed_over.direct(&Options::default()));
-    // a standby answers nobody
+    // no call succeeds on a standby
     let expected = "the server is a standby: connect to the primary";
     let Err(SourceError::Unavailable(cause)) = new.look_up(&[id(1)]).await else { panic!() };
     assert_eq!(cause.to_string(), expected);
@@ -96,7 +96,7 @@ async fn a_failover_begins_a_new_history() {
     standby.stop().await;
 }
 
-/// Waits until the standby has all that the primary has.
+/// Waits until the standby has replayed everything that the primary has written.
 async fn wait_for_replay(primary: &Database, standby: &Database) {
     let end = primary.client().await.query_one("SELECT pg_current_wal_lsn()::text", &[]).await;
     let end: String = end.expect("an end").get(0);
@@ -130,7 +130,7 @@ async fn a_restore_begins_a_new_history() {
         copy(&old, &new, arguments);
         let mut reader = Reader { source: new.direct(&Options::default()), cursor: reader.cursor.clone() };
         assert_eq!(reader.read().await, Changed::History);
-        // a repair begins another one
+        // a repair of the log begins yet another history
         let second = reader.read().await;
         let is_settled = second == keys(&[]) || second == Changed::History;
         assert!(is_settled, "{second:?}");
@@ -196,7 +196,7 @@ async fn prepared_transactions_count_when_they_are_committed() {
     cluster.stop().await;
 }
 
-/// The keys come from another database by logical replication, which fires no triggers of statements.
+/// Logical replication brings the keys from another database. It fires no triggers of statements.
 #[tokio::test]
 async fn replicated_changes_are_in_the_log() {
     let name = "replicated_changes_are_in_the_log";

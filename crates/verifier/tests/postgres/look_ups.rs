@@ -1,4 +1,4 @@
-//! Look-ups answer with records, with rows that are none, and with what they saw.
+//! Look-ups return records, the ids of rows that are not records, and a cursor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,8 @@ async fn records_are_found() {
 }
 
 #[tokio::test]
-async fn rows_that_are_not_records_are_told_apart() {
-    let Some(database) = Database::new("rows_that_are_not_records_are_told_apart").await else { return };
+async fn rows_that_are_not_records_are_corrupt() {
+    let Some(database) = Database::new("rows_that_are_not_records_are_corrupt").await else { return };
     let client = database.client().await;
     let checks = "ALTER TABLE api_keys DROP CONSTRAINT api_keys_digest_check; \
          ALTER TABLE api_keys ALTER digest DROP NOT NULL, ALTER project DROP NOT NULL, ALTER scopes DROP NOT NULL";
@@ -74,10 +74,10 @@ async fn rows_that_are_not_records_are_told_apart() {
     assert_eq!(found.corrupt, (1..=10).map(id).collect::<Vec<_>>());
 }
 
-/// Columns may have other types, if their values are the same.
+/// A column may have another type, if its values can be cast.
 #[tokio::test]
-async fn columns_of_near_types_are_read() {
-    let Some(database) = Database::new("columns_of_near_types_are_read").await else { return };
+async fn columns_of_similar_types_are_read() {
+    let Some(database) = Database::new("columns_of_similar_types_are_read").await else { return };
     let client = database.client().await;
     // the columns of a trigger keep their types
     let triggers = "DROP FUNCTION log_changed_api_keys() CASCADE";
@@ -99,8 +99,8 @@ async fn columns_of_near_types_are_read() {
 }
 
 #[tokio::test]
-async fn the_answer_says_what_it_saw() {
-    let Some(database) = Database::new("the_answer_says_what_it_saw").await else { return };
+async fn an_answer_has_the_cursor_of_what_it_saw() {
+    let Some(database) = Database::new("an_answer_has_the_cursor_of_what_it_saw").await else { return };
     let client = database.client().await;
     let mut reader = Reader::new(database.source()).await;
     let before = reader.source.look_up(&[id(1)]).await.expect("an answer").cursor;
@@ -143,7 +143,7 @@ async fn reads_of_the_log_have_a_connection_of_their_own() {
     assert_eq!(uses.await.expect("a task").expect("a write"), []);
 }
 
-/// Waits until so many statements of the source wait for a lock.
+/// Waits until `expected` statements of the source wait for a lock.
 async fn wait_for_blocked(database: &Database, expected: i64) {
     let client = database.client().await;
     let count = async || -> i64 {
@@ -159,7 +159,8 @@ async fn wait_for_blocked(database: &Database, expected: i64) {
     timeout(DEADLINE, is_blocked).await.expect("blocked look-ups");
 }
 
-/// If the caller gives up, the connection is used again when its statement has ended, and not replaced before.
+/// If the caller gives up, the pool uses the connection again after its statement has ended, and does not replace it
+/// before.
 #[tokio::test]
 async fn an_unfinished_look_up_keeps_its_connection() {
     let Some(database) = Database::new("an_unfinished_look_up_keeps_its_connection").await else { return };
@@ -204,7 +205,7 @@ async fn an_unfinished_read_of_the_log_loses_its_connection() {
     second.await.expect("a task").expect("the log");
 }
 
-/// Libraries that send a statement and its values in rounds of their own get another client's answer here.
+/// Behind a pooler, a library that sends a statement and its values in separate round trips gets other clients' answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_client_gets_its_own_answer() {
     const CLIENTS: u32 = 40;
@@ -267,7 +268,8 @@ async fn a_call_is_one_round_trip() {
     assert_eq!(messages(), "PBDES");
 }
 
-/// Sends the kind of each message of a client, as `p` if a statement has a name.
+/// Forwards a connection, and sends the kind of each message of the client to `kinds`: `p` instead of `P` if a statement
+/// has a name.
 async fn forward(client: TcpStream, server: TcpStream, kinds: tokio::sync::mpsc::UnboundedSender<char>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -296,10 +298,9 @@ async fn forward(client: TcpStream, server: TcpStream, kinds: tokio::sync::mpsc:
     }
 }
 
-/// The privileges of the documentation are enough.
 #[tokio::test]
-async fn few_privileges_are_enough() {
-    let Some(database) = Database::new("few_privileges_are_enough").await else { return };
+async fn the_documented_privileges_are_enough() {
+    let Some(database) = Database::new("the_documented_privileges_are_enough").await else { return };
     let client = database.client().await;
     let role = &database.name;
     let grants = format!(
@@ -308,7 +309,7 @@ async fn few_privileges_are_enough() {
         insert(1, 1).replace("FROM generate_series", "FROM pg_catalog.generate_series") + ";"
     );
     client.batch_execute(&grants).await.expect("a role");
-    // directly, since the pooler knows no other users
+    // without the pooler, which knows no other users
     let url = database.url().replace("postgres@", &format!("{role}@"));
     let mut options = Options::default();
     options.retention = Duration::ZERO;

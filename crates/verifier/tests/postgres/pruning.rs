@@ -1,4 +1,4 @@
-//! The log is pruned, and a cursor that is too old for it is noticed.
+//! The log is pruned, and a cursor that is too old for the pruned log is noticed.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ async fn rows(database: &Database) -> i64 {
 }
 
 #[tokio::test]
-async fn rows_that_all_have_read_are_deleted() {
-    // alone, since an open transaction of another test makes every snapshot older
-    let name = "rows_that_all_have_read_are_deleted";
+async fn rows_that_every_process_has_read_are_deleted() {
+    // in a cluster of its own, because an open transaction of another test makes every snapshot older
+    let name = "rows_that_every_process_has_read_are_deleted";
     let Some(cluster) = own_cluster(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let (client, open) = (database.client().await, database.client().await);
@@ -33,22 +33,22 @@ async fn rows_that_all_have_read_are_deleted() {
     client.batch_execute(&insert(12, 13)).await.expect("keys");
     assert_eq!(current.read().await, keys(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13]));
     let pruner = database.direct(&at_once());
-    // nothing was seen, nothing is deleted
+    // this process has read nothing yet, so it deletes nothing
     pruner.prune().await.expect("nothing");
     assert_eq!(rows(&database).await, 12);
     for _ in 0..2 {
         pruner.changes_since(None).await.expect("the log");
         pruner.prune().await.expect("a pruned log");
-        // all but the rows of transactions that began after the open one
+        // only the rows of transactions that began after the open one are left
         assert_eq!(rows(&database).await, 2);
     }
     open.batch_execute("COMMIT").await.expect("a commit");
-    // whoever read what was deleted goes on
+    // a process that has read the deleted rows misses nothing
     assert_eq!(current.read().await, keys(&[11]));
     assert_eq!(slow.read().await, Changed::Everything);
     assert_eq!(slow.read().await, keys(&[]));
 
-    // whoever was open when the mark was made has rows that nobody has read
+    // a transaction that was open when the mark was set has rows that no process has read
     let database = Database::in_cluster(&cluster).await;
     let open = database.client().await;
     let mut reader = Reader::new(database.direct(&Options::default())).await;
@@ -62,21 +62,21 @@ async fn rows_that_all_have_read_are_deleted() {
 }
 
 #[tokio::test]
-async fn only_what_is_old_is_deleted() {
-    let Some(database) = Database::new("only_what_is_old_is_deleted").await else { return };
+async fn only_old_rows_are_deleted() {
+    let Some(database) = Database::new("only_old_rows_are_deleted").await else { return };
     database.client().await.batch_execute(&insert(1, 10)).await.expect("keys");
     let source = database.source();
     source.changes_since(None).await.expect("the log");
-    // a part of the five minutes, and more than a thousandth of them
+    // less than the default of five minutes, but more than 300 ms, in case the unit is wrong
     sleep(Duration::from_millis(350)).await;
     source.prune().await.expect("nothing");
     assert_eq!(rows(&database).await, 10);
 }
 
-/// A node whose snapshot is of another history, or older than another node's mark, deletes nothing.
+/// The snapshot of one node is older than the mark of another node, and that of the third belongs to another history.
 #[tokio::test]
-async fn nodes_prune_one_after_the_other() {
-    let name = "nodes_prune_one_after_the_other";
+async fn a_node_with_an_outdated_snapshot_deletes_nothing() {
+    let name = "a_node_with_an_outdated_snapshot_deletes_nothing";
     let Some(cluster) = own_cluster(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let client = database.client().await;

@@ -1,4 +1,4 @@
-//! Uses are written down without waiting for rows that are locked.
+//! Uses are written without waiting for rows that are locked.
 
 use ctx_key::UnixTime;
 use ctx_key_verifier::Source;
@@ -22,7 +22,7 @@ async fn the_latest_use_is_kept() {
     let mut reader = Reader::new(database.source()).await;
     let source = database.source();
     assert_eq!(source.record_uses(&[]).await.expect("a write"), []);
-    // twice in a batch, later than any column can hold, and without a row
+    // an id twice, a time that is greater than the column can hold, and an id without a row
     let uses = [(id(1), at(50)), (id(2), at(60)), (id(1), at(70)), (id(3), UnixTime::MAX), (id(9), at(80))];
     assert_eq!(source.record_uses(&uses).await.expect("a write"), []);
     let expected = [Some(70), Some(60), Some(i64::MAX), None];
@@ -39,7 +39,7 @@ async fn locked_rows_are_skipped() {
     let Some(database) = Database::new("locked_rows_are_skipped").await else { return };
     let other = database.client().await;
     other.batch_execute(&insert(1, 5)).await.expect("keys");
-    // a lock of a foreign key does not count
+    // the last lock is that of a foreign key, which does not block the write
     let lock = "BEGIN; SELECT FROM api_keys WHERE id = 'key000000001' FOR UPDATE; \
          UPDATE api_keys SET last_used_at = 90 WHERE id = 'key000000003'; \
          DELETE FROM api_keys WHERE id = 'key000000004'; \
@@ -53,13 +53,13 @@ async fn locked_rows_are_skipped() {
     assert_eq!(skipped, [id(1), id(3), id(4)]);
     assert_eq!(last_used(&database).await, [None, Some(50), None, None, Some(50)]);
     other.batch_execute("COMMIT").await.expect("a commit");
-    // the third has a later time by then, and the fourth is gone
+    // the third key has a later time now, and the fourth is deleted
     let again: Vec<_> = skipped.into_iter().map(|id| (id, at(50))).collect();
     assert_eq!(source.record_uses(&again).await.expect("a write"), []);
     assert_eq!(last_used(&database).await, [Some(50), Some(50), Some(90), Some(50)]);
 }
 
-/// Four nodes that used the same keys write them down at the same time.
+/// Four nodes write uses of the same keys at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_do_not_wait_for_each_other() {
     const KEYS: u32 = 5_000;
@@ -70,7 +70,7 @@ async fn nodes_do_not_wait_for_each_other() {
             let source = database.source();
             tokio::spawn(async move {
                 let mut left: Vec<_> = (1..=KEYS).map(id).collect();
-                // each in an order of its own
+                // each node in another order
                 left.rotate_left((node * 1_000) as usize);
                 while !left.is_empty() {
                     let uses: Vec<_> = left.iter().map(|id| (*id, at(node))).collect();

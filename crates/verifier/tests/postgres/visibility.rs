@@ -1,4 +1,4 @@
-//! Each committed change is read exactly once, and by every read that is sent after its commit.
+//! A reader gets each committed change exactly once, with the first read that it sends after the commit.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,10 +24,10 @@ impl Random {
 const WRITERS: u32 = 12;
 const TRANSACTIONS: u32 = 30;
 
-/// Ids whose commit was answered.
+/// Numbers of the keys whose commit was confirmed.
 type Committed = Arc<Mutex<Vec<u32>>>;
 
-/// Runs transactions that insert keys: some long, some nested, some undone.
+/// Runs transactions that insert keys. Some are long, some have savepoints, and some are rolled back.
 async fn write(database: &Database, writer: u32, committed: Committed) {
     let client = database.client().await;
     let mut random = Random(writer.into());
@@ -96,10 +96,10 @@ async fn each_change_is_read_exactly_once() {
     assert_eq!(read, expected);
 }
 
-/// A transaction that stays open hides nothing that others commit, and its own changes come with its commit.
+/// A transaction that stays open hides no change that others commit, and its own changes are read after its commit.
 #[tokio::test]
-async fn a_long_transaction_hides_nothing() {
-    let Some(database) = Database::new("a_long_transaction_hides_nothing").await else { return };
+async fn a_long_transaction_hides_no_change() {
+    let Some(database) = Database::new("a_long_transaction_hides_no_change").await else { return };
     let (long, longer, short) = (database.client().await, database.client().await, database.client().await);
     let mut reader = Reader::new(database.source()).await;
     longer.batch_execute(&format!("BEGIN; {}", insert(1, 1))).await.expect("a key");
@@ -119,11 +119,10 @@ async fn a_long_transaction_hides_nothing() {
     assert_eq!(reader.read().await, keys(&[]));
 }
 
-/// The rows of an open transaction are not read again and again.
 #[tokio::test]
-async fn an_open_transaction_costs_no_reads() {
-    // alone, since each transaction that another test ends makes this one look older
-    let name = "an_open_transaction_costs_no_reads";
+async fn rows_of_an_open_transaction_are_not_read_again_and_again() {
+    // in a cluster of its own, because transactions of other tests would show that this one is open
+    let name = "rows_of_an_open_transaction_are_not_read_again_and_again";
     let Some(cluster) = own_cluster(name, "autovacuum = off").await else { return };
     let database = Database::in_cluster(&cluster).await;
     let (open, other) = (database.client().await, database.client().await);
@@ -135,11 +134,11 @@ async fn an_open_transaction_costs_no_reads() {
     }
     for is_newest in [true, false] {
         if !is_newest {
-            // this read is the first that can tell that the transaction is open
+            // this read is the first that shows that the transaction is open
             other.batch_execute(&insert(20_000, 20_000)).await.expect("a key");
             assert_eq!(reader.read().await, keys(&[20_000]));
         }
-        // a connection writes its counts when it is closed
+        // a connection reports its statistics when it is closed
         reader.source = source();
         let before = entries_read(&other).await;
         for _ in 0..20 {
@@ -154,8 +153,8 @@ async fn an_open_transaction_costs_no_reads() {
     cluster.stop().await;
 }
 
-/// Returns the number of entries that were read of the log's index, after all other connections but an open transaction
-/// were closed.
+/// Waits until all other connections but the open transaction are closed. Returns the number of entries that were read
+/// from the index of the log.
 async fn entries_read(client: &Client) -> i64 {
     let statement = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND pid <> pg_backend_pid() AND backend_xid IS NULL), \

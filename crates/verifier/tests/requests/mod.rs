@@ -88,7 +88,7 @@ impl Source for Keys {
     }
 }
 
-/// A request, by the values of its `Authorization` header, and the response.
+/// The values of a request's `Authorization` headers, and the response to the request.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) values: Vec<String>,
@@ -99,13 +99,13 @@ pub(crate) struct World {
     pub(crate) verifier: Verifier<Keys>,
     /// A key that may read.
     pub(crate) reader: ApiKey,
-    /// A key that may write, and not read.
+    /// A key that may write, but not read.
     pub(crate) writer: ApiKey,
     pub(crate) rows: Vec<Row>,
 }
 
 impl World {
-    /// The rows that are refused where reading memories is required. Needs a runtime.
+    /// Returns the rows, which are all refused where `memories:read` is required. Needs a tokio runtime.
     pub(crate) fn new() -> Self {
         let mut keys = Keys::default();
         let [reader, writer] = [Scope::READ, Scope::WRITE].map(|scopes| keys.create(scopes));
@@ -157,7 +157,7 @@ pub(crate) fn request_with<B: Default>(key: &ApiKey) -> Request<B> {
     request(&[bearer(key)])
 }
 
-/// Writes a whole response: status, headers by name, body.
+/// Writes a whole response: the status, the sorted headers and the body.
 pub(crate) fn whole<B: AsRef<[u8]>>(response: &Response<B>) -> String {
     let body = str::from_utf8(response.body().as_ref()).unwrap();
     format!("{}\n{}\n{body}", response.status().as_u16(), headers(response.headers()))

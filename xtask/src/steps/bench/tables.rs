@@ -1,4 +1,4 @@
-//! Tables of criterion's estimates, and the limits that they must keep.
+//! Tables of criterion's estimates, and the limits for them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// A table, and the limits that its figures exceed, in words.
+/// A table, and a text for each limit that its figures exceed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Table {
     pub text: String,
@@ -19,7 +19,7 @@ impl From<String> for Table {
     }
 }
 
-/// A path of `benches/hot_path.rs`, and the largest multiples of its floor, with SHA extensions and without.
+/// A path of `benches/hot_path.rs`, its description, and its limits as multiples of its floor, with and without SHA extensions.
 type Path = (&'static str, &'static str, [Option<f64>; 2]);
 
 const PATHS: [Path; 15] = [
@@ -49,9 +49,9 @@ const SCANNED: [(&str, &str); 6] = [
     ("scan_one_run", "`ctx_` and one run"),
     ("scan_keys", "keys"),
 ];
-/// Largest time of a search as a multiple of the floor, which is a search for the prefix alone.
+/// Maximum time of a search, as a multiple of the floor, which only searches for the prefix.
 const MAX_SCAN: f64 = 1.11;
-/// Lowest gigabytes a second for every text.
+/// Minimum gigabytes a second for every text.
 const MIN_GIGABYTES: f64 = 0.2;
 
 const PEERS: [&str; 8] = [
@@ -76,7 +76,7 @@ impl Estimates {
         Self { folder: target.join("criterion") }
     }
 
-    /// Returns the nanoseconds of a benchmark, `group/name`.
+    /// Returns the median time of the benchmark `group/name`, in nanoseconds.
     fn median(&self, path: &str) -> Result<f64> {
         let file = self.folder.join(path).join("new/estimates.json");
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -87,7 +87,7 @@ impl Estimates {
     /// Returns the time of a benchmark as a multiple of its group's floor.
     fn ratio(&self, path: &str) -> Result<f64> {
         let floor = match path.split_once('/').context("a benchmark has a group")?.0 {
-            // these paths hash, and the others are compared with this for want of a floor
+            // these paths hash, or have no other floor
             group @ ("check" | "latency" | "scope") => format!("{group}/compress"),
             group => format!("{group}/floor"),
         };
@@ -119,7 +119,7 @@ impl Estimates {
         })
     }
 
-    /// `printed` has a line for each peer with the size of a credential.
+    /// Returns the table of peers. `printed` has a line for each peer, with the size of a credential.
     pub fn peers(&self, printed: &str) -> Result<Table> {
         let rows = PEERS.iter().map(|peer| {
             let mut row = vec![(*peer).to_owned()];
@@ -161,7 +161,7 @@ impl Estimates {
         Ok(table("GB/s in | 1 KiB | 1 MiB | 1 GiB", rows).into())
     }
 
-    /// `printed` has a line for each store with the size of a record.
+    /// Returns the table of look-ups. `printed` has a line for each store, with the size of a record.
     pub fn look_ups(&self, printed: &str) -> Result<Table> {
         let mut rows = Vec::new();
         for records in (3..10).map(|exponent| 10_u64.pow(exponent)) {
@@ -178,7 +178,7 @@ impl Estimates {
     }
 }
 
-/// Compares a run with SHA extensions and one without.
+/// Returns the table of paths, from a run with SHA extensions and a run without them.
 pub fn paths(with: &Estimates, without: &Estimates) -> Result<Table> {
     let (mut rows, mut exceeded) = (Vec::new(), Vec::new());
     for (path, name, limits) in PATHS {
@@ -228,14 +228,14 @@ fn table(head: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     format!("| {head} |\n|{}\n{rows}", "---|".repeat(columns))
 }
 
-/// Returns a time of nanoseconds with a unit.
+/// Formats a time in nanoseconds, with a suitable unit.
 fn time(ns: f64) -> String {
     let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
     let (size, unit) = units.into_iter().find(|(size, _)| ns >= *size).unwrap_or((1.0, "ns"));
     format!("{} {unit}", digits(ns / size))
 }
 
-/// Returns a number with three significant digits, at most two of them after the point.
+/// Formats a number with three significant digits, at most two of them after the point.
 fn digits(value: f64) -> String {
     let places = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     format!("{value:.places$}")
@@ -245,7 +245,7 @@ fn digits(value: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Estimates of a run in a folder of its own.
+    /// A folder with the estimates of a run.
     struct Run(tempfile::TempDir);
 
     impl Run {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_that_a_path_exceeds_is_named_alone() {
+    fn exactly_the_exceeded_limits_are_named() {
         let fast = Run::fast();
         assert_eq!(paths(&fast.estimates(), &fast.estimates()).unwrap().exceeded, [""; 0]);
         for (path, name, limits) in PATHS {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn look_ups_are_rows_by_records_and_store() {
+    fn each_number_of_records_and_store_has_a_row() {
         let run = Run(tempfile::tempdir().unwrap());
         for (path, ns) in [("verification/1000", 35.34), ("HashMap/1000", 59.7), ("SQLite/1000", 2_283.0)] {
             run.takes(&format!("look_ups/{path}"), ns);

@@ -1,4 +1,4 @@
-//! The examples of crates/capi/README.md, which are compiled and run.
+//! Compiles and runs the examples of crates/capi/README.md.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Cmd, Shell, cmd};
@@ -9,7 +9,7 @@ use crate::tree::Copy;
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 const OTHER: &str = "ctx_hNRO46HtK22RXWXHlNkAHVt4fGut2pK3PYaw6kr2092lOxsW";
 
-/// Texts of the examples.
+/// The document that contains the examples.
 pub struct Examples {
     readme: String,
 }
@@ -28,7 +28,7 @@ impl Examples {
         blocks.find(is_named).with_context(|| format!("README.md has no example {file}"))
     }
 
-    /// Runs those in C and Go.
+    /// Runs the examples in C and Go.
     pub fn run_native(&self, sh: &Shell, library: &Library) -> Result<()> {
         let folder = sh.create_temp_dir()?;
         let flags = library.flags(sh, "shared", None)?;
@@ -60,7 +60,7 @@ impl Examples {
         Ok(())
     }
 
-    /// Runs that in JavaScript, with the package of the current folder.
+    /// Runs the example in JavaScript, with the package `wasm` of the current directory.
     pub fn run_in_node(&self, sh: &Shell) -> Result<()> {
         let folder = sh.create_temp_dir()?;
         let package = sh.create_dir(folder.path().join("node_modules/@memorykit"))?.join("key-wasm");
@@ -73,7 +73,7 @@ impl Examples {
     }
 }
 
-/// Demands the answers of a program whose arguments are headers. `challenge` is what it prints before a challenge.
+/// Checks the answers of a program whose arguments are headers. `challenge` is the text that it prints before a challenge.
 fn answers<'a>(program: impl Fn(&[&str]) -> Cmd<'a>, challenge: &str) -> Result<()> {
     let (valid, other) = (format!("Bearer {KEY}"), format!("Bearer {OTHER}"));
     let invalid = "401 the API key is not valid: it is unknown, revoked or outside its validity period";
@@ -99,7 +99,7 @@ fn answers<'a>(program: impl Fn(&[&str]) -> Cmd<'a>, challenge: &str) -> Result<
     Ok(())
 }
 
-/// Returns what a program prints, whether it succeeds or not.
+/// Returns the standard output of a program, whether or not it succeeds.
 fn stdout(program: Cmd<'_>) -> Result<String> {
     Ok(program.quiet().ignore_status().ignore_stderr().read()?)
 }

@@ -1,4 +1,5 @@
-//! The archives of the packages, as they would be published: each is installed in an empty folder, and a program uses it there.
+//! Checks the archives of the packages as they would be published: each is installed in an empty folder, where a program uses
+//! it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use xshell::{Shell, cmd};
 use super::Clients;
 use crate::process::{assert_refused, read};
 
-/// What each archive holds, whatever the language.
+/// Files that every archive contains, whatever the language.
 const PAPERS: [&str; 3] = ["README.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Packs and uses all packages.
@@ -24,7 +25,7 @@ pub(super) fn run(sh: &Shell, clients: &Clients) -> Result<()> {
     assert_refused("an archive for npm without its CommonJS module", "index.cjs", npm())
 }
 
-/// Packs a folder with npm, and runs an ES module that imports the package. It must print this.
+/// Packs a folder with npm, and runs an ES module that imports the package. The module must print `printed`.
 pub fn npm(sh: &Shell, package: &Path, program: &str, printed: &str) -> Result<()> {
     let user = sh.create_temp_dir()?;
     let to = user.path();
@@ -41,7 +42,7 @@ pub fn npm(sh: &Shell, package: &Path, program: &str, printed: &str) -> Result<(
     Ok(())
 }
 
-/// Makes the source archive, builds the wheel from what it holds, and imports it.
+/// Makes the source archive, builds the wheel from its content, and imports the wheel.
 fn python(sh: &Shell, clients: &Clients) -> Result<()> {
     let _path = sh.push_env("PATH", &clients.path);
     let user = sh.create_temp_dir()?;
@@ -73,10 +74,10 @@ fn python(sh: &Shell, clients: &Clients) -> Result<()> {
     Ok(())
 }
 
-/// Packs the module as Go's proxy does, and builds a program that gets it from there.
+/// Packs the module as Go's proxy does, and builds a program that gets the module from such a proxy.
 fn go(sh: &Shell, clients: &Clients) -> Result<()> {
     const VERSION: &str = "v0.1.0";
-    // Go refuses an archive with entries for folders, and `python3 -m zipfile` writes them
+    // Go refuses an archive with entries for folders, which `python3 -m zipfile` would write
     const ZIP: &str = "import pathlib, sys, zipfile; archive = zipfile.ZipFile(sys.argv[1], 'w'); \
         [archive.write(file) for file in pathlib.Path(sys.argv[2]).rglob('*') if file.is_file()]; archive.close()";
     let user = sh.create_temp_dir()?;
@@ -105,7 +106,7 @@ fn go(sh: &Shell, clients: &Clients) -> Result<()> {
     let _there = sh.push_dir(&folder);
     sh.write_file("main.go", program)?;
     sh.write_file("go.mod", format!("module user\n\ngo 1.19\n\nrequire {name} {VERSION}\n"))?;
-    // apart from the modules of this machine, and asking nobody else
+    // separate from the modules of this machine, and without another proxy
     let _environment = [
         sh.push_env("GOPROXY", format!("file://{}", user.path().join("proxy").display())),
         sh.push_env("GOMODCACHE", user.path().join("modules")),
@@ -117,7 +118,7 @@ fn go(sh: &Shell, clients: &Clients) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a program in Java with nothing but the jar and Kotlin's library, and runs it.
+/// Compiles and runs a program in Java that has only the jar and Kotlin's library.
 fn kotlin(sh: &Shell, clients: &Clients) -> Result<()> {
     let package = clients.folder("kotlin");
     let jar = package.join("build/memorykit-key.jar");
@@ -138,7 +139,7 @@ fn kotlin(sh: &Shell, clients: &Clients) -> Result<()> {
     Ok(())
 }
 
-/// Returns the one file of a folder with this extension.
+/// Returns the file with this extension in a folder.
 fn only_file(sh: &Shell, folder: &Path, extension: &str) -> Result<PathBuf> {
     let mut files = sh
         .read_dir(folder)?
@@ -147,7 +148,7 @@ fn only_file(sh: &Shell, folder: &Path, extension: &str) -> Result<PathBuf> {
     files.next().with_context(|| format!("no archive .{extension} was made"))
 }
 
-/// Checks the names of an archive's files.
+/// Checks that a list of an archive's files contains all of [`PAPERS`].
 fn check_papers(list: &str, archive: &str) -> Result<()> {
     for paper in PAPERS {
         let is_there = list.split_whitespace().any(|name| name.ends_with(&format!("/{paper}")));

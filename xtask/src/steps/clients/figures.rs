@@ -1,4 +1,4 @@
-//! One table of all languages: a verification beside the language's own SHA-256, and the size of the package.
+//! One table of all languages: the time of a verification and of the language's own SHA-256, and the size of the package.
 
 use std::fs;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::process;
 use crate::tools;
 use crate::tree;
 
-/// What a package's program of figures prints: nanoseconds.
+/// Output of a package's program that measures figures, in nanoseconds.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Figures {
-    /// To read a key, and to verify it against its record and a scope.
+    /// Time to read a key, and to verify it against its record and a scope.
     verification: f64,
-    /// Of one SHA-256 of the bytes that a key hashes.
+    /// Time of one SHA-256 of the bytes of a key that are hashed.
     sha256: f64,
 }
 
@@ -27,7 +27,7 @@ struct Row<'a> {
     name: &'static str,
     /// Command that prints [`Figures`], and the folder that it runs in.
     program: (&'a Path, &'a [&'a str]),
-    /// Command that makes the package, and a text that the name of its file ends with.
+    /// Command that makes the package, and the end of the name of its file.
     package: (&'a [&'a str], &'static str),
 }
 
@@ -114,8 +114,8 @@ pub fn assure(sh: &Shell, _: &[String]) -> Result<String> {
     ))
 }
 
-/// Builds the library for C and for WebAssembly, and the program in C. Returns that, and the variable with which it finds the
-/// library.
+/// Builds the library for C and for WebAssembly, and the program in C. Returns the path of the program, and the environment
+/// variable with which it finds the library.
 fn build_c(sh: &Shell, capi: &Path, folder: &Path) -> Result<(String, String)> {
     use tools::{CC, MAKE, OPENSSL, PKG_CONFIG, WASM};
     tools::install(sh, &[&CC, &MAKE, &OPENSSL, &PKG_CONFIG, &WASM])?;
@@ -129,7 +129,7 @@ fn build_c(sh: &Shell, capi: &Path, folder: &Path) -> Result<(String, String)> {
     Ok((program.display().to_string(), format!("LD_LIBRARY_PATH={}/lib", folder.display())))
 }
 
-/// Returns the size of the file, somewhere in a folder, whose name ends so.
+/// Returns the size of the file whose name ends with `end`, anywhere below a folder.
 fn size(folder: &Path, end: &str) -> Result<Option<u64>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,4 +1,4 @@
-//! Mistakes of one line in the packages, from `clients/faults`: the tests must catch each.
+//! Plants the mistakes of one line from `clients/faults` in the packages. Their tests must catch each mistake.
 
 use std::fs;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::tree;
 struct List {
     /// Folder in `clients`.
     package: String,
-    /// File in that folder, in which the mistakes lie that name no other.
+    /// File in that folder for the mistakes that name no file.
     file: String,
     /// Command that builds the package after a change.
     build: Option<String>,
@@ -29,12 +29,12 @@ struct List {
 struct Mistake {
     name: String,
     file: Option<String>,
-    /// Text that is found exactly once in the file.
+    /// Text that occurs exactly once in the file.
     old: String,
     new: String,
 }
 
-/// Plants the mistakes of all lists, or of the named ones. Returns the number of those caught.
+/// Plants the mistakes of all lists, or of the named lists. Returns the number of caught mistakes.
 pub fn assure(sh: &Shell, packages: &[String]) -> Result<String> {
     let mut names = packages.to_vec();
     if names.is_empty() {
@@ -85,7 +85,7 @@ fn first_failure(sh: &Shell, list: &List) -> Result<Option<String>> {
         return Ok(None);
     }
     let printed = String::from_utf8_lossy(&output.stdout);
-    // pytest, where a file that does not load is an error, Go, and the Test Anything Protocol
+    // the formats of pytest (where a file that does not load is an error), of Go, and of the Test Anything Protocol
     let pytest = ["FAILED ", "ERROR "]
         .iter()
         .find_map(|mark| printed.lines().find_map(|line| line.strip_prefix(mark)?.split(" - ").next()));

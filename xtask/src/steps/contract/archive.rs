@@ -1,4 +1,4 @@
-//! The archives of the crates, as they would be published.
+//! Checks the archives of the crates as they would be published.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::process::{assert_caught, transcript};
 
 const YANKED: &str = "is yanked";
 
-/// Checks that all archives build, that the library's passes its own tests, and that no version in Cargo.lock is yanked.
+/// Checks that all archives build, that the library's archive passes its tests, and that no version in Cargo.lock is yanked.
 pub fn package(sh: &Shell) -> Result<()> {
     let package = || cmd!(sh, "cargo package -p ctx-key -p ctx-key-cli --locked --allow-dirty");
     let others = ["-p", "ctx-key-capi", "-p", "ctx-key-verifier", "--all-features"];
@@ -51,7 +51,7 @@ pub fn minimal(sh: &Shell) -> Result<()> {
     println!("{lowest}");
     cmd!(sh, "cargo check --quiet --lib --locked --no-default-features").run()?;
     check.run()?;
-    // These tests need no more. Cargo adds to the lock what they need, and must change nothing else in it.
+    // These tests need no other dependencies. Cargo adds their dependencies to the lock, and must change nothing else in it.
     sh.write_file("Cargo.toml", with_dev_dependencies(&manifest, &["base62", "chacha20", "serde_json"]))?;
     test(cmd!(sh, "cargo test --all-features --test env --test errors --test types --test vectors"))?;
     ensure!(versions(sh)? == lowest, "the tests ran with other versions");
@@ -64,7 +64,7 @@ pub fn minimal(sh: &Shell) -> Result<()> {
 /// Packs the library, and returns the folder below `scratch` with the content of the archive.
 fn unpack(sh: &Shell, scratch: &Path) -> Result<PathBuf> {
     let packages = target().join("package");
-    // leaves one archive, whatever the version was the last time
+    // so that there is one archive, even if the version changed since the last run
     sh.remove_path(&packages)?;
     cmd!(sh, "cargo package --quiet -p ctx-key --locked --allow-dirty --no-verify").run()?;
     let archives = sh.read_dir(&packages)?;
@@ -72,7 +72,7 @@ fn unpack(sh: &Shell, scratch: &Path) -> Result<PathBuf> {
         .iter()
         .find(|path| path.extension().is_some_and(|extension| extension == "crate"))
         .context("cargo packed no archive")?;
-    // The archive's own times are fixed, and cargo would take them as a sign that nothing changed.
+    // `--touch`, because the times in the archive are always the same, so cargo would not notice a change.
     cmd!(sh, "tar --extract --touch --file {archive} --directory {scratch}").run()?;
     Ok(scratch.join(archive.file_stem().context("the archive has no name")?))
 }
@@ -100,7 +100,7 @@ fn versions(sh: &Shell) -> Result<String> {
     Ok(cmd!(sh, "cargo tree --locked --all-features --depth 1 --edges normal").read()?)
 }
 
-/// Returns the archive's manifest with no other development dependencies than these.
+/// Returns the archive's manifest without the development dependencies that are not in `kept`.
 fn with_dev_dependencies(manifest: &str, kept: &[&str]) -> String {
     let mut dropped = false;
     let is_kept = |line: &&str| {

@@ -1,4 +1,5 @@
-//! Licences, sources, duplicates and known vulnerabilities of what the workspace and its users get, by `deny.toml`.
+//! Checks the licences, sources, duplicates and known vulnerabilities of what the workspace and its users depend on, by
+//! `deny.toml`.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Cmd, Shell, cmd};
@@ -53,14 +54,15 @@ fn faults(sh: &Shell, features: &str) -> Result<()> {
     assert_caught("a crate in two versions", sign, workspace(sh, "check bans"))
 }
 
-/// Returns cargo-deny's command for all that the workspace gets.
+/// Returns the command that runs cargo-deny on all dependencies of the workspace.
 fn workspace<'a>(sh: &'a Shell, command: &str) -> Cmd<'a> {
     cmd!(sh, "cargo deny --locked --workspace --all-features").args(command.split(' '))
 }
 
-/// Returns cargo-deny's command for what a user of the library gets with these features. Its checks are still to be named.
+/// Returns the command that runs cargo-deny on the dependencies of a user of the library with these features. The caller adds
+/// the names of the checks.
 ///
-/// What `deny.toml` allows for the workspace alone does not occur there.
+/// The two options allow that an exception in `deny.toml` is needed only by the workspace.
 fn user<'a>(sh: &'a Shell, features: &str) -> Cmd<'a> {
     cmd!(sh, "cargo deny --locked --exclude-dev --no-default-features --features {features}").args([
         "check",
@@ -71,7 +73,7 @@ fn user<'a>(sh: &'a Shell, features: &str) -> Cmd<'a> {
     ])
 }
 
-/// Returns the library's features, from the list that a test compares with the manifest.
+/// Returns the library's features from a list, which a test compares with the manifest.
 fn features(sh: &Shell) -> Result<Vec<String>> {
     let api = sh.read_file("tests/contract/api.txt")?;
     let rows = api.lines().filter_map(|line| line.strip_prefix("feature "));

@@ -1,4 +1,4 @@
-//! Lines and regions of the library that ran, read from what `llvm-cov export` writes.
+//! Reads from the output of `llvm-cov export` which lines and regions of the library ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use crate::exceptions::{difference, entries};
 
-/// The lines of each source file without its unit tests, which stand at its end.
+/// The lines of each source file, without the unit tests at its end.
 #[derive(Debug)]
 pub struct Sources {
     folder: PathBuf,
     files: BTreeMap<String, Vec<String>>,
 }
 
-/// How often each line and each region ran.
+/// Counts of how often each line and each region ran.
 #[derive(Debug)]
 pub struct Report {
     sources: Sources,
@@ -28,11 +28,11 @@ pub struct Report {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Region {
     file: String,
-    /// Line and column where it begins, then where it ends.
+    /// Line and column of its start, then of its end.
     place: [u64; 4],
 }
 
-/// What a list and a report do not agree on.
+/// Differences between a list and a report.
 #[derive(Debug)]
 pub struct Differences {
     pub unlisted: Vec<String>,
@@ -75,12 +75,12 @@ impl Sources {
         Ok(())
     }
 
-    /// Returns the path of a file from the folder, or nothing if the file lies elsewhere.
+    /// Returns the path of a file relative to the folder, or `None` if the file is outside of it.
     fn name(&self, path: &Path) -> Option<String> {
         path.strip_prefix(&self.folder).ok().map(|name| name.display().to_string())
     }
 
-    /// Returns a line of a file, or nothing if it belongs to the unit tests.
+    /// Returns a line of a file, or `None` if it belongs to the unit tests.
     fn line(&self, file: &str, number: usize) -> Option<&str> {
         self.files.get(file)?.get(number.checked_sub(1)?).map(String::as_str)
     }
@@ -91,14 +91,14 @@ fn without_tests(text: &str) -> Vec<String> {
 }
 
 impl Report {
-    /// Reads the counts in the two forms that `llvm-cov export` has: only JSON has the regions, only LCOV the lines.
+    /// Reads the counts from both formats of `llvm-cov export`: only JSON has the regions, and only LCOV has the lines.
     pub fn read(sources: Sources, json: &str, lcov: &str) -> Result<Self> {
         let lines = read_lines(&sources, lcov)?;
         let regions = read_regions(&sources, json)?;
         Ok(Self { sources, lines, regions })
     }
 
-    /// Compares the lines with a part that does not run with a list of them.
+    /// Compares the lines that do not run, or not in whole, with a list of such lines.
     pub fn compare(&self, list: &str) -> Differences {
         let found: Vec<_> =
             self.unrun().iter().map(|(file, line)| format!("{file}: {}", self.text(file, *line))).collect();
@@ -166,9 +166,9 @@ fn read_lines(sources: &Sources, lcov: &str) -> Result<BTreeMap<(String, usize),
     Ok(lines)
 }
 
-/// Reads the counts of regions from JSON. A generic function counts once, with all that its instances ran.
+/// Reads the counts of regions from JSON. The counts of all instances of a generic function are added.
 fn read_regions(sources: &Sources, json: &str) -> Result<BTreeMap<Region, u64>> {
-    /// As opposed to an expansion of a macro, a skipped line, a gap, or a branch.
+    /// Kind of a region of code. The other kinds are an expansion of a macro, a skipped line, a gap and a branch.
     const CODE: u64 = 0;
     let export: Export = serde_json::from_str(json)?;
     let mut regions = BTreeMap::new();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_run_is_a_region_or_a_line() {
+    fn a_line_or_a_region_that_does_not_run_is_reported() {
         let report = report(
             "[2,5,2,8,0,1,0,0], [3,5,3,8,7,1,0,0]",
             "SF:/s/x.rs\nDA:2,1\nDA:3,7\nDA:4,0\nend_of_record\n",
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_add_up() {
+    fn the_counts_of_instances_are_added() {
         let both = report("[2,5,2,8,0,1,0,0], [2,5,2,8,1,1,0,0]", "");
         assert!(both.compare("").is_empty());
         assert_eq!(both.regions.len(), 1);

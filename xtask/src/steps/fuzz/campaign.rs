@@ -1,4 +1,4 @@
-//! A campaign shares seconds between all targets, and adds what it found to the corpus.
+//! Runs a campaign, which divides its time among all targets and adds the inputs that it finds to the corpus.
 
 use std::fs;
 use std::iter;
@@ -15,12 +15,12 @@ use crate::process::transcript;
 use crate::tree;
 
 const DEFAULT_SECONDS: u64 = 7200;
-/// Maximum seconds of a run. A stopped campaign loses no more than that.
+/// Maximum seconds of a run. A campaign that is stopped loses at most the work of one run.
 const SLICE: u64 = 120;
-/// Extension of inputs that a campaign found, in the corpus.
+/// Extension of the inputs in the corpus that a campaign found.
 const FOUND: &str = "found";
 
-/// What libFuzzer says of a run.
+/// Figures that libFuzzer prints after a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Slice {
     seconds: u64,
@@ -29,14 +29,14 @@ struct Slice {
     features: u64,
 }
 
-/// Runs all targets side by side, one on each core, and returns a table of what they did.
+/// Runs all targets in parallel, one on each core, and returns a table of their figures.
 ///
-/// The slices that were run are kept, so that a campaign that was stopped continues where it was.
+/// The figures of each run are stored, so that a stopped campaign continues where it was.
 pub fn campaign(sh: &Shell, arguments: &[String]) -> Result<String> {
     let seconds = match arguments {
         [] => DEFAULT_SECONDS,
         [seconds] => seconds.parse().with_context(|| format!("not a number of seconds: {seconds}"))?,
-        _ => bail!("too many arguments: a campaign takes its seconds alone"),
+        _ => bail!("too many arguments: a campaign takes only its seconds"),
     };
     let targets = build(sh)?;
     let share = seconds.div_ceil(targets.len().max(1) as u64);
@@ -57,7 +57,7 @@ pub fn campaign(sh: &Shell, arguments: &[String]) -> Result<String> {
     Ok(table)
 }
 
-/// Gives each target its share of seconds, on all cores. A finding ends the work of one core, and the others go on.
+/// Runs each target for its share of seconds, on all cores. After a finding, one core stops, and the others go on.
 fn run_all(sh: &Shell, targets: &[String], share: u64) -> Result<()> {
     let queue = Mutex::new(targets.iter());
     let next = || queue.lock().expect("no worker panics").next();
@@ -92,7 +92,7 @@ fn run_share(sh: &Shell, target: &str, share: u64) -> Result<()> {
     }
 }
 
-/// Reads `DONE cov: 12 ft: 34 …` and `Done 56 runs in 7 second(s)` from what libFuzzer prints at the end.
+/// Reads `DONE cov: 12 ft: 34 …` and `Done 56 runs in 7 second(s)` at the end of libFuzzer's output.
 fn parse(printed: &str) -> Option<Slice> {
     let mut words = printed.lines().rfind(|line| line.contains("\tDONE "))?.split_whitespace();
     let mut after = |name| words.by_ref().skip_while(|word| *word != name).nth(1)?.parse().ok();
@@ -102,7 +102,7 @@ fn parse(printed: &str) -> Option<Slice> {
     Some(Slice { executions: numbers.next()?, seconds: numbers.next()?, edges, features })
 }
 
-/// Adds to the corpus those new inputs that reach an edge which no seed reaches.
+/// Adds new inputs to the corpus that reach edges which no seed reaches. They replace those of earlier campaigns.
 fn minimize(sh: &Shell, target: &str) -> Result<()> {
     let (corpus, grown, merged) = (corpus(target), grown(target), sh.create_temp_dir()?);
     let (old, seeds): (Vec<_>, Vec<_>) = named(sh, &corpus)?.into_iter().partition(|path| is_found(path));
@@ -129,7 +129,7 @@ fn is_found(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == FOUND)
 }
 
-/// Returns the inputs that git keeps: they have an extension.
+/// Returns the inputs that git tracks, which have an extension.
 fn named(sh: &Shell, corpus: &Path) -> Result<Vec<PathBuf>> {
     Ok(sh.read_dir(corpus)?.into_iter().filter(|path| path.extension().is_some()).collect())
 }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_run_has_its_figures() {
+    fn the_figures_are_read_from_the_end_of_a_run() {
         let printed = "INFO: seed corpus: files: 9\n#9\tINITED cov: 1 ft: 2 corp: 3/4b\n\
                        #52428\tDONE   cov: 117 ft: 345 corp: 67/1Kb lim: 58 exec/s: 26214 rss: 425Mb\n\
                        Done 52428 runs in 2 second(s)\nstat::number_of_executed_units: 52428\n";

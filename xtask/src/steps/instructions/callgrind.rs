@@ -1,4 +1,4 @@
-//! Counts by callgrind, one call of a path at a time.
+//! Counts instructions with callgrind, one call of a path at a time.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::process;
 
 const MANIFEST: &str = "crates/bench/instructions/Cargo.toml";
 
-/// Instruction sets by which the C library chooses its memcpy, memset and memcmp. Without them it takes those that every
-/// x86-64 has.
+/// Turns off the instruction sets by which the C library selects its memcpy, memset and memcmp, so that it uses the versions
+/// for every x86-64.
 const MACHINE_DEPENDENT: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-AVX_Fast_Unaligned_Load,-SSE4_2,-SSE4_1,\
                                  -SSSE3,-ERMS,-FSRM";
 
@@ -23,7 +23,7 @@ struct Cost {
     outside_hash: u64,
 }
 
-/// Builds the program with these flags, and counts what each of its paths takes.
+/// Builds the program with these flags, and counts the instructions of each of its paths.
 pub fn count(sh: &Shell, flags: &str) -> Result<Table> {
     let folder = sh.create_temp_dir()?;
     let host = process::host(sh)?;
@@ -43,8 +43,8 @@ pub fn count(sh: &Shell, flags: &str) -> Result<Table> {
     Ok(Table { compiler: format!("{compiler}, {host}, {libc}"), rows })
 }
 
-/// Runs the program under callgrind, which writes `out.1`, `out.2` and so on: one file for each call of `counted`, and nothing
-/// but that call in it. Returns the names of the paths and their floors.
+/// Runs the program under callgrind, which writes the files `out.1`, `out.2` and so on, one for each call of `counted`. A file
+/// covers only that call. Returns the names of the paths and their floors.
 fn run_program(sh: &Shell, host: &str, folder: &Path, flags: &str) -> Result<String> {
     let out = folder.join("out");
     let callgrind = format!(
@@ -56,12 +56,13 @@ fn run_program(sh: &Shell, host: &str, folder: &Path, flags: &str) -> Result<Str
     let run = cmd!(sh, "cargo run --quiet --release --locked --manifest-path {MANIFEST} --config {runner}")
         .env("RUSTFLAGS", format!("--cfg sha2_backend=\"soft\" {flags}"))
         .env("GLIBC_TUNABLES", MACHINE_DEPENDENT)
-        // would take precedence over RUSTFLAGS
+        // it would take precedence over RUSTFLAGS
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     process::read(run)
 }
 
-/// Adds up the lines of a profile. It has a `fn=` line for each function, and a line with a position and a count for each place.
+/// Returns the sum of the counts in a profile. It has a `fn=` line for each function, and after it lines of a position and a
+/// count.
 fn cost(profile: &str) -> Result<Cost> {
     let mut cost = Cost { whole: 0, outside_hash: 0 };
     let mut is_hash = false;
@@ -70,7 +71,7 @@ fn cost(profile: &str) -> Result<Cost> {
         if let Some(function) = line.strip_prefix("fn=") {
             is_hash = function.strip_prefix("sha2::").is_some_and(|rest| rest.ends_with("::compress"));
         } else if line.starts_with("calls=") {
-            // the next line has the count of the called function, which has lines of its own
+            // skip the next line, which has the count of the called function: that function has its own lines
             lines.next();
         } else if line.starts_with(|first: char| first.is_ascii_digit()) {
             let count = line.split_whitespace().nth(1).and_then(|count| count.parse::<u64>().ok());

@@ -1,4 +1,4 @@
-//! The counts of all paths, as a table that is kept in a file.
+//! The table of the counts of all paths, which is kept in a file.
 
 use std::fmt::{self, Display};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// The compiler, its target and the C library: others have other counts.
+    /// The compiler, its target and the C library. The counts depend on them.
     pub compiler: String,
     pub rows: Vec<Row>,
 }
@@ -14,7 +14,7 @@ pub struct Table {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub path: String,
-    /// Path that does the least which this one could.
+    /// The path that does only the work which this path can't avoid.
     pub floor: String,
     pub instructions: u64,
     /// Instructions outside SHA-256's compression function.
@@ -45,7 +45,7 @@ impl Table {
         (floor > 0).then(|| row.instructions as f64 / floor as f64)
     }
 
-    /// Compares what was counted with this table, which was recorded.
+    /// Compares the counted table with this one, which was recorded.
     pub fn compare(&self, counted: &Self) -> Result<Comparison> {
         let mut comparison = Comparison::default();
         if self.compiler != counted.compiler {
@@ -80,7 +80,7 @@ impl Comparison {
         if now > before * 1.02 {
             self.failures.push(text);
         } else if now < before * 0.98 {
-            self.notes.push(format!("{text}: keep that with `cargo xtask instructions --record`"));
+            self.notes.push(format!("{text}: record it with `cargo xtask instructions --record`"));
         }
     }
 }
@@ -130,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn the_recorded_table_reads_back() {
+    fn the_recorded_table_can_be_read_and_written_again() {
         let recorded = include_str!("../../../../crates/bench/instructions/recorded");
         assert_eq!(Table::parse(recorded).unwrap().to_string(), recorded);
     }
 
     #[test]
-    fn over_two_percent_more_fails() {
+    fn more_than_two_percent_more_instructions_fail() {
         let compare = |instructions, outside_hash| {
             let comparison = table(2000, 500).compare(&table(instructions, outside_hash)).unwrap();
             (comparison.failures, comparison.notes)

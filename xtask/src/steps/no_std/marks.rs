@@ -1,4 +1,4 @@
-//! Marks in functions: strings that the optimizer keeps in a program that calls the function, and in no other.
+//! Marks in functions. A mark is a string that the optimizer keeps in a program only if the program calls the function.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const START: &str = "mark: ";
 /// Folders of the library's sources.
 const FOLDERS: [&str; 2] = ["src", "src/scan"];
 
-/// Puts a mark into each function of the library, in a copy.
+/// Puts a mark into each function of the library in a copy.
 pub fn mark_functions(copy: &Copy) -> Result<()> {
     FOLDERS.into_iter().try_for_each(|folder| copy.rewrite(folder, marked))
 }
@@ -42,7 +42,7 @@ fn function_name(line: &str) -> Option<&str> {
     (end > 0 && before.split_whitespace().all(is_qualifier)).then(|| &rest[..end])
 }
 
-/// Returns all marks in a source or a program, without their start.
+/// Returns the texts of all marks in a source or a program.
 pub fn find(bytes: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(bytes);
     text.split(START)
@@ -80,7 +80,7 @@ impl Key {
         assert_eq!(find(marked.as_bytes()), BTreeSet::from(["key.rs:2 one".into(), "key.rs:7 two".into()]));
     }
 
-    /// A function in another folder would have no mark, and nobody would miss it.
+    /// A function in another folder would have no mark, so the check would not notice that it is not called.
     #[test]
     fn every_source_of_the_library_is_marked() {
         let files = crate::tree::files(&xshell::Shell::new().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! Shipped packages forbid `unsafe` code. The C ABI, whose arguments are pointers, and the packages of tests and fuzz targets may
-//! instead demand a reason at each block.
+//! Checks that shipped packages forbid `unsafe` code. The C ABI, whose arguments are pointers, and the packages of tests and
+//! fuzz targets may instead require a reason at each block.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_c_abi_and_tests_may_give_reasons_instead() {
+    fn only_the_c_abi_and_tests_may_have_unsafe_blocks_with_reasons() {
         let forbids = "[lints.rust]\nunsafe_code = \"forbid\"\n";
         let documents = "[lints.clippy]\nundocumented_unsafe_blocks = \"deny\"\n";
         let allows = |file: &str, manifest| allows_unsafe(Path::new(file), manifest).unwrap();
