@@ -277,6 +277,30 @@ mod tests {
     }
 
     #[test]
+    fn a_new_id_replaces_the_one_with_the_fewest_events_of_the_last_minute() {
+        let windows = SlidingWindows::default();
+        // all ids of one set
+        let [first, others @ .., new] = [0, 1, 2, 3, 4].map(|number| (number * SHARDS as u64) << 32);
+        assert_eq!([(); 2].map(|()| windows.count(first, 0, 2)), [passed(1), passed(0)]);
+        assert_eq!(others.map(|id| windows.count(id, 1, 2)), [passed(1), passed(1), passed(1)]);
+        assert_eq!(windows.count(new, MINUTE, 2), passed(1));
+        assert_eq!(others.map(|id| windows.count(id, MINUTE, 2)), [passed(0), passed(0), passed(0)]);
+        assert_eq!(windows.count(new, MINUTE, 2), passed(0));
+    }
+
+    #[test]
+    fn each_half_of_an_id_selects_what_the_other_does_not() {
+        for (shift, ids) in [(0, SETS * WAYS), (32, SHARDS * WAYS)] {
+            let windows = SlidingWindows::default();
+            for expected in [passed(1), passed(0)] {
+                for number in 0..ids as u64 {
+                    assert_eq!(windows.count(number << shift, 0, 2), expected, "{number} << {shift}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_number_of_ids_takes_the_memory_of_131072_and_forgets_the_least_used() {
         assert_eq!(size_of::<Window>() * WAYS * SETS * SHARDS, 16 << 20);
         let windows = SlidingWindows::default();
