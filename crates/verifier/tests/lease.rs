@@ -438,7 +438,8 @@ async fn an_outage_is_an_error_and_never_a_grant() {
 async fn a_grace_period_is_opt_in_counted_and_ends() {
     let options = Options { outage_grace: ms(1_000), ..Options::default() };
     let mut fixture = Fixture::new(options);
-    let key = fixture.database.create("project");
+    let key = ApiKey::generate();
+    fixture.database.commit(ctx_key::KeyRecord::new(&key, "project", Scope::MEMORIES_READ));
     fixture.poll().await;
     fixture.fill(&key).await;
     let unknown = ApiKey::generate();

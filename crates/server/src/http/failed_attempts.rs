@@ -69,24 +69,36 @@ mod tests {
     use ctx_key::UnixTime;
 
     use super::*;
+    use crate::database::Location;
     use crate::store::email::Email;
+
+    fn add(attempts: &FailedAttempts, email: &str) {
+        let (address, at) = (Ipv4Addr::LOCALHOST.into(), UnixTime::from_secs(0));
+        attempts.add(FailedAttempt { email: Email::new(email), address, at, is_password_change: false });
+    }
 
     #[test]
     fn a_flood_leaves_as_many_attempts_as_may_wait() {
         let attempts = FailedAttempts::default();
         let long = format!("{}@example.com", "x".repeat(300));
-        let add = |email: &str| {
-            let (address, at) = (Ipv4Addr::LOCALHOST.into(), UnixTime::from_secs(0));
-            attempts.add(FailedAttempt { email: Email::new(email), address, at, is_password_change: false });
-        };
         for email in ["", "no address", &long] {
-            add(email);
+            add(&attempts, email);
         }
         assert!(attempts.next().is_none());
         for number in 0..1_000 {
-            add(&format!("{number}@example.com"));
+            add(&attempts, &format!("{number}@example.com"));
         }
         let kept: Vec<_> = std::iter::from_fn(|| attempts.next()).collect();
         assert_eq!((kept.len(), kept[0].email.as_str()), (MAX_WAITING, "0@example.com"));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_can_not_be_written_keeps_no_other_waiting() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let database = Database::open(Location::Sqlite(folder.path().join("without-tables"))).unwrap();
+        let attempts = FailedAttempts::default();
+        ["a@example.com", "b@example.com"].map(|email| add(&attempts, email));
+        attempts.flush(&database).await;
+        assert!(attempts.next().is_none());
     }
 }
