@@ -97,7 +97,8 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let database = Database::open(Location::Sqlite(folder.path().join("without-tables"))).unwrap();
         let attempts = FailedAttempts::default();
-        ["a@example.com", "b@example.com"].map(|email| add(&attempts, email));
+        add(&attempts, "a@example.com");
+        add(&attempts, "b@example.com");
         attempts.flush(&database).await;
         assert!(attempts.next().is_none());
     }
