@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Data, Server, becomes, rest, wait};
+use common::{Data, Server, becomes, read_answer, rest, wait};
 use ctx_key::ApiKey;
 use serde_json::{Value, json};
 use trouble::{Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, status};
@@ -87,6 +87,21 @@ fn a_server_that_drains_is_alive_and_not_ready() {
     signal();
     wait(|| server.process.try_wait().unwrap().is_some());
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_silent_connection_does_not_delay_the_end() {
+    let data = Data::new();
+    let log = data.folder.path().join("log");
+    let mut server = Server::start_logged(&data, File::create(&log).unwrap());
+    let mut silent = TcpStream::connect(server.address()).unwrap();
+    silent.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    assert!(read_answer(&mut silent).unwrap().starts_with("HTTP/1.1 200 "));
+    let process = server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    assert_eq!(server.process.wait().unwrap().code(), Some(0));
+    assert_eq!(rest(silent), "", "it is closed");
+    assert_eq!(fs::read_to_string(&log).unwrap(), "", "no request was cut off");
 }
 
 /// A balancer that looks each second has noticed by then.

@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -192,6 +192,57 @@ fn what_is_not_read_is_answered_at_once() {
             if is_last && end == 0 { Ok(()) } else { Err(answer) }
         });
     }
+}
+
+#[test]
+fn a_client_that_asks_first_may_send_a_body_of_the_maximum_length() {
+    let fixture = Fixture::new();
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    for (length, expected) in
+        [(MIB, "HTTP/1.1 100 Continue\r\n"), (MIB + 1, "HTTP/1.1 413 Payload Too Large\r\n")]
+    {
+        let mut stream = fixture.connect();
+        write!(stream, "{head}expect: 100-continue\r\ncontent-length: {length}\r\n\r\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        assert_eq!(line, expected, "{length}");
+    }
+}
+
+#[test]
+fn a_connection_can_be_used_again_after_64_mib_that_no_handler_read() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    for framing in [Length, Chunks] {
+        // the server reads for ten seconds at most
+        assert_within(Duration::from_secs(10), || {
+            let mut stream = fixture.connect();
+            send(&mut stream, &head, 64 * MIB, framing).map_err(|error| error.to_string())?;
+            let answer = read_answer(&mut stream).map_err(|error| error.to_string())?;
+            if answer.contains("connection: close") { Err(answer) } else { Ok(()) }
+        });
+    }
+}
+
+#[test]
+fn a_client_that_pauses_loses_no_answer() {
+    let fixture = Fixture::new();
+    let [(head, ..), ..] = fixture.refused();
+    // the server waits five seconds for more
+    assert_within(Duration::from_secs(5), || {
+        let mut stream = fixture.connect();
+        let mut send_and_read = || {
+            // more than is read, so that the answer comes at once
+            write!(stream, "{head}content-length: 67108865\r\n\r\n")?;
+            for _ in 0..3 {
+                thread::sleep(Duration::from_millis(300));
+                stream.write_all(&[b' '; 1 << 16])?;
+            }
+            read_answer(&mut stream)
+        };
+        let answer = send_and_read().map_err(|error| error.to_string())?;
+        if answer.starts_with("HTTP/1.1 401 ") { Ok(()) } else { Err(answer) }
+    });
 }
 
 /// The limit holds for bodies of no known length too.
