@@ -3,12 +3,12 @@
 mod common;
 mod trouble;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use common::{DEADLINE, Data, wait};
+use common::{DEADLINE, Data, becomes, wait};
 use ctx_key_server::database::{CONNECTIONS, Database, DatabaseError, Location};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use trouble::{database_file, execute, number, while_locked};
 
@@ -173,17 +173,25 @@ fn a_quarter_of_the_connections_reads_for_long() {
 
 /// SQLite forgets an interrupt that comes before the statement.
 #[test]
-fn a_statement_that_is_given_up_as_it_begins_ends() {
+fn a_statement_that_is_given_up_before_it_begins_ends() {
     let data = table();
     let sql = endless(&data);
-    Runtime::new().unwrap().block_on(async {
+    let runtime = Builder::new_multi_thread().max_blocking_threads(1).enable_all().build().unwrap();
+    let is_free = runtime.block_on(async {
         let database = open(&data);
-        for _ in 0..CONNECTIONS {
-            let mut connection = database.acquire().await.unwrap();
-            timeout(Duration::ZERO, connection.query(sql, &[])).await.unwrap_err();
-        }
-        wait(|| database.pool_status().in_use == 0);
+        let mut connection = database.acquire().await.unwrap();
+        // the thread for statements is busy until then
+        let (begin, begins) = mpsc::channel();
+        let _busy = tokio::task::spawn_blocking(move || begins.recv());
+        timeout(Duration::ZERO, connection.query(sql, &[])).await.unwrap_err();
+        drop(connection);
+        begin.send(()).unwrap();
+        let next = timeout(DEADLINE, tokio::task::spawn_blocking(|| ())).await.is_ok();
+        next && becomes(|| database.pool_status().in_use == 0)
     });
+    // waits for no thread
+    runtime.shutdown_background();
+    assert!(is_free, "the statement goes on");
 }
 
 #[test]
