@@ -5,18 +5,13 @@ mod trouble;
 
 use common::browser::Browser;
 use common::timed::Fixture;
-use common::{Data, EMAIL, PASSWORD, Server, agent};
+use common::{Data, EMAIL, EVE, PASSWORD, Server, agent, id, text};
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use ctx_key_server::store::account;
 use ctx_key_server::store::audit_log::{self, LogFilter, LogLine};
 use ctx_key_server::store::email::Email;
 use serde_json::{Value, json};
 use ureq::http::Request;
-
-/// A server behind a proxy, so that the tests say which addresses its clients have.
-fn behind_proxy() -> Fixture {
-    Fixture::on(Data::new(), &["--behind-proxy"])
-}
 
 fn browser_at(server: &Fixture, address: &str) -> Browser {
     let mut browser = Browser::at(&server.url);
@@ -44,7 +39,7 @@ fn send(
     (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_default())
 }
 
-/// The lines of a company's log, the first first.
+/// The lines of a company's log, the oldest first.
 fn lines(server: &Fixture, email: &str) -> Vec<LogLine> {
     let database = server.database();
     server.runtime.block_on(async {
@@ -56,17 +51,16 @@ fn lines(server: &Fixture, email: &str) -> Vec<LogLine> {
     })
 }
 
-/// What was done, and from where.
+/// The actions of lines, with their addresses.
 fn addresses(lines: &[LogLine]) -> Vec<(&str, &str)> {
     lines.iter().map(|line| (line.action.as_str(), line.address.as_deref().unwrap_or("none"))).collect()
 }
 
 #[test]
 fn each_change_has_the_address_that_it_came_from() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut browser = browser_at(&server, "8.8.8.8, ::ffff:192.0.2.1");
     browser.set_up(&server.set_up_link(), EMAIL).leads_to("/keys");
-    let id = |key: &str| ApiKey::parse(key).unwrap().id().to_string();
     let first = id(&browser.create("first"));
     let token = browser.get(&format!("/keys/{first}")).field("form_token");
     let change = [("form_token", token.as_str()), ("name", "second"), ("scopes", "chats:read")];
@@ -85,7 +79,6 @@ fn each_change_has_the_address_that_it_came_from() {
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     };
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let log_in = json!({ "email": EMAIL, "password": "another long password" });
     let tokens = request("", "POST", "/api/v1/auth/login", log_in);
     let account = text(&tokens["access_token"]);
@@ -115,10 +108,7 @@ fn each_change_has_the_address_that_it_came_from() {
     for (command, input) in [
         (vec!["import", file.to_str().unwrap()], ""),
         (vec!["account", "reset-password", "--email", EMAIL], "one more long password\n"),
-        (
-            vec!["account", "add", "--email", "eve@example.com", "--company", "Eve"],
-            "a long enough password\n",
-        ),
+        (vec!["account", "add", "--email", EVE, "--company", "Eve"], "a long enough password\n"),
     ] {
         let output = server.data.run_with(&command, input);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -151,10 +141,10 @@ fn each_change_has_the_address_that_it_came_from() {
             ("reset password", "none"),
         ]
     );
-    assert_eq!(addresses(&lines(&server, "eve@example.com")), [("created project", "none")]);
+    assert_eq!(addresses(&lines(&server, EVE)), [("created project", "none")]);
 }
 
-/// The lines of sign-ins, when there are as many: who, what and the detail.
+/// Waits for this number of lines about sign-ins. Returns the actor, the action, the detail and the address of each.
 fn sign_ins(server: &Fixture, email: &str, number: usize) -> Vec<[String; 4]> {
     let of_sign_ins = || {
         let mut lines = lines(server, email);
@@ -168,7 +158,7 @@ fn sign_ins(server: &Fixture, email: &str, number: usize) -> Vec<[String; 4]> {
 
 #[test]
 fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     server.set_up();
     let mut browser = browser_at(&server, "192.0.2.1");
     browser.headers.push(("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0".to_owned()));
@@ -215,16 +205,16 @@ fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
     );
 }
 
-/// The log of a company has what is about its own account, and nothing that somebody typed for another.
+/// The log of a company has lines about its own account only, and no text that somebody typed for another one.
 #[test]
 fn a_failed_sign_in_is_in_the_log_of_its_account_alone() {
-    let server = behind_proxy();
-    for email in [EMAIL, "eve@example.com"] {
+    let server = Fixture::behind_proxy();
+    for email in [EMAIL, EVE] {
         server.set_up_as(email);
     }
     let long = format!("{}@example.com", "x".repeat(300));
     server.set(60);
-    for email in ["nobody@example.com", "a secret typed here", "", &long, "eve@example.com"] {
+    for email in ["nobody@example.com", "a secret typed here", "", &long, EVE] {
         assert_eq!(
             browser_at(&server, "192.0.2.1").sign_in(email, "typed by mistake").status,
             401,
@@ -234,11 +224,11 @@ fn a_failed_sign_in_is_in_the_log_of_its_account_alone() {
     // the line has the time of the attempt, however late it is written
     server.set(120);
     assert_eq!(
-        sign_ins(&server, "eve@example.com", 1),
+        sign_ins(&server, EVE, 1),
         [["somebody", "failed to sign in", "wrong password for eve@example.com", "192.0.2.1"]
             .map(str::to_owned)]
     );
-    assert_eq!(lines(&server, "eve@example.com").pop().unwrap().at, 1_800_000_060);
+    assert_eq!(lines(&server, EVE).pop().unwrap().at, 1_800_000_060);
     assert_eq!(sign_ins(&server, EMAIL, 0), Vec::<[String; 4]>::new());
     let all = "SELECT count(*) FROM audit_log";
     assert_eq!(trouble::number(&server.data, all), Some(3));
@@ -249,10 +239,10 @@ fn a_failed_sign_in_is_in_the_log_of_its_account_alone() {
     }
 }
 
-/// An account has five wrong attempts a minute. More are refused by its limit, and write nothing.
+/// The rate limit of an account allows five wrong attempts a minute. It refuses more, and no line is written for them.
 #[test]
 fn a_flood_of_wrong_attempts_writes_five_lines_a_minute() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     server.set_up();
     for minute in 0..2 {
         server.set(60 * minute);
@@ -267,13 +257,13 @@ fn a_flood_of_wrong_attempts_writes_five_lines_a_minute() {
     }
     let body = json!({ "email": EMAIL, "password": PASSWORD });
     assert_eq!(send(&server, "192.0.2.1", "", "POST", "/api/v1/auth/login", &body).0, 200);
-    // a line that was too much would be here by now
+    // a surplus line would have been written by now
     assert_eq!(sign_ins(&server, EMAIL, 11).len(), 11);
 }
 
 #[test]
 fn a_sign_in_whose_line_cannot_be_written_succeeds() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
     let break_log = |is_broken: bool| {
         let [from, to] = if is_broken { ["audit_log", "away"] } else { ["away", "audit_log"] };
@@ -302,8 +292,7 @@ fn a_sign_in_whose_line_cannot_be_written_succeeds() {
 #[test]
 fn the_last_failed_sign_ins_are_written_at_the_end() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let body = json!({ "email": EMAIL, "password": "wrong" });
     assert_eq!(server.send("POST", "/api/v1/auth/login", None, Some(&body)).0, 401);
     server.stop();
@@ -311,44 +300,33 @@ fn the_last_failed_sign_ins_are_written_at_the_end() {
     assert_eq!(trouble::number(&data, sql), Some(1));
 }
 
-/// Writes so many lines of Ada's company past the server: line n is of the second n, and its detail `line n`.
+/// Inserts this number of lines of Ada's company with SQL. Line n has the time n and the detail `line n`.
 fn fill(server: &Fixture, number: usize) {
-    let numbers = if server.data.is_postgres() {
-        format!("generate_series(1, {number}) AS s (n)")
-    } else {
-        format!(
-            "(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {number}) SELECT n FROM s)"
-        )
-    };
     trouble::execute(
         &server.data,
         &format!(
             "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
              SELECT n, c.id, a.email, CASE WHEN n % 2 = 0 THEN 'rotated' ELSE 'signed in' END, \
              'K' || n, 'by successor' || n || ' line ' || n, '192.0.2.1', \
-             'ADA@EXAMPLE.COM LINE ' || n FROM {numbers}, accounts a JOIN companies c ON c.account = a.id \
-             WHERE a.email = '{EMAIL}'"
+             'ADA@EXAMPLE.COM LINE ' || n FROM {}, accounts a JOIN companies c ON c.account = a.id \
+             WHERE a.email = '{EMAIL}'",
+            trouble::numbers(number)
         ),
     );
 }
 
-/// The details of a page's lines, and the addresses of its neighbours.
+/// The details of a page's lines, and the addresses of the pages before and after it.
 fn shown(browser: &mut Browser, path: &str) -> (Vec<String>, Vec<String>) {
     let page = browser.get(path);
     assert_eq!(page.status, 200, "{}", page.text);
     assert!(page.text.len() < 100 * 1024, "{} bytes", page.text.len());
-    let cells = page.text.split("data-title=\"Detail\"").skip(1);
-    let details =
-        cells.map(|cell| cell.split("<bdi>").nth(1).unwrap().split("</bdi>").next().unwrap().to_owned());
-    let links = page.text.split("<a class=\"button\" rel=").skip(1);
-    let links = links
-        .map(|link| link.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&"));
-    (details.collect(), links.collect())
+    let details = page.rows(["Detail"]).into_iter().flatten().collect();
+    (details, page.attributes(".pager a[rel]", "href"))
 }
 
 #[test]
 fn a_filter_stays_in_the_links_and_an_unknown_value_is_none() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
     fill(&server, 200);
     let detail = |n: usize| format!("by successor{n} line {n}");
@@ -380,9 +358,10 @@ fn a_filter_stays_in_the_links_and_an_unknown_value_is_none() {
     ] {
         assert_eq!(shown(&mut owner, &format!("/audit?{query}")).0.len(), number, "{query}");
     }
-    let empty = owner.get("/audit?q=nothing+has+this").text;
-    assert!(empty.contains("No line matches") && empty.contains("value=\"nothing has this\""), "{empty}");
-    // no key stands in an address
+    let empty = owner.get("/audit?q=nothing+has+this");
+    let found = (empty.text_of(".empty h2"), empty.field("q"));
+    assert_eq!(found, ("No line matches".to_owned(), "nothing has this".to_owned()));
+    // the server removes a key from the address
     let key = ApiKey::generate();
     let id = key.id();
     owner
@@ -414,11 +393,11 @@ fn a_day_begins_and_ends_at_midnight() {
 
 #[test]
 fn a_search_ignores_case_in_every_script_and_finds_keys_and_addresses() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = browser_at(&server, "2001:db8::7");
     owner.set_up(&server.set_up_link(), EMAIL).leads_to("/keys");
     let key = owner.create("ключ Straße");
-    let id = ApiKey::parse(key).unwrap().id().to_string();
+    let id = id(&key);
     let token = owner.get(&format!("/keys/{id}")).field("form_token");
     let change = [("form_token", token.as_str()), ("name", "ΣΊΣΥΦΟΣ"), ("scopes", "memories:read")];
     owner.post(&format!("/keys/{id}"), &change).leads_to(&format!("/keys/{id}"));
@@ -435,38 +414,38 @@ fn a_search_ignores_case_in_every_script_and_finds_keys_and_addresses() {
     ] {
         assert_eq!(shown(&mut owner, &format!("/audit?{}", query(text))).0.len(), number, "{text}");
     }
-    // lines of an older version are searched as well as their letters allow
+    // lines of an older version have no folded text, and are searched as the database compares letters
     trouble::execute(&server.data, "UPDATE audit_log SET search = NULL, address = NULL");
     assert_eq!(shown(&mut owner, &format!("/audit?{}", query("ADA@example"))).0.len(), 4);
 }
 
 #[test]
 fn a_line_leads_to_its_key_while_there_is_one() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
-    let id = ApiKey::parse(owner.create("a key")).unwrap().id().to_string();
-    let link = format!("<a href=\"/keys/{id}\"><code>{id}</code></a>");
-    assert!(owner.get("/audit").text.contains(&link));
+    let id = id(&owner.create("a key"));
+    let link = format!("td a[href=\"/keys/{id}\"] code");
+    assert_eq!(owner.get("/audit").text_of(&link), id);
     // a line that names the key of another company has no link
-    let mut eve = server.set_up_as("eve@example.com");
+    let mut eve = server.set_up_as(EVE);
     let sql = format!(
         "INSERT INTO audit_log (at, company, actor, action, key, detail) \
          SELECT 1, id, 'x', 'created', '{id}', 'x' FROM companies WHERE name = 'eve@example.com'"
     );
     trouble::execute(&server.data, &sql);
-    let page = eve.get("/audit").text;
-    assert!(page.contains(&format!("<code>{id}</code>")) && !page.contains(&link), "{page}");
+    let page = eve.get("/audit");
+    assert!(page.texts("td code").contains(&id) && !page.has(&link), "{}", page.text);
     owner.confirm(&id, "delete", &[]).leads_to("/keys");
-    let page = owner.get("/audit").text;
-    assert!(page.contains(&format!("<code>{id}</code>")) && !page.contains(&link), "{page}");
+    let page = owner.get("/audit");
+    assert!(page.texts("td code").contains(&id) && !page.has(&link), "{}", page.text);
 }
 
-/// The statements of a company with 100,000 lines read its own by an index, whatever other companies have.
+/// The statements find the lines of a company with an index.
 #[test]
 fn a_hundred_thousand_lines_are_answered_fast() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
-    let id = ApiKey::parse(owner.create("a key")).unwrap().id().to_string();
+    let id = id(&owner.create("a key"));
     fill(&server, 100_000);
     if server.data.is_postgres() {
         trouble::execute(&server.data, "ANALYZE audit_log");

@@ -3,9 +3,9 @@
 mod common;
 
 use std::io::Write;
-use std::net::TcpStream;
 
-use common::{DEADLINE, Data, EMAIL, PASSWORD, Server, read_answer};
+use common::project::Project;
+use common::{Data, EMAIL, PASSWORD, Server, id, read_answer};
 use ctx_key::ApiKey;
 use serde_json::{Value, json};
 
@@ -19,8 +19,7 @@ fn get(server: &Server, path: &str, values: &[Vec<u8>]) -> Outcome {
         request.extend([b"authorization:", value.as_slice(), b"\r\n"].concat());
     }
     request.extend(b"\r\n");
-    let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut stream = server.connect();
     stream.write_all(&request).unwrap();
     let answer = read_answer(&mut stream).unwrap();
     let challenge = answer.lines().find_map(|line| line.strip_prefix("www-authenticate: "));
@@ -41,30 +40,11 @@ fn is_sendable(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
-/// A server with an account that is signed in, and a key of the account.
-struct Fixture {
-    server: Server,
-    token: String,
-    key: String,
-    /// Path of the company's keys.
-    path: String,
-    _data: Data,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let data = Data::new();
-        let server = Server::start(&data);
-        server.set_up(&data);
-        let (token, company) = server.log_in();
-        let (_, key) = server.key(&token, &company, &["memories:read"]);
-        Self { server, token, key, path: format!("/api/v1/companies/{company}/api-keys"), _data: data }
-    }
-}
-
 #[test]
 fn both_apis_answer_each_header_in_the_same_way() {
-    let Fixture { server, token, key, path, _data } = Fixture::new();
+    let project = Project::new();
+    let path = project.keys_path();
+    let Project { server, token, key, .. } = &project;
     let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/bearer.json");
     let vectors: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(vectors).unwrap()).unwrap();
     let mut cases: Vec<_> = vectors
@@ -86,7 +66,7 @@ fn both_apis_answer_each_header_in_the_same_way() {
         (&[&format!("Bearer {token}"), "Basic YTpi"], 400, Some("invalid_request")),
         (&[&format!("Bearer\t{token}")], 400, Some("invalid_request")),
         (&[&format!("Bearer{token}")], 401, None),
-        (&[&token], 401, None),
+        (&[token], 401, None),
         (&[&format!("Token {token}")], 401, None),
         (&[&format!("Bearer {}{token}", " ".repeat(9000))], 400, Some("invalid_request")),
         (&[&format!("Bearer {}", token.to_uppercase())], 401, Some("invalid_token")),
@@ -104,44 +84,45 @@ fn both_apis_answer_each_header_in_the_same_way() {
     for (values, status, error) in cases {
         let shown: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
         let expected = |realm: &str| (status, challenge(realm, error.as_deref()));
-        assert_eq!(get(&server, "/v1/key", &values), expected("MemoryKit"), "{shown:?}");
-        assert_eq!(get(&server, &path, &values), expected("MemoryKit accounts"), "{shown:?}");
-        assert_eq!(get(&server, "/api/v1/companies", &values), expected("MemoryKit accounts"), "{shown:?}");
+        assert_eq!(get(server, "/v1/key", &values), expected("MemoryKit"), "{shown:?}");
+        assert_eq!(get(server, &path, &values), expected("MemoryKit accounts"), "{shown:?}");
+        assert_eq!(get(server, "/api/v1/companies", &values), expected("MemoryKit accounts"), "{shown:?}");
     }
     for (valid, spelling) in [
-        (&token, format!("Bearer {token}")),
-        (&token, format!("  bEARER   {token}\t ")),
-        (&key, format!("Bearer {key}")),
+        (token, format!("Bearer {token}")),
+        (token, format!("  bEARER   {token}\t ")),
+        (key, format!("Bearer {key}")),
     ] {
-        let (key_status, token_status) = if *valid == key { (200, 401) } else { (401, 200) };
+        let (key_status, token_status) = if valid == key { (200, 401) } else { (401, 200) };
         let refused = |realm| challenge(realm, Some("invalid_token"));
         let key_refused = refused("MemoryKit").filter(|_| key_status == 401);
         let token_refused = refused("MemoryKit accounts").filter(|_| token_status == 401);
         let value = [spelling.clone().into_bytes()];
-        assert_eq!(get(&server, "/v1/key", &value), (key_status, key_refused), "{spelling}");
-        assert_eq!(get(&server, &path, &value), (token_status, token_refused), "{spelling}");
+        assert_eq!(get(server, "/v1/key", &value), (key_status, key_refused), "{spelling}");
+        assert_eq!(get(server, &path, &value), (token_status, token_refused), "{spelling}");
     }
 }
 
 #[test]
 fn the_management_api_refuses_an_api_key_in_any_state() {
-    let Fixture { server, token, key, path, _data } = Fixture::new();
+    let project = Project::new();
+    let path = project.keys_path();
+    let Project { server, token, key, .. } = &project;
     let value = [format!("Bearer {key}").into_bytes()];
     let refused = (401, challenge("MemoryKit accounts", Some("invalid_token")));
-    assert_eq!(get(&server, &path, &value), refused);
-    let id = ApiKey::parse(&key).unwrap().id();
-    assert_eq!(server.send("DELETE", &format!("{path}/{id}"), Some(&token), None).0, 204);
-    assert_eq!(get(&server, &path, &value), refused);
-    assert_eq!(server.send("DELETE", &format!("{path}/{id}?purge=true"), Some(&token), None).0, 204);
-    assert_eq!(get(&server, &path, &value), refused);
+    assert_eq!(get(server, &path, &value), refused);
+    let id = id(key);
+    assert_eq!(server.send("DELETE", &format!("{path}/{id}"), Some(token), None).0, 204);
+    assert_eq!(get(server, &path, &value), refused);
+    assert_eq!(server.send("DELETE", &format!("{path}/{id}?purge=true"), Some(token), None).0, 204);
+    assert_eq!(get(server, &path, &value), refused);
 }
 
 /// A password or a refresh token is not a bearer token, so the challenge has no `error`.
 #[test]
 fn the_challenge_of_a_refused_sign_in_or_refresh_has_no_error() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let post = |path: &str, bearer: Option<&str>, body: &Value| {
         let mut response = server.request("POST", path, bearer, Some(body));
         let challenge =
@@ -157,8 +138,7 @@ fn the_challenge_of_a_refused_sign_in_or_refresh_has_no_error() {
         let body = json!({ "email": email, "password": "not the password at all" });
         assert_eq!(post("/api/v1/auth/login", Some("a"), &body), refused);
     }
-    let body = json!({ "email": EMAIL, "password": PASSWORD });
-    let (_, tokens) = server.send("POST", "/api/v1/auth/login", None, Some(&body));
+    let (_, tokens) = server.log_in_as(EMAIL, PASSWORD);
     let spent = json!({ "refresh_token": tokens["refresh_token"] });
     assert_eq!(post("/api/v1/auth/refresh", None, &spent), (200, None));
     let access = json!({ "refresh_token": tokens["access_token"] });

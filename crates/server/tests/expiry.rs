@@ -5,25 +5,19 @@
 
 mod common;
 
-use common::EMAIL;
 use common::browser::Browser;
 use common::timed::{DAY, Fixture, HOUR};
-use ctx_key::ApiKey;
+use common::{EMAIL, EVE, id};
 use serde_json::json;
-
-fn id(key: &str) -> String {
-    ApiKey::parse(key).unwrap().id().to_string()
-}
 
 /// Returns the states of keys that the dashboard shows.
 fn states<const N: usize>(browser: &mut Browser, ids: [&str; N]) -> [String; N] {
-    let list = browser.get("/keys").text;
-    let state = |id: &str| {
-        let row = list.split(&format!("{id}***")).nth(1).expect("a key");
-        let state = row.split("class=\"state ").nth(1).and_then(|rest| rest.split(['>', '<']).nth(1));
-        state.expect("a state").to_owned()
-    };
-    ids.map(state)
+    let rows = browser.get("/keys").rows(["Name", "State"]);
+    ids.map(|id| {
+        let masked = format!("ctx_{id}***");
+        let row = rows.iter().find(|[name, _]| name.split(' ').any(|word| word == masked));
+        row.expect("a key")[1].clone()
+    })
 }
 
 #[test]
@@ -35,7 +29,7 @@ fn a_set_up_link_is_valid_for_24_hours() {
     assert_eq!(browser.get(&links[0]).status, 200);
     browser.set_up(&links[0], EMAIL).leads_to("/keys");
     fixture.set(DAY);
-    let answers = [browser.get(&links[1]), browser.set_up(&links[1], "eve@example.com")];
+    let answers = [browser.get(&links[1]), browser.set_up(&links[1], EVE)];
     for answer in answers {
         assert_eq!(answer.status, 400);
         assert!(answer.text.contains("This set-up link is not valid"), "{}", answer.text);
@@ -85,8 +79,9 @@ fn an_old_key_retires_at_the_end_of_the_overlap() {
     let mut browser = fixture.set_up();
     let old = id(&browser.create("a key"));
     let page = browser.confirm(&old, "rotate", &[("overlap", "3600")]);
-    let until = "works until <time datetime=\"2027-01-15T09:00:00Z\">2027-01-15 09:00 UTC</time>.";
-    assert!(page.text.contains(until), "{}", page.text);
+    let until = format!("The old key ctx_{old}*** works until 2027-01-15 09:00 UTC.");
+    assert!(page.texts("p").contains(&until), "{}", page.text);
+    assert_eq!(page.attributes("main time", "datetime").last().unwrap(), "2027-01-15T09:00:00Z");
     let new = id(&page.new_key());
     fixture.set(HOUR - 1);
     assert_eq!(states(&mut browser, [&old, &new]), ["Ending soon", "Active"]);
@@ -101,9 +96,10 @@ fn a_key_for_30_days_ends_soon_after_23_and_expires_after_30() {
     let fixture = Fixture::new();
     let mut browser = fixture.set_up();
     let key = id(&browser.create("a key"));
-    let list = browser.get("/keys").text;
-    let end = r#"<time datetime="2027-02-14T08:00:00Z" title="2027-02-14 08:00 UTC">in 30 days</time>"#;
-    assert!(list.contains(end), "{list}");
+    let list = browser.get("/keys");
+    assert_eq!(list.rows(["Expires"]), [["in 30 days"]]);
+    let end = "td time[datetime=\"2027-02-14T08:00:00Z\"][title=\"2027-02-14 08:00 UTC\"]";
+    assert_eq!(list.text_of(end), "in 30 days");
     fixture.set(23 * DAY - 1);
     let mut browser = fixture.sign_in();
     assert_eq!(states(&mut browser, [&key]), ["Active"]);

@@ -5,11 +5,11 @@ mod trouble;
 
 use std::thread;
 
-use common::EMAIL;
 use common::timed::{Account, DAY, Fixture, HOUR};
+use common::{EMAIL, text};
 use ctx_key_server::store::family::{END, FIND, SPEND};
 use serde_json::{Value, json};
-use trouble::{execute, number, plan, postgres, skip, while_locked};
+use trouble::{digest, execute, number, numbers, plan, postgres, skip, while_locked};
 
 /// An access token and a refresh token.
 type Tokens = (String, String);
@@ -18,10 +18,6 @@ struct Family {
     server: Fixture,
     company: String,
     first: Tokens,
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
 }
 
 fn tokens(answer: &Value) -> Tokens {
@@ -270,17 +266,13 @@ fn every_statement_of_a_family_uses_an_index() {
 /// Stores spent refresh tokens of other families, 50 for each family.
 fn store(family: &Family, tokens: u32) {
     let data = &family.server.data;
-    let digest = if data.is_postgres() {
-        "decode(lpad(to_hex(n), 64, '0'), 'hex')"
-    } else {
-        "unhex(printf('%064x', n))"
-    };
     execute(
         data,
         &format!(
-            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {tokens}) \
-             INSERT INTO credentials (digest, kind, account, expires_at, family, spent_at) SELECT {digest}, 'refresh', \
-             id, 1900000000, 'fam_' || (n / 50), 1800000000 FROM numbers CROSS JOIN accounts"
+            "INSERT INTO credentials (digest, kind, account, expires_at, family, spent_at) SELECT {}, 'refresh', \
+             id, 1900000000, 'fam_' || (n / 50), 1800000000 FROM {} CROSS JOIN accounts",
+            digest(data),
+            numbers(tokens.try_into().unwrap())
         ),
     );
     assert!(number(data, "SELECT count(*) FROM credentials") > Some(tokens.into()));

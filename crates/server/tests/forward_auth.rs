@@ -1,4 +1,4 @@
-//! Sends requests directly to the endpoints for proxies. `proxies.rs` tests them through real proxies.
+//! Sends requests directly to the endpoints for proxies. `proxies` tests them through real proxies.
 
 mod common;
 
@@ -41,8 +41,7 @@ fn documented(server: &Server) -> Vec<(String, String, Scope)> {
 #[test]
 fn each_documented_route_requires_its_scope_whichever_proxy_asks() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let (token, company) = server.log_in();
     let routes = documented(&server);
     assert!(routes.len() > 15, "{routes:?}");
@@ -81,8 +80,7 @@ fn each_documented_route_requires_its_scope_whichever_proxy_asks() {
 #[test]
 fn a_request_is_granted_only_if_it_is_described_exactly_once() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let (token, company) = server.log_in();
     let (_, key) = server.key(&token, &company, &["memories:read"]);
     let (get, list) = ((METHOD, "GET"), (TARGET, "/v1/memories"));
@@ -163,8 +161,7 @@ fn a_request_is_granted_only_if_it_is_described_exactly_once() {
 #[test]
 fn no_request_of_a_browser_is_granted() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let (token, company) = server.log_in();
     let (_, key) = server.key(&token, &company, &["memories:read"]);
     let described = [(METHOD, "GET"), (TARGET, "/v1/memories")];

@@ -3,84 +3,62 @@
 mod common;
 
 use std::io::Write;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use common::project::Project;
 use common::{Attempts, Data, EMAIL, PASSWORD, Server, rest};
 use serde_json::{Value, json};
 use ureq::http::Request;
 
-struct Fixture {
-    server: Server,
-    token: String,
-    company: String,
-    project: String,
-    _data: Data,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let data = Data::new();
-        let server = Server::start(&data);
-        server.set_up(&data);
-        let (token, company) = server.log_in();
-        let (project, _) = server.key(&token, &company, &["memories:read"]);
-        Self { server, token, company, project, _data: data }
-    }
-
-    fn path(&self) -> String {
-        format!("/api/v1/companies/{}/api-keys", self.company)
-    }
-
-    fn create(&self, scopes: &Value) -> (u16, Value) {
-        let body = json!({ "project_id": self.project, "name": "Production API Key", "scopes": scopes });
-        self.server.send("POST", &self.path(), Some(&self.token), Some(&body))
-    }
+/// Asks for a key with these scopes.
+fn create(project: &Project, scopes: &Value) -> (u16, Value) {
+    let body = json!({ "project_id": project.id, "name": "Production API Key", "scopes": scopes });
+    project.server.send("POST", &project.keys_path(), Some(&project.token), Some(&body))
 }
 
 #[test]
-fn a_key_is_made_listed_used_and_revoked() {
-    let fixture = Fixture::new();
-    let (status, made) = fixture.create(&json!(["memories:read", "chats:write"]));
+fn a_key_is_created_listed_used_and_revoked() {
+    let project = Project::new();
+    let (status, made) = create(&project, &json!(["memories:read", "chats:write"]));
     assert_eq!(status, 201);
     let key = made["api_key"].as_str().unwrap();
     let id = made["id"].as_str().unwrap();
     assert_eq!(ctx_key::ApiKey::parse(key).unwrap().id().as_str(), id);
 
-    let (status, list) = fixture.server.send("GET", &fixture.path(), Some(&fixture.token), None);
+    let (status, list) = project.server.send("GET", &project.keys_path(), Some(&project.token), None);
     assert_eq!(status, 200);
     let listed = list.as_array().unwrap().iter().find(|listed| listed["id"] == id).unwrap();
     assert_eq!(listed["scopes"], json!(["memories:read", "chats:write"]));
-    assert_eq!(listed["company_id"], fixture.company);
+    assert_eq!(listed["company_id"], project.company);
     assert_eq!((&listed["is_active"], &listed["expires_at"]), (&json!(true), &Value::Null));
     assert!(!list.to_string().contains(&key[16..]), "a list shows no secret");
 
-    let (status, shown) = fixture.server.send("GET", "/v1/key", Some(key), None);
+    let (status, shown) = project.server.send("GET", "/v1/key", Some(key), None);
     assert_eq!(status, 200);
-    assert_eq!((&shown["id"], &shown["project_id"]), (&json!(id), &json!(fixture.project)));
+    assert_eq!((&shown["id"], &shown["project_id"]), (&json!(id), &json!(project.id)));
 
-    let path = format!("{}/{id}", fixture.path());
-    let (status, body) = fixture.server.send("DELETE", &path, Some(&fixture.token), None);
+    let path = format!("{}/{id}", project.keys_path());
+    let (status, body) = project.server.send("DELETE", &path, Some(&project.token), None);
     assert_eq!((status, body), (204, Value::Null));
-    assert_eq!(fixture.server.send("GET", "/v1/key", Some(key), None).0, 401);
-    let (_, list) = fixture.server.send("GET", &fixture.path(), Some(&fixture.token), None);
+    assert_eq!(project.server.send("GET", "/v1/key", Some(key), None).0, 401);
+    let (_, list) = project.server.send("GET", &project.keys_path(), Some(&project.token), None);
     let listed = list.as_array().unwrap().iter().find(|listed| listed["id"] == id).unwrap();
     assert_eq!(listed["is_active"], json!(false));
 }
 
 #[test]
 fn a_key_ends_itself() {
-    let fixture = Fixture::new();
-    let (_, made) = fixture.create(&json!(["memories:read"]));
+    let project = Project::new();
+    let (_, made) = create(&project, &json!(["memories:read"]));
     let key = made["api_key"].as_str().unwrap();
-    let (status, body) = fixture.server.send("POST", "/v1/key/revoke", Some(key), None);
+    let (status, body) = project.server.send("POST", "/v1/key/revoke", Some(key), None);
     assert_eq!((status, &body["id"]), (200, &made["id"]));
-    assert_eq!(fixture.server.send("POST", "/v1/key/revoke", Some(key), None).0, 401);
+    assert_eq!(project.server.send("POST", "/v1/key/revoke", Some(key), None).0, 401);
 }
 
 #[test]
-fn scopes_that_are_none_are_refused_with_those_that_are() {
-    let fixture = Fixture::new();
+fn unknown_scopes_are_refused_with_the_list_of_scopes() {
+    let project = Project::new();
     let all =
         "the scopes are memories:read, memories:write, chats:read, chats:write, users:read, users:write";
     for (scopes, reason) in [
@@ -93,7 +71,7 @@ fn scopes_that_are_none_are_refused_with_those_that_are() {
         (json!(["chats:read memories:read"]), "entry 1 of `scopes` is unknown"),
         (json!([]), "a key needs at least one scope"),
     ] {
-        let (status, body) = fixture.create(&scopes);
+        let (status, body) = create(&project, &scopes);
         assert_eq!(
             (status, &body["error"]["message"]),
             (400, &json!(format!("{reason}; {all}"))),
@@ -104,10 +82,10 @@ fn scopes_that_are_none_are_refused_with_those_that_are() {
 
 #[test]
 fn a_name_is_a_line_in_any_script() {
-    let fixture = Fixture::new();
-    let path = format!("/api/v1/companies/{}/projects", fixture.company);
+    let project = Project::new();
+    let path = format!("/api/v1/companies/{}/projects", project.company);
     let make =
-        |name: &str| fixture.server.send("POST", &path, Some(&fixture.token), Some(&json!({ "name": name })));
+        |name: &str| project.server.send("POST", &path, Some(&project.token), Some(&json!({ "name": name })));
     let longest = "ß".repeat(100);
     for (name, kept) in
         [("Büro – 東京", "Büro – 東京"), ("\u{3000} staging ", "staging"), (&longest, &longest)]
@@ -124,34 +102,32 @@ fn a_name_is_a_line_in_any_script() {
 
 #[test]
 fn an_api_key_opens_nothing_here_and_a_token_nothing_there() {
-    let fixture = Fixture::new();
-    let (_, made) = fixture.create(&json!(["memories:read"]));
+    let project = Project::new();
+    let (_, made) = create(&project, &json!(["memories:read"]));
     let key = made["api_key"].as_str().unwrap();
-    assert_eq!(fixture.server.send("GET", &fixture.path(), Some(key), None).0, 401);
-    assert_eq!(fixture.server.send("GET", &fixture.path(), None, None).0, 401);
-    assert_eq!(fixture.server.send("GET", "/v1/key", Some(&fixture.token), None).0, 401);
+    assert_eq!(project.server.send("GET", &project.keys_path(), Some(key), None).0, 401);
+    assert_eq!(project.server.send("GET", &project.keys_path(), None, None).0, 401);
+    assert_eq!(project.server.send("GET", "/v1/key", Some(&project.token), None).0, 401);
     let path = format!("/api/v1/companies/org_{:032}/api-keys", 0);
-    assert_eq!(fixture.server.send("GET", &path, Some(&fixture.token), None).0, 404);
+    assert_eq!(project.server.send("GET", &path, Some(&project.token), None).0, 404);
 }
 
 #[test]
-fn a_refresh_token_is_good_once() {
-    let fixture = Fixture::new();
-    let log_in = json!({ "email": EMAIL, "password": PASSWORD });
-    let (_, tokens) = fixture.server.send("POST", "/api/v1/auth/login", None, Some(&log_in));
+fn a_refresh_token_is_valid_once() {
+    let project = Project::new();
+    let (_, tokens) = project.server.log_in_as(EMAIL, PASSWORD);
     let refresh = json!({ "refresh_token": tokens["refresh_token"] });
-    let (status, fresh) = fixture.server.send("POST", "/api/v1/auth/refresh", None, Some(&refresh));
+    let (status, fresh) = project.server.send("POST", "/api/v1/auth/refresh", None, Some(&refresh));
     assert_eq!((status, &fresh["token_type"]), (200, &json!("Bearer")));
     let access = fresh["access_token"].as_str();
-    assert_eq!(fixture.server.send("GET", &fixture.path(), access, None).0, 200);
-    assert_eq!(fixture.server.send("POST", "/api/v1/auth/refresh", None, Some(&refresh)).0, 401);
+    assert_eq!(project.server.send("GET", &project.keys_path(), access, None).0, 200);
+    assert_eq!(project.server.send("POST", "/api/v1/auth/refresh", None, Some(&refresh)).0, 401);
 }
 
 #[test]
-fn passwords_can_not_be_tried_without_end() {
+fn a_password_cannot_be_guessed_without_limit() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let mut attempts = Attempts::new(20);
     attempts.until_refused(200, || log_in(&server, EMAIL, PASSWORD, ""));
     attempts.until_refused(200, || log_in(&server, EMAIL, PASSWORD, ""));
@@ -159,18 +135,18 @@ fn passwords_can_not_be_tried_without_end() {
 
 #[test]
 fn a_change_by_a_page_of_another_site_is_refused() {
-    let fixture = Fixture::new();
-    let (_, made) = fixture.create(&json!(["memories:read"]));
-    let key = format!("{}/{}", fixture.path(), made["id"].as_str().unwrap());
-    let projects = format!("/api/v1/companies/{}/projects", fixture.company);
+    let project = Project::new();
+    let (_, made) = create(&project, &json!(["memories:read"]));
+    let key = format!("{}/{}", project.keys_path(), made["id"].as_str().unwrap());
+    let projects = format!("/api/v1/companies/{}/projects", project.company);
     let log_in = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
     let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", fixture.server.url));
-        request = request.header("authorization", format!("Bearer {}", fixture.token));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", project.server.url));
+        request = request.header("authorization", format!("Bearer {}", project.token));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut answer = fixture.server.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        let mut answer = project.server.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
     };
     const JSON: (&str, &str) = ("content-type", "application/json");
@@ -178,7 +154,7 @@ fn a_change_by_a_page_of_another_site_is_refused() {
         ("POST", "/api/v1/auth/login", log_in.as_str()),
         ("POST", "/api/v1/auth/refresh", r#"{"refresh_token":""}"#),
         ("POST", &projects, r#"{"name":"forged"}"#),
-        ("POST", &fixture.path(), "{}"),
+        ("POST", &project.keys_path(), "{}"),
         ("DELETE", &key, ""),
         ("PUT", "/api/v1/nothing", "{}"),
         ("PATCH", &key, "{}"),
@@ -217,17 +193,17 @@ fn a_change_by_a_page_of_another_site_is_refused() {
             assert_eq!(error["error"]["code"], "unsupported_media_type");
         }
     }
-    assert_eq!(fixture.server.send("GET", "/v1/key", made["api_key"].as_str(), None).0, 200);
-    let host = fixture.server.address();
+    assert_eq!(project.server.send("GET", "/v1/key", made["api_key"].as_str(), None).0, 200);
+    let host = project.server.address();
     let chunked = format!(
         "POST /api/v1/auth/login HTTP/1.1\r\nhost: {host}\r\ncontent-type: text/plain\r\nconnection: close\r\n\
          transfer-encoding: chunked\r\n\r\n{:x}\r\n{log_in}\r\n0\r\n\r\n",
         log_in.len()
     );
-    let mut stream = TcpStream::connect(host).unwrap();
+    let mut stream = project.server.connect();
     stream.write_all(chunked.as_bytes()).unwrap();
     assert!(rest(stream).starts_with("HTTP/1.1 415 "), "a body without a length");
-    let own = fixture.server.url.as_str();
+    let own = project.server.url.as_str();
     for headers in [
         &[JSON][..],
         &[("content-type", "application/json; charset=utf-8")],
@@ -280,7 +256,7 @@ fn attempts_are_counted_by_the_address_that_the_proxy_names() {
 }
 
 #[test]
-fn without_a_proxy_nobody_names_his_address() {
+fn without_a_proxy_nobody_chooses_an_address() {
     let data = Data::new();
     let server = Server::start(&data);
     Attempts::new(20).until_refused(401, guess(&server, |number| format!("192.0.2.{number}")));
@@ -288,7 +264,7 @@ fn without_a_proxy_nobody_names_his_address() {
 
 #[test]
 fn registrations_are_refused_with_who_invites() {
-    let fixture = Fixture::new();
+    let project = Project::new();
     for (expected, path, body) in [
         (
             404,
@@ -298,7 +274,7 @@ fn registrations_are_refused_with_who_invites() {
         (404, "/api/v1/auth/verify", json!({ "email": "a@example.com", "token": "123456" })),
         (405, "/api/v1/companies", json!({ "name": "A", "slug": "a", "level_number": 1 })),
     ] {
-        let (status, error) = fixture.server.send("POST", path, Some(&fixture.token), Some(&body));
+        let (status, error) = project.server.send("POST", path, Some(&project.token), Some(&body));
         let message = "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the \
                        invitation makes the account and its company";
         assert_eq!((status, &error["error"]["message"]), (expected, &json!(message)), "{path}");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::browser::Browser;
-use common::{Data, EMAIL, PASSWORD, Server};
+use common::{Data, EMAIL, PASSWORD, Server, id};
 use serde_json::{Value, json};
 
 /// Names with invisible characters, or with characters that change the direction of text.
@@ -23,8 +23,7 @@ const INVISIBLE: [&str; 10] = [
 #[test]
 fn a_name_with_a_key_or_invisible_characters_is_refused() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let (token, company) = server.log_in();
     let (project, key) = server.key(&token, &company, &["memories:read", "memories:write"]);
     let leaked = key.as_str();
@@ -56,8 +55,7 @@ fn a_name_with_a_key_or_invisible_characters_is_refused() {
 #[test]
 fn only_a_content_may_contain_a_key() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let (token, company) = server.log_in();
     let all: Vec<_> = ctx_key::Scope::all().iter().map(|scope| scope.to_string()).collect();
     let all: Vec<_> = all.iter().map(String::as_str).collect();
@@ -117,16 +115,14 @@ fn only_a_content_may_contain_a_key() {
 #[test]
 fn the_dashboard_refuses_such_names_and_does_not_show_the_key_again() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
-    let mut browser = Browser::new(&server);
-    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    let server = Server::with_account(&data);
+    let mut browser = Browser::signed_in(&server);
     let leaked = browser.create("first");
     let fields = browser.creation("second");
     for field in ["name", "project_name"] {
         for (name, message) in [
             (leaked.clone(), "contains no API key. Revoke the key"),
-            ("a\u{202e}b".to_owned(), "without character 2, which can&#39;t be seen"),
+            ("a\u{202e}b".to_owned(), "without character 2, which can't be seen"),
             ("\u{2800}".to_owned(), "of at most 100 characters"),
         ] {
             let mut fields = fields.clone();
@@ -136,7 +132,8 @@ fn the_dashboard_refuses_such_names_and_does_not_show_the_key_again() {
                 .for_each(|(_, value)| *value = name.clone());
             let answer = browser.create_with(&fields);
             assert_eq!(answer.status, 400, "{}", answer.text);
-            assert!(answer.text.contains(message), "{}", answer.text);
+            let error = answer.text_of(&format!("#{field}-error"));
+            assert!(error.contains(message), "{error}");
             assert!(!answer.text.contains(&leaked[16..]), "{}", answer.text);
         }
     }
@@ -167,33 +164,36 @@ fn a_set_up_with_a_key_is_refused_and_does_not_show_it_again() {
 #[test]
 fn names_are_isolated_from_the_text_around_them() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
-    let mut browser = Browser::new(&server);
-    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    let server = Server::with_account(&data);
+    let mut browser = Browser::signed_in(&server);
     let name = "מפתח (1)";
     let fields = browser.creation(name);
     let made = browser.create_with(&fields);
-    let id = ctx_key::ApiKey::parse(made.new_key()).unwrap().id();
-    let isolated = |text: &str| format!("<bdi>{text}</bdi>");
+    let id = id(&made.new_key());
     let project = format!("project of {name}");
-    let company = isolated("Example, Inc.");
+    let (project, company) = (project.as_str(), "Example, Inc.");
+    let question = |browser: &mut Browser, action: &str| browser.get(&format!("/keys/{id}/{action}"));
+    let questions = ["rotate", "revoke", "delete"].map(|action| question(&mut browser, action));
+    for dialog in &questions {
+        assert!(dialog.text_of("dialog h2").contains(&format!("“{name}”")), "{}", dialog.text);
+        assert_eq!(dialog.text_of("dialog h2 bdi"), name);
+    }
     for (page, texts) in [
-        (made.text, vec![isolated(name), isolated(&project), company.clone(), isolated(EMAIL)]),
-        (browser.get("/keys").text, vec![isolated(name), isolated(&project), company.clone()]),
-        (browser.get("/audit").text, vec![isolated(EMAIL), isolated(&project), company]),
-        (browser.get(&format!("/keys/{id}/rotate")).text, vec![format!("“{}”", isolated(name))]),
-        (browser.get(&format!("/keys/{id}/revoke")).text, vec![format!("“{}”", isolated(name))]),
-        (browser.get(&format!("/keys/{id}/delete")).text, vec![format!("“{}”", isolated(name))]),
-    ] {
+        (made, vec![name, project, company, EMAIL]),
+        (browser.get("/keys"), vec![name, project, company]),
+        (browser.get("/audit"), vec![EMAIL, project, company]),
+    ]
+    .into_iter()
+    .chain(questions.map(|page| (page, vec![name])))
+    {
+        let isolated = page.texts("bdi");
         for text in texts {
-            assert!(page.contains(&text), "{text} in {page}");
+            assert!(isolated.iter().any(|isolated| isolated == text), "{text} in {}", page.text);
         }
-        for text in [name, &project] {
-            let shown = page.matches(&format!(">{text}<")).count();
-            let apart = page.matches(&isolated(text)).count()
-                + page.matches(&format!(" dir=\"auto\">{text}<")).count();
-            assert_eq!(shown, apart, "{page}");
+        for text in [name, project] {
+            let shown = page.text.matches(&format!(">{text}<")).count();
+            let apart = page.texts("bdi, [dir=auto]").iter().filter(|apart| *apart == text).count();
+            assert_eq!(shown, apart, "{}", page.text);
         }
     }
 }

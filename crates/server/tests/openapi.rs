@@ -70,8 +70,7 @@ fn the_document_has_exactly_the_routes_with_their_scopes() {
 #[test]
 fn every_documented_route_needs_exactly_its_scope() {
     let data = Data::new();
-    let server = Server::start(&data);
-    server.set_up(&data);
+    let server = Server::with_account(&data);
     let (token, company) = server.log_in();
     let all: Vec<String> = Scope::all().iter().map(|scope| scope.to_string()).collect();
     let (project, _) = server.key(&token, &company, &[&all[0]]);

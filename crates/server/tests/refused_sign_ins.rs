@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use common::browser::Browser;
-use common::{Data, EMAIL, PASSWORD, Server, rest, wait};
+use common::{Data, EMAIL, PASSWORD, Server, rest, text, wait};
 use serde_json::{Value, json};
 
 const WRONG: &str = "not the password at all";
@@ -74,7 +74,6 @@ impl Fixture {
         let is_id = |id: &str| id.len() == 36 && id.starts_with("req_");
         if self.is_json {
             let mut line: Value = serde_json::from_str(line).unwrap();
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
             let refusal = (text(&line["fields"]["address"]), text(&line["fields"]["reason"]));
             assert!(is_id(line["span"]["id"].as_str().unwrap()), "{line}");
             for taken in ["timestamp", "span", "spans"] {

@@ -1,4 +1,4 @@
-//! The page of the sessions: what is signed in to an account, and how each of it ends.
+//! The page of the sessions: it lists the browsers and programs that are signed in to an account, and ends them.
 
 mod common;
 mod trouble;
@@ -7,18 +7,12 @@ use std::collections::HashSet;
 
 use common::browser::{Answer, Browser};
 use common::timed::{DAY, Fixture, HOUR};
-use common::{Data, EMAIL, PASSWORD, agent};
+use common::{Data, EMAIL, EVE, PASSWORD, agent, text};
 use serde_json::{Value, json};
-use trouble::{execute, number};
+use trouble::{digest, execute, number, numbers};
 use ureq::http::Request;
 
-const EVE: &str = "eve@example.com";
-
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
-
-fn behind_proxy() -> Fixture {
-    Fixture::on(Data::new(), &["--behind-proxy"])
-}
 
 /// A browser of Ada's that is signed in from an address.
 fn browser_at(server: &Fixture, address: &str, agent: &str) -> Browser {
@@ -38,30 +32,14 @@ fn program_at(server: &Fixture, address: &str, user_agent: &str) -> Value {
     serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap()
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap()
-}
-
-/// The cells of a page's rows, in words: each session with what it was begun, from where, its beginning, its last use and its
-/// end.
+/// The cells of a page's rows: each session with its program, its address, its start, its last use and its end.
 fn rows(page: &Answer) -> Vec<[String; 5]> {
-    let words = |html: &str| {
-        let texts = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
-        texts.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let cell = |row: &str, title: &str| {
-        let cell = row.split(&format!("data-title=\"{title}\"")).nth(1).unwrap();
-        words(cell.split_once('>').unwrap().1.split("</td>").next().unwrap())
-    };
-    let rows = page.text.split("<tr role=\"row\"").skip(2);
-    rows.map(|row| ["With", "From", "Began", "Last used", "Ends"].map(|title| cell(row, title))).collect()
+    page.rows(["Signed in with", "From", "Began", "Last used", "Ends"])
 }
 
 /// The addresses that the buttons of a page's rows send to.
 fn actions(page: &Answer) -> Vec<String> {
-    let forms = page.text.split("action=\"/account/sessions/").skip(1);
-    let ends = forms.map(|rest| rest.split('"').next().unwrap()).filter(|end| *end != "end");
-    ends.map(|end| format!("/account/sessions/{end}")).collect()
+    page.attributes("td form", "action")
 }
 
 fn sessions(browser: &mut Browser) -> Answer {
@@ -77,7 +55,7 @@ fn end(browser: &mut Browser, path: &str) -> Answer {
 
 #[test]
 fn browsers_and_programs_are_listed_and_this_one_is_marked() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut first = Browser::at(&server.url);
     first.headers = vec![("user-agent", " ".to_owned())];
     first.set_up(&server.set_up_link(), EMAIL).leads_to("/keys");
@@ -88,7 +66,7 @@ fn browsers_and_programs_are_listed_and_this_one_is_marked() {
     server.set(HOUR);
     let mut own = browser_at(&server, "203.0.113.1", "<b>odd</b>");
     let expected = [
-        ["&#60;b&#62;odd&#60;/b&#62; This session", "203.0.113.1", "just now", "just now", "in 12 hours"],
+        ["<b>odd</b> This session", "203.0.113.1", "just now", "just now", "in 12 hours"],
         ["memorykit-python/0.1.1 Program", "2001:db8::1", "58 minutes ago", "58 minutes ago", "in 30 days"],
         ["Firefox on Linux Browser", "192.0.2.7", "59 minutes ago", "59 minutes ago", "in 11 hours"],
         ["Unknown Browser", "127.0.0.1", "1 hour ago", "1 hour ago", "in 11 hours"],
@@ -96,7 +74,7 @@ fn browsers_and_programs_are_listed_and_this_one_is_marked() {
     assert_eq!(rows(&sessions(&mut own)), expected.map(|row| row.map(str::to_owned)));
     let page = sessions(&mut own);
     assert_eq!(actions(&page).len(), 3);
-    assert!(page.text.contains("action=\"/account/sessions/end\""));
+    page.assert_has("form[action=\"/account/sessions/end\"]");
     assert!(
         !page.text.contains(own.session())
             && !page.text.contains("<script>")
@@ -106,12 +84,12 @@ fn browsers_and_programs_are_listed_and_this_one_is_marked() {
 
 #[test]
 fn a_program_is_one_row_however_often_it_is_refreshed() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
     let mut tokens = program_at(&server, "192.0.2.7", "memorykit-js/0.1.1");
     for hour in 1..=11 {
         server.set(hour * HOUR);
-        let (status, next) = server.refreshed(text(&tokens["refresh_token"]));
+        let (status, next) = server.refreshed(&text(&tokens["refresh_token"]));
         assert_eq!(status, 200);
         tokens = next;
     }
@@ -119,14 +97,14 @@ fn a_program_is_one_row_however_often_it_is_refreshed() {
     assert_eq!(rows(&sessions(&mut owner))[1..], [row.map(str::to_owned)]);
     let handle = &actions(&sessions(&mut owner))[0];
     end(&mut owner, handle).leads_to("/account/sessions");
-    assert_eq!(server.refreshed(text(&tokens["refresh_token"])).0, 401);
-    assert_eq!(server.send("GET", "/companies", text(&tokens["access_token"]), &Value::Null).0, 401);
+    assert_eq!(server.refreshed(&text(&tokens["refresh_token"])).0, 401);
+    assert_eq!(server.send("GET", "/companies", &text(&tokens["access_token"]), &Value::Null).0, 401);
     assert_eq!(rows(&sessions(&mut owner)).len(), 1);
 }
 
 #[test]
 fn a_use_is_recorded_once_a_minute() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
     let mut other = browser_at(&server, "192.0.2.7", FIREFOX);
     let tokens = program_at(&server, "192.0.2.8", "memorykit-js/0.1.1");
@@ -140,7 +118,7 @@ fn a_use_is_recorded_once_a_minute() {
     let mut use_both = |seconds| {
         server.set(seconds);
         assert_eq!(other.get("/keys").status, 200);
-        assert_eq!(server.send("GET", "/companies", text(&tokens["access_token"]), &Value::Null).0, 200);
+        assert_eq!(server.send("GET", "/companies", &text(&tokens["access_token"]), &Value::Null).0, 200);
         used()
     };
     assert_eq!(use_both(59), [0, 0]);
@@ -153,7 +131,7 @@ fn a_use_is_recorded_once_a_minute() {
     assert_eq!(last[1..], ["2 minutes ago", "2 minutes ago"]);
 }
 
-/// While another program writes, a page is answered though its use can't be recorded.
+/// While another program holds the database's lock, a page is answered although its use cannot be recorded.
 #[test]
 fn a_use_that_cannot_be_recorded_refuses_nothing() {
     let server = Fixture::new();
@@ -177,7 +155,7 @@ fn each_ends_alone_in_every_process_and_twice() {
     assert_eq!(ends.len(), 2);
     for path in &ends {
         end(&mut owner, path).leads_to("/account/sessions");
-        assert!(sessions(&mut owner).text.contains("The session is ended."));
+        assert_eq!(sessions(&mut owner).text_of("[role=status]"), "The session is ended.");
     }
     other.get("/keys").leads_to("/sign-in");
     elsewhere.get("/keys").leads_to("/sign-in");
@@ -201,24 +179,24 @@ fn all_others_end_at_once_and_this_one_stays() {
     let mut owner = server.set_up();
     let mut others = [server.sign_in(), server.sign_in()];
     let tokens = [server.log_in(), server.log_in()];
-    let refreshed = server.refreshed(text(&tokens[1]["refresh_token"])).1;
+    let refreshed = server.refreshed(&text(&tokens[1]["refresh_token"])).1;
     end(&mut owner, "/account/sessions/end").leads_to("/account/sessions");
     let page = sessions(&mut owner);
-    assert!(page.text.contains("All other sessions are ended."), "{}", page.text);
-    assert!(!page.text.contains("action=\"/account/sessions"), "{}", page.text);
+    assert_eq!(page.text_of("[role=status]"), "All other sessions are ended.");
+    assert!(!page.has("form[action^=\"/account/sessions\"]"), "{}", page.text);
     assert_eq!(rows(&page).len(), 1);
     for other in &mut others {
         other.get("/keys").leads_to("/sign-in");
     }
     assert_eq!(tokens.each_ref().map(|tokens| server.keys(tokens).0), [401, 401]);
-    assert_eq!(server.refreshed(text(&refreshed["refresh_token"])).0, 401);
+    assert_eq!(server.refreshed(&text(&refreshed["refresh_token"])).0, 401);
     end(&mut owner, "/account/sessions/end").leads_to("/account/sessions");
     let ended: Vec<_> =
         owner.audit_log().into_iter().filter(|[_, what, ..]| what == "ended session").collect();
     assert_eq!(ended, [[EMAIL, "ended session", "none", "all others"].map(str::to_owned)]);
-    // what was spent before still ends nothing more
-    assert_eq!(server.refreshed(text(&tokens[1]["refresh_token"])).0, 401);
-    // a browser that signed in before stays known
+    // a refresh token that was spent before is still refused
+    assert_eq!(server.refreshed(&text(&tokens[1]["refresh_token"])).0, 401);
+    // a browser that signed in before needs no new cookie of its device
     let answer = others[0].sign_in(EMAIL, PASSWORD);
     answer.leads_to("/keys");
     assert!(answer.cookies().iter().all(|cookie| !cookie.contains("device")), "{:?}", answer.cookies());
@@ -226,7 +204,7 @@ fn all_others_end_at_once_and_this_one_stays() {
 
 #[test]
 fn the_log_says_with_what_and_where_an_ended_session_began() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     let mut owner = server.set_up();
     browser_at(&server, "192.0.2.7", FIREFOX);
     program_at(&server, "192.0.2.8", "memorykit-python/0.1.1");
@@ -251,7 +229,7 @@ fn a_session_can_end_itself() {
     assert_eq!(other.get("/keys").status, 200);
 }
 
-/// Each wrong party for each route, and what it gets.
+/// Other accounts, other sites, strangers and programs, on each route.
 #[test]
 fn nobody_ends_a_session_of_another_account() {
     let server = Fixture::new();
@@ -272,7 +250,7 @@ fn nobody_ends_a_session_of_another_account() {
     let mut all = paths.clone();
     all.push("/account/sessions/end".to_owned());
     let key = owner.create("a key");
-    let access = text(&tokens["access_token"]).to_owned();
+    let access = text(&tokens["access_token"]);
     for path in &all {
         for form in [vec![], vec![("form_token", "")], vec![("form_token", eves.as_str())]] {
             assert_eq!(owner.post(path, &form).status, 403, "{path} {form:?}");
@@ -298,7 +276,7 @@ fn nobody_ends_a_session_of_another_account() {
         let answer = owner.post(&format!("/account/sessions/{handle}/end"), &[("form_token", &token)]);
         assert_eq!(answer.status, 404, "{handle}");
     }
-    // a name that was never given is one that has ended
+    // an unknown handle is treated as one that has ended
     for handle in ["0".repeat(32), format!("fam_{}", "0".repeat(32))] {
         end(&mut owner, &format!("/account/sessions/{handle}/end")).leads_to("/account/sessions");
     }
@@ -337,7 +315,7 @@ fn rows_of_older_versions_are_shown_and_end() {
 
 #[test]
 fn the_latest_use_comes_after_this_session() {
-    let server = behind_proxy();
+    let server = Fixture::behind_proxy();
     server.set_up();
     let mut used = browser_at(&server, "192.0.2.1", "used/1");
     server.set(60);
@@ -377,25 +355,21 @@ fn what_has_expired_is_not_listed() {
 fn a_page_has_fifty_rows_and_fits() {
     let server = Fixture::new();
     let mut owner = server.set_up();
-    let digest = if server.data.is_postgres() { "sha256(n::text::bytea)" } else { "randomblob(32)" };
-    let numbers = if server.data.is_postgres() {
-        "generate_series(1, 120) AS s (n)"
-    } else {
-        "(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 120) SELECT n FROM s)"
-    };
     let agent = "&".repeat(60);
     execute(
         &server.data,
         &format!(
             "INSERT INTO credentials (digest, kind, account, expires_at, created_at, last_used_at, address, agent) \
-             SELECT {digest}, 'session', (SELECT id FROM accounts), {}, n, n, '2001:db8:1111:2222:3333:4444:5555:6666', \
-             '{agent}' FROM {numbers}",
-            common::timed::START + HOUR
+             SELECT {}, 'session', (SELECT id FROM accounts), {}, n, n, '2001:db8:1111:2222:3333:4444:5555:6666', \
+             '{agent}' FROM {}",
+            digest(&server.data),
+            common::timed::START + HOUR,
+            numbers(120)
         ),
     );
     let first = sessions(&mut owner);
     assert!(first.text.len() < 100 * 1024, "{} bytes", first.text.len());
-    assert!(first.text.contains("1 to 50 of 121"), "{}", first.text);
+    assert_eq!(first.text_of(".pager p"), "1 to 50 of 121");
     let last = owner.get("/account/sessions?page=3");
     assert_eq!((rows(&first).len(), rows(&last).len()), (50, 21));
 }

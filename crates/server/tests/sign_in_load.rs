@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
@@ -19,16 +18,9 @@ fn sign_in(server: &Server, number: u16, email: &str) -> TcpStream {
         server.address(),
         body.len()
     );
-    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let mut stream = server.connect();
     stream.write_all(request.as_bytes()).unwrap();
     stream
-}
-
-/// Returns the maximum memory that the process has used so far, in MiB.
-fn peak_memory(server: &Server) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
 #[test]
@@ -45,12 +37,7 @@ fn sign_ins_that_hang_up_take_little_memory_and_delay_no_key() {
         }
     }
     // this sign-in is answered after those that were hashed before it
-    wait(|| {
-        server
-            .send("POST", "/api/v1/auth/login", None, Some(&json!({ "email": EMAIL, "password": PASSWORD })))
-            .0
-            == 200
-    });
-    let peak = peak_memory(&server);
+    wait(|| server.log_in_as(EMAIL, PASSWORD).0 == 200);
+    let peak = server.peak_memory();
     assert!(peak < 160, "{peak} MiB");
 }

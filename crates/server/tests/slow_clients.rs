@@ -19,15 +19,9 @@ const CLOSE: &str = "connection: close\r\n";
 /// Time-out of the server for the head of a request, and for more of its body.
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
-fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream
-}
-
 /// Sends a text, and returns the answer after the server has closed the connection.
 fn end_of(server: &Server, text: &str) -> String {
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     let _ = stream.write_all(text.as_bytes());
     let mut answer = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answer) {
@@ -46,7 +40,7 @@ fn assert_cut_after_ten_seconds(server: &Server, text: &str) {
 /// Sends a byte every half second, and asserts that the server ends the request.
 fn assert_a_trickle_ends(server: &Server, path: &str, content_type: &str, answered_with: &str) {
     let begin = Instant::now();
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     write!(
         stream,
         "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: 100000\r\n\r\n"
@@ -97,7 +91,7 @@ fn many_half_open_connections_do_not_delay_others() {
     let server = Server::start(&data);
     // an attempt counts only within ten seconds, because the server closes such connections then
     assert_within(TEN_SECONDS, || {
-        let mut half_open: Vec<_> = (0..200).map(|_| connect(&server)).collect();
+        let mut half_open: Vec<_> = (0..200).map(|_| server.connect()).collect();
         for stream in &mut half_open {
             stream.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
         }
@@ -152,7 +146,7 @@ const WRITE: &str = "POST /v1/memories HTTP/1.1\r\nhost: localhost\r\n";
 fn answers_without_a_body(server: &Server) -> io::Result<Vec<String>> {
     let with_length = |length| (format!("content-length: {length}\r\n"), " ".repeat(length));
     let chunked = ("transfer-encoding: chunked\r\n".to_owned(), "2\r\n{}\r\n0\r\n\r\n".to_owned());
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     let mut answers = Vec::new();
     for (head, body) in [with_length(1), with_length(100), with_length(100_000), chunked] {
         write!(stream, "{WRITE}{head}\r\n")?;
@@ -179,7 +173,7 @@ fn an_unread_body_does_not_close_the_connection() {
     // the server does not wait longer for a body that does not come, and does not ask for one that is held back
     for header in ["", "expect: 100-continue\r\n"] {
         // if the server waited for the body for as long as for a head, it would close this connection first
-        let mut earlier = connect(&server);
+        let mut earlier = server.connect();
         earlier.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
         let answer = end_of(&server, &format!("{WRITE}{header}content-length: 100\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 401") && answer.contains(CLOSE), "{answer}");

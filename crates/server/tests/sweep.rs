@@ -10,22 +10,17 @@ use ctx_key_server::database::{Database, Location};
 use ctx_key_server::store::credential::{sweep, sweep_statement};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use trouble::{database_file, execute, number, plan};
+use trouble::{database_file, digest, execute, number, numbers, plan};
 
 /// Stores `expired` credentials that expire at the start of the clock, and `later` ones that expire a second later.
 fn store(data: &Data, expired: u32, later: u32) {
-    let number = if data.is_postgres() {
-        "decode(lpad(to_hex(n), 64, '0'), 'hex')"
-    } else {
-        "unhex(printf('%064x', n))"
-    };
-    let last = expired + later;
     execute(
         data,
         &format!(
-            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) \
-             INSERT INTO credentials (digest, kind, expires_at) SELECT {number}, 'access', \
-             CASE WHEN n <= {expired} THEN 1800000000 ELSE 1800000001 END FROM numbers"
+            "INSERT INTO credentials (digest, kind, expires_at) SELECT {}, 'access', \
+             CASE WHEN n <= {expired} THEN 1800000000 ELSE 1800000001 END FROM {}",
+            digest(data),
+            numbers((expired + later).try_into().unwrap())
         ),
     );
 }

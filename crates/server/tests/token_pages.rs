@@ -3,14 +3,12 @@
 mod common;
 mod trouble;
 
-use common::EMAIL;
 use common::browser::{Answer, Browser};
 use common::timed::{DAY, Fixture, HOUR, START};
+use common::{EMAIL, EVE, PASSWORD};
 use ctx_key_server::store::access_token::MAX_TOKENS;
 use serde_json::Value;
-use trouble::{execute, number};
-
-const EVE: &str = "eve@example.com";
+use trouble::{digest, execute, number, numbers};
 
 type Fields = Vec<(&'static str, String)>;
 
@@ -33,6 +31,11 @@ fn post(browser: &mut Browser, fields: &Fields) -> Answer {
     browser.post("/tokens", &fields)
 }
 
+/// The chosen expiry, or nothing where none is chosen.
+fn chosen(page: &Answer) -> String {
+    page.attributes("#expires option[selected]", "value").concat()
+}
+
 fn with(fields: &Fields, name: &str, value: &str) -> Fields {
     let changed = |(field, old): &(&'static str, String)| {
         (*field, if *field == name { value.to_owned() } else { old.clone() })
@@ -41,8 +44,12 @@ fn with(fields: &Fields, name: &str, value: &str) -> Fields {
 }
 
 fn secret(page: &Answer) -> String {
-    let input = page.text.split("id=\"new-token\"").nth(1).expect("a new token");
-    input.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a value").to_owned()
+    page.attribute("#new-token", "value")
+}
+
+/// The names, starts, last uses and ends of the tokens in a list.
+fn rows(page: &Answer) -> Vec<[String; 4]> {
+    page.rows(["Name", "Created", "Last used", "Expires"])
 }
 
 /// Creates a token, and returns it and its id.
@@ -50,10 +57,10 @@ fn create(browser: &mut Browser, name: &str, expires: &str) -> (String, String) 
     let fields = fields(browser, name, expires);
     let page = post(browser, &fields);
     assert_eq!(page.status, 200, "{}", page.text);
-    let list = browser.get("/tokens").text;
-    let escaped = name.replace('<', "&#60;").replace('>', "&#62;").replace('\'', "&#39;");
-    let row = list.split(&format!(">{escaped}</bdi>")).nth(1).expect("a row");
-    let id = row.split("href=\"/tokens/").nth(1).and_then(|rest| rest.split('/').next()).expect("an id");
+    let list = browser.get("/tokens");
+    let place = rows(&list).iter().position(|[listed, ..]| listed == name).expect("a row");
+    let end = &list.attributes("td a", "href")[place];
+    let id = end.strip_prefix("/tokens/").and_then(|end| end.strip_suffix("/end")).expect("an id");
     (secret(&page), id.to_owned())
 }
 
@@ -78,25 +85,28 @@ fn end(browser: &mut Browser, id: &str) -> Answer {
 fn a_token_is_shown_once_listed_and_ended() {
     let server = Fixture::new();
     let mut owner = server.set_up();
-    assert!(owner.get("/tokens").text.contains("There are no access tokens yet"));
+    assert_eq!(owner.get("/tokens").text_of(".empty h2"), "There are no access tokens yet");
     let (token, id) = create(&mut owner, "Déploiement <b>", "30");
     assert_eq!((token.len(), status(&server, &token)), (64, 200));
-    let list = owner.get("/tokens").text;
-    assert!(!list.contains(&token) && !list.contains("<b>"), "{list}");
-    for part in [
-        "Déploiement &#60;b&#62;",
-        "title=\"2027-01-15 08:00 UTC\">just now",
-        "title=\"2027-02-14 08:00 UTC\">in 30 days",
-    ] {
-        assert!(list.contains(part), "{part} in {list}");
-    }
-    assert_eq!(list.matches("Never").count(), 0, "it was used, and expires");
+    let list = owner.get("/tokens");
+    assert!(!list.text.contains(&token) && !list.text.contains("<b>"), "{}", list.text);
+    let used = ["Déploiement <b>", "just now", "just now", "in 30 days"];
+    assert_eq!(rows(&list), [used]);
+    let times = ["2027-01-15 08:00 UTC", "2027-01-15 08:00 UTC", "2027-02-14 08:00 UTC"];
+    assert_eq!(list.attributes("td time", "title"), times);
     let (_, unused) = create(&mut owner, "unused", "never");
-    assert_eq!(owner.get("/tokens").text.matches("Never").count(), 2);
-    let dialog = owner.get(&format!("/tokens/{id}/end")).text;
-    assert!(dialog.contains("End “<bdi>Déploiement &#60;b&#62;</bdi>”?"), "{dialog}");
+    let new = ["unused", "just now", "Never", "Never"];
+    let mut found = rows(&owner.get("/tokens"));
+    found.sort();
+    assert_eq!(found, [used, new]);
+    let dialog = owner.get(&format!("/tokens/{id}/end"));
+    assert_eq!(dialog.text_of("dialog h2"), "End “Déploiement <b>”?");
+    assert_eq!(dialog.text_of("dialog h2 bdi"), "Déploiement <b>");
     end(&mut owner, &id).leads_to("/tokens");
-    assert!(owner.get("/tokens").text.contains("The access token is ended."));
+    assert_eq!(
+        owner.get("/tokens").text_of("[role=status]"),
+        "The access token is ended. Whatever uses it is refused from now on."
+    );
     assert_eq!(status(&server, &token), 401);
     assert_eq!(owner.get(&format!("/tokens/{id}/end")).status, 404);
     assert_eq!(end(&mut owner, &unused).status, 303);
@@ -105,9 +115,9 @@ fn a_token_is_shown_once_listed_and_ended() {
     assert_eq!(
         log,
         [
-            line("created token", "Déploiement &#60;b&#62;"),
+            line("created token", "Déploiement <b>"),
             line("created token", "unused"),
-            line("deleted token", "Déploiement &#60;b&#62;"),
+            line("deleted token", "Déploiement <b>"),
             line("deleted token", "unused"),
         ]
     );
@@ -146,7 +156,11 @@ fn an_invalid_form_keeps_what_was_typed() {
     let key = ctx_key::ApiKey::generate();
     for (name, value, message) in [
         ("name", " ", "Enter a name for the token, of at most 100 characters."),
-        ("name", key.expose_secret(), "Enter a name for the token that contains no API key."),
+        (
+            "name",
+            key.expose_secret(),
+            "Enter a name for the token that contains no API key. Revoke the key that you entered, since others may have read it.",
+        ),
         ("expires", "31", "Choose when the token expires."),
         ("expires", "", "Choose when the token expires."),
         ("expires_on", "2027-01-14", "Choose a day from today on, up to the year 9999."),
@@ -154,20 +168,21 @@ fn an_invalid_form_keeps_what_was_typed() {
     ] {
         let answer = post(&mut owner, &with(&form, name, value));
         assert_eq!(answer.status, 400, "{name} {value}");
-        assert!(answer.text.contains(message), "{message} in {}", answer.text);
+        assert_eq!(answer.texts("[role=alert] a"), [message]);
         assert!(!answer.text.contains(key.expose_secret()), "{}", answer.text);
         assert_eq!(answer.field("form"), form[1].1);
-        for (field, kept) in [
-            ("name", "value=\"CI\""),
-            ("expires", "value=\"date\" selected"),
-            ("expires_on", "value=\"2028-02-29\""),
+        for (field, kept, shown) in [
+            ("name", "CI", answer.field("name")),
+            ("expires", "date", chosen(&answer)),
+            ("expires_on", "2028-02-29", answer.field("expires_on")),
         ] {
-            assert!(field == name || answer.text.contains(kept), "{kept} in {}", answer.text);
+            assert!(field == name || shown == kept, "{field}: {shown}");
         }
     }
     assert_eq!(tokens(&server), Some(0));
     let page = post(&mut owner, &form);
-    assert!(page.text.contains("it expires on <time datetime=\"2028-02-29T23:59:59Z\">"), "{}", page.text);
+    assert_eq!(page.attribute("main time", "datetime"), "2028-02-29T23:59:59Z");
+    assert!(page.texts("p").contains(&"CI: it expires on 2028-02-29 23:59 UTC.".to_owned()), "{}", page.text);
 }
 
 #[test]
@@ -180,21 +195,15 @@ fn a_form_survives_the_end_of_the_session() {
     let mut eve = Browser { cookies: owner.cookies.clone(), ..Browser::at(&server.url) };
     eve.cookies.remove("ctx-key-session");
     let token = owner.get("/sign-in?next=%2Faudit").field("form_token");
-    let form = [
-        ("form_token", token.as_str()),
-        ("next", "/audit"),
-        ("email", EMAIL),
-        ("password", common::PASSWORD),
-    ];
+    let form = [("form_token", token.as_str()), ("next", "/audit"), ("email", EMAIL), ("password", PASSWORD)];
     owner.post("/sign-in", &form).leads_to("/tokens/new");
-    let page = owner.get("/tokens/new").text;
-    for kept in ["value=\"CI\"", "value=\"date\" selected", "value=\"2028-02-29\""] {
-        assert!(page.contains(kept), "{kept} in {page}");
-    }
-    assert!(!owner.get("/tokens/new").text.contains("value=\"CI\""), "it is kept for once");
+    let page = owner.get("/tokens/new");
+    let kept = [page.field("name"), chosen(&page), page.field("expires_on")];
+    assert_eq!(kept, ["CI", "date", "2028-02-29"]);
+    assert_eq!(owner.get("/tokens/new").field("name"), "", "it is kept for once");
     // another account does not see it
     eve.set_up(&server.set_up_link(), EVE).leads_to("/tokens/new");
-    assert!(!eve.get("/tokens/new").text.contains("value=\"CI\""));
+    assert_eq!(eve.get("/tokens/new").field("name"), "");
     assert_eq!(tokens(&server), Some(0));
 }
 
@@ -202,39 +211,26 @@ fn a_form_survives_the_end_of_the_session() {
 fn the_limit_says_what_to_do_and_keeps_the_form() {
     let server = Fixture::new();
     let mut owner = server.set_up();
-    let digest = if server.data.is_postgres() { "sha256(n::text::bytea)" } else { "randomblob(32)" };
-    let numbers = if server.data.is_postgres() {
-        format!("generate_series(1, {MAX_TOKENS}) AS s (n)")
-    } else {
-        format!(
-            "(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {MAX_TOKENS}) SELECT n FROM s)"
-        )
-    };
     let name = "w".repeat(100);
     execute(
         &server.data,
         &format!(
-            "INSERT INTO access_tokens (id, digest, company, name, created_at, expires_at) SELECT 'tok_' || n, {digest}, \
-             (SELECT id FROM companies), '{name}', n, {} FROM {numbers}",
-            START + DAY
+            "INSERT INTO access_tokens (id, digest, company, name, created_at, expires_at) SELECT 'tok_' || n, {}, \
+             (SELECT id FROM companies), '{name}', n, {} FROM {}",
+            digest(&server.data),
+            START + DAY,
+            numbers(MAX_TOKENS.try_into().unwrap())
         ),
     );
     let form = fields(&mut owner, "one more", "90");
     let answer = post(&mut owner, &form);
     assert_eq!(answer.status, 409);
-    for part in [
-        "Your company has 100 access tokens that have not expired, and may have no more. End one in the list first.",
-        "value=\"one more\"",
-        "value=\"90\" selected",
-    ] {
-        assert!(answer.text.contains(part), "{part} in {}", answer.text);
-    }
+    let limit = "Your company has 100 access tokens that have not expired, and may have no more. End one in the list first.";
+    assert_eq!(answer.text_of("[role=alert]"), limit);
+    assert_eq!((answer.field("name"), chosen(&answer)), ("one more".to_owned(), "90".to_owned()));
     let list = owner.get("/tokens");
-    assert!(
-        list.text.contains("1 to 50 of 100") && list.text.len() < 100 * 1024,
-        "{} bytes",
-        list.text.len()
-    );
+    assert_eq!(list.text_of(".pager p"), "1 to 50 of 100");
+    assert!(list.text.len() < 100 * 1024, "{} bytes", list.text.len());
     end(&mut owner, "tok_7").leads_to("/tokens");
     assert_eq!(post(&mut owner, &form).status, 200);
     // an error about a repeated form takes precedence over the limit
@@ -244,7 +240,7 @@ fn the_limit_says_what_to_do_and_keeps_the_form() {
     server.set(DAY);
     let mut owner = server.sign_in();
     create(&mut owner, "later", "never");
-    assert_eq!(owner.get("/tokens").text.matches("Expired").count(), 48);
+    assert_eq!(owner.get("/tokens").texts("td .state"), ["Expired"; 48]);
 }
 
 /// Tries each route with each kind of wrong credential.

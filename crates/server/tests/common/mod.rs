@@ -3,11 +3,14 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod browser;
+pub mod company;
+mod html;
 pub mod project;
 pub mod timed;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +21,8 @@ use ureq::Agent;
 use ureq::http::Response;
 
 pub const EMAIL: &str = "ada@example.com";
+/// The owner of another company.
+pub const EVE: &str = "eve@example.com";
 pub const PASSWORD: &str = "a long enough password";
 
 /// Time after which a test fails instead of waiting longer. It is far longer than any step of a test takes.
@@ -56,8 +61,12 @@ impl Data {
 
     /// Returns the command that runs the program on this data.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_at("127.0.0.1:0", arguments)
+    }
+
+    pub fn command_at(&self, address: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ctx-key-server"));
-        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.folder.path()).args(arguments);
+        command.args(["--listen", address, "--data"]).arg(self.folder.path()).args(arguments);
         command.env_remove("DATABASE_URL").env("RUST_LOG", "warn");
         // some tests send requests with one key as fast as the machine can; the rate limit has its own tests
         command.env("CTX_KEY_RATE_LIMIT", "0");
@@ -73,6 +82,27 @@ impl Data {
     /// Does the same, with a text on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Output {
         run(&mut self.command(arguments), input)
+    }
+
+    /// A new set-up link, from the program.
+    pub fn invite(&self) -> String {
+        self.succeed(&["invite"], "").trim().to_owned()
+    }
+
+    /// Runs a command that succeeds, and returns what it prints.
+    #[track_caller]
+    pub fn succeed(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run_with(arguments, input);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a text")
+    }
+
+    /// Runs a command that fails and prints nothing, and returns its error.
+    #[track_caller]
+    pub fn fail(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run_with(arguments, input);
+        assert_eq!((output.status.code(), output.stdout), (Some(1), vec![]));
+        String::from_utf8(output.stderr).expect("a text")
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -105,6 +135,13 @@ impl Server {
         Self::start_with(data, &[])
     }
 
+    /// A server with the first account.
+    pub fn with_account(data: &Data) -> Self {
+        let server = Self::start(data);
+        server.set_up(data);
+        server
+    }
+
     pub fn start_with(data: &Data, arguments: &[&str]) -> Self {
         Self::run(data, data.command(arguments))
     }
@@ -135,6 +172,14 @@ impl Server {
         self.url.trim_start_matches("http://")
     }
 
+    /// A connection on which a test that waits too long fails.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).expect("a connection");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a time limit");
+        stream.set_write_timeout(Some(DEADLINE)).expect("a time limit");
+        stream
+    }
+
     fn has_accounts(&self, data: &Data) -> bool {
         data.folder.path().join("has-accounts").exists()
     }
@@ -151,11 +196,15 @@ impl Server {
 
     /// Returns an access token of the account, and the id of its company.
     pub fn log_in(&self) -> (String, String) {
-        let body = json!({ "email": EMAIL, "password": PASSWORD });
-        let (status, answer) = self.send("POST", "/api/v1/auth/login", None, Some(&body));
+        let (status, answer) = self.log_in_as(EMAIL, PASSWORD);
         assert_eq!(status, 200, "{answer}");
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
         (text(&answer["access_token"]), text(&answer["companies"][0]["id"]))
+    }
+
+    /// The answer of the API to an address and a password.
+    pub fn log_in_as(&self, email: &str, password: &str) -> (u16, Value) {
+        let body = json!({ "email": email, "password": password });
+        self.send("POST", "/api/v1/auth/login", None, Some(&body))
     }
 
     /// Creates a project and a key with these scopes. Returns the id of the project, and the key.
@@ -215,6 +264,14 @@ impl Server {
         assert!(self.process.wait().expect("its end").success());
     }
 
+    /// The largest memory that the process has had, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a process");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+
     /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
@@ -227,6 +284,21 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The id of a key.
+pub fn id(key: &str) -> String {
+    ctx_key::ApiKey::parse(key).expect("a key").id().to_string()
+}
+
+/// The status that a key gets.
+pub fn status(server: &Server, key: &str) -> u16 {
+    server.get("/v1/key", Some(key)).status().as_u16()
+}
+
+/// The text of a JSON string.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
 }
 
 /// Returns a client that follows no redirects, and treats no status as an error.

@@ -1,7 +1,6 @@
 //! A server with a project, and a key of the project that has every scope.
 
 use std::io::Write;
-use std::net::TcpStream;
 
 use serde_json::Value;
 
@@ -22,11 +21,15 @@ pub struct Project {
 impl Project {
     pub fn new() -> Self {
         let data = Data::new();
-        let server = Server::start(&data);
-        server.set_up(&data);
+        let server = Server::with_account(&data);
         let (token, company) = server.log_in();
         let (id, key) = server.key(&token, &company, &ALL_SCOPES);
         Self { server, token, company, id, key, data }
+    }
+
+    /// The path of the company's keys in the management API.
+    pub fn keys_path(&self) -> String {
+        format!("/api/v1/companies/{}/api-keys", self.company)
     }
 
     /// Creates a key of another project.
@@ -49,7 +52,7 @@ impl Project {
 
     /// Sends a request to a path that is not normalized, and returns the whole answer.
     pub fn raw(&self, method: &str, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.server.address()).unwrap();
+        let mut stream = self.server.connect();
         let head =
             format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}", self.key);
         write!(stream, "{head}\r\nconnection: close\r\n\r\n").unwrap();

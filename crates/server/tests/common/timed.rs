@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use ureq::http::Request;
 
 use super::browser::Browser;
-use super::{Data, EMAIL, PASSWORD, agent};
+use super::{Data, EMAIL, PASSWORD, agent, text};
 
 /// 2027-01-15 08:00 UTC.
 pub const START: u64 = 1_800_000_000;
@@ -61,6 +61,11 @@ impl Fixture {
             url
         });
         Self { url, data, time, config, runtime }
+    }
+
+    /// Behind a proxy, so that a test says which addresses the clients have.
+    pub fn behind_proxy() -> Self {
+        Self::on(Data::new(), &["--behind-proxy"])
     }
 
     /// Sets the clock to this number of seconds after [`START`].
@@ -114,7 +119,6 @@ impl Fixture {
     pub fn account(&self, email: &str) -> Account {
         self.set_up_as(email);
         let tokens = self.log_in_as(email);
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
         Account {
             token: text(&tokens["access_token"]),
             refresh: text(&tokens["refresh_token"]),

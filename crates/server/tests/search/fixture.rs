@@ -2,38 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Data, Server, wait};
+use crate::common::{Server, wait};
 
-pub struct Fixture {
-    pub server: Server,
-    pub token: String,
-    pub company: String,
-    pub project: String,
-    pub key: String,
-    pub data: Data,
-}
-
-pub const SCOPES: [&str; 6] =
-    ["memories:read", "memories:write", "users:read", "users:write", "chats:read", "chats:write"];
+pub use crate::common::project::Project as Fixture;
 
 impl Fixture {
-    pub fn new() -> Self {
-        let data = Data::new();
-        let server = Server::start(&data);
-        server.set_up(&data);
-        let (token, company) = server.log_in();
-        let (project, key) = server.key(&token, &company, &SCOPES);
-        Self { server, token, company, project, key, data }
-    }
-
-    pub fn other_key(&self) -> String {
-        self.server.key(&self.token, &self.company, &SCOPES).1
-    }
-
-    pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        self.server.send(method, path, Some(&self.key), body)
-    }
-
     pub fn remember(&self, body: &Value) -> String {
         remember(&self.server, &self.key, body)
     }

@@ -124,7 +124,7 @@ fn the_newest_memories_of_a_common_word_are_ranked() {
     let fixture = Fixture::new();
     fixture.remember(&json!({ "title": "oldest", "content": "violet tea", "tags": ["x"], "user_id": "bob" }));
     let common = MAX_MEMORIES_OF_WORD + 10;
-    let memories: String = (0..common).map(|number| insertion(&fixture.project, number, "tea")).collect();
+    let memories: String = (0..common).map(|number| insertion(&fixture.id, number, "tea")).collect();
     execute(&fixture.data, &memories);
     wait(|| queued(&fixture.data) == Some(0));
     fixture.note("newest", "violet");

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 pub use proxy::{Conduct, Proxy};
 
 use crate::common::{DEADLINE, Data, Server, read_answer, wait};
+pub use crate::common::{id, status};
 
 /// Maximum time between the commit of a revocation and the start of a grant, whichever process revoked the key.
 pub const LEASE: Duration = Duration::from_millis(500);
@@ -31,8 +32,7 @@ pub struct Fixture {
 impl Fixture {
     pub fn new() -> Self {
         let data = Data::new();
-        let server = Server::start(&data);
-        server.set_up(&data);
+        let server = Server::with_account(&data);
         let (token, company) = server.log_in();
         let (project, _) = server.key(&token, &company, &["memories:read"]);
         Self { server, token, company, project, data }
@@ -80,15 +80,6 @@ impl Drop for End<'_> {
     }
 }
 
-/// Returns the status of a request with a key.
-pub fn status(server: &Server, key: &str) -> u16 {
-    server.get("/v1/key", Some(key)).status().as_u16()
-}
-
-pub fn id(key: &str) -> String {
-    ApiKey::parse(key).expect("a key").id().as_str().to_owned()
-}
-
 /// Calls `ask` until the answer is `new`, and asserts that no call that begins after `limit` gets `old`. Returns the time that
 /// this took.
 ///
@@ -114,8 +105,7 @@ pub fn assert_changes_within(
 /// Another request precedes it in the same packet. When the server has answered that one, it has read both, and handles the
 /// second before it reads from the connection again.
 pub fn send_and_see_it_read(server: &Server, request: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(DEADLINE)).expect("a time limit");
+    let mut stream = server.connect();
     let both = format!("GET /v1/key HTTP/1.1\r\nhost: localhost\r\n\r\n{request}");
     stream.write_all(both.as_bytes()).expect("a server that reads");
     let answer = read_answer(&mut stream).expect("an answer");
@@ -185,6 +175,23 @@ pub fn execute(data: &Data, sql: &str) {
         postgres(data).batch_execute(sql).expect("a statement");
     } else {
         sqlite(data).execute_batch(sql).expect("a statement");
+    }
+}
+
+/// A subquery of the numbers `n` from 1 to `last`, with a name.
+pub fn numbers(last: usize) -> String {
+    format!(
+        "(WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) \
+         SELECT n FROM numbers) AS numbers"
+    )
+}
+
+/// An expression in SQL for a digest that begins with the number `n`: a session is named after the first half of its digest.
+pub fn digest(data: &Data) -> &'static str {
+    if data.is_postgres() {
+        "decode(lpad(n::text, 8, '0') || repeat('0', 56), 'hex')"
+    } else {
+        "unhex(printf('%08d%056d', n, 0))"
     }
 }
 

@@ -1,0 +1,93 @@
+//! Headers protect every page, and let browsers keep the assets alone.
+
+use crate::common::browser::Browser;
+use crate::common::{Data, Server, id};
+use crate::{PROJECT, signed_in};
+
+#[test]
+fn every_page_is_protected_and_kept_by_nobody() {
+    let data = Data::new();
+    let (_server, mut browser) = signed_in(&data);
+    let key = browser.create("a key");
+    let fields = browser.creation("another");
+    let project = browser.get("/keys/new").attributes(PROJECT, "value").remove(0);
+    let rename = format!("/projects/{project}/rename");
+    let mut pages =
+        vec![browser.create_with(&fields), browser.create_with(&fields), browser.create_with(&[])];
+    for path in [
+        "/",
+        "/set-up",
+        "/sign-in",
+        "/keys",
+        "/keys/new",
+        "/account/password",
+        "/audit",
+        "/projects",
+        "/projects/new",
+        &rename,
+        &format!("/projects/{project}/archive"),
+        "/nothing",
+        "/keys/x/rotate",
+    ] {
+        pages.push(browser.get(path));
+    }
+    for action in ["", "/rotate", "/revoke", "/delete"] {
+        pages.push(browser.get(&format!("/keys/{}{action}", id(&key))));
+    }
+    pages.push(browser.send("PUT", "/keys", None));
+    let token = browser.get("/projects").field("form_token");
+    pages.push(browser.post(&rename, &[("form_token", &token)]));
+    let policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+                  frame-ancestors 'none'; base-uri 'none'";
+    for page in &pages {
+        for (name, value) in [
+            ("content-security-policy", policy),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(page.header(name), Some(value), "{name} of {} {}", page.status, page.text);
+        }
+        assert!(page.header("strict-transport-security").is_none());
+        assert!(page.header("access-control-allow-origin").is_none());
+        for begin in ["<script>", " style=", " onclick=", "javascript:"] {
+            assert!(!page.text.contains(begin), "{begin} in {}", page.text);
+        }
+        assert!(!page.has("script:not([src]), style, [style], [onclick]"), "{}", page.text);
+    }
+    let statuses: Vec<_> = pages.iter().map(|page| page.status).collect();
+    assert_eq!(
+        statuses,
+        [
+            200, 409, 403, 303, 400, 200, 200, 200, 200, 200, 200, 200, 200, 200, 404, 404, 200, 200, 200,
+            200, 405, 400
+        ]
+    );
+}
+
+#[test]
+fn assets_are_kept_by_browsers() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    let mut browser = Browser::new(&server);
+    let page = browser.get("/sign-in");
+    let style = page.attribute("link[rel=stylesheet]", "href");
+    let script = page.attribute("script", "src");
+    let icon = page.attribute("link[rel=icon][type=\"image/svg+xml\"]", "href");
+    for (path, kind, most) in [
+        (style, "text/css; charset=utf-8", 20_000),
+        (script, "text/javascript; charset=utf-8", 6_000),
+        (icon, "image/svg+xml", 3_000),
+    ] {
+        assert!(path.contains("?v="), "{path}");
+        let asset = browser.get(&path);
+        assert_eq!((asset.status, asset.header("content-type")), (200, Some(kind)));
+        assert_eq!(asset.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert!(asset.text.len() < most, "{path} has {} bytes", asset.text.len());
+        browser.headers = vec![("if-none-match", asset.header("etag").expect("a tag").to_owned())];
+        assert_eq!(browser.get(&path).status, 304);
+        browser.headers.clear();
+    }
+    assert_eq!(browser.get("/assets/nothing").status, 404);
+}

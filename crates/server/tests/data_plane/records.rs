@@ -1,0 +1,149 @@
+//! A record is answered as it is read later.
+
+use serde_json::{Value, json};
+
+use crate::common::project::{Project, ids};
+use crate::trouble::execute;
+
+#[test]
+fn a_stored_memory_is_answered_as_it_is_read_later() {
+    let project = Project::new();
+    for body in [
+        json!({ "content": "short" }),
+        json!({ "content": "all", "title": "t", "type": "note", "tags": ["a", "b"], "metadata": { "z": 1, "a": [2.50] },
+                "userId": "ada", "language": "en", "format": "text" }),
+        json!({ "content": "nulls", "title": null, "type": null, "tags": null, "metadata": null, "user_id": null }),
+    ] {
+        let (status, made) = project.send("POST", "/v1/memories", Some(&body));
+        assert_eq!(status, 202, "{made}");
+        assert_eq!((&made["content"], &made["status"]), (&body["content"], &json!("completed")));
+        assert_eq!(made, project.get(&format!("/v1/memories/{}", made["id"].as_str().unwrap())));
+        assert_eq!(made, project.get("/v1/memories?limit=1")["data"][0]);
+    }
+}
+
+#[test]
+fn a_batch_stores_what_can_be_stored() {
+    let project = Project::new();
+    let batch = |body: &Value| project.send("POST", "/v1/memories/batch", Some(body));
+    let items = json!([
+        { "content": "first", "userId": "ada", "tags": ["own"], "metadata": { "n": 1 } },
+        { "content": "" },
+        "no object",
+        { "title": "no content" },
+        { "content": "nul\0" },
+        { "content": "both", "userId": "a", "user_id": "b" },
+        { "content": "key", "title": project.key },
+        ["content"],
+        null,
+        { "content": "last", "unknown": 1, "type": "own" },
+    ]);
+    let (status, answer) = batch(&json!({ "items": items, "other": 1 }));
+    assert_eq!((status, &answer["total"], &answer["failed"]), (202, &json!(10), &json!(8)), "{answer}");
+    let stored = answer["items"].as_array().unwrap();
+    assert_eq!(stored.iter().map(|item| &item["content"]).collect::<Vec<_>>(), ["first", "last"]);
+    for item in stored {
+        assert_eq!(*item, project.get(&format!("/v1/memories/{}", item["id"].as_str().unwrap())));
+    }
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(
+        errors.iter().map(|error| error["index"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6, 7, 8]
+    );
+    for (error, word) in
+        errors.iter().zip(["content", "object", "content", "NUL", "user_id", "API key", "object", "object"])
+    {
+        assert_eq!(
+            (&error["code"], &error["error"]),
+            (&json!("invalid_request"), &error["message"]),
+            "{error}"
+        );
+        assert!(error["message"].as_str().unwrap().contains(word), "{word}: {error}");
+    }
+    assert!(!answer.to_string().contains(&project.key[16..]), "{answer}");
+    assert_eq!(ids(&project.get("/v1/memories")["data"]).len(), 2);
+    // stored in the order of the batch, so the last is the newest
+    assert_eq!(project.get("/v1/memories?limit=1")["data"][0]["content"], "last");
+
+    let defaults = json!({ "type": "default", "tags": ["default"], "userId": "eve", "metadata": { "d": 1 }, "language": "en" });
+    let (status, answer) =
+        batch(&json!({ "items": [items[0], items[9], { "content": "bare" }], "defaults": defaults }));
+    assert_eq!((status, &answer["failed"]), (202, &json!(0)), "{answer}");
+    let shown = |index: usize| {
+        let item = &answer["items"][index];
+        json!([item["type"], item["tags"], item["user_id"], item["metadata"], item["language"]])
+    };
+    assert_eq!(shown(0), json!(["default", ["own"], "ada", { "n": 1 }, "en"]));
+    assert_eq!(shown(1), json!(["own", ["default"], "eve", { "d": 1 }, "en"]));
+    assert_eq!(shown(2), json!(["default", ["default"], "eve", { "d": 1 }, "en"]));
+
+    let (status, answer) = batch(&json!({ "items": [{}, 1] }));
+    assert_eq!((status, &answer["items"], &answer["failed"]), (202, &json!([]), &json!(2)));
+    let (status, answer) = batch(&json!({ "items": vec![json!({ "content": "c" }); 100] }));
+    assert_eq!((status, ids(&answer["items"]).len(), &answer["total"]), (202, 100, &json!(100)));
+    for (wrong, word) in [
+        (json!({ "items": vec![json!({ "content": "c" }); 101] }), "100"),
+        (json!({ "items": [] }), "items"),
+        (json!({}), "items"),
+        (json!({ "items": {} }), "sequence"),
+        (json!([{ "content": "c" }]), "object"),
+        (json!({ "items": [{ "content": "c" }], "defaults": { "tags": 1 } }), "defaults"),
+        (json!({ "items": [{ "content": "c" }], "defaults": { "type": "\0" } }), "NUL"),
+    ] {
+        let message = project.refused("POST", "/v1/memories/batch", Some(&wrong));
+        assert!(message.contains(word), "{word}: {message}");
+    }
+    assert_eq!(project.send_text("POST", "/v1/memories/batch", r#"{"items":[{"content":"a"},{]}"#).0, 400);
+    let reads = project.server.key_in(&project.token, &project.company, &project.id, &["memories:read"]);
+    let refused =
+        project.server.send("POST", "/v1/memories/batch", Some(&reads), Some(&json!({ "items": [] })));
+    assert_eq!(refused.0, 403);
+}
+
+#[test]
+fn a_chat_is_shown_to_keys_of_its_project_that_read_chats() {
+    let project = Project::new();
+    let made =
+        project.post("/v1/chats", &json!({ "title": "Talk", "userId": "ada", "metadata": { "a": 1.0 } }));
+    let path = format!("/v1/chats/{}", made["id"].as_str().unwrap());
+    assert_eq!(project.get(&path), made);
+    assert_eq!(project.server.send("GET", &path, Some(&project.other_key()), None).0, 404);
+    assert_eq!(project.send("GET", "/v1/chats/none", None).0, 404);
+    let writes = project.server.key_in(&project.token, &project.company, &project.id, &["chats:write"]);
+    assert_eq!(project.server.send("GET", &path, Some(&writes), None).0, 403);
+    project.send("DELETE", &path, None);
+    assert_eq!(project.send("GET", &path, None).0, 404);
+}
+
+/// A change sets the time of its record, and of no other.
+#[test]
+fn a_change_is_dated_on_its_record_alone() {
+    const LONG_AGO: &str = "2023-11-14T22:13:20Z";
+    let project = Project::new();
+    let mut paths = vec!["/v1/users/ada".to_owned(), "/v1/users/bob".to_owned()];
+    for id in ["ada", "bob"] {
+        project.post("/v1/users", &json!({ "id": id }));
+        for (list, body) in [("/v1/memories", json!({ "content": "words" })), ("/v1/chats", json!({}))] {
+            paths.push(format!("{list}/{}", project.make(list, &body)));
+        }
+    }
+    let [ada, _, memory, chat, ..] = &paths[..] else { panic!("{paths:?}") };
+    for (method, path, body, changed) in [
+        ("PUT", memory.clone(), json!({ "title": "new" }), memory),
+        ("PUT", memory.clone(), json!({ "metadata": { "a": 1 } }), memory),
+        ("PUT", ada.clone(), json!({ "name": "Ada" }), ada),
+        ("POST", "/v1/users".to_owned(), json!({ "id": "ada", "metadata": { "a": 1 } }), ada),
+        ("POST", format!("{chat}/messages"), json!({ "message": "words" }), chat),
+    ] {
+        for table in ["memories", "users", "chats"] {
+            let sql = format!("UPDATE {table} SET created_at = 1700000000, updated_at = 1700000000");
+            execute(&project.data, &sql);
+        }
+        assert_eq!(project.send(method, &path, Some(&body)).0, 200, "{method} {path}");
+        for record in &paths {
+            let shown = project.get(record);
+            assert_eq!(shown["created_at"], LONG_AGO, "{method} {path}: {record}");
+            assert_eq!(shown["updated_at"] != LONG_AGO, record == changed, "{method} {path}: {record}");
+        }
+    }
+}
