@@ -133,7 +133,7 @@ fn a_use_is_recorded_once_a_minute() {
 
 /// While another program holds the database's lock, a page is answered although its use cannot be recorded.
 #[test]
-fn a_use_that_cannot_be_recorded_refuses_nothing() {
+fn a_page_is_answered_although_its_use_cannot_be_recorded() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     server.set(60);
@@ -141,7 +141,7 @@ fn a_use_that_cannot_be_recorded_refuses_nothing() {
 }
 
 #[test]
-fn each_ends_alone_in_every_process_and_twice() {
+fn a_session_ends_alone_in_every_process_and_only_once() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let second = Fixture::on(data_of(&server), &[]);
@@ -174,7 +174,7 @@ fn data_of(server: &Fixture) -> Data {
 }
 
 #[test]
-fn all_others_end_at_once_and_this_one_stays() {
+fn all_other_sessions_end_at_once_and_this_one_stays() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let mut others = [server.sign_in(), server.sign_in()];
@@ -288,7 +288,7 @@ fn nobody_ends_a_session_of_another_account() {
 }
 
 #[test]
-fn rows_of_older_versions_are_shown_and_end() {
+fn sessions_of_older_versions_are_listed_and_can_be_ended() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let mut other = server.sign_in();
@@ -314,7 +314,7 @@ fn rows_of_older_versions_are_shown_and_end() {
 }
 
 #[test]
-fn the_latest_use_comes_after_this_session() {
+fn sessions_are_listed_by_their_last_use_after_this_one() {
     let server = Fixture::behind_proxy();
     server.set_up();
     let mut used = browser_at(&server, "192.0.2.1", "used/1");
@@ -331,7 +331,7 @@ fn the_latest_use_comes_after_this_session() {
 }
 
 #[test]
-fn what_has_expired_is_not_listed() {
+fn expired_sessions_are_not_listed() {
     let server = Fixture::new();
     let mut first = server.set_up();
     server.log_in();
@@ -352,7 +352,7 @@ fn what_has_expired_is_not_listed() {
 }
 
 #[test]
-fn a_page_has_fifty_rows_and_fits() {
+fn a_page_of_sessions_has_50_rows_and_less_than_100_kib() {
     let server = Fixture::new();
     let mut owner = server.set_up();
     let agent = "&".repeat(60);

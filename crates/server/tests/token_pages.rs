@@ -5,7 +5,7 @@ mod trouble;
 
 use common::browser::{Answer, Browser};
 use common::timed::{DAY, Fixture, HOUR, START};
-use common::{EMAIL, EVE, PASSWORD};
+use common::{EMAIL, EVE, PASSWORD, text};
 use ctx_key_server::store::access_token::MAX_TOKENS;
 use serde_json::Value;
 use trouble::{digest, execute, number, numbers};
@@ -27,8 +27,7 @@ fn fields(browser: &mut Browser, name: &str, expires: &str) -> Fields {
 }
 
 fn post(browser: &mut Browser, fields: &Fields) -> Answer {
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    browser.post("/tokens", &fields)
+    browser.send_form("/tokens", fields)
 }
 
 /// The chosen expiry, or nothing where none is chosen.
@@ -66,7 +65,7 @@ fn create(browser: &mut Browser, name: &str, expires: &str) -> (String, String) 
 
 /// Returns the status of a program's request for the keys of Ada's company with this token.
 fn status(server: &Fixture, token: &str) -> u16 {
-    let company = server.log_in()["companies"][0]["id"].as_str().unwrap().to_owned();
+    let company = text(&server.log_in()["companies"][0]["id"]);
     server.send("GET", &format!("/companies/{company}/api-keys"), token, &Value::Null).0
 }
 
@@ -250,7 +249,7 @@ fn nobody_reaches_the_tokens_of_another_account() {
     let mut owner = server.set_up();
     let (token, id) = create(&mut owner, "the owner's", "never");
     let key = owner.create("a key");
-    let access = server.log_in()["access_token"].as_str().unwrap().to_owned();
+    let access = text(&server.log_in()["access_token"]);
     let form = fields(&mut owner, "another", "never");
     let mut eve = server.set_up_as(EVE);
     let eves = fields(&mut eve, "eve's", "never");

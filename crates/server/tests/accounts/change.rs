@@ -102,10 +102,8 @@ fn only_the_owner_changes_the_password_and_only_with_the_form() {
         let fields = [("form_token", token), ("current_password", PASSWORD), ("new_password", NEW)];
         fields.map(|(name, value)| (name, value.to_owned()))
     };
-    let send = |browser: &mut Browser, fields: &[(&str, String)]| {
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        browser.post("/account/password", &fields)
-    };
+    let send =
+        |browser: &mut Browser, fields: &[(&str, String)]| browser.send_form("/account/password", fields);
     for forged in ["", &others, &stranger, &token[1..]] {
         assert_eq!(send(&mut owner, &fields(forged)).status, 403, "{forged}");
     }
@@ -131,7 +129,7 @@ fn only_the_owner_changes_the_password_and_only_with_the_form() {
 }
 
 #[test]
-fn two_changes_at_once_are_one() {
+fn of_two_changes_at_once_one_counts() {
     let data = Data::new();
     let server = Server::start(&data);
     let mut first = Browser::new(&server);

@@ -56,7 +56,7 @@ fn a_backup_under_writes_has_every_key_that_was_shown() {
     }
 }
 
-/// The reason for `backup`.
+/// This is the reason for the command `backup`.
 #[test]
 fn a_copy_of_the_one_file_lacks_recent_keys() {
     const NAME: &str = "a_copy_of_the_one_file_lacks_recent_keys";

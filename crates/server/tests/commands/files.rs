@@ -93,7 +93,7 @@ fn only_the_owner_reads_the_data_folder() {
 }
 
 #[test]
-fn older_wider_files_are_closed() {
+fn permissions_of_older_files_are_restricted() {
     let parent = TempDir::new().unwrap();
     let folder = parent.path().join("data");
     let mut server = start_on_sqlite("077", parent.path(), "data");
@@ -132,7 +132,7 @@ fn older_wider_files_are_closed() {
 }
 
 #[test]
-fn a_database_that_is_a_link_is_closed_where_it_is() {
+fn the_target_of_a_linked_database_is_restricted() {
     let parent = TempDir::new().unwrap();
     let [data, disk] = ["data", "disk"].map(|name| parent.path().join(name));
     fs::DirBuilder::new().mode(0o755).create(&disk).unwrap();
@@ -149,7 +149,7 @@ fn a_database_that_is_a_link_is_closed_where_it_is() {
 }
 
 #[test]
-fn a_folder_of_everybody_stays_open() {
+fn a_folder_that_everybody_may_use_keeps_its_permissions() {
     let parent = TempDir::new().unwrap();
     let folder = parent.path().join("data");
     fs::create_dir(&folder).unwrap();

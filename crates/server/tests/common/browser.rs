@@ -70,6 +70,12 @@ impl Browser {
         self.send("POST", path, Some(body))
     }
 
+    /// Posts fields that a test has changed.
+    pub fn send_form(&mut self, path: &str, fields: &[(&str, String)]) -> Answer {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.post(path, &fields)
+    }
+
     pub fn send(&mut self, method: &str, path: &str, body: Option<String>) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         if !self.cookies.is_empty() {
@@ -138,9 +144,8 @@ impl Browser {
         ]
     }
 
-    pub fn create_with(&mut self, fields: &[(&'static str, String)]) -> Answer {
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.post("/keys", &fields)
+    pub fn create_with(&mut self, fields: &[(&str, String)]) -> Answer {
+        self.send_form("/keys", fields)
     }
 
     pub fn create(&mut self, name: &str) -> String {

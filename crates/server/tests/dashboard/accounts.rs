@@ -46,7 +46,7 @@ fn a_set_up_link_makes_one_account_and_signs_in() {
 }
 
 #[test]
-fn an_unknown_address_is_answered_as_a_wrong_password() {
+fn an_unknown_address_is_answered_like_a_wrong_password() {
     let data = Data::new();
     let server = Server::with_account(&data);
     let mut browser = Browser::new(&server);

@@ -22,14 +22,14 @@ fn a_form_that_is_sent_again_makes_no_second_key() {
     let fields = browser.creation("at the same time");
     let successor = click_four_times(&browser, "/keys", &fields);
     assert_eq!(browser.count_keys(), 2);
-    // the first of these ends the key, which is not what the others are refused for
+    // the first form ends the key; the others are refused as repeated forms, and not because the key has ended
     let path = format!("/keys/{}/rotate", id(&successor));
     let dialog = browser.get(&path);
     let fields = ["form_token", "form"].map(|name| (name, dialog.field(name)));
     click_four_times(&browser, &path, &[&fields[..], &[("overlap", "0".to_owned())]].concat());
     assert_eq!(browser.count_keys(), 3);
 
-    // nor when the key is gone
+    // a repeated form makes no second key after the key was deleted, either
     browser.confirm(&id(&key), "delete", &[]).leads_to("/keys");
     let mut fields = browser.creation("deleted");
     let deleted = browser.create_with(&fields).new_key();
@@ -40,7 +40,7 @@ fn a_form_that_is_sent_again_makes_no_second_key() {
     assert_eq!(status(&server, &deleted), 401);
 }
 
-/// Sends a form four times at once. Returns the key that one of them made, and asserts that the others are told of it.
+/// Sends a form four times at once. Asserts that one answer has a new key, and that the others name that key. Returns it.
 fn click_four_times(browser: &Browser, path: &str, fields: &[(&'static str, String)]) -> String {
     let click = || post(&mut browser.clone(), path, fields, None);
     let answers: Vec<_> = thread::scope(|scope| {

@@ -1,11 +1,11 @@
-//! Headers protect every page, and let browsers keep the assets alone.
+//! Headers protect every page, and let browsers cache assets only.
 
 use crate::common::browser::Browser;
 use crate::common::{Data, Server, id};
 use crate::{PROJECT, signed_in};
 
 #[test]
-fn every_page_is_protected_and_kept_by_nobody() {
+fn every_page_has_protective_headers_and_is_not_cached() {
     let data = Data::new();
     let (_server, mut browser) = signed_in(&data);
     let key = browser.create("a key");
@@ -67,7 +67,7 @@ fn every_page_is_protected_and_kept_by_nobody() {
 }
 
 #[test]
-fn assets_are_kept_by_browsers() {
+fn browsers_cache_assets() {
     let data = Data::new();
     let server = Server::start(&data);
     let mut browser = Browser::new(&server);

@@ -87,7 +87,7 @@ fn a_key_is_rotated_revoked_and_deleted() {
     assert_eq!([status(&server, &first), status(&server, &second)], [200, 200]);
     assert!(browser.get("/keys").text.contains("Ending soon"));
 
-    // the second is lost, and the first rotated again: that successor must not end with the overlap
+    // the second key is lost, so the first is rotated again; the new successor must not end with the overlap
     let page = browser.confirm(&id(&first), "rotate", &[("overlap", "3600")]);
     let again = page.new_key();
     assert_eq!([status(&server, &first), status(&server, &again)], [200, 200]);

@@ -27,7 +27,6 @@ fn signed_in(data: &Data) -> (Server, Browser) {
 }
 
 fn post(browser: &mut Browser, path: &str, fields: &[(&'static str, String)], token: Option<&str>) -> Answer {
-    let mut fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    fields.extend(token.map(|token| ("form_token", token)));
-    browser.post(path, &fields)
+    let token = token.map(|token| ("form_token", token.to_owned()));
+    browser.send_form(path, &fields.iter().cloned().chain(token).collect::<Vec<_>>())
 }

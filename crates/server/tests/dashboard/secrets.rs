@@ -43,7 +43,7 @@ fn a_secret_is_in_no_page_log_or_database() {
     }
 }
 
-/// All that is stored.
+/// Returns everything that the server has stored.
 fn dump(data: &Data) -> Vec<u8> {
     let Some(url) = &data.database_url else {
         let files = fs::read_dir(data.folder.path()).unwrap().map(|entry| entry.unwrap().path());

@@ -4,7 +4,7 @@ use crate::common::browser::Browser;
 use crate::common::{Data, EMAIL, EVE, PASSWORD, id, status};
 use crate::{PROJECT, post, signed_in};
 
-/// All that changes something, for a key.
+/// The paths and fields of all forms that change something. Most are about the key with this id.
 fn changes(id: &str) -> Vec<(String, Vec<(&'static str, String)>)> {
     let form = "0".repeat(64);
     vec![
@@ -68,14 +68,14 @@ fn forms_of_others_are_refused() {
     assert_eq!(browser.get("/keys").without_ages(), list);
     assert_eq!(status(&server, &key), 200);
 
-    // nobody is signed in by another site: the form's cookie is missing, or another one
+    // another site cannot sign in a visitor: the cookie of the form is missing, or differs
     let mut victim = Browser::new(&server);
     let fields = [("form_token", stranger.as_str()), ("email", EMAIL), ("password", PASSWORD)];
     assert_eq!(victim.post("/sign-in", &fields).status, 403);
     victim.get("/sign-in");
     assert_eq!(victim.post("/sign-in", &fields).status, 403);
 
-    // what a browser says of a form of ours
+    // the headers that a browser sends with a form of this server
     browser.content_type = "Application/X-WWW-Form-Urlencoded; charset=utf-8";
     browser.headers = vec![("origin", server.url.clone()), ("sec-fetch-site", "same-origin".to_owned())];
     browser.confirm(&id(&key), "revoke", &[]).leads_to("/keys");
@@ -84,7 +84,7 @@ fn forms_of_others_are_refused() {
 }
 
 #[test]
-fn another_account_and_nobody_reach_nothing() {
+fn other_accounts_and_strangers_reach_no_key() {
     let data = Data::new();
     let (server, mut owner) = signed_in(&data);
     let key = owner.create("the owner's key");

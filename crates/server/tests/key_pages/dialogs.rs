@@ -48,7 +48,7 @@ fn a_dialog_leads_back_to_the_same_part_of_the_list() {
         .leads_to("/keys?state=revoked&page=7");
     assert!(browser.get("/keys").text.contains(&format!("The key ctx_{third}*** is deleted.")));
 
-    // from the page of a key, back to it
+    // a dialog that was opened on the page of a key leads back to that page
     for (action, leads_to) in [("revoke", format!("/keys/{second}")), ("delete", "/keys".to_owned())] {
         let dialog = browser.get(&format!("/keys/{second}/{action}?from=key"));
         assert_eq!(dialog.attribute(CANCEL, "href"), format!("/keys/{second}#{action}"));

@@ -7,7 +7,7 @@ use crate::common::company::Company;
 use crate::common::{EMAIL, EVE, PASSWORD};
 
 #[test]
-fn a_form_that_met_the_end_of_the_session_is_kept_for_its_account() {
+fn a_form_that_is_sent_after_the_session_is_kept_for_its_account() {
     let (company, mut browser) = Company::new();
     company.server.set_up_as(EVE);
     let key = ApiKey::generate();

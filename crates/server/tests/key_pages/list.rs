@@ -58,7 +58,7 @@ fn a_list_is_searched_and_filtered() {
         ("state=revoked".to_owned(), &[revoked]),
         ("state=not_yet_valid".to_owned(), &[]),
         (format!("q=back&project={web}&scope=memories:read&state=active"), &[production]),
-        // what the form can't send is no filter
+        // unknown values of a filter are ignored
         (
             "state=other&scope=read&project=proj_1&page=x&q=".to_owned(),
             &[production, moscow, street, &successor, school, revoked],
@@ -161,7 +161,7 @@ fn no_name_makes_a_page_large() {
             assert_eq!(listed(&page).len(), 50, "{address}");
             assert!(page.text.len() < 100 * 1024, "{address} has {} bytes", page.text.len());
         }
-        // a row has the beginning, and the page of the key all
+        // a row has the start of a long name, and the page of the key has the whole name
         let page = browser.get("/keys");
         let (key, escaped) = (&listed(&page)[0], character.replace('&', "&#38;").replace('"', "&#34;"));
         let shown = row(&page, key);

@@ -8,7 +8,7 @@ use crate::common::{EMAIL, PASSWORD, id};
 use crate::lines_of;
 
 #[test]
-fn a_page_tells_the_life_of_a_key() {
+fn the_page_of_a_key_has_its_history() {
     let (company, mut browser) = Company::new();
     let key = id(&browser.create("a key"));
     let address = format!("/keys/{key}");
@@ -44,7 +44,7 @@ fn a_page_tells_the_life_of_a_key() {
             format!("{EMAIL} created a key; memories:read chats:write"),
         ]
     );
-    // a key that has ended can be revoked and deleted, and no more
+    // a key that has ended can only be revoked or deleted
     let actions = ["revoke", "delete"].map(|action| format!("/keys/{key}/{action}?from=key"));
     assert_eq!(page.attributes(".buttons a", "href"), actions);
     assert!(!page.has("[name=scopes]"), "{}", page.text);

@@ -58,9 +58,9 @@ fn the_five_latest_successors_are_shown() {
     assert_eq!(shown, successors[2..].iter().rev().cloned().collect::<Vec<_>>());
 }
 
-/// The log says of a rotation "by" and the id of the successor: a key may have such a name.
+/// The detail of a rotation is "by" and the id of the successor. A key may have the same text as its name.
 #[test]
-fn a_key_that_is_named_like_a_rotation_has_no_part_in_one() {
+fn a_key_named_like_a_rotation_is_not_taken_for_one() {
     let (company, mut browser) = Company::new();
     let project = company.project("web");
     let key = company.key(&project, "a key", None);
@@ -124,7 +124,7 @@ fn a_successor_has_the_expiry_that_was_chosen() {
         let refused = browser.confirm(&key, "rotate", &[&[("overlap", "0")], expiry].concat());
         assert_eq!((refused.status, browser.count_keys()), (400, count), "{}", refused.text);
     }
-    // the day of the clock has not ended
+    // the current day can be chosen, because it has not ended
     let today = [("overlap", "0"), ("expires", "date"), ("expires_on", "2027-01-15")];
     let page = browser.confirm(&key, "rotate", &today);
     let new = id(&page.new_key());

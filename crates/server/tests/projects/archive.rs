@@ -10,7 +10,7 @@ use crate::common::timed::START;
 use crate::{ENVIRONMENTS, log_from, post, rows};
 
 #[test]
-fn an_archived_project_has_no_key_that_works() {
+fn an_archived_project_has_no_valid_key() {
     let (company, mut browser) = Company::new();
     let [web, other] = ["Web", "Other"].map(|name| company.project(name));
     let names: Vec<_> = (1..=7).map(|number| format!("key <{number}>")).collect();

@@ -92,7 +92,7 @@ fn a_project_is_created_and_renamed() {
 }
 
 #[test]
-fn two_projects_do_not_get_one_name_at_the_same_time() {
+fn projects_that_change_at_once_do_not_get_the_same_name() {
     let (company, browser) = Company::new();
     let ids = ["a", "b", "c"].map(|name| company.project(name));
     for round in 0..4 {

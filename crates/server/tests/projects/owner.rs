@@ -2,9 +2,9 @@
 
 use ctx_key_server::store::id::ProjectId;
 
-use crate::common::EVE;
 use crate::common::browser::Browser;
 use crate::common::company::Company;
+use crate::common::{EVE, text};
 use crate::rows;
 
 #[test]
@@ -13,7 +13,7 @@ fn only_the_owner_reaches_a_project() {
     let project = company.project("the owner's project");
     let key = company.key(&project, "the owner's key", None);
     let mut eve = company.server.set_up_as(EVE);
-    let eve_token = company.server.log_in_as(EVE)["access_token"].as_str().unwrap().to_owned();
+    let eve_token = text(&company.server.log_in_as(EVE)["access_token"]);
     let unknown = ProjectId::generate().to_string();
     let changes = |id: &str| {
         [
@@ -59,8 +59,7 @@ fn only_the_owner_reaches_a_project() {
 
     // no credential, a key and the token of a program: pages accept sessions only
     let sign_in_to = |path: &str| format!("/sign-in?next={}", path.replace('/', "%2F"));
-    let whole_key =
-        company.create(&project, "whole", &["memories:read"], None).1["api_key"].as_str().unwrap().to_owned();
+    let whole_key = text(&company.create(&project, "whole", &["memories:read"], None).1["api_key"]);
     for bearer in [None, Some(&whole_key), Some(&company.token), Some(&eve_token)] {
         let mut stranger = Browser::at(&company.server.url);
         stranger.headers.extend(bearer.map(|bearer| ("authorization", format!("Bearer {bearer}"))));
