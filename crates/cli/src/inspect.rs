@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use ctx_key::{ApiKey, EnvKeyError, ParseKeyError};
 
 use crate::cli::InspectOptions;
+use crate::outcome::{FOUND, Outcome};
 use crate::output;
-use crate::{FOUND, Outcome};
 
 /// Maximum number of bytes read from standard input, far more than anybody pastes for a key.
 const MAX_INPUT: u64 = 64 * 1024;

@@ -5,6 +5,7 @@
 //! | options and arguments | `cli.rs` |
 //! | `new`, `inspect`, `redact`, `rules` | a file for each |
 //! | `scan` | `scan.rs`, which lists the files in `scan/` |
+//! | exit codes | `outcome.rs` |
 //! | names of files in output | `name.rs` |
 //!
 //! All output goes through [`output`], which hides secrets and does not treat a closed pipe as an error.
@@ -14,27 +15,17 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
+use crate::outcome::{FAILED, Outcome};
 
 mod cli;
 mod inspect;
 mod name;
 mod new;
+mod outcome;
 mod output;
 mod redact;
 mod rules;
 mod scan;
-
-/// The command did its work: `scan` found nothing, `inspect` found a well-formed key.
-const SUCCESS: u8 = 0;
-/// `scan` found keys, or the text for `inspect` is not a key.
-const FOUND: u8 = 1;
-/// The command could not do its work, or not all of it, or the command line is wrong.
-const FAILED: u8 = 2;
-/// `scan` found keys only in files that git ignores and does not track.
-const IGNORED: u8 = 3;
-
-/// The exit code of a command, or an error: what is wrong, in lower case, and what to do.
-type Outcome = Result<u8, String>;
 
 fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {

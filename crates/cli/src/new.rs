@@ -7,8 +7,8 @@ use std::path::Path;
 use ctx_key::{ApiKey, ParseScopeError, Scope};
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::cli::{KeyFormat, NewOptions};
+use crate::outcome::Outcome;
 use crate::output;
 
 pub(crate) fn run(options: &NewOptions) -> Outcome {

@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 use ctx_key::scan::redact_str;
 
 use crate::name;
-use crate::{FAILED, Outcome, SUCCESS};
+use crate::outcome::{FAILED, Outcome, SUCCESS};
 
 /// Writes all of `text` to standard output.
 pub(crate) fn print(text: &[u8]) -> Outcome {

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use ctx_key::scan::RedactingWriter;
 
+use crate::outcome::{Outcome, SUCCESS};
 use crate::output;
-use crate::{Outcome, SUCCESS};
 
 /// Maximum number of bytes read at once.
 const PIECE: usize = 64 * 1024;

@@ -1,6 +1,6 @@
 //! `rules`: prints the rule files for other scanners, which are part of this program.
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::output;
 
 /// The tools, each with the text of its rule file.

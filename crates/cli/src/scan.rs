@@ -18,12 +18,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::cli::{ReportFormat, ScanOptions};
+use crate::outcome::{FAILED, FOUND, IGNORED, Outcome, SUCCESS};
+use crate::output;
 use crate::scan::exclude::Exclude;
 use crate::scan::finding::{Event, Sink};
 use crate::scan::progress::{Bar, PERIOD, Progress};
 use crate::scan::report::Report;
 use crate::scan::summary::Summary;
-use crate::{FAILED, FOUND, IGNORED, Outcome, SUCCESS, output};
 
 mod archive;
 mod baseline;

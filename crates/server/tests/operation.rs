@@ -211,6 +211,24 @@ fn an_outage_of_the_database_ends_no_process() {
 }
 
 #[test]
+fn a_server_that_is_not_ready_logs_the_reason_and_says_when_to_ask_again() {
+    let data = Data::new();
+    let log = data.folder.path().join("log");
+    let server = Server::start_logged(&data, File::create(&log).unwrap());
+    wait(|| text(&server, "/readyz") == (200, "ok\n".to_owned()));
+    execute(&data, "ALTER TABLE api_key_log RENAME TO lost");
+    wait(|| text(&server, "/readyz").0 == 503);
+    let mut response = server.get("/readyz", None);
+    assert_eq!(response.headers()["retry-after"], "2");
+    let body = response.body_mut().read_to_string().unwrap();
+    assert_eq!(body, "not ready: records of keys can't be read: the log has the reason\n");
+    let log = fs::read_to_string(&log).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let reasons: Vec<_> = lines.filter(|line| line["fields"]["message"] == "not ready").collect();
+    assert!(!reasons.is_empty() && reasons.iter().all(|line| line["fields"]["error"].is_string()), "{log}");
+}
+
+#[test]
 fn metrics_have_the_format_that_is_asked_for() {
     let data = Data::new();
     let server = Server::start(&data);

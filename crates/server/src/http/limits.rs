@@ -11,7 +11,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use super::api_error::ApiError;
-use super::state::AppState;
 
 /// Maximum number of bytes of a body.
 pub const LARGEST_BODY: usize = 1 << 20;
@@ -23,16 +22,16 @@ pub(super) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Returns routes for programs, which answer in JSON even if a handler takes too long or panics.
-pub fn in_json(routes: Router<AppState>) -> Router<AppState> {
+pub fn in_json<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     end_all(routes, ApiError::timeout, ApiError::internal)
 }
 
 /// Ends handlers that take too long, and answers with `timeout` for them and with `internal` for those that panic.
-pub fn end_all<T: IntoResponse + 'static>(
-    routes: Router<AppState>,
+pub fn end_all<S: Clone + Send + Sync + 'static, T: IntoResponse + 'static>(
+    routes: Router<S>,
     timeout: fn() -> T,
     internal: fn() -> T,
-) -> Router<AppState> {
+) -> Router<S> {
     let give_up = move |request: Request, next: Next| async move {
         match tokio::time::timeout(RESPONSE_TIMEOUT, next.run(request)).await {
             Ok(response) => response,
@@ -45,4 +44,31 @@ pub fn end_all<T: IntoResponse + 'static>(
         internal().into_response()
     };
     routes.layer(middleware::from_fn(give_up)).layer(CatchPanicLayer::custom(panicked))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use serde_json::Value;
+    use tower::Service;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_does_not_end_or_panics_is_answered_in_json() {
+        let panics = async || -> () { panic!("a message for the log") };
+        let mut routes =
+            in_json(Router::new().route("/slow", get(pending::<()>)).route("/defect", get(panics)));
+        for (path, status, code) in [("/slow", 408, "timeout"), ("/defect", 500, "internal")] {
+            let response = routes.call(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+            let body = to_bytes(response.into_body(), 1000).await.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["error"]["code"], code, "{body}");
+            assert!(!body.to_string().contains("for the log"), "{body}");
+        }
+    }
 }

@@ -4,9 +4,8 @@ use ctx_key::KeyId;
 
 use super::actor::Act;
 use super::client::canonical;
-use super::free_text::searchable;
+use super::free_text::{id_of_masked, searchable};
 use super::id::CompanyId;
-use super::key_filter::id_of_masked;
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError, Row, Transaction, Value};
 

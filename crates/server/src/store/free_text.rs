@@ -96,6 +96,12 @@ pub const RESTRICTED: &str = "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u060
      \\u1680\\u17b4-\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\
      \\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}";
 
+/// Returns the id of a masked key that was copied from a list, such as `8aspm4G7VmSU` for `ctx_8aspm4G7VmSU***`.
+/// Returns any other text as it is.
+pub(super) fn id_of_masked(text: &str) -> &str {
+    text.trim().strip_prefix("ctx_").map_or(text, |id| id.trim_end_matches('*'))
+}
+
 #[cfg(test)]
 mod tests {
     use ctx_key::ApiKey;

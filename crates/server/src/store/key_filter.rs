@@ -3,7 +3,7 @@
 use ctx_key::{KeyState, Scope, UnixTime};
 
 use super::api_key::ListedKey;
-use super::free_text::searchable;
+use super::free_text::{id_of_masked, searchable};
 use super::id::ProjectId;
 
 /// A filter for lists of a company's keys. The default shows all.
@@ -47,10 +47,4 @@ impl KeyFilter {
         };
         keys.into_iter().filter(is_listed).collect()
     }
-}
-
-/// Returns the id of a masked key that was copied from a list, such as `8aspm4G7VmSU` for `ctx_8aspm4G7VmSU***`.
-/// Returns any other text as it is.
-pub(super) fn id_of_masked(text: &str) -> &str {
-    text.trim().strip_prefix("ctx_").map_or(text, |id| id.trim_end_matches('*'))
 }
