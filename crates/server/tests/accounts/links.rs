@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::accounts;
 use crate::common::browser::Browser;
-use crate::common::{Data, EMAIL, EVE, PASSWORD, Server};
+use crate::common::{Data, EMAIL, EVE, PASSWORD, Server, agent, rest, wait};
 use crate::trouble::number;
 
 #[test]
@@ -114,6 +114,26 @@ fn servers_that_start_at_once_leave_one_link() {
         assert_eq!(links.iter().filter(|link| shown(&server, link) == 200).count(), 1);
         assert_eq!(number(&data, "SELECT count(*) FROM credentials"), Some(1));
     }
+}
+
+#[test]
+fn a_start_with_an_account_makes_and_prints_no_link() {
+    let data = Data::new();
+    let server = Server::start(&data);
+    Browser::new(&server).set_up(server.set_up_link.as_ref().unwrap(), EMAIL).leads_to("/keys");
+    server.stop();
+    let mut command = data.command(&[]);
+    let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let mut url = String::new();
+    output.read_line(&mut url).unwrap();
+    let ready = format!("{}/readyz", url.trim_end());
+    wait(|| agent().get(&ready).call().is_ok_and(|response| response.status() == 200));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    assert_eq!(rest(output), "");
+    assert_eq!(number(&data, "SELECT count(*) FROM credentials WHERE kind = 'set-up'"), Some(0));
 }
 
 /// The status of the page that a link opens.
