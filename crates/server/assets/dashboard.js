@@ -8,7 +8,6 @@ addEventListener("pageshow", (event) => {
 
 const find = (selector) => document.querySelector(selector);
 
-// Make the dialog modal: the focus stays in it, and Escape closes it. If its form was filled in, ask once before it closes.
 const dialog = find("dialog");
 if (dialog) {
   const first = dialog.querySelector("[autofocus]");
@@ -71,7 +70,6 @@ search?.form.addEventListener("submit", () => {
   search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
 });
 
-// Add a button that shows the password. Hide the password before it is sent, because browsers store the text of visible fields.
 for (const input of document.querySelectorAll("input[type=password]")) {
   const button = document.createElement("button");
   const span = (textContent, className) => Object.assign(document.createElement("span"), { textContent, className });
@@ -104,8 +102,6 @@ for (const field of document.querySelectorAll("[data-with]")) {
 
 const once = find("[data-once]");
 
-// Send each form only once: a double click would show the response to the second request, which has no key. The page that shows
-// a key is left out, because somebody may cancel a sign-out there to copy the key, and sign out later.
 for (const form of once ? [] : document.forms) {
   let sent = false;
   form.addEventListener("submit", (event) => {

@@ -188,3 +188,14 @@ fn files_of_another_owner_are_named_in_the_log_and_used() {
     assert!(lines.len() == 1 && lines[0].contains(&path) && lines[0].contains("mode 700"), "{log}");
     assert_eq!(modes(&folder), [0o770, 0o600, 0o600, 0o600]);
 }
+
+#[test]
+fn an_error_shows_no_key_that_a_path_contains() {
+    let data = Data::new();
+    Server::start(&data).stop();
+    let key = ctx_key::ApiKey::generate();
+    let id = key.id();
+    let output = data.run(&["import", &format!("/nowhere/{}", key.expose_secret())]);
+    let message = format!("error: can't read /nowhere/ctx_{id}***: entity not found\n");
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), message));
+}

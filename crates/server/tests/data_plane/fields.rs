@@ -60,6 +60,18 @@ fn a_text_is_measured_in_characters() {
     }
 }
 
+/// PostgreSQL can't compare a text with this character.
+#[test]
+fn a_path_with_a_nul_character_leads_nowhere() {
+    let project = Project::new();
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    for path in ["/v1/users/ada%00", "/v1/users/%00/events", "/v1/memories/a%00b", "/v1/chats/%00/messages"] {
+        let answer = project.raw("GET", path);
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+        assert!(answer.contains("there is nothing at this path"), "{path}: {answer}");
+    }
+}
+
 /// HTTP libraries resolve `.` and `..` in a path, so clients could not reach a user with such an id.
 #[test]
 fn ids_that_are_steps_in_a_path_are_refused() {
