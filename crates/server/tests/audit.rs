@@ -341,7 +341,8 @@ fn a_filter_stays_in_the_links_and_an_unknown_value_is_none() {
         ("q=%25", 0),
         ("q=_", 0),
         ("q=%5C", 0),
-        ("q=1%5Cn1", 0),
+        // a backslash is no escape: this is not `line 199`
+        ("q=line+1%5C99", 0),
         ("group=passwords", 0),
         ("group=projects", 1),
         ("group=keys", 50),
@@ -410,7 +411,8 @@ fn a_search_ignores_case_in_every_script_and_finds_keys_and_addresses() {
         (&format!("ctx_{id}***"), 2),
         ("2001:DB8::7", 4),
         ("ada@", 4),
-        ("ada@example.com ключ", 0),
+        // the actor and the key of a line are two texts
+        (&format!("ada@example.com {id}"), 0),
     ] {
         assert_eq!(shown(&mut owner, &format!("/audit?{}", query(text))).0.len(), number, "{text}");
     }
