@@ -1,4 +1,4 @@
-//! Loads the server for minutes, while its memory may not grow, and kills hundreds of servers on each database.
+//! Loads the server for minutes and checks that its memory does not grow. Then kills hundreds of servers on each database.
 
 use std::time::Instant;
 
