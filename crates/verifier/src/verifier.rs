@@ -193,7 +193,7 @@ impl<S: Source> Shared<S> {
                 Ok(Landed::Found(..)) => {}
                 Ok(Landed::Foreign) => {
                     cause = "look-ups reach another server than the change log, or one that is behind";
-                    // perhaps the next poll finds the log there
+                    // the next poll may find that the log has moved to that server, too
                     sleep(self.options.poll_interval).await;
                 }
                 Err(error) => return self.cached_in_outage(id).ok_or(VerifyError::Source(error)),
@@ -211,7 +211,8 @@ impl<S: Source> Shared<S> {
         sent.elapsed() < self.options.lease
     }
 
-    /// Returns a known record in the grace period after the lease. Off by default: a revocation is not noticed then.
+    /// Returns a known record in the grace period after the lease. It is off by default, because the grace period
+    /// hides revocations.
     fn cached_in_outage(&self, id: KeyId) -> Option<(Found<S::Project>, bool)> {
         let found = self.cache.get(id)?;
         let is_covered = self.lease.covers(Instant::now(), self.options.outage_grace);
@@ -243,7 +244,7 @@ impl<S: Source> Shared<S> {
 
     /// Reads the change log, one read at a time. A late answer is discarded.
     async fn poll(self: Arc<Self>) {
-        let mut is_proven = true;
+        let mut is_same_history = true;
         let mut has_failed = false;
         loop {
             let sent = Instant::now();
@@ -251,7 +252,7 @@ impl<S: Source> Shared<S> {
             let read = self.source.changes_since(cursor.as_ref());
             let error = match timeout(self.options.lease, read).await {
                 Ok(Ok(changes)) => {
-                    is_proven = self.apply(changes, is_proven, sent);
+                    is_same_history = self.apply(changes, is_same_history, sent);
                     if has_failed {
                         info!("the change log of API keys can be read again");
                     }
@@ -275,13 +276,13 @@ impl<S: Source> Shared<S> {
     /// Applies changes, then moves the cursor, then renews the lease. A read of another history ends the lease instead:
     /// the cache is current again only after another read that belongs to the new history. Returns whether this read
     /// belongs to the history of the one before.
-    fn apply(&self, changes: Changes<S::Cursor>, is_proven: bool, sent: Instant) -> bool {
+    fn apply(&self, changes: Changes<S::Cursor>, was_same_history: bool, sent: Instant) -> bool {
         let is_other_history = changes.changed == Changed::History;
         if is_other_history {
             self.lease.end();
         }
         match changes.changed {
-            Changed::Keys(ids) if is_proven => self.cache.advance(Some(&ids), changes.cursor),
+            Changed::Keys(ids) if was_same_history => self.cache.advance(Some(&ids), changes.cursor),
             _ => {
                 self.counters.cache_clears.increment();
                 self.cache.advance(None, changes.cursor);

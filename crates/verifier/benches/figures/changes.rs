@@ -49,10 +49,10 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     }
     let [silent, logged, notifying] = rates.map(median);
     report.title(&format!("changes of keys by {CLIENTS} clients, one in each transaction"));
-    report.figure("nobody is told", silent, "a second");
+    report.figure("no notification", silent, "a second");
     report.figure("a row trigger with NOTIFY, one process listens", notifying, "a second");
     report.figure("the change log, one process reads it", logged, "a second");
-    report.figure("the change log / nobody is told", logged / silent, "");
+    report.figure("the change log / no notification", logged / silent, "");
     report.figure("the change log / NOTIFY", logged / notifying, "");
     report.at_least("changes a second with the change log", logged, 3_000.0);
     Ok(())
