@@ -313,7 +313,7 @@ typedef struct ctx_key_record {
 } ctx_key_record;
 
 /**
- * What a verified key may do.
+ * The grant of a verified key.
  */
 typedef struct ctx_key_grant {
   /**
