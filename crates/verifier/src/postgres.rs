@@ -164,7 +164,7 @@ impl PostgresSource {
 
     async fn repair(&self) -> Result<(), SourceError> {
         self.log_connection.query(statements::REPAIR, &[]).await?;
-        tracing::warn!("the change log was restored from another cluster: its history begins anew");
+        tracing::warn!("the change log was restored from another cluster: its history starts again");
         Ok(())
     }
 }

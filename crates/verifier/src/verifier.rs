@@ -299,7 +299,7 @@ impl<S: Source> Shared<S> {
         // a load before the store, because many threads may do this at once
         let used_at = cached.used_at.load(Ordering::Relaxed);
         let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
-        // `MAX` means that the time is unknown; once written, it would remain the latest use for ever
+        // `MAX` means that the time is unknown; once written, it would always remain the latest use
         if is_due && now != UnixTime::MAX {
             cached.used_at.store(now.as_secs(), Ordering::Relaxed);
             if !self.uses.note(cached.record.id, now) {

@@ -1,4 +1,4 @@
-//! Tests revocations in every kind of trouble, many times in each case.
+//! Tests revocations under load and under every kind of failure, many times in each case.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};

@@ -1,5 +1,5 @@
 //! Measures the cost of a route's guard. It sends `GET /v1/key` with random keys, which are all in the cache, to a server with
-//! the guard and to one without it, by turns.
+//! the guard and to one without it, alternately.
 //!
 //! wrk runs on the same cores as the servers, so the rates are a lower bound. The ratio of the processor times of a request
 //! is the cost of the guard, whatever else the machine does.

@@ -8,7 +8,7 @@
 
 /// The identity of the history that the numbers of transactions belong to. Each part is there for a case in which numbers
 /// are used again or the log is another one: a restart, a crash of one process of the server (the cumulative statistics
-/// are reset then, but the server does not start anew), a failover, another database, a restored log.
+/// are reset then, but the server does not restart), a failover, another database, a restored log.
 ///
 /// The parts are cheap functions, because look-ups return them too. Times are whole microseconds, since their text depends
 /// on the session.
