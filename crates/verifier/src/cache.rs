@@ -161,7 +161,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         Some(Departure { cache: self, number, ids, has_landed: false })
     }
 
-    /// Removes a record, also one that is being looked up.
+    /// Removes a record, even one that is being looked up.
     pub(crate) fn invalidate(&self, id: KeyId) {
         self.remove(&mut self.lock(), id);
     }

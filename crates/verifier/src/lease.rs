@@ -12,7 +12,7 @@ pub(crate) struct Lease {
     length: Duration,
     /// Nanoseconds after `origin`; 0 if there is no lease.
     end: AtomicU64,
-    /// Nanoseconds after `origin` at which the last lease began, also if it was ended; 0 if there was none.
+    /// Nanoseconds after `origin` at which the last lease began, even if it was ended; 0 if there was none.
     last_begin: AtomicU64,
 }
 

@@ -1,4 +1,4 @@
-//! A source of records in PostgreSQL 13 or later, also behind a pooler in transaction mode.
+//! A source of records in PostgreSQL 13 or later, directly or through a pooler in transaction mode.
 //!
 //! Apply [`SCHEMA`] and [`CHANGE_LOG`] once, for example as a migration:
 //!

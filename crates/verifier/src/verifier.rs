@@ -28,7 +28,7 @@ const MAX_ATTEMPTS: usize = 4;
 
 /// Verifies keys with a cache of recently used records. Clones share the cache.
 ///
-/// No grant begins later than the lease after a revocation was committed, whoever revoked the key. Two tasks run in the
+/// No grant begins later than the lease after a revocation was committed, no matter who revoked the key. Two tasks run in the
 /// background until the last clone is dropped: one reads the change log, the other writes uses.
 pub struct Verifier<S: Source> {
     shared: Arc<Shared<S>>,
@@ -122,9 +122,9 @@ impl<S: Source> Verifier<S> {
         Ok(grant.cloned())
     }
 
-    /// Removes a record from the cache, also one that is being looked up.
+    /// Removes a record from the cache, even one that is being looked up.
     ///
-    /// Call it after each commit that changed a key, also if the outcome of the commit is unknown, and before you answer
+    /// Call it after each commit that changed a key, even if the outcome of the commit is unknown, and before you answer
     /// the request. Call it from a task that the request can't cancel, because the client may hang up.
     pub fn invalidate(&self, id: KeyId) {
         self.shared.cache.invalidate(id);
@@ -326,7 +326,7 @@ impl<S: Source> Shared<S> {
     }
 }
 
-/// A batch of uses that is being written. Uses that were not written are put back, also if the write is cancelled.
+/// A batch of uses that is being written. Uses that were not written are put back, even if the write is cancelled.
 struct Batch<'u> {
     uses: &'u Uses,
     taken: Vec<(KeyId, UnixTime)>,

@@ -45,7 +45,7 @@ pub(super) const LOOK_UP: &str = concat!(
 /// BY` makes the planner use the index, whatever it assumes about the table.
 ///
 /// `log` is the identity of the cluster, the database, the tables, and the triggers with their function. The column
-/// `xmin` of the catalog changes with every change of a table or a trigger, also if the change is undone later. The `xmin`
+/// `xmin` of the catalog changes with every change of a table or a trigger, even if the change is undone later. The `xmin`
 /// of `api_keys` is not needed, because the server refuses to change a column that a trigger names.
 ///
 /// `is_foreign`: the log has rows with numbers that this cluster has not reached, or is pruned up to such a number. It
