@@ -171,9 +171,9 @@ fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize, is_low_first: bool) 
 }
 
 fn line_allows(before: &[u8], after: &[u8]) -> bool {
-    let begin = memchr::memrchr(b'\n', before).map_or(0, |feed| feed + 1);
+    let start = memchr::memrchr(b'\n', before).map_or(0, |feed| feed + 1);
     let end = memchr::memchr(b'\n', after).unwrap_or(after.len());
-    memmem::find(&before[begin..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
+    memmem::find(&before[start..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
 }
 
 /// Returns the byte of an ASCII character, or `?` for any other character.

@@ -68,14 +68,14 @@ async fn change(
     const CHANGE: &str = "UPDATE api_keys SET expires_at = coalesce(expires_at, $2) + 1 WHERE id = $1";
     let mut running = JoinSet::new();
     let clients = database.clients(CLIENTS).await?;
-    let begin = Instant::now();
+    let start = Instant::now();
     for (first, client) in clients.into_iter().enumerate() {
         let keys = keys.clone();
         running.spawn(async move {
             let statement = client.prepare(CHANGE).await?;
             let mut changes = 0_u32;
             for key in keys.iter().skip(first).step_by(CLIENTS).cycle() {
-                if begin.elapsed() >= changing {
+                if start.elapsed() >= changing {
                     break;
                 }
                 client.execute(&statement, &[&key.id().as_str(), &turn]).await?;
@@ -88,5 +88,5 @@ async fn change(
     while let Some(client) = running.join_next().await {
         changes += client??;
     }
-    Ok(f64::from(changes) / begin.elapsed().as_secs_f64())
+    Ok(f64::from(changes) / start.elapsed().as_secs_f64())
 }
