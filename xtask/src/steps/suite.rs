@@ -16,7 +16,7 @@ const BUILDS: usize = 2;
 pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
     let rounds = match arguments {
         [] => 3,
-        [rounds] => rounds.parse().context("ROUNDS is a number")?,
+        [rounds] => rounds.parse().context("ROUNDS must be a number")?,
         _ => anyhow::bail!("usage: cargo xtask assure load [ROUNDS]"),
     };
     let done = AtomicBool::new(false);
