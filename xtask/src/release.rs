@@ -184,7 +184,7 @@ fn check(sh: &Shell, folder: &Path, name: &str, version: Option<&String>) -> Res
 fn check_parts(text: &str) -> Result<()> {
     let list: serde_json::Value = serde_json::from_str(text)?;
     ensure!(list["bomFormat"] == "CycloneDX", "the parts list is not CycloneDX");
-    ensure!(list["metadata"]["component"]["name"] == COMMAND, "the parts list is not of {COMMAND}");
+    ensure!(list["metadata"]["component"]["name"] == COMMAND, "the parts list does not describe {COMMAND}");
     let parts = list["components"].as_array().context("the parts list has no components")?;
     for name in ["ctx-key", "clap", "sha2"] {
         ensure!(parts.iter().any(|part| part["name"] == name), "{name} is not on the parts list");

@@ -100,7 +100,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
 /// Writes names of objects, one on each line.
 pub(crate) fn write_ids(input: ChildStdin, ids: &[ObjectId]) {
     let mut input = BufWriter::new(input);
-    // If git has stopped, whoever reads the answers notices.
+    // If git has stopped, the reader of the answers notices.
     let _ = ids.iter().try_for_each(|id| writeln!(input, "{id}")).and_then(|()| input.flush());
 }
 

@@ -1,4 +1,4 @@
-//! Which files of a directory git tracks, and which it ignores.
+//! The files of a directory that git tracks, and those that it ignores.
 //!
 //! Only git's own rules count. Files such as `.ignore` have no effect.
 

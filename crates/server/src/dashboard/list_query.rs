@@ -135,7 +135,7 @@ impl FromRequestParts<AppState> for ListQuery {
     }
 }
 
-/// The page that a dialog was opened on and leads back to. It is parsed from the address and written anew, so it is
+/// The page that a dialog was opened on and leads back to. It is parsed from the address and formatted again, so it is
 /// always a page of the dashboard.
 pub(super) enum Back {
     List(ListQuery),
