@@ -313,7 +313,7 @@ typedef struct ctx_key_record {
 } ctx_key_record;
 
 /**
- * What a verified key may do.
+ * The permissions of a verified key, and their end.
  */
 typedef struct ctx_key_grant {
   /**

@@ -42,7 +42,7 @@ pub struct Record {
     pub id: [c_char; CTX_KEY_ID_SIZE],
 }
 
-/// What a verified key may do.
+/// The permissions of a verified key, and their end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {

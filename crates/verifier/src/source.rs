@@ -1,4 +1,4 @@
-//! Where records come from: [`Source`].
+//! The database that records come from: [`Source`].
 
 use std::error::Error;
 use std::fmt;
@@ -55,13 +55,13 @@ pub struct LookedUp<P, C> {
 /// Answer of [`Source::changes_since`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes<C> {
-    /// What changed since the given cursor.
+    /// The changes since the given cursor.
     pub changed: Changed,
-    /// Where the next read begins.
+    /// Cursor for the next read.
     pub cursor: C,
 }
 
-/// What changed between two cursors.
+/// The changes between two cursors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// The records with these ids. An id may occur several times.

@@ -126,7 +126,7 @@ impl Differences {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "file                  lines run       parts run")?;
+        writeln!(f, "file                  lines run     regions run")?;
         for name in self.sources.files.keys() {
             let lines = self.lines.iter().filter(|((file, _), _)| file == name).map(|(_, count)| *count);
             let regions =
