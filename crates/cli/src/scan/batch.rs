@@ -80,7 +80,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let read = thread::scope(|scope| {
-        // git writes answers before it has read all names, so both pipes must be served at once.
+        // git writes answers before it has read all names, so both pipes must be served at the same time.
         scope.spawn(move || write_ids(input, ids));
         let mut answers = BufReader::with_capacity(256 * 1024, output);
         let mut read = 0;
