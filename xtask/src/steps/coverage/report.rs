@@ -156,7 +156,8 @@ fn read_lines(sources: &Sources, lcov: &str) -> Result<BTreeMap<(String, usize),
         if let Some(path) = row.strip_prefix("SF:") {
             file = sources.name(Path::new(path));
         } else if let (Some(row), Some(file)) = (row.strip_prefix("DA:"), &file) {
-            let (line, count) = row.split_once(',').with_context(|| format!("a row of LCOV has no comma: {row}"))?;
+            let (line, count) =
+                row.split_once(',').with_context(|| format!("a row of LCOV has no comma: {row}"))?;
             let line = line.parse()?;
             if sources.line(file, line).is_some() {
                 lines.insert((file.clone(), line), count.parse()?);
