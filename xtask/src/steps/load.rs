@@ -94,7 +94,7 @@ fn measure_with(sh: &Shell, &Arguments { seconds, turns, keys: number }: &Argume
     let ([guarded, unguarded], [guarded_time, unguarded_time]) = (rates.map(median), times.map(median));
     let (by_time, by_rate) = (unguarded_time / guarded_time, guarded / unguarded);
     report.line(format!(
-        "guarded / unguarded: {by_time:.3} by CPU per request, {by_rate:.3} by rate, of the medians"
+        "speed of guarded / unguarded: {by_time:.3} by CPU per request, {by_rate:.3} by rate, of medians"
     ));
     report.line(format!("memory: {before} MiB before, {after} MiB after"));
     ensure!(after <= before + MAX_GROWTH, "the memory grows");
