@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Find returns the byte ranges of the keys in a text, each as start and end. A text is a key if its checksum is right (§16).
+// Find returns the byte ranges of the keys in a text, each as start and end. Keys are recognised by their
+// checksums (§16).
 func Find(text []byte) [][2]int {
 	found := [][2]int{}
 	for start := 0; ; start++ {
