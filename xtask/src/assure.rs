@@ -50,7 +50,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "coherence",
-        about: "[REVOCATIONS]: each revocation counts at every process within the lease: half an hour",
+        about: "[REVOCATIONS]: each revocation takes effect in every process within the lease: half an hour",
         run: coherence::run,
     },
     Step {

@@ -75,7 +75,7 @@ struct Flight<P, C> {
 
 /// One id of a flight.
 struct Seat<P> {
-    /// The id was invalidated while the look-up was on its way.
+    /// True if the id was invalidated while the look-up was on its way.
     is_stale: bool,
     waiting: Vec<oneshot::Sender<Answer<P>>>,
 }
@@ -83,7 +83,7 @@ struct Seat<P> {
 /// The pending answer for a request whose id is not in the cache.
 pub(crate) struct Wait<P> {
     pub(crate) answer: oneshot::Receiver<Answer<P>>,
-    /// Tells the caller to start one more worker.
+    /// True if the caller must start one more worker.
     pub(crate) needs_worker: bool,
 }
 
@@ -115,7 +115,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         }
     }
 
-    /// Writes the present sizes of the cache and of the queue of look-ups.
+    /// Writes the current sizes of the cache and of the queue of look-ups.
     pub(crate) fn measure(&self, stats: &mut Stats) {
         (stats.cached_records, stats.cached_unknown) = (self.records.len(), self.unknown.len());
         let fills = self.lock();
@@ -126,7 +126,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         self.lock().cursor.clone()
     }
 
-    /// Joins a look-up of `id`: one that is on its way and whose answer can still be granted, or else the next.
+    /// Joins a look-up of `id`: one that is on its way and was sent within the lease, or else the next.
     pub(crate) fn wait(&self, id: KeyId) -> Result<Wait<P>, SourceError> {
         let (sender, answer) = oneshot::channel();
         let mut fills = self.lock();

@@ -24,7 +24,7 @@ pub trait Source: Send + Sync + 'static {
         ids: &[KeyId],
     ) -> impl Future<Output = Result<LookedUp<Self::Project, Self::Cursor>, SourceError>> + Send;
 
-    /// Reads the changes that became visible since `cursor`, or only the present cursor if there is none.
+    /// Reads the changes that became visible since `cursor`, or only the current cursor if `cursor` is `None`.
     ///
     /// The answer has to come from the primary. A source that can't tell whether it does returns an error.
     fn changes_since(

@@ -59,7 +59,7 @@ impl<S: Source> Verifier<S> {
     /// # Panics
     ///
     /// Panics outside of a tokio runtime, if the lease is not longer than the poll interval, and if a maximum number
-    /// is 0.
+    /// other than [`Options::max_unknown`] is 0.
     #[must_use]
     pub fn new(source: S, options: Options) -> Self {
         assert!(options.lease > options.poll_interval, "the lease must be longer than the poll interval");
@@ -148,7 +148,7 @@ impl<S: Source> Verifier<S> {
         &self.shared.source
     }
 
-    /// Returns the counts since the start, and the present sizes.
+    /// Returns the counts since the start, and the current sizes.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = &self.shared;
@@ -296,7 +296,7 @@ impl<S: Source> Shared<S> {
 
     fn note_use(&self, cached: &Cached<S::Project>, now: UnixTime) {
         let granularity = self.options.use_granularity.as_secs();
-        // a load before the store, because many threads may do this at once
+        // a load before the store, because many threads may do this at the same time
         let used_at = cached.used_at.load(Ordering::Relaxed);
         let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
         // `MAX` means that the time is unknown; once written, it would always remain the latest use

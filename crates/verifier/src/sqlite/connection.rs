@@ -102,8 +102,8 @@ impl Session {
     }
 }
 
-/// Switches the file to the WAL mode, for this and later connections of all programs. If several connections do so at once,
-/// SQLite reports that the file is busy, without waiting.
+/// Switches the file to the WAL mode, for this and later connections of all programs. If several connections do so at
+/// the same time, SQLite reports that the file is busy, without waiting.
 fn use_wal(connection: &Connection, busy_timeout: Duration) -> Result<(), SourceError> {
     let start = Instant::now();
     let mode: String = loop {
