@@ -133,7 +133,7 @@ fn check(
     Ok(grant.cloned())
 }
 
-/// Why a request is not granted.
+/// The reason why a request is not granted.
 enum Refused {
     /// The client gets the status of the refusal.
     Denied(Denied),

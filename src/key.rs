@@ -42,8 +42,9 @@ const ZERO: &[u8; LEN] = b"ctx_000000000000000000000000000000000000000000000000"
 /// prefix  id (12)          secret (30)       checksum (6)
 /// ```
 ///
-/// `Debug` shows the prefix and the id. There is no `Display` and no `Serialize`, so
-/// [`expose_secret`](Self::expose_secret) is the only way to the text. `==` takes constant time.
+/// `Debug` shows the prefix and the id. There is no `Display` and no `Serialize`. Only
+/// [`expose_secret`](Self::expose_secret) and, with the feature `http`, `to_header_value` return the text. `==` takes
+/// constant time.
 ///
 /// ```
 /// use ctx_key::ApiKey;
@@ -237,7 +238,7 @@ impl ApiKey {
 
     /// Returns the whole key, to show it once or to send it.
     ///
-    /// No other function returns the text. The caller keeps it out of logs, URLs and everything that runs in a browser.
+    /// Keep the text out of logs, URLs and everything that runs in a browser.
     ///
     /// ```
     /// # use ctx_key::ApiKey;

@@ -208,7 +208,7 @@ impl<P> KeyRecord<P> {
     /// after its end.
     ///
     /// While the overlap runs, the key may be rotated again, for example because its successor was lost. The next
-    /// successor lives as long as the first.
+    /// successor has the same `expires_at` as the first.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
-//! Checking a request allocates nothing, whatever its length. Nor does reading or writing any text on the way.
+//! Verifying a request allocates nothing, and neither does parsing or formatting, for text of any length.
 //!
-//! Only functions that return owned text allocate: `scan::redact`, `to_header_value` and `from_env`.
+//! Only these allocate: `scan::redact` and `redact_str` for a text with a key, `to_header_value`, `from_env`, and a
+//! `RedactingWriter` for its buffers.
 
 mod common;
 
@@ -154,8 +155,8 @@ impl Request {
     }
 }
 
-/// Returns requests with the key of the record and with another key, for each combination of set times, at a moment
-/// before, at and after them.
+/// Returns requests with the key of the record and with another key, for each combination of times that are set,
+/// verified just before, at and after these times.
 fn requests() -> Vec<Request> {
     let [key, other] = &keys(2)[..] else { unreachable!() };
     let mut requests = Vec::new();

@@ -68,7 +68,7 @@ fn a_value_that_only_contains_a_key_is_refused() {
     }
 }
 
-/// Other variables are ignored, with and without the right one. Not on Windows, where names ignore the letter case.
+/// Other variables are ignored, with and without the right one. The test does not run on Windows, where names ignore case.
 #[cfg(unix)]
 #[test]
 fn no_other_variable_is_read() {

@@ -1,4 +1,4 @@
-//! Generated keys are uniform and independent, depend on every random byte, and take a bounded number of them.
+//! Generated keys are uniform and independent, and each takes 56 random bytes at once and depends on every one of them.
 
 mod common;
 

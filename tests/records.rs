@@ -114,7 +114,7 @@ proptest! {
     }
 }
 
-/// A key is rotated again if a successor is lost, or if two people rotate at once.
+/// A key is rotated again if a successor is lost, or if two people rotate at the same time.
 #[test]
 fn each_of_eight_successors_lives_as_long_as_the_first() {
     let keys = keys(9);

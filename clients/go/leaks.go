@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Find returns the byte ranges of the keys in a text, each as start and end. The checksum decides (§16).
+// Find returns the byte ranges of the keys in a text, each as start and end. Keys are recognised by their
+// checksums (§16).
 func Find(text []byte) [][2]int {
 	found := [][2]int{}
 	for start := 0; ; start++ {
@@ -25,7 +26,7 @@ func Find(text []byte) [][2]int {
 	}
 }
 
-// Redact redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is.
+// Redact redacts the keys in a text, and parts that may be keys (§16). Every other byte stays as it is.
 func Redact(text []byte) []byte {
 	var state redaction
 	return state.end(state.write(make([]byte, 0, len(text)), text))
@@ -42,7 +43,7 @@ func RedactString(text string) string {
 // RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
 // and the handlers of log/slog. Like most writers, it is not safe for concurrent use, but loggers ensure that by themselves.
 //
-// At the end of a text, call Flush: the writer holds back up to 17 digits that may belong to a key.
+// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key.
 type RedactingWriter struct {
 	output io.Writer
 	state  redaction
@@ -61,7 +62,7 @@ func (w *RedactingWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Flush writes the digits that were held back, which are too few for a key.
+// Flush writes the letters and digits that were held back, which are too few for a key.
 func (w *RedactingWriter) Flush() error {
 	rest := w.state.end(nil)
 	w.state = redaction{}
@@ -69,8 +70,8 @@ func (w *RedactingWriter) Flush() error {
 	return err
 }
 
-// redaction reads a text byte by byte. After a prefix, it counts the digits. The first 12 are written, and the next 17 are
-// held. At the 30th, "***" replaces it, the held digits and all that follow.
+// redaction reads a text byte by byte. After a prefix, it counts the digits of base 62. The first 12 are written, and the
+// next 17 are held. If there is a 30th, "***" replaces it, the held digits and all that follow.
 type redaction struct {
 	last    [3]byte
 	inKey   bool

@@ -75,7 +75,7 @@ type Grant[P any] struct {
 	KeyID   string
 	Project P
 	Scopes  Scope
-	// ExpiresAt is the earlier of the record's ExpiresAt and RetiresAt. Do not use a grant that you keep from then on.
+	// ExpiresAt is the earlier of the record's ExpiresAt and RetiresAt. If you keep a grant, do not use it after this time.
 	ExpiresAt *uint64
 }
 

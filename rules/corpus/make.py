@@ -366,7 +366,7 @@ def main():
     for path, content in files.items():
         (HERE / path).parent.mkdir(exist_ok=True)
         (HERE / path).write_bytes(content)
-    print(f"corpus: {len(files)} files, {len(wrong)} written anew")
+    print(f"corpus: {len(files)} files, {len(wrong)} rewritten")
 
 
 if __name__ == "__main__":

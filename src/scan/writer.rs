@@ -37,13 +37,13 @@ const WINDOW: usize = 1 << 16;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct RedactingWriter<W: Write> {
-    /// `None` after `finish` took it.
+    /// `None` after `finish` has taken it.
     sink: Option<W>,
     /// Undecided tail: a part of the prefix, or the prefix and a run that is not long enough yet.
     held: Zeroizing<Vec<u8>>,
     /// Number of bytes at the start of `held` that belong to a redacted run.
     redacted: usize,
-    /// Inside a redacted run: the number of bytes of the prefix at its end so far.
+    /// Inside a redacted run: the number of bytes at its end that may start the prefix of another key. `None` elsewhere.
     redacting: Option<usize>,
     /// Decided bytes that have not been passed on yet.
     decided: Zeroizing<Vec<u8>>,
@@ -166,7 +166,7 @@ impl<W: Write> RedactingWriter<W> {
     }
 }
 
-/// Returns the number of bytes of the prefix at the end of a run, if the run ended in `matched` of them before `digit`.
+/// Returns how many bytes at the end of a run may start a prefix, if that number was `matched` before `digit`.
 const fn advance(matched: usize, digit: u8) -> usize {
     match (matched, digit) {
         (_, b'c') => 1,

@@ -42,7 +42,7 @@ impl Drop for Witness<'_> {
     }
 }
 
-/// What ends the life of a value.
+/// The event that ends the life of a value.
 #[derive(Clone, Copy, Debug)]
 enum End {
     OfScope,

@@ -35,7 +35,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "load",
-        about: "[ROUNDS]: the whole suite beside builds, three times by default: an hour and a half",
+        about: "[ROUNDS]: the whole suite while builds run, three times by default: an hour and a half",
         run: suite::under_load,
     },
     Step {
@@ -50,7 +50,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "coherence",
-        about: "[REVOCATIONS]: each revocation counts at every process within the lease: half an hour",
+        about: "[REVOCATIONS]: each revocation takes effect in every process within the lease: half an hour",
         run: coherence::run,
     },
     Step {

@@ -8,7 +8,7 @@
 //! # of a library are the check `lib`.
 //! tests = "--all-features --lib --tests"
 //! # Tests to skip: those that take long, and catch no fault that the other tests miss.
-//! skip = ["leaves_nothing_on_the_stack"]
+//! skip = ["parsing_leaves_nothing_on_the_stack"]
 //!
 //! # Checks that are commands, run in the copy.
 //! [commands]
@@ -24,10 +24,10 @@
 //! [[fault]]
 //! name = "a key is valid at the second of its expiry" # unique in the list
 //! file = "src/record.rs"                              # in the package's folder
-//! old = "expires_at <= now"                           # whole expression or statements; occurs exactly once in the file
-//! new = "expires_at < now"
+//! old = "end <= now"                                  # whole expression or statements; occurs exactly once in the file
+//! new = "end < now"
 //! # optional
-//! after = "fn require_active"                         # occurs exactly once; the first `old` after it is replaced
+//! after = "let has_come"                              # occurs exactly once; the first `old` after it is replaced
 //! checks = ["records"]                                # runs only these checks
 //! equivalent = "…"                                    # reason why no test can notice the fault: then none may catch it
 //! ```

@@ -1,7 +1,7 @@
 //! Every check and report of this repository, each as a subcommand: `cargo xtask --help`.
 //!
-//! `process`, `tree`, `tools`, `results` and `exceptions` are the lowest layer. `postgres` and `faults` use them. `steps`
-//! contains the checks, and `ci`, `assure` and `check` call them. `release` builds what a release publishes.
+//! `process`, `tree`, `tools`, `results`, `page` and `exceptions` are the lowest layer. `postgres`, `faults` and `release`
+//! use them. `steps` contains the checks, and `ci`, `assure` and `check` call them.
 
 mod assure;
 mod check;

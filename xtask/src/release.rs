@@ -120,7 +120,7 @@ fn build(sh: &Shell, target: &str, is_host: bool) -> Result<PathBuf> {
 fn entries(name: &str, program: &Path) -> Result<Vec<Entry>> {
     let read = |path: PathBuf, is_program| {
         let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let file = path.file_name().and_then(|file| file.to_str()).context("a file without a name")?;
+        let file = path.file_name().and_then(|file| file.to_str()).context("a path has no file name")?;
         Ok(Entry { path: format!("{name}/{file}"), content, is_program })
     };
     let papers = PAPERS.iter().map(|file| read(tree::root().join(file), false));
@@ -169,7 +169,7 @@ fn check(sh: &Shell, folder: &Path, name: &str, version: Option<&String>) -> Res
     tar::Archive::new(plain.as_slice()).unpack(scratch.path())?;
     let unpacked = scratch.path().join(name);
     for file in PAPERS {
-        let file = Path::new(file).file_name().context("a file without a name")?;
+        let file = Path::new(file).file_name().context("a path has no file name")?;
         ensure!(unpacked.join(file).is_file(), "the archive has no {}", file.display());
     }
     if let Some(version) = version {
@@ -184,7 +184,7 @@ fn check(sh: &Shell, folder: &Path, name: &str, version: Option<&String>) -> Res
 fn check_parts(text: &str) -> Result<()> {
     let list: serde_json::Value = serde_json::from_str(text)?;
     ensure!(list["bomFormat"] == "CycloneDX", "the parts list is not CycloneDX");
-    ensure!(list["metadata"]["component"]["name"] == COMMAND, "the parts list is not of {COMMAND}");
+    ensure!(list["metadata"]["component"]["name"] == COMMAND, "the parts list does not describe {COMMAND}");
     let parts = list["components"].as_array().context("the parts list has no components")?;
     for name in ["ctx-key", "clap", "sha2"] {
         ensure!(parts.iter().any(|part| part["name"] == name), "{name} is not on the parts list");

@@ -53,7 +53,7 @@ impl Copy {
         for file in files.iter().filter(|file| !texts.contains_key(*file)) {
             match fs::read(root.join(file)) {
                 Ok(content) => write_if_changed(&folder.join(file), &content)?,
-                // a file that a program beside this one removed
+                // a file that another program removed
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
             }

@@ -428,7 +428,7 @@ public class UnixTime private constructor(
         @JvmName("ofUnsignedSecs")
         public fun ofSecs(secs: ULong): UnixTime = UnixTime(secs)
 
-        /** Returns the present time, or [MAX] if the clock is before 1970. */
+        /** Returns the current time, or [MAX] if the clock is before 1970. */
         @JvmStatic
         public fun now(): UnixTime = ofMillis(System.currentTimeMillis())
 
@@ -460,7 +460,7 @@ public data class Grant<P>(
     public val keyId: String,
     public val project: P,
     public val scopes: Scope,
-    /** The earlier of the record's `expiresAt` and `retiresAt`. Do not use a grant that you keep from then on. */
+    /** The earlier of the record's `expiresAt` and `retiresAt`. If you keep a grant, do not use it after this time. */
     public val expiresAt: UnixTime?,
 ) {
     /** Throws unless the key has all required scopes. At least one must be required. */
@@ -559,12 +559,12 @@ public class KeyRecord<P> @JvmOverloads constructor(
     }
 }
 
-/** Returns the byte ranges of the keys in a text. The checksum decides (§16). */
+/** Returns the byte ranges of the keys in a text. Keys are recognised by their checksums (§16). */
 public fun find(text: ByteArray): List<IntRange> = (0..text.size - LENGTH)
     .filter { start -> hasPrefix(text, start) && isKey(text.copyOfRange(start, start + LENGTH)) }
     .map { start -> start until start + LENGTH }
 
-/** Redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is. */
+/** Redacts the keys in a text, and parts that may be keys (§16). Every other byte stays as it is. */
 public fun redact(text: ByteArray): ByteArray =
     redact(String(text, Charsets.ISO_8859_1)).toByteArray(Charsets.ISO_8859_1)
 

@@ -392,7 +392,7 @@ export class Grant<P> {
     readonly keyId: string,
     readonly project: P,
     readonly scopes: Scope,
-    /** The earlier of the record's `expiresAt` and `retiresAt`. Do not use a grant that you keep from then on. */
+    /** The earlier of the record's `expiresAt` and `retiresAt`. If you keep a grant, do not use it after this time. */
     readonly expiresAt: bigint | null,
   ) {}
 
@@ -503,7 +503,7 @@ export class KeyRecord<P> implements Required<KeyTimes> {
   }
 }
 
-/** Returns the byte ranges of the keys in a text. The checksum decides (§16). */
+/** Returns the byte ranges of the keys in a text. Keys are recognised by their checksums (§16). */
 export function find(text: Bytes): [start: number, end: number][] {
   const bytes = byteString(text);
   const found: [number, number][] = [];
@@ -518,7 +518,7 @@ export function find(text: Bytes): [start: number, end: number][] {
   return found;
 }
 
-/** Redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is. */
+/** Redacts the keys in a text, and parts that may be keys (§16). Every other byte stays as it is. */
 export function redact(text: Uint8Array): Uint8Array;
 export function redact(text: string): string;
 export function redact(text: Bytes): Bytes {

@@ -313,7 +313,7 @@ typedef struct ctx_key_record {
 } ctx_key_record;
 
 /**
- * What a verified key may do.
+ * The grant of a verified key.
  */
 typedef struct ctx_key_grant {
   /**
@@ -598,7 +598,7 @@ ctx_key_result ctx_key_verify(const struct ctx_key_record *record,
  *
  * `missing` may be NULL; it receives the required scopes that the grant lacks.
  *
- * Errors: `CTX_KEY_MISSING_SCOPE`, also if `required` is 0; `CTX_KEY_ERROR_POINTER`.
+ * Errors: `CTX_KEY_MISSING_SCOPE`, even if `required` is 0; `CTX_KEY_ERROR_POINTER`.
  */
 CTX_KEY_MUST_USE
 ctx_key_result ctx_key_require(const struct ctx_key_grant *grant,

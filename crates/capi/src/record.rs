@@ -42,7 +42,7 @@ pub struct Record {
     pub id: [c_char; CTX_KEY_ID_SIZE],
 }
 
-/// What a verified key may do.
+/// The grant of a verified key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {
@@ -158,7 +158,7 @@ unsafe fn verify(record: *const Record, key: *const Key, now: u64) -> Result<Gra
 ///
 /// `missing` may be NULL; it receives the required scopes that the grant lacks.
 ///
-/// Errors: `CTX_KEY_MISSING_SCOPE`, also if `required` is 0; `CTX_KEY_ERROR_POINTER`.
+/// Errors: `CTX_KEY_MISSING_SCOPE`, even if `required` is 0; `CTX_KEY_ERROR_POINTER`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_require(grant: *const Grant, required: u32, missing: *mut u32) -> Outcome {

@@ -52,7 +52,7 @@ pub struct Config {
     )]
     pub max_connections: usize,
 
-    /// Maximum number of keys in the cache, about 460 bytes each
+    /// Maximum number of keys in the cache, about 280 bytes each
     #[arg(
         long,
         env = "CTX_KEY_CACHE_SIZE",

@@ -177,7 +177,7 @@ fn from_pool<E>(error: PoolError<E>, from_backend: impl FnOnce(E) -> DatabaseErr
 pub struct Connection {
     kind: Kind,
     statement_timeout: Option<Duration>,
-    /// Whether a statement failed. PostgreSQL would then roll back at a COMMIT, without an error.
+    /// True if a statement failed. PostgreSQL would then roll back at a COMMIT, without an error.
     has_failed: bool,
 }
 

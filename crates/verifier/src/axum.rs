@@ -122,7 +122,7 @@ pub trait VerifierState<S: Source>: Send + Sync {
     fn observe(&self, _outcome: Result<&Grant<S::Project>, &VerifyError>) {}
 
     /// Refuses requests with a valid key, for example those beyond a rate limit. It is called after
-    /// [`observe`](Self::observe), also if the key lacks a scope. By default, it refuses none.
+    /// [`observe`](Self::observe), even if the key lacks a scope. By default, it refuses none.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ async fn extract<S: Source, State: VerifierState<S>>(
     Ok(outcome?)
 }
 
-/// Returns the id of the key if the key is valid, also if it lacks a scope.
+/// Returns the id of the key if the key is valid, even if it lacks a scope.
 fn valid_key<P>(outcome: Result<&Grant<P>, &VerifyError>, request: &Parts) -> Option<KeyId> {
     match outcome {
         Ok(grant) => Some(grant.key_id()),

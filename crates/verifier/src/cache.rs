@@ -1,6 +1,6 @@
 //! A cache of records, and the look-ups that fill it.
 //!
-//! Once a change was noticed, a record that was read before the change must not enter the cache. So each look-up is
+//! After a change is noticed, a record that was read before the change must not enter the cache. So each look-up is
 //! registered as a *flight* before it is sent, with its ids and the current cursor. An invalidation removes the record
 //! and marks the id as stale in every flight. The cache keeps an answer only if its id is not stale and the answer's own
 //! cursor is not older than that of the flight: then the log will report each change that the answer does not show.
@@ -56,7 +56,7 @@ pub(crate) struct Cache<P, C> {
 }
 
 struct Fills<P, C> {
-    /// Where the next read of the log begins; `None` before the first.
+    /// Point in the log at which the next read starts; `None` before the first.
     cursor: Option<C>,
     /// Ids that no look-up holds yet.
     waiting: HashMap<KeyId, Vec<oneshot::Sender<Answer<P>>>>,
@@ -75,7 +75,7 @@ struct Flight<P, C> {
 
 /// One id of a flight.
 struct Seat<P> {
-    /// The id was invalidated while the look-up was on its way.
+    /// True if the id was invalidated while the look-up was on its way.
     is_stale: bool,
     waiting: Vec<oneshot::Sender<Answer<P>>>,
 }
@@ -83,7 +83,7 @@ struct Seat<P> {
 /// The pending answer for a request whose id is not in the cache.
 pub(crate) struct Wait<P> {
     pub(crate) answer: oneshot::Receiver<Answer<P>>,
-    /// Tells the caller to start one more worker.
+    /// True if the caller must start one more worker.
     pub(crate) needs_worker: bool,
 }
 
@@ -115,7 +115,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         }
     }
 
-    /// Writes the present sizes of the cache and of the queue of look-ups.
+    /// Writes the current sizes of the cache and of the queue of look-ups.
     pub(crate) fn measure(&self, stats: &mut Stats) {
         (stats.cached_records, stats.cached_unknown) = (self.records.len(), self.unknown.len());
         let fills = self.lock();
@@ -126,7 +126,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         self.lock().cursor.clone()
     }
 
-    /// Joins a look-up of `id`: one that is on its way and whose answer can still be granted, or else the next.
+    /// Joins a look-up of `id`: one that is on its way and was sent within the lease, or else the next.
     pub(crate) fn wait(&self, id: KeyId) -> Result<Wait<P>, SourceError> {
         let (sender, answer) = oneshot::channel();
         let mut fills = self.lock();
@@ -161,7 +161,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         Some(Departure { cache: self, number, ids, has_landed: false })
     }
 
-    /// Removes a record, also one that is being looked up.
+    /// Removes a record, even one that is being looked up.
     pub(crate) fn invalidate(&self, id: KeyId) {
         self.remove(&mut self.lock(), id);
     }
@@ -289,7 +289,7 @@ mod tests {
     /// A concurrent activity, which runs in steps.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Thread {
-        /// Registers a look-up, reads the database, lands.
+        /// Registers a look-up, reads the database, and passes the answer to the cache.
         LookUp,
         /// Sends a read of the log, reads the log, applies the changes; twice.
         Poll,

@@ -12,20 +12,20 @@ pub(crate) struct Lease {
     length: Duration,
     /// Nanoseconds after `origin`; 0 if there is no lease.
     end: AtomicU64,
-    /// Nanoseconds after `origin` at which the last lease began, also if it was ended; 0 if there was none.
-    last_begin: AtomicU64,
+    /// Nanoseconds after `origin` at which the last lease began, even if it was ended; 0 if there was none.
+    last_start: AtomicU64,
 }
 
 impl Lease {
     pub(crate) fn new(length: Duration) -> Self {
-        Self { origin: Instant::now(), length, end: AtomicU64::new(0), last_begin: AtomicU64::new(0) }
+        Self { origin: Instant::now(), length, end: AtomicU64::new(0), last_start: AtomicU64::new(0) }
     }
 
     /// Begins a lease that counts from `sent`, the time before the read of the log was sent.
     pub(crate) fn renew(&self, sent: Instant) {
-        let begin = self.since_origin(sent);
-        self.last_begin.store(begin, Ordering::Relaxed);
-        self.end.store(begin.saturating_add(nanos(self.length)), Ordering::Release);
+        let start = self.since_origin(sent);
+        self.last_start.store(start, Ordering::Relaxed);
+        self.end.store(start.saturating_add(nanos(self.length)), Ordering::Release);
     }
 
     /// Ends the lease at once.
@@ -41,8 +41,8 @@ impl Lease {
 
     /// Returns the time since the last lease began, or since `self` was created.
     pub(crate) fn age(&self, now: Instant) -> Duration {
-        let last_begin = self.last_begin.load(Ordering::Relaxed);
-        Duration::from_nanos(self.since_origin(now).saturating_sub(last_begin))
+        let last_start = self.last_start.load(Ordering::Relaxed);
+        Duration::from_nanos(self.since_origin(now).saturating_sub(last_start))
     }
 
     fn since_origin(&self, time: Instant) -> u64 {

@@ -1,9 +1,9 @@
 //! Verifies MemoryKit API keys in a server, with a cache that never misses a revocation.
 //!
-//! A [`Verifier`] reads key records from a [`Source`], caches them, and grants requests. It makes one promise: no grant
-//! begins later than the *lease* (default 500 ms) after the commit of a revocation, whoever revoked the key, and whatever
-//! happens to connections, processes and clocks. The process that revoked a key refuses it at once, if it calls
-//! [`Verifier::invalidate`].
+//! A [`Verifier`] reads key records from a [`Source`], caches them, and grants requests. It makes one promise,
+//! within the [limits](#limits): no grant begins later than the *lease* (default 500 ms) after the commit of a revocation,
+//! no matter who revoked the key, and even if connections break, processes stop or system clocks jump. The process that
+//! revoked a key refuses it at once, if it calls [`Verifier::invalidate`].
 //!
 //! ```
 //! use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};

@@ -1,4 +1,4 @@
-//! A source of records in PostgreSQL 13 or later, also behind a pooler in transaction mode.
+//! A source of records in PostgreSQL 13 or later, directly or through a pooler in transaction mode.
 //!
 //! Apply [`SCHEMA`] and [`CHANGE_LOG`] once, for example as a migration:
 //!
@@ -164,7 +164,7 @@ impl PostgresSource {
 
     async fn repair(&self) -> Result<(), SourceError> {
         self.log_connection.query(statements::REPAIR, &[]).await?;
-        tracing::warn!("the change log was restored from another cluster: its history begins anew");
+        tracing::warn!("the change log was restored from another cluster: its history starts again");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Where records come from: [`Source`].
+//! A source of records: [`Source`].
 
 use std::error::Error;
 use std::fmt;
@@ -24,7 +24,7 @@ pub trait Source: Send + Sync + 'static {
         ids: &[KeyId],
     ) -> impl Future<Output = Result<LookedUp<Self::Project, Self::Cursor>, SourceError>> + Send;
 
-    /// Reads the changes that became visible since `cursor`, or only the present cursor if there is none.
+    /// Reads the changes that became visible since `cursor`, or only the current cursor if `cursor` is `None`.
     ///
     /// The answer has to come from the primary. A source that can't tell whether it does returns an error.
     fn changes_since(
@@ -55,13 +55,13 @@ pub struct LookedUp<P, C> {
 /// Answer of [`Source::changes_since`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes<C> {
-    /// What changed since the given cursor.
+    /// The changes since the given cursor.
     pub changed: Changed,
-    /// Where the next read begins.
+    /// Point in the log at which the next read starts.
     pub cursor: C,
 }
 
-/// What changed between two cursors.
+/// The changes between two cursors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// The records with these ids. An id may occur several times.

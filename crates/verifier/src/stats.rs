@@ -1,11 +1,11 @@
-//! Counts of what a verifier did, and its present sizes: [`Stats`].
+//! Counts of a verifier's work, and its current sizes: [`Stats`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ctx_key::KeyId;
 
-/// Counts since a [`Verifier`](crate::Verifier) was created, and present sizes, for metrics.
+/// Counts since a [`Verifier`](crate::Verifier) was created, and current sizes, for metrics.
 ///
 /// ```
 /// use ctx_key_verifier::Stats;

@@ -28,7 +28,7 @@ const MAX_ATTEMPTS: usize = 4;
 
 /// Verifies keys with a cache of recently used records. Clones share the cache.
 ///
-/// No grant begins later than the lease after a revocation was committed, whoever revoked the key. Two tasks run in the
+/// No grant begins later than the lease after a revocation was committed, no matter who revoked the key. Two tasks run in the
 /// background until the last clone is dropped: one reads the change log, the other writes uses.
 pub struct Verifier<S: Source> {
     shared: Arc<Shared<S>>,
@@ -59,7 +59,7 @@ impl<S: Source> Verifier<S> {
     /// # Panics
     ///
     /// Panics outside of a tokio runtime, if the lease is not longer than the poll interval, and if a maximum number
-    /// is 0.
+    /// other than [`Options::max_unknown`] is 0.
     #[must_use]
     pub fn new(source: S, options: Options) -> Self {
         assert!(options.lease > options.poll_interval, "the lease must be longer than the poll interval");
@@ -122,9 +122,9 @@ impl<S: Source> Verifier<S> {
         Ok(grant.cloned())
     }
 
-    /// Removes a record from the cache, also one that is being looked up.
+    /// Removes a record from the cache, even one that is being looked up.
     ///
-    /// Call it after each commit that changed a key, also if the outcome of the commit is unknown, and before you answer
+    /// Call it after each commit that changed a key, even if the outcome of the commit is unknown, and before you answer
     /// the request. Call it from a task that the request can't cancel, because the client may hang up.
     pub fn invalidate(&self, id: KeyId) {
         self.shared.cache.invalidate(id);
@@ -148,7 +148,7 @@ impl<S: Source> Verifier<S> {
         &self.shared.source
     }
 
-    /// Returns the counts since the start, and the present sizes.
+    /// Returns the counts since the start, and the current sizes.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = &self.shared;
@@ -193,7 +193,7 @@ impl<S: Source> Shared<S> {
                 Ok(Landed::Found(..)) => {}
                 Ok(Landed::Foreign) => {
                     cause = "look-ups reach another server than the change log, or one that is behind";
-                    // perhaps the next poll finds the log there
+                    // the next poll may find that the log has moved to that server, too
                     sleep(self.options.poll_interval).await;
                 }
                 Err(error) => return self.cached_in_outage(id).ok_or(VerifyError::Source(error)),
@@ -211,7 +211,8 @@ impl<S: Source> Shared<S> {
         sent.elapsed() < self.options.lease
     }
 
-    /// Returns a known record in the grace period after the lease. Off by default: a revocation is not noticed then.
+    /// Returns a known record in the grace period after the lease. It is off by default, because the grace period
+    /// hides revocations.
     fn cached_in_outage(&self, id: KeyId) -> Option<(Found<S::Project>, bool)> {
         let found = self.cache.get(id)?;
         let is_covered = self.lease.covers(Instant::now(), self.options.outage_grace);
@@ -243,7 +244,7 @@ impl<S: Source> Shared<S> {
 
     /// Reads the change log, one read at a time. A late answer is discarded.
     async fn poll(self: Arc<Self>) {
-        let mut is_proven = true;
+        let mut is_same_history = true;
         let mut has_failed = false;
         loop {
             let sent = Instant::now();
@@ -251,7 +252,7 @@ impl<S: Source> Shared<S> {
             let read = self.source.changes_since(cursor.as_ref());
             let error = match timeout(self.options.lease, read).await {
                 Ok(Ok(changes)) => {
-                    is_proven = self.apply(changes, is_proven, sent);
+                    is_same_history = self.apply(changes, is_same_history, sent);
                     if has_failed {
                         info!("the change log of API keys can be read again");
                     }
@@ -275,13 +276,13 @@ impl<S: Source> Shared<S> {
     /// Applies changes, then moves the cursor, then renews the lease. A read of another history ends the lease instead:
     /// the cache is current again only after another read that belongs to the new history. Returns whether this read
     /// belongs to the history of the one before.
-    fn apply(&self, changes: Changes<S::Cursor>, is_proven: bool, sent: Instant) -> bool {
+    fn apply(&self, changes: Changes<S::Cursor>, was_same_history: bool, sent: Instant) -> bool {
         let is_other_history = changes.changed == Changed::History;
         if is_other_history {
             self.lease.end();
         }
         match changes.changed {
-            Changed::Keys(ids) if is_proven => self.cache.advance(Some(&ids), changes.cursor),
+            Changed::Keys(ids) if was_same_history => self.cache.advance(Some(&ids), changes.cursor),
             _ => {
                 self.counters.cache_clears.increment();
                 self.cache.advance(None, changes.cursor);
@@ -295,10 +296,10 @@ impl<S: Source> Shared<S> {
 
     fn note_use(&self, cached: &Cached<S::Project>, now: UnixTime) {
         let granularity = self.options.use_granularity.as_secs();
-        // a load before the store, because many threads may do this at once
+        // a load before the store, because many threads may do this at the same time
         let used_at = cached.used_at.load(Ordering::Relaxed);
         let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
-        // `MAX` means that the time is unknown; once written, it would remain the latest use for ever
+        // `MAX` means that the time is unknown; once written, it would always remain the latest use
         if is_due && now != UnixTime::MAX {
             cached.used_at.store(now.as_secs(), Ordering::Relaxed);
             if !self.uses.note(cached.record.id, now) {
@@ -325,7 +326,7 @@ impl<S: Source> Shared<S> {
     }
 }
 
-/// A batch of uses that is being written. Uses that were not written are put back, also if the write is cancelled.
+/// A batch of uses that is being written. Uses that were not written are put back, even if the write is cancelled.
 struct Batch<'u> {
     uses: &'u Uses,
     taken: Vec<(KeyId, UnixTime)>,

@@ -99,10 +99,10 @@ async fn a_poll_that_hangs_is_abandoned_and_its_answer_discarded() {
     let hanging = fixture.polls.recv().await.unwrap();
     let changes = fixture.database.changes_since(hanging.question);
     assert!(fixture.polls.try_recv().is_err(), "one poll at a time");
-    let begin = Instant::now();
+    let start = Instant::now();
     let next = fixture.polls.recv().await.unwrap();
     assert!(hanging.is_abandoned());
-    assert_eq!(begin.elapsed(), ms(500), "a poll is abandoned after the length of the lease");
+    assert_eq!(start.elapsed(), ms(500), "a poll is abandoned after the length of the lease");
     assert_eq!(next.question, hanging.question, "only an answer moves the cursor");
     hanging.answer(Ok(changes));
     run_until_idle().await;
@@ -446,10 +446,10 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
     let verification = fixture.verify(&unknown);
     fixture.look_up().await;
     assert_eq!(reason(verification).await, Reason::UnknownKey);
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut granted = Vec::new();
     for time in [499, 500, 1_499, 1_500] {
-        advance(ms(time) - begin.elapsed()).await;
+        advance(ms(time) - start.elapsed()).await;
         assert_eq!(fixture.verifier.is_current(), time < 500);
         let verification = fixture.verify(&key);
         run_until_idle().await;

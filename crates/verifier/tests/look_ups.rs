@@ -229,12 +229,12 @@ async fn the_number_of_waiting_ids_is_bounded() {
 async fn a_look_up_without_an_answer_ends_and_the_next_works() {
     let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
     let key = fixture.database.create("project");
-    let begin = Instant::now();
+    let start = Instant::now();
     let verification = fixture.verify(&key);
     let hanging = fixture.look_ups.recv().await.unwrap();
     let error = verification.await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "the database is unavailable: no answer in time");
-    assert_eq!(begin.elapsed(), Duration::from_secs(2));
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
     assert!(hanging.is_abandoned());
     fixture.poll().await;
     fixture.fill(&key).await;

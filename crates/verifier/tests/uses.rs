@@ -34,7 +34,8 @@ async fn keep_current(fixture: &mut Fixture, time: Duration) {
     }
 }
 
-/// Starts a write of the noted uses. If it does not end, it panics; in paused time, it does so at once.
+/// Starts a write of the noted uses. The task panics if the write does not end within a second, which passes at once in
+/// paused time.
 fn flush(fixture: &Fixture) -> JoinHandle<Result<(), SourceError>> {
     let verifier = fixture.verifier.clone();
     tokio::spawn(async move {

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use ctx_key_contract::read;
 
-/// Documents and folders of documents in which each path is checked, also in drawings.
+/// Documents and folders of documents in which each path is checked, even in drawings.
 const WITH_PATHS: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs"];
 
 /// The checks write this file, with paths of their own.

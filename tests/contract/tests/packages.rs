@@ -105,7 +105,7 @@ fn the_changelog_names_every_package() {
     }
 }
 
-/// Returns the members that are not kept from being published, by name.
+/// Returns the members that may be published, by name.
 fn published() -> Vec<Value> {
     let mut found: Vec<_> = members().into_iter().filter(|package| package["publish"].is_null()).collect();
     found.sort_by_key(|package| text(&package["name"]));

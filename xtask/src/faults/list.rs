@@ -55,7 +55,7 @@ pub fn names() -> Result<Vec<String>> {
     for entry in fs::read_dir(tree::root().join(FOLDER))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.file_stem().context("a file without a name")?;
+            let name = path.file_stem().context("a path has no file name")?;
             names.push(name.to_string_lossy().into_owned());
         }
     }

@@ -21,7 +21,7 @@ pub fn variable(number: usize) -> String {
 
 /// Returns the texts of the files that differ in the copy, by their paths in the repository.
 pub fn planted(list: &List, package: &Package) -> Result<BTreeMap<PathBuf, String>> {
-    let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
+    let folder = package.manifest_path.parent().context("a manifest has no folder")?;
     let targets = package.targets.iter().filter(|target| target.is_library() || target.is_binary());
     let roots: BTreeSet<_> = targets.map(|target| target.src_path.clone()).collect();
     let rewritten = list.rewrites.iter().map(|rewrite| &rewrite.file);

@@ -106,7 +106,7 @@ fn check_end() -> Result<()> {
     program.wait()?;
     let addresses: Vec<_> =
         lines?.iter().filter_map(|line| Some(line.split_once('@')?.1.to_owned())).collect();
-    ensure!(addresses.len() == 2, "two servers do not start");
+    ensure!(addresses.len() == 2, "not both servers started");
     let runs = || addresses.iter().any(|address| TcpStream::connect(address).is_ok());
     for _ in 0..600 {
         if !runs() {

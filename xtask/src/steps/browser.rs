@@ -57,7 +57,7 @@ pub fn on_postgres(sh: &Shell) -> Result<()> {
 fn copy_tests(sh: &Shell, folder: &Path, with_pictures: bool) -> Result<Vec<OsString>> {
     let mut tests = Vec::new();
     for file in sh.read_dir("crates/server/tests/browser")?.iter().filter(|path| path.is_file()) {
-        let name = file.file_name().context("a file without a name")?;
+        let name = file.file_name().context("a path has no file name")?;
         sh.copy_file(file, folder.join(name))?;
         let text = name.to_string_lossy();
         if text.ends_with(".test.mjs") || with_pictures && text == "screenshots.mjs" {

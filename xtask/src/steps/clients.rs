@@ -90,7 +90,7 @@ impl Clients {
                 let port = port.stdin(input).output()?;
                 let printed = String::from_utf8_lossy(&port.stdout).into_owned();
                 ensure!(port.status.success(), "{printed}{}", String::from_utf8_lossy(&port.stderr));
-                ensure!(cases.wait()?.success(), "the cases broke off");
+                ensure!(cases.wait()?.success(), "the program that prints the cases failed");
                 ensure!(printed.contains(&format!(" {count} cases agree")), "{printed}");
                 Ok(printed)
             })

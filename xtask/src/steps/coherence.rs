@@ -1,4 +1,4 @@
-//! Tests revocations in every kind of trouble, many times in each case.
+//! Tests revocations under load and under every kind of failure, many times in each case.
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
@@ -13,7 +13,7 @@ const HEAD: &str = "\
 /// Runs the tests. The argument is the number of revocations in each case.
 pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
     let count: u32 =
-        arguments.first().map_or(Ok(200), |text| text.parse()).context("revocations are a number")?;
+        arguments.first().map_or(Ok(200), |text| text.parse()).context("REVOCATIONS must be a number")?;
     tools::install(sh, &[&tools::LIBFAKETIME])?;
     let _count = sh.push_env("CTX_KEY_TEST_REVOCATIONS", count.to_string());
     // with this variable, the tests fail instead of skipping a part whose tool is missing

@@ -17,7 +17,7 @@ use crate::{tools, tree};
 
 const LIST: &str = "tests/uncovered.txt";
 const UNLISTED: &str = "not run, and not in tests/uncovered.txt";
-const STALE: &str = "in tests/uncovered.txt, and run or not there";
+const STALE: &str = "in tests/uncovered.txt, but it runs or does not exist";
 
 /// Skips a test that looks for a key on the stack: instrumented code leaves a part of the key there.
 const SKIPPED: [&str; 2] = ["--skip", "parsing_leaves_nothing_on_the_stack"];

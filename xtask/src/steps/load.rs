@@ -1,5 +1,5 @@
 //! Measures the cost of a route's guard. It sends `GET /v1/key` with random keys, which are all in the cache, to a server with
-//! the guard and to one without it, by turns.
+//! the guard and to one without it, alternately.
 //!
 //! wrk runs on the same cores as the servers, so the rates are a lower bound. The ratio of the processor times of a request
 //! is the cost of the guard, whatever else the machine does.
@@ -94,7 +94,7 @@ fn measure_with(sh: &Shell, &Arguments { seconds, turns, keys: number }: &Argume
     let ([guarded, unguarded], [guarded_time, unguarded_time]) = (rates.map(median), times.map(median));
     let (by_time, by_rate) = (unguarded_time / guarded_time, guarded / unguarded);
     report.line(format!(
-        "guarded / unguarded: {by_time:.3} by CPU per request, {by_rate:.3} by rate, of the medians"
+        "medians: unguarded / guarded {by_time:.3} by CPU per request, guarded / unguarded {by_rate:.3} by rate"
     ));
     report.line(format!("memory: {before} MiB before, {after} MiB after"));
     ensure!(after <= before + MAX_GROWTH, "the memory grows");

@@ -2,7 +2,7 @@
 //! the tests on each change.
 //!
 //! `tests/mutants/survivors.txt` must list, with a reason, exactly the changes that no test notices or that make a test run
-//! without end. The check takes most of an hour. A run that was stopped continues where it was, unless the library or its
+//! without end. The check takes an hour or two. A run that was stopped continues where it was, unless the library or its
 //! tests have changed.
 
 use std::collections::BTreeSet;
@@ -51,7 +51,7 @@ pub fn run(sh: &Shell, _: &[String]) -> Result<String> {
     let folder = tree::target().join("mutants");
     sh.create_dir(&folder)?;
     remove_stopped_copies(sh, &folder)?;
-    // all changes share one target folder; cargo-mutants makes its copy of the repository beside it
+    // all changes share one target folder; cargo-mutants makes its copy of the repository next to it
     let _build = sh.push_env("CARGO_TARGET_DIR", folder.join("build"));
     let _copies = sh.push_env("TMPDIR", &folder);
     let _environment = CARGO_ENVIRONMENT.map(|(name, value)| sh.push_env(name, value));

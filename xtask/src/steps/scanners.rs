@@ -15,5 +15,5 @@ pub fn run(sh: &Shell, _: &[String]) -> Result<String> {
     let (summary, places) = tables.split_at(places);
     let text = format!("{}\n\n{summary}", results::circumstances(sh)?);
     page::replace(PAGE, "cargo xtask assure scanners", &text)?;
-    Ok(format!("The figures are in [{PAGE}](../{PAGE}#beside-other-scanners). {places}"))
+    Ok(format!("The figures are in [{PAGE}](../{PAGE}#comparison-with-other-scanners). {places}"))
 }

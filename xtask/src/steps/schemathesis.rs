@@ -27,7 +27,7 @@ pub fn run(sh: &Shell) -> Result<()> {
 /// Sends ten times as many requests. They differ in each run, unless a seed is given.
 pub fn many(sh: &Shell, arguments: &[String]) -> Result<String> {
     let seed = match arguments.first() {
-        Some(seed) => seed.parse().context("a seed is a number")?,
+        Some(seed) => seed.parse().context("SEED must be a number")?,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos(),
     };
     let [by_key, by_token] = generate(sh, 400, seed)?;

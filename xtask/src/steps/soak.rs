@@ -1,4 +1,4 @@
-//! Loads the server for minutes, while its memory may not grow, and kills hundreds of servers on each database.
+//! Loads the server for minutes and checks that its memory does not grow. Then kills hundreds of servers on each database.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::postgres;
 /// Runs both parts. The arguments are the minutes of load for each of the two servers, and the number of servers to kill.
 pub fn run(sh: &Shell, arguments: &[String]) -> Result<String> {
     let number = |index, default| arguments.get(index).map_or(Ok(default), |text: &String| text.parse());
-    let minutes = number(0, 10).context("minutes are a number")?;
-    let rounds = number(1, 300).context("rounds are a number")?;
+    let minutes = number(0, 10).context("MINUTES must be a number")?;
+    let rounds = number(1, 300).context("ROUNDS must be a number")?;
     let load = load::measure(sh, 60, minutes)?;
     let _rounds = sh.push_env("CTX_KEY_TEST_ROUNDS", rounds.to_string());
     let kill = || {

@@ -9,14 +9,14 @@ use xshell::{Shell, cmd};
 
 use crate::{postgres, process, tools, tree};
 
-/// Number of builds that run beside the tests. Each has as many jobs as the machine has cores.
+/// Number of builds that run at the same time as the tests. Each has as many jobs as the machine has cores.
 const BUILDS: usize = 2;
 
-/// Runs the suite several times beside builds, on SQLite and on PostgreSQL through PgBouncer.
+/// Runs the suite several times while builds run, on SQLite and on PostgreSQL through PgBouncer.
 pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
     let rounds = match arguments {
         [] => 3,
-        [rounds] => rounds.parse().context("ROUNDS is a number")?,
+        [rounds] => rounds.parse().context("ROUNDS must be a number")?,
         _ => anyhow::bail!("usage: cargo xtask assure load [ROUNDS]"),
     };
     let done = AtomicBool::new(false);
@@ -34,7 +34,7 @@ pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
         for build in builds {
             count += build.join().map_err(|_| anyhow!("a build panicked"))??;
         }
-        Ok(format!("passed beside {count} builds of the workspace:\n\n{}", passed?.concat()))
+        Ok(format!("passed while {count} builds of the workspace ran:\n\n{}", passed?.concat()))
     })
 }
 

@@ -580,7 +580,7 @@ class Grant(Generic[P]):
     key_id: str
     project: P
     scopes: Scope
-    #: The earlier of the record's ``expires_at`` and ``retires_at``. Do not use a grant that you keep from then on.
+    #: The earlier of the record's ``expires_at`` and ``retires_at``. If you keep a grant, do not use it after this time.
     expires_at: int | None
 
     def require(self, required: Scope) -> None:
@@ -689,14 +689,14 @@ def _earlier(one: int | None, two: int | None) -> int | None:
 
 
 def find(text: bytes) -> list[tuple[int, int]]:
-    """Returns the byte ranges of the keys in a text. The checksum decides (§16)."""
+    """Returns the byte ranges of the keys in a text. Keys are recognised by their checksums (§16)."""
     starts = (found.start() for found in re.finditer(b"ctx_", text))
     ends = ((start, start + _LENGTH) for start in starts)
     return [(start, end) for start, end in ends if isinstance(_digest_of(text[start:end]), str)]
 
 
 def redact(text: bytes) -> bytes:
-    """Redacts the keys in a text, and what may be a key (§16). Every other byte stays as it is."""
+    """Redacts the keys in a text, and parts that may be keys (§16). Every other byte stays as it is."""
     hidden = [found.span(1) for found in re.finditer(rb"ctx_(?=[0-9A-Za-z]{12}([0-9A-Za-z]{18,}))", text)]
     starts, ends = [0, *(end for _, end in hidden)], [*(start for start, _ in hidden), len(text)]
     return b"***".join(text[start:end] for start, end in zip(starts, ends))

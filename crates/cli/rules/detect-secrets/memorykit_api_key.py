@@ -17,7 +17,7 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class MemoryKitApiKeyDetector(RegexBasedDetector):
-    """Found by the checksum, whatever stands beside; of random text of the shape, one in 4.6 billion passes."""
+    """Finds keys by their checksum, between any characters. One in 4.6 billion random texts of the shape passes."""
 
     secret_type = "MemoryKit API key"
     id = "memorykit-api-key"
@@ -35,7 +35,7 @@ class MemoryKitApiKeyDetector(RegexBasedDetector):
 
 
 def checksum(digest):
-    """The last six digits of the key whose digest this is."""
+    """Returns the last six digits of the key that has this digest."""
     number = int.from_bytes(digest[:4], "big")
     digits = ""
     for _ in range(6):

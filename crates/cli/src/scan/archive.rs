@@ -202,7 +202,7 @@ impl Budget {
         }
         self.excess.set(Some(match self.max_unpacked {
             MAX_UNPACKED => "it holds more than 4 GiB",
-            _ => "it holds more than 100 times its size, as an archive does that is made to fill a disk",
+            _ => "it holds more than 100 times its size, and may be made to fill a disk",
         }));
         Err(io::Error::other("too much to unpack"))
     }

@@ -11,7 +11,8 @@ use crate::scan::object::{Kind, ObjectId};
 /// Maximum number of objects for one process of git. It is large because git stores many objects as differences from
 /// others, and a process keeps those in its cache.
 const MAX_CHUNK: usize = 8192;
-/// Minimum number of objects for one process of git. Fewer, as a commit has, are read before another process starts.
+/// Minimum number of objects for one process of git. One process reads fewer objects, such as those of one commit, before
+/// a second process has started.
 const MIN_CHUNK: usize = 32;
 
 /// An object that is being read.
@@ -59,7 +60,7 @@ pub(crate) fn visit_all<V: Visitor + Send>(
     })
 }
 
-/// Passes objects to one visitor. If git stops at an object, that object is broken, and a new process goes on.
+/// Passes objects to one visitor. If git stops at an object, that object is broken, and a new process reads the rest.
 pub(crate) fn visit(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> Result<(), String> {
     let mut rest = ids;
     while !rest.is_empty() && !visitor.is_stopped() {
@@ -79,10 +80,9 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
     let (input, output) =
         process.stdin.take().zip(process.stdout.take()).ok_or("git has no input or output")?;
     let read = thread::scope(|scope| {
-        // git writes answers before it has read all names, so both pipes must be served at once.
+        // git writes answers before it has read all names, so both pipes must be served at the same time.
         scope.spawn(move || write_ids(input, ids));
         let mut answers = BufReader::with_capacity(256 * 1024, output);
-        // The end of this scope closes the pipe, so that git ends, and then the other thread.
         let mut read = 0;
         while let (Some(id), false) = (ids.get(read), visitor.is_stopped()) {
             if read_answer(&mut answers, *id, visitor).is_err() {
@@ -90,6 +90,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
             }
             read += 1;
         }
+        // The return drops `answers`, which closes the pipe, so that git ends, and then the other thread.
         read
     });
     let _ = process.kill();
@@ -100,7 +101,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
 /// Writes names of objects, one on each line.
 pub(crate) fn write_ids(input: ChildStdin, ids: &[ObjectId]) {
     let mut input = BufWriter::new(input);
-    // If git has stopped, whoever reads the answers notices.
+    // If git has stopped, the reader of the answers notices.
     let _ = ids.iter().try_for_each(|id| writeln!(input, "{id}")).and_then(|()| input.flush());
 }
 

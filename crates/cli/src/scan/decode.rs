@@ -40,7 +40,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Finds encoded keys. A key may be found more than once, and so may some keys in plain text and UTF-16.
+    /// Finds encoded keys. The result can contain a key several times, and some keys in plain text or UTF-16.
     pub(crate) fn find(&mut self, text: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         self.find_encoded(text, MAX_DEPTH, &mut hits);

@@ -105,7 +105,7 @@ fn search_paths(
     });
 }
 
-/// What all threads share: the paths that are searched, and what git says about them.
+/// The state that all threads share: the paths that are searched, and what git says about them.
 struct Tree {
     /// The directories that are searched, as canonical paths.
     roots: Vec<PathBuf>,
@@ -218,7 +218,7 @@ impl Tree {
     }
 }
 
-/// What git may know about a text.
+/// The source of a text, which decides what git may know about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// A file, which git may track.

@@ -142,7 +142,7 @@ impl Sink {
 
     pub(crate) fn send(&self, event: Event) {
         if self.events.send(event).is_err() {
-            // The report is written, and nothing receives events any more.
+            // The report is written, and nothing receives events after it.
             self.stop();
         }
     }

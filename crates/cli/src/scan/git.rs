@@ -14,7 +14,7 @@
 //! | alternates | yes | yes |
 //! | partial clones | yes, without fetching | yes |
 //! | new crates to build | 0 | 72 |
-//! | time to build them | 0 | 200 s beside other work |
+//! | time to build them | 0 | 200 s on a busy machine |
 //!
 //! The price is that git must be installed, and that its configuration must be kept from running commands. The
 //! configuration files of the system and of the user are not read. Keys that name a command for a subcommand used

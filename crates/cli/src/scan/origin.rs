@@ -19,7 +19,7 @@ use crate::scan::searcher::Searcher;
 pub(crate) struct Origin {
     pub(crate) path: Arc<[u8]>,
     pub(crate) commit: Option<ObjectId>,
-    /// A ref reaches the commit, or the object is in the index.
+    /// True if a ref reaches the commit, or if the object is in the index.
     pub(crate) is_reached: bool,
     /// Position in the history, which grows from the oldest commit to the latest.
     pub(crate) age: u32,
@@ -49,6 +49,7 @@ pub(crate) struct NameFind {
 pub(crate) struct Origins {
     /// The paths of each blob with a key.
     blobs: HashMap<ObjectId, BTreeMap<Arc<[u8]>, Origin>>,
+    /// True if a tree has a key in a name. Then all commits are searched, because a name can have many paths.
     has_trees: bool,
     /// Blobs at an excluded path.
     excluded: HashSet<ObjectId>,

@@ -1,8 +1,8 @@
 //! Finds the runs of a text that may be encoded: long sequences of characters that occur in encodings.
 //!
 //! A run continues over line breaks and the indentation after them, because base64 and quoted-printable are often
-//! wrapped. The search looks for an aligned block of [`BLOCK`] such characters, so at least one line of the run must
-//! have `2 * BLOCK - 1` characters, or for an escaped line break.
+//! wrapped. The search looks for an aligned block of [`BLOCK`] such characters, or for an escaped line break. So a run
+//! without an escaped line break is found only if one of its lines has at least `2 * BLOCK - 1` characters.
 
 use std::ops::Range;
 

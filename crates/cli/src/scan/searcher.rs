@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! piece 1            ├──── keys that start here belong to piece 1 ──────────┤ ahead ┤
-//! piece 2                                                          ┤ behind ├──────── … ┤
+//! piece 2                                                          ┤ before ├──────── … ┤
 //! ```
 //!
 //! There are more bytes ahead than the longest form of a key has (encoded forms count up to [`MAX_ENCODED`]). So a
 //! key that starts before the bytes ahead lies in the piece as a whole. A key that starts in them belongs to the next
-//! piece. No key is lost, and none is found twice. The bytes behind and ahead also hold the rest of the line, in
+//! piece. No key is lost, and none is found twice. The bytes before and ahead also hold the rest of the line, in
 //! which a comment may allow the key.
 
 use std::io::{self, ErrorKind, Read};
@@ -80,7 +80,7 @@ impl Searcher {
                 found(find);
             }
         };
-        let (mut behind, mut filled, mut read) = (0, 0, first);
+        let (mut before, mut filled, mut read) = (0, 0, first);
         loop {
             filled += read.count;
             if cursor.offset == 0 {
@@ -88,13 +88,13 @@ impl Searcher {
             }
             let is_last = filled < PIECE;
             let end = if is_last { filled } else { PIECE - AHEAD };
-            self.search_piece(filled, behind..end, &cursor, &mut found);
+            self.search_piece(filled, before..end, &cursor, &mut found);
             if is_last || read.error.is_some() {
-                return read.error.map_or(Ok(cursor.offset + (filled - behind) as u64), Err);
+                return read.error.map_or(Ok(cursor.offset + (filled - before) as u64), Err);
             }
-            cursor.advance(&self.piece, behind..end);
+            cursor.advance(&self.piece, before..end);
             self.piece.copy_within(end - CONTEXT.., 0);
-            (behind, filled) = (CONTEXT, CONTEXT + AHEAD);
+            (before, filled) = (CONTEXT, CONTEXT + AHEAD);
             read = fill(&mut reader, &mut self.piece[filled..]);
         }
     }
@@ -171,9 +171,9 @@ fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize, is_low_first: bool) 
 }
 
 fn line_allows(before: &[u8], after: &[u8]) -> bool {
-    let begin = memchr::memrchr(b'\n', before).map_or(0, |feed| feed + 1);
+    let start = memchr::memrchr(b'\n', before).map_or(0, |feed| feed + 1);
     let end = memchr::memchr(b'\n', after).unwrap_or(after.len());
-    memmem::find(&before[begin..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
+    memmem::find(&before[start..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
 }
 
 /// Returns the byte of an ASCII character, or `?` for any other character.

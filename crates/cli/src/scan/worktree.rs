@@ -1,4 +1,4 @@
-//! Which files of a directory git tracks, and which it ignores.
+//! The files of a directory that git tracks, and those that it ignores.
 //!
 //! Only git's own rules count. Files such as `.ignore` have no effect.
 
@@ -129,7 +129,7 @@ fn check_ignore(git: &Git, paths: &[&[u8]]) -> Option<Vec<u8>> {
     let (mut input, mut request) = (process.stdin.take()?, paths.join(&0));
     request.push(0);
     std::thread::scope(|scope| {
-        // git writes answers before it has read all paths, so both pipes must be served at once.
+        // git writes answers before it has read all paths, so both pipes must be served at the same time.
         scope.spawn(move || drop(input.write_all(&request)));
         process.wait_with_output().ok()
     })

@@ -38,7 +38,7 @@ struct MemoryDefaults {
     r#type: Option<Word>,
     tags: Option<Tags>,
     metadata: Option<OwnObject>,
-    /// Also as `userId`.
+    /// Also accepted as `userId`.
     #[serde(default, deserialize_with = "named")]
     user_id: Option<Option<Id>>,
     #[serde(default, rename = "userId", deserialize_with = "named")]

@@ -122,7 +122,7 @@ impl Listed for Message {
 
 #[derive(Deserialize, ToSchema)]
 struct NewChat {
-    /// Also as `userId`.
+    /// Also accepted as `userId`.
     #[serde(default, deserialize_with = "named")]
     user_id: Option<Option<Id>>,
     #[serde(default, rename = "userId", deserialize_with = "named")]
@@ -163,11 +163,11 @@ struct ListParameters {
     /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last record of the previous page. Also as `startingAfter`.
+    /// The id of the last record of the previous page. Also accepted as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,
-    /// Also as `userId`.
+    /// Also accepted as `userId`.
     #[serde(alias = "userId")]
     #[param(inline)]
     user_id: Option<Filter>,
@@ -216,7 +216,7 @@ struct MessagesParameters {
     /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last message of the previous page. Also as `startingAfter`.
+    /// The id of the last message of the previous page. Also accepted as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,

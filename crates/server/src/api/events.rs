@@ -94,7 +94,7 @@ struct ListParameters {
     /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last record of the previous page. Also as `startingAfter`.
+    /// The id of the last record of the previous page. Also accepted as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,

@@ -105,7 +105,7 @@ pub(super) struct NewMemory {
     pub r#type: Option<Word>,
     pub tags: Option<Tags>,
     pub metadata: Option<OwnObject>,
-    /// Also as `userId`.
+    /// Also accepted as `userId`.
     #[serde(default, deserialize_with = "named")]
     pub user_id: Option<Option<Id>>,
     #[serde(default, rename = "userId", deserialize_with = "named")]
@@ -162,7 +162,7 @@ struct ListParameters {
     /// The `cursor` of the previous page.
     #[param(inline)]
     cursor: Option<Cursor>,
-    /// The id of the last record of the previous page. Also as `startingAfter`.
+    /// The id of the last record of the previous page. Also accepted as `startingAfter`.
     #[serde(alias = "startingAfter")]
     #[param(inline)]
     starting_after: Option<Filter>,
@@ -170,7 +170,7 @@ struct ListParameters {
     status: Option<Filter>,
     #[param(inline)]
     r#type: Option<Filter>,
-    /// Also as `userId`.
+    /// Also accepted as `userId`.
     #[serde(alias = "userId")]
     #[param(inline)]
     user_id: Option<Filter>,

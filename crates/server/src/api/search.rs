@@ -115,17 +115,19 @@ impl IntoParams for SearchParameters {
             parameter("tags")
                 .schema(Some(ArrayBuilder::new().items(Filter::schema())))
                 .description(Some("Tags that a memory must have, all of them. Several may be in one value, with commas.")),
-            parameter("user_id").schema(Some(Filter::schema())).description(Some("Also as `userId`.")),
+            parameter("user_id").schema(Some(Filter::schema())).description(Some("Also accepted as `userId`.")),
             parameter("created_after").schema(Some(time())).description(Some(
-                "Also as `createdAfter`. Without a zone it is in UTC, and without a time it is midnight.",
+                "Also accepted as `createdAfter`. Without a zone it is in UTC, and without a time it is midnight.",
             )),
-            parameter("created_before").schema(Some(time())).description(Some("Also as `createdBefore`.")),
+            parameter("created_before")
+                .schema(Some(time()))
+                .description(Some("Also accepted as `createdBefore`.")),
             parameter("include_graph")
                 .schema(Some(flag))
-                .description(Some("Also as `includeGraph`. There is no graph: `graph` is null.")),
+                .description(Some("Also accepted as `includeGraph`. There is no graph: `graph` is null.")),
             parameter("score_threshold")
                 .schema(Some(score))
-                .description(Some("Minimum score. Also as `scoreThreshold`.")),
+                .description(Some("Minimum score. Also accepted as `scoreThreshold`.")),
         ]
         .map(ParameterBuilder::build)
         .into()

@@ -156,7 +156,7 @@ async fn change(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RemoveParameters {
-    /// Whether the memories and chats that name the user are removed too.
+    /// If true, the memories and chats that name the user are removed too.
     #[serde(default)]
     cascade: bool,
 }

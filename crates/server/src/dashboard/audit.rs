@@ -36,7 +36,7 @@ pub(super) struct ShownLine {
     pub(super) actor: String,
     pub(super) action: String,
     pub(super) key: Option<String>,
-    /// Whether the key still exists.
+    /// True if the key still exists.
     pub(super) has_key: bool,
     pub(super) detail: String,
     pub(super) address: Option<String>,

@@ -32,9 +32,9 @@ pub(super) struct AuditQuery {
     pub(super) from: String,
     /// The last day.
     pub(super) to: String,
-    /// From 1. It may be after the last page.
+    /// Number of the page, from 1. It may be after the last page.
     pub(super) page: usize,
-    /// Whether the address contains an API key. [`Self::address`] does not contain it.
+    /// True if the address contains an API key. [`Self::address`] does not contain it.
     pub(super) has_key: bool,
 }
 

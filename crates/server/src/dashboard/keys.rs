@@ -27,7 +27,7 @@ use crate::store::project::{self, Project};
 #[template(path = "keys.html")]
 struct KeysPage {
     frame: Frame,
-    /// Whether the company has keys, even if the filter shows none.
+    /// True if the company has keys, even if the filter shows none.
     has_keys: bool,
     projects: Vec<Project>,
     query: ListQuery,
@@ -78,7 +78,7 @@ struct Row {
 /// The predecessor of a key or its successor.
 pub(super) struct Neighbor {
     pub(super) id: KeyId,
-    /// Whether it has not been deleted.
+    /// True if it has not been deleted.
     pub(super) exists: bool,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct ShownKey {
     pub(super) state: &'static str,
     /// The class in the style sheet.
     pub(super) class: &'static str,
-    /// Whether the key can't be rotated or changed.
+    /// True if the key can't be rotated or changed.
     pub(super) has_ended: bool,
     pub(super) can_revoke: bool,
 }

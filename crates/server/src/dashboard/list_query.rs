@@ -1,4 +1,4 @@
-//! The query of an address of the list of keys, [`ListQuery`], and the page that a dialog leads back to, [`Back`].
+//! The query in the address of the key list, [`ListQuery`], and the page that a dialog leads back to, [`Back`].
 
 use std::convert::Infallible;
 
@@ -24,16 +24,16 @@ pub(super) const STATES: [(&str, &str, ListedState); 6] = [
     ("revoked", "Revoked", ListedState::Is(KeyState::Revoked)),
 ];
 
-/// Maximum number of bytes of the filter in all links of a page.
+/// Maximum number of bytes that the filter takes in all links of a page. Each row has links that repeat it.
 pub(super) const MAX_LINKS: usize = 12_000;
 
 /// A filter and a page. A value that the form can't send counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListQuery {
     pub(super) filter: KeyFilter,
-    /// From 1. It may be after the last page.
+    /// Number of the page, from 1. It may be after the last page.
     pub(super) page: usize,
-    /// Whether the address contains an API key. [`Self::address`] does not contain it.
+    /// True if the address contains an API key. [`Self::address`] does not contain it.
     pub(super) has_key: bool,
 }
 
@@ -67,7 +67,7 @@ impl ListQuery {
         Self { filter, ..self.clone() }
     }
 
-    /// Drops a project that is not one of `projects`, as if it had not been sent.
+    /// Removes the filter by project if its project is not one of `projects`.
     pub(super) fn of_projects(mut self, projects: &[Project]) -> Self {
         self.filter.project =
             self.filter.project.filter(|id| projects.iter().any(|project| project.id == *id));
@@ -135,7 +135,7 @@ impl FromRequestParts<AppState> for ListQuery {
     }
 }
 
-/// The page that a dialog was opened on and leads back to. It is parsed from the address and written anew, so it is
+/// The page that a dialog was opened on and leads back to. It is parsed from the address and formatted again, so it is
 /// always a page of the dashboard.
 pub(super) enum Back {
     List(ListQuery),

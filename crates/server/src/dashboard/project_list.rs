@@ -88,11 +88,11 @@ pub(super) async fn list(
 pub(super) struct ProjectQuery {
     /// A part of the name, in upper or lower case.
     text: String,
-    /// Whether the list has only archived projects, or only others. It has all if this is `None`.
+    /// True to list only archived projects, false to list only others, and `None` to list all.
     is_archived: Option<bool>,
-    /// From 1. It may be after the last page.
+    /// Number of the page, from 1. It may be after the last page.
     page: usize,
-    /// Whether the address contains an API key. [`Self::address`] does not contain it.
+    /// True if the address contains an API key. [`Self::address`] does not contain it.
     has_key: bool,
 }
 

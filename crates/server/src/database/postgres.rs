@@ -186,7 +186,7 @@ impl Connection {
     }
 }
 
-/// Runs a statement in a transaction of its own, which has time limits. All three statements are sent at once.
+/// Runs a statement in a transaction of its own, which has time limits. All three statements are sent together.
 async fn run_in_own_transaction<T>(
     client: &tokio_postgres::Client,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,

@@ -27,7 +27,7 @@ pub struct Attempt<'a> {
     pub address: IpAddr,
     /// The device cookie of the browser.
     pub device: Option<Secret>,
-    /// Whether somebody who is signed in sends it to change the password.
+    /// True if the attempt is to change the password of an account that is signed in.
     pub is_password_change: bool,
 }
 

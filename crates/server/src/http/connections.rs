@@ -54,7 +54,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
     pub max: usize,
-    /// Whether all connections come from a proxy. Then a network has no share of its own.
+    /// True if all connections come from a proxy. Then one network may have all of them.
     pub is_behind_proxy: bool,
 }
 

@@ -42,7 +42,7 @@ const DESCRIPTION: &str = "Paths below `/v1` take an API key, and each operation
 /// Status, name, description and further header of each response that refuses a request.
 const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
     ("400", "BadRequest", "The request is malformed, or a value in it is not allowed.", None),
-    ("401", "Unauthorized", "There is no key or token, or it is not valid, or no longer.", Some(CHALLENGE)),
+    ("401", "Unauthorized", "The key or token is missing or not valid.", Some(CHALLENGE)),
     (
         "403",
         "Forbidden",

@@ -29,11 +29,11 @@ pub struct Shared {
     pub rate_limit: RateLimit,
     /// The clock for all times that are stored. The verifier has its own.
     pub clock: Clock,
-    /// Whether cookies are sent over HTTPS only.
+    /// True if cookies are sent over HTTPS only.
     pub is_secure: bool,
-    /// Whether a proxy in front names the client's address.
+    /// True if a proxy in front of the server sends the client's address in a header.
     pub is_behind_proxy: bool,
-    /// Whether the server will stop soon, and should get no new requests.
+    /// True if the server will stop soon, and should get no new requests.
     pub is_draining: AtomicBool,
     /// The address under which clients reach this server, for the pages of the dashboard.
     pub public_url: String,

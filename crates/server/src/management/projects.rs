@@ -33,7 +33,7 @@ struct ShownProject {
     #[schema(value_type = String)]
     name: Name,
     slug: String,
-    /// Whether the project is not archived.
+    /// True if the project is not archived.
     is_active: bool,
     #[schema(value_type = Object)]
     metadata: JsonObject,

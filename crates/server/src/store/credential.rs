@@ -145,7 +145,7 @@ pub async fn sweep(database: &Database, now: UnixTime) -> Result<bool, DatabaseE
 pub struct Found {
     /// The account of the credential. A set-up link has none.
     pub account: Option<AccountId>,
-    /// Whether this use is to be recorded.
+    /// True if this use must be recorded.
     pub is_use_due: bool,
 }
 

@@ -103,7 +103,7 @@ pub async fn refresh(
 struct Found {
     account: AccountId,
     is_spent: bool,
-    /// Whether the family has a token that is not spent.
+    /// True if the family has a token that is not spent.
     is_living: bool,
     /// Seconds until the family can be refreshed again, if it was refreshed too often.
     wait: Option<u64>,

@@ -3,7 +3,7 @@
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// Maximum number of hashes at once. Each takes 19 MiB and 20 ms of a core.
+/// Maximum number of hashes at the same time. Each takes 19 MiB and 20 ms of a core.
 const MAX_RUNNING: usize = 2;
 
 /// Maximum number of hashes that wait. The last of them waits for a third of a second.
@@ -13,11 +13,11 @@ const MAX_WAITING: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-/// A queue that limits how much work runs at once, and how much waits.
+/// A queue that limits how much work runs at the same time, and how much waits.
 ///
 /// A caller may give up at any time. If its work is waiting, the place in the queue is free at once. If its work is
 /// running, it runs to its end and keeps its turn until then. Otherwise, clients that hang up could make any number
-/// of hashes run at once.
+/// of hashes run at the same time.
 pub(super) struct HashQueue {
     /// Places for all work that waits or runs.
     places: Semaphore,

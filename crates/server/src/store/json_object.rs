@@ -62,7 +62,7 @@ impl<'de> Visitor<'de> for Entries {
         let mut object = JsonObject::default();
         while let Some(name) = map.next_key::<String>()? {
             if object.0.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the name `{name}` stands twice in an object")));
+                return Err(A::Error::custom(format_args!("the name `{name}` occurs twice in an object")));
             }
             object.0.insert(name, map.next_value()?);
         }

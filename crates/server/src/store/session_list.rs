@@ -75,7 +75,7 @@ impl fmt::Display for Handle {
 pub struct Session {
     pub handle: Handle,
     pub is_program: bool,
-    /// Whether the request comes from this session.
+    /// True if the request comes from this session.
     pub is_current: bool,
     /// Older versions stored neither the time, the address and the agent of a sign-in nor its last use.
     pub created_at: Option<i64>,

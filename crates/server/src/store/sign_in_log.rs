@@ -18,7 +18,7 @@ pub struct FailedAttempt {
     pub email: Email,
     pub address: IpAddr,
     pub at: UnixTime,
-    /// Whether the password was sent to change the password of an account that was signed in.
+    /// True if the attempt was to change the password of an account that was signed in.
     pub is_password_change: bool,
 }
 

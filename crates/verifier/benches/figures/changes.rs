@@ -49,10 +49,10 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
     }
     let [silent, logged, notifying] = rates.map(median);
     report.title(&format!("changes of keys by {CLIENTS} clients, one in each transaction"));
-    report.figure("nobody is told", silent, "a second");
+    report.figure("no notification", silent, "a second");
     report.figure("a row trigger with NOTIFY, one process listens", notifying, "a second");
     report.figure("the change log, one process reads it", logged, "a second");
-    report.figure("the change log / nobody is told", logged / silent, "");
+    report.figure("the change log / no notification", logged / silent, "");
     report.figure("the change log / NOTIFY", logged / notifying, "");
     report.at_least("changes a second with the change log", logged, 3_000.0);
     Ok(())
@@ -68,14 +68,14 @@ async fn change(
     const CHANGE: &str = "UPDATE api_keys SET expires_at = coalesce(expires_at, $2) + 1 WHERE id = $1";
     let mut running = JoinSet::new();
     let clients = database.clients(CLIENTS).await?;
-    let begin = Instant::now();
+    let start = Instant::now();
     for (first, client) in clients.into_iter().enumerate() {
         let keys = keys.clone();
         running.spawn(async move {
             let statement = client.prepare(CHANGE).await?;
             let mut changes = 0_u32;
             for key in keys.iter().skip(first).step_by(CLIENTS).cycle() {
-                if begin.elapsed() >= changing {
+                if start.elapsed() >= changing {
                     break;
                 }
                 client.execute(&statement, &[&key.id().as_str(), &turn]).await?;
@@ -88,5 +88,5 @@ async fn change(
     while let Some(client) = running.join_next().await {
         changes += client??;
     }
-    Ok(f64::from(changes) / begin.elapsed().as_secs_f64())
+    Ok(f64::from(changes) / start.elapsed().as_secs_f64())
 }

@@ -77,7 +77,7 @@ async fn look_up(database: &Database, keys: &Arc<[ApiKey]>, way: Way) -> Result<
             (rate, database.processor_time().await?)
         }
         Way::Prepared | Way::Single => {
-            let begin = Instant::now();
+            let start = Instant::now();
             let mut running = JoinSet::new();
             for (first, client) in clients.into_iter().enumerate() {
                 let keys = keys.clone();
@@ -101,7 +101,7 @@ async fn look_up(database: &Database, keys: &Arc<[ApiKey]>, way: Way) -> Result<
             while let Some(connection) = running.join_next().await {
                 clients.push(connection??);
             }
-            (count / begin.elapsed().as_secs_f64(), database.processor_time().await?)
+            (count / start.elapsed().as_secs_f64(), database.processor_time().await?)
         }
     };
     Ok(Cost { rate, processor_time: (processor_time - before) * 1e6 / count })

@@ -1,4 +1,4 @@
-//! The figures of this package and of what it replaces, measured by turns in one run.
+//! The figures of this package and of what it replaces, measured alternately in one run.
 //!
 //! `cargo bench` measures them in full and fails if a goal is missed. `cargo test` uses small sizes, and only checks that
 //! everything works. Arguments select figures by name. Both need the PostgreSQL server of `cargo xtask postgres`; start it

@@ -1,4 +1,4 @@
-//! What is left of the cache after the connection to the database was lost for a while.
+//! The part of the cache that is left after the connection to the database was lost for a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -37,7 +37,7 @@ impl Report {
         self.judge(name, value, &format!("at most {}", number(goal)), value <= goal);
     }
 
-    /// Prints a count that has to be 0, also with small sizes.
+    /// Prints a count that has to be 0, even with small sizes.
     pub(crate) fn none(&mut self, name: &str, count: u64) {
         self.print(name, count as f64, "none", Some(count == 0));
     }

@@ -18,7 +18,7 @@ pub(crate) async fn verify_all(
     verifier: &Verifier<PostgresSource>,
     keys: &Arc<[ApiKey]>,
 ) -> Result<f64, Error> {
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut requests = JoinSet::new();
     for first in 0..AT_ONCE {
         let (verifier, keys) = (verifier.clone(), keys.clone());
@@ -34,5 +34,5 @@ pub(crate) async fn verify_all(
     while let Some(request) = requests.join_next().await {
         request??;
     }
-    Ok(begin.elapsed().as_secs_f64())
+    Ok(start.elapsed().as_secs_f64())
 }

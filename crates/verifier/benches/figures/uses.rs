@@ -33,15 +33,15 @@ pub(crate) async fn measure(report: &mut Report, sizes: &Sizes) -> Result<(), Er
         .verifier(Options { use_interval: Duration::from_secs(86_400), ..Options::default() })
         .await?;
     verify_all(&verifier, &keys).await?;
-    let begin = Instant::now();
+    let start = Instant::now();
     verifier.flush_uses().await?;
-    let batches = begin.elapsed().as_secs_f64();
+    let batches = start.elapsed().as_secs_f64();
     require_written(&database, sizes.keys).await?;
 
     let (count, one) = (sizes.single_uses, database.client().await?);
-    let begin = Instant::now();
+    let start = Instant::now();
     write_each(&one, &ids[..count], 4_000_000_000).await?;
-    let each = begin.elapsed().as_secs_f64() / count as f64 * sizes.keys as f64;
+    let each = start.elapsed().as_secs_f64() / count as f64 * sizes.keys as f64;
     report.title(&format!("uses of {} keys that are written down", sizes.keys));
     report.figure(&format!("one UPDATE per key in a transaction, by a sample of {count}"), each, "s");
     report.figure(&format!("the verifier, {BATCH} in a statement"), batches, "s");
@@ -92,7 +92,7 @@ where
     let observer = database.client().await?;
     let is_over = Arc::new(AtomicBool::new(false));
     let watch = tokio::spawn(watch(observer, is_over.clone()));
-    let begin = Instant::now();
+    let start = Instant::now();
     let mut nodes = JoinSet::new();
     for node in 0..NODES {
         nodes.spawn(write(u32::try_from(node)?));
@@ -104,7 +104,7 @@ where
             failures += 1;
         }
     }
-    let seconds = begin.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
     is_over.store(true, Ordering::Relaxed);
     let (samples, with_wait, row_waits) = watch.await??;
     let waits = 100.0 * with_wait as f64 / samples.max(1) as f64;

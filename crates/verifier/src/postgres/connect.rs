@@ -1,4 +1,4 @@
-//! How to reach a PostgreSQL server: [`Config`].
+//! The address of a PostgreSQL database, and how to connect to it: [`Config`].
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const LOG_IN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time without an acknowledgement after which a host counts as gone.
 const HOST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where a PostgreSQL database is, and how to log in.
+/// The address of a PostgreSQL database, and how to log in.
 ///
 /// It sends no start-up parameter that PgBouncer refuses by default, unless the URL has one.
 ///

@@ -8,7 +8,7 @@
 
 /// The identity of the history that the numbers of transactions belong to. Each part is there for a case in which numbers
 /// are used again or the log is another one: a restart, a crash of one process of the server (the cumulative statistics
-/// are reset then, but the server does not start anew), a failover, another database, a restored log.
+/// are reset then, but the server does not restart), a failover, another database, a restored log.
 ///
 /// The parts are cheap functions, because look-ups return them too. Times are whole microseconds, since their text depends
 /// on the session.
@@ -45,7 +45,7 @@ pub(super) const LOOK_UP: &str = concat!(
 /// BY` makes the planner use the index, whatever it assumes about the table.
 ///
 /// `log` is the identity of the cluster, the database, the tables, and the triggers with their function. The column
-/// `xmin` of the catalog changes with every change of a table or a trigger, also if the change is undone later. The `xmin`
+/// `xmin` of the catalog changes with every change of a table or a trigger, even if the change is undone later. The `xmin`
 /// of `api_keys` is not needed, because the server refuses to change a column that a trigger names.
 ///
 /// `is_foreign`: the log has rows with numbers that this cluster has not reached, or is pruned up to such a number. It

@@ -102,13 +102,13 @@ impl Session {
     }
 }
 
-/// Switches the file to the WAL mode, for this and later connections of all programs. If several connections do so at once,
-/// SQLite reports that the file is busy, without waiting.
+/// Switches the file to the WAL mode, for this and later connections of all programs. If several connections do so at
+/// the same time, SQLite reports that the file is busy, without waiting.
 fn use_wal(connection: &Connection, busy_timeout: Duration) -> Result<(), SourceError> {
-    let begin = Instant::now();
+    let start = Instant::now();
     let mode: String = loop {
         match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failure) {
-            Err(SourceError::Busy) if begin.elapsed() < busy_timeout => thread::sleep(WAL_RETRY),
+            Err(SourceError::Busy) if start.elapsed() < busy_timeout => thread::sleep(WAL_RETRY),
             result => break result?,
         }
     };

@@ -34,7 +34,7 @@ impl PartialOrd for Cursor {
 pub(super) struct Polled {
     /// The `data_version` at the last read, which changes with each commit of another connection, and the cursor.
     pub(super) last: Option<(i64, Cursor)>,
-    /// When a mark for pruning was set, and the last number of the log that had been read then.
+    /// The time at which a mark for pruning was set, and the last number of the log that had been read by then.
     pub(super) mark: Option<(Instant, i64)>,
 }
 

@@ -34,7 +34,7 @@ const KEYS: [&str; 9] = [
 pub const OTHER: Input =
     Input { key: "ctx_2sgDQhEXyDCzEqC4bqsYF20UTBKOQg49904ck7gxcv1Esxh6", header: HEADERS[0] };
 
-/// What precedes and follows the key in a header.
+/// The text before the key in a header, and the text after it.
 const HEADERS: [(&str, &str); 6] = [
     ("Bearer ", ""),
     ("bearer ", ""),

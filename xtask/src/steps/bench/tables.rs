@@ -86,7 +86,7 @@ impl Estimates {
 
     /// Returns the time of a benchmark as a multiple of its group's floor.
     fn ratio(&self, path: &str) -> Result<f64> {
-        let floor = match path.split_once('/').context("a benchmark has a group")?.0 {
+        let floor = match path.split_once('/').context("a benchmark has no group")?.0 {
             // these paths hash, or have no other floor
             group @ ("check" | "latency" | "scope") => format!("{group}/compress"),
             group => format!("{group}/floor"),

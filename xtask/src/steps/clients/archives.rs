@@ -91,7 +91,7 @@ fn go(sh: &Shell, clients: &Clients) -> Result<()> {
     let archive = versions.join(format!("{VERSION}.zip"));
     let content = format!("{name}@{VERSION}");
     let parent = user.path().join("content").join(&content);
-    sh.create_dir(parent.parent().context("a module has a folder")?)?;
+    sh.create_dir(parent.parent().context("a module has no folder")?)?;
     cmd!(sh, "cp -r {module} {parent}").run()?;
     {
         let _there = sh.push_dir(user.path().join("content"));

@@ -100,7 +100,7 @@ pub fn assure(sh: &Shell, _: &[String]) -> Result<String> {
         let _there = sh.push_dir(folder);
         let Figures { verification, sha256 } =
             serde_json::from_str(&process::read(cmd!(sh, "env {words...}"))?)
-                .with_context(|| format!("{}: not the figures", row.name))?;
+                .with_context(|| format!("{} printed no figures", row.name))?;
         let (words, end) = row.package;
         process::read(cmd!(sh, "env {words...}"))?;
         let size = size(archives.path(), end)?.with_context(|| format!("{}: no file {end}", row.name))?;

@@ -126,7 +126,7 @@ impl Differences {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "file                  lines run       parts run")?;
+        writeln!(f, "file                  lines run     regions run")?;
         for name in self.sources.files.keys() {
             let lines = self.lines.iter().filter(|((file, _), _)| file == name).map(|(_, count)| *count);
             let regions =
@@ -156,7 +156,8 @@ fn read_lines(sources: &Sources, lcov: &str) -> Result<BTreeMap<(String, usize),
         if let Some(path) = row.strip_prefix("SF:") {
             file = sources.name(Path::new(path));
         } else if let (Some(row), Some(file)) = (row.strip_prefix("DA:"), &file) {
-            let (line, count) = row.split_once(',').with_context(|| format!("a row of LCOV: {row}"))?;
+            let (line, count) =
+                row.split_once(',').with_context(|| format!("a row of LCOV has no comma: {row}"))?;
             let line = line.parse()?;
             if sources.line(file, line).is_some() {
                 lines.insert((file.clone(), line), count.parse()?);
@@ -174,7 +175,7 @@ fn read_regions(sources: &Sources, json: &str) -> Result<BTreeMap<Region, u64>> 
     let mut regions = BTreeMap::new();
     for function in export.data.iter().flat_map(|data| &data.functions) {
         for [line, column, last_line, last_column, count, file, _, kind] in function.regions.iter().copied() {
-            let path = function.filenames.get(file as usize).context("a region of no file")?;
+            let path = function.filenames.get(file as usize).context("a region has no file")?;
             let file = sources.name(path).filter(|name| sources.line(name, line as usize).is_some());
             if let Some(file) = file.filter(|_| kind == CODE) {
                 let region = Region { file, place: [line, column, last_line, last_column] };

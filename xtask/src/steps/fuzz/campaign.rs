@@ -50,7 +50,7 @@ pub fn campaign(sh: &Shell, arguments: &[String]) -> Result<String> {
         let slices = slices(target)?;
         let sum = |field: fn(&Slice) -> u64| slices.iter().map(field).sum::<u64>();
         let (seconds, executions) = (sum(|slice| slice.seconds), sum(|slice| slice.executions));
-        let Slice { edges, features, .. } = slices.last().context("no time for the target")?;
+        let Slice { edges, features, .. } = slices.last().context("no slice of the target ran")?;
         let inputs = named(sh, &corpus(target))?.len();
         table += &format!("| `{target}` | {seconds} | {executions} | {edges} | {features} | {inputs} |\n");
     }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::http::network;
 
-/// The value of [`Place::silent_since`] of a connection with an open request.
+/// The value of [`Place::silent_since`] while a request is open.
 const BUSY: u64 = 0;
 
 /// The places of a server.
@@ -35,6 +35,7 @@ struct Place {
     network: IpAddr,
     /// The moment since which no request is open, or [`BUSY`].
     silent_since: AtomicU64,
+    /// Notified when another connection has taken the place.
     lost: Notify,
 }
 

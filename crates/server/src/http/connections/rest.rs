@@ -38,7 +38,7 @@ struct Given(Shared);
 #[derive(Clone)]
 struct Shared {
     body: Arc<Mutex<Incoming>>,
-    /// Whether the client waits for `100 Continue` (RFC 9110 §10.1.1). To read would ask the client for a body that no
+    /// True if the client waits for `100 Continue` (RFC 9110 §10.1.1). Reading would ask the client for a body that no
     /// handler needs.
     is_held_back: bool,
 }
