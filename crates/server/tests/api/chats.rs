@@ -11,6 +11,8 @@ fn a_chat_answers_with_memories_that_the_key_may_read() {
     let untitled = project.make("/v1/memories", &json!({ "content": "black coffee" }));
     let chat = project.post("/v1/chats", &json!({ "title": "Talk", "metadata": { "a": [1] } }));
     assert_eq!((&chat["title"], &chat["metadata"]), (&json!("Talk"), &json!({ "a": [1] })));
+    let other = project.make("/v1/chats", &json!({}));
+    project.post(&format!("/v1/chats/{other}/messages"), &json!({ "message": "not listed elsewhere" }));
     let path = format!("/v1/chats/{}/messages", chat["id"].as_str().unwrap());
     let answer = project.post(&path, &json!({ "message": "green", "stream": false }));
     assert_eq!(answer["message"]["role"], "assistant");
