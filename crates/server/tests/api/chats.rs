@@ -50,6 +50,18 @@ fn a_chat_answers_with_memories_that_the_key_may_read() {
 }
 
 #[test]
+fn an_answer_names_the_five_best_memories() {
+    let project = Project::new();
+    for title in ["a", "b", "c", "d", "e", "f"] {
+        project.make("/v1/memories", &json!({ "content": "tea", "title": title }));
+    }
+    let chat = project.make("/v1/chats", &json!({}));
+    let answer = project.post(&format!("/v1/chats/{chat}/messages"), &json!({ "message": "tea" }));
+    let expected = "Memories with the words of your message: f; e; d; c; b.";
+    assert_eq!(answer["message"]["content"], expected);
+}
+
+#[test]
 fn a_chat_of_a_user_uses_no_memory_of_another_user() {
     let project = Project::new();
     project.make("/v1/memories", &json!({ "content": "tea", "title": "Ada's", "user_id": "ada" }));

@@ -5,6 +5,7 @@ use std::fs;
 use ctx_key::ApiKey;
 use ctx_key_server::database::{Database, Location, STATEMENT_TIMEOUT};
 use ctx_key_server::store::migration::{STEPS, prepare};
+use ctx_key_server::store::word_index::index_some;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -86,15 +87,35 @@ pub fn insertion(project: &str, number: usize, content: &str) -> String {
     )
 }
 
+fn open(data: &Data) -> Database {
+    let location = match data.server_url() {
+        Some(url) => Location::Postgres(url),
+        None => Location::Sqlite(database_file(data)),
+    };
+    Database::open(location).unwrap()
+}
+
+#[test]
+fn memories_without_words_keep_no_others_waiting() {
+    let Fixture { server, data, id: project, .. } = Fixture::new();
+    server.stop();
+    let memories: String = (0..150).map(|number| insertion(&project, number, "!")).collect();
+    execute(&data, &format!("{memories} UPDATE memories SET title = NULL"));
+    assert_eq!(queued(&data), Some(150));
+    let runtime = Runtime::new().unwrap();
+    let more = [50, 0, 0].map(|left| {
+        let more = runtime.block_on(index_some(&open(&data))).unwrap();
+        assert_eq!(queued(&data), Some(left));
+        more
+    });
+    assert_eq!(more, [true, true, false]);
+}
+
 #[test]
 fn memories_of_an_older_database_are_found_after_the_upgrade() {
     let data = Data::new();
-    let location = match data.server_url() {
-        Some(url) => Location::Postgres(url),
-        None => Location::Sqlite(database_file(&data)),
-    };
     Runtime::new().unwrap().block_on(async {
-        prepare(&Database::open(location).unwrap(), &STEPS[..2], STATEMENT_TIMEOUT).await.unwrap();
+        prepare(&open(&data), &STEPS[..2], STATEMENT_TIMEOUT).await.unwrap();
     });
     let key = ApiKey::generate();
     let memories: String =

@@ -146,6 +146,18 @@ fn text_without_spaces_is_found_by_substring() {
 }
 
 #[test]
+fn each_substring_counts_in_the_title_or_the_content() {
+    let fixture = Fixture::new();
+    fixture.note("北京大学", "東京タワー");
+    // the same pairs of characters, but one substring, or none
+    fixture.note("one", "北京 京大 大学 東京タワー");
+    fixture.note("none", "北京 京大 大学 東京 京タ タワ ワー");
+    let query = "北京大学 東京タワー";
+    assert_eq!(fixture.titles(query), ["北京大学", "one", "none"]);
+    assert_eq!(fixture.search(query, "&precision=high")["total_results"], 1);
+}
+
+#[test]
 fn unusual_queries_cause_no_error() {
     let fixture = Fixture::new();
     fixture.note("plain", "plain words");
