@@ -279,4 +279,10 @@ fn registrations_are_refused_with_who_invites() {
                        invitation makes the account and its company";
         assert_eq!((status, &error["error"]["message"]), (expected, &json!(message)), "{path}");
     }
+    let key = format!("/api/v1/companies/{}/api-keys/8aspm4G7VmSU", project.company);
+    for (method, path) in [("PUT", "/api/v1/companies"), ("POST", &key)] {
+        let (status, error) = project.server.send(method, path, Some(&project.token), Some(&json!({})));
+        let message = "the path has no such method";
+        assert_eq!((status, &error["error"]["message"]), (405, &json!(message)), "{method} {path}");
+    }
 }

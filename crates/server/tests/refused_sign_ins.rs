@@ -132,7 +132,11 @@ fn each_refusal_is_one_line_with_its_address_and_reason() {
         browser.headers.push(("origin", "https://evil.example".to_owned()));
         assert_eq!(browser.sign_in(EMAIL, PASSWORD).status, 403);
         expect("192.0.2.5", "forged form or foreign origin");
-        // other forms are not sign-ins
+        // other requests and forms are not sign-ins
+        let refresh = fixture.server.agent.post(format!("{}/api/v1/auth/refresh", fixture.server.url));
+        let refresh =
+            refresh.header("origin", "https://evil.example").send_json(json!({ "refresh_token": "0" }));
+        assert_eq!(refresh.unwrap().status(), 403);
         assert_eq!(browser.post("/sign-out", &[]).status, 303);
         assert_eq!(browser.post("/set-up", &[]).status, 403);
         assert_eq!(fixture.refusals(expected.len()), expected);
