@@ -48,6 +48,25 @@ fn a_weak_password_is_refused_wherever_it_is_chosen() {
     assert_eq!((browser.get("/keys").status, server.log_in_as(EMAIL, PASSWORD).0), (200, 200));
 }
 
+#[test]
+fn the_name_of_the_company_is_no_password_wherever_it_is_chosen() {
+    const COMPANY: &str = "Harbour Lantern Violins";
+    let (password, message) =
+        ("harbour-lantern-violins 1", "he password is made of the e-mail address or the company");
+    let data = Data::new();
+    let server = Server::start(&data);
+    let link = server.set_up_link.clone().unwrap();
+    let answer = Browser::new(&server).set_up_as(&link, EMAIL, password, COMPANY);
+    assert_refused(&answer, "password", password, message);
+    let add = ["account", "add", "--email", EMAIL, "--company", COMPANY];
+    assert!(data.fail(&add, &format!("{password}\n")).contains(message));
+    data.succeed(&add, &format!("{PASSWORD}\n"));
+    let mut browser = Browser::new(&server);
+    browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    assert_refused(&change(&mut browser, PASSWORD, password), "new_password", password, message);
+    assert!(data.fail(&["account", "reset-password", "--email", EMAIL], password).contains(message));
+}
+
 #[track_caller]
 fn assert_refused(answer: &Answer, field: &str, password: &str, message: &str) {
     assert_eq!(answer.status, 400, "{}", answer.text);
