@@ -556,9 +556,7 @@ ctx_key_result ctx_key_scopes_names(uint32_t scopes,
  *
  * Use it in place of `(granted & required) == required`, which is true if nothing is required.
  */
-CTX_KEY_MUST_USE
-bool ctx_key_scopes_grant(uint32_t granted,
-                          uint32_t required);
+CTX_KEY_MUST_USE bool ctx_key_scopes_grant(uint32_t granted, uint32_t required);
 
 /**
  * Returns the required scopes that are not in the set of granted ones.
