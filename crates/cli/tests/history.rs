@@ -752,6 +752,19 @@ fn exclusion_and_decoding_apply_to_a_history() {
     assert_eq!(range, ["in/a:1:1"]);
 }
 
+#[test]
+fn an_excluded_file_that_was_deleted_is_not_reported_as_an_object() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "out/a", text(&key));
+    commit(path, "first");
+    git(path, &["rm", "--quiet", "out/a"]);
+    commit(path, "second");
+    let found =
+        |options: &[&str]| run_in(path, &[&["scan", "--history"], options].concat()).stdout.lines().count();
+    assert_eq!([found(&[]), found(&["--exclude", "out"])], [1, 0]);
+}
+
 /// A key in a log is reported only if it was not found elsewhere.
 #[test]
 fn logs_of_branches_and_of_broken_worktrees_are_searched() {
