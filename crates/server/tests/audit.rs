@@ -302,12 +302,13 @@ fn the_last_failed_sign_ins_are_written_at_the_end() {
 
 /// Inserts this number of lines of Ada's company with SQL. Line n has the time n and the detail `line n`.
 fn fill(server: &Fixture, number: usize) {
+    // a shorter id could be a part of a real one, and the server would read it as the id of a related key
     trouble::execute(
         &server.data,
         &format!(
             "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
              SELECT n, c.id, a.email, CASE WHEN n % 2 = 0 THEN 'rotated' ELSE 'signed in' END, \
-             'K' || n, 'by successor' || n || ' line ' || n, '192.0.2.1', \
+             'K' || (10000000000 + n), 'by successor' || n || ' line ' || n, '192.0.2.1', \
              'ADA@EXAMPLE.COM LINE ' || n FROM {}, accounts a JOIN companies c ON c.account = a.id \
              WHERE a.email = '{EMAIL}'",
             trouble::numbers(number)
