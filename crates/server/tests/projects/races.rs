@@ -126,23 +126,31 @@ fn run<T: Send>(future: impl Future<Output = T> + Send) -> T {
 /// still pass.
 const HEAD_START: Duration = Duration::from_millis(400);
 
+/// Begins two transactions, one after the other. The gate of the second one is open from the start; the first one's opens when
+/// the second one has had time to wait for it.
+fn overlap<A: Send, B: Send>(
+    first: impl FnOnce(Receiver<()>) -> A + Send,
+    second: impl FnOnce(Receiver<()>) -> B + Send,
+) -> (A, B) {
+    let ((open_first, first_gate), (open_second, second_gate)) = (channel(), channel());
+    thread::scope(|scope| {
+        let first = scope.spawn(move || first(first_gate));
+        thread::sleep(HEAD_START);
+        let second = scope.spawn(move || second(second_gate));
+        open_second.send(()).unwrap();
+        thread::sleep(HEAD_START);
+        open_first.send(()).unwrap();
+        (first.join().unwrap(), second.join().unwrap())
+    })
+}
+
 #[test]
 fn a_key_that_is_made_while_its_project_is_archived_does_not_survive() {
     let (company, _browser) = Company::new();
     for making in MAKINGS {
         let race = Race::new(&company, making);
-        let ((open_first, first), (open_second, second)) = (channel(), channel());
-        let race = &race;
-        thread::scope(|scope| {
-            let made = scope.spawn(move || run(race.make(making, first)));
-            thread::sleep(HEAD_START);
-            let archived = scope.spawn(move || run(race.archive(second)));
-            open_second.send(()).unwrap();
-            thread::sleep(HEAD_START);
-            open_first.send(()).unwrap();
-            assert_eq!(made.join().unwrap(), Ok(()), "{making:?}");
-            archived.join().unwrap();
-        });
+        let (made, ()) = overlap(|gate| run(race.make(making, gate)), |gate| run(race.archive(gate)));
+        assert_eq!(made, Ok(()), "{making:?}");
         let (_, keys) = company.send("GET", "/api-keys", &json!({}));
         let keys = keys.as_array().unwrap();
         let of_project = keys.iter().filter(|key| key["project_id"] == race.project.as_str());
@@ -156,19 +164,9 @@ fn no_key_is_made_in_a_project_that_is_being_archived() {
     let (company, _browser) = Company::new();
     for making in MAKINGS {
         let race = Race::new(&company, making);
-        let ((open_first, first), (open_second, second)) = (channel(), channel());
-        let race = &race;
-        thread::scope(|scope| {
-            let archived = scope.spawn(move || run(race.archive(first)));
-            thread::sleep(HEAD_START);
-            let made = scope.spawn(move || run(race.make(making, second)));
-            open_second.send(()).unwrap();
-            thread::sleep(HEAD_START);
-            open_first.send(()).unwrap();
-            archived.join().unwrap();
-            let refused = made.join().unwrap().expect_err("the project is archived");
-            assert!(refused.ends_with(&StoreError::Archived.to_string()), "{making:?}: {refused}");
-        });
+        let ((), made) = overlap(|gate| run(race.archive(gate)), |gate| run(race.make(making, gate)));
+        let refused = made.expect_err("the project is archived");
+        assert!(refused.ends_with(&StoreError::Archived.to_string()), "{making:?}: {refused}");
     }
 }
 
