@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 use xshell::{Cmd, Shell, cmd};
 
 use super::{copy, target};
@@ -12,13 +13,17 @@ const YANKED: &str = "is yanked";
 
 /// Checks that all archives build, that the library's archive passes its tests, and that no version in Cargo.lock is yanked.
 pub fn package(sh: &Shell) -> Result<()> {
+    // Cargo gives the archives to each other as a registry below the target folder, and neither unpacks nor builds a version again
+    // that it knows from there. So each run needs a folder of its own: otherwise it tests sources of the last run.
+    let fresh = TempDir::new_in(target())?;
+    let _target = sh.push_env("CARGO_TARGET_DIR", fresh.path());
     let package = || cmd!(sh, "cargo package -p ctx-key -p ctx-key-cli --locked --allow-dirty");
     let others = ["-p", "ctx-key-capi", "-p", "ctx-key-verifier", "--all-features"];
     let printed = transcript(package().args(others))?;
     ensure!(!printed.contains(YANKED), "{printed}");
     {
         let scratch = sh.create_temp_dir()?;
-        let _there = sh.push_dir(unpack(sh, scratch.path())?);
+        let _there = sh.push_dir(unpack(sh, fresh.path(), scratch.path())?);
         test(cmd!(sh, "cargo test --locked --all-features"))?;
     }
 
@@ -41,7 +46,7 @@ pub fn package(sh: &Shell) -> Result<()> {
 /// Checks that the library works with the lowest versions of its dependencies that its manifest allows.
 pub fn minimal(sh: &Shell) -> Result<()> {
     let scratch = sh.create_temp_dir()?;
-    let _there = sh.push_dir(unpack(sh, scratch.path())?);
+    let _there = sh.push_dir(unpack(sh, &target(), scratch.path())?);
     let manifest = sh.read_file("Cargo.toml")?;
     let of_users = with_dev_dependencies(&manifest, &[]);
     let check = cmd!(sh, "cargo check --quiet --lib --locked --all-features");
@@ -61,9 +66,9 @@ pub fn minimal(sh: &Shell) -> Result<()> {
     assert_caught("a dependency that is too old", "memmem", check)
 }
 
-/// Packs the library, and returns the folder below `scratch` with the content of the archive.
-fn unpack(sh: &Shell, scratch: &Path) -> Result<PathBuf> {
-    let packages = target().join("package");
+/// Packs the library in a target folder, and returns the folder below `scratch` with the content of the archive.
+fn unpack(sh: &Shell, target: &Path, scratch: &Path) -> Result<PathBuf> {
+    let packages = target.join("package");
     // so that there is one archive, even if the version changed since the last run
     sh.remove_path(&packages)?;
     cmd!(sh, "cargo package --quiet -p ctx-key --locked --allow-dirty --no-verify").run()?;
