@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use ctx_key::UnixTime;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::spawn;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
@@ -115,6 +117,10 @@ impl Server {
     /// Answers requests until a signal comes, and then for the time `drain`, during which `/readyz` says that the
     /// server will stop. A second signal ends this time early.
     pub async fn run(self, mut signal: impl AsyncFnMut(), drain: Duration) {
+        // a task, because a write that has begun is not dropped at the end
+        let (end_of_attempts, ended) = oneshot::channel::<Infallible>();
+        let state = self.state.clone();
+        let attempts = spawn(async move { state.failed_attempts.run(&state.database, ended).await });
         let state = self.state.clone();
         let stop = async {
             signal().await;
@@ -124,10 +130,10 @@ impl Server {
         tokio::select! {
             () = serve(self.listener, routes(self.state.clone()), self.limits, stop) => {}
             never = sweep(&self.state) => match never {},
-            never = self.state.failed_attempts.run(&self.state.database) => match never {},
             never = index(&self.state) => match never {},
         }
-        if timeout(FLUSH_TIMEOUT, self.state.failed_attempts.flush(&self.state.database)).await.is_err() {
+        drop(end_of_attempts);
+        if !matches!(timeout(FLUSH_TIMEOUT, attempts).await, Ok(Ok(()))) {
             warn!("the last failed sign-ins are not in the audit log");
         }
         match timeout(FLUSH_TIMEOUT, self.state.verifier.flush_uses()).await {

@@ -3,6 +3,9 @@
 mod common;
 mod trouble;
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use common::browser::Browser;
 use common::timed::Fixture;
 use common::{Data, EMAIL, EVE, PASSWORD, Server, agent, id, text};
@@ -296,9 +299,35 @@ fn the_last_failed_sign_ins_are_written_at_the_end() {
     let body = json!({ "email": EMAIL, "password": "wrong" });
     assert_eq!(server.send("POST", "/api/v1/auth/login", None, Some(&body)).0, 401);
     server.stop();
-    let sql = "SELECT count(*) FROM audit_log WHERE action = 'failed to sign in'";
-    assert_eq!(trouble::number(&data, sql), Some(1));
+    assert_eq!(trouble::number(&data, FAILED), Some(1));
 }
+
+/// The server gets the signal while it waits for a lock, before which it has taken the attempt out of the queue.
+#[test]
+fn a_failed_sign_in_that_is_being_written_at_the_end_is_kept() {
+    let is_kept = || {
+        let data = Data::new();
+        let server = Server::with_account(&data);
+        let start = trouble::while_locked(&data, "audit_log", || {
+            let start = Instant::now();
+            let body = json!({ "email": EMAIL, "password": "wrong" });
+            assert_eq!(server.send("POST", "/api/v1/auth/login", None, Some(&body)).0, 401);
+            sleep(Duration::from_millis(400));
+            server.ask_to_stop();
+            sleep(Duration::from_millis(200));
+            start
+        });
+        // the server waits for a lock for two seconds: then the attempt is lost, as it should be
+        let was_in_time = start.elapsed() < Duration::from_millis(1500);
+        server.stop();
+        was_in_time.then(|| trouble::number(&data, FAILED) == Some(1))
+    };
+    let first = (0..20).find_map(|_| is_kept());
+    assert_eq!(first, Some(true));
+}
+
+/// Counts the failed sign-ins.
+const FAILED: &str = "SELECT count(*) FROM audit_log WHERE action = 'failed to sign in'";
 
 /// Inserts this number of lines of Ada's company with SQL. Line n has the time n and the detail `line n`.
 fn fill(server: &Fixture, number: usize) {

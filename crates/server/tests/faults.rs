@@ -450,8 +450,7 @@ fn what_was_begun_is_finished_at_the_end() {
             body.len()
         );
         let mut stream = send_and_see_it_read(&server, &begun);
-        let process = server.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+        server.ask_to_stop();
         wait(|| TcpStream::connect(server.address()).is_err());
         thread::sleep(Duration::from_millis(500));
         let _ = stream.write_all(second.as_bytes());

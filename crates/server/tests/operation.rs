@@ -76,15 +76,11 @@ fn a_server_that_drains_is_alive_and_not_ready() {
     let data = Data::new();
     let mut server = Server::start_with(&data, &["--drain", "3600"]);
     assert_eq!(text(&server, "/readyz"), (200, "ok\n".to_owned()));
-    let signal = || {
-        let process = server.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
-    };
-    signal();
+    server.ask_to_stop();
     wait(|| text(&server, "/readyz") == (503, "not ready: the server is about to stop\n".to_owned()));
     assert_eq!(text(&server, "/livez"), (200, "ok\n".to_owned()));
     assert_eq!(server.get("/v1/key", None).status(), 401, "others are answered");
-    signal();
+    server.ask_to_stop();
     wait(|| server.process.try_wait().unwrap().is_some());
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
 }
@@ -97,8 +93,7 @@ fn a_silent_connection_does_not_delay_the_end() {
     let mut silent = TcpStream::connect(server.address()).unwrap();
     silent.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     assert!(read_answer(&mut silent).unwrap().starts_with("HTTP/1.1 200 "));
-    let process = server.process.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    server.ask_to_stop();
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
     assert_eq!(rest(silent), "", "it is closed");
     assert_eq!(fs::read_to_string(&log).unwrap(), "", "no request was cut off");
@@ -110,8 +105,7 @@ fn a_server_drains_for_as_many_seconds_as_it_is_given() {
     let data = Data::new();
     let mut server = Server::start_with(&data, &["--drain", "1"]);
     let begin = Instant::now();
-    let process = server.process.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    server.ask_to_stop();
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }

@@ -348,8 +348,7 @@ fn a_refusal_arrives_while_the_server_stops() {
     stream.write_all(format!("{head}content-length: {}\r\n\r\n", 32 * MIB).as_bytes()).unwrap();
     // more than both sockets hold, so the server has begun with the request
     stream.write_all(&vec![b' '; 24 * MIB]).unwrap();
-    let id = fixture.server.process.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    fixture.server.ask_to_stop();
     wait(|| TcpStream::connect(fixture.server.address()).is_err());
     stream.write_all(&vec![b' '; 8 * MIB]).unwrap();
     let answer = read_answer(&mut stream).unwrap();

@@ -1,7 +1,7 @@
 //! Failed attempts to sign in that wait to be written to the audit log: [`FailedAttempts`].
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,17 +39,25 @@ impl FailedAttempts {
         }
     }
 
-    /// Writes attempts until the server stops.
-    pub async fn run(&self, database: &Database) -> Infallible {
-        loop {
-            self.added.notified().await;
-            sleep(PAUSE).await;
+    /// Writes attempts until `stop` completes, and then those that still wait.
+    pub async fn run(&self, database: &Database, stop: impl Future) {
+        let mut stop = pin!(stop);
+        let mut is_last = false;
+        while !is_last {
+            let pause = async {
+                self.added.notified().await;
+                sleep(PAUSE).await;
+            };
+            is_last = tokio::select! {
+                _ = &mut stop => true,
+                () = pause => false,
+            };
             self.flush(database).await;
         }
     }
 
     /// Writes all attempts that wait. An attempt that can't be written is only in the server's log.
-    pub async fn flush(&self, database: &Database) {
+    async fn flush(&self, database: &Database) {
         while let Some(attempt) = self.next() {
             if let Err(error) = sign_in_log::failed(database, &attempt).await {
                 warn!(%error, "a failed sign-in is not in the audit log");

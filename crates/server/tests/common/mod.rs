@@ -257,10 +257,15 @@ impl Server {
         self.agent.run(request.body(()).expect("a request")).expect("an answer")
     }
 
+    /// Sends SIGTERM.
+    pub fn ask_to_stop(&self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
+    }
+
     /// Asks the server to stop, and waits until it has.
     pub fn stop(mut self) {
-        let id = self.process.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+        self.ask_to_stop();
         assert!(self.process.wait().expect("its end").success());
     }
 
