@@ -1,7 +1,8 @@
 //! Every check and report of this repository, each as a subcommand: `cargo xtask --help`.
 //!
-//! `process`, `tree`, `tools`, `results`, `page` and `exceptions` are the lowest layer. `postgres`, `faults` and `release`
-//! use them. `steps` contains the checks, and `ci`, `assure` and `check` call them.
+//! `process`, `tree` and `exceptions` are the lowest layer. `tools`, `results` and `page` are above them, and above these are
+//! `postgres`, `faults` and `release`. `steps` contains the checks, which `ci` and `assure` run. `check` names the steps of
+//! `ci` that it leaves out.
 
 mod assure;
 mod check;
