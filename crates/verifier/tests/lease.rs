@@ -13,7 +13,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A verifier that is current, with one cached key. Its next poll is at 100 ms.
+/// Returns a verifier that is current, and the one key that it has cached. Its next poll is at 100 ms.
 async fn current() -> (Fixture, ApiKey) {
     let mut fixture = Fixture::new(Options::default());
     let key = fixture.database.create("project");
@@ -292,7 +292,7 @@ async fn a_change_of_everything_drops_the_cache_and_keeps_the_lease() {
     assert_eq!(reason(verification).await, Reason::UnknownKey);
 }
 
-/// A batch is on its way when all its keys change: once because everything changed, and once by their ids.
+/// All keys of a batch change while the batch is on its way. The log reports that everything changed, then the ids.
 #[tokio::test(start_paused = true)]
 async fn answers_are_not_cached_if_their_keys_changed_meanwhile() {
     let mut fixture = Fixture::new(Options { max_look_ups: 1, ..Options::default() });
@@ -344,7 +344,7 @@ async fn an_invalidation_removes_a_cached_key_that_is_being_looked_up() {
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_concerns_every_running_look_up() {
     let (mut fixture, key) = current().await;
-    // more than once, because the map of running look-ups has no order
+    // more than once, because the map of running look-ups has no fixed order
     for _ in 0..20 {
         let mut look_ups = Vec::new();
         let mut verifications = Vec::new();
