@@ -32,7 +32,7 @@ func Redact(text []byte) []byte {
 	return state.end(state.write(make([]byte, 0, len(text)), text))
 }
 
-// RedactString does the same for a string.
+// RedactString redacts the keys in a string, as Redact does in bytes.
 func RedactString(text string) string {
 	if !strings.Contains(text, prefix) {
 		return text
