@@ -51,7 +51,7 @@ impl Format {
         match start {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
-            // A script before a zip archive, as in a zipapp of Python or an executable jar.
+            // A script may precede a zip archive, as in a zipapp of Python or an executable jar.
             [b'#', b'!', ..] if memmem::find(start, b"PK\x03\x04").is_some() => Some(Self::Zip),
             _ if start.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
