@@ -197,7 +197,7 @@ fn a_revocation_is_done_even_if_its_client_hangs_up() {
              content-length: 0\r\n\r\n"
         );
         drop(send_and_see_it_read(&fixture.server, &request));
-        // so that the server notices that the client hung up
+        // gives the server time to notice that the client hung up
         thread::sleep(Duration::from_millis(300));
     };
     let hang_up_behind_a_lock = || {
@@ -216,9 +216,10 @@ fn a_revocation_is_done_even_if_its_client_hangs_up() {
     };
     let sql = format!("SELECT revoked_at FROM api_keys WHERE id = '{}'", id(&key));
     let is_revoked = || number(data, &sql).is_some();
-    // a server that stops when the client hangs up never revokes; a request that had not begun is repeated
+    // repeats the request, because the server may not have begun it; a server that gives up a request when its client
+    // hangs up never revokes the key
     wait(|| {
-        // after two seconds behind a lock, the server gives up
+        // an attempt counts only if it was short, because the server waits only two seconds for a lock
         while hang_up_behind_a_lock() > Duration::from_secs(1) {}
         let deadline = Instant::now() + Duration::from_secs(5);
         while !is_revoked() && Instant::now() < deadline {

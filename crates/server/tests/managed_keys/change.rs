@@ -1,4 +1,4 @@
-//! A change counts at once, and the log has what changed.
+//! A change takes effect at once, and the audit log says what changed.
 
 use serde_json::{Value, json};
 

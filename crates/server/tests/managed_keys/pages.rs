@@ -1,4 +1,4 @@
-//! Pages of keys have every key once.
+//! The pages of a list contain every key exactly once.
 
 use serde_json::{Value, json};
 
