@@ -113,7 +113,8 @@ func Parse(text string) (APIKey, error) {
 	return APIKey{func() (string, [sha256.Size]byte) { return text, hash }}, nil
 }
 
-// ParsePasted reads a key that a person pasted, without the quotes, names and white space around it (§7).
+// ParsePasted reads a key that a person pasted, without the quotes, names and white space around it (§7). The error is an
+// InvalidKeyError.
 func ParsePasted(text string) (APIKey, error) {
 	return Parse(repair(text))
 }

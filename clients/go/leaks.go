@@ -41,7 +41,7 @@ func RedactString(text string) string {
 }
 
 // RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
-// and the handlers of log/slog. Like most writers, it is not safe for concurrent use, but loggers ensure that by themselves.
+// and the handlers of log/slog. Like most writers, it is not safe for concurrent use. These loggers call it under a lock.
 //
 // At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key.
 type RedactingWriter struct {

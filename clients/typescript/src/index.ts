@@ -94,7 +94,10 @@ export class ApiKey extends Secret {
     return new ApiKey(text);
   }
 
-  /** Reads a key that a person pasted, without the quotes, names and white space around it (§7). */
+  /**
+   * Reads a key that a person pasted, without the quotes, names and white space around it (§7). Throws an
+   * {@link InvalidKeyError}.
+   */
   static parsePasted(text: string): ApiKey {
     return new ApiKey(repair(text));
   }
