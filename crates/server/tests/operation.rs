@@ -100,7 +100,7 @@ fn a_silent_connection_does_not_delay_the_end() {
     let process = server.process.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
-    assert_eq!(rest(silent), "", "it is closed");
+    assert_eq!(rest(silent), "", "the connection is closed");
     assert_eq!(fs::read_to_string(&log).unwrap(), "", "no request was cut off");
 }
 

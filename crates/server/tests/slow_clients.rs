@@ -58,7 +58,7 @@ fn assert_a_trickle_ends(server: &Server, path: &str, content_type: &str, answer
                 break;
             }
             Err(_) if !is_sent => break,
-            Err(_) => assert!(begin.elapsed() < DEADLINE, "it is still read"),
+            Err(_) => assert!(begin.elapsed() < DEADLINE, "the server still reads the body"),
         }
     }
 }

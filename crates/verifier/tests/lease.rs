@@ -194,7 +194,7 @@ async fn a_request_after_an_invalidation_does_not_join_an_earlier_look_up() {
     assert_eq!(reason(after).await, Reason::Revoked);
 
     look_up.answer(Ok(old));
-    assert!(before.await.unwrap().is_ok() && joined.await.unwrap().is_ok(), "they began before the change");
+    assert!(before.await.unwrap().is_ok() && joined.await.unwrap().is_ok(), "both began before the change");
     assert_eq!(reason(fixture.verify(&key)).await, Reason::Revoked, "the old record replaced the new one");
 }
 
@@ -211,7 +211,7 @@ async fn an_answer_that_is_ten_seconds_late_grants_nothing() {
     let _hanging = fixture.polls.recv().await.unwrap();
     advance(ms(10_000)).await;
     look_up.answer(Ok(old));
-    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    assert_eq!(fixture.look_up().await, [key.id()], "the verifier looks the key up again");
     assert_eq!(reason(verification).await, Reason::Revoked);
 }
 
@@ -259,7 +259,7 @@ async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
     assert!(!is_cached(&mut fixture, &key).await);
     fixture.poll().await;
     assert!(fixture.verifier.is_current());
-    assert!(!is_cached(&mut fixture, &key).await, "dropped again");
+    assert!(!is_cached(&mut fixture, &key).await, "the second poll drops the cache again");
     assert!(is_cached(&mut fixture, &key).await);
     assert_eq!(fixture.verifier.stats().cache_clears, 2);
 }

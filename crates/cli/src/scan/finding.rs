@@ -106,7 +106,7 @@ pub(crate) enum Event {
     Failed(String),
     /// Something was not searched, as documented.
     Noted(String),
-    /// The same, but written only with `--verbose`.
+    /// Something was not searched, as documented. The text is written only with `--verbose`.
     Detail(String),
     Interrupted,
     Done,
