@@ -193,7 +193,7 @@ impl<S: Source> Shared<S> {
                 // the answer is older than the lease, but the cache may hold it if the record did not change since
                 Ok(Landed::Found(..)) => {}
                 Ok(Landed::Foreign) => {
-                    cause = "look-ups reach another server than the change log, or one that is behind";
+                    cause = "look-ups reach another server than the change log, or one that lags";
                     // the next poll may find that the log has moved to that server, too
                     sleep(self.options.poll_interval).await;
                 }

@@ -383,7 +383,7 @@ async fn answers_from_a_server_that_lags_become_an_error() {
         fixture.poll().await;
     }
     let error = verification.await.unwrap().unwrap_err();
-    let cause = "look-ups reach another server than the change log, or one that is behind";
+    let cause = "look-ups reach another server than the change log, or one that lags";
     assert_eq!((error.status(), error.to_string()), (503, format!("the database is unavailable: {cause}")));
     assert!(fixture.look_ups.try_recv().is_err());
 }
