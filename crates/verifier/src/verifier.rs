@@ -297,7 +297,7 @@ impl<S: Source> Shared<S> {
 
     fn note_use(&self, cached: &Cached<S::Project>, now: UnixTime) {
         let granularity = self.options.use_granularity.as_secs();
-        // A load of most uses is enough: threads that use the same key share its cache line until one of them stores.
+        // Most uses need only this load. Threads that use the same key can share its cache line until one of them stores.
         let used_at = cached.used_at.load(Ordering::Relaxed);
         let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
         // `MAX` means that the time is unknown; once written, it would always remain the latest use
