@@ -188,7 +188,7 @@ class Places:
         (linked / "e.py").unlink()
 
     def hidden(self):
-        """Hides keys behind replace refs and grafts."""
+        """Hides keys from most git commands, with replace refs and grafts."""
         repository = Repository(self.folder / "hidden")
         write, commit, git = repository.write, repository.commit, repository.git
         write("a.py", self.text("commit before a graft"))

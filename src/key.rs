@@ -5,8 +5,8 @@
 //! * Prefix and length take two compares. The 48 digits are checked in three 16-byte pieces, without a branch until
 //!   the minimum of all indices is known: 4 ns.
 //! * The block to hash takes three loads, one mask and four 16-byte stores. Each store has the size of one of the
-//!   hash's loads, so that it is forwarded. `Sha256::digest` copies through its buffer, and takes about twice as long
-//!   as `compress256` of the padded block.
+//!   hash's loads, so that the processor forwards it to that load. `Sha256::digest` copies through its buffer, and
+//!   takes about twice as long as `compress256` of the padded block.
 //! * The six digits of the given checksum are decoded by multiplications that do not wait for the hash. Encoding the
 //!   hash's first four bytes and comparing text would take longer, because that can only start after the hash.
 //! * The digests are compared as four words, in the few cycles after the hash. Block and key are erased with ten
@@ -28,7 +28,7 @@ use crate::layout::{LEN, PREFIX};
 use crate::pasted::repair;
 use crate::secret::{declassify, erase};
 
-/// Text to which the digit values of a new key are added.
+/// Text of a key whose digits are all `0`. For each digit of a new key, its distance from `0` is added.
 const ZERO: &[u8; LEN] = b"ctx_000000000000000000000000000000000000000000000000";
 
 /// A well-formed API key of 52 characters, zeroed on drop.
@@ -431,7 +431,7 @@ mod tests {
         assert_eq!((key.text, key.digest.0), ([0; LEN], [0; 32]));
     }
 
-    /// Only this module can create a key with another digest than that of its text. `tests/comparisons.rs` tests the other
+    /// Only this module can create a key whose digest is not that of its text. `tests/comparisons.rs` tests the other
     /// comparisons.
     #[test]
     fn every_bit_of_the_digest_is_compared() {

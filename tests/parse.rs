@@ -123,7 +123,7 @@ proptest! {
     }
 }
 
-/// The same change in any two bytes does not cancel out.
+/// Each pair of bytes has the same change, which a comparison by exclusive or could cancel out.
 #[test]
 fn two_digests_are_equal_only_if_all_their_bytes_are() {
     let digest = KeyDigest::from_bytes([0; 32]);

@@ -113,7 +113,8 @@ func Parse(text string) (APIKey, error) {
 	return APIKey{func() (string, [sha256.Size]byte) { return text, hash }}, nil
 }
 
-// ParsePasted reads a key that a person pasted, without the quotes, names and white space around it (§7).
+// ParsePasted reads a key that a person pasted, without the quotes, names and white space around it (§7). The error is an
+// InvalidKeyError.
 func ParsePasted(text string) (APIKey, error) {
 	return Parse(repair(text))
 }
@@ -218,8 +219,8 @@ func (k APIKey) MarshalText() ([]byte, error) {
 	return []byte(k.masked()), nil
 }
 
-// AnyKey is a key of this version or of a later one, for clients that outlive the format (§17). Of a later version, only the
-// prefix, the alphabet and a minimum length are checked. Like APIKey, it is not shown by printing and serialization.
+// AnyKey is a key of this version or of a later one, for clients that outlive the format (§17). If the version is later, only
+// the prefix, the alphabet and a minimum length are checked. Like APIKey, it is not shown by printing and serialization.
 type AnyKey struct {
 	reveal func() string
 }
@@ -244,7 +245,7 @@ func ParseAny(text string) (AnyKey, error) {
 	return AnyKey{func() string { return text }}, nil
 }
 
-// ParseAnyPasted does the same, but first repairs the text as ParsePasted does.
+// ParseAnyPasted repairs a text as ParsePasted does, and then reads a key as ParseAny does.
 func ParseAnyPasted(text string) (AnyKey, error) {
 	return ParseAny(repair(text))
 }

@@ -32,7 +32,7 @@ func Redact(text []byte) []byte {
 	return state.end(state.write(make([]byte, 0, len(text)), text))
 }
 
-// RedactString does the same for a string.
+// RedactString redacts the keys in a string, as Redact does in bytes.
 func RedactString(text string) string {
 	if !strings.Contains(text, prefix) {
 		return text
@@ -41,7 +41,7 @@ func RedactString(text string) string {
 }
 
 // RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
-// and the handlers of log/slog. Like most writers, it is not safe for concurrent use, but loggers ensure that by themselves.
+// and the handlers of log/slog. Like most writers, it is not safe for concurrent use. These loggers call it under a lock.
 //
 // At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key.
 type RedactingWriter struct {

@@ -199,7 +199,7 @@ def other_traps():
 
 
 def hexadecimal():
-    """Returns a hexadecimal digest that does not have the shape after the prefix, because its digit 42 is above 4."""
+    """Returns a hexadecimal digest. After the prefix, it lacks the shape of a key, because the digit at index 42 is above 4."""
     texts = (hashlib.sha256(f"etag {n}".encode()).hexdigest() for n in range(64))
     return next(text for text in texts if text[42] > "4")
 

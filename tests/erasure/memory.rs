@@ -69,7 +69,7 @@ impl Memory {
         memory
     }
 
-    /// Not inlined, so that the copy does not lie in the part of the stack that is read.
+    /// Reads memory at an address. It is not inlined, so that the copy does not lie in the part of the stack that is read.
     #[inline(never)]
     pub(crate) fn read(&self, address: usize, into: &mut [u8]) {
         (&self.0).seek(SeekFrom::Start(address as u64)).unwrap();
@@ -77,8 +77,9 @@ impl Memory {
     }
 }
 
-/// Bytes of stack that stay free for the search, and bytes below them that are searched.
+/// Number of bytes of the stack that stay free for the search.
 const ROOM: usize = 16 << 10;
+/// Number of bytes below them that are searched.
 const DEPTH: usize = 48 << 10;
 
 /// Overwrites what earlier calls left on the stack.
@@ -95,7 +96,7 @@ pub(crate) fn call_deep(act: impl FnOnce()) {
     black_box(&room);
 }
 
-/// Not inlined, because the variables of an inlined `act` could lie above the room.
+/// Calls `act`. It is not inlined, because the variables of an inlined `act` could lie above the room.
 #[inline(never)]
 fn in_its_own_frame(act: impl FnOnce()) {
     act();

@@ -144,8 +144,8 @@ public class ApiKey private constructor(
 }
 
 /**
- * A key of this version or of a later one, for clients that outlive the format (§17). Of a later version, only the prefix,
- * the alphabet and a minimum length are checked.
+ * A key of this version or of a later one, for clients that outlive the format (§17). If the version is later, only the
+ * prefix, the alphabet and a minimum length are checked.
  */
 public class AnyKey private constructor(@Transient private val text: String) {
     /** Returns the whole key, to send it. The caller keeps it out of logs and URLs. */
@@ -178,7 +178,7 @@ public class AnyKey private constructor(@Transient private val text: String) {
             return AnyKey(String(own, Charsets.US_ASCII))
         }
 
-        /** Does the same, but first repairs the text as [ApiKey.parsePasted] does. */
+        /** Repairs a text as [ApiKey.parsePasted] does, and then reads a key leniently. */
         @JvmStatic
         @Throws(InvalidKeyException::class)
         public fun parsePasted(text: String): AnyKey = parse(repair(text))
@@ -368,7 +368,7 @@ public class Denied @JvmOverloads constructor(
 @Throws(Denied::class)
 public fun bearer(values: Iterable<String>): ApiKey = bearerOf(values.map(::utf8))
 
-/** Does the same for bytes. */
+/** Reads the key from all `Authorization` values in the same way. The values are bytes. */
 @JvmName("bearerBytes")
 @Throws(Denied::class)
 public fun bearer(values: Iterable<ByteArray>): ApiKey = bearerOf(values.toList())
@@ -541,7 +541,7 @@ public class KeyRecord<P> @JvmOverloads constructor(
         return rotate(next, now, overlapSecs.toULong())
     }
 
-    /** Does the same for any number of seconds. */
+    /** Rotates the key in the same way, with an overlap of any number of seconds. */
     @JvmName("rotateUnsigned")
     @Throws(RotateException::class)
     public fun rotate(next: ApiKey, now: UnixTime, overlapSecs: ULong): KeyRecord<P> {
@@ -568,7 +568,7 @@ public fun find(text: ByteArray): List<IntRange> = (0..text.size - LENGTH)
 public fun redact(text: ByteArray): ByteArray =
     redact(String(text, Charsets.ISO_8859_1)).toByteArray(Charsets.ISO_8859_1)
 
-/** Does the same for a string. */
+/** Redacts the keys in a string, as [redact] does in bytes. */
 public fun redact(text: String): String {
     var start = text.indexOf(PREFIX)
     if (start < 0) return text
@@ -603,7 +603,7 @@ private fun earlier(one: UnixTime?, two: UnixTime?): UnixTime? =
 private fun isDigit(character: Char): Boolean =
     character in '0'..'9' || character in 'A'..'Z' || character in 'a'..'z'
 
-/** Returns whether the prefix stands at this place. */
+/** Returns whether the prefix stands at the index [start]. */
 private fun hasPrefix(text: ByteArray, start: Int = 0): Boolean =
     text.size - start >= PREFIX.length && PREFIX.indices.all { text[start + it].toInt() == PREFIX[it].code }
 
@@ -741,7 +741,7 @@ private fun withoutScheme(text: String): String? =
 private fun startsWithWord(text: String, word: String): Boolean =
     text.length >= word.length && lower(text.substring(0, word.length)) == word
 
-/** Changes only the letters of ASCII. */
+/** Returns the text with the letters A to Z in lower case, and all other characters unchanged. */
 private fun lower(text: String): String =
     String(CharArray(text.length) { if (text[it] in 'A'..'Z') text[it] + 32 else text[it] })
 

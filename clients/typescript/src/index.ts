@@ -94,7 +94,10 @@ export class ApiKey extends Secret {
     return new ApiKey(text);
   }
 
-  /** Reads a key that a person pasted, without the quotes, names and white space around it (§7). */
+  /**
+   * Reads a key that a person pasted, without the quotes, names and white space around it (§7). Throws an
+   * {@link InvalidKeyError}.
+   */
   static parsePasted(text: string): ApiKey {
     return new ApiKey(repair(text));
   }
@@ -129,8 +132,8 @@ export class ApiKey extends Secret {
 }
 
 /**
- * A key of this version or of a later one, for clients that outlive the format (§17). Of a later version, only the prefix,
- * the alphabet and a minimum length are checked.
+ * A key of this version or of a later one, for clients that outlive the format (§17). If the version is later, only the
+ * prefix, the alphabet and a minimum length are checked.
  */
 export class AnyKey extends Secret {
   /** Does the same as {@link AnyKey.parse}. */
@@ -149,7 +152,7 @@ export class AnyKey extends Secret {
     return new AnyKey(text);
   }
 
-  /** Does the same, but first repairs the text as {@link ApiKey.parsePasted} does. */
+  /** Repairs a text as {@link ApiKey.parsePasted} does, and then reads a key leniently. */
   static parsePasted(text: string): AnyKey {
     return new AnyKey(repair(text));
   }
@@ -527,7 +530,7 @@ export function redact(text: Bytes): Bytes {
   return Uint8Array.from(bytes as Iterable<never>, (byte: string) => byte.charCodeAt(0));
 }
 
-/** Does the same for a string. */
+/** Redacts the keys in a string, as {@link redact} does. */
 export function redactStr(text: string): string {
   return text.includes(PREFIX) ? text.replace(/(?<=ctx_[0-9A-Za-z]{12})[0-9A-Za-z]{18,}/g, "***") : text;
 }

@@ -73,7 +73,7 @@ fn repeats_unknown(error: &clap::Error) -> bool {
     })
 }
 
-/// Returns whether the text is short and in lower case. So is one in 6000 pieces of ten characters of a key.
+/// Returns whether the text is short and in lower case. Of the pieces of a key with ten characters, one in 6000 is.
 fn is_name(typed: &str) -> bool {
     typed.len() <= 14 && typed.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }

@@ -89,7 +89,7 @@ fn history_finds_keys_that_were_removed() {
     write(path, "a.txt", &format!("x\n y {}", gone.expose_secret()));
     commit(path, "again");
     fs::remove_file(path.join("a.txt")).unwrap();
-    let told = commit(path, &format!("fourth\n\nwith {}", message.expose_secret()));
+    let with_message = commit(path, &format!("fourth\n\nwith {}", message.expose_secret()));
     git(path, &["checkout", "-q", "-b", "other", &format!("{brought}~")]);
     write(path, "b c.txt", branch.expose_secret());
     let on_branch = commit(path, "fifth");
@@ -100,7 +100,7 @@ fn history_finds_keys_that_were_removed() {
     let lines: Vec<_> = scan.stdout.lines().collect();
     assert_eq!(lines[0], format!("a.txt:2:4: {} (commit {brought})", masked(gone)));
     assert_eq!(lines[1], format!("b c.txt:1:1: {} (commit {on_branch})", masked(branch)));
-    assert!(lines[2].starts_with(&format!("commit {told}:")) && lines[2].contains(&masked(message)));
+    assert!(lines[2].starts_with(&format!("commit {with_message}:")) && lines[2].contains(&masked(message)));
     assert_eq!(lines.len(), 3);
 
     let json = run_in(path, &["scan", "--history", "--format", "json"]).exits(1).json();

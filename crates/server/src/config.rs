@@ -42,7 +42,7 @@ pub struct Config {
     )]
     pub verifier_connections: usize,
 
-    /// Maximum number of connections of clients. One address may have a quarter of them, or all behind a proxy
+    /// Maximum number of connections of clients. One address may have a quarter of them; behind a proxy, all of them
     #[arg(
         long,
         env = "CTX_KEY_MAX_CONNECTIONS",
@@ -132,7 +132,8 @@ pub enum AccountCommand {
         #[arg(long, value_name = "NAME")]
         company: String,
     },
-    /// Give an account a new password, which is read in the same way, and end its sessions and tokens
+    /// Give an account a new password, and end its sessions and tokens. The password is read from standard input, or
+    /// typed at a prompt
     ResetPassword {
         /// The e-mail address of the account
         #[arg(long, value_name = "ADDRESS")]
@@ -151,11 +152,12 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", group = "postgres")]
     database_url: Option<String>,
 
-    /// A file with that URL, such as a mounted secret
+    /// A file with the URL of the PostgreSQL database, such as a mounted secret
     #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", group = "postgres")]
     database_url_file: Option<PathBuf>,
 
-    /// The same PostgreSQL database for the verification of keys, for another user or through another entry of a pooler
+    /// A URL of the same PostgreSQL database for the verification of keys: with another user, or through another entry
+    /// of a pooler
     #[arg(
         long,
         env = "CTX_KEY_VERIFIER_DATABASE_URL",
@@ -165,7 +167,7 @@ pub struct DatabaseConfig {
     )]
     verifier_database_url: Option<String>,
 
-    /// A file with that URL
+    /// A file with the URL for the verification of keys
     #[arg(
         long,
         env = "CTX_KEY_VERIFIER_DATABASE_URL_FILE",
@@ -257,8 +259,8 @@ fn cache_size(text: &str) -> Result<usize, String> {
     number(text, 1..=1_000_000_000)
 }
 
-/// Reads the length of the lease. After each read of the change log, the cache is current for a lease. A lease that
-/// is shorter than the time between two reads would end before it is renewed.
+/// Reads the length of the lease: the time for which the cache is current after each read of the change log. A lease
+/// that is shorter than the time between two reads would end before it is renewed.
 fn lease(text: &str) -> Result<Duration, String> {
     let milliseconds = text.parse().ok().filter(|milliseconds| (200..=60_000).contains(milliseconds));
     milliseconds.map(Duration::from_millis).ok_or_else(|| {

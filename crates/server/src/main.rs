@@ -86,8 +86,8 @@ fn raise_file_limit(connections: usize) {
     }
 }
 
-/// Logs to standard error. The writer redacts keys, in case one gets into a line in spite of everything. It holds
-/// back text that may be the start of a key, and so writes a line in parts. The lock keeps these parts together.
+/// Logs to standard error. The writer redacts keys, in case a line contains one by mistake. It holds back text that may
+/// be the start of a key, and so writes a line in parts. The lock keeps the parts of a line together.
 fn log(as_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()

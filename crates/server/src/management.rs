@@ -27,8 +27,8 @@ use crate::http::origin::{self, NullOrigin};
 use crate::http::state::AppState;
 
 /// The message for the platform's calls to register, which this server does not have.
-const NO_REGISTRATION: &str = "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the invitation makes \
-     the account and its company";
+const NO_REGISTRATION: &str = "this server has no registration: its operator invites people with `ctx-key-server \
+     invite`, and the invitation creates the account and its company";
 
 /// Returns the routes below `/api/v1` and their OpenAPI document.
 pub fn routes(state: AppState) -> (Router<AppState>, OpenApi) {

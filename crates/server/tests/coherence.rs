@@ -1,4 +1,5 @@
-//! No cache grants a changed key after the lease, whoever changed it and whatever happens to the connections.
+//! No server uses a cached record later than the lease after a change of the key, whichever program changed it, and even if
+//! connections break.
 
 mod common;
 mod trouble;
@@ -52,10 +53,11 @@ fn revoke_and_measure(fixture: &Fixture, other: &Server, turn: usize) -> Duratio
     delay
 }
 
-fn tell(what: &str, mut delays: Vec<Duration>) {
+/// Prints the median and the maximum of delays.
+fn print_delays(name: &str, mut delays: Vec<Duration>) {
     delays.sort();
-    let (middle, longest) = (delays[delays.len() / 2], delays[delays.len() - 1]);
-    let _ = writeln!(io::stderr(), "{what}: {middle:?} in the middle, {longest:?} at most");
+    let (median, longest) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+    let _ = writeln!(io::stderr(), "{name}: median {median:?}, maximum {longest:?}");
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn a_key_revoked_at_one_server_is_refused_at_the_other() {
     let fixture = Fixture::new();
     let other = neighbour(&fixture);
     let delays = (0..20).map(|turn| revoke_and_measure(&fixture, &other, turn)).collect();
-    tell("refused at the other server after", delays);
+    print_delays("time until the other server refused a key", delays);
 }
 
 #[test]
@@ -77,7 +79,7 @@ fn cut_connections_of_the_verification_hide_no_revocation() {
     wait_for_cache(&other, &fixture.key());
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        // ends the thread below even if an assertion fails
+        // stops the loop of the thread below even if an assertion fails
         let _end = End(&is_over);
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
@@ -89,7 +91,7 @@ fn cut_connections_of_the_verification_hide_no_revocation() {
         let are_enough = || count(&other, "ctx_key_failed_polls_total") > 1;
         let turns = (0..1000).take_while(|&turn| turn < 10 || !are_enough());
         let delays = turns.map(|turn| revoke_and_measure(&fixture, &other, turn)).collect();
-        tell("the same, with cut connections,", delays);
+        print_delays("time until the other server refused a key, with cut connections", delays);
         assert!(are_enough(), "no read of the log failed");
     });
     wait_for_cache(&other, &fixture.key());
@@ -132,7 +134,7 @@ fn the_cache_is_not_used_while_the_connection_is_frozen() {
     thread::sleep(2 * LEASE);
     for key in [&revoked, &kept, &revoked] {
         let response = other.get("/v1/key", Some(key));
-        assert_eq!(response.status(), 503, "granted from a cache that may be wrong");
+        assert_eq!(response.status(), 503, "the cache may be out of date, so it must not be used");
         assert!(response.headers().contains_key("retry-after"));
     }
     proxy.set(Conduct::Forward);
@@ -197,7 +199,7 @@ fn a_revocation_is_done_even_if_its_client_hangs_up() {
              content-length: 0\r\n\r\n"
         );
         drop(send_and_see_it_read(&fixture.server, &request));
-        // so that the server notices that the client hung up
+        // gives the server time to notice that the client hung up
         thread::sleep(Duration::from_millis(300));
     };
     let hang_up_behind_a_lock = || {
@@ -216,9 +218,10 @@ fn a_revocation_is_done_even_if_its_client_hangs_up() {
     };
     let sql = format!("SELECT revoked_at FROM api_keys WHERE id = '{}'", id(&key));
     let is_revoked = || number(data, &sql).is_some();
-    // a server that stops when the client hangs up never revokes; a request that had not begun is repeated
+    // repeats the request, because the server may not have begun it; a server that gives up a request when its client
+    // hangs up never revokes the key
     wait(|| {
-        // after two seconds behind a lock, the server gives up
+        // an attempt counts only if it was short, because the server waits only two seconds for a lock
         while hang_up_behind_a_lock() > Duration::from_secs(1) {}
         let deadline = Instant::now() + Duration::from_secs(5);
         while !is_revoked() && Instant::now() < deadline {

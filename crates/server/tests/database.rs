@@ -1,4 +1,4 @@
-//! Connections and transactions that are given up, on both databases.
+//! Connections, transactions and statements of both databases, above all those that their caller abandons.
 
 mod common;
 mod trouble;
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use trouble::{database_file, execute, number, while_locked};
 
-/// More than there are connections.
+/// A number of turns that is greater than the number of connections.
 const MANY: i64 = 20;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -25,7 +25,7 @@ fn open(data: &Data) -> Database {
     Database::open(location).unwrap()
 }
 
-/// A statement that takes longer than a test does.
+/// Returns a statement that takes longer than any test.
 fn endless(data: &Data) -> &'static str {
     if data.is_postgres() {
         "SELECT pg_sleep(600)::text AS slept"
@@ -41,7 +41,7 @@ fn table() -> Data {
 }
 
 #[test]
-fn a_statement_that_nobody_waits_for_ends_and_its_connection_is_not_used_again() {
+fn an_abandoned_statement_ends_and_its_connection_is_not_used_again() {
     let data = table();
     let sql = endless(&data);
     Runtime::new().unwrap().block_on(async {
@@ -69,7 +69,7 @@ fn a_statement_that_nobody_waits_for_ends_and_its_connection_is_not_used_again()
     }
 }
 
-/// A statement outside of a transaction is one.
+/// A statement outside of a transaction is a transaction of its own.
 #[test]
 fn a_statement_that_fails_leaves_its_connection_as_it_was() {
     let data = table();
@@ -104,7 +104,7 @@ fn a_transaction_that_is_dropped_is_rolled_back() {
     assert_eq!(number(&data, "SELECT min(a) + count(*) - 1 FROM t"), Some(-1));
 }
 
-/// Not only when the pool hands the connection out again.
+/// The lock is released as soon as the transaction is dropped, and not when the pool hands out the connection again.
 #[test]
 fn a_transaction_that_is_dropped_keeps_no_lock() {
     let data = table();
@@ -114,11 +114,11 @@ fn a_transaction_that_is_dropped_keeps_no_lock() {
         let mut transaction = database.begin().await.unwrap();
         transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
     });
-    // of another program
+    // this statement of another program would wait for the lock
     execute(&data, "DELETE FROM t");
 }
 
-/// One writer of SQLite waits for the other before it takes a connection, so that the readers have the others.
+/// A writer of SQLite waits for the writer before it without a connection, so that readers can use all other connections.
 #[test]
 fn a_writer_that_waits_keeps_no_connection_from_readers() {
     let data = table();
@@ -145,9 +145,9 @@ fn a_writer_that_waits_keeps_no_connection_from_readers() {
     });
 }
 
-/// The others are left for everything else.
+/// All other connections stay free for short reads and for writes.
 #[test]
-fn a_quarter_of_the_connections_reads_for_long() {
+fn a_quarter_of_the_connections_can_be_in_long_reads() {
     let data = table();
     Runtime::new().unwrap().block_on(async {
         let database = open(&data);
@@ -155,7 +155,7 @@ fn a_quarter_of_the_connections_reads_for_long() {
         let mut readers = [begin().await.unwrap(), begin().await.unwrap()];
         assert_eq!(CONNECTIONS / 4, readers.len());
         assert_eq!(begin().await.map(drop), Err(DatabaseError::Busy));
-        // they read on, each from the moment of its first statement
+        // both readers go on, and each sees the snapshot of its first statement
         let sql = "SELECT count(*) AS a FROM t";
         for reader in &mut readers {
             assert_eq!(reader.query_one(sql, &[]).await.unwrap().get("a"), Ok(0_i64));
@@ -171,7 +171,7 @@ fn a_quarter_of_the_connections_reads_for_long() {
     });
 }
 
-/// SQLite forgets an interrupt that comes before the statement.
+/// SQLite ignores an interrupt that comes before the statement has begun, so the interrupt is repeated.
 #[test]
 fn a_statement_that_is_given_up_before_it_begins_ends() {
     let data = table();
@@ -180,7 +180,7 @@ fn a_statement_that_is_given_up_before_it_begins_ends() {
     let is_free = runtime.block_on(async {
         let database = open(&data);
         let mut connection = database.acquire().await.unwrap();
-        // the thread for statements is busy until then
+        // the only thread for statements is busy until the test sends `begin`
         let (begin, begins) = mpsc::channel();
         let _busy = tokio::task::spawn_blocking(move || begins.recv());
         timeout(Duration::ZERO, connection.query(sql, &[])).await.unwrap_err();
@@ -189,7 +189,7 @@ fn a_statement_that_is_given_up_before_it_begins_ends() {
         let next = timeout(DEADLINE, tokio::task::spawn_blocking(|| ())).await.is_ok();
         next && becomes(|| database.pool_status().in_use == 0)
     });
-    // waits for no thread
+    // without waiting for a thread, because the statement may still run
     runtime.shutdown_background();
     assert!(is_free, "the statement goes on");
 }
@@ -207,7 +207,7 @@ fn a_limit_of_statements_ends_them() {
     });
 }
 
-/// An import may hold the lock for longer than a request waits.
+/// A command of the operator waits for a lock for as long as another program, for example an import, holds the lock.
 #[test]
 fn a_transaction_without_limits_waits_for_a_lock() {
     let data = table();
@@ -230,7 +230,7 @@ fn a_transaction_without_limits_waits_for_a_lock() {
     runtime.block_on(waiting).unwrap().unwrap();
 }
 
-/// A key that was shown outlives a power failure, and no row lacks the one that it needs.
+/// With these settings, a key that was shown survives a power failure, and each row that another row refers to exists.
 #[test]
 fn each_connection_to_sqlite_is_safe() {
     let data = table();
@@ -284,7 +284,7 @@ fn a_column_is_read_as_what_it_is() {
         assert_eq!(row.get::<String>("text"), Err(DatabaseError::Corrupt("text")));
         let found = connection.query("SELECT b FROM t", &[]).await.map(drop);
         assert_eq!(found, Err(DatabaseError::Unexpected("SQLite: no such column: b".to_owned())));
-        // the words of the driver may hold the values
+        // the driver's own message may contain the values
         let fault = "SQLite: the statement does not fit its parameters or rows";
         let found = connection.query("SELECT $1 AS a", &["a".into(), "secret".into()]).await.map(drop);
         assert_eq!(found, Err(DatabaseError::Unexpected(fault.to_owned())));
@@ -292,7 +292,7 @@ fn a_column_is_read_as_what_it_is() {
 }
 
 #[test]
-fn what_a_transaction_announced_is_heard_before_its_commit_is_answered_and_after_an_error_too() {
+fn the_hook_gets_announced_texts_before_the_commit_returns_and_even_if_it_fails() {
     let data = table();
     execute(
         &data,

@@ -106,9 +106,9 @@ fn of_several_refreshes_at_once_one_succeeds_and_the_family_ends() {
     }
 }
 
-/// Whichever request is first, none of the tokens is valid at the end.
+/// Whichever request is first, none of the tokens is valid afterwards.
 #[test]
-fn a_family_ends_also_while_it_is_refreshed() {
+fn a_family_ends_even_while_it_is_refreshed() {
     let family = Family::new();
     for _ in 0..2 {
         let first = family.log_in();

@@ -1,5 +1,5 @@
-//! What a crash, a full disk, a lock or a lost database does to keys: nothing that was answered is lost, and nothing is granted
-//! that can't be known.
+//! After a crash, every change that was answered is still there. While the disk is full, or the database is locked or lost,
+//! changes are refused, and no key is granted unless its record can be read.
 
 mod common;
 mod trouble;
@@ -36,9 +36,9 @@ fn rounds() -> usize {
     std::env::var("CTX_KEY_TEST_ROUNDS").map_or(20, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
-/// What clients were told before the server was killed.
+/// Keys whose creation or revocation the server confirmed before it was killed.
 #[derive(Default)]
-struct Told {
+struct Confirmed {
     made: Mutex<Vec<String>>,
     revoked: Mutex<Vec<String>>,
 }
@@ -48,18 +48,18 @@ fn nothing_that_was_answered_is_lost_when_the_server_is_killed() {
     let mut fixture = Fixture::new();
     let (mut living, mut work) = (Vec::new(), 0);
     for round in 0..rounds() {
-        let told = Told::default();
+        let confirmed = Confirmed::default();
         let patience = Duration::from_millis(40 + (round as u64 * 37) % 200);
-        work_until_killed(&mut fixture, &living, &told, patience);
+        work_until_killed(&mut fixture, &living, &confirmed, patience);
         let rotated = rotate_until_killed(&fixture, patience);
         assert_clean(&fixture.data);
 
         fixture.server = Server::start(&fixture.data);
-        let revoked = told.revoked.into_inner().unwrap();
+        let revoked = confirmed.revoked.into_inner().unwrap();
         for key in revoked.iter().chain(rotated.iter().map(|(old, _)| old)) {
             assert_eq!(status(&fixture.server, key), 401, "round {round}: a key that was ended is granted");
         }
-        let made = told.made.into_inner().unwrap();
+        let made = confirmed.made.into_inner().unwrap();
         for key in &made {
             assert_eq!(status(&fixture.server, key), 200, "round {round}: a key that was shown is missing");
         }
@@ -74,10 +74,11 @@ fn nothing_that_was_answered_is_lost_when_the_server_is_killed() {
         living = made.into_iter().take(60).collect();
         forget_all_but(&fixture.data, &living);
     }
-    assert!(work > 0, "too little was done to be lost");
+    assert!(work > 0, "in no round were keys created, revoked and rotated");
 }
 
-fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, patience: Duration) {
+/// Creates and revokes keys, and kills the server `patience` after it has confirmed the first changes.
+fn work_until_killed(fixture: &mut Fixture, living: &[String], confirmed: &Confirmed, patience: Duration) {
     let (url, token) = (fixture.server.url.clone(), fixture.token.clone());
     let (path, project) = (fixture.keys_path(), fixture.project.clone());
     let send = |method: &str, path: &str, body: &str| -> Option<(u16, Value)> {
@@ -95,7 +96,7 @@ fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, pati
         let body = json!({ "project_id": project, "name": "a key", "scopes": ["memories:read"] }).to_string();
         while let Some((status, made)) = send("POST", &path, &body) {
             if status == 201 {
-                told.made.lock().unwrap().push(made["api_key"].as_str().unwrap().to_owned());
+                confirmed.made.lock().unwrap().push(made["api_key"].as_str().unwrap().to_owned());
             } else {
                 assert!(matches!(status, 409 | 503), "{status} {made}");
             }
@@ -104,7 +105,7 @@ fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, pati
     let revoke = |keys: &[String]| {
         for key in keys {
             match send("DELETE", &format!("{path}/{}", id(key)), "") {
-                Some((204, _)) => told.revoked.lock().unwrap().push(key.clone()),
+                Some((204, _)) => confirmed.revoked.lock().unwrap().push(key.clone()),
                 Some((status, body)) => assert_eq!(status, 503, "{body}"),
                 None => break,
             }
@@ -116,15 +117,16 @@ fn work_until_killed(fixture: &mut Fixture, living: &[String], told: &Told, pati
         let (first, second) = living.split_at(living.len() / 2);
         scope.spawn(|| revoke(first));
         scope.spawn(|| revoke(second));
-        let is_told = |keys: &Mutex<Vec<String>>| !keys.lock().unwrap().is_empty();
-        let has_begun = becomes(|| is_told(&told.made) && (living.is_empty() || is_told(&told.revoked)));
+        let has_any = |keys: &Mutex<Vec<String>>| !keys.lock().unwrap().is_empty();
+        let has_begun =
+            becomes(|| has_any(&confirmed.made) && (living.is_empty() || has_any(&confirmed.revoked)));
         thread::sleep(patience);
         fixture.server.kill();
-        assert!(has_begun, "nothing is done");
+        assert!(has_begun, "the server has confirmed no change");
     });
 }
 
-/// Rotates keys in a process of its own, and says which pairs it had told of when it was killed.
+/// Rotates keys in a process of its own, and kills the process. Returns the pairs of keys that the process had printed.
 fn rotate_until_killed(fixture: &Fixture, patience: Duration) -> Vec<(String, String)> {
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "rotates_until_it_is_killed", "--nocapture"])
@@ -136,7 +138,7 @@ fn rotate_until_killed(fixture: &Fixture, patience: Duration) -> Vec<(String, St
         .unwrap();
     let mut output = BufReader::new(process.stdout.take().unwrap());
     let mut text = String::new();
-    // it takes its time to begin
+    // the process prints this line before its first rotation
     while !text.ends_with("BEGINS\n") {
         assert_ne!(output.read_line(&mut text).unwrap(), 0, "{text}");
     }
@@ -155,7 +157,7 @@ fn database_of(data: &Data) -> String {
     data.server_url().unwrap_or_else(|| database_file(data).to_str().unwrap().to_owned())
 }
 
-/// A part of another test, in a process that it kills. By itself it does nothing.
+/// Rotates keys in a process that another test starts and kills. Does nothing if `TEST_DATABASE` is not set.
 #[tokio::test]
 async fn rotates_until_it_is_killed() {
     let Ok(location) = std::env::var("TEST_DATABASE") else { return };
@@ -191,7 +193,7 @@ async fn rotates_until_it_is_killed() {
     thread::sleep(Duration::from_secs(60));
 }
 
-/// The database is whole, and each key is whole with its line of the audit log.
+/// Asserts that the database is intact, and that each change of a key has its line in the audit log.
 fn assert_clean(data: &Data) {
     if !data.is_postgres() {
         let check = "PRAGMA integrity_check";
@@ -233,7 +235,7 @@ fn forget_all_but(data: &Data, living: &[String]) {
     );
 }
 
-/// 503, with `Retry-After` and no word of the cause.
+/// Asserts that the answer is 503 with `Retry-After`, and does not name the cause.
 fn assert_unavailable(server: &Server, method: &str, path: &str, bearer: &str, body: Option<&Value>) {
     let mut response = server.request(method, path, Some(bearer), body);
     let text = response.body_mut().read_to_string().unwrap();
@@ -245,7 +247,7 @@ fn assert_unavailable(server: &Server, method: &str, path: &str, bearer: &str, b
     }
 }
 
-fn assert_nothing_can_be_made(fixture: &Fixture) {
+fn assert_no_key_can_be_created(fixture: &Fixture) {
     let body = json!({ "project_id": fixture.project, "name": "a key", "scopes": ["memories:read"] });
     assert_unavailable(&fixture.server, "POST", &fixture.keys_path(), &fixture.token, Some(&body));
 }
@@ -255,7 +257,7 @@ fn keys(data: &Data) -> i64 {
 }
 
 #[test]
-fn a_full_disk_stops_what_is_written_and_nothing_else() {
+fn a_full_disk_stops_writes_and_no_grants() {
     let mut fixture = Fixture::new();
     let (cached, other) = (fixture.key(), fixture.key());
     let is_postgres = fixture.data.is_postgres();
@@ -268,17 +270,17 @@ fn a_full_disk_stops_what_is_written_and_nothing_else() {
              CREATE TRIGGER full_disk BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION full_disk()",
         );
     } else {
-        // whatever passes the limit of a file's size is an error, where the signal for it is ignored
+        // if a process ignores the signal, a write beyond the limit on the size of a file is an error
         fixture.server.kill();
         fixture.server = start_without_signal(&fixture.data, &log);
         assert_eq!(status(&fixture.server, &cached), 200);
         limit_files(&fixture.server.process, "4096");
     }
     let before = keys(&fixture.data);
-    assert_nothing_can_be_made(&fixture);
+    assert_no_key_can_be_created(&fixture);
     assert_eq!(status(&fixture.server, &cached), 200);
     assert_eq!(status(&fixture.server, &other), 200);
-    assert_nothing_can_be_made(&fixture);
+    assert_no_key_can_be_created(&fixture);
     if is_postgres {
         execute(&fixture.data, "DROP TRIGGER full_disk ON api_keys");
     } else {
@@ -289,7 +291,7 @@ fn a_full_disk_stops_what_is_written_and_nothing_else() {
     assert_clean(&fixture.data);
 }
 
-/// The program with the signal SIGXFSZ ignored, and a log that is longer than the limit to come.
+/// Starts a server that ignores the signal SIGXFSZ. Its log is already longer than the limit that the test sets later.
 fn start_without_signal(data: &Data, log: &Path) -> Server {
     File::create(log).unwrap().write_all(&[b'\n'; 8192]).unwrap();
     let log = OpenOptions::new().append(true).open(log).unwrap();
@@ -314,20 +316,20 @@ fn start_without_signal(data: &Data, log: &Path) -> Server {
 }
 
 fn limit_files(process: &Child, limit: &str) {
-    // the soft limit alone: who isn't root can't raise the other one again
+    // only the soft limit, because only root can raise the hard limit again
     let arguments = [format!("--fsize={limit}:"), "--pid".into(), process.id().to_string()];
     assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
 }
 
 #[test]
-fn a_locked_database_is_an_answer_and_no_grant() {
+fn a_locked_database_gives_an_error_and_no_grant() {
     let fixture = Fixture::new();
     let (cached, other) = (fixture.key(), fixture.key());
     wait_for_cache(&fixture.server, &cached);
     let locked = || {
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| assert_nothing_can_be_made(&fixture));
+                scope.spawn(|| assert_no_key_can_be_created(&fixture));
             }
             scope.spawn(|| {
                 let path = format!("{}/{}", fixture.keys_path(), id(&other));
@@ -356,8 +358,8 @@ fn a_locked_database_is_an_answer_and_no_grant() {
 }
 
 #[test]
-fn a_lost_database_is_an_answer_and_no_grant() {
-    let Some(fixture) = Fixture::on_postgres("a_lost_database_is_an_answer_and_no_grant") else { return };
+fn a_lost_database_gives_an_error_and_no_grant() {
+    let Some(fixture) = Fixture::on_postgres("a_lost_database_gives_an_error_and_no_grant") else { return };
     let (proxy, data) = Proxy::before(&fixture.data);
     let other = Server::start(&data);
     let (known, unknown) = (fixture.key(), fixture.key());
@@ -367,7 +369,7 @@ fn a_lost_database_is_an_answer_and_no_grant() {
     thread::sleep(2 * LEASE);
     assert_unavailable(&other, "GET", "/v1/key", &known, None);
     assert_unavailable(&other, "GET", "/readyz", "", None);
-    // a restart of every server does not end an outage
+    // a server that can't reach the database is alive, because a restart would not end the outage
     assert_eq!(other.get("/livez", None).status(), 200);
     proxy.close(false);
     wait(|| status(&other, &unknown) == 200);
@@ -376,7 +378,7 @@ fn a_lost_database_is_an_answer_and_no_grant() {
     assert_changes_within(LEASE, [200, 401], || status(&other, &known));
 }
 
-/// The searches of one customer wait for a lock, one after the other.
+/// Sixteen clients search with one key at the same time, and all searches wait for a lock.
 #[test]
 fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
     const NAME: &str = "slow_searches_keep_neither_the_health_check_nor_other_keys_waiting";
@@ -402,7 +404,7 @@ fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
             });
         }
         for _ in 0..3 {
-            // a quarter of the eight connections
+            // searches have a quarter of the eight connections
             wait(|| held() == Some(2));
             assert_eq!(fixture.server.get("/readyz", None).status(), 200);
             let key = fixture.key();
@@ -416,7 +418,7 @@ fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
     assert_eq!(search(), 200);
 }
 
-/// Whoever revokes a key may close the window at once.
+/// A user who revokes a key may close the window at once.
 #[test]
 fn a_revocation_counts_even_if_its_client_hangs_up() {
     let fixture = Fixture::new();
@@ -430,15 +432,15 @@ fn a_revocation_counts_even_if_its_client_hangs_up() {
         while_locked(&fixture.data, "api_keys", || {
             let stream = send_and_see_it_read(&fixture.server, &request);
             stream.shutdown(Shutdown::Write).unwrap();
-            assert_eq!(common::rest(&stream), "", "the server hears of it while the change waits");
+            assert_eq!(common::rest(&stream), "", "the server answered while the change waited");
         });
         wait(|| status(&fixture.server, &key) == 401);
     }
 }
 
 #[test]
-fn what_was_begun_is_finished_at_the_end() {
-    // the server gives it ten seconds
+fn a_server_that_stops_finishes_open_requests() {
+    // the server waits ten seconds for an open request
     assert_within(Duration::from_secs(10), || {
         let Fixture { mut server, token, company, data, .. } = Fixture::new();
         let body = json!({ "name": "made at the end" }).to_string();

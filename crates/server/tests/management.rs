@@ -248,9 +248,9 @@ fn attempts_are_counted_by_the_address_that_the_proxy_names() {
     let server = Server::start_with(&data, &["--behind-proxy"]);
     let somebody_else = guess(&server, |number| format!("192.0.2.{number}"));
     for _ in 0..30 {
-        assert_eq!(somebody_else(), (401, None), "each is somebody else");
+        assert_eq!(somebody_else(), (401, None), "each attempt has another address");
     }
-    // what stands before the last one, the client has written; the last half of an IPv6 address it may choose
+    // the client wrote all addresses before the last one, and it may choose the last half of its IPv6 address
     let same = |number| format!("192.0.2.{number}, 2001:db8::{number:x}");
     Attempts::new(20).until_refused(401, guess(&server, same));
 }
@@ -263,7 +263,7 @@ fn without_a_proxy_nobody_chooses_an_address() {
 }
 
 #[test]
-fn registrations_are_refused_with_who_invites() {
+fn a_refused_registration_says_who_invites_people() {
     let project = Project::new();
     for (expected, path, body) in [
         (
@@ -275,8 +275,8 @@ fn registrations_are_refused_with_who_invites() {
         (405, "/api/v1/companies", json!({ "name": "A", "slug": "a", "level_number": 1 })),
     ] {
         let (status, error) = project.server.send("POST", path, Some(&project.token), Some(&body));
-        let message = "this server has no registration: who operates it invites people with `ctx-key-server invite`, and the \
-                       invitation makes the account and its company";
+        let message = "this server has no registration: its operator invites people with `ctx-key-server invite`, and the \
+                       invitation creates the account and its company";
         assert_eq!((status, &error["error"]["message"]), (expected, &json!(message)), "{path}");
     }
     let key = format!("/api/v1/companies/{}/api-keys/8aspm4G7VmSU", project.company);

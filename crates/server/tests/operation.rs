@@ -1,4 +1,4 @@
-//! What an operator needs: signals, health, metrics, ids of requests, settings.
+//! The server's interface for its operator: signals, health, metrics, ids of requests and settings.
 
 mod common;
 mod trouble;
@@ -17,7 +17,7 @@ use ctx_key::ApiKey;
 use serde_json::{Value, json};
 use trouble::{Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, status};
 
-/// The server stops after what it had begun.
+/// Asserts that the server finishes an open request after this signal, writes the uses of keys, and stops.
 #[track_caller]
 fn assert_stops_gracefully(signal: &str) {
     let Fixture { mut server, token, company, data, project } = Fixture::new();
@@ -39,24 +39,24 @@ fn assert_stops_gracefully(signal: &str) {
     assert!(answer.starts_with("HTTP/1.1 201"), "{signal}: {answer}");
     wait(|| server.process.try_wait().unwrap().is_some());
     assert_eq!(server.process.wait().unwrap().code(), Some(0), "{signal}");
-    // the use of the key was less than five seconds ago
+    // the server writes uses every five seconds, and once more when it stops
     assert_eq!(number(&data, "SELECT count(*) FROM api_keys WHERE last_used_at IS NOT NULL"), Some(1));
     let made = format!("SELECT count(*) FROM projects WHERE name = '{signal}'");
     assert_eq!(number(&data, &made), Some(1), "{signal}");
 }
 
 #[test]
-fn sigterm_finishes_what_was_begun() {
+fn sigterm_finishes_open_requests() {
     assert_stops_gracefully("TERM");
 }
 
 #[test]
-fn sigint_finishes_what_was_begun() {
+fn sigint_finishes_open_requests() {
     assert_stops_gracefully("INT");
 }
 
 #[test]
-fn sighup_finishes_what_was_begun() {
+fn sighup_finishes_open_requests() {
     assert_stops_gracefully("HUP");
 }
 
@@ -79,7 +79,7 @@ fn a_server_that_drains_is_alive_and_not_ready() {
     server.ask_to_stop();
     wait(|| text(&server, "/readyz") == (503, "not ready: the server is about to stop\n".to_owned()));
     assert_eq!(text(&server, "/livez"), (200, "ok\n".to_owned()));
-    assert_eq!(server.get("/v1/key", None).status(), 401, "others are answered");
+    assert_eq!(server.get("/v1/key", None).status(), 401, "other requests are answered");
     server.ask_to_stop();
     wait(|| server.process.try_wait().unwrap().is_some());
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
@@ -95,13 +95,13 @@ fn a_silent_connection_does_not_delay_the_end() {
     assert!(read_answer(&mut silent).unwrap().starts_with("HTTP/1.1 200 "));
     server.ask_to_stop();
     assert_eq!(server.process.wait().unwrap().code(), Some(0));
-    assert_eq!(rest(silent), "", "it is closed");
+    assert_eq!(rest(silent), "", "the connection is closed");
     assert_eq!(fs::read_to_string(&log).unwrap(), "", "no request was cut off");
 }
 
-/// A balancer that looks each second has noticed by then.
+/// A load balancer that asks every second notices that the server is not ready.
 #[test]
-fn a_server_drains_for_as_many_seconds_as_it_is_given() {
+fn a_server_drains_for_the_configured_seconds() {
     let data = Data::new();
     let mut server = Server::start_with(&data, &["--drain", "1"]);
     let begin = Instant::now();
@@ -110,7 +110,7 @@ fn a_server_drains_for_as_many_seconds_as_it_is_given() {
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
-/// The connections of the one before are remembered for a minute.
+/// The system remembers the closed connections of the earlier server for a minute.
 #[test]
 fn a_server_starts_again_at_its_address_at_once() {
     let data = Data::new();
@@ -127,7 +127,7 @@ fn a_server_starts_again_at_its_address_at_once() {
     assert_eq!(Server::run(&data, command).address(), address);
 }
 
-/// Starts a server that may open so many files by itself, and so many if it asks.
+/// Starts a server with a soft and a hard limit on open files: `files` is `SOFT:HARD`.
 fn start_with_files(data: &Data, files: &str, arguments: &[&str], log: &Path) -> Server {
     let program = data.command(arguments);
     let mut command = Command::new("prlimit");
@@ -172,7 +172,7 @@ fn connections_beyond_the_open_files_wait_and_the_server_goes_on() {
     wait(|| {
         server.agent.get(format!("{}/livez", server.url)).call().is_ok_and(|answer| answer.status() == 200)
     });
-    // it does not try again and again while there is no file
+    // the server pauses between two attempts to accept a connection
     let lines = fs::read_to_string(&log).unwrap().lines().count();
     assert!(lines < 1000, "{lines}");
 }
@@ -223,7 +223,7 @@ fn a_server_that_is_not_ready_logs_the_reason_and_says_when_to_ask_again() {
 }
 
 #[test]
-fn metrics_have_the_format_that_is_asked_for() {
+fn metrics_have_the_requested_format() {
     let data = Data::new();
     let server = Server::start(&data);
     let get = |accept: &str| {
@@ -263,7 +263,7 @@ fn metrics_show_the_cache_the_pools_and_the_age_of_the_log() {
         ("ctx_key_cache_max_records", 1000),
         ("ctx_key_grace_grants_total", 0),
     ] {
-        // work in the background takes a connection for a moment
+        // a background task may use a connection for a moment
         assert!(becomes(|| count(&server, name) == value), "{name}: {}", count(&server, name));
     }
     wait(|| {
@@ -283,7 +283,7 @@ fn metrics_show_the_cache_the_pools_and_the_age_of_the_log() {
     });
 }
 
-/// The lines of a counter, without those of the requests for `/metrics`.
+/// Returns the lines of a counter, without those of the requests for `/metrics`.
 fn lines_of(server: &Server, counter: &str) -> Vec<String> {
     let (_, text) = text(server, "/metrics");
     let lines =
@@ -293,7 +293,7 @@ fn lines_of(server: &Server, counter: &str) -> Vec<String> {
     lines
 }
 
-/// A client can't make up labels.
+/// Unknown methods and paths share one label each, so a client can't create labels.
 #[test]
 fn each_answer_is_counted_by_its_method_route_and_status() {
     let Fixture { server, token, company, project, data } = Fixture::new();
@@ -340,7 +340,7 @@ fn each_answer_is_counted_by_its_method_route_and_status() {
     assert_eq!(lines_of(&server, "ctx_key_responses_total"), expected);
 }
 
-/// Also of those that a proxy asks about.
+/// The requests that a proxy asks about count, too.
 #[test]
 fn each_verification_is_counted_by_its_outcome() {
     let Fixture { server, token, company, project, data } = Fixture::new();
@@ -382,12 +382,12 @@ fn durations_are_in_seconds() {
         let value = text.lines().find_map(|line| line.strip_prefix(&name)).unwrap();
         value.parse::<f64>().unwrap()
     };
-    // one request follows another, so together they took no longer
+    // the requests were sent one after the other, so the sum of their durations is less than the whole time
     let (count, sum) = (value("count"), value("sum"));
     assert!(count == 50.0 && sum > 0.0 && sum < most, "{count} {sum} {most}");
 }
 
-/// The answer's id, and the log's last line of a request.
+/// Sends a request. Returns the id in the answer, and the span of a line in the log that has this id.
 fn ids(server: &Server, log: &Path, headers: &[(&str, &str)]) -> (String, Value) {
     let mut request = server.agent.get(format!("{}/v1/key", server.url));
     for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! Lists page by page, as the documentation says: by a cursor, or by the last id of the page before.
+//! Lists are read page by page, as the documentation says: by a cursor, or by the last id of the previous page.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use common::project::{Project, ids};
 use serde_json::{Value, json};
 
-/// Path and body of each list that a project has.
+/// Returns the path of each list of a project, and the body that adds a record to it.
 fn lists(project: &Project) -> Vec<(String, Value)> {
     project.post("/v1/users", &json!({ "id": "ada" }));
     project.post("/v1/users", &json!({ "id": "bob" }));
@@ -18,7 +18,7 @@ fn lists(project: &Project) -> Vec<(String, Value)> {
     ]
 }
 
-/// All ids of a list. `next` says how to ask for the page after one.
+/// Returns all ids of a list. `next` returns the parameter that requests the page after a page.
 fn walk(project: &Project, path: &str, limit: usize, next: impl Fn(&Value) -> String) -> Vec<String> {
     let (mut found, mut page) = (Vec::new(), project.get(&format!("{path}?limit={limit}")));
     for _ in 0..400 {
@@ -130,17 +130,17 @@ fn a_place_that_is_not_in_the_list_is_refused() {
             project.refused("GET", &format!("{path}?starting_after={id}"), None);
         }
     }
-    // another user's events are another list
-    let (_, cursor, id) = &places[2];
-    // also where the answer would be empty anyway
+    // an unknown place is refused even if no record has the status
     project.refused("GET", "/v1/memories?status=failed&starting_after=none", None);
+    // the events of another user are another list
+    let (_, cursor, id) = &places[2];
     project.refused("GET", &format!("/v1/users/bob/events?cursor={cursor}"), None);
     project.refused("GET", &format!("/v1/users/bob/events?starting_after={id}"), None);
 }
 
-/// A cursor of one page, made again and again: what it shows does not depend on the rows of others.
+/// The cursors of several first pages share no digits, so they do not show how many rows other projects have added.
 #[test]
-fn a_cursor_tells_nothing_of_other_projects() {
+fn a_cursor_reveals_nothing_about_other_projects() {
     let project = Project::new();
     let other = project.other_key();
     let body = json!({ "content": "words" });
@@ -158,14 +158,14 @@ fn a_cursor_tells_nothing_of_other_projects() {
         );
         cursors.insert(cursor);
     }
-    // no digit stays, as the high digits of a number would
+    // no four digits are equal in all cursors, as the high digits of a number would be
     for index in 0..96 - 4 {
         let pieces: BTreeSet<&str> = cursors.iter().map(|cursor| &cursor[index..index + 4]).collect();
         assert!(pieces.len() > 1, "{cursors:?}");
     }
 }
 
-/// All servers of one database, and the same server after a restart.
+/// A restarted server stands for every server of the database: both read the key of the cursors from the database.
 #[test]
 fn a_cursor_is_valid_at_every_server_of_the_database() {
     let mut project = Project::new();
@@ -228,9 +228,9 @@ fn a_long_history_is_read_as_a_whole_and_in_order() {
     );
 }
 
-/// What is not known could change the result.
+/// The client may expect that an unknown parameter changes the result.
 #[test]
-fn a_parameter_that_is_not_known_is_refused_by_its_name() {
+fn an_unknown_parameter_is_refused_by_its_name() {
     let project = Project::new();
     lists(&project);
     let memory = project.make("/v1/memories", &json!({ "content": "c" }));
@@ -296,7 +296,7 @@ fn a_parameter_that_is_not_known_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_parameter_that_stands_twice_needs_one_value() {
+fn a_repeated_parameter_must_have_the_same_value() {
     let project = Project::new();
     for path in ["/v1/memories", "/v1/chats"] {
         for user in ["ada", "bob"] {

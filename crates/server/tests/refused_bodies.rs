@@ -1,7 +1,7 @@
-//! A request that is refused before its body was read is answered, and the answer arrives, whatever the client sends.
+//! If a request is refused before its body was read, the client gets the answer, whatever it sends.
 //!
-//! Node, curl and Python send their own way. One that is not installed is named on a line that begins with SKIPPED. Where `CI`
-//! is set, that is a failure.
+//! The tests also run Node, curl and Python, which differ in how they send a body. If one of them is not installed, a line that
+//! begins with SKIPPED names it. With `CI` set, that is a failure.
 
 mod common;
 
@@ -29,8 +29,9 @@ use Framing::{Chunks, Length};
 struct Fixture {
     server: Server,
     data: Data,
-    /// A key that may write memories, and one that may not.
+    /// A key that may write memories.
     writer: String,
+    /// A key that may only read memories.
     reader: String,
 }
 
@@ -49,7 +50,7 @@ impl Fixture {
         self.server.connect()
     }
 
-    /// The heads of requests that are refused, each with its status and a word of the answer.
+    /// Returns the heads of requests that are refused, each with its status and a word of the answer.
     fn refused(&self) -> [(String, u16, &'static str); 10] {
         let bearer = |key| format!("authorization: Bearer {key}\r\n");
         let (writer, reader) = (bearer(&self.writer), bearer(&self.reader));
@@ -71,7 +72,7 @@ impl Fixture {
     }
 }
 
-/// Sends a whole request, and reads nothing before.
+/// Sends a whole request, without reading anything.
 fn send(stream: &mut TcpStream, head: &str, length: usize, framing: Framing) -> io::Result<()> {
     static PIECE: [u8; 1 << 16] = [b' '; 1 << 16];
     let header = match framing {
@@ -114,13 +115,13 @@ fn assert_answered(
 #[test]
 fn every_refusal_arrives() {
     let fixture = Fixture::new();
-    // who sends the last header does not wait
+    // this client sends the third header, but does not wait for `100 Continue`
     for header in ["", "connection: close\r\n", "expect: 100-continue\r\n"] {
         for (head, status, word) in fixture.refused() {
             let case = (head + header, status, word);
             for length in [3 * MIB / 2, 10 * MIB] {
                 for framing in [Length, Chunks] {
-                    // its answer comes after `100 Continue`
+                    // the server sends `100 Continue` before the answer, which this test does not expect
                     let is_asked_for =
                         status == 413 && header.starts_with("expect") && matches!(framing, Chunks);
                     if !is_asked_for {
@@ -133,7 +134,7 @@ fn every_refusal_arrives() {
 }
 
 #[test]
-fn a_head_that_nobody_can_read_is_answered_whatever_follows() {
+fn an_invalid_head_is_answered_whatever_follows() {
     let fixture = Fixture::new();
     let begin = "POST /v1/memories HTTP/1.1\r\nhost: localhost\r\n";
     for (head, status) in [
@@ -157,15 +158,16 @@ fn many_refusals_of_64_mib_arrive_at_once_in_little_memory() {
             scope.spawn(move || assert_answered(stream, &case, 64 * MIB, framing));
         }
     });
-    // of 1,280 MiB that were sent; a body is kept up to 1 MiB before it is refused as too large, and the allocator keeps some
-    // the kernel counts by processor, so a later peak may read as a little less
+    // The clients sent 1,280 MiB. Of a body that is too large, the server holds up to 1 MiB before it refuses the body, and the
+    // allocator keeps some memory. The kernel counts for each processor, so a later peak may seem to be slightly smaller.
     let grown = fixture.server.peak_memory().saturating_sub(before);
     assert!(grown < 128, "the memory grew by {grown} MiB");
 }
 
-/// The answer to a larger body, or to one whose client waits before it sends it, comes at once, and says that the connection ends.
+/// The server answers at once, and says that the connection ends, if the body has more than 64 MiB or if the client waits for
+/// `100 Continue`.
 #[test]
-fn what_is_not_read_is_answered_at_once() {
+fn a_body_that_is_not_read_is_answered_at_once() {
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
     for header in ["content-length: 67108865", "expect: 100-continue\r\ncontent-length: 100"] {
@@ -174,7 +176,7 @@ fn what_is_not_read_is_answered_at_once() {
             stream.write_all(format!("{head}{header}\r\n\r\n").as_bytes()).unwrap();
             let answer = read_answer(&mut stream).map_err(|error| error.to_string())?;
             let is_last = answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close");
-            // the server reads on, whether or not more comes
+            // the server still reads these bytes, so the connection is not reset
             stream.write_all(&[b' '; 100]).unwrap();
             let end = stream.read(&mut [0]).map_err(|error| error.to_string())?;
             if is_last && end == 0 { Ok(()) } else { Err(answer) }
@@ -202,7 +204,7 @@ fn a_connection_can_be_used_again_after_64_mib_that_no_handler_read() {
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
     for framing in [Length, Chunks] {
-        // the server reads for ten seconds at most
+        // the server reads a body for at most ten seconds
         assert_within(Duration::from_secs(10), || {
             let mut stream = fixture.connect();
             send(&mut stream, &head, 64 * MIB, framing).map_err(|error| error.to_string())?;
@@ -216,11 +218,11 @@ fn a_connection_can_be_used_again_after_64_mib_that_no_handler_read() {
 fn a_client_that_pauses_loses_no_answer() {
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
-    // the server waits five seconds for more
+    // after its answer, the server waits at most five seconds for the next bytes
     assert_within(Duration::from_secs(5), || {
         let mut stream = fixture.connect();
         let mut send_and_read = || {
-            // more than is read, so that the answer comes at once
+            // a body of more than 64 MiB, so that the answer comes at once
             write!(stream, "{head}content-length: 67108865\r\n\r\n")?;
             for _ in 0..3 {
                 thread::sleep(Duration::from_millis(300));
@@ -233,7 +235,7 @@ fn a_client_that_pauses_loses_no_answer() {
     });
 }
 
-/// The limit holds for bodies of no known length too.
+/// The limit also holds for a body in chunks, whose length is not known before its end.
 #[test]
 fn more_than_64_mib_end_the_connection() {
     let fixture = Fixture::new();
@@ -248,20 +250,20 @@ fn more_than_64_mib_end_the_connection() {
     }
 }
 
-/// A body that is larger is read for a while too, and no longer than anything else.
+/// The server reads a part of a body of 4 GiB, and then closes the connection.
 #[test]
 fn a_larger_body_ends() {
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
     for framing in [Length, Chunks] {
         let mut stream = fixture.connect();
-        // the end of the connection interrupts it
+        // the server closes the connection before all is sent
         assert!(send(&mut stream, &head, 1 << 32, framing).is_err());
     }
     assert_eq!(fixture.server.get("/livez", None).status(), 200);
 }
 
-/// Sends a byte now and then, whatever is answered, until the connection ends.
+/// Sends a byte after each `pause`, whatever the answer is, until the connection ends. Returns the answer and the time.
 fn trickle(mut stream: TcpStream, pause: Duration) -> (String, Duration) {
     let begin = Instant::now();
     stream.set_read_timeout(Some(pause)).unwrap();
@@ -281,7 +283,7 @@ fn trickle(mut stream: TcpStream, pause: Duration) -> (String, Duration) {
 fn a_slow_sender_is_answered_and_ended() {
     let fixture = Fixture::new();
     if fixture.data.is_postgres() {
-        // it takes forty seconds, and connections know nothing of the database
+        // this takes forty seconds, and does not depend on the database
         return;
     }
     let [(head, ..), ..] = fixture.refused();
@@ -290,7 +292,7 @@ fn a_slow_sender_is_answered_and_ended() {
         stream.write_all(format!("{head}content-length: 1000\r\n\r\n").as_bytes()).unwrap();
         stream
     };
-    // faster and slower than the time that the server waits for more
+    // one pause is shorter and the other longer than the second that the server waits for the next bytes
     thread::scope(|scope| {
         for pause in [200, 1500].map(Duration::from_millis) {
             let stream = begin();
@@ -304,9 +306,9 @@ fn a_slow_sender_is_answered_and_ended() {
     });
 }
 
-/// The number of those whose bodies the server waits for is bounded. Others are answered at once.
+/// The server reads the rest of at most 256 bodies at the same time. It answers all other requests at once.
 #[test]
-fn the_bodies_that_are_read_at_once_are_bounded() {
+fn the_number_of_bodies_that_are_read_at_the_same_time_is_bounded() {
     const A_SECOND: Duration = Duration::from_secs(1);
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
@@ -329,7 +331,7 @@ fn the_bodies_that_are_read_at_once_are_bounded() {
             !answer.is_empty()
         };
         let (mut answered, mut sights) = (0, 0);
-        // those that are answered early, and no others soon after
+        // waits until 44 requests are answered, and a little longer, to see that no others are
         while sights < 5 && begin_of_all.elapsed() < A_SECOND {
             thread::sleep(Duration::from_millis(10));
             answered += slow.iter().filter(|stream| is_answered(stream)).count();
@@ -339,14 +341,14 @@ fn the_bodies_that_are_read_at_once_are_bounded() {
     });
 }
 
-/// A server that stops still answers whoever sends a body.
+/// A server that stops still answers a client that is sending a body.
 #[test]
 fn a_refusal_arrives_while_the_server_stops() {
     let fixture = Fixture::new();
     let [(head, ..), ..] = fixture.refused();
     let mut stream = fixture.connect();
     stream.write_all(format!("{head}content-length: {}\r\n\r\n", 32 * MIB).as_bytes()).unwrap();
-    // more than both sockets hold, so the server has begun with the request
+    // this is more than the buffers of both sockets hold, so the server has begun to handle the request
     stream.write_all(&vec![b' '; 24 * MIB]).unwrap();
     fixture.server.ask_to_stop();
     wait(|| TcpStream::connect(fixture.server.address()).is_err());
@@ -357,12 +359,12 @@ fn a_refusal_arrives_while_the_server_stops() {
     assert!(becomes(|| server.process.try_wait().unwrap().is_some()));
 }
 
-/// Returns whether a program is there.
+/// Returns whether a program is installed. If it is not, prints that the test is skipped.
 fn is_installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(found.is_ok() || std::env::var_os("CI").is_none(), "{program} is not installed");
     if found.is_err() {
-        // past the harness, which hides what a test prints that passes
+        // not with `eprintln!`, because the harness hides the output of a test that passes
         let _ = writeln!(
             io::stderr(),
             "SKIPPED refused_bodies: {program} is not installed: see cargo xtask tools"
@@ -375,7 +377,7 @@ fn script(name: &str) -> String {
     format!("{}/tests/refused_bodies/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The lines that a program prints.
+/// Runs a program, and returns the lines that it prints.
 fn lines(command: &mut Command) -> Vec<String> {
     let output = run(command, "");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -229,7 +229,7 @@ fn a_session_can_end_itself() {
     assert_eq!(other.get("/keys").status, 200);
 }
 
-/// Other accounts, other sites, strangers and programs, on each route.
+/// Tries each route as another account, as another site, as a stranger and as a program.
 #[test]
 fn nobody_ends_a_session_of_another_account() {
     let server = Fixture::new();

@@ -204,7 +204,10 @@ fn a_browser_that_signed_in_before_can_sign_in_from_a_refused_address() {
     for _ in 0..4 {
         let answer = fixture.send(&mut browser, address, EMAIL, PASSWORD);
         answer.leads_to("/keys");
-        assert!(answer.cookies().iter().all(|cookie| !cookie.starts_with("ctx-key-device")), "it is kept");
+        assert!(
+            answer.cookies().iter().all(|cookie| !cookie.starts_with("ctx-key-device")),
+            "the cookie of the device is not replaced"
+        );
     }
     assert_eq!(browser.cookies["ctx-key-device"], device);
     assert_eq!(fixture.sign_in(&browser, address, EMAIL, PASSWORD), refused(4));

@@ -58,7 +58,7 @@ fn assert_a_trickle_ends(server: &Server, path: &str, content_type: &str, answer
                 break;
             }
             Err(_) if !is_sent => break,
-            Err(_) => assert!(begin.elapsed() < DEADLINE, "it is still read"),
+            Err(_) => assert!(begin.elapsed() < DEADLINE, "the server still reads the body"),
         }
     }
 }
@@ -128,7 +128,7 @@ fn requests_that_are_too_large_are_refused() {
         // together with `host` and `connection`, 64 headers and 65 headers
         (format!("{get}{}connection: close\r\n\r\n", headers(62)), "401"),
         (format!("{get}{}connection: close\r\n\r\n", headers(63)), "431"),
-        // a head of 32 KiB that is not complete, and one that ends a byte before
+        // a head that is not complete after 32 KiB, and a complete head of one byte less
         (format!("{get}connection: close\r\nx: {}", "x".repeat(HEAD + 4)), "431"),
         (format!("{get}connection: close\r\nx: {}\r\n\r\n", "x".repeat(HEAD - 1)), "401"),
     ] {
@@ -163,7 +163,7 @@ fn answers_without_a_body(server: &Server) -> io::Result<Vec<String>> {
 fn an_unread_body_does_not_close_the_connection() {
     let data = Data::new();
     let server = Server::start(&data);
-    // the server waits for such a body for a second
+    // the server waits at most a second for the next bytes of a body that no handler reads
     assert_within(Duration::from_secs(1), || {
         let answers = answers_without_a_body(&server).map_err(|error| error.to_string())?;
         let is_kept = |answer: &String| answer.starts_with("HTTP/1.1 401") && !answer.contains("connection:");
@@ -172,12 +172,12 @@ fn an_unread_body_does_not_close_the_connection() {
 
     // the server does not wait longer for a body that does not come, and does not ask for one that is held back
     for header in ["", "expect: 100-continue\r\n"] {
-        // if the server waited for the body for as long as for a head, it would close this connection first
+        // the server closes this connection after ten seconds; so if it is still open, the server waited less for the body
         let mut earlier = server.connect();
         earlier.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
         let answer = end_of(&server, &format!("{WRITE}{header}content-length: 100\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 401") && answer.contains(CLOSE), "{answer}");
-        assert!(is_open(&earlier), "a body is waited for as long as a head");
+        assert!(is_open(&earlier), "the server waited for the body for as long as for a head");
     }
 }
 

@@ -199,7 +199,7 @@ fn a_form_survives_the_end_of_the_session() {
     let page = owner.get("/tokens/new");
     let kept = [page.field("name"), chosen(&page), page.field("expires_on")];
     assert_eq!(kept, ["CI", "date", "2028-02-29"]);
-    assert_eq!(owner.get("/tokens/new").field("name"), "", "it is kept for once");
+    assert_eq!(owner.get("/tokens/new").field("name"), "", "the draft is used only once");
     // another account does not see it
     eve.set_up(&server.set_up_link(), EVE).leads_to("/tokens/new");
     assert_eq!(eve.get("/tokens/new").field("name"), "");

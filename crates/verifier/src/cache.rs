@@ -4,11 +4,11 @@
 //! registered as a *flight* before it is sent, with its ids and the current cursor. An invalidation removes the record
 //! and marks the id as stale in every flight. The cache keeps an answer only if its id is not stale and the answer's own
 //! cursor is not older than that of the flight: then the log will report each change that the answer does not show.
-//! Records enter the cache under the same lock.
+//! An answer enters the cache under the lock that an invalidation holds.
 //!
 //! An answer is discarded if it belongs to another history than the log, or if its cursor is older than that of the
 //! flight: it came from a server that lags, or the log has not followed a failover yet. Before the first read of the log,
-//! every answer is accepted.
+//! every answer is accepted, and none is cached.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -58,9 +58,9 @@ pub(crate) struct Cache<P, C> {
 struct Fills<P, C> {
     /// Point in the log at which the next read starts; `None` before the first.
     cursor: Option<C>,
-    /// Ids that no look-up holds yet.
+    /// Ids that wait for the next look-up, each with the requests that wait for it.
     waiting: HashMap<KeyId, Vec<oneshot::Sender<Answer<P>>>>,
-    /// Look-ups that were sent, at most one by each running worker.
+    /// Look-ups on their way, by their number. Each running worker has at most one.
     flights: HashMap<u64, Flight<P, C>>,
     last_flight: u64,
     workers: usize,
@@ -145,7 +145,8 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         Ok(Wait { answer, needs_worker })
     }
 
-    /// Registers a flight for the ids that wait, before it is sent. If no id waits, it returns `None` and the worker ends.
+    /// Registers a flight for the ids that wait. The worker sends the look-up afterwards. Returns `None` if no id
+    /// waits: then the worker must end.
     pub(crate) fn depart(&self) -> Option<Departure<'_, P, C>> {
         let mut fills = self.lock();
         let ids: Vec<KeyId> = fills.waiting.keys().take(self.max_batch).copied().collect();
@@ -161,12 +162,12 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         Some(Departure { cache: self, number, ids, has_landed: false })
     }
 
-    /// Removes a record, even one that is being looked up.
+    /// Removes the record of an id, and marks the id as stale in each flight.
     pub(crate) fn invalidate(&self, id: KeyId) {
         self.remove(&mut self.lock(), id);
     }
 
-    /// Removes the records that changed, or all if `changed` is `None`, and moves the cursor.
+    /// Removes the records that changed, or all records if `changed` is `None`, and moves the cursor.
     pub(crate) fn advance(&self, changed: Option<&[KeyId]>, cursor: C) {
         let mut fills = self.lock();
         match changed {
@@ -407,7 +408,7 @@ mod tests {
             let mut landings = Landings::default();
             let runs = run_all(threads, &mut left, &mut Vec::new(), &mut landings);
             assert_eq!(runs, interleavings, "{threads:?}");
-            // the cache did keep answers, and did refuse some
+            // without this, a cache that keeps no answer would pass, and so would interleavings that never conflict
             assert!(landings.kept > runs / 4 && landings.refused > runs / 20, "{threads:?}: {landings:?}");
         }
     }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ctx_key::{KeyId, UnixTime};
 
-/// The latest use of each key since the last write. Sorted by id, so that all processes lock rows in the same order.
+/// The latest use of each key since the last write. They are sorted by id, so that all processes lock rows in the same
+/// order.
 #[derive(Debug)]
 pub(crate) struct Uses {
     latest: Mutex<BTreeMap<KeyId, UnixTime>>,

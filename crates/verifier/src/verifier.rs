@@ -170,7 +170,8 @@ impl<S: Source> Verifier<S> {
 }
 
 impl<S: Source> Shared<S> {
-    /// Returns what the cache knows of an id, if the cache is still current after this was read.
+    /// Returns what the cache knows of an id. It reads the cache first, and returns nothing if the lease has ended by
+    /// then.
     fn cached(&self, id: KeyId) -> Option<Found<S::Project>> {
         let found = self.cache.get(id)?;
         self.lease.covers(Instant::now(), Duration::ZERO).then_some(found)
@@ -192,7 +193,7 @@ impl<S: Source> Shared<S> {
                 // the answer is older than the lease, but the cache may hold it if the record did not change since
                 Ok(Landed::Found(..)) => {}
                 Ok(Landed::Foreign) => {
-                    cause = "look-ups reach another server than the change log, or one that is behind";
+                    cause = "look-ups reach another server than the change log, or one that lags";
                     // the next poll may find that the log has moved to that server, too
                     sleep(self.options.poll_interval).await;
                 }
@@ -211,8 +212,8 @@ impl<S: Source> Shared<S> {
         sent.elapsed() < self.options.lease
     }
 
-    /// Returns a known record in the grace period after the lease. It is off by default, because the grace period
-    /// hides revocations.
+    /// Returns the cached record of an id, in the grace period after the lease. The grace period is off by default,
+    /// because it hides revocations.
     fn cached_in_outage(&self, id: KeyId) -> Option<(Found<S::Project>, bool)> {
         let found = self.cache.get(id)?;
         let is_covered = self.lease.covers(Instant::now(), self.options.outage_grace);
@@ -296,7 +297,7 @@ impl<S: Source> Shared<S> {
 
     fn note_use(&self, cached: &Cached<S::Project>, now: UnixTime) {
         let granularity = self.options.use_granularity.as_secs();
-        // a load before the store, because many threads may do this at the same time
+        // Most uses need only this load. Threads that use the same key can share its cache line until one of them stores.
         let used_at = cached.used_at.load(Ordering::Relaxed);
         let is_due = used_at == 0 || now.as_secs().saturating_sub(used_at) >= granularity;
         // `MAX` means that the time is unknown; once written, it would always remain the latest use

@@ -13,7 +13,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A verifier that is current, with one cached key. Its next poll is at 100 ms.
+/// Returns a verifier that is current, and the one key that it has cached. Its next poll is at 100 ms.
 async fn current() -> (Fixture, ApiKey) {
     let mut fixture = Fixture::new(Options::default());
     let key = fixture.database.create("project");
@@ -194,7 +194,7 @@ async fn a_request_after_an_invalidation_does_not_join_an_earlier_look_up() {
     assert_eq!(reason(after).await, Reason::Revoked);
 
     look_up.answer(Ok(old));
-    assert!(before.await.unwrap().is_ok() && joined.await.unwrap().is_ok(), "they began before the change");
+    assert!(before.await.unwrap().is_ok() && joined.await.unwrap().is_ok(), "both began before the change");
     assert_eq!(reason(fixture.verify(&key)).await, Reason::Revoked, "the old record replaced the new one");
 }
 
@@ -211,7 +211,7 @@ async fn an_answer_that_is_ten_seconds_late_grants_nothing() {
     let _hanging = fixture.polls.recv().await.unwrap();
     advance(ms(10_000)).await;
     look_up.answer(Ok(old));
-    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    assert_eq!(fixture.look_up().await, [key.id()], "the verifier looks the key up again");
     assert_eq!(reason(verification).await, Reason::Revoked);
 }
 
@@ -259,7 +259,7 @@ async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
     assert!(!is_cached(&mut fixture, &key).await);
     fixture.poll().await;
     assert!(fixture.verifier.is_current());
-    assert!(!is_cached(&mut fixture, &key).await, "dropped again");
+    assert!(!is_cached(&mut fixture, &key).await, "the second poll drops the cache again");
     assert!(is_cached(&mut fixture, &key).await);
     assert_eq!(fixture.verifier.stats().cache_clears, 2);
 }
@@ -292,7 +292,7 @@ async fn a_change_of_everything_drops_the_cache_and_keeps_the_lease() {
     assert_eq!(reason(verification).await, Reason::UnknownKey);
 }
 
-/// A batch is on its way when all its keys change: once because everything changed, and once by their ids.
+/// All keys of a batch change while the batch is on its way. The log reports that everything changed, then the ids.
 #[tokio::test(start_paused = true)]
 async fn answers_are_not_cached_if_their_keys_changed_meanwhile() {
     let mut fixture = Fixture::new(Options { max_look_ups: 1, ..Options::default() });
@@ -344,7 +344,7 @@ async fn an_invalidation_removes_a_cached_key_that_is_being_looked_up() {
 #[tokio::test(start_paused = true)]
 async fn an_invalidation_concerns_every_running_look_up() {
     let (mut fixture, key) = current().await;
-    // more than once, because the map of running look-ups has no order
+    // more than once, because the map of running look-ups has no fixed order
     for _ in 0..20 {
         let mut look_ups = Vec::new();
         let mut verifications = Vec::new();

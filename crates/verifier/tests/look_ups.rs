@@ -317,7 +317,7 @@ async fn an_answer_of_another_history_is_not_used_until_the_log_has_moved_there(
     assert!(fixture.look_ups.try_recv().is_err() && !verification.is_finished(), "it waits for a poll");
     fixture.database.revoke(&key);
     fixture.poll().await;
-    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    assert_eq!(fixture.look_up().await, [key.id()], "the verifier looks the key up again");
     let Err(VerifyError::Denied(denied)) = verification.await.unwrap() else { panic!("an old answer") };
     assert_eq!(denied.reason(), Reason::Revoked);
 }
@@ -364,7 +364,7 @@ async fn an_answer_of_another_history_than_that_of_the_first_poll_is_not_used() 
     fixture.database.revoke(&key);
     fixture.poll().await;
     look_up.answer(Ok(found));
-    assert_eq!(fixture.look_up().await, [key.id()], "asked again");
+    assert_eq!(fixture.look_up().await, [key.id()], "the verifier looks the key up again");
     assert!(verification.await.unwrap().is_err());
 }
 
@@ -383,7 +383,7 @@ async fn answers_from_a_server_that_lags_become_an_error() {
         fixture.poll().await;
     }
     let error = verification.await.unwrap().unwrap_err();
-    let cause = "look-ups reach another server than the change log, or one that is behind";
+    let cause = "look-ups reach another server than the change log, or one that lags";
     assert_eq!((error.status(), error.to_string()), (503, format!("the database is unavailable: {cause}")));
     assert!(fixture.look_ups.try_recv().is_err());
 }

@@ -77,7 +77,7 @@ no"#;
     assert_eq!(response.status(), 200);
 }
 
-/// The same check for services without a layer.
+/// A service without the layer checks the headers itself.
 #[tokio::test]
 async fn verify_headers_refuses_the_same_requests_as_the_layer() {
     let world = World::new();

@@ -24,9 +24,9 @@ fn crates_have_what_their_registry_shows() {
     }
 }
 
-/// The check of this check.
+/// The check above can fail: it names each thing that a crate lacks.
 #[test]
-fn what_a_crate_lacks_is_seen() {
+fn the_check_names_what_a_crate_lacks() {
     let without = |change: fn(&mut Value)| {
         let mut package = library();
         change(&mut package);

@@ -30,7 +30,7 @@ pub fn run(sh: &Shell) -> Result<()> {
         // separate from other builds, which the flag would invalidate
         sh.push_env("CARGO_TARGET_DIR", tree::target().join("coverage")),
         sh.push_env("RUSTFLAGS", "-C instrument-coverage"),
-        // without, small functions are compiled into the tests alone, where the library's own counts don't see them
+        // otherwise, small functions are compiled into the tests alone, where the library's own counts don't see them
         sh.push_env("CARGO_INCREMENTAL", "1"),
         // instrumented build scripts also write profiles
         sh.push_env("LLVM_PROFILE_FILE", work.join("build-%m.profraw")),

@@ -138,7 +138,7 @@ class _Secret:
 
     @classmethod
     def parse_pasted(cls: type[K], text: str) -> K:
-        """Reads a key that a person pasted, without the quotes, names and white space around it (§7)."""
+        """Reads a key that a person pasted, without the quotes, names and white space around it (§7). Raises InvalidKey."""
         key = cls._read(_bytes(_repair(text)))
         del text
         if isinstance(key, InvalidKey):
@@ -218,7 +218,7 @@ class ApiKey(_Secret):
 class AnyKey(_Secret):
     """A key of this version or of a later one, for clients that outlive the format (§17).
 
-    Of a later version, only the prefix, the alphabet and a minimum length are checked.
+    If the version is later, only the prefix, the alphabet and a minimum length are checked.
     """
 
     __slots__ = ()
@@ -283,7 +283,7 @@ def _digest_of(text: bytes) -> str | InvalidKey:
     return digest.hex()
 
 
-# White space (the Unicode property) and format characters. `str.isspace` and `\s` differ.
+# White space (the Unicode property) and format characters. `str.isspace` and `\s` match other sets of characters.
 _SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
@@ -488,7 +488,7 @@ class Denied(Exception):
         #: The required scopes that the key lacks. The set is empty for any other reason.
         self.missing = missing
         default = _MALFORMED_KEY if reason.startswith("key_") else _NOT_VALID
-        #: Status code of the response, and error code of the challenge: None for a request without credentials.
+        #: Status code of the response, error code of the challenge (None for a request without credentials), and message.
         self.status, self.error, self.message = _ANSWERS.get(reason, default)
 
     @classmethod
@@ -703,7 +703,7 @@ def redact(text: bytes) -> bytes:
 
 
 def redact_str(text: str) -> str:
-    """Does the same for a str."""
+    """Redacts the keys in a str, as ``redact`` does in bytes."""
     if "ctx_" not in text:
         return text
     return redact(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")

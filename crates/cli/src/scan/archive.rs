@@ -24,15 +24,15 @@ use crate::scan::finding::{Find, Member, join};
 use crate::scan::progress::Progress;
 use crate::scan::searcher::{Filled, Searcher};
 
-/// Maximum depth of archives in archives. A compressed tar archive counts as one.
+/// Maximum number of archives that are opened around a text. A compressed tar archive counts as one.
 const MAX_DEPTH: usize = 2;
 /// Maximum number of members of a file, including those of the archives in it.
 const MAX_MEMBERS: u64 = 100_000;
 /// Maximum number of bytes unpacked from a file.
 const MAX_UNPACKED: u64 = 4 << 30;
-/// Maximum number of bytes unpacked for each byte of the file. Text has a ratio of 3 to 20.
+/// Maximum number of bytes unpacked for each byte of the file. Text seldom reaches 20.
 const MAX_RATIO: u64 = 100;
-/// Number of bytes that may be unpacked from a file of any size.
+/// Number of bytes that may be unpacked even from the smallest file.
 const MIN_UNPACKED: u64 = 16 << 20;
 /// Maximum number of bytes of a stored archive that stay in memory.
 const MAX_IN_MEMORY: usize = 1 << 20;
@@ -51,7 +51,7 @@ impl Format {
         match start {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
-            // A script before a zip archive, as in a zipapp of Python or an executable jar.
+            // A script may precede a zip archive, as in a zipapp of Python or an executable jar.
             [b'#', b'!', ..] if memmem::find(start, b"PK\x03\x04").is_some() => Some(Self::Zip),
             _ if start.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             _ => None,
@@ -78,7 +78,8 @@ pub(crate) struct Unpacker {
 /// The callbacks that receive finds and failures.
 pub(crate) struct Receiver<'r> {
     pub(crate) found: &'r mut dyn FnMut(Find),
-    /// Receives a member that could not be searched, and the reason.
+    /// Receives the names that lead to a member that was not searched to its end (none for the file itself), and the
+    /// reason.
     pub(crate) failed: &'r mut dyn FnMut(&[Vec<u8>], &str),
 }
 
@@ -105,7 +106,7 @@ impl Unpacker {
         let Some(format) = self.format(&first) else {
             return self.searcher().finish(first, counting, receiver.found).map(|_| ());
         };
-        // Anything but a plain file can't be read from an arbitrary offset.
+        // Only a plain file can be read from any offset.
         let size = file.metadata().ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
         let Some(size) = size else { return self.search_spooled(first, format, counting, receiver) };
         let mut file = file;
@@ -342,7 +343,8 @@ impl Unpacking<'_, '_> {
         Ok(())
     }
 
-    /// Searches a member, which may be an archive itself. Returns an error only if the whole archive is given up.
+    /// Searches a member, which may be an archive itself. Returns an error only if a limit is exceeded, which ends the
+    /// search of the whole file.
     fn search_member(&mut self, name: Vec<u8>, reader: impl Read) -> io::Result<()> {
         self.budget.add_member();
         if self.budget.is_exceeded() {
@@ -465,7 +467,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// A reader that returns an error if it ends before it has yielded `left` bytes.
+/// A reader that returns an error if it ends before it has yielded `left` more bytes.
 struct Whole<R> {
     reader: R,
     left: u64,

@@ -11,8 +11,8 @@ use crate::scan::object::{Kind, ObjectId};
 /// Maximum number of objects for one process of git. It is large because git stores many objects as differences from
 /// others, and a process keeps those in its cache.
 const MAX_CHUNK: usize = 8192;
-/// Minimum number of objects for one process of git. One process reads fewer objects, such as those of one commit, before
-/// a second process has started.
+/// Minimum number of objects for one process of git. One process reads fewer objects than this, such as those of one
+/// commit, in less time than a second process needs to start.
 const MIN_CHUNK: usize = 32;
 
 /// An object that is being read.
@@ -90,7 +90,7 @@ fn visit_until_broken(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -
             }
             read += 1;
         }
-        // The return drops `answers`, which closes the pipe, so that git ends, and then the other thread.
+        // The return drops `answers`, which closes the pipe. So git ends, and then the thread that writes to it.
         read
     });
     let _ = process.kill();

@@ -34,7 +34,7 @@ struct Config {
     baseline: Option<PathBuf>,
     no_decode: bool,
     no_archives: bool,
-    /// A note about a file that was found and not named.
+    /// A note about a file that was found, and that no option names.
     note: Option<String>,
 }
 

@@ -169,7 +169,7 @@ impl Digits {
     }
 }
 
-/// Calls `visit` with each sequence of base64 digits in a run, which never ends with white space.
+/// Calls `visit` with each sequence of base64 digits in a run. A run never ends with white space.
 fn for_each_digits(run: &[u8], mut visit: impl FnMut(&Digits)) {
     let mut digits = Digits::default();
     let mut at = 0;

@@ -298,7 +298,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Searches the name of an entry. Of a named path, that is the whole path, and of other entries the last part.
+    /// Searches the name of an entry: the whole path if the user named it, or else only the last part of the path.
     fn search_name(&mut self, entry: &DirEntry) {
         let text = if entry.depth() == 0 { entry.path().as_os_str() } else { entry.file_name() };
         self.search_text(text.as_encoded_bytes(), entry.path());

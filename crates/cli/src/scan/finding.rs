@@ -48,7 +48,7 @@ pub(crate) struct Find {
     pub(crate) member: Member,
     /// The encodings of the key, the outermost first. None for ASCII and UTF-16.
     pub(crate) encodings: Vec<Encoding>,
-    /// A comment on the line allows this key.
+    /// True if a comment on the line allows this key.
     pub(crate) is_allowed: bool,
 }
 
@@ -84,9 +84,9 @@ pub(crate) struct Finding {
     pub(crate) object: Option<Arc<str>>,
     /// The oldest commit that has the object at `path`.
     pub(crate) commit: Option<Arc<str>>,
-    /// git tracks the file, or a ref reaches the object.
+    /// True if git tracks the file, or a ref reaches the object.
     pub(crate) is_tracked: bool,
-    /// git does not track the file because of an ignore rule.
+    /// True if git does not track the file because of an ignore rule.
     pub(crate) is_ignored: bool,
     /// Number of finds of this key at this place.
     pub(crate) count: u64,
@@ -106,7 +106,7 @@ pub(crate) enum Event {
     Failed(String),
     /// Something was not searched, as documented.
     Noted(String),
-    /// The same, but written only with `--verbose`.
+    /// Something was not searched, as documented. The text is written only with `--verbose`.
     Detail(String),
     Interrupted,
     Done,

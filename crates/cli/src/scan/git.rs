@@ -17,8 +17,8 @@
 //! | time to build them | 0 | 200 s on a busy machine |
 //!
 //! The price is that git must be installed, and that its configuration must be kept from running commands. The
-//! configuration files of the system and of the user are not read. Keys that name a command for a subcommand used
-//! here have a fixed value on the command line, which overrides the repository's file. Every protocol is forbidden,
+//! configuration files of the system and of the user are not read. Settings that name a command for a subcommand
+//! used here have a fixed value on the command line, which overrides the repository's file. Every protocol is forbidden,
 //! so no transport starts. Hooks, and attributes that name filters, affect only subcommands that are not used here.
 
 use std::env;

@@ -1,13 +1,13 @@
-//! Finds keys in what a reader yields, piece by piece, in a buffer that is reused.
+//! Finds keys in the bytes of a reader, which it reads piece by piece into one buffer.
 //!
 //! ```text
 //! piece 1            ├──── keys that start here belong to piece 1 ──────────┤ ahead ┤
 //! piece 2                                                          ┤ before ├──────── … ┤
 //! ```
 //!
-//! There are more bytes ahead than the longest form of a key has (encoded forms count up to [`MAX_ENCODED`]). So a
-//! key that starts before the bytes ahead lies in the piece as a whole. A key that starts in them belongs to the next
-//! piece. No key is lost, and none is found twice. The bytes before and ahead also hold the rest of the line, in
+//! The bytes ahead are more than the longest form of a key, which is an encoded one ([`MAX_ENCODED`]). So the piece
+//! holds all of a key that starts before the bytes ahead. A key that starts in the bytes ahead belongs to the next
+//! piece. No key is lost, and none is found twice. The bytes before and ahead also hold the rest of the key's line, in
 //! which a comment may allow the key.
 
 use std::io::{self, ErrorKind, Read};
@@ -19,16 +19,17 @@ use memchr::memmem::{self, Finder};
 use crate::scan::decode::{self, Decoder, Hit, KEY};
 use crate::scan::finding::Find;
 
-/// Size of a piece. It fits in the second-level cache, through which the copy from the kernel and both searches go.
-/// Unit tests use a smaller piece, and so need less text to cross the borders between pieces.
+/// Size of a piece. A piece fits in the second-level cache, so the searches read from there what the kernel has just
+/// copied. Unit tests use a smaller piece, so that less text crosses the borders between pieces.
 const PIECE: usize = if cfg!(test) { 32 } else { 256 } * 1024;
-/// Number of bytes before and after a key in which a comment may allow the key.
+/// Number of bytes before a key, and after it, that are searched for a comment that allows the key.
 const CONTEXT: usize = 1024;
 /// Number of bytes of a key in UTF-16, without the zero byte at one end.
 const WIDE_KEY: usize = 2 * KEY - 1;
-/// Maximum number of bytes of an encoded key. Each character of the key becomes an escape of six such as `\u0063`, as
-/// does each character of that, to the maximum depth.
+/// Maximum number of bytes of an encoded key. At each of the three depths, each character becomes an escape of six
+/// characters, such as `\u0063`.
 const MAX_ENCODED: usize = KEY * 6 * 6 * 6;
+/// Number of bytes ahead.
 const AHEAD: usize = MAX_ENCODED + CONTEXT;
 
 /// The prefix in UTF-16. Without the zero byte at one end, it is the same in both byte orders.
@@ -49,7 +50,7 @@ impl Searcher {
         Self { piece: vec![0; PIECE], wide_prefix: Finder::new(WIDE_PREFIX), decoder }
     }
 
-    /// Searches all that `reader` yields, and returns the number of bytes. Keys before an error are found.
+    /// Searches all that `reader` yields, and returns the number of bytes. It also finds the keys before an error.
     pub(crate) fn search(&mut self, mut reader: impl Read, found: impl FnMut(Find)) -> io::Result<u64> {
         let first = self.begin(&mut reader);
         self.finish(first, reader, found)
@@ -71,7 +72,7 @@ impl Searcher {
         mut found: impl FnMut(Find),
     ) -> io::Result<u64> {
         let mut cursor = Cursor::default();
-        // A piece that begins within an encoded key may find the same key again, in a shorter text.
+        // A piece that begins within an encoded key may hold a shorter text that decodes to the same key.
         let mut last: Option<(KeyId, u64)> = None;
         let mut found = |find: Find| {
             let is_same = |&(id, middle)| id == find.id && find.offset < middle;
@@ -99,7 +100,7 @@ impl Searcher {
         }
     }
 
-    /// Finds the keys that start in the range `owned` of the piece, in their order.
+    /// Finds the keys that start in the range `owned` of the piece, in the order of their offsets.
     fn search_piece(
         &mut self,
         filled: usize,
@@ -149,11 +150,12 @@ fn parse_utf_16(text: &[u8; WIDE_KEY]) -> Option<ApiKey> {
     ApiKey::parse(narrow).ok()
 }
 
-/// Returns whether the comment stands on the line of the key, in the part of the line that is in the piece.
+/// Returns whether the comment stands on the line of the key, at most [`CONTEXT`] bytes before or after the key.
 fn is_allowed(piece: &[u8], key: Range<usize>, unit: usize, is_low_first: bool) -> bool {
     let before = &piece[key.start.saturating_sub(CONTEXT)..key.start];
     let after = &piece[key.end..piece.len().min(key.end + CONTEXT)];
-    // The range of a key ends at the low bytes of its outer characters. Their zero bytes lie outside it.
+    // The range of a key begins and ends with a low byte. So the zero bytes of its first character (high byte first)
+    // or of its last one (low byte first) lie outside the range.
     let zeros = unit - 1;
     let (before, after) = match is_low_first {
         true => (before, after.get(zeros..).unwrap_or_default()),
@@ -176,7 +178,7 @@ fn line_allows(before: &[u8], after: &[u8]) -> bool {
     memmem::find(&before[start..], ALLOW).is_some() || memmem::find(&after[..end], ALLOW).is_some()
 }
 
-/// Returns the byte of an ASCII character, or `?` for any other character.
+/// Returns the low byte of a character below U+0100, or `?` for any other character.
 fn narrow_unit(bytes: &[u8], is_low_first: bool) -> u8 {
     match bytes {
         [low, zeros @ ..] if is_low_first && zeros.iter().all(|zero| *zero == 0) => *low,
@@ -221,14 +223,14 @@ struct Cursor {
     utf_32: Line,
 }
 
-/// A line, and the part of it before the cursor.
+/// The line of the cursor.
 #[derive(Clone, Default)]
 struct Line {
     /// Number of the line, from 0.
     number: u64,
     /// Offset of the first byte of the line.
     start: u64,
-    /// Number of bytes that do not begin a code point, or of low surrogates.
+    /// Number of bytes between `start` and the cursor that do not begin a character; in UTF-16, of low surrogates.
     continued: u64,
 }
 
@@ -274,7 +276,8 @@ impl Cursor {
         }
     }
 
-    /// Returns whether a character begins with its low byte. Without a mark, offsets are multiples of the size.
+    /// Returns whether a character begins with its low byte, which is at the cursor. If no mark of UTF-16 says so,
+    /// characters are taken to begin at multiples of their size.
     fn is_low_first(&self, unit: usize) -> bool {
         match (unit, self.mark) {
             (2, Mark::Utf16Little) => true,
@@ -408,7 +411,8 @@ mod tests {
         found.iter().map(|find| (find.offset, find.line, find.column, find.character)).collect()
     }
 
-    /// Puts a key at places around the first and the second border between pieces, at the first border byte by byte.
+    /// Puts a key around the first border between pieces (at each offset), the end of the first piece, and the second
+    /// border.
     #[test]
     fn a_key_at_a_border_is_found_once() {
         let key = ApiKey::generate();
@@ -423,7 +427,7 @@ mod tests {
                 for start in (border - WIDE_KEY - 55..border + 2).step_by(step) {
                     text[start..start + form.len()].copy_from_slice(form);
                     let mut found = Vec::new();
-                    // Only what surrounds the key is searched in full, to save time.
+                    // The text ends soon after the border, to save time.
                     searcher.search(&text[..border + 4 * AHEAD], |find| found.push(find)).unwrap();
                     let offsets: Vec<_> = found.iter().map(|find| find.offset).collect();
                     assert_eq!(offsets, [(start + zero_first) as u64], "{border} {zero_first}");
@@ -551,18 +555,18 @@ mod tests {
         for (to_bytes, offset) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 20), (u16::to_be_bytes, 21)] {
             let text = wide(&text, to_bytes);
             assert_eq!(search(&text), [(offset, 2, 7, 7)]);
-            // Tries it without a mark on the first line, at an odd place, and cut off.
+            // Tries the text without the mark and the first line, then at an odd offset, then cut off within the key.
             assert_eq!(search(&text[8..]), [(offset - 8, 1, 7, 7)]);
             assert_eq!(search(&[b"!", &text[..]].concat())[0].0, offset + 1);
             assert_eq!(search(&text[..text.len() - 4]), []);
-            // A character with the low byte of a character of a key is another character.
+            // A character that shares only the low byte with a character of the key is another character.
             let mut foreign = text.clone();
             foreign[offset as usize + 41] = 1;
             assert_eq!(search(&foreign), []);
         }
     }
 
-    /// Without a mark, the place of the key shows the byte order: characters begin at even places.
+    /// Without a mark, the offset of the key shows the byte order, because characters begin at even offsets.
     #[test]
     fn lines_of_utf_16_without_a_mark_are_counted() {
         let text = format!("ä\n\nkey = {}", ApiKey::generate().expose_secret());
@@ -584,7 +588,7 @@ mod tests {
         }
     }
 
-    /// Characters that only share the low byte with the comment or with a line feed do not count as such.
+    /// A character that shares only the low byte with a character of the comment, or with a line feed, is neither.
     #[test]
     fn a_comment_in_wide_text_is_ascii() {
         let key = ApiKey::generate();

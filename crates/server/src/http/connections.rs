@@ -107,9 +107,9 @@ pub async fn serve(
     reason = "most requests are the large one, and a box would be an allocation for each"
 )]
 enum Answering {
-    /// It ends if the client hangs up.
+    /// A request that changes nothing. It is dropped if the client hangs up.
     Here(RouteFuture<Infallible>),
-    /// It ends by itself.
+    /// A request that may change something, in a task of its own. It is handled to its end.
     Apart(JoinHandle<Result<Response, Infallible>>),
 }
 

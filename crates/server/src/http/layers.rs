@@ -34,8 +34,8 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Refuses a request that does not have exactly one valid `Host` line (RFC 9112 §3.2). If there are several, a proxy in
-/// front may have read another one than this server.
+/// Refuses a request that does not have exactly one valid `Host` line (RFC 9112 §3.2). If there are several, this server
+/// may read another one than a proxy in front of it has read.
 async fn require_host(request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(HOST).iter();
     let is_valid = match (hosts.next(), hosts.next()) {

@@ -13,8 +13,8 @@ use crate::http::rate_limit::RateLimit;
 use crate::http::sign_in_limit::SignInLimit;
 use crate::key_source::KeyVerifier;
 
-/// The state of the server. Its clones share one [`Shared`]. Each request makes a dozen clones, so there is one
-/// reference count and not eight.
+/// The state of the server. Its clones share one [`Shared`]. Each request makes a dozen clones, so all parts share one
+/// reference count.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 

@@ -121,7 +121,8 @@ async fn choose(
     }
 }
 
-/// Stores a new key. This is never an upsert: if the id is taken, which has a chance of 1 in 10²¹, it fails.
+/// Stores a new key. This is never an upsert: if another key has the id, it fails. Each stored key has
+/// the same id with a chance of 1 in 3·10²¹.
 async fn insert(
     transaction: &mut Transaction,
     key: &ListedKey,

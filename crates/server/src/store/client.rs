@@ -18,7 +18,7 @@ const BROWSERS: [(&str, &str); 6] = [
     ("Safari/", "Safari"),
 ];
 
-/// The same for operating systems.
+/// Parts of a `User-Agent` that identify an operating system, each with its name. The more specific come first here, too.
 const SYSTEMS: [(&str, &str); 7] = [
     ("Windows", "Windows"),
     ("Android", "Android"),

@@ -121,7 +121,7 @@ pub(super) async fn insert(
 }
 
 /// Returns the statement that deletes at most 500 expired credentials. Without the limit, it could hold SQLite's lock
-/// for seconds. PostgreSQL would read the whole table for `IN`.
+/// for seconds. With `IN`, PostgreSQL would read the whole table.
 pub const fn sweep_statement(is_postgres: bool) -> &'static str {
     if is_postgres {
         "DELETE FROM credentials WHERE digest = ANY (ARRAY \

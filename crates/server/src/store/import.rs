@@ -15,7 +15,7 @@ use super::name::Name;
 use crate::clock::seconds;
 use crate::database::{Database, DatabaseError, Transaction, Value};
 
-/// Number of keys in a statement. The change log reports a statement with this many keys as one change.
+/// Number of keys in a statement. The change log of PostgreSQL reports so many new keys as one change of all keys.
 const BATCH: usize = 20_000;
 
 /// A line of the file.

@@ -106,7 +106,7 @@ impl Ranking {
         }
     }
 
-    /// Returns all memories, the best first. Each list in `wanted` has the places of words with the same meaning.
+    /// Returns all memories, the best first. Each list in `wanted` has the places of words of which a memory needs one.
     pub(super) fn ranked(&self, wanted: &[Vec<usize>]) -> Vec<Ranked> {
         let rarity: Vec<f64> = self.words.iter().map(Word::rarity).collect();
         let rank = |(memory, weights): (&i64, &Vec<i64>)| {

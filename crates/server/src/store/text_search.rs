@@ -22,7 +22,7 @@ pub const MAX_WORDS: usize = 32;
 /// Maximum number of memories that are read for a word, from the newest on.
 pub const MAX_MEMORIES_OF_WORD: usize = 5_000;
 
-/// The same for all words together.
+/// Maximum number of memories that are read for all words together.
 pub const MAX_CANDIDATES: usize = 20_000;
 
 /// Maximum time that the database works on a search.
@@ -69,7 +69,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub struct FoundMemory {
     pub memory: Memory,
-    /// More than 0, and at most 1.
+    /// Score of the memory, which is more than 0 and at most 1.
     pub score: f64,
 }
 

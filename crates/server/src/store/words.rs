@@ -15,7 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// English words that say little about the subject of a text. The single letters are the rest of contractions.
+/// English words that say little about the subject of a text. Some are parts of contractions, such as `didn` and `t`.
 #[rustfmt::skip]
 const STOP_WORDS: [&str; 110] = [
     "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "could", "d", "did",
@@ -27,10 +27,10 @@ const STOP_WORDS: [&str; 110] = [
     "yours", "aren", "couldn", "also", "being", "doing", "done", "having", "just", "many", "much", "only", "such", "shouldn",
 ];
 
-/// Maximum length of a word that is stemmed, in bytes. English has no longer words.
+/// Maximum length of a word that is stemmed, in bytes. Longer words are hardly ever English.
 const MAX_STEMMED: usize = 32;
 
-/// Maximum number of parts of a compound. A longer chain is not a name.
+/// Maximum number of parts of a compound. A chain of more parts is not a name.
 const MAX_PARTS: usize = 6;
 
 /// The words of a text, with the number of times that each occurs.
@@ -44,7 +44,7 @@ pub struct Counted {
 /// A word of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Words with the same meaning. A text needs one of them.
+    /// A word, and the compound that it is a part of, if any. A text needs one of them.
     Word(Vec<String>),
     /// A part that a [`normalized`] text must contain: text without spaces, or stop words with the spaces around them.
     Together(String),
@@ -82,8 +82,8 @@ pub fn count(text: &str) -> Counted {
     counted
 }
 
-/// Returns the different words of a query, in the order of the query. Stop words are left out, unless the query has no
-/// others.
+/// Returns the words of a query without repetitions, in the order of the query. Stop words are left out if the query
+/// has other words.
 pub fn wanted(query: &str) -> Vec<Wanted> {
     let stemmer = Stemmer::create(Algorithm::English);
     let mut all: Vec<(Wanted, bool)> = Vec::new();
@@ -126,7 +126,8 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
     kept.map(|(wanted, _)| wanted).collect()
 }
 
-/// Returns the words of a text without stemming, each between two spaces, and without the characters between them.
+/// Returns the words of a text, not stemmed, with one space before, between and after them. Characters that belong to
+/// no word are left out.
 pub fn normalized(text: &str) -> String {
     let words = pieces(text).into_iter().map(|piece| match piece {
         Piece::Word(parts) => parts.join(" "),
@@ -140,7 +141,7 @@ pub fn normalized(text: &str) -> String {
 enum Piece {
     /// A word, or the parts of a compound.
     Word(Vec<String>),
-    /// A short name with signs after it: `C++` or `F#`.
+    /// A name with signs after it, such as `C++` or `F#`.
     Marked { word: String, mark: String },
     /// Text without spaces.
     Run(String),
@@ -226,7 +227,7 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
     shown.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase).flat_map(latin).nfc()
 }
 
-/// Replaces a letter that has no decomposition by basic Latin letters.
+/// Replaces a letter that has no decomposition by basic Latin letters, and a final sigma by a sigma.
 fn latin(letter: char) -> impl Iterator<Item = char> {
     let pair = match letter {
         'ß' => ['s', 's'],

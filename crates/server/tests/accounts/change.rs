@@ -1,4 +1,4 @@
-//! A changed password ends everything but the session that changed it.
+//! A change of the password ends all sign-ins of the account, except the session that made the change.
 
 use std::thread;
 
@@ -11,7 +11,7 @@ use crate::{NEW, change, opens, sign_in};
 fn a_changed_password_ends_all_but_this_session() {
     let data = Data::new();
     let server = Server::start(&data);
-    // links instead of sign-ins, because an account has five attempts
+    // the browsers use set-up links instead of signing in, because an account has only five attempts
     let links = [server.set_up_link.clone().unwrap(), data.invite()];
     let mut browsers = [(&links[0], EMAIL), (&links[1], EVE)].map(|(link, email)| {
         let mut browser = Browser::new(&server);

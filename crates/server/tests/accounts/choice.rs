@@ -4,7 +4,7 @@ use crate::common::browser::{Answer, Browser};
 use crate::common::{Data, EMAIL, PASSWORD, Server};
 use crate::{accounts, change, sign_in};
 
-/// Passwords that ada@example.com of Example, Inc. may not choose, each with the begin of the error.
+/// Passwords that ada@example.com of Example, Inc. may not choose, each with the start of the error.
 const REFUSED: [(&str, &str); 10] = [
     ("fourteen chars", "he password needs at least 15 characters: choose a longer one"),
     ("scho\u{308}ner Abend!", "he password needs at least 15"),
@@ -76,7 +76,7 @@ fn assert_refused(answer: &Answer, field: &str, password: &str, message: &str) {
     assert!(!text.to_lowercase().contains(&password.to_lowercase()), "{text}");
 }
 
-/// Composed as most systems type it, and decomposed.
+/// One password with composed letters, as most systems type it, and with decomposed letters.
 const COMPOSED: &str = "Brücken über Ströme 42";
 const DECOMPOSED: &str = "Bru\u{308}cken u\u{308}ber Stro\u{308}me 42";
 

@@ -1,4 +1,4 @@
-//! A set-up link makes one account.
+//! A set-up link creates one account.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -136,7 +136,7 @@ fn a_start_with_an_account_makes_and_prints_no_link() {
     assert_eq!(number(&data, "SELECT count(*) FROM credentials WHERE kind = 'set-up'"), Some(0));
 }
 
-/// The status of the page that a link opens.
+/// Returns the status of the page that a link opens.
 fn shown(server: &Server, link: &str) -> u16 {
     Browser::new(server).get(&format!("/set-up?{}", link.split('?').nth(1).unwrap())).status
 }

@@ -1,4 +1,4 @@
-//! A password that the operator resets ends everything, also what is being issued.
+//! If the operator resets a password, all sign-ins of the account end, even those that are being issued.
 
 use std::thread;
 
@@ -47,8 +47,8 @@ fn a_reset_password_ends_all_sessions_and_tokens() {
 
 /// Other transactions issue credentials while the password is reset.
 #[test]
-fn a_reset_password_ends_what_is_being_issued() {
-    const NAME: &str = "a_reset_password_ends_what_is_being_issued";
+fn a_reset_password_ends_credentials_that_are_being_issued() {
+    const NAME: &str = "a_reset_password_ends_credentials_that_are_being_issued";
     let Some(fixture) = trouble::Fixture::on_postgres(NAME) else { return };
     let url = fixture.data.database_url.as_ref().unwrap();
     let insert = "INSERT INTO credentials (digest, kind, account, expires_at) \

@@ -55,7 +55,7 @@ fn lists_go_on_without_a_gap_or_a_double() {
     for (path, body) in bodies {
         let mut made: Vec<String> = (0..45)
             .map(|_| {
-                // records of another project come between
+                // a record of another project lies between each two of this one
                 project.server.send("POST", path, Some(&other), Some(&body));
                 project.post(path, &body)["id"].as_str().unwrap().to_owned()
             })

@@ -1,4 +1,4 @@
-//! Each route needs its scope, and shows its project alone.
+//! Each route requires its scope, and shows only records of the key's project.
 
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ fn records_of_another_project_are_not_found() {
             there += 1;
         } else if method == "GET" {
             let list = answer.get("data").or(answer.get("results")).unwrap().as_array().unwrap();
-            // records that the loop itself has made before
+            // an earlier turn of the loop has created these records in the other project
             assert!(list.len() <= 2, "{method} {path}: {answer}");
         }
     }

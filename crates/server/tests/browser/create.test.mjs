@@ -1,4 +1,4 @@
-// A key is made once, shown once, and copied exactly.
+// A form creates one key, which is shown once and copied exactly.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -23,15 +23,15 @@ import {
 
 const dashboard = await startDashboard();
 
-/** Waits until something is so. */
-async function until(isSo) {
-  for (let waited = 0; !isSo(); waited += 1) {
-    assert.ok(waited < 600, "it is not so");
+/** Waits until a condition is true, for at most a minute. */
+async function until(isTrue) {
+  for (let waited = 0; !isTrue(); waited += 1) {
+    assert.ok(waited < 600, "the condition is still false after a minute");
     await new Promise((resume) => setTimeout(resume, 100));
   }
 }
 
-/** Goes on by Tab until the focus is there; whatever else is passed. */
+/** Presses Tab until an element has the focus. Other elements may come before it. */
 async function tabTo(page, locator) {
   for (let presses = 0; presses < 40; presses += 1) {
     if (await locator.evaluate((element) => element === document.activeElement)) return;
@@ -40,7 +40,10 @@ async function tabTo(page, locator) {
   assert.fail(`Tab does not lead to ${locator}`);
 }
 
-/** What has the focus: an element of the dialog, the page's body while it is in the browser's own controls, or another. */
+/**
+ * Returns the name or text of the element with the focus if it is in the dialog, "body" while the browser's own controls have
+ * the focus, or "outside".
+ */
 function focus(page) {
   return page.evaluate(() => {
     const element = document.activeElement;
@@ -49,7 +52,7 @@ function focus(page) {
   });
 }
 
-test("a key is made with the keyboard alone", () =>
+test("a key can be created with the keyboard alone", () =>
   dashboard.asOwner(async (page) => {
     await page.goto("/keys");
     await tabTo(page, page.getByRole("link", { name: "Create API Key" }).first());
@@ -105,7 +108,7 @@ test("Cancel leads back to the list", () =>
     assert.equal(await rowOf(page, "never made").count(), 0);
   }));
 
-test("no scope is checked at first; without one the form says so and keeps what was typed", () =>
+test("no scope is checked at first, and a form without scopes shows an error and keeps its fields", () =>
   dashboard.asOwner(async (page) => {
     const before = await countKeys(page);
     const dialog = await fillForm(page, { name: "no scopes", newProject: "Staging", scopes: [], expires: "90" });
@@ -124,7 +127,7 @@ test("no scope is checked at first; without one the form says so and keeps what 
     await rowOf(page, "no scopes").getByText("Staging").waitFor();
   }));
 
-test("a project is made with a key, and can be chosen from then on", () =>
+test("a project can be created with a key, and later forms offer it", () =>
   dashboard.asOwner(async (page) => {
     await createKey(page, { name: "in a new project", newProject: "Research" });
     await createKey(page, { name: "in the same project", project: "Research" });
@@ -134,12 +137,12 @@ test("a project is made with a key, and can be chosen from then on", () =>
     }
   }));
 
-test("what is copied is the key, exactly", () =>
+test("Copy copies exactly the key", () =>
   dashboard.asOwner(
     async (page) => {
       const key = await createKey(page, { name: "copied" });
       assert.match(key, new RegExp(`^${KEY.source}$`));
-      await page.evaluate(() => navigator.clipboard.writeText("what was there before"));
+      await page.evaluate(() => navigator.clipboard.writeText("another text"));
       await page.getByRole("button", { name: "Copy", exact: true }).click();
       await page.getByRole("status").getByText("Copied").waitFor();
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
@@ -147,19 +150,19 @@ test("what is copied is the key, exactly", () =>
     { permissions: ["clipboard-read", "clipboard-write"] },
   ));
 
-test("the line for .env holds the key, and the command opens the API with it", () =>
+test("the line for .env contains the key, and the command uses it for a request", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "tried", scopes: ["users:read"] });
     const line = (await page.getByRole("region", { name: ".env" }).innerText()).trimEnd();
     assert.equal(line, `MEMORYKIT_API_KEY=${key}`);
     const command = await page.getByRole("region", { name: "Command" }).innerText();
-    assert.ok(!command.includes(key), "the key would stand in the history of the shell");
+    assert.ok(!command.includes(key), "the shell's history would contain the key");
     const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] };
     const output = execFileSync("sh", ["-euc", `export ${line}\n${command}`], options);
     assert.equal(JSON.parse(output).id, key.slice(4, 16));
   }));
 
-test("where the clipboard is refused, the key is selected, to be copied by hand", () =>
+test("if the browser refuses the clipboard, the key is selected, so that it can be copied by hand", () =>
   dashboard.asOwner(async (page) => {
     await page.addInitScript(() => {
       navigator.clipboard.writeText = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
@@ -170,7 +173,7 @@ test("where the clipboard is refused, the key is selected, to be copied by hand"
     assert.equal(await page.evaluate(() => getSelection().toString()), key);
   }));
 
-test("a reload makes no second key, and shows the first no more", () =>
+test("a reload creates no second key, and does not show the key again", () =>
   dashboard.asOwner(async (page) => {
     const before = await countKeys(page);
     const key = await createKey(page, { name: "reloaded" });
@@ -181,7 +184,7 @@ test("a reload makes no second key, and shows the first no more", () =>
     assert.ok(!(await page.content()).includes(key));
   }));
 
-test("Back does not bring the key back", () =>
+test("Back does not show the key again", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "left" });
     await page.getByRole("link", { name: "Done" }).click();
@@ -195,7 +198,7 @@ test("Back does not bring the key back", () =>
     assert.equal(await rowOf(page, "left").count(), 1);
   }));
 
-test("the same form in two tabs makes one key, and says which", () =>
+test("a form that is sent from two tabs creates one key, and the second answer names it", () =>
   dashboard.asOwner(async (page, context) => {
     const before = await countKeys(page);
     const dialog = await fillForm(page, { name: "sent twice" });
@@ -224,7 +227,7 @@ test("a double click on Create sends one form, and shows its key", () =>
     await page.mouse.click(x + 5, y + 5);
     await first;
     await page.mouse.click(x + 5, y + 5);
-    // the answer comes after the second click
+    // the requests go on only after the second click
     for (const route of sent) await route.continue().catch(() => {});
     const key = await shownKey(page);
     assert.equal(sent.length, 1);
@@ -233,7 +236,7 @@ test("a double click on Create sends one form, and shows its key", () =>
     assert.equal(await countKeys(page), before + 1);
   }));
 
-test("the button says what was copied, also the line for .env and the command", () =>
+test("each button confirms that it has copied the key, the line for .env or the command", () =>
   dashboard.asOwner(
     async (page) => {
       const key = await createKey(page, { name: "lines" });
@@ -250,7 +253,7 @@ test("the button says what was copied, also the line for .env and the command", 
     { permissions: ["clipboard-read", "clipboard-write"] },
   ));
 
-test("who leaves without a copy is warned, and who has copied is not", () =>
+test("the browser warns a user who leaves without copying the key, and no other", () =>
   dashboard.asOwner(
     async (page) => {
       for (const copies of [false, true]) {
@@ -267,7 +270,7 @@ test("who leaves without a copy is warned, and who has copied is not", () =>
         if (copies) await page.waitForURL("**/audit");
         else await page.waitForFunction(() => true);
         for (let waited = 0; !copies && asked.length === 0; waited += 1) {
-          assert.ok(waited < 600, "nobody asks");
+          assert.ok(waited < 600, "the browser shows no warning");
           await page.waitForTimeout(100);
         }
         assert.deepEqual(asked, copies ? [] : ["beforeunload"]);
@@ -278,7 +281,7 @@ test("who leaves without a copy is warned, and who has copied is not", () =>
     { permissions: ["clipboard-read", "clipboard-write"] },
   ));
 
-test("a key expires at the end of a day that was chosen, and its page says so", () =>
+test("a key expires at the end of the chosen day, and its page shows the day", () =>
   dashboard.asOwner(async (page) => {
     const dialog = await fillForm(page, { name: "until a day", expires: "date" });
     await createButton(dialog).click();
@@ -292,7 +295,7 @@ test("a key expires at the end of a day that was chosen, and its page says so", 
     await page.getByText("It expires on").getByText("2999").waitFor();
   }));
 
-test("a form that was filled in survives Escape, which asks once", () =>
+test("in a form with changes, the first Escape asks, and the second closes the form", () =>
   dashboard.asOwner(async (page) => {
     const dialog = await fillForm(page, { name: "kept" });
     const asked = [];
@@ -309,7 +312,7 @@ test("a form that was filled in survives Escape, which asks once", () =>
     assert.deepEqual(asked, ["confirm"]);
   }));
 
-test("a form that came back with a mistake, or after sign-in, is filled in too", () =>
+test("Escape also asks in a form that is shown again with errors or after a sign-in", () =>
   dashboard.asStranger(async (page, context) => {
     await page.goto("/sign-in");
     await signIn(page);
@@ -338,7 +341,7 @@ test("a form that came back with a mistake, or after sign-in, is filled in too",
     assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "came back");
   }));
 
-test("who stays to copy the key signs out afterwards", () =>
+test("a user who stops to copy the key can sign out afterwards", () =>
   dashboard.asStranger(
     async (page) => {
       await page.goto("/sign-in");
@@ -365,7 +368,7 @@ test("who stays to copy the key signs out afterwards", () =>
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "" : ", without a script";
 
-  test(`a form that meets the end of the session is filled in again after sign-in${how}`, () =>
+  test(`a form survives the end of the session${how}`, () =>
     dashboard.asStranger(
       async (page, context) => {
         await page.goto("/sign-in");

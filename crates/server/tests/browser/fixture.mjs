@@ -27,7 +27,7 @@ function startBrowser() {
     executablePath,
     // as root, Chromium refuses to run with its sandbox
     chromiumSandbox: process.getuid() !== 0,
-    // the browsers of users have this cache, which could show a page with a key again
+    // keeps the back/forward cache on, as in the browsers of users: it could show a page with a key again
     ignoreDefaultArgs: ["--disable-back-forward-cache"],
   });
 }
@@ -50,7 +50,10 @@ class Dashboard {
     return this.asStranger(work, { storageState: this.session, ...options });
   }
 
-  /** Does the same with a page that has no cookies. */
+  /**
+   * Calls `work` with a new page that has no cookies. It is an error if the browser logs an error or a warning, except with
+   * `mayComplain`.
+   */
   async asStranger(work, { mayComplain = false, ...options } = {}) {
     const context = await this.browser.newContext({ baseURL: this.url, ...options });
     // far longer than any step takes, so that a test fails instead of waiting for ever

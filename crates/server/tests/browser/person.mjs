@@ -70,13 +70,13 @@ export function rowOf(page, name) {
   return page.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
 }
 
-/** Opens the list, and clicks on an action in the menu of a key's row: Rotate, Revoke or Delete. */
+/** Opens the list, clicks on Rotate, Revoke or Delete in the menu of a key's row, and returns the dialog. */
 export async function choose(page, name, action) {
   await page.goto("/keys");
   return chooseIn(page, rowOf(page, name), action);
 }
 
-/** Does the same with a row of the open list. */
+/** Clicks on an action in the menu of a row of the open list, and returns the dialog. */
 export async function chooseIn(page, row, action) {
   await menuOf(row).click();
   await row.getByRole("link", { name: action, exact: true }).click();

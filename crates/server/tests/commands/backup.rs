@@ -1,4 +1,4 @@
-//! A backup has every key that was shown before it.
+//! A backup has every key that was shown before the backup began.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -56,7 +56,7 @@ fn a_backup_under_writes_has_every_key_that_was_shown() {
     }
 }
 
-/// This is the reason for the command `backup`.
+/// The command `backup` exists because recent keys are in the file `-wal`, and not in the file of the database.
 #[test]
 fn a_copy_of_the_one_file_lacks_recent_keys() {
     const NAME: &str = "a_copy_of_the_one_file_lacks_recent_keys";

@@ -170,7 +170,7 @@ fn files_of_another_owner_are_named_in_the_log_and_used() {
     }
     set_mode(parent.path(), 0o755);
     set_mode(&folder, 0o770);
-    // every user may read and run the program there
+    // the program is copied to a folder where every user may read and run it
     let program = parent.path().join("server");
     fs::copy(env!("CARGO_BIN_EXE_ctx-key-server"), &program).unwrap();
     let mut command = Command::new("setpriv");

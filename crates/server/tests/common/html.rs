@@ -102,7 +102,7 @@ impl Answer {
         self.texts("dl > div")
     }
 
-    /// The page without the elements that tell how long ago something was.
+    /// Returns the page without its elements `time`, whose texts depend on the current time.
     pub fn without_ages(&self) -> String {
         let mut html = Html::parse_document(&self.text);
         let ages: Vec<_> = html.select(&parse("time")).map(|age| age.id()).collect();

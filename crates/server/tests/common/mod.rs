@@ -79,12 +79,12 @@ impl Data {
         self.run_with(arguments, "")
     }
 
-    /// Does the same, with a text on standard input.
+    /// Runs the program until it ends, with a text on standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Output {
         run(&mut self.command(arguments), input)
     }
 
-    /// A new set-up link, from the program.
+    /// Runs `invite`, and returns the new set-up link.
     pub fn invite(&self) -> String {
         self.succeed(&["invite"], "").trim().to_owned()
     }
@@ -135,7 +135,7 @@ impl Server {
         Self::start_with(data, &[])
     }
 
-    /// A server with the first account.
+    /// Starts a server, and creates the first account.
     pub fn with_account(data: &Data) -> Self {
         let server = Self::start(data);
         server.set_up(data);
@@ -162,7 +162,7 @@ impl Server {
         if !server.has_accounts(data) {
             server.set_up_link = lines.nth(1).map(|line| line.expect("a link"));
         }
-        // the output is read, so that the pipe never fills
+        // reads the output, because the server would wait if the pipe were full
         thread::spawn(move || lines.for_each(drop));
         server
     }

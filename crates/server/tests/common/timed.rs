@@ -63,7 +63,7 @@ impl Fixture {
         Self { url, data, time, config, runtime }
     }
 
-    /// Behind a proxy, so that a test says which addresses the clients have.
+    /// Starts a server behind a proxy, so that a test can choose the addresses of the clients.
     pub fn behind_proxy() -> Self {
         Self::on(Data::new(), &["--behind-proxy"])
     }

@@ -1,4 +1,4 @@
-//! A record is answered as it is read later.
+//! The answer to a request that stores a record shows the record as later reads do.
 
 use serde_json::{Value, json};
 

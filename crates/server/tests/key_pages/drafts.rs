@@ -29,8 +29,8 @@ fn a_form_that_is_sent_after_the_session_is_kept_for_its_account() {
     let form = browser.get("/keys/new");
     assert_eq!(form.field("name"), "a name; with \"all\", & 東京");
     assert_eq!(form.checked("scopes"), ["memories:read", "chats:write"]);
-    assert_ne!(form.field("form"), typed[1].1, "it is another form");
-    assert!(!browser.get("/keys/new").text.contains("東京"), "it is filled in once");
+    assert_ne!(form.field("form"), typed[1].1, "the form has a token of its own");
+    assert!(!browser.get("/keys/new").text.contains("東京"), "the draft is used only once");
 
     // another account in the same browser does not see it
     let mut browser = sent_with(&typed);

@@ -1,4 +1,4 @@
-//! A change counts at once, and the log has what changed.
+//! A change takes effect at once, and the audit log says what changed.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn a_change_is_made_at_once_and_logged_with_what_changed() {
         assert_eq!(keys.send("PATCH", &path, &json!({ "scopes": ["memories:read"] })).0, 200);
     }
     keys.server.set(10);
-    // uses are recorded later, at any time
+    // the server records a use some time after the request, so the comparison leaves it out
     let without_use = |(status, mut record): (u16, Value)| {
         record.as_object_mut().unwrap().remove("last_used_at");
         (status, record)

@@ -1,4 +1,4 @@
-//! The fields of a request that makes a key.
+//! The fields of a request that creates a key.
 
 use serde_json::{Value, json};
 

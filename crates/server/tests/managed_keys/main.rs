@@ -60,7 +60,7 @@ impl Keys {
         self.send("POST", "", &body)
     }
 
-    /// A new key, and the path of its record.
+    /// Creates a key. Returns the key and the path of its record.
     fn create(&self) -> (String, String) {
         let (status, made) = self.create_with(json!({}));
         assert_eq!(status, 201, "{made}");
@@ -74,13 +74,13 @@ impl Keys {
         record
     }
 
-    /// The answer of the data plane.
+    /// Sends a request with a key to the data plane, and returns the answer.
     fn use_key(&self, key: &str, path: &str) -> (u16, Value) {
         let (status, _, answer) = self.server.exchange("GET", path, key, "");
         (status, answer)
     }
 
-    /// Stores keys past the server, with these values for `expires_at`, `retires_at` and `revoked_at`.
+    /// Stores keys without the server, with these values for `expires_at`, `retires_at` and `revoked_at`.
     fn store(&self, keys: i64, prefix: &str, ends: &str) {
         let digest =
             if self.server.data.is_postgres() { "decode(repeat('00', 32), 'hex')" } else { "zeroblob(32)" };

@@ -1,4 +1,4 @@
-//! Keys, projects and tokens are those of their company.
+//! Keys, projects and tokens are found only by their own company.
 
 use serde_json::json;
 

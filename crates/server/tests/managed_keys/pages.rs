@@ -1,11 +1,11 @@
-//! Pages of keys have every key once.
+//! The pages of a list contain every key exactly once.
 
 use serde_json::{Value, json};
 
 use crate::common::EVE;
 use crate::{Keys, first_project};
 
-/// The target of `rel="next"`.
+/// Returns the target of `rel="next"` in a `Link` header.
 fn next(link: &str) -> String {
     let (target, relation) = link.split_once('>').unwrap();
     assert_eq!(relation, "; rel=\"next\"");
@@ -20,7 +20,7 @@ fn pages_have_every_key_once_while_others_come_and_go() {
     let project = first_project(&keys.server, &eve);
     let paths: Vec<String> = (0..10)
         .map(|number| {
-            // two in each second
+            // two keys are created in each second
             keys.server.set(number / 2);
             let body = json!({ "project_id": project, "name": "hers", "scopes": ["memories:read"] });
             let of_eve = format!("/companies/{}/api-keys", eve.company);

@@ -15,9 +15,9 @@ fn a_rotation_keeps_what_it_is_not_asked_to_change() {
     let path = format!("/{}", id(old));
     keys.server.set(5);
     let rotate = |body: &Value| keys.send("POST", &format!("{path}/rotate"), body);
-    // the verifier of this server has read the old record, and has the new one at once
+    // the verifier of this server caches the old record, and replaces it as soon as the key is rotated
     assert_eq!(keys.use_key(old, "/v1/key").1["expires_at"], A_DAY_LATER);
-    // the successor was not used
+    // the old key was used, so the test shows that the successor does not inherit the last use
     execute(&keys.server.data, "UPDATE api_keys SET last_used_at = 1700000000");
     let (status, mut new) = rotate(&json!({ "overlap_seconds": 3595 }));
     assert_eq!(keys.use_key(old, "/v1/key").1["expires_at"], AN_HOUR_LATER);

@@ -42,7 +42,7 @@ fn forms_of_keys_and_projects_survive_the_end_of_a_session() {
                 assert!(form.has("form[data-filled]"), "Escape asks: {}", form.text);
             }
             let again = own.get(page);
-            assert!(!again.text.contains("東京"), "{page}: it is filled in once");
+            assert!(!again.text.contains("東京"), "{page}: the draft is used only once");
             assert!(!again.has("form[data-filled]"), "{page}: Escape does not ask");
             // another account does not see it, and is not redirected to a page that it does not have
             let mut other = Browser::at(&company.server.url);

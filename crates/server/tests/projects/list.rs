@@ -43,7 +43,7 @@ fn projects_are_listed_with_their_keys() {
     let page = browser.get("/projects");
     page.assert_has(&format!("a.name[href=\"/keys?project={web}\"]"));
     assert_eq!(browser.get(&format!("/keys?project={web}")).count("a.name"), 6);
-    assert!(!page.text.contains(&format!("/projects/{batch}/archive")), "it is archived");
+    assert!(!page.text.contains(&format!("/projects/{batch}/archive")), "the project is archived already");
     assert_eq!(browser.get("/projects?q=%3Cb%3E").text_of(".empty h2"), "No project matches");
     let key = ApiKey::generate();
     browser

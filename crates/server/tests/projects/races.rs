@@ -1,4 +1,4 @@
-//! No key that is made while its project is archived survives.
+//! A key that is created while its project is archived is revoked, or is not created.
 
 use std::io::{self, BufReader, Read};
 use std::sync::mpsc::{Receiver, channel};
@@ -184,7 +184,7 @@ fn keys_that_programs_make_while_a_project_is_archived_are_all_refused() {
         let path = format!("{}/{}/rotate", fixture.keys_path(), id(key));
         fixture.server.send("POST", &path, Some(&fixture.token), Some(&json!({ "overlap_seconds": 3600 })))
     };
-    // until the project is archived
+    // creates or rotates keys until the project is archived
     let make = |rotates: bool| {
         let mut made = Vec::new();
         loop {

@@ -73,7 +73,7 @@ pub enum Expected {
     Passed(Whose),
     /// The client gets this status and challenge, with the error body of the API. The platform gets nothing.
     Refused(u16, Option<&'static str>),
-    /// The same. A proxy may answer by itself, without a challenge.
+    /// As [`Refused`](Self::Refused), but a proxy may answer by itself: with this status, and without a challenge.
     RefusedBySome(u16, &'static str),
 }
 

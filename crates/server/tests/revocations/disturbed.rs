@@ -37,18 +37,18 @@ fn disturb(test: &str, name: &str, begin: impl Fn(&Proxy), end: impl Fn(&Proxy))
 }
 
 #[test]
-fn no_grant_is_late_behind_a_frozen_network() {
+fn no_grant_is_late_with_a_frozen_network() {
     let begin = |proxy: &Proxy| proxy.set(Conduct::Freeze);
-    disturb("no_grant_is_late_behind_a_frozen_network", "frozen network", begin, |proxy| {
+    disturb("no_grant_is_late_with_a_frozen_network", "frozen network", begin, |proxy| {
         proxy.set(Conduct::Forward)
     });
 }
 
 #[test]
-fn no_grant_is_late_behind_a_network_that_loses_requests() {
+fn no_grant_is_late_with_a_network_that_loses_requests() {
     let begin = |proxy: &Proxy| proxy.set(Conduct::SwallowRequests);
     disturb(
-        "no_grant_is_late_behind_a_network_that_loses_requests",
+        "no_grant_is_late_with_a_network_that_loses_requests",
         "requests to the database lost",
         begin,
         reset,
@@ -56,10 +56,10 @@ fn no_grant_is_late_behind_a_network_that_loses_requests() {
 }
 
 #[test]
-fn no_grant_is_late_behind_a_network_that_loses_answers() {
+fn no_grant_is_late_with_a_network_that_loses_answers() {
     let begin = |proxy: &Proxy| proxy.set(Conduct::SwallowAnswers);
     disturb(
-        "no_grant_is_late_behind_a_network_that_loses_answers",
+        "no_grant_is_late_with_a_network_that_loses_answers",
         "answers of the database lost",
         begin,
         reset,
@@ -67,12 +67,13 @@ fn no_grant_is_late_behind_a_network_that_loses_answers() {
 }
 
 #[test]
-fn no_grant_is_late_behind_a_cut_network() {
+fn no_grant_is_late_with_a_cut_network() {
     let begin = |proxy: &Proxy| proxy.close(true);
-    disturb("no_grant_is_late_behind_a_cut_network", "connections cut", begin, |proxy| proxy.close(false));
+    disturb("no_grant_is_late_with_a_cut_network", "connections cut", begin, |proxy| proxy.close(false));
 }
 
-/// Forwards again, after it has closed all connections: no network loses bytes of a connection and delivers later ones.
+/// Closes all connections, and forwards new ones. Connections that lost bytes must end, because no network loses bytes of a
+/// connection and delivers later ones.
 fn reset(proxy: &Proxy) {
     proxy.close(true);
     proxy.set(Conduct::Forward);

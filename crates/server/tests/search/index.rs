@@ -1,4 +1,4 @@
-//! The table of words is kept up to date with the memories, whoever writes them.
+//! The word index follows the memories, whichever program writes them.
 
 use std::fs;
 

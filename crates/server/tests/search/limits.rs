@@ -12,7 +12,7 @@ use crate::fixture::{Fixture, path};
 use crate::index::{insertion, queued};
 use crate::trouble::{End, count, execute, skip, status};
 
-/// Replaces the table of words by a view without an end.
+/// Replaces the word index by a view with an endless number of rows.
 fn make_endless(fixture: &Fixture) {
     if fixture.data.is_postgres() {
         make_slow(fixture, "3600");
@@ -113,7 +113,7 @@ fn searches_use_at_most_a_quarter_of_the_connections() {
         while begin.elapsed() < Duration::from_secs(2) {
             assert_eq!(fixture.server.send("GET", "/v1/memories", Some(&other), None).0, 200);
             assert_eq!(status(&fixture.server, &other), 200);
-            // one more for the background task, and one more that an earlier request is about to return
+            // two for searches, one for the background task, and one that an earlier request is about to return
             assert!(in_use() <= 4);
         }
     });

@@ -38,7 +38,7 @@ impl Fixture {
         Self { server, token, company, project, data }
     }
 
-    /// Does the same for tests that need PostgreSQL. On SQLite, it prints that the test is skipped and returns `None`.
+    /// Creates the fixture of a test that needs PostgreSQL. On SQLite, prints that the test is skipped, and returns `None`.
     pub fn on_postgres(test: &str) -> Option<Self> {
         if std::env::var_os("CTX_KEY_TEST_POSTGRES").is_none() {
             skip(test);
@@ -61,7 +61,8 @@ impl Fixture {
     }
 }
 
-/// Prints that a test is skipped for want of PostgreSQL, directly to stderr, which the test harness does not capture.
+/// Prints that a test is skipped because there is no PostgreSQL. Prints directly to stderr, which the test harness does not
+/// capture.
 pub fn skip(test: &str) {
     assert!(std::env::var_os("CTX_KEY_TEST_DEMAND_POSTGRES").is_none(), "CTX_KEY_TEST_POSTGRES is not set");
     skip_because(test, "CTX_KEY_TEST_POSTGRES is not set");
@@ -178,7 +179,7 @@ pub fn execute(data: &Data, sql: &str) {
     }
 }
 
-/// A subquery of the numbers `n` from 1 to `last`, with a name.
+/// Returns a subquery with the numbers `n` from 1 to `last`, under the name `numbers`.
 pub fn numbers(last: usize) -> String {
     format!(
         "(WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) \
@@ -186,7 +187,8 @@ pub fn numbers(last: usize) -> String {
     )
 }
 
-/// An expression in SQL for a digest that begins with the number `n`: a session is named after the first half of its digest.
+/// Returns an expression in SQL for a digest that begins with the number `n`. The first half of a digest is the name of a
+/// session, so each number gives another name.
 pub fn digest(data: &Data) -> &'static str {
     if data.is_postgres() {
         "decode(lpad(n::text, 8, '0') || repeat('0', 56), 'hex')"

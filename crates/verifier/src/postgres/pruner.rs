@@ -106,7 +106,7 @@ mod tests {
         pruner.prune().await.unwrap();
         assert_eq!(mark(&pruner), Some((12, "a".to_owned())));
         age(&pruner, Duration::from_secs(10));
-        assert!(matches!(pruner.prune().await, Err(SourceError::Unavailable(_))), "it is sent");
+        assert!(matches!(pruner.prune().await, Err(SourceError::Unavailable(_))), "the statement is sent");
         assert_eq!(mark(&pruner), None);
     }
 }

@@ -208,9 +208,9 @@ mod tests {
         }
     }
 
-    /// So the next read costs little if nothing was written.
+    /// After a read, the session knows its cursor as the last one, so the next read is cheap if nothing was written.
     #[test]
-    fn a_read_remembers_what_it_saw() {
+    fn a_read_remembers_its_cursor() {
         let (_folder, mut session) = session(1);
         for rows in 2..5 {
             append(&session, 1);

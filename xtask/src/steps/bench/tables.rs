@@ -49,9 +49,9 @@ const SCANNED: [(&str, &str); 6] = [
     ("scan_one_run", "`ctx_` and one run"),
     ("scan_keys", "keys"),
 ];
-/// Maximum time of a search, as a multiple of the floor, which only searches for the prefix.
+/// Maximum time to find the keys in source code, as a multiple of the floor, which only searches for the prefix.
 const MAX_SCAN: f64 = 1.11;
-/// Minimum gigabytes a second for every text.
+/// Minimum speed in gigabytes a second, for every text.
 const MIN_GIGABYTES: f64 = 0.2;
 
 const PEERS: [&str; 8] = [
@@ -71,7 +71,7 @@ pub struct Estimates {
 }
 
 impl Estimates {
-    /// Returns the estimates in this target folder.
+    /// Returns the estimates that criterion wrote into a target folder.
     pub fn below(target: PathBuf) -> Self {
         Self { folder: target.join("criterion") }
     }

@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum time to wait for the next byte.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same for a connection that the server ends, in most cases between two requests.
+/// Maximum time to wait for the next byte on a connection that the server ends, in most cases between two requests.
 pub(super) const BRIEF_IDLE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A socket that goes back to its owner when this is dropped, and is not closed.
