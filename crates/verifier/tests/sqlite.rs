@@ -628,6 +628,12 @@ async fn a_log_without_its_triggers_is_an_error() {
         file.execute(CHANGE_LOG);
         reader.expect_history().await;
     }
+    // the triggers stay at the old table, which has another name
+    file.execute("ALTER TABLE api_keys RENAME TO old_keys; CREATE TABLE api_keys AS SELECT * FROM old_keys");
+    assert_eq!(text(reader.read().await.unwrap_err()), missing);
+    file.execute(&format!("DROP TABLE old_keys; {CHANGE_LOG}"));
+    reader.expect_history().await;
+
     file.execute("DROP TABLE api_keys");
     let error = text(reader.read().await.unwrap_err());
     let expected = "the table api_keys is missing: apply SCHEMA, then CHANGE_LOG";
@@ -984,6 +990,10 @@ async fn opening_says_what_is_missing() {
 
     file.execute(CHANGE_LOG);
     file.source().await;
+
+    let error = SqliteSource::open(file.path().join("keys"), Options::default()).await.unwrap_err();
+    let expected = "the file of the database can't be examined: Not a directory (os error 20)";
+    assert_eq!(text(error), format!("the database is unavailable: {expected}"));
 
     std::fs::remove_file(file.path()).unwrap();
     std::fs::create_dir(file.path()).unwrap();
