@@ -969,6 +969,11 @@ fn borrowed_objects_are_reported_and_not_read() {
     );
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+    // The command removes its temporary folders.
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = command(&["scan", "--history"]);
+    finish(command.current_dir(&clone).env("TMPDIR", temporary.path()), b"").exits(2);
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     // The clone's own objects are read, packed or not.
     let own = ApiKey::generate();
     write(&clone, "own", text(&own));

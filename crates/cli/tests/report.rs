@@ -532,6 +532,70 @@ fn characters_that_control_a_terminal_are_escaped_in_messages() {
     }
 }
 
+/// The notes and the details name files, folders and submodules. A character in a name could hide a part of them.
+#[cfg(unix)]
+#[test]
+fn names_in_notes_are_escaped() {
+    let tree = tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    write(path, "clean", "");
+    write(path, ".gitignore", "whole*/\n");
+    git(path, &["add", "-A"]);
+    git(path, &["commit", "-q", "-m", "first"]);
+    for name in ["whole\u{202e}/a", "bare\u{202e}/HEAD", "bare\u{202e}/refs/a", "bare\u{202e}/objects/a"] {
+        write(path, name, "");
+    }
+    write(path, "broken\u{202e}.gz", b"\x1f\x8b\x08\0broken");
+    std::os::unix::fs::symlink("/", path.join("link\u{202e}")).unwrap();
+    write(path, "lost\u{202e}", "lost");
+    git(path, &["add", "lost\u{202e}"]);
+    let lost = git(path, &["rev-parse", ":lost\u{202e}"]);
+    fs::remove_file(path.join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+    let submodule = format!("160000,{},sub\u{202e}", "1".repeat(40));
+    git(path, &["update-index", "--add", "--cacheinfo", &submodule]);
+    write(path, ".git/objects/info/alternates", "/nowhere\u{202e}/objects\n");
+    fs::create_dir_all(path.join(".git/worktrees/odd\u{202e}/HEAD")).unwrap();
+    let cases: [(&[&str], i32, &[&str]); 5] = [
+        (
+            &["scan", "--verbose"],
+            2,
+            &[
+                "can't unpack broken\\u{202e}.gz!broken\\u{202e}: ",
+                "note: the submodule sub\\u{202e} is not checked out",
+                "note: the symbolic link link\\u{202e} leads outside",
+                "skipped: whole\\u{202e}\n",
+            ],
+        ),
+        (&["scan", "bare\u{202e}"], 0, &["note: bare\\u{202e} is a git repository"]),
+        (
+            &["scan", "--staged"],
+            2,
+            &[
+                "can't read lost\\u{202e}: ",
+                "note: the submodule sub\\u{202e} was not searched",
+                "note: the repository borrows objects from /nowhere\\u{202e}/objects, ",
+            ],
+        ),
+        (&["scan", "--staged", "clean", "no\u{202e}"], 2, &["no\\u{202e} is not in the index"]),
+        (
+            &["scan", "--history"],
+            2,
+            &[
+                "can't read .git/worktrees/odd\\u{202e}/HEAD: ",
+                "note: the history of the submodule sub\\u{202e} was not searched",
+            ],
+        ),
+    ];
+    for (arguments, code, messages) in cases {
+        let stderr = run_in(path, arguments).exits(code).stderr;
+        for message in messages {
+            assert!(stderr.contains(message), "{message:?} {stderr:?}");
+        }
+        assert!(!stderr.contains('\u{202e}'), "{arguments:?} {stderr:?}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn names_are_escaped_and_distinct() {
