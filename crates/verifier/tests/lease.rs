@@ -264,6 +264,23 @@ async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
     assert_eq!(fixture.verifier.stats().cache_clears, 2);
 }
 
+/// This holds for each of several histories, and if a read of the log fails in between.
+#[tokio::test(start_paused = true)]
+async fn the_cache_is_dropped_again_after_every_other_history() {
+    let (mut fixture, key) = current().await;
+    for history in [1, 2] {
+        fixture.database.history = history;
+        fixture.poll().await;
+        assert!(!fixture.verifier.is_current() && !is_cached(&mut fixture, &key).await, "{history}");
+    }
+    fixture.polls.recv().await.unwrap().answer(Err(SourceError::Busy));
+    run_until_idle().await;
+    assert!(!fixture.verifier.is_current() && !is_cached(&mut fixture, &key).await);
+    fixture.poll().await;
+    assert!(fixture.verifier.is_current() && !is_cached(&mut fixture, &key).await, "dropped again");
+    assert_eq!(fixture.verifier.stats().cache_clears, 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_of_everything_drops_the_cache_and_keeps_the_lease() {
     let (mut fixture, key) = current().await;

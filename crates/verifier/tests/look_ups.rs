@@ -255,6 +255,32 @@ async fn a_source_that_panics_is_an_error_and_the_next_look_up_works() {
     fixture.fill(&key).await;
 }
 
+/// If another worker is left, it sends the next look-up. If none is, the requests that wait for it get an error.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_leaves_no_request_waiting() {
+    for max_look_ups in [1, 2] {
+        let mut fixture = fixture(Options { max_look_ups, ..Options::default() }).await;
+        let keys = keys(&mut fixture, 3);
+        let (mut verifications, mut running) = (Vec::new(), Vec::new());
+        for key in &keys[..max_look_ups] {
+            verifications.push(fixture.verify(key));
+            running.push(fixture.look_ups.recv().await.unwrap());
+        }
+        let waiting = fixture.verify(&keys[2]);
+        run_until_idle().await;
+        // the source panics
+        drop(running.remove(0));
+        assert_eq!(verifications.remove(0).await.unwrap().unwrap_err().status(), 500);
+        for look_up in running {
+            let found = fixture.database.look_up(&look_up.question);
+            look_up.answer(Ok(found));
+            assert_eq!(fixture.look_up().await, [keys[2].id()]);
+        }
+        let status = waiting.await.unwrap().map_or_else(|error| error.status(), |_| 200);
+        assert_eq!(status, if max_look_ups == 1 { 500 } else { 200 });
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_request_does_not_cancel_its_look_up() {
     let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
