@@ -283,6 +283,8 @@ def test_a_refusal_has_its_fields_and_its_challenge_is_one_value() -> None:
     # The grant has the id of the key, even if the record has another one.
     grant = KeyRecord("000000000000", OWN.digest, "demo", Scope.READ, expires_at=20, retires_at=10).verify(OWN, 5)
     assert grant == Grant(OWN.id, "demo", Scope.READ, 10)
+    with pytest.raises(AttributeError):
+        grant.scopes = Scope(63)  # type: ignore[misc]
     grant.require(Scope.CHATS_READ)
     with pytest.raises(Denied) as caught:
         grant.require(Scope.parse("chats:read chats:write"))

@@ -138,7 +138,7 @@ mod tests {
     /// direction of text.
     #[test]
     fn characters_that_control_a_terminal_are_escaped() {
-        let unsafe_characters: [char; 20] = [
+        let unsafe_characters: [char; 22] = [
             '\0',
             '\u{7}',
             '\u{1b}',
@@ -156,7 +156,9 @@ mod tests {
             '\u{2060}',
             '\u{206f}',
             '\u{feff}',
+            '\u{fff9}',
             '\u{fffb}',
+            '\u{e0000}',
             '\u{e0001}',
             '\u{e0fff}',
         ];
@@ -165,7 +167,23 @@ mod tests {
             assert_eq!(escape_control(&text), format!("a{}b", character.escape_default()));
             assert_eq!(to_text(text.as_bytes()), escape_control(&text));
         }
-        for character in [' ', '~', '\u{a0}', '\u{200a}', '\u{2010}', '\u{2070}', '\u{fffd}', '𝒳'] {
+        let safe_characters = [
+            ' ',
+            '~',
+            '\u{a0}',
+            '\u{200a}',
+            '\u{2010}',
+            '\u{2027}',
+            '\u{202f}',
+            '\u{205f}',
+            '\u{2070}',
+            '\u{fff8}',
+            '\u{fffc}',
+            '\u{fffd}',
+            '𝒳',
+            '\u{e1000}',
+        ];
+        for character in safe_characters {
             assert!(!is_unsafe(character), "{character:?}");
         }
     }

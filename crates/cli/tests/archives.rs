@@ -100,6 +100,33 @@ fn an_archive_is_recognised_whatever_its_name() {
 }
 
 #[test]
+fn a_text_that_only_begins_like_an_archive_is_not_one() {
+    let key = ApiKey::generate();
+    let starts: [&[u8]; 6] = [b"\x1f\x8b", b"\x1f\x8b\x07", b"PK", b"PK\x03", b"PK\x05\x07", b"#!PK"];
+    let mut texts = Vec::from(starts.map(<[u8]>::to_vec));
+    // In a header of tar, this word begins at byte 257.
+    texts.extend([256, 258].map(|place| [&vec![b'.'; place][..], &b"ustar"[..], &[b'.'; 300][..]].concat()));
+    for text in texts {
+        let run = scan("x", &[&text[..], &b"\n"[..], key.expose_secret().as_bytes()].concat()).exits(1);
+        assert_eq!(run.stdout, format!("x:2:1: {}\n", masked(&key)), "{run:?}");
+    }
+}
+
+/// A pipe can be read only once.
+#[cfg(unix)]
+#[test]
+fn an_archive_in_a_named_pipe_is_opened() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let pipe = tree.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let archive = zip(&[("a", &env(&key))]);
+    // If nothing reads the pipe, this thread ends with the process.
+    std::thread::spawn(move || fs::write(pipe, archive));
+    let run = run_in(tree.path(), &["scan", "pipe"]).exits(1).hides(&key);
+    assert_eq!(run.stdout, format!("pipe!a:2:5: {}\n", masked(&key)));
+}
+
+#[test]
 fn a_name_in_a_header_of_pax_is_shown() {
     let key = ApiKey::generate();
     let mut builder = tar::Builder::new(Vec::new());
@@ -324,6 +351,12 @@ fn an_encoded_key_in_an_archive_is_found() {
     let digits: String = key.expose_secret().bytes().map(|byte| format!("{byte:02x}")).collect();
     let run = scan("app.jar", &zip(&[("config", format!("\nk {digits}").as_bytes())])).exits(1);
     assert_eq!(run.stdout, format!("app.jar!config:2:3: {} (encoded as hex)\n", masked(&key)));
+    // The option holds for members, and for what is in no member.
+    let outside = gzip(&[tar(&[("a", b"text")]), digits.clone().into_bytes()].concat());
+    for archive in [zip(&[("config", digits.as_bytes())]), outside] {
+        run_with(&archive, &["scan", "-"]).exits(1);
+        run_with(&archive, &["scan", "-", "--no-decode"]).exits(0);
+    }
 }
 
 #[test]

@@ -253,6 +253,12 @@ fn errors_name_the_file_the_line_and_the_field() {
             2,
             "`baseline` is of the type boolean; write a string".to_owned(),
         ),
+        ("decode = 1".to_owned(), 1, "`decode` is of the type integer; write true or false".to_owned()),
+        (
+            "\narchives = 'no'".to_owned(),
+            2,
+            "`archives` is of the type string; write true or false".to_owned(),
+        ),
         (
             "exclude = []\n\nexclude = []".to_owned(),
             3,

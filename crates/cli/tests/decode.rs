@@ -447,6 +447,27 @@ fn utf_16_in_an_encoding_and_around_it_is_decoded() {
     assert_finds(&key, &cases);
 }
 
+/// The text is searched in blocks of 16 bytes. The shortest encoded key has only five whole blocks, if it begins just
+/// after the start of a block.
+#[test]
+fn the_shortest_encoded_key_in_utf_16_is_found_at_each_offset() {
+    let key = ApiKey::generate();
+    let text = key.expose_secret().replacen('_', "\\_", 1);
+    let (mut texts, mut expected) = (Vec::new(), Vec::new());
+    for before in 0..32 {
+        for (to_bytes, zero_first) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], 0), (u16::to_be_bytes, 1)] {
+            let wide: Vec<u8> = text.encode_utf16().flat_map(to_bytes).collect();
+            texts.push([&vec![b'.'; before][..], &wide[..], &[b'.'; 20][..]].concat());
+            expected.push(vec![(before as u64 + zero_first, names(&["markdown"]))]);
+        }
+    }
+    let found: Vec<Vec<_>> = search_all(texts.iter(), &key)
+        .into_iter()
+        .map(|found| found.into_iter().map(|(offset, _, _, encodings)| (offset, encodings)).collect())
+        .collect();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn lines_and_columns_of_utf_32_are_counted() {
     let key = ApiKey::generate();

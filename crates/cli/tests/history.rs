@@ -441,9 +441,20 @@ fn ranges_and_dates_select_commits() {
     }
     assert_eq!(ids(&["--range", "HEAD", "--since", "2021-01-01"]), [false, true, true, true]);
     assert_eq!(ids(&["--range", "HEAD~", "--since", "2021-01-01"]), [false, true, false, false]);
-    for period in ["1 day", "2.weeks", "3 months ago", "1 second ago", "40 years", "1.hour.ago"] {
-        let scan = run_in(path, &["scan", "--history", "--since", period]);
-        assert!(!scan.stderr.contains("is not a date"), "{period} {scan:?}");
+    for date in [
+        "1 day",
+        "2.weeks",
+        "3 months ago",
+        "1 second ago",
+        "40 years",
+        "1.hour.ago",
+        "5 minutes",
+        "1970-01-01",
+        "2026-12-31 23:59",
+        "2026-12-31T23:59:60Z",
+    ] {
+        let scan = run_in(path, &["scan", "--history", "--since", date]);
+        assert!(!scan.stderr.contains("is not a date"), "{date} {scan:?}");
     }
     // Only a full name of zeros stands for no commit.
     let almost = format!("{}g", "0".repeat(39));
@@ -958,6 +969,11 @@ fn borrowed_objects_are_reported_and_not_read() {
     );
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+    // The command removes its temporary folders.
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = command(&["scan", "--history"]);
+    finish(command.current_dir(&clone).env("TMPDIR", temporary.path()), b"").exits(2);
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     // The clone's own objects are read, packed or not.
     let own = ApiKey::generate();
     write(&clone, "own", text(&own));
@@ -987,6 +1003,15 @@ fn borrowed_objects_are_reported_and_not_read() {
     fs::rename(store.join("pack"), inside.path().join(".git/more/pack")).unwrap();
     write(inside.path(), ".git/objects/info/alternates", "../more\n");
     assert!(run_in(inside.path(), &["scan", "--history"]).exits(1).stdout.contains(&masked(&key)));
+    // It may itself borrow from a folder outside.
+    let (outside, other) = (crate::repository(), ApiKey::generate());
+    write(outside.path(), "b", text(&other));
+    commit(outside.path(), "first");
+    let borrowed = outside.path().join(".git/objects").canonicalize().unwrap();
+    write(inside.path(), ".git/more/info/alternates", format!("{}\n", borrowed.display()));
+    let scan = run_in(inside.path(), &["scan", "--history"]).exits(1);
+    assert!(scan.stderr.contains(&format!("borrows objects from {}", borrowed.display())), "{scan:?}");
+    assert!(scan.stdout.contains(&masked(&key)) && !scan.stdout.contains(&masked(&other)), "{scan:?}");
 }
 
 #[test]
@@ -1009,8 +1034,13 @@ fn a_note_names_each_submodule() {
     commit(module.path(), "first");
     let url = module.path().to_str().unwrap();
     git(repository.path(), &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url, "sub"]);
-    let staged = run_in(repository.path(), &["scan", "--staged"]).exits(0);
-    assert!(staged.stderr.contains("the submodule sub was not searched"), "{staged:?}");
+    // A setting of the repository does not hide the submodule.
+    for ignored in ["none", "all"] {
+        git(repository.path(), &["config", "submodule.sub.ignore", ignored]);
+        let staged = run_in(repository.path(), &["scan", "--staged"]).exits(0);
+        assert!(staged.stderr.contains("the submodule sub was not searched"), "{ignored} {staged:?}");
+    }
+    git(repository.path(), &["config", "--unset", "submodule.sub.ignore"]);
     let named = run_in(repository.path(), &["scan", "--staged", "sub", ".gitmodules"]).exits(0);
     assert_eq!(named.stderr, "note: the submodule sub was not searched; run this in it, too\n");
     commit(repository.path(), "first");

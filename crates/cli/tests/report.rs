@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -400,7 +400,9 @@ fn options_set_the_exit_code_the_exclusions_and_the_threads() {
     assert_eq!((scan.stdout, scan.stderr), Default::default());
     let scan = code(&["--exclude", "/a", "-v"], 1);
     assert_eq!(scan.stdout, format!("leak:1:1: {}\n", masked(&key)));
-    assert!(scan.stderr.contains("excluded: a\n") && scan.stderr.contains("searched 2 files"), "{scan:?}");
+    for detail in ["excluded: a\n", "1 file or directory was excluded\n", "searched 2 files"] {
+        assert!(scan.stderr.contains(detail), "{scan:?}");
+    }
     assert!(code(&["--exclude", "{a"], 2).stderr.contains("is not a pattern"));
     for threads in ["0", "1", "3", "64", "65", "100000", "18446744073709551615"] {
         assert_eq!(code(&["--threads", threads], 1).stdout.lines().count(), 2);
@@ -473,6 +475,125 @@ fn a_pipe_without_a_path_is_searched() {
     let file = fs::File::open(tree.path().join("leak")).unwrap();
     let output = command(&["scan"]).current_dir("/").stdin(file).output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("stdin:1:1: "));
+}
+
+/// Until an input comes, a note says what the command waits for.
+#[test]
+fn a_late_standard_input_is_searched() {
+    let (key, other) = (ApiKey::generate(), ApiKey::generate());
+    let tree = tree(&other);
+    let mut child = command(&["scan"])
+        .current_dir(tree.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, stderr) = child.stdin.take().zip(child.stderr.take()).unwrap();
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        BufReader::new(stderr).lines().try_for_each(|line| sender.send(line.unwrap()))
+    });
+    // The limit only keeps a failing test from waiting forever.
+    let note = lines.recv_timeout(Duration::from_secs(60));
+    assert_eq!(note.as_deref(), Ok("note: waiting for standard input; to search files, name a path"));
+    stdin.write_all(text(&key).as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("stdin:1:1: {}\n", masked(&key)));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// Messages repeat names and values. A character that changes the direction of text could hide a part of them.
+#[test]
+fn characters_that_control_a_terminal_are_escaped_in_messages() {
+    let tree = tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    write(path, "clean", "");
+    write(path, "excluded\u{202e}", "");
+    git(path, &["add", "clean"]);
+    git(path, &["commit", "-q", "-m", "first"]);
+    let (missing, below) = ("no\u{202e}", "no\u{202e}/file");
+    let cases: [(&[&str], i32); 9] = [
+        (&["scan", missing], 2),
+        (&["scan", "clean", "--exclude", "{no\u{202e}"], 2),
+        (&["scan", "clean", "--baseline", missing], 2),
+        (&["scan", "clean", "--config", missing], 2),
+        (&["scan", "clean", "--output", below], 2),
+        (&["scan", "--history", missing], 2),
+        (&["scan", "--history", "--range", missing], 2),
+        (&["new", "--scopes", "users:read", "--record", below], 2),
+        (&["scan", "--verbose", "--exclude", "excluded*"], 0),
+    ];
+    for (arguments, code) in cases {
+        let stderr = run_in(path, arguments).exits(code).stderr;
+        assert!(stderr.contains("\\u{202e}") && !stderr.contains('\u{202e}'), "{arguments:?} {stderr:?}");
+    }
+}
+
+/// The notes and the details name files, folders and submodules. A character in a name could hide a part of them.
+#[cfg(unix)]
+#[test]
+fn names_in_notes_are_escaped() {
+    let tree = tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    write(path, "clean", "");
+    write(path, ".gitignore", "whole*/\n");
+    git(path, &["add", "-A"]);
+    git(path, &["commit", "-q", "-m", "first"]);
+    for name in ["whole\u{202e}/a", "bare\u{202e}/HEAD", "bare\u{202e}/refs/a", "bare\u{202e}/objects/a"] {
+        write(path, name, "");
+    }
+    write(path, "broken\u{202e}.gz", b"\x1f\x8b\x08\0broken");
+    std::os::unix::fs::symlink("/", path.join("link\u{202e}")).unwrap();
+    write(path, "lost\u{202e}", "lost");
+    git(path, &["add", "lost\u{202e}"]);
+    let lost = git(path, &["rev-parse", ":lost\u{202e}"]);
+    fs::remove_file(path.join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+    let submodule = format!("160000,{},sub\u{202e}", "1".repeat(40));
+    git(path, &["update-index", "--add", "--cacheinfo", &submodule]);
+    write(path, ".git/objects/info/alternates", "/nowhere\u{202e}/objects\n");
+    fs::create_dir_all(path.join(".git/worktrees/odd\u{202e}/HEAD")).unwrap();
+    let cases: [(&[&str], i32, &[&str]); 5] = [
+        (
+            &["scan", "--verbose"],
+            2,
+            &[
+                "can't unpack broken\\u{202e}.gz!broken\\u{202e}: ",
+                "note: the submodule sub\\u{202e} is not checked out",
+                "note: the symbolic link link\\u{202e} leads outside",
+                "skipped: whole\\u{202e}\n",
+            ],
+        ),
+        (&["scan", "bare\u{202e}"], 0, &["note: bare\\u{202e} is a git repository"]),
+        (
+            &["scan", "--staged"],
+            2,
+            &[
+                "can't read lost\\u{202e}: ",
+                "note: the submodule sub\\u{202e} was not searched",
+                "note: the repository borrows objects from /nowhere\\u{202e}/objects, ",
+            ],
+        ),
+        (&["scan", "--staged", "clean", "no\u{202e}"], 2, &["no\\u{202e} is not in the index"]),
+        (
+            &["scan", "--history"],
+            2,
+            &[
+                "can't read .git/worktrees/odd\\u{202e}/HEAD: ",
+                "note: the history of the submodule sub\\u{202e} was not searched",
+            ],
+        ),
+    ];
+    for (arguments, code, messages) in cases {
+        let stderr = run_in(path, arguments).exits(code).stderr;
+        for message in messages {
+            assert!(stderr.contains(message), "{message:?} {stderr:?}");
+        }
+        assert!(!stderr.contains('\u{202e}'), "{arguments:?} {stderr:?}");
+    }
 }
 
 #[cfg(unix)]

@@ -98,8 +98,13 @@ fn an_error_in_the_middle_of_a_walk_is_reported() {
 fn a_file_that_cannot_be_opened_is_reported() {
     let tree = tempfile::tempdir().unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket")).unwrap();
-    let scan = run_in(tree.path(), &["scan", "socket"]).exits(2);
-    assert!(scan.stderr.contains("can't read socket: "), "{scan:?}");
+    for path in ["socket", "./socket"] {
+        let scan = run_in(tree.path(), &["scan", path]).exits(2);
+        assert!(scan.stderr.contains("can't read socket: "), "{scan:?}");
+    }
+    // In a folder, only files are opened.
+    write(tree.path(), "clean", "");
+    assert_eq!(run_in(tree.path(), &["scan"]).exits(0).stderr, "");
 }
 
 #[cfg(unix)]

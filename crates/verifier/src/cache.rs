@@ -204,7 +204,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
 }
 
 /// A registered flight of a worker. If it is dropped before it lands, the worker has ended, and the channels of the
-/// waiting requests are closed.
+/// flight's requests are closed. If it was the last worker, so are those of the requests that wait for the next flight.
 pub(crate) struct Departure<'c, P: Clone, C: Clone + PartialOrd> {
     cache: &'c Cache<P, C>,
     number: u64,
@@ -255,6 +255,10 @@ impl<P: Clone, C: Clone + PartialOrd> Drop for Departure<'_, P, C> {
             let mut fills = self.cache.lock();
             fills.flights.remove(&self.number);
             fills.workers -= 1;
+            if fills.workers == 0 {
+                // no worker is left that would look up these ids
+                fills.waiting.clear();
+            }
         }
     }
 }

@@ -264,6 +264,23 @@ async fn another_history_is_trusted_after_the_second_poll_that_belongs_to_it() {
     assert_eq!(fixture.verifier.stats().cache_clears, 2);
 }
 
+/// This holds for each of several histories, and if a read of the log fails in between.
+#[tokio::test(start_paused = true)]
+async fn the_cache_is_dropped_again_after_every_other_history() {
+    let (mut fixture, key) = current().await;
+    for history in [1, 2] {
+        fixture.database.history = history;
+        fixture.poll().await;
+        assert!(!fixture.verifier.is_current() && !is_cached(&mut fixture, &key).await, "{history}");
+    }
+    fixture.polls.recv().await.unwrap().answer(Err(SourceError::Busy));
+    run_until_idle().await;
+    assert!(!fixture.verifier.is_current() && !is_cached(&mut fixture, &key).await);
+    fixture.poll().await;
+    assert!(fixture.verifier.is_current() && !is_cached(&mut fixture, &key).await, "dropped again");
+    assert_eq!(fixture.verifier.stats().cache_clears, 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_of_everything_drops_the_cache_and_keeps_the_lease() {
     let (mut fixture, key) = current().await;
@@ -281,6 +298,7 @@ async fn a_change_of_everything_drops_the_cache_and_keeps_the_lease() {
     poll.answer(Ok(Changes { changed: Changed::Everything, cursor: fixture.database.cursor() }));
     run_until_idle().await;
     assert!(fixture.verifier.is_current());
+    assert_eq!(fixture.verifier.stats().cache_clears, 1);
     look_up.answer(Ok(found));
     assert!(before.await.unwrap().is_ok());
     for key in [&key, &other] {
@@ -469,6 +487,30 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
         granted.push((verification.await.unwrap().is_ok(), fixture.verifier.stats().grace_grants));
     }
     assert_eq!(granted, [(true, 0), (true, 1), (true, 2), (false, 2)]);
+}
+
+/// The database is busy, can't be reached, or does not answer.
+#[tokio::test(start_paused = true)]
+async fn the_grace_period_covers_every_outage() {
+    let options = Options { outage_grace: ms(60_000), ..Options::default() };
+    let mut fixture = Fixture::new(options);
+    let key = fixture.database.create("project");
+    fixture.poll().await;
+    fixture.fill(&key).await;
+    let _hanging = fixture.polls.recv().await.unwrap();
+    advance(ms(500)).await;
+    let mut unanswered = Vec::new();
+    let errors = [Some(SourceError::Busy), Some(SourceError::Unavailable("refused".into())), None];
+    for (grants, error) in (1..).zip(errors) {
+        let verification = fixture.verify(&key);
+        let look_up = fixture.look_ups.recv().await.unwrap();
+        match error {
+            Some(error) => look_up.answer(Err(error)),
+            None => unanswered.push(look_up),
+        }
+        assert!(verification.await.unwrap().is_ok());
+        assert_eq!(fixture.verifier.stats().grace_grants, grants);
+    }
 }
 
 /// The database answers, but never in time or never from the right server.

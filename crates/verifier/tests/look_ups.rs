@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use common::{Fixture, Verification, run_until_idle};
-use ctx_key::{ApiKey, Denied, KeyId, Reason, Scope};
+use ctx_key::{ApiKey, Denied, KeyDigest, KeyId, KeyRecord, Reason, Scope, UnixTime};
 use ctx_key_verifier::{Options, SourceError, Stats, VerifyError};
 use tokio::time::{Instant, advance};
 
@@ -81,8 +81,9 @@ async fn stats_show_the_queue_the_cache_and_the_age_of_the_log() {
     for key in &keys {
         assert!(fixture.verify(key).await.unwrap().is_ok());
     }
+    assert!(fixture.verify(&unknown).await.unwrap().is_err());
     let expected = Stats {
-        cache_hits: 2,
+        cache_hits: 3,
         cache_misses: 4,
         look_ups: 2,
         change_log_age: Duration::from_millis(50),
@@ -254,6 +255,32 @@ async fn a_source_that_panics_is_an_error_and_the_next_look_up_works() {
     fixture.fill(&key).await;
 }
 
+/// If another worker is left, it sends the next look-up. If none is, the requests that wait for it get an error.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_leaves_no_request_waiting() {
+    for max_look_ups in [1, 2] {
+        let mut fixture = fixture(Options { max_look_ups, ..Options::default() }).await;
+        let keys = keys(&mut fixture, 3);
+        let (mut verifications, mut running) = (Vec::new(), Vec::new());
+        for key in &keys[..max_look_ups] {
+            verifications.push(fixture.verify(key));
+            running.push(fixture.look_ups.recv().await.unwrap());
+        }
+        let waiting = fixture.verify(&keys[2]);
+        run_until_idle().await;
+        // the source panics
+        drop(running.remove(0));
+        assert_eq!(verifications.remove(0).await.unwrap().unwrap_err().status(), 500);
+        for look_up in running {
+            let found = fixture.database.look_up(&look_up.question);
+            look_up.answer(Ok(found));
+            assert_eq!(fixture.look_up().await, [keys[2].id()]);
+        }
+        let status = waiting.await.unwrap().map_or_else(|error| error.status(), |_| 200);
+        assert_eq!(status, if max_look_ups == 1 { 500 } else { 200 });
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_request_does_not_cancel_its_look_up() {
     let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
@@ -404,6 +431,48 @@ async fn a_grant_needs_the_required_scopes() {
     let refused = tokio::spawn(async move { unknown.verify_any(&stranger).await });
     fixture.look_up().await;
     assert_eq!(refused.await.unwrap().unwrap_err().status(), 401);
+}
+
+/// The whole digest is compared, whether the record was just looked up or comes from the cache.
+#[tokio::test(start_paused = true)]
+async fn a_key_with_the_id_of_another_is_refused() {
+    let mut fixture = fixture(Options::default()).await;
+    for byte in [0, 31] {
+        let key = ApiKey::generate();
+        let mut digest = *key.digest().as_bytes();
+        digest[byte] ^= 1;
+        let digest = KeyDigest::from_bytes(digest);
+        fixture.database.commit(KeyRecord::from_parts(key.id(), digest, "project", Scope::all()));
+        for is_cached in [false, true] {
+            let verification = fixture.verify(&key);
+            if !is_cached {
+                assert_eq!(fixture.look_up().await, [key.id()]);
+            }
+            let Err(VerifyError::Denied(denied)) = verification.await.unwrap() else { panic!("a grant") };
+            assert_eq!(denied.reason(), Reason::DigestMismatch, "byte {byte}, cached: {is_cached}");
+        }
+    }
+    assert_eq!(fixture.verifier.stats().pending_uses, 0);
+}
+
+/// The system's clock decides about the expiry, and a test can't set it. So this test waits for up to a second.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_expires_while_it_is_looked_up_is_refused() {
+    let mut fixture = fixture(Options::default()).await;
+    let key = ApiKey::generate();
+    let expires_at = UnixTime::from_secs(UnixTime::now().as_secs() + 1);
+    let mut record = KeyRecord::new(&key, "project", Scope::all());
+    record.expires_at = Some(expires_at);
+    fixture.database.commit(record);
+    let verification = fixture.verify(&key);
+    let look_up = fixture.look_ups.recv().await.unwrap();
+    let found = fixture.database.look_up(&look_up.question);
+    while UnixTime::now() < expires_at {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    look_up.answer(Ok(found));
+    let Err(VerifyError::Denied(denied)) = verification.await.unwrap() else { panic!("a grant") };
+    assert_eq!(denied.reason(), Reason::Expired);
 }
 
 #[tokio::test(start_paused = true)]

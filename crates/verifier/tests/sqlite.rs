@@ -628,6 +628,12 @@ async fn a_log_without_its_triggers_is_an_error() {
         file.execute(CHANGE_LOG);
         reader.expect_history().await;
     }
+    // the triggers stay at the old table, which has another name
+    file.execute("ALTER TABLE api_keys RENAME TO old_keys; CREATE TABLE api_keys AS SELECT * FROM old_keys");
+    assert_eq!(text(reader.read().await.unwrap_err()), missing);
+    file.execute(&format!("DROP TABLE old_keys; {CHANGE_LOG}"));
+    reader.expect_history().await;
+
     file.execute("DROP TABLE api_keys");
     let error = text(reader.read().await.unwrap_err());
     let expected = "the table api_keys is missing: apply SCHEMA, then CHANGE_LOG";
@@ -985,6 +991,10 @@ async fn opening_says_what_is_missing() {
     file.execute(CHANGE_LOG);
     file.source().await;
 
+    let error = SqliteSource::open(file.path().join("keys"), Options::default()).await.unwrap_err();
+    let expected = "the file of the database can't be examined: Not a directory (os error 20)";
+    assert_eq!(text(error), format!("the database is unavailable: {expected}"));
+
     std::fs::remove_file(file.path()).unwrap();
     std::fs::create_dir(file.path()).unwrap();
     let error = file.open_error().await;
@@ -1029,6 +1039,41 @@ async fn at_least_one_connection_looks_up() {
     insert(&file.connect(), &record(1));
     let source = file.source_with(Options { connections: 0, ..Options::default() }).await;
     assert_eq!(source.look_up(&[id(1)]).await.unwrap().records, [record(1)]);
+}
+
+/// The source is in a process of its own, because the other tests of this program have sources, too.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_connection_has_a_thread() {
+    for connections in ["1", "3"] {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "a_source_has_its_threads", "--ignored"]);
+        let output = command.env("TEST_CONNECTIONS", connections).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "another test runs it in a process of its own"]
+async fn a_source_has_its_threads() {
+    let Ok(connections) = std::env::var("TEST_CONNECTIONS") else { return };
+    let connections = connections.parse().unwrap();
+    let _source = File::new().source_with(Options { connections, ..Options::default() }).await;
+    let count = |name: &str| {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+        names.filter(|comm| comm.trim_end() == name).count()
+    };
+    let expected = [connections, 1, 1];
+    let counts = || ["ctx-key-read", "ctx-key-poll", "ctx-key-write"].map(count);
+    // a thread gets its name after it has started
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while counts() != expected {
+        assert!(Instant::now() < deadline, "{:?}, not {expected:?}", counts());
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use common::{Fixture, run_until_idle};
 use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use ctx_key_verifier::{Options, SourceError};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Returns a verifier that has cached the keys, and noted no use of them, because it refused their first verification.
 async fn fixture(options: Options, count: usize) -> (Fixture, Vec<ApiKey>) {
@@ -64,6 +64,33 @@ async fn a_use_is_written_once_within_the_granularity() {
     run_until_idle().await;
     flush(&fixture).await.unwrap().unwrap();
     assert!(fixture.writes.try_recv().is_err(), "nothing is written if nothing is due");
+}
+
+/// A write that fails is repeated after the same time.
+#[tokio::test(start_paused = true)]
+async fn uses_are_written_at_the_interval() {
+    let start = Instant::now();
+    let options = Options { use_interval: Duration::from_secs(7), ..Options::default() };
+    let (mut fixture, keys) = fixture(options, 1).await;
+    assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
+    for (seconds, answer) in [(7, Err(SourceError::Busy)), (14, Ok(Vec::new()))] {
+        let write = fixture.writes.recv().await.unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(seconds));
+        write.answer(answer);
+    }
+}
+
+/// Nobody answers the reads of the log, so the lease ends.
+#[tokio::test(start_paused = true)]
+async fn a_grant_during_an_outage_is_a_use() {
+    let options = Options { outage_grace: Duration::from_secs(60), ..Options::default() };
+    let (mut fixture, keys) = fixture(options.clone(), 1).await;
+    sleep(options.lease).await;
+    let verification = fixture.verify(&keys[0]);
+    fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
+    assert!(verification.await.unwrap().is_ok());
+    let stats = fixture.verifier.stats();
+    assert_eq!((stats.grace_grants, stats.pending_uses), (1, 1));
 }
 
 /// The granularity is in seconds of the system's clock, which a test can't set. So this test waits.

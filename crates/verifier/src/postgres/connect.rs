@@ -259,6 +259,38 @@ mod tests {
     }
 
     #[test]
+    fn each_error_says_what_to_do() {
+        for (url, text) in [
+            (
+                "mysql://h/d",
+                "the database URL is not valid: expected postgres://user:password@host:port/database with known \
+                 parameters, and special characters as %XX",
+            ),
+            (
+                "postgres://h/d?sslmode=allow",
+                "unknown sslmode: use disable, prefer, require, verify-ca or verify-full",
+            ),
+            (
+                "postgres://h/d?sslmode=verify-ca",
+                "sslmode=verify-ca needs sslrootcert, the path of a PEM file",
+            ),
+            (
+                "postgres://h/d?sslrootcert=a.pem",
+                "sslrootcert needs sslmode=verify-full, verify-ca or require",
+            ),
+            (
+                "postgres://h/d?sslmode=require&sslrootcert=/no%20where/a.pem",
+                "sslrootcert=/no where/a.pem can't be read as certificates in PEM",
+            ),
+        ] {
+            let error = Config::new(url).err().map(|error| error.to_string());
+            assert_eq!(error.as_deref(), Some(text), "{url}");
+        }
+        let text = "the system has no trusted certificates: set sslrootcert to a PEM file";
+        assert_eq!(ConfigError::NoSystemCertificates.to_string(), text);
+    }
+
+    #[test]
     fn a_configuration_has_its_time_outs() {
         let config = |url| Config::new(url).unwrap();
         for (url, mode, connect, create) in [

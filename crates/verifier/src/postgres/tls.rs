@@ -108,7 +108,7 @@ impl ServerCertVerifier for WithoutName {
 mod tests {
     use std::sync::Arc;
 
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use rustls::server::{ClientHello, ResolvesServerCert};
     use rustls::sign::CertifiedKey;
@@ -134,8 +134,17 @@ mod tests {
     }
 
     fn identity(authority: &CertifiedIssuer<'static, KeyPair>, is_stolen: bool) -> Arc<CertifiedKey> {
+        identity_until(2100, authority, is_stolen)
+    }
+
+    fn identity_until(
+        year: i32,
+        authority: &CertifiedIssuer<'static, KeyPair>,
+        is_stolen: bool,
+    ) -> Arc<CertifiedKey> {
         let [own, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
-        let parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 2);
         let certificate = parameters.signed_by(&own, authority).unwrap();
         let key = if is_stolen { &other } else { &own };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -195,6 +204,48 @@ mod tests {
                 assert_eq!(connect("localhost", &wrong, false, version), !verifies_authority);
                 assert_eq!(connect("other.test", &right, false, version), !verifies_name);
             }
+        }
+    }
+
+    /// A server sends its own certificate, and then those between it and the authority.
+    #[test]
+    fn a_certificate_may_come_from_an_intermediate_authority() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, path) = (authority(), folder.path().join("root.pem"));
+        std::fs::write(&path, root.pem()).unwrap();
+        let mut parameters = CertificateParams::new(vec![]).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(DnType::CommonName, "intermediate");
+        let key = KeyPair::generate().unwrap();
+        let intermediate = CertifiedIssuer::signed_by(parameters, key, &root).unwrap();
+        let alone = identity(&intermediate, false);
+        let certificates = vec![alone.cert[0].clone(), intermediate.der().clone()];
+        let whole = Arc::new(CertifiedKey::new(certificates, alone.key.clone()));
+        for verification in [Verification::Chain(path.clone()), Verification::Whole(path.clone())] {
+            for version in [&TLS12, &TLS13] {
+                let connect = |identity: &Arc<CertifiedKey>| {
+                    let client = client_config(&verification).unwrap();
+                    handshake(client, "localhost", identity.clone(), version).is_ok()
+                };
+                assert_eq!([connect(&whole), connect(&alone)], [true, false], "{verification:?} {version:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_has_expired_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, path) = (authority(), folder.path().join("root.pem"));
+        std::fs::write(&path, root.pem()).unwrap();
+        let expired = identity_until(2020, &root, false);
+        for (verification, is_accepted) in [
+            (Verification::Nothing, true),
+            (Verification::Chain(path.clone()), false),
+            (Verification::Whole(path.clone()), false),
+        ] {
+            let client = client_config(&verification).unwrap();
+            let connected = handshake(client, "localhost", expired.clone(), &TLS13);
+            assert_eq!(connected.is_ok(), is_accepted, "{verification:?} {connected:?}");
         }
     }
 
