@@ -292,9 +292,10 @@ pub unsafe extern "C" fn ctx_key_digest_text(
     }
 }
 
-/// Returns the hexadecimal digit of a value below 16.
+/// Returns the hexadecimal digit of a value below 16. It does not branch, because the digest's first bytes give the checksum,
+/// which is secret.
 fn to_hex_digit(value: u8) -> u8 {
-    value.wrapping_add(if value < 10 { b'0' } else { b'a' - 10 })
+    value.wrapping_add(b'0').wrapping_add((value.wrapping_add(6) >> 4).wrapping_mul(b'a' - b'9' - 1))
 }
 
 /// Writes the whole key, to show it once or to send it. No other function writes it.

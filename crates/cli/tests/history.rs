@@ -499,6 +499,8 @@ fn ranges_and_dates_select_commits() {
         "2026-01-01T12:00:61",
         "2026-01-01T",
         "2026-01-01 noon",
+        "2026-01-01T12:00ZZ",
+        "2 weeks agoago",
         "2 fortnights",
         "days",
         "two days",

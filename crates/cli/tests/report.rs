@@ -475,6 +475,15 @@ fn a_pipe_without_a_path_is_searched() {
     let file = fs::File::open(tree.path().join("leak")).unwrap();
     let output = command(&["scan"]).current_dir("/").stdin(file).output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("stdin:1:1: "));
+    // a directory can be opened, but not read
+    for arguments in [&["scan"][..], &["scan", "-"]] {
+        let directory = fs::File::open(tree.path()).unwrap();
+        let output = command(arguments).current_dir(tree.path()).stdin(directory).output().unwrap();
+        let message = "ctx-key: can't read stdin: Is a directory (os error 21); it was not searched to its end: correct \
+                       the path or the permissions\n";
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), message, "{arguments:?}");
+        assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()), "{arguments:?}");
+    }
 }
 
 /// Until an input comes, a note says what the command waits for.

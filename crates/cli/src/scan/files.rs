@@ -54,7 +54,8 @@ pub(crate) fn search(
     Ok(())
 }
 
-/// Returns the first bytes of standard input, if something is piped or redirected there.
+/// Returns the first bytes of standard input, if something is piped or redirected there. There are none if it can't be read:
+/// the search reads it again, and reports the error.
 fn piped() -> Option<Vec<u8>> {
     if io::stdin().is_terminal() {
         return None;
@@ -62,9 +63,9 @@ fn piped() -> Option<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut start = vec![0; 64 * 1024];
-        let read = io::stdin().lock().read(&mut start).unwrap_or(0);
-        start.truncate(read);
-        sender.send(start)
+        let read = io::stdin().lock().read(&mut start);
+        start.truncate(*read.as_ref().unwrap_or(&0));
+        sender.send(read.map_or(true, |read| read > 0).then_some(start))
     });
     let mut received = receiver.recv_timeout(INPUT_DELAY).map_err(|error| {
         if error == RecvTimeoutError::Timeout {
@@ -74,7 +75,7 @@ fn piped() -> Option<Vec<u8>> {
     if received.is_err() {
         received = receiver.recv().map_err(|_| ());
     }
-    received.ok().filter(|start| !start.is_empty())
+    received.ok().flatten()
 }
 
 fn search_paths(

@@ -73,8 +73,8 @@ fn is_day(text: &str) -> bool {
     let parts: Vec<_> = day.split('-').map(|part| (part.len(), number(part))).collect();
     let is_date = matches!(parts[..], [(4, Some(1970..)), (2, Some(1..=12)), (2, Some(1..=31))]);
     let is_time = |time: &str| {
-        let parts: Vec<_> =
-            time.trim_end_matches('Z').split(':').map(|part| (part.len(), number(part))).collect();
+        let time = time.strip_suffix('Z').unwrap_or(time);
+        let parts: Vec<_> = time.split(':').map(|part| (part.len(), number(part))).collect();
         matches!(
             parts[..],
             [(2, Some(0..=23)), (2, Some(0..=59))]
@@ -86,7 +86,7 @@ fn is_day(text: &str) -> bool {
 
 /// Returns whether this is a period such as `2 weeks`, `1.day` or `3 months ago`.
 fn is_period(text: &str) -> bool {
-    let text = text.trim_end_matches("ago").trim_end_matches([' ', '.']);
+    let text = text.strip_suffix("ago").unwrap_or(text).trim_end_matches([' ', '.']);
     let units = ["second", "minute", "hour", "day", "week", "month", "year"];
     text.split_once([' ', '.']).is_some_and(|(count, unit)| {
         number(count).is_some() && units.contains(&unit.strip_suffix('s').unwrap_or(unit))
