@@ -277,3 +277,29 @@ fn the_document_allows_no_field_that_the_server_refuses() {
     assert_eq!(parameter(list, 1), optional("cursor", json!({ "type": "string" })));
     assert!(list["responses"]["200"]["headers"]["Link"].is_object(), "{list}");
 }
+
+/// A client may validate its requests with the document.
+#[test]
+fn the_document_bounds_the_length_of_each_list() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    for (path, default, maximum) in [
+        ("/v1/memories", 20, 100),
+        ("/v1/memories/search", 10, 100),
+        ("/v1/chats", 20, 100),
+        ("/v1/chats/{id}/messages", 500, 500),
+        ("/v1/users/{id}/events", 20, 100),
+    ] {
+        let limit =
+            parameters(&document["paths"][path]["get"], "query").find(|found| found["name"] == "limit");
+        let expected = json!({ "type": "integer", "default": default, "minimum": 1, "maximum": maximum });
+        assert_eq!(limit.map(|limit| &limit["schema"]), Some(&expected), "{path}");
+    }
+}
+
+#[test]
+fn the_document_is_sent_as_json() {
+    let data = Data::new();
+    let response = Server::start(&data).get("/openapi.json", None);
+    assert_eq!(response.headers()["content-type"], "application/json");
+}
