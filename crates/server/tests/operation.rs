@@ -443,6 +443,41 @@ fn ids_of_a_trusted_proxy_are_kept_and_those_of_a_client_are_not() {
     }
 }
 
+/// Without a setting of the log. A path could be any text, and so could the id that a proxy passes on.
+#[test]
+fn each_answer_is_logged_by_its_route_and_never_with_a_key() {
+    let (data, key) = (Data::new(), ApiKey::generate());
+    let log = data.folder.path().join("log");
+    let mut command = data.command(&["--log-json", "--behind-proxy"]);
+    command.env_remove("RUST_LOG").stderr(File::create(&log).unwrap());
+    let server = Server::run(&data, command);
+    for path in ["/v1/memories/private?and=more", "/private", "/livez"] {
+        let request = server.agent.get(format!("{}{path}", server.url));
+        request.header("x-request-id", key.expose_secret()).call().unwrap();
+    }
+    let answered = || {
+        let text = fs::read_to_string(&log).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["fields"]["message"] == "answered").collect::<Vec<_>>()
+    };
+    wait(|| answered().len() == 3);
+    let shown = |line: &Value| {
+        let fields = &line["fields"];
+        assert!(!fields["microseconds"].is_null() && line["span"]["id"].is_string(), "{line}");
+        json!([line["level"], fields["method"], fields["route"], fields["status"]])
+    };
+    assert_eq!(
+        answered().iter().map(shown).collect::<Vec<_>>(),
+        [
+            json!(["INFO", "GET", "/v1/memories/{id}", 401]),
+            json!(["INFO", "GET", "none", 404]),
+            json!(["INFO", "GET", "/livez", 200])
+        ]
+    );
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(!text.contains("private") && !text.contains(&key.expose_secret()[16..]), "{text}");
+}
+
 #[track_caller]
 fn assert_refused(data: &Data, arguments: &[&str], words: &[&str]) {
     let output = data.run(arguments);

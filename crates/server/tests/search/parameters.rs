@@ -17,6 +17,7 @@ fn an_answer_has_ten_memories_unless_the_client_sets_a_limit() {
     for _ in 0..11 {
         fixture.remember(&json!({ "content": "tea" }));
     }
+    execute(&fixture.data, &format!("UPDATE memories SET created_at = 1700000000 WHERE id = '{id}'"));
     let answer = fixture.search("tea", "");
     assert_eq!((answer["results"].as_array().unwrap().len(), &answer["total_results"]), (10, &json!(12)));
     assert!(answer["request_id"].as_str().unwrap().starts_with("req_"), "{answer}");
