@@ -4,7 +4,7 @@ mod common;
 mod trouble;
 
 use common::browser::Browser;
-use common::timed::Fixture;
+use common::timed::{Fixture, START};
 use common::{Data, EMAIL, EVE, PASSWORD, Server, agent, id, text};
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use ctx_key_server::store::account;
@@ -114,6 +114,9 @@ fn each_change_has_the_address_that_it_came_from() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    // the changes of commands have no address, and the time of the system
+    let of_clients = lines(&server, EMAIL).into_iter().filter(|line| line.address.is_some());
+    assert_eq!(of_clients.filter(|line| line.at != START.cast_signed()).count(), 0);
     let (page, program, key) = ("192.0.2.1", "2001:db8::1", "203.0.113.9");
     assert_eq!(
         addresses(&lines(&server, EMAIL)),
@@ -203,6 +206,31 @@ fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
         ]
         .map(|line| line.map(str::to_owned))
     );
+}
+
+#[test]
+fn each_action_is_in_its_group() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let groups = [
+        ("keys", &["created", "rotated", "revoked", "deleted", "changed", "imported"][..]),
+        ("projects", &["created project", "renamed project", "archived project"]),
+        ("tokens", &["created token", "deleted token"]),
+        ("sign-ins", &["signed in", "failed to sign in", "signed out", "ended session"]),
+        ("passwords", &["changed password", "failed to change password", "reset password"]),
+    ];
+    for action in groups.iter().flat_map(|(_, actions)| *actions) {
+        let sql = format!(
+            "INSERT INTO audit_log (at, company, actor, action, detail) SELECT 1, id, 'ada', '{action}', 'x' FROM companies"
+        );
+        trouble::execute(&server.data, &sql);
+    }
+    for (group, actions) in groups {
+        let page = owner.get(&format!("/audit?group={group}&to=1970-01-01"));
+        let mut found: Vec<_> = page.rows(["What"]).into_iter().flatten().collect();
+        found.reverse();
+        assert_eq!(found, actions, "{group}");
+    }
 }
 
 /// The log of a company has lines about its own account only, and no text that somebody typed for another one.
@@ -441,6 +469,36 @@ fn a_line_leads_to_its_key_while_there_is_one() {
     owner.confirm(&id, "delete", &[]).leads_to("/keys");
     let page = owner.get("/audit");
     assert!(page.texts("td code").contains(&id) && !page.has(&link), "{}", page.text);
+}
+
+#[test]
+fn lines_of_another_company_change_nothing_about_a_key() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let id = id(&owner.create("a key"));
+    server.set_up_as(EVE);
+    let mut shown = || {
+        let page = owner.get(&format!("/keys/{id}"));
+        let lines = page.rows(["Who", "What", "Detail"]);
+        (page.facts(), lines, page.texts(".pager p"), owner.get("/keys").texts("tbody td"))
+    };
+    let before = shown();
+    assert_eq!(before.1.len(), 1);
+    let other = ApiKey::generate().id().to_string();
+    for (action, key, detail) in [
+        ("created", &id, "a key"),
+        ("rotated", &id, &format!("by {other}, overlap 0 s")),
+        ("rotated", &other, &format!("by {id}, overlap 0 s")),
+        ("revoked", &id, "a key"),
+    ] {
+        let sql = format!(
+            "INSERT INTO audit_log (at, company, actor, action, key, detail) \
+             SELECT 1, id, 'eve', '{action}', '{key}', '{detail}' FROM companies WHERE name = '{EVE}'"
+        );
+        trouble::execute(&server.data, &sql);
+        assert_eq!(shown(), before, "{action} {key} {detail}");
+    }
+    assert_eq!(trouble::number(&server.data, "SELECT count(*) FROM audit_log WHERE actor = 'eve'"), Some(4));
 }
 
 /// The statements find the lines of a company with an index.
