@@ -144,7 +144,11 @@ fn an_invalid_parameter_is_refused_by_name() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(status == 400 && message.contains(&format!("`{named}`")), "{parameters}: {status} {answer}");
     }
-    // an error does not repeat a key
+    // an error does not repeat a key, and a key is not searched for
+    let (status, answer) = fixture.send("GET", &format!("/v1/memories/search?query={}", fixture.key), None);
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(status == 400 && message.starts_with("`query` contains an API key"), "{status} {message}");
+    assert!(!message.contains(&fixture.key[16..]), "{message}");
     let path = format!("/v1/memories/search?query=a&{}=1", fixture.key);
     wait(|| {
         let (status, answer) = fixture.send("GET", &path, None);
