@@ -391,6 +391,13 @@ fn durations_are_in_seconds() {
     // one request follows another, so together they took no longer
     let (count, sum) = (value("count"), value("sum"));
     assert!(count == 50.0 && sum > 0.0 && sum < most, "{count} {sum} {most}");
+    let bound = |line: &str| {
+        let bound = line.strip_prefix("ctx_key_request_duration_seconds_bucket{le=\"")?.split('"').next()?;
+        bound.parse().ok()
+    };
+    let bounds: Vec<f64> = text.lines().filter_map(bound).collect();
+    let expected = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, f64::INFINITY];
+    assert_eq!(bounds, expected);
 }
 
 /// The answer's id, and the log's last line of a request.

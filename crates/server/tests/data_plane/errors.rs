@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::project::Project;
+use crate::common::{EMAIL, id};
 
 /// The cases cover each status and each part of the server that makes errors.
 #[test]
@@ -42,6 +43,89 @@ fn errors_have_the_documented_types_and_the_requests_id_twice() {
         assert!(message.as_str().is_some_and(|message| !message.is_empty()), "{method} {path}: {body}");
         let error = json!({ "type": kind, "code": code, "message": message, "request_id": header });
         assert_eq!(body, json!({ "error": error, "request_id": header }), "{method} {path}");
+    }
+}
+
+/// Whoever reads a message knows what to send instead.
+#[test]
+fn each_message_is_about_its_mistake() {
+    let project = Project::new();
+    let company = format!("/api/v1/companies/{}", project.company);
+    let [keys, projects, tokens] = ["api-keys", "projects", "tokens"].map(|end| format!("{company}/{end}"));
+    let reads = project.server.key_in(&project.token, &project.company, &project.id, &["memories:read"]);
+    let named = json!({ "name": "taken" });
+    project.server.send("POST", &projects, Some(&project.token), Some(&named));
+    let (_, program) = project.server.send("POST", &tokens, Some(&project.token), Some(&named));
+    let (key, token) = (Some(project.key.as_str()), Some(project.token.as_str()));
+    let (reads, program) = (Some(reads.as_str()), program["token"].as_str());
+    let (active, unknown) = (format!("{keys}/{}", id(&project.key)), "0".repeat(64));
+    let wrong = json!({ "email": EMAIL, "password": "wrong", "refresh_token": unknown });
+    let overlap = json!({ "overlap_seconds": 31_536_001 });
+    for (method, path, bearer, body, words) in [
+        (
+            "GET",
+            "/v1/memories",
+            None,
+            None,
+            "an API key is required: send it as `Authorization: Bearer <key>`",
+        ),
+        (
+            "GET",
+            "/v1/memories",
+            Some("a b"),
+            None,
+            "the Authorization header is malformed: send one, as `Bearer <key>`",
+        ),
+        (
+            "POST",
+            "/v1/memories",
+            reads,
+            Some(&named),
+            "the API key lacks a scope that this request requires: memories:write",
+        ),
+        ("GET", "/v1/memories/none", key, None, "there is no such memory"),
+        ("GET", "/v1/chats/none", key, None, "there is no such chat"),
+        ("GET", "/v1/users/none", key, None, "there is no such user"),
+        ("DELETE", "/v1/users/none/events/none", key, None, "there is no such event"),
+        ("GET", &keys, None, None, "an access token is required: get one from POST /api/v1/auth/login"),
+        (
+            "GET",
+            &keys,
+            Some("a b"),
+            None,
+            "the Authorization header is malformed: send one, as `Bearer <token>`",
+        ),
+        ("GET", &keys, key, None, "an API key gives no access to this path: send an access token"),
+        (
+            "GET",
+            &keys,
+            Some(unknown.as_str()),
+            None,
+            "the access token is unknown or has expired: log in again",
+        ),
+        ("GET", &tokens, program, None, "a program's access token gives access to keys and projects only"),
+        ("GET", &format!("{keys}/none"), token, None, "there is no such project, key or token"),
+        ("POST", &projects, token, Some(&named), "there is a project of this name: choose another name"),
+        ("DELETE", &format!("{active}?purge=true"), token, None, "the key has not ended: revoke it first"),
+        ("POST", "/api/v1/auth/login", None, Some(&wrong), "the e-mail address or the password is wrong"),
+        (
+            "POST",
+            "/api/v1/auth/refresh",
+            None,
+            Some(&wrong),
+            "the refresh token is unknown, was used or has expired",
+        ),
+        (
+            "POST",
+            &format!("{active}/rotate"),
+            token,
+            Some(&overlap),
+            "`overlap_seconds` is too large: the maximum is 31536000",
+        ),
+    ] {
+        let (_, answer) = project.server.send(method, path, bearer, body);
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(words), "{method} {path}: {message}");
     }
 }
 
