@@ -4,7 +4,7 @@ mod common;
 mod trouble;
 
 use common::browser::Browser;
-use common::timed::{Fixture, START};
+use common::timed::{Fixture, HOUR, START};
 use common::{Data, EMAIL, EVE, PASSWORD, Server, agent, id, text};
 use ctx_key::{ApiKey, KeyRecord, Scope};
 use ctx_key_server::store::account;
@@ -206,6 +206,74 @@ fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
         ]
         .map(|line| line.map(str::to_owned))
     );
+}
+
+#[test]
+fn each_line_has_the_time_of_the_servers_clock() {
+    let server = Fixture::behind_proxy();
+    let mut owner = server.set_up();
+    server.set(HOUR);
+    let log_in = || {
+        let tokens = server.log_in();
+        (text(&tokens["access_token"]), text(&tokens["companies"][0]["id"]))
+    };
+    let (access, company) = log_in();
+    let list =
+        |what: &str| server.send("GET", &format!("/companies/{company}/{what}"), &access, &Value::Null).1;
+    let token = owner.get("/keys").field("form_token");
+    let post = |owner: &mut Browser, path: &str, more: &[(&str, &str)]| {
+        let answer = owner.post(path, &[[("form_token", token.as_str())].as_slice(), more].concat());
+        assert!([200, 303].contains(&answer.status), "{path}: {}", answer.text);
+    };
+    post(&mut owner, "/projects", &[("name", "Web")]);
+    let projects = list("projects");
+    let web = projects.as_array().unwrap().iter().find(|project| project["name"] == "Web").unwrap();
+    let web = format!("/projects/{}", web["id"].as_str().unwrap());
+    post(&mut owner, &format!("{web}/rename"), &[("name", "Shop")]);
+    post(&mut owner, &format!("{web}/archive"), &[]);
+    let form = owner.get("/tokens/new").field("form");
+    post(&mut owner, "/tokens", &[("form", &form), ("name", "CI"), ("expires", "never")]);
+    post(&mut owner, &format!("/tokens/{}/end", list("tokens")[0]["id"].as_str().unwrap()), &[]);
+    let key = id(&owner.create("a key"));
+    owner.confirm(&key, "revoke", &[]).leads_to("/keys");
+    owner.confirm(&key, "delete", &[]).leads_to("/keys");
+    post(&mut owner, "/account/sessions/end", &[]);
+    log_in();
+    let action = owner.get("/account/sessions").attribute("td form", "action");
+    post(&mut owner, &action, &[]);
+    let (access, _) = log_in();
+    assert_eq!(server.send("POST", "/auth/logout", &access, &Value::Null).0, 204);
+    let times = owner.get("/audit").rows(["Time"]).concat();
+    post(&mut owner, "/sign-out", &[]);
+
+    let lines = lines(&server, EMAIL);
+    let actions: Vec<_> = lines.iter().map(|line| line.action.as_str()).collect();
+    let expected = [
+        "created project",
+        "signed in",
+        "created project",
+        "renamed project",
+        "archived project",
+        "created token",
+        "deleted token",
+        "created project",
+        "created",
+        "revoked",
+        "deleted",
+        "ended session",
+        "signed in",
+        "ended session",
+        "signed in",
+        "signed out",
+        "signed out",
+    ];
+    assert_eq!(actions, expected);
+    let late = (START + HOUR).cast_signed();
+    assert!(lines[1..].iter().all(|line| line.at == late), "{lines:?}");
+    // the page is of the same clock
+    let (first, others) = times.split_last().unwrap();
+    assert_eq!(first, "1 hour ago");
+    assert!(others.len() == 15 && others.iter().all(|time| time == "just now"), "{others:?}");
 }
 
 #[test]

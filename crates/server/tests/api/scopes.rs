@@ -94,12 +94,8 @@ fn records_of_another_project_are_not_found() {
     project.server.send("POST", "/v1/users", Some(&other), Some(&json!({ "id": "ada", "name": "Other" })));
     assert_eq!(project.get("/v1/users/ada")["name"], Value::Null);
     let mark = |key: &str, owner: &str| {
-        let (status, user) = project.server.send(
-            "PUT",
-            "/v1/users/ada",
-            Some(key),
-            Some(&json!({ "metadata": { owner: 1 } })),
-        );
+        let body = json!({ "id": "ada", "metadata": { owner: 1 } });
+        let (status, user) = project.server.send("POST", "/v1/users", Some(key), Some(&body));
         assert_eq!((status, &user["metadata"]), (200, &json!({ owner: 1 })));
     };
     mark(&project.key, "ours");

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::project::{Project, ids};
+use crate::common::project::{ALL_SCOPES, Project, ids};
+use crate::common::timed::Fixture;
+use crate::common::{EMAIL, text};
 use crate::trouble::execute;
 
 /// The time 1700000000.
@@ -125,6 +127,50 @@ fn a_chat_is_shown_to_keys_of_its_project_that_read_chats() {
     assert_eq!(project.server.send("GET", &path, Some(&writes), None).0, 403);
     project.send("DELETE", &path, None);
     assert_eq!(project.send("GET", &path, None).0, 404);
+}
+
+#[test]
+fn records_have_the_time_of_the_servers_clock() {
+    let [start, later] = ["2027-01-15T08:00:00Z", "2027-01-15T08:01:00Z"];
+    let fixture = Fixture::new();
+    let account = fixture.account(EMAIL);
+    let company = format!("/companies/{}", account.company);
+    let manage =
+        |path: &str, body: Value| fixture.send("POST", &format!("{company}/{path}"), &account.token, &body).1;
+    let project = manage("projects", json!({ "name": "p" }));
+    let body = json!({ "project_id": project["id"], "name": "a key", "scopes": ALL_SCOPES });
+    let key = text(&manage("api-keys", body)["api_key"]);
+    let send = |method: &str, path: &str, body: Value| {
+        let (status, _, answer) = fixture.exchange(method, path, &key, &body.to_string());
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    };
+    let memory = send("POST", "/v1/memories", json!({ "content": "words" }));
+    let batch = send("POST", "/v1/memories/batch", json!({ "items": [{ "content": "words" }] }));
+    let user = send("POST", "/v1/users", json!({ "id": "ada" }));
+    let event = send("POST", "/v1/users/ada/events", json!({ "type": "view" }));
+    let chat = send("POST", "/v1/chats", json!({}));
+    for record in [&memory, &batch["items"][0], &user, &event, &chat] {
+        assert_eq!(record["created_at"], start, "{record}");
+    }
+    fixture.set(60);
+    let path = format!("/v1/chats/{}", text(&chat["id"]));
+    let message = send("POST", &format!("{path}/messages"), json!({ "message": "words" }));
+    assert_eq!(message["message"]["created_at"], later);
+    let memory = format!("/v1/memories/{}", text(&memory["id"]));
+    for record in [
+        send("PUT", &memory, json!({ "title": "new" })),
+        send("POST", "/v1/users", json!({ "id": "ada", "name": "Ada" })),
+        send("GET", &path, Value::Null),
+    ] {
+        assert_eq!(
+            (&record["created_at"], &record["updated_at"]),
+            (&json!(start), &json!(later)),
+            "{record}"
+        );
+    }
+    fixture.set(0);
+    assert_eq!(send("PUT", "/v1/users/ada", json!({ "name": "Eve" }))["updated_at"], start);
 }
 
 /// Records have the time at which they are stored, and not that of the record that they belong to.
