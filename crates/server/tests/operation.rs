@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use common::{Data, Server, becomes, read_answer, rest, wait};
 use ctx_key::ApiKey;
 use serde_json::{Value, json};
-use trouble::{Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, status};
+use trouble::{
+    Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, skip_because, status,
+};
 
 /// The server stops after what it had begun.
 #[track_caller]
@@ -131,6 +133,17 @@ fn a_server_starts_again_at_its_address_at_once() {
     command.args(["--listen", &address, "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
     command.envs(data.server_url().map(|url| ("DATABASE_URL", url)));
     assert_eq!(Server::run(&data, command).address(), address);
+}
+
+#[test]
+fn a_server_listens_at_an_address_of_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return skip_because("a_server_listens_at_an_address_of_ipv6", "the machine has no IPv6");
+    }
+    let data = Data::new();
+    let server = Server::run(&data, data.command_at("[::1]:0", &[]));
+    assert!(server.url.starts_with("http://[::1]:"), "{}", server.url);
+    assert_eq!(text(&server, "/livez"), (200, "ok\n".to_owned()));
 }
 
 /// Starts a server that may open so many files by itself, and so many if it asks.
