@@ -80,6 +80,14 @@ fn behind_tls_cookies_are_secure() {
     assert_secure(&page, &["draft"]);
     let left: Vec<_> = browser.cookies.keys().collect();
     assert_eq!(left, ["__Host-ctx-key-device", "__Host-ctx-key-session"]);
+
+    // a browser that is known has attempts of its own when those of its address are used up
+    let guess = |number: u32| server.log_in_as(&format!("{number}@example.com"), "wrong").0;
+    assert!((0..60).any(|number| guess(number) == 429));
+    browser.sign_in(EMAIL, new).leads_to("/keys");
+    let token = browser.get("/account/password").field("form_token");
+    let fields = [("form_token", token.as_str()), ("current_password", PASSWORD), ("new_password", PASSWORD)];
+    assert_eq!(browser.post("/account/password", &fields).status, 400);
 }
 
 /// Asserts that an answer sets or removes the cookies for these purposes, each for its host and for TLS alone.
