@@ -334,6 +334,22 @@ mod tests {
         assert_eq!((max, is_behind_proxy), (16, true));
     }
 
+    /// The help shows the value of a variable, unless it may have a password in it.
+    #[test]
+    fn each_setting_has_a_variable_that_is_named_like_it() {
+        for argument in <Config as clap::CommandFactory>::command().get_arguments() {
+            let Some(flag) = argument.get_long().filter(|flag| !["help", "version"].contains(flag)) else {
+                continue;
+            };
+            let name = flag.replace('-', "_").to_uppercase();
+            let expected = if name.starts_with("DATABASE_URL") { name } else { format!("CTX_KEY_{name}") };
+            let variable = argument.get_env().and_then(|name| name.to_str());
+            assert_eq!(variable, Some(expected.as_str()), "{flag}");
+            let is_secret = flag.ends_with("database-url");
+            assert_eq!(argument.is_hide_env_values_set(), is_secret, "{flag}");
+        }
+    }
+
     #[test]
     fn a_database_is_a_folder_or_a_url_and_keys_may_have_a_url_of_their_own() {
         let folder = tempfile::TempDir::new().unwrap();

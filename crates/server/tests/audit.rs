@@ -7,9 +7,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::browser::Browser;
-use common::timed::Fixture;
+use common::timed::{Fixture, HOUR, START};
 use common::{Data, EMAIL, EVE, PASSWORD, Server, agent, id, text};
-use ctx_key::{ApiKey, KeyRecord, Scope};
+use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
 use ctx_key_server::store::account;
 use ctx_key_server::store::audit_log::{self, LogFilter, LogLine};
 use ctx_key_server::store::email::Email;
@@ -108,6 +108,7 @@ fn each_change_has_the_address_that_it_came_from() {
     record["name"] = "imported".into();
     let file = server.data.folder.path().join("keys");
     std::fs::write(&file, record.to_string()).unwrap();
+    let begin = UnixTime::now();
     for (command, input) in [
         (vec!["import", file.to_str().unwrap()], ""),
         (vec!["account", "reset-password", "--email", EMAIL], "one more long password\n"),
@@ -117,6 +118,14 @@ fn each_change_has_the_address_that_it_came_from() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    // the changes of commands have no address, and the time of the system
+    let (by_clients, by_commands): (Vec<_>, Vec<_>) = [EMAIL, EVE]
+        .into_iter()
+        .flat_map(|email| lines(&server, email))
+        .partition(|line| line.address.is_some());
+    assert!(by_clients.iter().all(|line| line.at == START.cast_signed()), "{by_clients:?}");
+    let now = begin.as_secs().cast_signed()..=UnixTime::now().as_secs().cast_signed();
+    assert!(by_commands.iter().all(|line| now.contains(&line.at)), "{by_commands:?}");
     let (page, program, key) = ("192.0.2.1", "2001:db8::1", "203.0.113.9");
     assert_eq!(
         addresses(&lines(&server, EMAIL)),
@@ -206,6 +215,99 @@ fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
         ]
         .map(|line| line.map(str::to_owned))
     );
+}
+
+#[test]
+fn each_line_has_the_time_of_the_servers_clock() {
+    let server = Fixture::behind_proxy();
+    let mut owner = server.set_up();
+    server.set(HOUR);
+    let log_in = || {
+        let tokens = server.log_in();
+        (text(&tokens["access_token"]), text(&tokens["companies"][0]["id"]))
+    };
+    let (access, company) = log_in();
+    let list =
+        |what: &str| server.send("GET", &format!("/companies/{company}/{what}"), &access, &Value::Null).1;
+    let token = owner.get("/keys").field("form_token");
+    let post = |owner: &mut Browser, path: &str, more: &[(&str, &str)]| {
+        let answer = owner.post(path, &[[("form_token", token.as_str())].as_slice(), more].concat());
+        assert!([200, 303].contains(&answer.status), "{path}: {}", answer.text);
+    };
+    post(&mut owner, "/projects", &[("name", "Web")]);
+    let projects = list("projects");
+    let web = projects.as_array().unwrap().iter().find(|project| project["name"] == "Web").unwrap();
+    let web = format!("/projects/{}", web["id"].as_str().unwrap());
+    post(&mut owner, &format!("{web}/rename"), &[("name", "Shop")]);
+    post(&mut owner, &format!("{web}/archive"), &[]);
+    let form = owner.get("/tokens/new").field("form");
+    post(&mut owner, "/tokens", &[("form", &form), ("name", "CI"), ("expires", "never")]);
+    post(&mut owner, &format!("/tokens/{}/end", list("tokens")[0]["id"].as_str().unwrap()), &[]);
+    let key = id(&owner.create("a key"));
+    owner.confirm(&key, "revoke", &[]).leads_to("/keys");
+    owner.confirm(&key, "delete", &[]).leads_to("/keys");
+    post(&mut owner, "/account/sessions/end", &[]);
+    log_in();
+    let action = owner.get("/account/sessions").attribute("td form", "action");
+    post(&mut owner, &action, &[]);
+    let (access, _) = log_in();
+    assert_eq!(server.send("POST", "/auth/logout", &access, &Value::Null).0, 204);
+    let times = owner.get("/audit").rows(["Time"]).concat();
+    post(&mut owner, "/sign-out", &[]);
+
+    let lines = lines(&server, EMAIL);
+    let actions: Vec<_> = lines.iter().map(|line| line.action.as_str()).collect();
+    let expected = [
+        "created project",
+        "signed in",
+        "created project",
+        "renamed project",
+        "archived project",
+        "created token",
+        "deleted token",
+        "created project",
+        "created",
+        "revoked",
+        "deleted",
+        "ended session",
+        "signed in",
+        "ended session",
+        "signed in",
+        "signed out",
+        "signed out",
+    ];
+    assert_eq!(actions, expected);
+    let late = (START + HOUR).cast_signed();
+    assert!(lines[1..].iter().all(|line| line.at == late), "{lines:?}");
+    // the page is of the same clock
+    let (first, others) = times.split_last().unwrap();
+    assert_eq!(first, "1 hour ago");
+    assert!(others.len() == 15 && others.iter().all(|time| time == "just now"), "{others:?}");
+}
+
+#[test]
+fn each_action_is_in_its_group() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let groups = [
+        ("keys", &["created", "rotated", "revoked", "deleted", "changed", "imported"][..]),
+        ("projects", &["created project", "renamed project", "archived project"]),
+        ("tokens", &["created token", "deleted token"]),
+        ("sign-ins", &["signed in", "failed to sign in", "signed out", "ended session"]),
+        ("passwords", &["changed password", "failed to change password", "reset password"]),
+    ];
+    for action in groups.iter().flat_map(|(_, actions)| *actions) {
+        let sql = format!(
+            "INSERT INTO audit_log (at, company, actor, action, detail) SELECT 1, id, 'ada', '{action}', 'x' FROM companies"
+        );
+        trouble::execute(&server.data, &sql);
+    }
+    for (group, actions) in groups {
+        let page = owner.get(&format!("/audit?group={group}&to=1970-01-01"));
+        let mut found: Vec<_> = page.rows(["What"]).into_iter().flatten().collect();
+        found.reverse();
+        assert_eq!(found, actions, "{group}");
+    }
 }
 
 /// The log of a company has lines about its own account only, and no text that somebody typed for another one.
@@ -470,6 +572,36 @@ fn a_line_leads_to_its_key_while_there_is_one() {
     owner.confirm(&id, "delete", &[]).leads_to("/keys");
     let page = owner.get("/audit");
     assert!(page.texts("td code").contains(&id) && !page.has(&link), "{}", page.text);
+}
+
+#[test]
+fn lines_of_another_company_change_nothing_about_a_key() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    let id = id(&owner.create("a key"));
+    server.set_up_as(EVE);
+    let mut shown = || {
+        let page = owner.get(&format!("/keys/{id}"));
+        let lines = page.rows(["Who", "What", "Detail"]);
+        (page.facts(), lines, page.texts(".pager p"), owner.get("/keys").texts("tbody td"))
+    };
+    let before = shown();
+    assert_eq!(before.1.len(), 1);
+    let other = ApiKey::generate().id().to_string();
+    for (action, key, detail) in [
+        ("created", &id, "a key"),
+        ("rotated", &id, &format!("by {other}, overlap 0 s")),
+        ("rotated", &other, &format!("by {id}, overlap 0 s")),
+        ("revoked", &id, "a key"),
+    ] {
+        let sql = format!(
+            "INSERT INTO audit_log (at, company, actor, action, key, detail) \
+             SELECT 1, id, 'eve', '{action}', '{key}', '{detail}' FROM companies WHERE name = '{EVE}'"
+        );
+        trouble::execute(&server.data, &sql);
+        assert_eq!(shown(), before, "{action} {key} {detail}");
+    }
+    assert_eq!(trouble::number(&server.data, "SELECT count(*) FROM audit_log WHERE actor = 'eve'"), Some(4));
 }
 
 /// The statements find the lines of a company with an index.

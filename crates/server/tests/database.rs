@@ -4,6 +4,7 @@ mod common;
 mod trouble;
 
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use common::{DEADLINE, Data, becomes, wait};
@@ -316,6 +317,27 @@ fn the_hook_gets_announced_texts_before_the_commit_returns_and_even_if_it_fails(
         assert!(matches!(error, DatabaseError::Unexpected(_)), "{error}");
         assert_eq!(*heard.lock().unwrap(), ["first", "second", "third"]);
         assert_eq!(database.acquire().await.unwrap().query("SELECT a FROM u", &[]).await.unwrap().len(), 0);
+    });
+}
+
+/// A verifier that heard of a change too early would read the old record again.
+#[test]
+fn what_a_transaction_announced_is_heard_once_others_can_read_it() {
+    let data = Arc::new(table());
+    Runtime::new().unwrap().block_on(async {
+        let (database, seen) = (open(&data), Arc::new(Mutex::new(Vec::new())));
+        let (of_hook, copy) = (data.clone(), seen.clone());
+        database.on_commit(move |_| {
+            let data = of_hook.clone();
+            // on another thread, because the client blocks
+            let rows = thread::spawn(move || number(&data, "SELECT count(*) FROM t")).join().unwrap();
+            copy.lock().unwrap().push(rows);
+        });
+        let mut transaction = database.begin().await.unwrap();
+        transaction.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
+        transaction.announce("a change");
+        transaction.commit().await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), [Some(1)]);
     });
 }
 

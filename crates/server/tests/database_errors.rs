@@ -262,9 +262,11 @@ fn each_database_error_is_logged_with_its_cause_and_the_request_id() {
     let (code, busy) =
         while_locked(&data, "memories", || server.send("POST", "/v1/memories", Some(&key), Some(&body)));
     assert_eq!((code, &busy["error"]["code"]), (503, &"unavailable".into()), "{busy}");
+    assert_eq!(busy["error"]["type"], "service_unavailable");
     execute(&data, "ALTER TABLE memories RENAME TO lost");
     let (code, defect) = server.send("GET", "/v1/memories", Some(&key), None);
     assert_eq!((code, &defect["error"]["code"]), (500, &"internal".into()), "{defect}");
+    assert_eq!(defect["error"]["type"], "server_error");
     for (level, answer, message) in
         [("WARN", busy, "the database is not available"), ("ERROR", defect, "database error")]
     {

@@ -228,6 +228,9 @@ fn only_successful_uses_are_recorded_at_most_once_a_minute() {
         });
     };
     refused();
+    execute(&tokens.server.data, "ALTER TABLE projects RENAME TO lost");
+    assert_eq!(tokens.get(&token, "/projects"), 500);
+    execute(&tokens.server.data, "ALTER TABLE lost RENAME TO projects");
     assert_eq!(tokens.last_used(), Value::Null);
     assert_eq!(tokens.get(&token, "/api-keys"), 200);
     assert_eq!(tokens.last_used(), START);

@@ -277,3 +277,55 @@ fn the_document_allows_no_field_that_the_server_refuses() {
     assert_eq!(parameter(list, 1), optional("cursor", json!({ "type": "string" })));
     assert!(list["responses"]["200"]["headers"]["Link"].is_object(), "{list}");
 }
+
+/// A client may validate its requests with the document.
+#[test]
+fn the_document_bounds_the_length_of_each_list() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    for (path, default, maximum) in [
+        ("/v1/memories", 20, 100),
+        ("/v1/memories/search", 10, 100),
+        ("/v1/chats", 20, 100),
+        ("/v1/chats/{id}/messages", 500, 500),
+        ("/v1/users/{id}/events", 20, 100),
+    ] {
+        let limit =
+            parameters(&document["paths"][path]["get"], "query").find(|found| found["name"] == "limit");
+        let expected = json!({ "type": "integer", "default": default, "minimum": 1, "maximum": maximum });
+        assert_eq!(limit.map(|limit| &limit["schema"]), Some(&expected), "{path}");
+    }
+}
+
+#[test]
+fn the_document_describes_each_parameter_of_a_search() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    let text = json!({ "type": "string", "pattern": r"^[^\u0000]*$" });
+    let query = json!({ "type": "string", "minLength": 1, "maxLength": 1000, "pattern": text["pattern"] });
+    let precisions = json!({ "type": "string", "default": "medium", "enum": ["low", "medium", "high"] });
+    let time = json!({ "type": "string", "format": "date-time" });
+    let expected = [
+        ("query", true, query),
+        ("limit", false, json!({ "type": "integer", "default": 10, "minimum": 1, "maximum": 100 })),
+        ("precision", false, precisions),
+        ("type", false, text.clone()),
+        ("tags", false, json!({ "type": "array", "items": text })),
+        ("user_id", false, text.clone()),
+        ("created_after", false, time.clone()),
+        ("created_before", false, time),
+        ("include_graph", false, json!({ "type": "boolean" })),
+        ("score_threshold", false, json!({ "type": "number", "minimum": 0, "maximum": 1 })),
+    ]
+    .map(|(name, is_required, schema)| json!([name, is_required, schema]));
+    let search = &document["paths"]["/v1/memories/search"]["get"];
+    let shown = |found: &Value| json!([found["name"], found["required"], found["schema"]]);
+    assert_eq!(parameters(search, "query").map(shown).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_document_is_sent_as_json() {
+    let data = Data::new();
+    let response = Server::start(&data).get("/openapi.json", None);
+    assert_eq!(response.headers()["content-type"], "application/json");
+}

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use common::{Data, Server, becomes, read_answer, rest, wait};
 use ctx_key::ApiKey;
 use serde_json::{Value, json};
-use trouble::{Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, status};
+use trouble::{
+    Conduct, End, Fixture, Proxy, count, execute, number, second, send_and_see_it_read, skip_because, status,
+};
 
 /// Asserts that the server finishes an open request after this signal, writes the uses of keys, and stops.
 #[track_caller]
@@ -125,6 +127,17 @@ fn a_server_starts_again_at_its_address_at_once() {
     command.args(["--listen", &address, "--data"]).arg(data.folder.path()).env_remove("DATABASE_URL");
     command.envs(data.server_url().map(|url| ("DATABASE_URL", url)));
     assert_eq!(Server::run(&data, command).address(), address);
+}
+
+#[test]
+fn a_server_listens_at_an_address_of_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return skip_because("a_server_listens_at_an_address_of_ipv6", "the machine has no IPv6");
+    }
+    let data = Data::new();
+    let server = Server::run(&data, data.command_at("[::1]:0", &[]));
+    assert!(server.url.starts_with("http://[::1]:"), "{}", server.url);
+    assert_eq!(text(&server, "/livez"), (200, "ok\n".to_owned()));
 }
 
 /// Starts a server with a soft and a hard limit on open files: `files` is `SOFT:HARD`.
@@ -385,6 +398,13 @@ fn durations_are_in_seconds() {
     // the requests were sent one after the other, so the sum of their durations is less than the whole time
     let (count, sum) = (value("count"), value("sum"));
     assert!(count == 50.0 && sum > 0.0 && sum < most, "{count} {sum} {most}");
+    let bound = |line: &str| {
+        let bound = line.strip_prefix("ctx_key_request_duration_seconds_bucket{le=\"")?.split('"').next()?;
+        bound.parse().ok()
+    };
+    let bounds: Vec<f64> = text.lines().filter_map(bound).collect();
+    let expected = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, f64::INFINITY];
+    assert_eq!(bounds, expected);
 }
 
 /// Sends a request. Returns the id in the answer, and the span of a line in the log that has this id.
@@ -435,6 +455,41 @@ fn ids_of_a_trusted_proxy_are_kept_and_those_of_a_client_are_not() {
             assert_eq!(span["trace"], Value::Null);
         }
     }
+}
+
+/// Without a setting of the log. A path could be any text, and so could the id that a proxy passes on.
+#[test]
+fn each_answer_is_logged_by_its_route_and_never_with_a_key() {
+    let (data, key) = (Data::new(), ApiKey::generate());
+    let log = data.folder.path().join("log");
+    let mut command = data.command(&["--log-json", "--behind-proxy"]);
+    command.env_remove("RUST_LOG").stderr(File::create(&log).unwrap());
+    let server = Server::run(&data, command);
+    for path in ["/v1/memories/private?and=more", "/private", "/livez"] {
+        let request = server.agent.get(format!("{}{path}", server.url));
+        request.header("x-request-id", key.expose_secret()).call().unwrap();
+    }
+    let answered = || {
+        let text = fs::read_to_string(&log).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["fields"]["message"] == "answered").collect::<Vec<_>>()
+    };
+    wait(|| answered().len() == 3);
+    let shown = |line: &Value| {
+        let fields = &line["fields"];
+        assert!(!fields["microseconds"].is_null() && line["span"]["id"].is_string(), "{line}");
+        json!([line["level"], fields["method"], fields["route"], fields["status"]])
+    };
+    assert_eq!(
+        answered().iter().map(shown).collect::<Vec<_>>(),
+        [
+            json!(["INFO", "GET", "/v1/memories/{id}", 401]),
+            json!(["INFO", "GET", "none", 404]),
+            json!(["INFO", "GET", "/livez", 200])
+        ]
+    );
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(!text.contains("private") && !text.contains(&key.expose_secret()[16..]), "{text}");
 }
 
 #[track_caller]

@@ -71,6 +71,22 @@ fn each_way_through_a_list_finds_every_record_once() {
 }
 
 #[test]
+fn a_page_has_no_more_records_than_its_list_allows() {
+    let project = Project::new();
+    let messages = format!("/v1/chats/{}/messages", project.make("/v1/chats", &json!({})));
+    let lists = lists(&project).into_iter().map(|(path, _)| (path, 100));
+    for (path, most) in lists.chain([(messages, 500)]) {
+        for limit in [1, most] {
+            project.get(&format!("{path}?limit={limit}"));
+        }
+        for limit in [-1, 0, most + 1] {
+            let message = project.refused("GET", &format!("{path}?limit={limit}"), None);
+            assert!(message.contains(&format!("from 1 to {most}")), "{path} by {limit}: {message}");
+        }
+    }
+}
+
+#[test]
 fn a_place_that_is_not_in_the_list_is_refused() {
     let project = Project::new();
     let other = project.other_key();

@@ -45,7 +45,11 @@ impl Limited {
     fn ask(&self, key: &str, method: &str, path: &str, body: &str) -> (u16, Option<[u64; 3]>, Option<u64>) {
         let (status, headers, body) = self.fixture.exchange(method, path, key, body);
         if status == 429 {
-            assert_eq!(body["error"]["code"], "too_many_requests");
+            let error = &body["error"];
+            assert_eq!(
+                (&error["type"], &error["code"]),
+                (&"rate_limit_error".into(), &"too_many_requests".into())
+            );
         }
         (status, quota(&headers), number(&headers, "retry-after"))
     }

@@ -83,6 +83,20 @@ fn browsers_and_programs_are_listed_and_this_one_is_marked() {
 }
 
 #[test]
+fn a_changed_password_begins_a_session_of_the_same_browser() {
+    let server = Fixture::behind_proxy();
+    server.set_up();
+    let mut own = browser_at(&server, "192.0.2.7", FIREFOX);
+    server.set(HOUR);
+    let token = own.get("/account/password").field("form_token");
+    let passwords = [("current_password", PASSWORD), ("new_password", "five green boats at noon")];
+    let form = [[("form_token", token.as_str())].as_slice(), &passwords].concat();
+    assert_eq!(own.post("/account/password", &form).status, 200);
+    let row = ["Firefox on Linux This session", "192.0.2.7", "just now", "just now", "in 12 hours"];
+    assert_eq!(rows(&sessions(&mut own)), [row.map(str::to_owned)]);
+}
+
+#[test]
 fn a_program_is_one_row_however_often_it_is_refreshed() {
     let server = Fixture::behind_proxy();
     let mut owner = server.set_up();

@@ -81,6 +81,37 @@ mod tests {
     use super::message;
 
     #[test]
+    fn each_action_has_its_message() {
+        for (text, expected) in [
+            ("changed-8aspm4G7VmSU", "The changes are saved."),
+            (
+                "revoked-8aspm4G7VmSU",
+                "The key ctx_8aspm4G7VmSU*** is revoked. Whatever uses it is refused from now on.",
+            ),
+            (
+                "deleted-8aspm4G7VmSU",
+                "The key ctx_8aspm4G7VmSU*** is deleted. Whatever uses it is refused from now on.",
+            ),
+            ("created_project-", "The project is created."),
+            ("renamed_project-", "The new name is saved."),
+            ("archived_project-0", "The project is archived."),
+            (
+                "archived_project-1",
+                "The project is archived, and its key is revoked. Whatever uses it is refused from now on.",
+            ),
+            (
+                "archived_project-2",
+                "The project is archived, and 2 keys are revoked. Whatever uses them is refused from now on.",
+            ),
+            ("ended_token-", "The access token is ended. Whatever uses it is refused from now on."),
+            ("ended_session-", "The session is ended."),
+            ("ended_others-", "All other sessions are ended."),
+        ] {
+            assert_eq!(message(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn a_cookie_says_no_more_than_the_kind_and_the_id() {
         assert!(message("revoked-8aspm4G7VmSU").unwrap().contains("ctx_8aspm4G7VmSU***"));
         for text in [

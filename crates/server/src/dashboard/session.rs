@@ -218,3 +218,25 @@ impl IntoResponse for NotSignedIn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_bound_to_its_host_if_there_is_tls() {
+        for (cookie, name, age) in [
+            (Cookie::Session, "session", ""),
+            (Cookie::SignIn, "sign-in", ""),
+            (Cookie::Device, "device", "; Max-Age=15552000"),
+            (Cookie::Done, "done", ""),
+            (Cookie::Draft, "draft", ""),
+        ] {
+            let [secure, plain] =
+                [true, false].map(|is_secure| cookie.with_text(is_secure, "text").to_string());
+            let attributes = "; HttpOnly; SameSite=Lax";
+            assert_eq!(secure, format!("__Host-ctx-key-{name}=text{attributes}; Secure; Path=/{age}"));
+            assert_eq!(plain, format!("ctx-key-{name}=text{attributes}; Path=/{age}"));
+        }
+    }
+}

@@ -94,6 +94,16 @@ mod tests {
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.5 Safari/605.1.15",
                 Some("Safari on macOS"),
             ),
+            (
+                "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 \
+                 Safari/537.36 OPR/112.0.0.0",
+                Some("Opera on ChromeOS"),
+            ),
+            (
+                "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/127.0 \
+                 Mobile/15E148 Safari/605.1.15",
+                Some("Firefox on iPadOS"),
+            ),
             ("Mozilla/5.0 Firefox/1", Some("Firefox")),
             ("Mozilla/5.0", Some("Mozilla/5.0")),
             ("memorykit-python/0.1.1", Some("memorykit-python/0.1.1")),

@@ -241,6 +241,11 @@ mod tests {
         Kind::Idempotency,
     ];
 
+    #[test]
+    fn an_idempotency_key_outlives_its_session_by_an_hour() {
+        assert_eq!(Kind::Idempotency.lifetime(), Kind::Session.lifetime() + 3600);
+    }
+
     #[tokio::test]
     async fn a_credential_is_of_one_kind_and_ends_at_its_second() {
         let folder = TempDir::new().unwrap();

@@ -53,6 +53,12 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::Secret;
 
+    /// A secret in an error or in a log could be used.
+    #[test]
+    fn a_secret_is_not_printed() {
+        assert_eq!(format!("{:?}", Some(Secret::generate())), "Some(Secret(***))");
+    }
+
     #[test]
     fn a_secret_is_64_lower_case_hexadecimal_digits() {
         let secret = Secret::generate();

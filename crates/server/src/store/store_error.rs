@@ -70,3 +70,26 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_says_what_to_do() {
+        for (error, words) in [
+            (StoreError::Database(DatabaseError::Busy), "within the time limit"),
+            (StoreError::Busy, "try again in a few seconds"),
+            (StoreError::NotFound, "there is no such project, key or token"),
+            (StoreError::Repeated, "was made before"),
+            (StoreError::HasEnded, "create a new one instead"),
+            (StoreError::HasNotEnded, "revoke it first"),
+            (StoreError::TooManyKeys(7), "at most 7 that have not ended"),
+            (StoreError::TooManyTokens(7), "at most 7 that have not expired"),
+            (StoreError::NameTaken, "choose another name"),
+            (StoreError::Archived, "use another project"),
+        ] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}

@@ -51,8 +51,10 @@ fn a_changed_password_ends_all_but_this_session() {
     let log = browsers[0].get("/audit").text;
     assert_eq!(log.matches("changed password").count(), 1, "{log}");
     assert!(!log.contains(NEW) && !browsers[1].get("/audit").text.contains("changed password"));
-    let by =
-        format!("SELECT count(*) FROM audit_log WHERE action = 'changed password' AND actor = '{EMAIL}'");
+    let by = format!(
+        "SELECT count(*) FROM audit_log WHERE action = 'changed password' AND actor = '{EMAIL}' \
+         AND detail = 'all other sessions and tokens ended'"
+    );
     assert_eq!(number(&data, &by), Some(1));
 }
 
@@ -72,6 +74,21 @@ fn a_wrong_current_password_changes_nothing() {
     assert_eq!(other.clone().get("/keys").status, 200);
     assert_eq!(number(&data, "SELECT count(*) FROM audit_log WHERE action = 'changed password'"), Some(0));
     assert_eq!(server.log_in_as(EMAIL, PASSWORD).0, 200);
+}
+
+/// An account has five attempts, and they are for the current password.
+#[test]
+fn a_new_password_that_is_too_weak_is_no_attempt() {
+    let data = Data::new();
+    let server = Server::with_account(&data);
+    let mut browser = Browser::signed_in(&server);
+    for _ in 0..6 {
+        let answer = change(&mut browser, "another long password", "short");
+        assert!(answer.status == 400 && answer.has("#mistakes a[href=\"#new_password\"]"), "{}", answer.text);
+    }
+    let answer = change(&mut browser, "another long password", NEW);
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert_eq!(number(&data, "SELECT count(*) FROM audit_log WHERE action = 'changed password'"), Some(0));
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn a_reset_password_ends_all_sessions_and_tokens() {
     assert_eq!(tokens.each_ref().map(|tokens| opens(&server, tokens)), [[401, 401], [200, 200]]);
     assert_eq!(status(&server, &key), 200);
     assert_eq!([PASSWORD, NEW].map(|password| sign_in(&server, EMAIL, password)), [401, 303]);
-    let by = "SELECT count(*) FROM audit_log WHERE action = 'reset password' AND actor = 'the operator' AND company = \
+    let by = "SELECT count(*) FROM audit_log WHERE action = 'reset password' AND actor = 'the operator' AND \
+              detail = 'all sessions and tokens ended' AND company = \
               (SELECT c.id FROM companies c JOIN accounts a ON a.id = c.account WHERE a.email = 'ada@example.com')";
     assert_eq!(number(&data, by), Some(1));
     assert_eq!(number(&data, "SELECT count(*) FROM audit_log WHERE action = 'reset password'"), Some(1));

@@ -43,6 +43,8 @@ fn a_memory_is_stored_shown_changed_and_removed() {
         (&changed["title"], &changed["type"], &changed["tags"], &changed["metadata"]),
         (&json!("T"), &json!("x"), &json!([]), &body["metadata"])
     );
+    let (_, changed) = project.send("PUT", &path, Some(&json!({ "type": null })));
+    assert_eq!((&changed["type"], &changed["title"]), (&Value::Null, &json!("T")));
     assert_eq!(project.send("PUT", &path, Some(&json!({ "content": null }))).0, 400);
 
     assert_eq!(project.send("DELETE", &path, None), (204, Value::Null));
@@ -70,6 +72,8 @@ fn users_are_made_once_and_changed_by_what_is_named() {
     let (status, user) = project.send("PUT", path, Some(&json!({ "email": null, "metadata": { "b": 2 } })));
     assert_eq!((status, &user["email"], &user["name"]), (200, &Value::Null, &json!("Ada L.")));
     assert_eq!(project.get(path), user);
+    let (status, user) = project.send("PUT", path, Some(&json!({ "name": null })));
+    assert_eq!((status, &user["name"], &user["metadata"]), (200, &Value::Null, &json!({ "b": 2 })));
     assert_eq!(project.send("PUT", "/v1/users/bob", Some(&json!({ "name": "Bob" }))).0, 404);
     assert_eq!(project.send("DELETE", path, None), (204, Value::Null));
     assert_eq!(project.send("GET", path, None).0, 404);

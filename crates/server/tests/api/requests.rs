@@ -47,6 +47,34 @@ fn errors_are_objects_with_the_requests_id() {
     }
 }
 
+/// An answer may contain what only the holder of the credential may read.
+#[test]
+fn no_answer_may_be_stored_on_the_way_or_read_as_another_type() {
+    let project = Project::new();
+    let (key, token) = (Some(project.key.as_str()), Some(project.token.as_str()));
+    for (path, bearer, status) in [
+        ("/v1/key", key, 200),
+        ("/v1/memories", key, 200),
+        ("/v1/memories", None, 401),
+        ("/v1/nothing", key, 404),
+        (project.keys_path().as_str(), token, 200),
+        (project.keys_path().as_str(), key, 401),
+        ("/metrics", None, 200),
+        ("/livez", None, 200),
+        ("/openapi.json", None, 200),
+    ] {
+        let response = project.server.get(path, bearer);
+        assert_eq!(response.status(), status, "{path}");
+        for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff")] {
+            assert_eq!(
+                response.headers().get(name).map(|found| found.as_bytes()),
+                Some(value.as_bytes()),
+                "{path}"
+            );
+        }
+    }
+}
+
 #[test]
 fn paths_outside_every_scope_are_not_found() {
     let project = Project::new();

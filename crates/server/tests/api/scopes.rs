@@ -93,6 +93,13 @@ fn records_of_another_project_are_not_found() {
     // the same id is another user in each project, and a change of one does not change the other
     project.server.send("POST", "/v1/users", Some(&other), Some(&json!({ "id": "ada", "name": "Other" })));
     assert_eq!(project.get("/v1/users/ada")["name"], Value::Null);
+    let mark = |key: &str, owner: &str| {
+        let body = json!({ "id": "ada", "metadata": { owner: 1 } });
+        let (status, user) = project.server.send("POST", "/v1/users", Some(key), Some(&body));
+        assert_eq!((status, &user["metadata"]), (200, &json!({ owner: 1 })));
+    };
+    mark(&project.key, "ours");
+    mark(&other, "theirs");
     let remove = "/v1/users/ada?cascade=true";
     project.make("/v1/memories", &json!({ "content": "ours", "user_id": "ada" }));
     project.make("/v1/chats", &json!({ "title": "ours", "user_id": "ada" }));

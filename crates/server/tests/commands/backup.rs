@@ -71,6 +71,23 @@ fn a_copy_of_the_one_file_lacks_recent_keys() {
     assert_eq!((number(&fixture.data, &stored), number(&copy, &stored)), (Some(1), Some(0)));
 }
 
+/// SQLite reads such a name as a URL.
+#[test]
+fn a_backup_may_have_a_name_that_looks_like_a_url() {
+    const NAME: &str = "a_backup_may_have_a_name_that_looks_like_a_url";
+    let fixture = Fixture::new();
+    if fixture.data.is_postgres() {
+        return trouble::skip_because(NAME, "only SQLite has a file");
+    }
+    let folder = TempDir::new().unwrap();
+    let mut command = fixture.data.command(&["backup", "file:copy?mode=rwc"]);
+    assert_succeeds(&command.current_dir(folder.path()).output().unwrap());
+    let copy = Data { folder: TempDir::new().unwrap(), database_url: None };
+    fs::copy(folder.path().join("file:copy?mode=rwc"), database_file(&copy)).unwrap();
+    assert!(!folder.path().join("copy").exists());
+    assert_eq!(number(&copy, "SELECT count(*) FROM accounts"), Some(1));
+}
+
 #[test]
 fn a_backup_that_fails_leaves_no_file() {
     let mut data = Data::new();

@@ -10,6 +10,7 @@ mod cookies;
 mod forms;
 mod headers;
 mod keys;
+mod pages;
 mod secrets;
 mod strangers;
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::project::Project;
+use crate::common::{EMAIL, id};
 
 /// The cases cover each status and each part of the server that makes errors.
 #[test]
@@ -13,38 +14,118 @@ fn errors_have_the_documented_types_and_the_requests_id_twice() {
     let projects = format!("/api/v1/companies/{}/projects", project.company);
     project.server.send("POST", &projects, Some(&project.token), Some(&json!({ "name": "taken" })));
     let (key, token) = (Some(project.key.as_str()), Some(project.token.as_str()));
-    let empty = json!({});
-    for (method, path, bearer, body, status, kind) in [
-        ("GET", "/v1/memories?limit=0", key, None, 400, "bad_request"),
-        ("POST", "/v1/memories", key, Some(empty.clone()), 400, "bad_request"),
-        ("GET", "/v1/memories", Some("a b"), None, 400, "bad_request"),
-        ("GET", "/v1/memories", None, None, 401, "authentication_error"),
-        ("GET", "/v1/memories", Some("ctx_none"), None, 401, "authentication_error"),
-        ("POST", "/v1/memories", Some(reads.as_str()), Some(empty.clone()), 403, "forbidden"),
-        ("GET", "/v1/memories/none", key, None, 404, "not_found"),
-        ("GET", "/v1/nothing", key, None, 404, "not_found"),
-        ("PATCH", "/v1/memories", key, None, 405, "bad_request"),
-        ("POST", "/v1/memories", key, Some(json!({ "content": "a".repeat(1 << 20) })), 413, "bad_request"),
-        ("POST", &projects, token, Some(json!({ "name": "taken" })), 409, "conflict"),
-        ("GET", &keys, token, None, 200, ""),
-        ("GET", &keys, key, None, 401, "authentication_error"),
-        ("GET", "/api/v1/companies/org_none/projects", token, None, 404, "not_found"),
-        ("GET", "/forward-auth/caddy", Some("a b"), None, 400, "bad_request"),
-        ("GET", "/forward-auth/caddy", key, None, 403, "forbidden"),
+    let (reads, empty, large) = (Some(reads.as_str()), json!({}), json!({ "content": "a".repeat(1 << 20) }));
+    for (method, path, bearer, body, status, kind, code) in [
+        ("GET", "/v1/memories?limit=0", key, None, 400, "bad_request", "invalid_request"),
+        ("POST", "/v1/memories", key, Some(empty.clone()), 400, "bad_request", "invalid_request"),
+        ("GET", "/v1/memories", Some("a b"), None, 400, "bad_request", "invalid_request"),
+        ("GET", "/v1/memories", None, None, 401, "authentication_error", "missing_credentials"),
+        ("GET", "/v1/memories", Some("ctx_none"), None, 401, "authentication_error", "invalid_token"),
+        ("POST", "/v1/memories", reads, Some(empty.clone()), 403, "forbidden", "insufficient_scope"),
+        ("GET", "/v1/memories/none", key, None, 404, "not_found", "not_found"),
+        ("GET", "/v1/nothing", key, None, 404, "not_found", "not_found"),
+        ("PATCH", "/v1/memories", key, None, 405, "bad_request", "method_not_allowed"),
+        ("POST", "/v1/memories", key, Some(large), 413, "bad_request", "too_large"),
+        ("POST", &projects, token, Some(json!({ "name": "taken" })), 409, "conflict", "conflict"),
+        ("GET", &keys, None, None, 401, "authentication_error", "missing_credentials"),
+        ("GET", &keys, Some("a b"), None, 400, "bad_request", "invalid_request"),
+        ("GET", &keys, Some("ctxat_none"), None, 401, "authentication_error", "invalid_token"),
+        ("GET", &keys, key, None, 401, "authentication_error", "invalid_token"),
+        ("GET", "/api/v1/companies/org_none/projects", token, None, 404, "not_found", "not_found"),
+        ("GET", "/forward-auth/caddy", Some("a b"), None, 400, "bad_request", "invalid_request"),
+        ("GET", "/forward-auth/caddy", key, None, 403, "forbidden", "insufficient_scope"),
     ] {
         let mut response = project.server.request(method, path, bearer, body.as_ref());
         assert_eq!(response.status(), status, "{method} {path}");
-        if status == 200 {
-            continue;
-        }
         let header = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         let body: Value = response.body_mut().read_json().unwrap();
-        let error = &body["error"];
-        assert_eq!(error["type"], kind, "{method} {path}: {body}");
-        assert_eq!((&error["request_id"], &body["request_id"]), (&json!(header), &json!(header)), "{body}");
-        let expected = json!({ "error": { "type": kind, "code": error["code"], "message": error["message"], "request_id": header },
-                               "request_id": header });
-        assert_eq!(body, expected);
+        let message = &body["error"]["message"];
+        assert!(message.as_str().is_some_and(|message| !message.is_empty()), "{method} {path}: {body}");
+        let error = json!({ "type": kind, "code": code, "message": message, "request_id": header });
+        assert_eq!(body, json!({ "error": error, "request_id": header }), "{method} {path}");
+    }
+}
+
+/// Whoever reads a message knows what to send instead.
+#[test]
+fn each_message_is_about_its_mistake() {
+    let project = Project::new();
+    let company = format!("/api/v1/companies/{}", project.company);
+    let [keys, projects, tokens] = ["api-keys", "projects", "tokens"].map(|end| format!("{company}/{end}"));
+    let reads = project.server.key_in(&project.token, &project.company, &project.id, &["memories:read"]);
+    let named = json!({ "name": "taken" });
+    project.server.send("POST", &projects, Some(&project.token), Some(&named));
+    let (_, program) = project.server.send("POST", &tokens, Some(&project.token), Some(&named));
+    let (key, token) = (Some(project.key.as_str()), Some(project.token.as_str()));
+    let (reads, program) = (Some(reads.as_str()), program["token"].as_str());
+    let (active, unknown) = (format!("{keys}/{}", id(&project.key)), "0".repeat(64));
+    let wrong = json!({ "email": EMAIL, "password": "wrong", "refresh_token": unknown });
+    let overlap = json!({ "overlap_seconds": 31_536_001 });
+    for (method, path, bearer, body, words) in [
+        (
+            "GET",
+            "/v1/memories",
+            None,
+            None,
+            "an API key is required: send it as `Authorization: Bearer <key>`",
+        ),
+        (
+            "GET",
+            "/v1/memories",
+            Some("a b"),
+            None,
+            "the Authorization header is malformed: send one, as `Bearer <key>`",
+        ),
+        (
+            "POST",
+            "/v1/memories",
+            reads,
+            Some(&named),
+            "the API key lacks a scope that this request requires: memories:write",
+        ),
+        ("GET", "/v1/memories/none", key, None, "there is no such memory"),
+        ("GET", "/v1/chats/none", key, None, "there is no such chat"),
+        ("GET", "/v1/users/none", key, None, "there is no such user"),
+        ("DELETE", "/v1/users/none/events/none", key, None, "there is no such event"),
+        ("GET", &keys, None, None, "an access token is required: get one from POST /api/v1/auth/login"),
+        (
+            "GET",
+            &keys,
+            Some("a b"),
+            None,
+            "the Authorization header is malformed: send one, as `Bearer <token>`",
+        ),
+        ("GET", &keys, key, None, "an API key gives no access to this path: send an access token"),
+        (
+            "GET",
+            &keys,
+            Some(unknown.as_str()),
+            None,
+            "the access token is unknown or has expired: log in again",
+        ),
+        ("GET", &tokens, program, None, "a program's access token gives access to keys and projects only"),
+        ("GET", &format!("{keys}/none"), token, None, "there is no such project, key or token"),
+        ("POST", &projects, token, Some(&named), "there is a project of this name: choose another name"),
+        ("DELETE", &format!("{active}?purge=true"), token, None, "the key has not ended: revoke it first"),
+        ("POST", "/api/v1/auth/login", None, Some(&wrong), "the e-mail address or the password is wrong"),
+        (
+            "POST",
+            "/api/v1/auth/refresh",
+            None,
+            Some(&wrong),
+            "the refresh token is unknown, was used or has expired",
+        ),
+        (
+            "POST",
+            &format!("{active}/rotate"),
+            token,
+            Some(&overlap),
+            "`overlap_seconds` is too large: the maximum is 31536000",
+        ),
+    ] {
+        let (_, answer) = project.server.send(method, path, bearer, body);
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(words), "{method} {path}: {message}");
     }
 }
 

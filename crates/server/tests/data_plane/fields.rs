@@ -60,6 +60,17 @@ fn a_text_is_measured_in_characters() {
     }
 }
 
+/// A message is longer than other texts.
+#[test]
+fn a_message_has_1_to_20_000_characters() {
+    let project = Project::new();
+    let messages = format!("/v1/chats/{}/messages", project.make("/v1/chats", &json!({})));
+    for (length, status) in [(0, 400), (1, 200), (20_000, 200), (20_001, 400)] {
+        let body = json!({ "message": "\u{1f511}".repeat(length) });
+        assert_eq!(project.send("POST", &messages, Some(&body)).0, status, "{length}");
+    }
+}
+
 /// PostgreSQL can't compare a text with this character.
 #[test]
 fn a_path_with_a_nul_character_leads_nowhere() {

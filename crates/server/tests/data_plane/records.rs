@@ -2,8 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::common::project::{Project, ids};
+use crate::common::project::{ALL_SCOPES, Project, ids};
+use crate::common::timed::Fixture;
+use crate::common::{EMAIL, text};
 use crate::trouble::execute;
+
+/// The time 1700000000.
+const LONG_AGO: &str = "2023-11-14T22:13:20Z";
 
 #[test]
 fn a_stored_memory_is_answered_as_it_is_read_later() {
@@ -65,17 +70,26 @@ fn a_batch_stores_what_can_be_stored() {
     // stored in the order of the batch, so the last is the newest
     assert_eq!(project.get("/v1/memories?limit=1")["data"][0]["content"], "last");
 
-    let defaults = json!({ "type": "default", "tags": ["default"], "userId": "eve", "metadata": { "d": 1 }, "language": "en" });
+    let defaults = json!({ "title": "default title", "type": "default", "tags": ["default"], "userId": "eve",
+                           "metadata": { "d": 1 }, "language": "en", "format": "text" });
+    let own = json!({ "content": "own", "title": "t", "language": "de", "format": "html" });
     let (status, answer) =
-        batch(&json!({ "items": [items[0], items[9], { "content": "bare" }], "defaults": defaults }));
+        batch(&json!({ "items": [items[0], items[9], { "content": "bare" }, own], "defaults": defaults }));
     assert_eq!((status, &answer["failed"]), (202, &json!(0)), "{answer}");
     let shown = |index: usize| {
         let item = &answer["items"][index];
-        json!([item["type"], item["tags"], item["user_id"], item["metadata"], item["language"]])
+        json!([item["type"], item["tags"], item["user_id"], item["metadata"]])
     };
-    assert_eq!(shown(0), json!(["default", ["own"], "ada", { "n": 1 }, "en"]));
-    assert_eq!(shown(1), json!(["own", ["default"], "eve", { "d": 1 }, "en"]));
-    assert_eq!(shown(2), json!(["default", ["default"], "eve", { "d": 1 }, "en"]));
+    assert_eq!(shown(0), json!(["default", ["own"], "ada", { "n": 1 }]));
+    assert_eq!(shown(1), json!(["own", ["default"], "eve", { "d": 1 }]));
+    assert_eq!(shown(2), json!(["default", ["default"], "eve", { "d": 1 }]));
+    assert_eq!(shown(3), shown(2));
+    for (index, texts) in
+        [(0, ["default title", "en", "text"]), (2, ["default title", "en", "text"]), (3, ["t", "de", "html"])]
+    {
+        let item = &answer["items"][index];
+        assert_eq!([&item["title"], &item["language"], &item["format"]], texts.map(Value::from).each_ref());
+    }
 
     let (status, answer) = batch(&json!({ "items": [{}, 1] }));
     assert_eq!((status, &answer["items"], &answer["failed"]), (202, &json!([]), &json!(2)));
@@ -115,10 +129,73 @@ fn a_chat_is_shown_to_keys_of_its_project_that_read_chats() {
     assert_eq!(project.send("GET", &path, None).0, 404);
 }
 
+#[test]
+fn records_have_the_time_of_the_servers_clock() {
+    let [start, later] = ["2027-01-15T08:00:00Z", "2027-01-15T08:01:00Z"];
+    let fixture = Fixture::new();
+    let account = fixture.account(EMAIL);
+    let company = format!("/companies/{}", account.company);
+    let manage =
+        |path: &str, body: Value| fixture.send("POST", &format!("{company}/{path}"), &account.token, &body).1;
+    let project = manage("projects", json!({ "name": "p" }));
+    let body = json!({ "project_id": project["id"], "name": "a key", "scopes": ALL_SCOPES });
+    let key = text(&manage("api-keys", body)["api_key"]);
+    let send = |method: &str, path: &str, body: Value| {
+        let (status, _, answer) = fixture.exchange(method, path, &key, &body.to_string());
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    };
+    let memory = send("POST", "/v1/memories", json!({ "content": "words" }));
+    let batch = send("POST", "/v1/memories/batch", json!({ "items": [{ "content": "words" }] }));
+    let user = send("POST", "/v1/users", json!({ "id": "ada" }));
+    let event = send("POST", "/v1/users/ada/events", json!({ "type": "view" }));
+    let chat = send("POST", "/v1/chats", json!({}));
+    for record in [&memory, &batch["items"][0], &user, &event, &chat] {
+        assert_eq!(record["created_at"], start, "{record}");
+    }
+    fixture.set(60);
+    let path = format!("/v1/chats/{}", text(&chat["id"]));
+    let message = send("POST", &format!("{path}/messages"), json!({ "message": "words" }));
+    assert_eq!(message["message"]["created_at"], later);
+    let memory = format!("/v1/memories/{}", text(&memory["id"]));
+    for record in [
+        send("PUT", &memory, json!({ "title": "new" })),
+        send("POST", "/v1/users", json!({ "id": "ada", "name": "Ada" })),
+        send("GET", &path, Value::Null),
+    ] {
+        assert_eq!(
+            (&record["created_at"], &record["updated_at"]),
+            (&json!(start), &json!(later)),
+            "{record}"
+        );
+    }
+    fixture.set(0);
+    assert_eq!(send("PUT", "/v1/users/ada", json!({ "name": "Eve" }))["updated_at"], start);
+}
+
+/// Records have the time at which they are stored, and not that of the record that they belong to.
+#[test]
+fn a_message_and_an_event_are_dated_on_their_own() {
+    let project = Project::new();
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    let chat = format!("/v1/chats/{}/messages", project.make("/v1/chats", &json!({})));
+    for table in ["users", "chats"] {
+        let sql = format!("UPDATE {table} SET created_at = 1700000000, updated_at = 1700000000");
+        execute(&project.data, &sql);
+    }
+    project.post("/v1/users/ada/events", &json!({ "type": "view" }));
+    project.post(&chat, &json!({ "message": "words" }));
+    for (path, records) in [("/v1/users/ada/events", "data"), (chat.as_str(), "messages")] {
+        let list = project.get(path);
+        for record in list[records].as_array().unwrap() {
+            assert_ne!(record["created_at"], LONG_AGO, "{path}");
+        }
+    }
+}
+
 /// A change sets the time of its record, and of no other.
 #[test]
 fn a_change_is_dated_on_its_record_alone() {
-    const LONG_AGO: &str = "2023-11-14T22:13:20Z";
     let project = Project::new();
     let mut paths = vec!["/v1/users/ada".to_owned(), "/v1/users/bob".to_owned()];
     for id in ["ada", "bob"] {

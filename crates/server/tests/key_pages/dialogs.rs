@@ -1,6 +1,7 @@
 //! A dialog leads back to where it was opened, and nowhere else.
 
 use crate::common::company::Company;
+use crate::common::id;
 use crate::encoded;
 
 const CANCEL: &str = "[data-cancel]";
@@ -66,4 +67,43 @@ fn a_dialog_leads_back_to_the_same_part_of_the_list() {
     browser
         .post(&format!("/keys/{first}/revoke?back=//evil.example&from=//evil.example"), &fields)
         .leads_to("/keys");
+}
+
+/// A click on “Done” leads to the row of the new key, also if the address differs from the present one in its fragment alone.
+#[test]
+fn a_new_key_leads_back_to_where_it_was_asked_for() {
+    let (_company, mut browser) = Company::new();
+    let fields = browser.creation("a key");
+    let page = browser.create_with(&fields);
+    let key = id(&page.new_key());
+    assert_eq!(page.attribute("a.button", "href"), format!("/keys?page=1#key-{key}"));
+    for (query, address) in [
+        ("", "/keys?page=1#key-"),
+        ("?state=active", "/keys?state=active#key-"),
+        ("?q=a&page=2", "/keys?q=a&page=2#key-"),
+        ("?from=key", "/keys/"),
+    ] {
+        let path = format!("/keys/{key}/rotate{query}");
+        let dialog = browser.get(&path);
+        let [token, form] = ["form_token", "form"].map(|name| dialog.field(name));
+        let page = browser.post(&path, &[("form_token", &token), ("form", &form), ("overlap", "3600")]);
+        assert_eq!(
+            page.attribute("a.button", "href"),
+            format!("{address}{}", id(&page.new_key())),
+            "{query}"
+        );
+    }
+}
+
+/// The old key works while the new one is deployed, and a key ends only if somebody chooses so.
+#[test]
+fn a_dialog_begins_with_its_default_choices() {
+    let (_company, mut browser) = Company::new();
+    let key = id(&browser.create("a key"));
+    let rotation = browser.get(&format!("/keys/{key}/rotate"));
+    assert_eq!(rotation.checked("overlap"), ["86400"]);
+    assert!(!rotation.has("#expires option[selected]"), "{}", rotation.text);
+    for path in ["/keys/new", "/tokens/new"] {
+        assert_eq!(browser.get(path).attribute("#expires option[selected]", "value"), "never", "{path}");
+    }
 }

@@ -29,6 +29,10 @@ fn a_form_that_is_sent_after_the_session_is_kept_for_its_account() {
     let form = browser.get("/keys/new");
     assert_eq!(form.field("name"), "a name; with \"all\", & 東京");
     assert_eq!(form.checked("scopes"), ["memories:read", "chats:write"]);
+    assert_eq!(form.field("project_name"), "project of a name; with \"all\", & 東京");
+    let chosen =
+        ["#project", "#expires"].map(|field| form.attribute(&format!("{field} option[selected]"), "value"));
+    assert_eq!(chosen, ["new", "30"]);
     assert_ne!(form.field("form"), typed[1].1, "the form has a token of its own");
     assert!(!browser.get("/keys/new").text.contains("東京"), "the draft is used only once");
 

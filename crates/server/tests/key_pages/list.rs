@@ -1,6 +1,6 @@
 //! The list of keys: its filters, its pages and its size.
 
-use crate::common::company::Company;
+use crate::common::company::{Company, record};
 use crate::common::id;
 use crate::common::project::ALL_SCOPES;
 use crate::common::timed::{DAY, HOUR};
@@ -78,6 +78,48 @@ fn a_list_is_searched_and_filtered() {
     assert_eq!(page.texts("option[selected]"), ["batch & more", "users:read", "Retired"]);
     assert_eq!(page.attributes("#state option[selected]", "value"), ["retired"]);
     assert_eq!(page.text_of(".empty h2"), "No key matches");
+}
+
+/// A key that is not valid yet is not ending, even if it is valid for a day only.
+#[test]
+fn each_state_has_its_keys_and_its_label() {
+    const STATES: [(&str, &str); 6] = [
+        ("active", "Active"),
+        ("ending", "Ending soon"),
+        ("not_yet_valid", "Not yet valid"),
+        ("retired", "Retired"),
+        ("expired", "Expired"),
+        ("revoked", "Revoked"),
+    ];
+    let (company, mut browser) = Company::new();
+    let (project, now) = (company.project("p"), company.server.now());
+    let later = |seconds| Some(now.saturating_add(seconds));
+    let records = STATES.map(|(state, _)| {
+        let mut record = record(&project);
+        match state {
+            "ending" => record.expires_at = later(DAY),
+            "not_yet_valid" => (record.not_before, record.expires_at) = (later(HOUR), later(2 * HOUR)),
+            "retired" => record.retires_at = Some(now),
+            "expired" => record.expires_at = Some(now),
+            "revoked" => record.revoke(now),
+            _ => {}
+        }
+        (record, state)
+    });
+    assert_eq!(company.import(&records).unwrap(), 6);
+    let ids = records.map(|(record, _)| record.id.to_string());
+    let [active, ending, later, ..] = &ids;
+    for ((state, label), id) in STATES.into_iter().zip(&ids) {
+        let page = browser.get(&format!("/keys?state={state}"));
+        let mut expected = if state == "active" { vec![active, ending] } else { vec![id] };
+        expected.sort();
+        let mut found = listed(&page);
+        found.sort();
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{state}");
+        assert!(row(&page, id).ends_with(label), "{}", row(&page, id));
+    }
+    let facts = browser.get(&format!("/keys/{later}")).facts();
+    assert!(facts.contains(&"Valid from 2027-01-15 09:00 UTC (in 1 hour)".to_owned()), "{facts:?}");
 }
 
 #[test]

@@ -36,6 +36,10 @@ fn a_rotated_pair_names_both_keys() {
         row(&list, &second)
     );
     assert!(!list.text.contains(&format!("href=\"/keys/{third}")), "{}", list.text);
+    let page = browser.get(&format!("/keys/{second}"));
+    let by = format!("Replaced by {third} (deleted) on 2027-01-15 08:01 UTC (just now)");
+    assert!(page.facts().contains(&by), "{by} in {:?}", page.facts());
+    assert!(!page.has(&format!("a[href=\"/keys/{third}\"]")), "{}", page.text);
     let page = browser.get(&format!("/keys/{old}"));
     let by = format!(
         "Replaced by {second} on 2027-01-15 08:01 UTC (just now) {first} on 2027-01-15 08:00 UTC (1 minute ago)"

@@ -78,8 +78,14 @@ fn a_key_is_revoked_once_and_purged_after_its_end() {
     assert_eq!(of_key, expected.iter().collect::<Vec<_>>());
     // a key can revoke itself
     let (found, path_of_found) = keys.create();
-    let revoke = || keys.server.exchange("POST", "/v1/key/revoke", &found, "").0;
-    assert_eq!((revoke(), revoke()), (200, 401));
+    let revoke = || {
+        let (status, _, answer) = keys.server.exchange("POST", "/v1/key/revoke", &found, "");
+        (status, answer)
+    };
+    keys.server.set(61);
+    let expected = json!({ "id": &path_of_found[1..], "revoked_at": "2027-01-15T08:01:01Z" });
+    assert_eq!(revoke(), (200, expected));
+    assert_eq!(revoke().0, 401);
     assert_eq!(send("DELETE", &path_of_found), 204);
     let log = keys.log();
     let of_found: Vec<_> = log.iter().filter(|[_, _, key, _]| *key == path_of_found[1..]).collect();

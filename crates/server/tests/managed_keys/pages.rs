@@ -77,9 +77,17 @@ fn pages_have_every_key_once_while_others_come_and_go() {
         let (status, answer) = keys.send("GET", &format!("?{query}"), &json!({}));
         assert_eq!(status, 400, "{query}: {answer}");
     };
-    for query in
-        ["limit=0", "limit=101", "limit=-1", "limit=a", "limit=", "limit=1.5", "limit=1&limit=2", "cursor="]
-    {
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=-1",
+        "limit=a",
+        "limit=",
+        "limit=1.5",
+        "limit=1&limit=2",
+        "limit=1&limit=1",
+        "cursor=",
+    ] {
         refuse(query);
     }
     let last = cursor.chars().last().unwrap();

@@ -1,8 +1,10 @@
 //! A key as programs read it, at each second.
 
+use ctx_key::Scope;
 use serde_json::{Value, json};
 
-use crate::common::timed::{Account, Fixture, HOUR};
+use crate::common::company::{Company, record};
+use crate::common::timed::{Account, DAY, Fixture, HOUR};
 use crate::common::{id, text, wait};
 use crate::trouble::execute;
 use crate::{A_DAY_LATER, AN_HOUR_LATER, Keys, START};
@@ -33,6 +35,35 @@ fn a_record_has_all_that_is_known_of_a_key() {
     assert_eq!(keys.record(&format!("/{id}")), expected);
     assert_eq!(keys.send("GET", "", &json!({})), (200, json!([expected])));
     assert_eq!(keys.create_with(json!({ "expires_at": null })).1["expires_at"], Value::Null);
+}
+
+#[test]
+fn an_imported_key_has_all_that_its_line_says() {
+    let (company, _) = Company::new();
+    let project = company.project("p");
+    let now = company.server.now();
+    let mut imported = record(&project);
+    imported.scopes = Scope::CHATS_READ | Scope::USERS_WRITE;
+    imported.not_before = Some(now);
+    imported.expires_at = Some(now.saturating_add(DAY));
+    imported.retires_at = Some(now.saturating_add(HOUR));
+    assert_eq!(company.import(&[(imported.clone(), "imported")]).unwrap(), 1);
+    let expected = json!({
+        "id": imported.id.as_str(),
+        "company_id": company.id,
+        "project_id": project,
+        "name": "imported",
+        "scopes": ["chats:read", "users:write"],
+        "is_active": true,
+        "state": "active",
+        "expires_at": A_DAY_LATER,
+        "retires_at": AN_HOUR_LATER,
+        "revoked_at": null,
+        "last_used_at": null,
+        "created_at": START,
+        "updated_at": START,
+    });
+    assert_eq!(company.send_about("GET", imported.id.as_str(), &json!({})), (200, expected));
 }
 
 /// The states of keys, and whether they are active.

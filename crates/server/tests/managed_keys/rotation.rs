@@ -61,6 +61,22 @@ fn a_rotation_keeps_what_it_is_not_asked_to_change() {
 }
 
 #[test]
+fn the_successor_of_a_key_that_is_not_valid_yet_begins_with_it() {
+    let keys = Keys::new();
+    let (_, path) = keys.create();
+    let later = format!("UPDATE api_keys SET not_before = 1800001800 WHERE id = '{}'", &path[1..]);
+    execute(&keys.server.data, &later);
+    let (status, new) = keys.send("POST", &format!("{path}/rotate"), &json!({ "overlap_seconds": 3600 }));
+    assert_eq!((status, &new["state"]), (201, &json!("not_yet_valid")), "{new}");
+    let paths = [path, format!("/{}", new["id"].as_str().unwrap())];
+    let states = || paths.each_ref().map(|path| keys.record(path)["state"].clone());
+    keys.server.set(1799);
+    assert_eq!(states(), ["not_yet_valid"; 2]);
+    keys.server.set(1800);
+    assert_eq!(states(), ["active"; 2]);
+}
+
+#[test]
 fn a_rotation_has_these_fields_and_no_other() {
     let keys = Keys::new();
     let (_, path) = keys.create();

@@ -111,6 +111,23 @@ fn memories_without_words_keep_no_others_waiting() {
     assert_eq!(more, [true, true, false]);
 }
 
+/// SQLite lets nobody else write meanwhile.
+#[test]
+fn large_memories_are_indexed_in_short_transactions() {
+    let Fixture { server, data, id: project, .. } = Fixture::new();
+    server.stop();
+    let words: String = (0..11_000).map(|word| format!("w{word:04x} ")).collect();
+    let memories: String = (0..3).map(|number| insertion(&project, number, &words)).collect();
+    execute(&data, &memories);
+    assert_eq!(queued(&data), Some(3));
+    let runtime = Runtime::new().unwrap();
+    let left = [(); 3].map(|()| {
+        assert!(runtime.block_on(index_some(&open(&data))).unwrap());
+        queued(&data)
+    });
+    assert_eq!(left, [2, 1, 0].map(Some));
+}
+
 #[test]
 fn memories_of_an_older_database_are_found_after_the_upgrade() {
     let data = Data::new();

@@ -137,6 +137,9 @@ fn the_newest_memories_of_a_common_word_are_ranked() {
     );
     assert_eq!(answer["total_results"], MAX_MEMORIES_OF_WORD + 2);
     assert_eq!(fixture.titles_with("violet tea", "&tags=x"), ["oldest"]);
+    // the more words, the fewer memories of each
+    let answer = fixture.search("tea kettle spoon sugar lemon honey ginger mint", "");
+    assert_eq!(answer["total_results"], MAX_CANDIDATES / 8);
     // memories of other users do not push out the memory of this user
     assert_eq!(fixture.titles_with("tea", "&user_id=bob"), ["oldest"]);
 }

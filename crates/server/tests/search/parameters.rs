@@ -17,6 +17,7 @@ fn an_answer_has_ten_memories_unless_the_client_sets_a_limit() {
     for _ in 0..11 {
         fixture.remember(&json!({ "content": "tea" }));
     }
+    execute(&fixture.data, &format!("UPDATE memories SET created_at = 1700000000 WHERE id = '{id}'"));
     let answer = fixture.search("tea", "");
     assert_eq!((answer["results"].as_array().unwrap().len(), &answer["total_results"]), (10, &json!(12)));
     assert!(answer["request_id"].as_str().unwrap().starts_with("req_"), "{answer}");
@@ -143,7 +144,11 @@ fn an_invalid_parameter_is_refused_by_name() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(status == 400 && message.contains(&format!("`{named}`")), "{parameters}: {status} {answer}");
     }
-    // an error does not repeat a key
+    // an error does not repeat a key, and a key is not searched for
+    let (status, answer) = fixture.send("GET", &format!("/v1/memories/search?query={}", fixture.key), None);
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(status == 400 && message.starts_with("`query` contains an API key"), "{status} {message}");
+    assert!(!message.contains(&fixture.key[16..]), "{message}");
     let path = format!("/v1/memories/search?query=a&{}=1", fixture.key);
     wait(|| {
         let (status, answer) = fixture.send("GET", &path, None);
