@@ -573,8 +573,10 @@ function redactObject(value: object, copies: Copies): unknown {
   const tag = Object.prototype.toString.call(value).slice(8, -1);
   const kinds = globalThis as unknown as { [name: string]: new (input?: unknown) => object };
   // `instanceof` is false for a value of another realm, and a class may set another tag.
-  const is = (name: string): boolean => tag === name || (!!kinds[name] && value instanceof kinds[name]);
-  const withPrototype = (copy: object): unknown => Object.setPrototypeOf(copy, Object.getPrototypeOf(value) as object | null);
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const is = (name: string): boolean =>
+    prototype !== Object.prototype && (tag === name || (!!kinds[name] && value instanceof kinds[name]));
+  const withPrototype = (copy: object): unknown => Object.setPrototypeOf(copy, prototype);
   if (ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(tag)) {
     const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT } = value as Uint8Array;
     // Longer elements are numbers.

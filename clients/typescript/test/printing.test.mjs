@@ -277,6 +277,7 @@ test("redactDeep never throws, and ends for cycles and deep values", () => {
   assert.equal(copy.cause.get(copy)[0], copy);
   const bare = Object.assign(Object.create(null), { text: TEXT });
   assert.deepEqual(redactDeep(bare), Object.assign(Object.create(null), { text: REDACTED }));
+  assert.deepEqual(redactDeep({ [Symbol.toStringTag]: "Map", text: TEXT }), { [Symbol.toStringTag]: "Map", text: REDACTED });
   assert.deepEqual([TEXT, [TEXT]].map(redactDeep), [REDACTED, [REDACTED]]);
 });
 
