@@ -592,6 +592,9 @@ public fun redact(text: String): String {
 public class RedactingFormatter(private val inner: Formatter) : Formatter() {
     override fun format(record: LogRecord): String = redact(inner.format(record))
 
+    /** Returns the text of the message alone, which some handlers print. It is null if the record has no message. */
+    override fun formatMessage(record: LogRecord): String? = inner.formatMessage(record)?.let { redact(it) }
+
     override fun getHead(handler: java.util.logging.Handler?): String = inner.getHead(handler)
 
     override fun getTail(handler: java.util.logging.Handler?): String = inner.getTail(handler)

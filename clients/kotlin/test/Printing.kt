@@ -117,5 +117,7 @@ val printingTests = listOf(
             override fun getTail(handler: Handler?) = "tail of $handler"
         })
         assertEquals(listOf(page.getHead(null), page.getTail(null)), listOf("head of null", "tail of null"), "head and tail")
+        assertEquals(page.formatMessage(LogRecord(Level.INFO, KEY)), REDACTED, "the message alone")
+        assertEquals(page.formatMessage(LogRecord(Level.INFO, null)), null, "no message")
     },
 )

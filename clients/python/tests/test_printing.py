@@ -11,9 +11,11 @@ import pickle
 import pprint
 import reprlib
 import traceback
-from collections import OrderedDict
-from types import MappingProxyType
-from typing import Any, Callable
+from collections import Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque, namedtuple
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, Callable, TypeVar
 
 import pytest
 from keys import KEY, shows
@@ -209,3 +211,177 @@ def test_the_filter_redacts_every_mapping_and_keeps_a_record_without_text() -> N
     record.__dict__.update(proxy=MappingProxyType({"key": KEY}), ordered=OrderedDict(key=[KEY]))
     assert RedactingFilter().filter(record) is True
     assert not shows(repr(vars(record)))
+
+
+TEXT = f"key={KEY};"
+REDACTED_TEXT = f"key={REDACTED};"
+Pair = namedtuple("Pair", ["name", "item"])
+T = TypeVar("T")
+
+
+class Text(str):
+    note = ""
+
+
+class Items(list):  # type: ignore[type-arg]
+    def __init__(self, first: object, note: str = "") -> None:
+        super().__init__([first])
+        self.note = note
+
+
+class Fields(dict):  # type: ignore[type-arg]
+    def __init__(self, *, text: str) -> None:
+        super().__init__(text=text)
+
+
+class Name(str, Enum):
+    KEY = TEXT
+
+
+@dataclass(frozen=True)
+class Point:
+    text: str
+    items: Any = ()
+
+
+def field(value: T) -> T:
+    """Returns a value of an extra field as the filter leaves it."""
+    record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "", None, None)
+    record.__dict__["value"] = value
+    assert RedactingFilter().filter(record) is True
+    result: T = record.__dict__["value"]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (frozenset([TEXT]), frozenset([REDACTED_TEXT])),
+        (Pair(TEXT, [TEXT]), Pair(REDACTED_TEXT, [REDACTED_TEXT])),
+        (deque([TEXT], maxlen=3), deque([REDACTED_TEXT], maxlen=3)),
+        (Text(TEXT), Text(REDACTED_TEXT)),
+        (bytearray(TEXT.encode()), bytearray(REDACTED_TEXT.encode())),
+        (memoryview(TEXT.encode()), memoryview(REDACTED_TEXT.encode())),
+        (memoryview(bytearray(TEXT.encode())), memoryview(bytearray(REDACTED_TEXT.encode()))),
+        (OrderedDict([(TEXT, TEXT), ("x", "y")]), OrderedDict([(REDACTED_TEXT, REDACTED_TEXT), ("x", "y")])),
+        (defaultdict(list, {TEXT: [TEXT]}), defaultdict(list, {REDACTED_TEXT: [REDACTED_TEXT]})),
+        (Counter([TEXT]), Counter([REDACTED_TEXT])),
+        (MappingProxyType({Pair(TEXT, 1): TEXT}), MappingProxyType({Pair(REDACTED_TEXT, 1): REDACTED_TEXT})),
+        ({frozenset([(TEXT,)]): 1}, {frozenset([(REDACTED_TEXT,)]): 1}),
+        (UserDict({TEXT: TEXT}), UserDict({REDACTED_TEXT: REDACTED_TEXT})),
+        (UserList([TEXT]), UserList([REDACTED_TEXT])),
+        (UserString(TEXT), UserString(REDACTED_TEXT)),
+        (SimpleNamespace(text=[TEXT]), SimpleNamespace(text=[REDACTED_TEXT])),
+        (Point(TEXT, (TEXT,)), Point(REDACTED_TEXT, (REDACTED_TEXT,))),
+        ({TEXT: 1}.keys(), {REDACTED_TEXT: 1}.keys()),
+        ({TEXT: TEXT}.items(), {REDACTED_TEXT: REDACTED_TEXT}.items()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_filter_keeps_the_type_of_a_field(value: Any, expected: Any) -> None:
+    for depth in range(3):
+        result = field([value] * depth) if depth else [field(value)]
+        for item in result:
+            assert type(item) is type(value)
+            assert item == expected
+            assert not shows(repr(item))
+    assert shows(repr(value) + repr(bytes(value) if isinstance(value, memoryview) else "")), "the original is unchanged"
+
+
+def test_the_filter_keeps_what_belongs_to_a_type() -> None:
+    assert field(deque([TEXT], maxlen=3)).maxlen == 3
+    default: Any = field(defaultdict(list, {TEXT: [TEXT]}))
+    assert default["other"] == []
+    assert not field(memoryview(bytearray(TEXT.encode()))).readonly
+    assert list(field({"x": TEXT}.values())) == [REDACTED_TEXT]
+    items = field(Items(TEXT, note=TEXT))
+    assert (type(items), items, items.note) == (Items, [REDACTED_TEXT], REDACTED_TEXT)
+    assert type(field(Items(1, note=TEXT))) is Items and field(Items(1, note=TEXT)).note == REDACTED_TEXT
+    fields = field(Fields(text=TEXT))
+    assert (type(fields), fields) == (Fields, {"text": REDACTED_TEXT})
+    assert (type(field(Name.KEY)), field(Name.KEY) == REDACTED_TEXT, shows(repr(field(Name.KEY)))) == (Name, True, False)
+
+
+def test_the_filter_leaves_a_field_without_a_key() -> None:
+    held = [ApiKey.parse(KEY), range(10**12), 5, None, object(), RuntimeError("x"), Text("ctx_"), float("nan"), Text]
+    values: list[Any] = [*held, held, tuple(held), Pair("a", "b"), {"x": held}, deque("x"), b"ctx_", Point("x"), {1: 2}.items()]
+    for value in values:
+        assert field(value) is value
+
+
+def test_the_filter_redacts_the_names_of_fields() -> None:
+    record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "", None, None)
+    record.__dict__[KEY] = 5
+    assert RedactingFilter().filter(record) is True
+    assert KEY not in vars(record) and vars(record)[REDACTED] == 5
+
+
+def test_cycles_end() -> None:
+    items: list[Any] = [TEXT]
+    pair = (items, TEXT)
+    mapping: dict[str, Any] = {"items": items, "view": None}
+    items += [items, pair, mapping, MappingProxyType(mapping), deque([items])]
+    mapping["view"] = mapping.values()
+    mapping["owner"] = SimpleNamespace(items=items)
+    for value in [items, pair, mapping, MappingProxyType(mapping), mapping.values(), mapping["owner"]]:
+        copied = field(value)
+        assert not shows(repr(copied)) and "unreadable" not in repr(copied)
+    view = field(mapping)["view"]
+    assert list(view)[1] is view
+    copied = field(items)
+    assert copied[1] is copied and copied[2][0] is copied and copied[3]["items"] is copied and copied[5][0] is copied
+    twice = field([[TEXT]] * 2)
+    assert twice[0] is twice[1]
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError(KEY)
+
+    __repr__ = __hash__ = __str__  # type: ignore[assignment]
+
+
+class BrokenMapping(UserDict):  # type: ignore[type-arg]
+    def __getitem__(self, name: object) -> object:
+        raise RuntimeError(KEY)
+
+
+class BrokenText(str):
+    def __new__(cls) -> BrokenText:
+        return super().__new__(cls, TEXT)
+
+    def __contains__(self, text: object) -> bool:
+        raise RuntimeError(KEY)
+
+    __str__ = encode = __eq__ = __contains__  # type: ignore[assignment]
+    __hash__ = str.__hash__
+
+
+def test_nothing_is_raised_out_of_logging(capsys: pytest.CaptureFixture[str]) -> None:
+    deep: list[Any] = [TEXT]
+    for _ in range(100_000):
+        deep = [deep]
+    released = memoryview(TEXT.encode())
+    released.release()
+    values = [deep, released, BrokenMapping(x=TEXT), BrokenText(), Broken(), [{"x": Broken()}, TEXT]]
+    for value in values:
+        assert field([value, TEXT])[1] == REDACTED_TEXT
+    assert field(released) == "[unreadable]"  # type: ignore[comparison-overlap]
+    assert not shows(str.__str__(field(BrokenText())))
+    stream = io.StringIO()
+    logger = logging.Logger("test")
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(RedactingFilter())
+    logger.addHandler(handler)
+    logger.error(Broken())
+    logger.error("%d", Broken())
+    logger.error("%(x)s", {"x": Broken(), "y": KEY})
+    logger.error(f"%d {KEY}", {"x": KEY})
+    logger.error("text", exc_info=(RuntimeError, RuntimeError(Broken()), None))
+    logger.error("text %s", TEXT, exc_info=5)  # type: ignore[arg-type]
+    record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "text", None, 5)  # type: ignore[arg-type]
+    logger.handle(record)
+    lines = stream.getvalue()
+    assert lines.startswith("[unreadable]\n[unreadable]\n[unreadable]\n%d ctx_8aspm4G7VmSU***")
+    assert not shows(lines + capsys.readouterr().err)
+    assert lines.endswith("text\n[unreadable]\n")

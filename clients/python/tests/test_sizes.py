@@ -11,5 +11,5 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src/memorykit_key"
 def test_no_file_grows_without_notice() -> None:
     assert {path.name for path in PACKAGE.iterdir() if path.is_file()} == {"__init__.py", "py.typed"}
     source = (PACKAGE / "__init__.py").read_bytes()
-    assert len(source) <= 30_000
-    assert len(gzip.compress(source)) <= 9_300
+    assert len(source) <= 35_000
+    assert len(gzip.compress(source)) <= 10_600

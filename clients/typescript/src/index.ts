@@ -536,46 +536,129 @@ export function redactStr(text: string): string {
 }
 
 /**
- * Redacts every string in a value for a logger: in arrays, maps, sets, bytes, errors, and the fields of other objects.
- * Returns a copy of whatever it changes, and calls no getter.
+ * Redacts every string in a value for a logger: in arrays, maps, sets, bytes, errors, URLs, headers, and the fields of other
+ * objects. Returns a copy of whatever it changes, and never throws.
+ *
+ * It calls no getter, except those of errors. A getter of a copy runs on the original, when it is first read.
  */
-export function redactDeep(value: unknown, copies = new Map<unknown, unknown>()): unknown {
+export function redactDeep(value: unknown): unknown {
+  return redactAny(value, new Map());
+}
+
+/** Maps each object to its copy, or to itself, so that cycles end. */
+type Copies = Map<unknown, unknown>;
+
+/** The parts of Headers, URLSearchParams and FormData that redaction needs. */
+interface Pairs {
+  append(name: string, item: unknown): void;
+  forEach(call: (item: unknown, name: string) => void): void;
+}
+
+function redactAny(value: unknown, copies: Copies): unknown {
   if (typeof value === "string") return redactStr(value);
-  if (typeof value !== "object" || value === null || value instanceof Secret) return value;
-  if (copies.has(value)) return copies.get(value);
-  if (ArrayBuffer.isView(value)) {
-    const bytes = value instanceof Uint8Array ? redact(value) : null;
+  if (typeof value !== "object" || value === null) return value;
+  if (!copies.has(value)) {
+    try {
+      copies.set(value, redactObject(value, copies));
+    } catch {
+      // For example, the value is a revoked proxy, or is nested too deeply.
+      copies.set(value, "[unreadable]");
+    }
+  }
+  return copies.get(value);
+}
+
+function redactObject(value: object, copies: Copies): unknown {
+  if (value instanceof Secret) return value;
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  const kinds = globalThis as unknown as { [name: string]: new (input?: unknown) => object };
+  // `instanceof` is false for a value of another realm, and a class may set another tag.
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const is = (name: string): boolean =>
+    prototype !== Object.prototype && (tag === name || (!!kinds[name] && value instanceof kinds[name]));
+  const withPrototype = (copy: object): unknown => Object.setPrototypeOf(copy, prototype);
+  if (ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(tag)) {
+    const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT } = value as Uint8Array;
+    // Longer elements are numbers.
+    if (BYTES_PER_ELEMENT > 1) return value;
+    const bytes = redact(new Uint8Array(buffer ?? value, byteOffset, byteLength));
     // Redaction makes a text shorter.
-    return bytes && bytes.length < value.byteLength ? bytes : value;
+    if (bytes.length === byteLength) return value;
+    return buffer ? withPrototype(new kinds[tag]!(bytes.buffer)) : bytes.buffer;
   }
-  const remember = <T>(copy: T): T => (copies.set(value, copy), copy);
-  const deep = (item: unknown): unknown => redactDeep(item, copies);
-  if (Array.isArray(value)) {
-    const copy = remember([] as unknown[]);
-    for (const item of value) copy.push(deep(item));
-    return copy;
+  const isUrl = is("URL");
+  if (isUrl || is("RegExp")) {
+    const text = redactStr(String(value));
+    if (text !== String(value)) return isUrl ? new kinds["URL"]!(text) : text;
+    if (isUrl) return value;
   }
-  if (value instanceof Map) {
-    const copy = remember(new Map());
-    value.forEach((item, name) => copy.set(deep(name), deep(item)));
-    return copy;
-  }
-  if (value instanceof Set) {
-    const copy = remember(new Set());
-    value.forEach((item) => copy.add(deep(item)));
-    return copy;
-  }
-  const copy = remember(Object.create(Object.getPrototypeOf(value) as object | null) as object);
+
   let changed = false;
-  for (const name of Object.getOwnPropertyNames(value)) {
-    const property = Object.getOwnPropertyDescriptor(value, name)!;
-    const redacted = deep(property.value);
-    changed ||= redacted !== property.value || redactStr(name) !== name;
-    if ("value" in property) property.value = redacted;
-    Object.defineProperty(copy, redactStr(name), property);
+  const deep = <T>(item: T): T => {
+    const redacted = redactAny(item, copies) as T;
+    changed ||= !Object.is(redacted, item);
+    return redacted;
+  };
+  const pairs = ["Headers", "URLSearchParams", "FormData"].find(is);
+  if (pairs) {
+    const copy = new kinds[pairs]!() as Pairs;
+    (value as Pairs).forEach((item, name) => copy.append(deep(name), deep(item)));
+    return changed ? copy : value;
   }
-  // A copy has only the fields. It lacks, for example, the time of a Date.
-  return changed ? copy : remember(value);
+
+  const isArray = Array.isArray(value);
+  const isError = is("Error");
+  const isText = is("String");
+  const kind = isArray ? "Array" : ["Date", "Error", "Map", "RegExp", "Set"].find(is);
+  const input = isArray ? value.length : kind === "Date" || kind === "RegExp" ? value : undefined;
+  const copy = isText ? (Object(deep(String(value))) as object) : new kinds[kind ?? "Object"]!(input);
+  copies.set(value, copy);
+  if (copy instanceof Map) (value as typeof copy).forEach((item, name) => copy.set(deep(name), deep(item)));
+  if (copy instanceof Set) (value as typeof copy).forEach((item) => copy.add(deep(item)));
+  const keys = Reflect.ownKeys(value);
+  // The class of an error may compute these fields from others that a copy lacks.
+  if (isError) keys.push(...["name", "message", "stack"].filter((name) => !keys.includes(name)));
+  for (const key of keys) {
+    // These are the length of an array or a string, and the characters of a string.
+    if (Object.getOwnPropertyDescriptor(copy, key)?.configurable === false) continue;
+    if (isText && /^\d+$/.test(String(key))) continue;
+    const property = Object.getOwnPropertyDescriptor(value, key) ?? { writable: true };
+    if ("value" in property) {
+      property.value = deep(property.value);
+    } else if (isError) {
+      delete property.get;
+      delete property.set;
+      property.value = deep((value as never)[key]);
+    } else if (property.get) {
+      property.get = readOnce(property.get.bind(value), copies);
+      changed = true;
+    }
+    // Names can be equal after redaction.
+    property.configurable = true;
+    Object.defineProperty(copy, deep(key), property);
+  }
+  if (!changed) return value;
+  // These methods may need private fields, which a copy lacks.
+  for (const name of ["toJSON", Symbol.for("nodejs.util.inspect.custom")]) {
+    const method = (value as { [name: string | symbol]: unknown })[name];
+    if (typeof method !== "function") continue;
+    const redacted = (...input: unknown[]): unknown => redactAny(method.apply(value, input), copies);
+    Object.defineProperty(copy, name, { value: redacted, configurable: true });
+  }
+  return withPrototype(copy);
+}
+
+/** Returns a getter that calls `get` at most once, and returns the error if that throws. */
+function readOnce(get: () => unknown, copies: Copies): () => unknown {
+  let result: { value: unknown } | undefined;
+  const read = (): unknown => {
+    try {
+      return get();
+    } catch (error) {
+      return error;
+    }
+  };
+  return () => (result ??= { value: redactAny(read(), copies) }).value;
 }
 
 const VARIABLE = "MEMORYKIT_API_KEY";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import util from "node:util";
 import v8 from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { AnyKey, ApiKey, InvalidKeyError, bearer, redactDeep } from "../dist/index.js";
 import { KEY, shows } from "./keys.mjs";
@@ -133,4 +134,154 @@ test("redactDeep redacts every string in a value, and keeps the rest", () => {
     assert(!shows(util.inspect(redactDeep(part), { showHidden: true, depth: null }), KEY));
   }
   for (const part of [{ [`${redacted}`]: 1 }, new Headers("x"), new Date(5), Object.freeze({ key: ApiKey.parse(KEY) })]) assert.equal(redactDeep(part), part);
+});
+
+/** A text with a key, and the same text after redaction. */
+const TEXT = `key=${KEY};`;
+const REDACTED = "key=ctx_8aspm4G7VmSU***;";
+
+/** Returns what a logger can print of a value. */
+const printed = (value) => util.inspect(value, { showHidden: true, depth: null, getters: true }) + JSON.stringify(value);
+
+test("redactDeep redacts and keeps fields whose key is a symbol", () => {
+  const [message, splat] = [Symbol.for("message"), Symbol.for("splat")];
+  const info = redactDeep({ level: "info", [message]: TEXT, [splat]: [{ text: TEXT }, 5] });
+  assert.deepEqual(info, { level: "info", [message]: REDACTED, [splat]: [{ text: REDACTED }, 5] });
+  assert.deepEqual(redactDeep({ text: TEXT, [splat]: [5] }), { text: REDACTED, [splat]: [5] });
+});
+
+test("redactDeep redacts fields that were added to arrays, maps, sets, dates and boxed strings", () => {
+  for (const value of [[1, , 3], /./.exec("x"), new Map([[1, 2]]), new Set([1]), new Date(5), new String("x"), new Error("x")]) {
+    const copy = redactDeep(Object.assign(value, { text: TEXT }));
+    assert.notEqual(copy, value);
+    assert.equal(value.text, TEXT, "the original is unchanged");
+    assert.deepEqual(copy, Object.assign(value, { text: REDACTED }));
+  }
+  assert.deepEqual(redactDeep(new String(TEXT)), new String(REDACTED));
+  assert(!shows(Object.values(redactDeep(new String(TEXT))).join(""), KEY), "a character is a field");
+});
+
+test("redactDeep keeps classes, and redacts the names in maps and sets", () => {
+  class Names extends Map {}
+  class Tags extends Set {}
+  class List extends Array {}
+  const values = [[new Names([[TEXT, { [KEY]: 1 }]]), new Names([[REDACTED, { "ctx_8aspm4G7VmSU***": 1 }]])], [new Tags([TEXT]), new Tags([REDACTED])], [List.of(TEXT), List.of(REDACTED)]];
+  for (const [value, expected] of values) assert.deepEqual(redactDeep(value), expected);
+  const foreign = runInNewContext("({ map: new Map([['a', [text]]]), set: new Set([text]), error: new TypeError(text), date: Object.assign(new Date(5), { text }), buffer: Uint8Array.from(bytes).buffer })", { text: TEXT, bytes: [...Buffer.from(TEXT)] });
+  const copy = redactDeep(foreign);
+  assert(!shows(printed(copy), KEY));
+  assert.deepEqual([copy.map.get("a")[0], copy.set.size, copy.error.message, +copy.date], [REDACTED, 1, REDACTED, 5]);
+  assert.equal(Buffer.from(copy.buffer).toString(), REDACTED);
+});
+
+test("redactDeep redacts bytes of each kind", () => {
+  const bytes = new TextEncoder().encode(TEXT);
+  const values = [bytes, Buffer.from(TEXT), Buffer.from(`xx${TEXT}`).subarray(2), new Int8Array(bytes), new Uint8ClampedArray(bytes), new DataView(bytes.buffer), bytes.buffer];
+  for (const value of values) {
+    const copy = redactDeep({ value }).value;
+    assert.equal(Object.getPrototypeOf(copy), Object.getPrototypeOf(value));
+    assert.equal(Buffer.from(copy.buffer ?? copy).toString(), REDACTED);
+  }
+  const shared = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(shared).set(bytes);
+  assert.equal(Buffer.from(redactDeep(shared)).toString(), REDACTED);
+  for (const value of [new Uint8Array(60), new ArrayBuffer(60), new DataView(new ArrayBuffer(60)), new Float64Array(3)]) assert.equal(redactDeep(value), value);
+});
+
+test("redactDeep redacts URLs, headers and forms", () => {
+  const url = new URL(`https://example.com/?${TEXT}`);
+  assert.equal(redactDeep({ url }).url.href, `https://example.com/?${REDACTED}`);
+  assert(redactDeep(url) instanceof URL);
+  const headers = new Headers({ Authorization: `Bearer ${KEY}`, Accept: "text/plain" });
+  assert.deepEqual([...redactDeep({ headers }).headers], [["accept", "text/plain"], ["authorization", "Bearer ctx_8aspm4G7VmSU***"]]);
+  const form = new FormData();
+  form.append("key", KEY);
+  form.append("key", "x");
+  assert.deepEqual(redactDeep(form).getAll("key"), ["ctx_8aspm4G7VmSU***", "x"]);
+  assert.deepEqual([...redactDeep(new URLSearchParams([[KEY, "a"], ["key", KEY]]))], [["ctx_8aspm4G7VmSU***", "a"], ["key", "ctx_8aspm4G7VmSU***"]]);
+  assert.equal(redactDeep(new RegExp(KEY)), "/ctx_8aspm4G7VmSU***/");
+  for (const value of [new URL("https://example.com"), new Headers({ Accept: "x" }), new URLSearchParams("a=b"), new FormData(), /x/]) assert.equal(redactDeep(value), value);
+});
+
+test("redactDeep redacts each part of an error, and keeps it an error", () => {
+  class Computed extends Error {
+    #text = TEXT;
+    get message() {
+      return this.#text;
+    }
+  }
+  const aggregate = new AggregateError([new Error(TEXT), TEXT], TEXT, { cause: new RangeError(TEXT) });
+  const lazyStack = Object.defineProperty(new Error("x"), "stack", { get: () => TEXT, configurable: true });
+  const errors = [aggregate, new Computed(), new DOMException(TEXT, "AbortError"), lazyStack, Object.assign(new Error("x"), { response: { headers: [TEXT] } })];
+  for (const error of errors) {
+    const copy = redactDeep({ error }).error;
+    assert(util.types.isNativeError(copy) && copy instanceof error.constructor);
+    assert.equal(copy.name, error.name);
+    assert(!shows([printed(copy), copy.message, copy.stack, String(copy)].join(), KEY));
+  }
+  const copy = redactDeep(aggregate);
+  assert.deepEqual([copy.message, copy.errors[0].message, copy.errors[1], copy.cause.message], Array(4).fill(REDACTED));
+  assert(copy.stack.startsWith(`AggregateError: ${REDACTED}\n    at `), copy.stack);
+  assert.equal(redactDeep(lazyStack).stack, REDACTED);
+  for (const error of [new Error("x"), new InvalidKeyError("prefix"), new DOMException("x")]) assert.equal(redactDeep(error), error);
+});
+
+test("redactDeep runs a getter on the original, once, when the copy is read", () => {
+  let calls = 0;
+  class Request {
+    #text = TEXT;
+    constructor() {
+      Object.defineProperty(this, "text", { get: () => ((calls += 1), this.#text), enumerable: true });
+      Object.defineProperty(this, "own", { get() { return this.#text; }, enumerable: true });
+      Object.defineProperty(this, "broken", { get: () => { throw new TypeError(TEXT); }, enumerable: true });
+      Object.defineProperty(this, "written", { set: () => assert.fail("a setter is called"), enumerable: true });
+    }
+  }
+  const copy = redactDeep(new Request());
+  assert.equal(calls, 0);
+  assert(copy instanceof Request);
+  assert.deepEqual([copy.text, copy.text, copy.own, copy.written, calls], [REDACTED, REDACTED, REDACTED, undefined, 1]);
+  assert(copy.broken instanceof TypeError && copy.broken.message === REDACTED);
+  assert(!shows(printed(copy), KEY));
+});
+
+test("redactDeep lets a copy print itself as the original does", () => {
+  class Session {
+    #token = TEXT;
+    text = TEXT;
+    toJSON() {
+      return { token: this.#token };
+    }
+    [util.inspect.custom]() {
+      return `Session(${this.#token})`;
+    }
+  }
+  const copy = redactDeep([new Session()])[0];
+  assert.equal(JSON.stringify(copy), JSON.stringify({ token: REDACTED }));
+  assert.equal(util.inspect(copy), `Session(${REDACTED})`);
+});
+
+test("redactDeep never throws, and ends for cycles and deep values", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  let deep = [TEXT];
+  for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
+  const traps = new Proxy({}, { ownKeys: () => { throw new Error(TEXT); } });
+  assert.deepEqual(redactDeep([proxy, traps, TEXT]), ["[unreadable]", "[unreadable]", REDACTED]);
+  assert.notEqual(redactDeep(deep), deep);
+  const frozen = Object.freeze({ [KEY]: 1, [KEY.slice(0, 40)]: 2, text: TEXT, list: Object.freeze([TEXT]) });
+  assert.deepEqual(redactDeep(frozen), { "ctx_8aspm4G7VmSU***": 2, text: REDACTED, list: [REDACTED] });
+  const error = new Error(TEXT);
+  error.cause = new Map([[error, [error]]]);
+  const copy = redactDeep(error);
+  assert.equal(copy.cause.get(copy)[0], copy);
+  const bare = Object.assign(Object.create(null), { text: TEXT });
+  assert.deepEqual(redactDeep(bare), Object.assign(Object.create(null), { text: REDACTED }));
+  assert.deepEqual(redactDeep({ [Symbol.toStringTag]: "Map", text: TEXT }), { [Symbol.toStringTag]: "Map", text: REDACTED });
+  assert.deepEqual([TEXT, [TEXT]].map(redactDeep), [REDACTED, [REDACTED]]);
+});
+
+test("redactDeep returns a value without a key as it is", () => {
+  const values = [[1, [undefined, NaN]], { number: NaN, [Symbol("x")]: 1 }, new Map([[{}, NaN]]), new Set([[]]), new String("x"), Object.freeze([Symbol("x"), 5n, null])];
+  for (const value of values) assert.equal(redactDeep(value), value);
 });

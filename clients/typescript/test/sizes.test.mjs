@@ -18,7 +18,7 @@ const LIMITS = {
   "ApiKey, AnyKey, redactStr": 2_700,
   "find, redact": 2_000,
   "bearer, KeyRecord, Scope, Denied": 4_500,
-  "*": 5_300,
+  "*": 5_800,
 };
 
 for (const [names, limit] of Object.entries(LIMITS)) {
@@ -38,7 +38,7 @@ test("the documents name these limits", () => {
 });
 
 test("no file of the package grows without notice", () => {
-  for (const [file, limit] of Object.entries({ "dist/index.js": 26_000, "dist/index.cjs": 27_000, "dist/index.d.ts": 12_000 })) {
+  for (const [file, limit] of Object.entries({ "dist/index.js": 27_000, "dist/index.cjs": 28_000, "dist/index.d.ts": 12_000 })) {
     assert(statSync(file).size <= limit, `${file}: ${statSync(file).size} bytes`);
   }
 });

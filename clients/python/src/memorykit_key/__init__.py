@@ -12,9 +12,12 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import OrderedDict, UserDict, UserList, UserString, defaultdict, deque
+from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, ValuesView
+from dataclasses import dataclass, is_dataclass
+from dataclasses import fields as dataclass_fields
 from enum import Enum
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Generic, NoReturn, TypeVar
 
 __all__ = [
@@ -710,7 +713,7 @@ def redact_str(text: str) -> str:
 
 
 class RedactingFilter(logging.Filter):
-    """Redacts the message, the extra fields and the traceback of each log record.
+    """Redacts the message, the extra fields and the traceback of each log record. It never raises.
 
     Add it to handlers, because a filter of a logger does not see the records of child loggers.
     """
@@ -720,22 +723,147 @@ class RedactingFilter(logging.Filter):
             message = record.getMessage()
         except Exception:
             # After this error, logging would print the arguments without redaction.
-            message = f"{record.msg} {record.args!r}"
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
+            message = _readable(lambda: f"{record.msg} {record.args!r}")
+        exc_info = record.exc_info
+        if exc_info and not record.exc_text:
+            record.exc_text = _readable(lambda: logging.Formatter().formatException(exc_info))
         record.msg, record.args = message, None
-        for name, value in vars(record).items():
-            setattr(record, name, _redact_deep(value))
+        redaction = _Redaction()
+        record.__dict__ = {redaction.of(name): redaction.of(value) for name, value in vars(record).items()}
         return True
 
 
-def _redact_deep(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact_str(value)
-    if isinstance(value, bytes):
-        return redact(value)
-    if issubclass(type(value), Mapping):
-        return {_redact_deep(name): _redact_deep(item) for name, item in value.items()}
-    if type(value) in (list, tuple, set):
-        return type(value)(_redact_deep(item) for item in value)
-    return value
+def _readable(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except Exception:
+        return "[unreadable]"
+
+
+class _Redaction:
+    """Redacts values. A value with a key is copied, to a value of the same type where that is possible."""
+
+    def __init__(self) -> None:
+        # Each value and its copy, by the id of the value, so that cycles end.
+        self._copies: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, value: Any) -> Any:
+        """Returns the copy or the value. A value that is nested too deeply, for example, is unreadable."""
+        if id(value) not in self._copies:
+            self._remember(value, _readable(lambda: self._redact(value, type(value))))
+        return self._copies[id(value)][1]
+
+    def _remember(self, value: Any, copy: Any) -> None:
+        self._copies[id(value)] = value, copy
+
+    def _each(self, parts: list[Any]) -> tuple[list[Any], bool]:
+        """Returns the redacted parts, and whether there was a key in one."""
+        redacted = [self.of(part) for part in parts]
+        return redacted, any(new is not old for new, old in zip(redacted, parts))
+
+    def _redact(self, value: Any, kind: Any) -> Any:
+        if _is(kind, str):
+            # A subclass may override its methods.
+            text = str.__str__(value)
+            redacted = redact_str(text)
+            return value if redacted == text else self._with_fields(value, _new(str, kind, redacted), True)
+        if _is(kind, (bytes, bytearray, memoryview)):
+            return self._redact_bytes(value, kind)
+        for base in _CONTAINERS:
+            if _is(kind, base):
+                return self._redact_container(value, kind, base)
+        if _is(kind, (KeysView, ItemsView, ValuesView)):
+            return self._redact_view(value, kind)
+        if _has_only_fields(kind):
+            copy = kind.__new__(kind)
+            self._remember(value, copy)
+            return self._with_fields(value, copy, False)
+        return self._redact_mapping(value, kind) if _is(kind, Mapping) else value
+
+    def _redact_bytes(self, value: Any, kind: Any) -> Any:
+        text = memoryview(value).tobytes()
+        redacted = redact(text)
+        if redacted == text:
+            return value
+        if kind is memoryview:
+            return memoryview(redacted if value.readonly else bytearray(redacted))
+        base: Any = bytes if _is(kind, bytes) else bytearray
+        copy = _new(base, kind, redacted)
+        if base is bytearray:
+            bytearray.__init__(copy, redacted)
+        return self._with_fields(value, copy, True)
+
+    def _redact_container(self, value: Any, kind: Any, base: Any) -> Any:
+        if _is(base, (tuple, frozenset)):
+            parts, changed = self._each(list(base.__iter__(value)))
+            return self._with_fields(value, _new(base, kind, parts), changed)
+        copy = _new(base, kind)
+        self._remember(value, copy)
+        if _is(base, dict):
+            parts, changed = self._each([part for pair in base.items(value) for part in pair])
+            for name, item in zip(parts[::2], parts[1::2]):
+                base.__setitem__(copy, name, item)
+        else:
+            parts, changed = self._each(list(base.__iter__(value)))
+            base.__init__(copy, parts, *([value.maxlen] if base is deque else []))
+        if base is defaultdict:
+            copy.default_factory = value.default_factory
+        return self._with_fields(value, copy, changed)
+
+    def _redact_view(self, value: Any, kind: Any) -> Any:
+        items: dict[Any, Any] = {}
+        if _is(kind, ValuesView):
+            copy: Any = items.values()
+        else:
+            copy = items.keys() if _is(kind, KeysView) else items.items()
+        self._remember(value, copy)
+        parts, changed = self._each(list(value))
+        if _is(kind, ItemsView):
+            items.update(parts)
+        else:
+            items.update(zip(parts, parts) if _is(kind, KeysView) else enumerate(parts))
+        return copy if changed else value
+
+    def _redact_mapping(self, value: Any, kind: Any) -> Any:
+        items: dict[Any, Any] = {}
+        copy = MappingProxyType(items) if kind is MappingProxyType else items
+        self._remember(value, copy)
+        parts, changed = self._each([part for name in value for part in (name, value[name])])
+        items.update(zip(parts[::2], parts[1::2]))
+        return copy if changed else value
+
+    def _with_fields(self, value: Any, copy: Any, changed: bool) -> Any:
+        """Redacts the attributes of a value. Returns the copy, or the value if there was no key in it."""
+        self._remember(value, copy)
+        fields = dict(getattr(value, "__dict__", {}))
+        if is_dataclass(value):
+            # A dataclass can have slots.
+            names = [field.name for field in dataclass_fields(value)]
+            fields.update((name, getattr(value, name)) for name in names if hasattr(value, name))
+        for name, item in fields.items():
+            (new_name, new_item), differs = self._each([name, item])
+            changed = changed or differs
+            if type(copy) is type(value):
+                object.__setattr__(copy, new_name, new_item)
+        return copy if changed else value
+
+
+#: The classes whose subclasses are copied too. A class stands before its base.
+_CONTAINERS: tuple[Any, ...] = (defaultdict, OrderedDict, dict, list, tuple, set, frozenset, deque)
+
+
+def _has_only_fields(kind: Any) -> bool:
+    is_object = _is(kind, (UserDict, UserList, UserString)) or is_dataclass(kind)
+    return is_object and kind.__new__ is object.__new__ or _is(kind, SimpleNamespace)
+
+
+def _new(base: Any, kind: Any, *content: Any) -> Any:
+    """Creates a value without running the code of a subclass, or a value of the base if that is not possible."""
+    try:
+        return base.__new__(kind, *content)
+    except TypeError:
+        return base.__new__(base, *content)
+
+
+def _is(kind: Any, base: Any) -> bool:
+    return issubclass(kind, base)
