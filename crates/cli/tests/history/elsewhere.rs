@@ -1,0 +1,131 @@
+//! What a repository keeps elsewhere is reported, and not read or fetched.
+
+use std::fs;
+
+use ctx_key::ApiKey;
+
+use crate::common::{command, finish, git, masked, run_in};
+use crate::{commit, repository, text, write};
+
+#[test]
+fn borrowed_objects_are_reported_and_not_read() {
+    let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(repository.path(), "a", text(&key));
+    commit(repository.path(), "first");
+    let clone = directory.path().join("clone");
+    git(repository.path(), &["clone", "-q", "--shared", ".", clone.to_str().unwrap()]);
+    let store = repository.path().join(".git/objects").canonicalize().unwrap();
+    let list = clone.join(".git/objects/info/alternates");
+    fs::write(&list, format!("# a comment\n\n{}", fs::read_to_string(&list).unwrap())).unwrap();
+    for options in [&["scan", "--history"][..], &["scan", "--staged"]] {
+        let scan = run_in(&clone, options);
+        assert!(scan.stderr.contains(&format!("borrows objects from {}", store.display())), "{scan:?}");
+        assert!(!scan.stdout.contains(&masked(&key)), "{scan:?}");
+    }
+    let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+    assert!(
+        scan.stderr.contains("are in the folders that it borrows from and were not searched"),
+        "{scan:?}"
+    );
+    let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
+    assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+    // The command removes its temporary folders.
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = command(&["scan", "--history"]);
+    finish(command.current_dir(&clone).env("TMPDIR", temporary.path()), b"").exits(2);
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    // The clone's own objects are read, packed or not.
+    let own = ApiKey::generate();
+    write(&clone, "own", text(&own));
+    let brought = commit(&clone, "second");
+    for pass in ["loose", "packed"] {
+        let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+        assert!(
+            scan.stdout.contains(&masked(&own)) && !scan.stdout.contains(&masked(&key)),
+            "{pass} {scan:?}"
+        );
+        let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
+        assert!(
+            scan.stdout.contains(&format!("own:1:1: {} (commit {brought})", masked(&own))),
+            "{pass} {scan:?}"
+        );
+        git(&clone, &["repack", "-q", "-a", "-d", "-l"]);
+    }
+    // A worktree in the configuration does not make the borrowed folder a part of the repository.
+    git(&clone, &["config", "core.worktree", "/"]);
+    let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+    assert!(!scan.stdout.contains(&masked(&key)), "{scan:?}");
+    // A folder inside the repository belongs to it.
+    let inside = tempfile::tempdir().unwrap();
+    git(inside.path(), &["init", "-q"]);
+    git(repository.path(), &["repack", "-q", "-a", "-d"]);
+    fs::create_dir(inside.path().join(".git/more")).unwrap();
+    fs::rename(store.join("pack"), inside.path().join(".git/more/pack")).unwrap();
+    write(inside.path(), ".git/objects/info/alternates", "../more\n");
+    assert!(run_in(inside.path(), &["scan", "--history"]).exits(1).stdout.contains(&masked(&key)));
+    // It may itself borrow from a folder outside.
+    let (outside, other) = (crate::repository(), ApiKey::generate());
+    write(outside.path(), "b", text(&other));
+    commit(outside.path(), "first");
+    let borrowed = outside.path().join(".git/objects").canonicalize().unwrap();
+    write(inside.path(), ".git/more/info/alternates", format!("{}\n", borrowed.display()));
+    let scan = run_in(inside.path(), &["scan", "--history"]).exits(1);
+    assert!(scan.stderr.contains(&format!("borrows objects from {}", borrowed.display())), "{scan:?}");
+    assert!(scan.stdout.contains(&masked(&key)) && !scan.stdout.contains(&masked(&other)), "{scan:?}");
+}
+
+#[test]
+fn objects_that_a_partial_clone_lacks_are_not_fetched() {
+    let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(repository.path(), "a", text(&key));
+    commit(repository.path(), "first");
+    git(repository.path(), &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", repository.path().display());
+    git(directory.path(), &["clone", "-q", "--filter=blob:none", "--no-checkout", &url, "clone"]);
+    let scan = run_in(&directory.path().join("clone"), &["scan", "--history"]).exits(2);
+    assert!(scan.stderr.contains("1 objects of this partial clone are not here"), "{scan:?}");
+    assert_eq!(scan.stdout, "");
+}
+
+#[test]
+fn a_note_names_each_submodule() {
+    let (repository, module, key) = (repository(), repository(), ApiKey::generate());
+    write(module.path(), "a", text(&key));
+    commit(module.path(), "first");
+    let url = module.path().to_str().unwrap();
+    git(repository.path(), &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url, "sub"]);
+    // A setting of the repository does not hide the submodule.
+    for ignored in ["none", "all"] {
+        git(repository.path(), &["config", "submodule.sub.ignore", ignored]);
+        let staged = run_in(repository.path(), &["scan", "--staged"]).exits(0);
+        assert!(staged.stderr.contains("the submodule sub was not searched"), "{ignored} {staged:?}");
+    }
+    git(repository.path(), &["config", "--unset", "submodule.sub.ignore"]);
+    let named = run_in(repository.path(), &["scan", "--staged", "sub", ".gitmodules"]).exits(0);
+    assert_eq!(named.stderr, "note: the submodule sub was not searched; run this in it, too\n");
+    commit(repository.path(), "first");
+    let history = run_in(repository.path(), &["scan", "--history"]).exits(0);
+    assert!(history.stderr.contains("the history of the submodule sub was not searched"), "{history:?}");
+    let range = run_in(repository.path(), &["scan", "--history", "--range", "HEAD"]).exits(0);
+    assert_eq!(range.stderr, history.stderr);
+    let files = run_in(repository.path(), &["scan", "--format", "json"]).exits(1).json();
+    assert_eq!(files["notes"], serde_json::json!([]));
+    assert_eq!(
+        (&files["findings"][0]["path"], &files["findings"][0]["tracked"]),
+        (&"sub/a".into(), &true.into())
+    );
+    // The submodule's commits are not objects of this repository, so they don't count as missing, even if another
+    // object is.
+    let lost = git(repository.path(), &["rev-parse", "HEAD:.gitmodules"]);
+    let lost_file = repository.path().join(".git/objects").join(&lost[..2]).join(&lost[2..]);
+    let kept = fs::read(&lost_file).unwrap();
+    fs::remove_file(&lost_file).unwrap();
+    let history = run_in(repository.path(), &["scan", "--history"]).exits(2);
+    let errors: Vec<_> = history.stderr.lines().filter(|line| line.starts_with("ctx-key: ")).collect();
+    assert_eq!(errors.len(), 1, "{history:?}");
+    assert!(errors[0].contains(&lost), "{history:?}");
+    fs::write(&lost_file, kept).unwrap();
+    git(repository.path(), &["submodule", "--quiet", "deinit", "-f", "sub"]);
+    let files = run_in(repository.path(), &["scan"]).exits(0);
+    assert!(files.stderr.contains("the submodule sub is not checked out"), "{files:?}");
+}

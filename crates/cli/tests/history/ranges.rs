@@ -1,0 +1,159 @@
+//! Ranges and dates select commits.
+
+use std::process::Command;
+
+use ctx_key::ApiKey;
+
+use crate::common::{command, finish, git, run_in};
+use crate::{commit, commit_at, findings, repository, text, write};
+
+#[test]
+fn ranges_and_dates_select_commits() {
+    let (repository, keys) = (repository(), [(); 4].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "old", text(&keys[0]));
+    git(path, &["add", "-A"]);
+    let old = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "old"])
+        .env("GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z")
+        .current_dir(path)
+        .status();
+    assert!(old.unwrap().success());
+    write(path, "new", text(&keys[1]));
+    commit(path, "new");
+    git(path, &["rm", "-q", "new"]);
+    let message = format!("last\n\n{}", text(&keys[2]));
+    commit(path, &message);
+    git(path, &["tag", "-a", "-m", text(&keys[3]), "v1"]);
+    let ids = |options: &[&str]| {
+        let found = findings(path, options);
+        keys.iter().map(|key| found.iter().any(|found| found["id"] == key.id().as_str())).collect::<Vec<_>>()
+    };
+    let head = git(path, &["rev-parse", "HEAD"]);
+    let zero = "0".repeat(40);
+    // A deletion in a range does not cause an error.
+    for range in ["HEAD", "HEAD~..HEAD", &format!("{zero}..{head}"), &format!("{}..{head}", "0".repeat(64))] {
+        let scan = run_in(path, &["scan", "--history", "--range", range]).exits(1);
+        assert_eq!(scan.stderr, "revoke these keys in the dashboard under API Keys, and create new ones\n");
+    }
+    assert_eq!(ids(&["--range", "HEAD", "--since", "2021-01-01"]), [false, true, true, true]);
+    assert_eq!(ids(&["--range", "HEAD~", "--since", "2021-01-01"]), [false, true, false, false]);
+    for date in [
+        "1 day",
+        "2.weeks",
+        "3 months ago",
+        "1 second ago",
+        "40 years",
+        "1.hour.ago",
+        "5 minutes",
+        "1970-01-01",
+        "2026-12-31 23:59",
+        "2026-12-31T23:59:60Z",
+    ] {
+        let scan = run_in(path, &["scan", "--history", "--since", date]);
+        assert!(!scan.stderr.contains("is not a date"), "{date} {scan:?}");
+    }
+    // Only a full name of zeros stands for no commit.
+    let almost = format!("{}g", "0".repeat(39));
+    for name in ["0", "000", &almost] {
+        git(path, &["tag", name]);
+        run_in(path, &["scan", "--history", "--range", &format!("{name}..HEAD")]).exits(0);
+        assert_eq!(ids(&["--range", &format!("HEAD~..{name}")]), [false, false, true, true]);
+        git(path, &["tag", "-d", name]);
+    }
+    run_in(path, &["scan", "--history", "--range", "..HEAD"]).exits(0);
+    assert_eq!(ids(&["--range", "HEAD~.."]), [false, false, true, true]);
+    assert_eq!(ids(&["--range", "HEAD...HEAD~"]), [false, false, true, true]);
+    assert_eq!(ids(&["--range", "HEAD~2..HEAD"]), [false, true, true, true]);
+    assert_eq!(ids(&["--range", "HEAD~..HEAD"]), [false, false, true, true]);
+    assert_eq!(ids(&["--range", "HEAD~2..HEAD~"]), [false, true, false, false]);
+    assert_eq!(ids(&["--range", "HEAD"]), [true; 4]);
+    assert_eq!(ids(&["--range", &format!("{zero}..{head}")]), [true; 4]);
+    assert_eq!(ids(&["--since", "2021-01-01"]), [false, true, true, true]);
+    assert_eq!(ids(&["--since", "2 days"]), [false, true, true, true]);
+    assert_eq!(ids(&["--since", "2019-12-31T12:00:00Z"]), [true; 4]);
+    let scan = run_in(path, &["scan", "--history", "--range", &format!("{head}..{zero}")]).exits(0);
+    assert!(scan.stderr.contains("nothing was searched"), "{scan:?}");
+    for range in ["HEAD..nonsense", "nonsense", "", "HEAD~99..HEAD", "--all", "^HEAD"] {
+        let scan = run_in(path, &["scan", "--history", &format!("--range={range}")]);
+        assert!(scan.code == Some(2) || (range == "^HEAD" && scan.code == Some(0)), "{range} {scan:?}");
+    }
+    for date in [
+        "yesterdayish",
+        "garbage",
+        "",
+        "2026-13-01",
+        "2026-01-32",
+        "--all",
+        "26-01-01",
+        "2026-00-01",
+        "2026-01-00",
+        "2026-1-01",
+        "1969-01-01",
+        "2026-01-01T24:00",
+        "2026-01-01T12",
+        "2026-01-01T12:60",
+        "2026-01-01T12:00:61",
+        "2026-01-01T",
+        "2026-01-01 noon",
+        "2026-01-01T12:00ZZ",
+        "2 weeks agoago",
+        "2 fortnights",
+        "days",
+        "two days",
+        "-1 day",
+        "1day",
+    ] {
+        let scan = run_in(path, &["scan", "--history", &format!("--since={date}")]).exits(2);
+        assert!(scan.stderr.contains("--since is not a date"), "{scan:?}");
+    }
+    run_in(path, &["scan", "--range", "HEAD"]).exits(2);
+}
+
+/// A day begins at midnight. Only the date of the commit itself counts, not the dates of its children or the refs
+/// that reach it.
+#[test]
+fn commits_since_a_day_are_selected() {
+    let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit_at(path, "2020-01-01T00:00:00Z", "first");
+    write(path, "a", text(&keys[0]));
+    commit_at(path, "2024-05-05T00:00:01Z", "at midnight");
+    write(path, "amended", text(&keys[1]));
+    commit_at(path, "2024-05-06T00:00:00Z", "amended");
+    git(path, &["reset", "-q", "--hard", "HEAD~"]);
+    write(path, "late", text(&keys[2]));
+    commit_at(path, "2020-02-02T00:00:00Z", "a clock that is late");
+    let found = |date: &str| {
+        let mut command = command(&["scan", "--history", "--format", "json", "--since", date]);
+        let report = finish(command.current_dir(path).env("TZ", "UTC"), b"").json();
+        let found = report["findings"].as_array().unwrap().iter();
+        found.map(|found| found["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("2024-05-05"), ["a", "amended"]);
+    assert_eq!(found("2024-05-05T00:00:02"), ["amended"]);
+    assert_eq!(found("2024-05-07"), [] as [&str; 0]);
+    let none = run_in(path, &["scan", "--history", "--since", "2024-05-07"]).exits(0);
+    assert_eq!(none.stderr, "note: no commit is in this range, so nothing was searched\n");
+    assert_eq!(found("2020-02-02"), ["a", "amended", "late"]);
+}
+
+/// For a merge, only the changes that the merge itself makes count.
+#[test]
+fn a_range_does_not_include_changes_that_were_merged_into_it() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "side", "clean");
+    commit(path, "side");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, "main", text(&keys[0]));
+    commit(path, "main");
+    git(path, &["checkout", "-q", "side"]);
+    git(path, &["merge", "-q", "--no-edit", "main"]);
+    run_in(path, &["scan", "--history", "--range", "main..side"]).exits(0);
+    write(path, "side", text(&keys[1]));
+    commit(path, "leak");
+    assert_eq!(findings(path, &["--range", "main..side"]).len(), 1);
+}
