@@ -155,12 +155,14 @@ fn a_shallow_clone_is_an_error_unless_an_option_allows_it() {
     let clone = directory.path().join("clone");
     let head = git(&clone, &["rev-parse", "HEAD"]);
     let found = format!("a:1:1: {} (commit {head})\n", masked(&key));
-    let scan = run_in(&clone, &["scan", "--history"]).exits(2);
-    assert!(scan.stderr.contains("this clone is shallow"), "{scan:?}");
-    assert_eq!(scan.stdout, found);
-    let scan = run_in(&clone, &["scan", "--history", "--shallow-ok"]).exits(1);
-    assert_eq!(scan.stdout, found);
-    assert!(!scan.stderr.contains("missing"), "{scan:?}");
+    for options in [&[][..], &["--range", "HEAD"], &["--since", "2000-01-01"]] {
+        let scan = run_in(&clone, &[&["scan", "--history"], options].concat()).exits(2);
+        assert!(scan.stderr.contains("this clone is shallow"), "{scan:?}");
+        assert_eq!(scan.stdout, found);
+        let scan = run_in(&clone, &[&["scan", "--history", "--shallow-ok"], options].concat()).exits(1);
+        assert_eq!(scan.stdout, found);
+        assert!(!scan.stderr.contains("missing"), "{scan:?}");
+    }
     git(&clone, &["worktree", "add", "-q", "../linked"]);
     let scan = run_in(&directory.path().join("linked"), &["scan", "--history"]).exits(2);
     assert!(scan.stderr.contains("this clone is shallow"), "{scan:?}");

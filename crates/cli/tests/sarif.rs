@@ -135,6 +135,24 @@ fn a_report_has_every_field() {
 }
 
 #[test]
+fn a_find_on_several_lines_has_its_last_line() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let secret = key.expose_secret();
+    for parts in [&[&secret[..30], &secret[30..]][..], &[&secret[..10], &secret[10..30], &secret[30..]]] {
+        fs::write(tree.path().join("mail"), parts.join("=\n")).unwrap();
+        let report = run_in(tree.path(), &["scan", "--format", "sarif"]).exits(1).hides(&key).json();
+        validate(&report);
+        let region = &report["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+        let breaks = parts.len() - 1;
+        let expected = json!({
+            "startLine": 1, "startColumn": 1, "endLine": parts.len(), "endColumn": secret.len() - 30 + 1,
+            "byteOffset": 0, "byteLength": secret.len() + 2 * breaks,
+        });
+        assert_eq!(*region, expected);
+    }
+}
+
+#[test]
 fn the_schema_refuses_wrong_reports() {
     let wrong = json!({ "version": "2.1.0", "runs": [{ "tool": {} }] });
     assert!(!schema().is_valid(&wrong));

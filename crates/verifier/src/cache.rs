@@ -398,6 +398,26 @@ mod tests {
         runs
     }
 
+    /// The first read of the log lists no changes, so the record of such a look-up may be older than that read.
+    #[test]
+    fn a_look_up_that_was_sent_before_the_first_poll_is_not_cached() {
+        for is_polled_first in [false, true] {
+            let cache = TestCache::new(&Options::default());
+            let poll = || cache.advance(Some(&[]), 0);
+            if is_polled_first {
+                poll();
+            }
+            let mut wait = cache.wait(id()).unwrap();
+            let departure = cache.depart().unwrap();
+            if !is_polled_first {
+                poll();
+            }
+            departure.land(Ok(Database::default().look_up()));
+            assert!(matches!(wait.answer.try_recv(), Ok(Ok(Landed::Found(Some(_), _)))));
+            assert_eq!(cache.get(id()).is_some(), is_polled_first);
+        }
+    }
+
     #[test]
     fn no_interleaving_keeps_an_old_record() {
         use Thread::{Commit, LookUp, OwnCommit, Poll};

@@ -33,6 +33,24 @@ async fn every_request_gets_its_response() {
     assert_eq!(whole(&response), "200\n\ndemo may memories:read chats:read users:read; {}");
 }
 
+/// For example, if two layers are nested. The inner one has the last word.
+#[tokio::test]
+async fn a_grant_that_the_request_already_has_is_replaced() {
+    let world = World::new();
+    let layer = VerifyLayer::any_key(world.verifier);
+    let pass_on = service_fn(async |request: Request<String>| {
+        let mut response = Response::new(String::new());
+        response.extensions_mut().extend(request.extensions().clone());
+        Ok::<_, Infallible>(response)
+    });
+    let response = layer.layer(pass_on).oneshot(request_with(&world.reader)).await.unwrap();
+    let mut request = request_with(&world.writer);
+    request.extensions_mut().extend(response.extensions().clone());
+    assert!(request.extensions().get::<Grant<Arc<str>>>().is_some());
+    let response = layer.layer(service_fn(show)).oneshot(request).await.unwrap();
+    assert_eq!(whole(&response), "200\n\ndemo may memories:write chats:write users:write; {}");
+}
+
 #[tokio::test]
 async fn any_key_accepts_every_valid_key() {
     let world = World::new();

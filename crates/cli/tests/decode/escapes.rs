@@ -84,6 +84,13 @@ fn each_form_of_an_escape_is_decoded() {
         (format!("{kind} {escape}"), text.into(), vec![(4, 1, 5, names(encodings))])
     });
     assert_finds(&key, &cases);
+    // An octal number has at most three digits, so the next digit is a character of the key.
+    for digit in '0'..='7' {
+        let mut keys = std::iter::repeat_with(ApiKey::generate);
+        let key = keys.find(|key| key.id().as_str().starts_with(digit)).unwrap();
+        let text = key.expose_secret().replacen('_', "\\137", 1);
+        assert_eq!(search(text.as_bytes(), &key), [(0, 1, 1, names(&["javascript"]))], "{digit}");
+    }
     // A line break may have one character or two.
     for (wrap, encoding) in [
         ("=\r\n", "quoted-printable"),

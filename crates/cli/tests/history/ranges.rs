@@ -157,3 +157,22 @@ fn a_range_does_not_include_changes_that_were_merged_into_it() {
     commit(path, "leak");
     assert_eq!(findings(path, &["--range", "main..side"]).len(), 1);
 }
+
+/// A commit can have several annotated tags, and a tag can name another tag.
+#[test]
+fn each_annotated_tag_of_a_range_is_searched() {
+    let (repository, keys) = (repository(), [(); 4].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["tag", "-a", "-m", text(&keys[0]), "outside"]);
+    commit(path, "second");
+    git(path, &["tag", "-a", "-m", text(&keys[1]), "one"]);
+    git(path, &["tag", "-a", "-m", text(&keys[2]), "two"]);
+    git(path, &["tag", "-a", "-m", text(&keys[3]), "of-a-tag", "two"]);
+    let found = findings(path, &["--range", "HEAD~..HEAD"]);
+    let mut found: Vec<_> = found.iter().map(|found| found["id"].as_str().unwrap()).collect();
+    let mut expected: Vec<_> = keys[1..].iter().map(|key| key.id()).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected.iter().map(|id| id.as_str()).collect::<Vec<_>>());
+}
