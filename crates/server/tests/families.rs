@@ -160,6 +160,8 @@ fn tokens_of_an_older_version_can_be_refreshed_and_ended() {
     let other = family.log_in();
     forget();
     assert_eq!(family.log_out(&other.0).0, 204);
+    let lines = "SELECT count(*) FROM audit_log WHERE action = 'signed out'";
+    assert_eq!(number(&family.server.data, lines), Some(1));
     assert_eq!((family.status(&other.0), family.status(&family.first.0)), (401, 200));
     let second = family.refresh(&family.first.1);
     assert_eq!(family.status_of_refresh(&family.first.1), 401);

@@ -143,6 +143,9 @@ fn a_token_grants_the_management_of_keys_and_nothing_else() {
         assert_eq!(status, expected, "{method} {path}: {answer}");
         if status == 403 {
             assert_eq!(answer["error"]["code"], "insufficient_scope");
+            let (_, headers, _) = tokens.server.exchange(method, &format!("/api/v1{path}"), &token, "{}");
+            let challenge = headers.get("www-authenticate").unwrap().to_str().unwrap();
+            assert_eq!(challenge, r#"Bearer realm="MemoryKit accounts", error="insufficient_scope""#);
         }
     }
     assert_eq!(tokens.server.refreshed(&token).0, 401);

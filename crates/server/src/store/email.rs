@@ -68,6 +68,7 @@ mod tests {
     fn an_address_is_plain_text_with_two_parts() {
         let key = ctx_key::ApiKey::generate();
         let longest = format!("{}@example.com", "a".repeat(242));
+        let longest_of_others = format!("{}@example.com", "ä".repeat(121));
         for text in [
             "ada@example.com",
             " Ada@Example.COM ",
@@ -75,6 +76,7 @@ mod tests {
             "o'neil+1@sub.example",
             "ädä@bücher.example",
             &longest,
+            &longest_of_others,
         ] {
             assert!(Email::new(text).is_plausible(), "{text}");
         }
@@ -89,6 +91,7 @@ mod tests {
             "ada@example.com\u{3164}",
             "ada\n@example.com",
             &format!("a{longest}"),
+            &format!("a{longest_of_others}"),
             &format!("{}@example.com", key.expose_secret()),
         ] {
             assert!(!Email::new(text).is_plausible(), "{}", text.escape_unicode());

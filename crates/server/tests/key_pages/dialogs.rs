@@ -34,8 +34,12 @@ fn a_dialog_leads_back_to_the_same_part_of_the_list() {
         let target = format!("/keys/{key}/{action}{query}#key-{there}");
         assert_eq!(dialog.attribute("dialog form", "action"), target);
     }
-    let dialog = browser.get(&format!("/keys/{third}/revoke"));
-    assert_eq!(dialog.attribute("dialog form", "action"), format!("/keys/{third}/revoke#key-{third}"));
+    // a list of all states keeps a revoked key, whatever else it is filtered by
+    for query in ["", "?q=key", &format!("?project={project}"), "?scope=memories%3Aread"] {
+        let dialog = browser.get(&format!("/keys/{third}/revoke{query}"));
+        let target = format!("/keys/{third}/revoke{query}#key-{third}");
+        assert_eq!(dialog.attribute("dialog form", "action"), target);
+    }
 
     let token = browser.get("/keys").field("form_token");
     let fields = [("form_token", token.as_str())];
