@@ -56,6 +56,10 @@ impl Family {
     fn log_out(&self, access: &str) -> (u16, Value) {
         self.server.send("POST", "/auth/logout", access, &json!({}))
     }
+
+    fn logged_sign_outs(&self) -> Option<i64> {
+        number(&self.server.data, "SELECT count(*) FROM audit_log WHERE action = 'signed out'")
+    }
 }
 
 #[test]
@@ -149,8 +153,7 @@ fn only_one_of_many_sign_outs_at_once_is_logged() {
             assert!([204, 401].contains(&status), "{status}");
         }
     });
-    let lines = number(&family.server.data, "SELECT count(*) FROM audit_log WHERE action = 'signed out'");
-    assert_eq!(lines, Some(1));
+    assert_eq!(family.logged_sign_outs(), Some(1));
 }
 
 #[test]
@@ -160,8 +163,7 @@ fn tokens_of_an_older_version_can_be_refreshed_and_ended() {
     let other = family.log_in();
     forget();
     assert_eq!(family.log_out(&other.0).0, 204);
-    let lines = "SELECT count(*) FROM audit_log WHERE action = 'signed out'";
-    assert_eq!(number(&family.server.data, lines), Some(1));
+    assert_eq!(family.logged_sign_outs(), Some(1));
     assert_eq!((family.status(&other.0), family.status(&family.first.0)), (401, 200));
     let second = family.refresh(&family.first.1);
     assert_eq!(family.status_of_refresh(&family.first.1), 401);

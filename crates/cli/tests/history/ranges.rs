@@ -1,7 +1,5 @@
 //! Ranges and dates select commits.
 
-use std::process::Command;
-
 use ctx_key::ApiKey;
 
 use crate::common::{command, finish, git, run_in};
@@ -12,13 +10,7 @@ fn ranges_and_dates_select_commits() {
     let (repository, keys) = (repository(), [(); 4].map(|()| ApiKey::generate()));
     let path = repository.path();
     write(path, "old", text(&keys[0]));
-    git(path, &["add", "-A"]);
-    let old = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "old"])
-        .env("GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z")
-        .current_dir(path)
-        .status();
-    assert!(old.unwrap().success());
+    commit_at(path, "2020-01-01T00:00:00Z", "old");
     write(path, "new", text(&keys[1]));
     commit(path, "new");
     git(path, &["rm", "-q", "new"]);
