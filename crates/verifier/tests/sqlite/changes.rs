@@ -34,6 +34,10 @@ const CHANGES: &[(&str, &[usize])] = &[
     ("UPDATE api_keys SET expires_at = 0 WHERE id = '000000000001'", &[1]),
     ("UPDATE api_keys SET retires_at = 0 WHERE id = '000000000001'", &[1]),
     ("UPDATE api_keys SET revoked_at = 0 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET not_before = 1, expires_at = 1, retires_at = 1 WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET not_before = NULL WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET expires_at = NULL WHERE id = '000000000001'", &[1]),
+    ("UPDATE api_keys SET retires_at = NULL WHERE id = '000000000001'", &[1]),
     ("UPDATE api_keys SET revoked_at = NULL WHERE id = '000000000001'", &[1]),
     // no change
     ("UPDATE api_keys SET scopes = 3, revoked_at = NULL WHERE id = '000000000001'", &[]),
@@ -63,6 +67,11 @@ const CHANGES: &[(&str, &[usize])] = &[
     // insertions of ids that exist
     (
         "INSERT OR REPLACE INTO api_keys (id, digest, project, scopes) VALUES ('000000000001', zeroblob(32), 'demo', 1)",
+        &[1],
+    ),
+    (
+        "REPLACE INTO api_keys (id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at)
+         VALUES ('000000000001', zeroblob(32), 'demo', 1, 2, 3, 4, 5)",
         &[1],
     ),
     (
