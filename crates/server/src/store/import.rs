@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 
 use ctx_key::{KeyRecord, UnixTime};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::actor::{Act, Actor};
 use super::audit_log::{self, Action};
@@ -21,6 +21,15 @@ const BATCH: usize = 20_000;
 /// A line of the file.
 struct Line {
     name: Name,
+    record: KeyRecord<String>,
+}
+
+/// The fields of a line. An unknown field is an error, because a misspelled one could be the end of a key. So is a field that
+/// occurs twice.
+#[derive(Deserialize)]
+struct Fields {
+    name: Json,
+    #[serde(flatten)]
     record: KeyRecord<String>,
 }
 
@@ -132,11 +141,8 @@ fn parse(text: &str) -> Result<Line, String> {
         let text = error.to_string();
         text.split(" at line ").next().unwrap_or_default().to_owned()
     };
-    let mut fields: Map<String, Json> = serde_json::from_str(text).map_err(mistake)?;
-    let name = fields.remove("name").ok_or("missing field `name`")?;
+    let Fields { name, record } = serde_json::from_str(text).map_err(mistake)?;
     let name = Name::parse(name.as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
-    // an unknown field is an error: a misspelled one could be the end of a key
-    let record = KeyRecord::<String>::deserialize(Json::Object(fields)).map_err(mistake)?;
     if record.project.contains('\0') {
         return Err("the project has a NUL character".into());
     }

@@ -97,8 +97,13 @@ fn a_file_with_a_mistake_imports_nothing_and_names_the_line() {
     let taken = "a key with this id is stored already, or stands on an earlier line";
     let name = "not a name: ";
     let project = "there is no such project: create it first";
+    // `fields` come first, before the same fields of a good line
+    let twice = |fields: &str| good.replace('{', &format!("{{{fields},"));
     for (second, mistake) in [
         ("no JSON\n".to_owned(), "expected"),
+        (twice("\"name\":\"another\""), "duplicate field `name`"),
+        (twice("\"scopes\":[]"), "duplicate field"),
+        (with("expires_at", json!(1)).replace('{', "{\"expires_at\":null,"), "duplicate field"),
         ("\n".to_owned(), "EOF while parsing a value"),
         (good.clone(), taken),
         (with("id", json!(stored)), taken),
