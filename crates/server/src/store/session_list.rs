@@ -185,8 +185,9 @@ pub async fn end_others(
 ) -> Result<(), StoreError> {
     account::lock(transaction, account).await?;
     let sql = "DELETE FROM credentials WHERE account = $1 AND kind IN ('session', 'access', 'refresh') \
-               AND spent_at IS NULL AND digest <> $2";
-    let ended = transaction.execute(sql, &[account.into(), current.digest().into()]).await?;
+               AND spent_at IS NULL AND expires_at > $3 AND digest <> $2";
+    let parameters = [account.into(), current.digest().into(), seconds(act.now).into()];
+    let ended = transaction.execute(sql, &parameters).await?;
     if ended > 0 {
         audit_log::append(transaction, act, Action::EndedSession, None, "all others").await?;
     }
