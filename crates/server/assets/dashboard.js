@@ -15,7 +15,7 @@ if (dialog) {
   dialog.showModal();
   first?.focus();
   let asks = Boolean(dialog.querySelector("#mistakes, [data-filled]"));
-  dialog.addEventListener("input", () => (asks = true), { once: true });
+  dialog.addEventListener("input", () => (asks = true));
   const leave = (event) => {
     // on a page without a click or a key yet, the browser closes the dialog anyway, and the event `close` follows
     if (event.type === "cancel" && !event.cancelable) return;

@@ -295,7 +295,7 @@ test("a key expires at the end of the chosen day, and its page shows the day", (
     await page.getByText("It expires on").getByText("2999").waitFor();
   }));
 
-test("in a form with changes, the first Escape asks, and the second closes the form", () =>
+test("in a form with changes, the first Escape asks, and the second closes the form if nothing was changed since", () =>
   dashboard.asOwner(async (page) => {
     const dialog = await fillForm(page, { name: "kept" });
     const asked = [];
@@ -307,9 +307,13 @@ test("in a form with changes, the first Escape asks, and the second closes the f
     assert.deepEqual(asked, ["confirm"]);
     assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "kept");
     assert.equal(await scopeBox(dialog, "memories:read").isChecked(), true);
+    await dialog.getByLabel("Name", { exact: true }).fill("kept too");
+    await page.keyboard.press("Escape");
+    await until(() => asked.length === 2);
+    assert.equal(await dialog.getByLabel("Name", { exact: true }).inputValue(), "kept too");
     await page.keyboard.press("Escape");
     await page.waitForURL("**/keys");
-    assert.deepEqual(asked, ["confirm"]);
+    assert.deepEqual(asked, ["confirm", "confirm"]);
   }));
 
 test("Escape also asks in a form that is shown again with errors or after a sign-in", () =>
