@@ -267,8 +267,13 @@ fn a_request_must_have_exactly_one_host() {
             ("host: localhost\r\nhost:\r\n", "400"),
             ("host: localhost, other\r\n", "400"),
             ("host: user@localhost\r\n", "400"),
+            ("host: localhost:x\r\n", "400"),
         ] {
             let answer = end_of(&server, &format!("GET {path} HTTP/1.1\r\n{hosts}{CLOSE}\r\n"));
+            if status == "400" {
+                assert!(answer.contains("\r\ncache-control: no-store\r\n"), "{path} {hosts:?}: {answer}");
+                assert!(answer.contains("\r\nx-content-type-options: nosniff\r\n"), "{answer}");
+            }
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} {hosts:?}: {answer}");
         }
         let answer_without = end_of(&server, &format!("GET {path} HTTP/1.0\r\n\r\n"));

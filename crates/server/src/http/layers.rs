@@ -1,5 +1,6 @@
 //! The layers around all routes: limits, headers, a log line and a request id.
 
+use std::net::Ipv6Addr;
 use std::time::Instant;
 
 use axum::Router;
@@ -23,12 +24,12 @@ pub fn surround(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(RequestBodyTimeoutLayer::new(BODY_READ_TIMEOUT))
+        .layer(middleware::from_fn(require_host))
         .layer(SetResponseHeaderLayer::if_not_present(
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),
         ))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(middleware::from_fn(require_host))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .layer(middleware::from_fn_with_state(state.clone(), request_id::assign))
         .with_state(state)
@@ -52,8 +53,20 @@ async fn require_host(request: Request, next: Next) -> Response {
 
 /// Returns whether a value is `uri-host [ ":" port ]`, whose host may be empty (RFC 9110 §7.2).
 fn is_host(value: &[u8]) -> bool {
-    let is_authority = || Authority::try_from(value).is_ok() && !value.contains(&b'@');
-    value.is_empty() || is_authority()
+    let Ok(authority) = Authority::try_from(value) else { return value.is_empty() };
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    let is_address = || host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(is_ipv6);
+    (!host.contains(['[', ']']) || is_address()) && port.is_some_and(is_port)
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok()
+}
+
+/// Returns whether a text is a port, which may be empty (RFC 3986 §3.2.3).
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && (text.is_empty() || text.parse::<u16>().is_ok())
 }
 
 /// Logs and counts each request by its route. The path could be any text, so it is not logged.
@@ -79,7 +92,16 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
-        for host in ["", "localhost", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443", "keys.example.com."] {
+        for host in [
+            "",
+            "localhost",
+            "localhost:",
+            "127.0.0.1:8080",
+            "[::1]",
+            "[2001:db8::1]:443",
+            "keys.example.com.",
+            "a:65535",
+        ] {
             assert!(is_host(host.as_bytes()), "{host:?}");
         }
         for host in [
@@ -88,6 +110,13 @@ mod tests {
             "user@localhost",
             "http://localhost",
             "a:b:c",
+            "a:b",
+            "a:+80",
+            "a:65536",
+            "[b]",
+            "a[b]c",
+            "[::1]a",
+            "[::1]:a",
             "[::1",
             "::1",
             "a?b",
