@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
@@ -36,11 +36,18 @@ pub(super) async fn icon(headers: HeaderMap) -> Response {
 
 fn serve(headers: &HeaderMap, kind: &'static str, content: &'static str) -> Response {
     let tag = format!("\"{}\"", version());
-    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let is_known = headers.get_all(IF_NONE_MATCH).iter().any(|known| names(known, &tag));
     let kept = [(CACHE_CONTROL, "public, max-age=31536000, immutable"), (ETAG, &tag)];
     if is_known {
         (StatusCode::NOT_MODIFIED, kept).into_response()
     } else {
         (kept, [(CONTENT_TYPE, kind)], content).into_response()
     }
+}
+
+/// Returns whether a line of `If-None-Match` names the tag. Weak tags count, too (RFC 9110 §13.1.2): a proxy that compresses
+/// an answer makes its tag weak.
+fn names(line: &HeaderValue, tag: &str) -> bool {
+    let is_named = |known: &str| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag;
+    line.to_str().is_ok_and(|line| line.split(',').any(|known| is_named(known.trim())))
 }
