@@ -104,8 +104,11 @@ impl Format {
     /// Chooses a format by the values of `Accept` in a request.
     pub fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut types = values.into_iter().flat_map(|value| value.split(','));
-        let is_open_metrics =
-            |accepted: &str| accepted.split(';').next().is_some_and(|kind| kind.trim() == OPEN_METRICS);
+        let is_open_metrics = |accepted: &str| {
+            let mut parts = accepted.split(';').map(str::trim);
+            let is_kind = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(OPEN_METRICS));
+            is_kind && !parts.any(is_zero_weight)
+        };
         if types.any(is_open_metrics) { Self::OpenMetrics } else { Self::Text }
     }
 
@@ -118,6 +121,12 @@ impl Format {
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// Returns whether a parameter says that its media type is not accepted (RFC 9110 §12.4.2).
+fn is_zero_weight(parameter: &str) -> bool {
+    let weight = parameter.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
+    weight.is_some_and(|weight| weight.parse() == Ok(0.0))
+}
 
 /// Translates OpenMetrics to the older text format. There, the description of a counter has the name of its samples,
 /// and no line marks the end.
@@ -268,6 +277,9 @@ mod tests {
             (&[prometheus], Format::OpenMetrics),
             (&["text/plain", "application/openmetrics-text"], Format::OpenMetrics),
             (&["text/plain;q=0.5 , application/openmetrics-text ; q=1"], Format::OpenMetrics),
+            (&["Application/OpenMetrics-Text; q=0.001"], Format::OpenMetrics),
+            (&["application/openmetrics-text;q=0"], Format::Text),
+            (&["application/openmetrics-text; version=1.0.0; Q=0.000, */*"], Format::Text),
             (&["application/openmetrics-text-2"], Format::Text),
             (&["text/plain;a=application/openmetrics-text"], Format::Text),
         ] {

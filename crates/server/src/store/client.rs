@@ -9,12 +9,13 @@ const MAX_AGENT: usize = 60;
 
 /// Products that identify a browser, each with the name of the browser. The more specific come first, because their
 /// browsers also send the products of later ones.
-const BROWSERS: [(&str, &str); 6] = [
+const BROWSERS: [(&str, &str); 7] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
     ("Firefox/", "Firefox"),
     ("FxiOS/", "Firefox"),
     ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
     ("Safari/", "Safari"),
 ];
 
@@ -103,6 +104,11 @@ mod tests {
                 "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/127.0 \
                  Mobile/15E148 Safari/605.1.15",
                 Some("Firefox on iPadOS"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 CriOS/126.0.6478.54 Mobile/15E148 Safari/604.1",
+                Some("Chrome on iOS"),
             ),
             ("Mozilla/5.0 Firefox/1", Some("Firefox")),
             ("Mozilla/5.0", Some("Mozilla/5.0")),

@@ -18,7 +18,7 @@ pub struct Name(String);
 pub enum NameError {
     /// The text has no visible character, or too many characters.
     Length,
-    /// The character at this position, counted from 1, shows nothing or changes the direction of the text.
+    /// The character at this position of the text, counted from 1, shows nothing or changes the direction of the text.
     Invisible(usize),
     /// The text contains an API key, which would be shown again.
     Key,
@@ -46,7 +46,8 @@ impl Name {
             return Err(NameError::Key);
         }
         if let Some(position) = first_invisible(name) {
-            return Err(NameError::Invisible(position));
+            let before = text.chars().take_while(|&character| is_space(character)).count();
+            return Err(NameError::Invisible(before + position));
         }
         if !name.chars().any(is_visible) {
             return Err(NameError::Length);
@@ -134,7 +135,8 @@ mod tests {
             ("a\u{2029}", NameError::Invisible(2)),
             ("\u{2028}a", NameError::Invisible(1)),
             ("a\u{200b}", NameError::Invisible(2)),
-            (" a\u{202e}b", NameError::Invisible(2)),
+            (" a\u{202e}b", NameError::Invisible(3)),
+            ("\u{3000} a\u{202e}b\u{2003}", NameError::Invisible(4)),
             ("\u{200d}", NameError::Invisible(1)),
             ("\u{3164}", NameError::Invisible(1)),
             (key.expose_secret(), NameError::Key),
