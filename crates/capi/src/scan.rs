@@ -90,7 +90,8 @@ pub unsafe extern "C" fn ctx_key_redact(
     redacted_len: *mut usize,
 ) -> Outcome {
     // SAFETY: the caller promises it.
-    let result = unsafe { redact(text, text_len, redacted, capacity) };
+    let result =
+        memory::check(redacted_len).and_then(|_| unsafe { redact(text, text_len, redacted, capacity) });
     // SAFETY: the caller promises it.
     let written = unsafe { memory::write(redacted_len, result.unwrap_or(0)) };
     written.and(result.map(drop)).into()

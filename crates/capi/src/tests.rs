@@ -1,5 +1,6 @@
 //! Tests that call every function as C does.
 
+mod pointers;
 mod results;
 mod safety;
 mod scans;
@@ -18,9 +19,16 @@ use crate::*;
 const KEY: &str = "ctx_8aspm4G7VmSUfOoD6V1vrORcmn0iSHkpEby6vK111f4cz2n9";
 const OTHER: &str = "ctx_hNRO46HtK22RXWXHlNkAHVt4fGut2pK3PYaw6kr2092lOxsW";
 
+type ParseScopes = unsafe extern "C" fn(*const c_char, usize, *mut u32, *mut Range) -> Outcome;
+
 /// Returns the pointer to a text, and its length.
 fn raw(text: &[u8]) -> (*const c_char, usize) {
     (text.as_ptr().cast(), text.len())
+}
+
+/// Returns an address that is not NULL and not aligned.
+fn misaligned<T>() -> *mut T {
+    ptr::without_provenance_mut(align_of::<T>() * 3 + 1)
 }
 
 /// Returns a structure of zeros.

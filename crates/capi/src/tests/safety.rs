@@ -3,11 +3,6 @@
 use super::*;
 use crate::Outcome::*;
 
-/// Returns an address that is not NULL and not aligned.
-fn misaligned<T>() -> *mut T {
-    ptr::without_provenance_mut(align_of::<T>() * 3 + 1)
-}
-
 #[test]
 fn a_wrong_pointer_or_length_of_a_text_is_an_error() {
     let (null, huge) = (ptr::null(), usize::MAX / 2 + 1);

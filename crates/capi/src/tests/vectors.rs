@@ -165,8 +165,6 @@ fn check_key((outcome, key, detail): (Outcome, Key, usize), fields: &mut Fields<
     assert_eq!(if outcome == Outcome::CtxKeyOk { &digits } else { "-" }, expected_digest, "{line}");
 }
 
-type ParseScopes = unsafe extern "C" fn(*const c_char, usize, *mut u32, *mut Range) -> Outcome;
-
 fn scopes(input: &[u8], parse: ParseScopes) -> (Outcome, u32) {
     let ((text, len), mut bits) = (raw(input), 99);
     // SAFETY: the pointers are those of slices and variables.
