@@ -42,7 +42,7 @@ pub unsafe extern "C" fn ctx_key_find(
     count: *mut usize,
 ) -> Outcome {
     // SAFETY: the caller promises it.
-    let number = unsafe { find(text, text_len, found, capacity) };
+    let number = memory::check(count).and_then(|_| unsafe { find(text, text_len, found, capacity) });
     // SAFETY: the caller promises it.
     let written = unsafe { memory::write(count, number.unwrap_or(0)) };
     written.and(number.map(drop)).into()

@@ -18,3 +18,14 @@ fn a_text_is_not_redacted_without_a_place_for_the_length() {
         assert_eq!((outcome, buffer), (CtxKeyErrorPointer, [5; 52]));
     }
 }
+
+#[test]
+fn finds_are_not_written_without_a_place_for_their_number() {
+    let ((text, len), before) = (raw(KEY.as_bytes()), Range { start: 7, end: 7 });
+    for wrong in wrong() {
+        let mut found = before;
+        // SAFETY: the function follows no pointer that is NULL or misaligned.
+        let outcome = unsafe { ctx_key_find(text, len, &mut found, 1, wrong) };
+        assert_eq!((outcome, found), (CtxKeyErrorPointer, before));
+    }
+}
