@@ -75,16 +75,17 @@ unsafe fn parse(
 ) -> Result<(), Outcome> {
     // SAFETY: the caller promises it.
     unsafe {
-        let read = memory::bytes(text, text_len)
+        let read = memory::check(scopes)
+            .and_then(|_| memory::bytes(text, text_len))
             .and_then(|text| str::from_utf8(text).map_err(|_| CtxKeyErrorUtf8))
             .map(read);
         let range = match &read {
             Ok(Err(error)) => error.range().into(),
             _ => Range::default(),
         };
-        let result = read.and_then(|read| read.map_err(|_| CtxKeyErrorScope));
+        let read = read.and_then(|read| read.map_err(|_| CtxKeyErrorScope));
+        let result = memory::write_optional(unknown, range).and(read);
         memory::write(scopes, result.map_or(0, |scopes| scopes.bits()))?;
-        memory::write_optional(unknown, range)?;
         result.map(drop)
     }
 }

@@ -29,3 +29,24 @@ fn finds_are_not_written_without_a_place_for_their_number() {
         assert_eq!((outcome, found), (CtxKeyErrorPointer, before));
     }
 }
+
+#[test]
+fn scopes_and_the_unknown_name_are_empty_if_the_other_has_no_place() {
+    for (parse, input) in [
+        (ctx_key_scopes_parse as ParseScopes, "users:read"),
+        (ctx_key_scopes_parse, "user:read"),
+        (ctx_key_scopes_parse_list, "users:read"),
+        (ctx_key_scopes_parse_list, "user:read"),
+    ] {
+        let ((text, len), mut bits) = (raw(input.as_bytes()), 9);
+        // SAFETY: the functions follow no pointer that is NULL or misaligned.
+        unsafe {
+            assert_eq!((parse(text, len, &mut bits, misaligned()), bits), (CtxKeyErrorPointer, 0), "{input}");
+            for wrong in wrong() {
+                let mut unknown = Range { start: 9, end: 9 };
+                let outcome = parse(text, len, wrong, &mut unknown);
+                assert_eq!((outcome, unknown), (CtxKeyErrorPointer, Range::default()), "{input}");
+            }
+        }
+    }
+}
