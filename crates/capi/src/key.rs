@@ -192,7 +192,10 @@ pub unsafe extern "C" fn ctx_key_bearer(values: *const Value, count: usize, key:
                     let value = memory::reference(values)?;
                     bearer::parse([memory::bytes(value.text, value.len)?])
                 }
-                _ => bearer::parse([""; 2]),
+                _ => {
+                    memory::reference(values)?;
+                    bearer::parse([""; 2])
+                }
             };
             store(key, parsed.as_ref().map_err(|denied| *denied)?);
             Ok(())

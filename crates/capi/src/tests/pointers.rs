@@ -50,3 +50,15 @@ fn scopes_and_the_unknown_name_are_empty_if_the_other_has_no_place() {
         }
     }
 }
+
+#[test]
+fn values_at_a_wrong_address_are_an_error_whatever_their_number() {
+    for count in [1, 2, 3, usize::MAX] {
+        for wrong in wrong() {
+            let mut key = valid(KEY);
+            // SAFETY: the function follows no pointer that is NULL or misaligned.
+            let outcome = unsafe { ctx_key_bearer(wrong, count, &mut key) };
+            assert_eq!((outcome, id(&key)), (CtxKeyErrorPointer, Err(CtxKeyErrorNoKey)), "{count}");
+        }
+    }
+}
