@@ -93,26 +93,30 @@ unsafe fn erase(start: *mut u8, len: usize) {
 ///
 /// # Safety
 ///
-/// Those of [`store`] and [`memory::write_optional`].
+/// Those of [`fill`] and [`memory::write_optional`].
 unsafe fn finish(
-    place: *mut Key,
+    key: *mut Key,
     detail: *mut usize,
     parsed: &Result<Result<ApiKey, ParseKeyError>, Outcome>,
-) -> Result<(), Outcome> {
+) -> Outcome {
     let number = match *parsed {
         Ok(Err(ParseKeyError::Length { found })) => found,
         Ok(Err(ParseKeyError::Character { index })) => index,
         _ => 0,
     };
     // SAFETY: the caller promises it.
-    unsafe { memory::write_optional(detail, number) }?;
-    match parsed {
-        // SAFETY: the caller promises it.
-        Ok(Ok(key)) => unsafe { store(place, key) },
-        Ok(Err(error)) => return Err((*error).into()),
-        Err(outcome) => return Err(*outcome),
+    unsafe {
+        let written = memory::write_optional(detail, number);
+        fill(key, || {
+            written?;
+            match parsed {
+                Ok(Ok(parsed)) => store(key, parsed),
+                Ok(Err(error)) => return Err((*error).into()),
+                Err(outcome) => return Err(*outcome),
+            }
+            Ok(())
+        })
     }
-    Ok(())
 }
 
 /// Reads a key strictly: the text must be exactly the 52 bytes of a key.
@@ -134,7 +138,10 @@ pub unsafe extern "C" fn ctx_key_parse(
     detail: *mut usize,
 ) -> Outcome {
     // SAFETY: the caller promises it.
-    unsafe { fill(key, || finish(key, detail, &memory::bytes(text, text_len).map(ApiKey::parse))) }
+    unsafe {
+        let text = memory::check(key).and_then(|_| memory::bytes(text, text_len));
+        finish(key, detail, &text.map(ApiKey::parse))
+    }
 }
 
 /// Reads a key that a person typed or pasted. First, it removes what people copy along with a key: quotes, white
@@ -153,11 +160,10 @@ pub unsafe extern "C" fn ctx_key_parse_pasted(
 ) -> Outcome {
     // SAFETY: the caller promises it.
     unsafe {
-        fill(key, || {
-            let text = memory::bytes(text, text_len)
-                .and_then(|text| str::from_utf8(text).map_err(|_| CtxKeyErrorUtf8));
-            finish(key, detail, &text.map(ApiKey::parse_pasted))
-        })
+        let text = memory::check(key)
+            .and_then(|_| memory::bytes(text, text_len))
+            .and_then(|text| str::from_utf8(text).map_err(|_| CtxKeyErrorUtf8));
+        finish(key, detail, &text.map(ApiKey::parse_pasted))
     }
 }
 

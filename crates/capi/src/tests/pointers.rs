@@ -62,3 +62,61 @@ fn values_at_a_wrong_address_are_an_error_whatever_their_number() {
         }
     }
 }
+
+#[test]
+fn the_detail_is_0_without_a_place_for_the_key() {
+    for text in [KEY, "ctx_", &KEY.replace('8', "-")] {
+        for parse in [ctx_key_parse, ctx_key_parse_pasted] {
+            for wrong in wrong() {
+                let ((start, len), mut detail) = (raw(text.as_bytes()), 9);
+                // SAFETY: the functions follow no pointer that is NULL or misaligned.
+                let outcome = unsafe { parse(start, len, wrong, &mut detail) };
+                assert_eq!((outcome, detail), (CtxKeyErrorPointer, 0), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_input_at_a_wrong_address_empties_the_outputs() {
+    let ((text, len), key, other) = (raw(KEY.as_bytes()), valid(KEY), valid(OTHER));
+    let before = record(&key, CTX_KEY_READ);
+    let full = Grant { expires_at: Time { secs: 5, is_set: 5 }, scopes: 63 };
+    let made = |make: &dyn Fn(*mut Record) -> Outcome| {
+        let mut new = before;
+        (make(&mut new), new)
+    };
+    let granted = |verify: &dyn Fn(*mut Grant) -> Outcome| {
+        let mut grant = full;
+        (verify(&mut grant), grant)
+    };
+    for wrong in wrong::<u64>() {
+        let (mut stored, mut number, mut missing) = (before, 9, 9);
+        let old = &raw mut stored;
+        // SAFETY: the functions follow no pointer that is NULL or misaligned.
+        unsafe {
+            let records = [
+                made(&|new| ctx_key_record_new(wrong.cast(), 1, new)),
+                made(&|new| ctx_key_rotate(wrong.cast(), &other, 1, 1, new)),
+                made(&|new| ctx_key_rotate(old, wrong.cast(), 1, 1, new)),
+            ];
+            assert_eq!(records, [(CtxKeyErrorPointer, zeros()); 3]);
+            let grants = [
+                granted(&|grant| ctx_key_verify(wrong.cast(), &key, 1, grant)),
+                granted(&|grant| ctx_key_verify(&before, wrong.cast(), 1, grant)),
+            ];
+            assert_eq!(grants, [(CtxKeyErrorPointer, Grant::default()); 2]);
+            let outcome = ctx_key_find(text, len, wrong.cast(), 1, &mut number);
+            assert_eq!((outcome, number), (CtxKeyErrorPointer, 0));
+            // A missing grant lacks every scope.
+            let outcome = ctx_key_require(wrong.cast(), CTX_KEY_READ, &mut missing);
+            assert_eq!((outcome, missing), (CtxKeyErrorPointer, CTX_KEY_READ));
+            let outcome = ctx_key_rotate(old, &other, 1, 1, wrong.cast());
+            assert_eq!((outcome, stored), (CtxKeyErrorPointer, before));
+        }
+    }
+    let mut length = 9;
+    // SAFETY: the function follows no pointer that is NULL.
+    let outcome = unsafe { ctx_key_redact(text, len, ptr::null_mut(), len, &mut length) };
+    assert_eq!((outcome, length), (CtxKeyErrorPointer, 0));
+}
