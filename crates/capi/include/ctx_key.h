@@ -15,8 +15,10 @@
  * Threads: the library has no state. Any number of threads may call any functions, if no thread writes to memory that another
  * one uses.
  *
- * Errors: on any result but CTX_KEY_OK, a key that is an output is erased, a grant has no scope, a number is 0, and buffers for
- * texts are not written. A function that changes a record changes it only if the result is CTX_KEY_OK.
+ * Errors: on any result but CTX_KEY_OK, a key that is an output is erased, a grant or a record that is an output is zeros, a
+ * number is 0, and buffers for texts, digests and ranges are not written. Only the outputs detail, unknown and missing may have
+ * other values, which describe the error. A function that changes a record changes it only if the result is CTX_KEY_OK. An
+ * output whose pointer is wrong is not written, and the other outputs are as on any other error.
  *
  * Secrets: erase every ctx_key with ctx_key_erase, and the text of a key with ctx_key_erase_bytes, when they are no longer
  * needed. No other output is secret. The running time of reading, comparing and verifying does not depend on the secret.
@@ -401,7 +403,8 @@ ctx_key_result ctx_key_parse_pasted(const char *text,
  * Pass all values, even if there are none or several, because the result depends on their number. Do not pass a key
  * from a query string, a form or a cookie.
  *
- * `values` has `count` values; it may be NULL if `count` is 0. `key` receives the key; on an error it is erased.
+ * `values` has `count` values; it may be NULL if `count` is 0. Several values are refused unread. `key` receives the
+ * key; on an error it is erased.
  *
  * Errors: `CTX_KEY_MISSING_CREDENTIALS`, `CTX_KEY_MALFORMED_HEADER`; those of `ctx_key_parse`.
  */
@@ -483,8 +486,9 @@ ctx_key_result ctx_key_erase_bytes(void *bytes,
  * the length, and not constant in the content.
  *
  * `text` has `text_len` bytes. `found` has room for `capacity` ranges, and receives the first keys, in order; it may
- * be NULL if `capacity` is 0. `count` receives the number of all keys in the text. If it is larger than `capacity`,
- * call the function again with more room. The id of a key is the 12 bytes from `text + found[i].start + 4`.
+ * be NULL if `capacity` is 0. `count` receives the number of all keys in the text, or 0 on an error. If it is larger
+ * than `capacity`, call the function again with more room. The id of a key is the 12 bytes from
+ * `text + found[i].start + 4`.
  *
  * Errors: `CTX_KEY_ERROR_POINTER`.
  */
@@ -565,7 +569,7 @@ CTX_KEY_MUST_USE uint32_t ctx_key_scopes_missing(uint32_t granted, uint32_t requ
 
 /**
  * Writes the record of a new key with these scopes. The key is always valid, unless the caller sets times in the
- * record.
+ * record. On an error, `record` is zeros.
  *
  * Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
  */
@@ -594,7 +598,8 @@ ctx_key_result ctx_key_verify(const struct ctx_key_record *record,
 /**
  * Checks that a grant has all required scopes. At least one must be required.
  *
- * `missing` may be NULL; it receives the required scopes that the grant lacks.
+ * `missing` may be NULL; it receives the required scopes that the grant lacks. If `grant` is NULL or misaligned, these
+ * are all of them.
  *
  * Errors: `CTX_KEY_MISSING_SCOPE`, even if `required` is 0; `CTX_KEY_ERROR_POINTER`.
  */
@@ -638,7 +643,8 @@ ctx_key_result ctx_key_revoke(struct ctx_key_record *record,
  * The new record has the scopes, `not_before` and `expires_at` of the old one. Store both in one transaction.
  *
  * Errors: `CTX_KEY_SAME_KEY`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_UNKNOWN_TIME`, the first that
- * applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
+ * applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, `record` is not
+ * changed, and `new_record` is zeros.
  */
 CTX_KEY_MUST_USE
 ctx_key_result ctx_key_rotate(struct ctx_key_record *record,

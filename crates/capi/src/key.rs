@@ -182,7 +182,8 @@ pub struct Value {
 /// Pass all values, even if there are none or several, because the result depends on their number. Do not pass a key
 /// from a query string, a form or a cookie.
 ///
-/// `values` has `count` values; it may be NULL if `count` is 0. `key` receives the key; on an error it is erased.
+/// `values` has `count` values; it may be NULL if `count` is 0. Several values are refused unread. `key` receives the
+/// key; on an error it is erased.
 ///
 /// Errors: `CTX_KEY_MISSING_CREDENTIALS`, `CTX_KEY_MALFORMED_HEADER`; those of `ctx_key_parse`.
 #[must_use]

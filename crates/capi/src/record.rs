@@ -103,7 +103,7 @@ impl From<Stored> for Record {
 }
 
 /// Writes the record of a new key with these scopes. The key is always valid, unless the caller sets times in the
-/// record.
+/// record. On an error, `record` is zeros.
 ///
 /// Errors: `CTX_KEY_ERROR_NO_KEY`; `CTX_KEY_ERROR_RECORD` if `scopes` has a bit that no scope has; `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -156,7 +156,8 @@ unsafe fn verify(record: *const Record, key: *const Key, now: u64) -> Result<Gra
 
 /// Checks that a grant has all required scopes. At least one must be required.
 ///
-/// `missing` may be NULL; it receives the required scopes that the grant lacks.
+/// `missing` may be NULL; it receives the required scopes that the grant lacks. If `grant` is NULL or misaligned, these
+/// are all of them.
 ///
 /// Errors: `CTX_KEY_MISSING_SCOPE`, even if `required` is 0; `CTX_KEY_ERROR_POINTER`.
 #[must_use]
@@ -235,7 +236,8 @@ unsafe fn change(record: *mut Record, change: impl FnOnce(&mut Stored)) -> Resul
 /// The new record has the scopes, `not_before` and `expires_at` of the old one. Store both in one transaction.
 ///
 /// Errors: `CTX_KEY_SAME_KEY`, `CTX_KEY_REVOKED`, `CTX_KEY_EXPIRED`, `CTX_KEY_RETIRED` or `CTX_KEY_UNKNOWN_TIME`, the first that
-/// applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, nothing is changed.
+/// applies; `CTX_KEY_ERROR_RECORD`, `CTX_KEY_ERROR_NO_KEY`, `CTX_KEY_ERROR_POINTER`. On an error, `record` is not
+/// changed, and `new_record` is zeros.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ctx_key_rotate(

@@ -28,8 +28,9 @@ impl From<core::ops::Range<usize>> for Range {
 /// the length, and not constant in the content.
 ///
 /// `text` has `text_len` bytes. `found` has room for `capacity` ranges, and receives the first keys, in order; it may
-/// be NULL if `capacity` is 0. `count` receives the number of all keys in the text. If it is larger than `capacity`,
-/// call the function again with more room. The id of a key is the 12 bytes from `text + found[i].start + 4`.
+/// be NULL if `capacity` is 0. `count` receives the number of all keys in the text, or 0 on an error. If it is larger
+/// than `capacity`, call the function again with more room. The id of a key is the 12 bytes from
+/// `text + found[i].start + 4`.
 ///
 /// Errors: `CTX_KEY_ERROR_POINTER`.
 #[must_use]
