@@ -105,9 +105,9 @@
 #define CTX_KEY_SCOPES_SIZE 75
 
 /**
- * Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller
- * or of the machine. The values never change. Later versions may add values, so treat every value that you don't
- * know as a refusal.
+ * Result of a function. 0 is success, a positive value is a refusal of a request or of a rotation, and a negative
+ * value is an error of the caller or of the machine. The values never change. Later versions may add values, so treat
+ * every value that you don't know as a refusal.
  */
 enum ctx_key_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -341,11 +341,11 @@ CTX_KEY_MUST_USE
 const char *ctx_key_label(int32_t result);
 
 /**
- * Returns the status code of the response for a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
- * every other value.
+ * Returns the status code of the response for a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for the refusal
+ * of a request; 500 for every other value, also for `CTX_KEY_SAME_KEY` and `CTX_KEY_UNKNOWN_TIME`, which only
+ * `ctx_key_rotate` returns.
  */
-CTX_KEY_MUST_USE
-uint16_t ctx_key_status(int32_t result);
+CTX_KEY_MUST_USE uint16_t ctx_key_status(int32_t result);
 
 /**
  * Returns the public message of a result, which may be shown to the client. It is the same for an unknown, wrong,

@@ -5,9 +5,9 @@ use core::ptr;
 
 use ctx_key::{Denied, ParseKeyError, Reason, RotateError};
 
-/// Result of a function. 0 is success, a positive value is a refusal, and a negative value is an error of the caller
-/// or of the machine. The values never change. Later versions may add values, so treat every value that you don't
-/// know as a refusal.
+/// Result of a function. 0 is success, a positive value is a refusal of a request or of a rotation, and a negative
+/// value is an error of the caller or of the machine. The values never change. Later versions may add values, so treat
+/// every value that you don't know as a refusal.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::enum_variant_names, reason = "C has no other namespaces")]
@@ -180,8 +180,9 @@ pub extern "C" fn ctx_key_label(result: i32) -> *const c_char {
     answer(result).label.as_ptr()
 }
 
-/// Returns the status code of the response for a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for a refusal; 500 for
-/// every other value.
+/// Returns the status code of the response for a result: 200 for `CTX_KEY_OK`; 400, 401 or 403 for the refusal
+/// of a request; 500 for every other value, also for `CTX_KEY_SAME_KEY` and `CTX_KEY_UNKNOWN_TIME`, which only
+/// `ctx_key_rotate` returns.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn ctx_key_status(result: i32) -> u16 {
