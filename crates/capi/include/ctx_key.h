@@ -579,8 +579,8 @@ ctx_key_result ctx_key_record_new(const struct ctx_key *key,
                                   struct ctx_key_record *record);
 
 /**
- * Checks that a record belongs to a key, and that the key is valid at `now`. The digests are compared first, in
- * constant time, and only then the rest of the record.
+ * Checks that a record belongs to a key, and that the key is valid at `now`. A corrupt record is an error, whatever
+ * the key. The digests are compared next, in constant time, and only then the times.
  *
  * `now` is in seconds since 1970. `UINT64_MAX` stands for an unknown time, at which only keys without times are
  * valid. If there is no clock, `(uint64_t) time(NULL)` has this value. `grant` receives what the key may do, or on

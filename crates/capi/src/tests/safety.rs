@@ -211,7 +211,9 @@ fn a_corrupt_record_is_an_error() {
     ];
     for mut record in records {
         let before = record;
-        assert_eq!(verify(&record, &key, 1), (CtxKeyErrorRecord, Grant::default()), "{record:?}");
+        for key in [&key, &valid(OTHER)] {
+            assert_eq!(verify(&record, key, 1), (CtxKeyErrorRecord, Grant::default()), "{record:?}");
+        }
         // SAFETY: the pointers are those of variables.
         unsafe {
             assert_eq!(ctx_key_state(&record, 1), CtxKeyErrorRecord);
