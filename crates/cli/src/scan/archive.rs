@@ -208,6 +208,10 @@ impl Budget {
         Err(io::Error::other("too much to unpack"))
     }
 
+    fn limit<R>(&self, reader: R) -> Limited<'_, R> {
+        Limited { reader, budget: self }
+    }
+
     fn add_member(&self) {
         self.members.set(self.members.get() + 1);
         if self.members.get() > MAX_MEMBERS {
@@ -220,6 +224,8 @@ impl Budget {
     }
 }
 
+/// A reader of unpacked bytes. The members of a tar archive need none: each byte of them is a byte of the archive, which
+/// was counted when the archive was unpacked, or lies in the file itself.
 struct Limited<'b, R> {
     reader: R,
     budget: &'b Budget,
@@ -268,15 +274,14 @@ impl Unpacking<'_, '_> {
         let mut start = Vec::new();
         let begun = reader.by_ref().take(512).read_to_end(&mut start);
         let format = Format::of(&start);
-        let reader = start.chain(Failing(begun.err())).chain(reader);
+        let mut reader = self.budget.limit(start.chain(Failing(begun.err())).chain(reader));
         if format != Some(Format::Tar) {
             return self.search_member(name, reader);
         }
-        let mut tar = Limited { reader, budget: self.budget };
-        let unpacked = self.unpack_tar(&mut tar);
+        let unpacked = self.unpack_tar(&mut reader);
         // Reads what follows the last member, so that it counts towards the budget, too.
-        io::copy(&mut tar, &mut io::sink())?;
-        drop(tar);
+        io::copy(&mut reader, &mut io::sink())?;
+        drop(reader);
         source.rewind()?;
         self.search_rest(Gunzip::new(BufReader::new(source)))?;
         unpacked
@@ -305,11 +310,12 @@ impl Unpacking<'_, '_> {
             };
             let searched = match entry {
                 Ok(entry) if method == CompressionMethod::STORE => {
-                    self.search_member(name, entry.verifying_reader(entry.reader()))
+                    let stored = entry.verifying_reader(entry.reader());
+                    self.search_member(name, self.budget.limit(stored))
                 }
                 Ok(entry) => {
                     let inflated = DeflateDecoder::new(BufReader::new(entry.reader()));
-                    self.search_member(name, entry.verifying_reader(inflated))
+                    self.search_member(name, self.budget.limit(entry.verifying_reader(inflated)))
                 }
                 Err(reason) => self.search_member(name, Failing(Some(io::Error::other(reason)))),
             };
@@ -345,14 +351,13 @@ impl Unpacking<'_, '_> {
 
     /// Searches a member, which may be an archive itself. Returns an error only if a limit is exceeded, which ends the
     /// search of the whole file.
-    fn search_member(&mut self, name: Vec<u8>, reader: impl Read) -> io::Result<()> {
+    fn search_member(&mut self, name: Vec<u8>, mut reader: impl Read) -> io::Result<()> {
         self.budget.add_member();
         if self.budget.is_exceeded() {
             return Err(io::Error::other("too much to unpack"));
         }
         self.member.push(name);
         let depth = self.member.len();
-        let mut reader = Limited { reader, budget: self.budget };
         let slot = self.unpacker.searchers[depth].take();
         let mut searcher = slot.unwrap_or_else(|| Searcher::new(self.unpacker.decodes));
         let first = searcher.begin(&mut reader);
