@@ -280,11 +280,13 @@ impl Unpacking<'_, '_> {
         }
         let unpacked = self.unpack_tar(&mut reader);
         // Reads what follows the last member, so that it counts towards the budget, too.
-        io::copy(&mut reader, &mut io::sink())?;
+        let drained = io::copy(&mut reader, &mut io::sink());
         drop(reader);
         source.rewind()?;
-        self.search_rest(Gunzip::new(BufReader::new(source)))?;
-        unpacked
+        // If the archive is damaged or exceeds a limit, the part that was read is searched.
+        let rest = Gunzip::new(BufReader::new(source)).take(self.budget.max_unpacked);
+        let searched = self.search_rest(rest);
+        drained.and(searched).and(unpacked)
     }
 
     fn unpack_zip(&mut self, source: &mut dyn Source) -> io::Result<()> {

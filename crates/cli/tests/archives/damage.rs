@@ -71,6 +71,30 @@ fn a_truncated_or_corrupt_archive_is_reported_and_the_rest_searched() {
     assert_eq!(run.stdout, format!("x!a:2:5: {0}\nx!c:2:5: {0}\n", masked(&key)));
 }
 
+/// The names in a tar archive belong to no member. Those before the damage are searched, and the error is reported.
+#[test]
+fn a_key_in_a_name_of_a_damaged_compressed_tar_archive_is_found() {
+    let key = ApiKey::generate();
+    let noise: Vec<u8> =
+        (0..40_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let archive = gzip(&tar(&[(key.expose_secret(), b"text"), ("b", &noise)]));
+    let mut corrupt = archive.clone();
+    // This changes the checksum.
+    corrupt[archive.len() - 8] ^= 1;
+    // What lies beyond the limit is not searched.
+    let beyond = ApiKey::generate().expose_secret().as_bytes().to_vec();
+    let bomb = gzip(&[tar(&[(key.expose_secret(), b"text")]), vec![0; 17 << 20], beyond].concat());
+    for (damaged, reason) in [
+        (&archive[..archive.len() / 2], ""),
+        (&corrupt, ""),
+        (&bomb, "it holds more than 100 times its size"),
+    ] {
+        let run = scan("x", damaged).exits(2).hides(&key);
+        assert_eq!(run.stdout, format!("x:1:1: {}\n", masked(&key)), "{run:?}");
+        assert!(run.stderr.contains(&format!("ctx-key: can't unpack x: {reason}")), "{run:?}");
+    }
+}
+
 #[test]
 fn a_member_that_cannot_be_unpacked_is_reported() {
     let key = ApiKey::generate();
