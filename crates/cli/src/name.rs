@@ -19,9 +19,9 @@ pub(crate) fn to_text(name: &[u8]) -> String {
     escape(&redact(name), is_unsafe, cfg!(not(windows)))
 }
 
-/// Returns `text` with escapes for the characters that control a terminal or are invisible.
-pub(crate) fn escape_control(text: &str) -> String {
-    escape(text.as_bytes(), is_unsafe, false)
+/// Returns a text that may repeat names, such as an error of a library, for a line of text: with keys masked.
+pub(crate) fn to_message(text: &str) -> String {
+    escape(&redact(text.as_bytes()), is_unsafe, false)
 }
 
 /// Returns a relative reference (RFC 3986), or a `file` URI if the path is absolute (RFC 8089).
@@ -164,8 +164,8 @@ mod tests {
         ];
         for character in unsafe_characters {
             let text = format!("a{character}b");
-            assert_eq!(escape_control(&text), format!("a{}b", character.escape_default()));
-            assert_eq!(to_text(text.as_bytes()), escape_control(&text));
+            assert_eq!(to_message(&text), format!("a{}b", character.escape_default()));
+            assert_eq!(to_text(text.as_bytes()), to_message(&text));
         }
         let safe_characters = [
             ' ',

@@ -57,5 +57,5 @@ impl Exclude {
 
 fn invalid(pattern: &str, error: &ignore::Error) -> String {
     let text = format!("--exclude {pattern} is not a pattern: {error}; write it as a line of .gitignore");
-    name::escape_control(&text)
+    name::to_message(&text)
 }

@@ -99,7 +99,7 @@ fn search_paths(
         Box::new(move |entry| {
             match entry {
                 Ok(entry) => worker.search_entry(&entry),
-                Err(error) => worker.sink.failed(cannot_read(&name::escape_control(&error.to_string()))),
+                Err(error) => worker.sink.failed(cannot_read(&name::to_message(&error.to_string()))),
             }
             if worker.sink.is_stopped() { WalkState::Quit } else { WalkState::Continue }
         })

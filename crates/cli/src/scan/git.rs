@@ -133,7 +133,7 @@ impl Git {
         let directory = output::shown(&self.directory);
         format!(
             "git can't read a repository at {directory} and says: {}; run this in a repository, or name one",
-            name::escape_control(printed)
+            name::to_message(printed)
         )
     }
 

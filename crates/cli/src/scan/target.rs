@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::output;
+use crate::{name, output};
 
 /// The destination of a report.
 pub(crate) enum Target {
@@ -83,7 +83,9 @@ fn new_file(path: &Path) -> io::Result<Target> {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!("can't write the report to {}: {error}; name another file", output::shown(path))
+    // This error may repeat the path.
+    let (path, error) = (output::shown(path), name::to_message(&error.to_string()));
+    format!("can't write the report to {path}: {error}; name another file")
 }
 
 impl Write for Target {

@@ -24,6 +24,36 @@ fn a_key_in_a_message_is_hidden() {
     }
 }
 
+/// Paths and patterns in messages hide a key in any encoding. Some messages repeat a path more than once.
+#[test]
+fn an_encoded_key_in_a_message_is_hidden() {
+    let (tree, key) = (tempdir().unwrap(), ApiKey::generate());
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    write(path, "clean", "");
+    let hex: String = text(&key).bytes().map(|byte| format!("{byte:02x}")).collect();
+    for encoded in [text(&key).replacen('_', "%5F", 1), hex] {
+        let (below, pattern) = (format!("{encoded}/file"), format!("{{{encoded}"));
+        let cases: [&[&str]; 10] = [
+            &["scan", &encoded],
+            &["scan", &below, "--format", "json"],
+            &["scan", &encoded, "--format", "sarif"],
+            &["scan", "clean", "--exclude", &pattern],
+            &["scan", "clean", "--baseline", &encoded],
+            &["scan", "clean", "--config", &encoded],
+            &["scan", "clean", "--output", &below],
+            &["scan", "--history", &encoded],
+            &["scan", "--staged", &encoded],
+            &["new", "--scopes", "users:read", "--record", &below],
+        ];
+        for arguments in cases {
+            let run = run_in(path, arguments).exits(2).hides(&key);
+            let all = run.stderr + &run.stdout;
+            assert!(all.contains("***") && !all.contains(&encoded[40..50]), "{arguments:?} {all}");
+        }
+    }
+}
+
 /// Messages repeat names and values. A character that changes the direction of text could hide a part of them.
 #[test]
 fn characters_that_control_a_terminal_are_escaped_in_messages() {
