@@ -61,7 +61,7 @@ impl Format {
 
 /// Describes a failure in the archive at `path`.
 pub(crate) fn describe_failure(path: &[u8], member: &[Vec<u8>], reason: &str) -> String {
-    let path = name::to_text(&join(path, member));
+    let (path, reason) = (name::to_text(&join(path, member)), name::to_message(reason));
     format!(
         "can't unpack {path}: {reason}; it was not searched to its end: unpack it, and search what it holds"
     )

@@ -95,6 +95,19 @@ fn a_key_in_a_name_of_a_damaged_compressed_tar_archive_is_found() {
     }
 }
 
+/// The reason for a failure may repeat the name of a member.
+#[test]
+fn a_name_in_a_reason_is_escaped_and_hides_keys() {
+    let key = ApiKey::generate();
+    let name = format!("{}\u{202e}", key.expose_secret().replacen('_', "%5F", 1));
+    let mut archive = tar(&[(&name, b"text")]);
+    // The checksum of the header is not a number.
+    archive[148..156].fill(b'z');
+    let run = scan("x", &archive).exits(2).hides(&key);
+    assert!(run.stderr.contains("ctx-key: can't unpack x: ") && run.stderr.contains("***"), "{run:?}");
+    assert!(run.stderr.contains("\\u{202e}") && !run.stderr.contains('\u{202e}'), "{run:?}");
+}
+
 #[test]
 fn a_member_that_cannot_be_unpacked_is_reported() {
     let key = ApiKey::generate();
