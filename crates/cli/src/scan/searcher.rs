@@ -586,6 +586,9 @@ mod tests {
             let expected = [(14 + zero_first, 1, 7, 5), (140 + zero_first, 3, 5, 4)];
             assert_eq!(search(&wide(&text, to_bytes)), expected);
         }
+        // no byte before the key is zero
+        let first = format!("\u{feff}𝒳𝒳{}", key.expose_secret());
+        assert_eq!(search(&wide(&first, u16::to_le_bytes)), [(10, 1, 5, 3)]);
     }
 
     /// A character that shares only the low byte with a character of the comment, or with a line feed, is neither.

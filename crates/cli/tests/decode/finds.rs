@@ -70,6 +70,24 @@ fn a_region_covers_the_encoded_key() {
     }
 }
 
+/// A digit of base64 has six bits of the text, so a key can begin and end within a digit.
+#[test]
+fn a_region_in_base64_covers_the_digits_with_bits_of_the_key() {
+    let key = ApiKey::generate();
+    for (before, after) in (0..4).flat_map(|before| (0..4).map(move |after| (before, after))) {
+        let text = [&vec![b'<'; before][..], text_of(&key), &vec![b'>'; after]].concat();
+        let report =
+            run_with(&base64(&text, STANDARD, true), &["scan", "-", "--format", "sarif"]).exits(1).json();
+        let (start, end) = (before * 8 / 6, ((before + 52) * 8).div_ceil(6));
+        let expected = json!({
+            "startLine": 1, "startColumn": start + 1, "endColumn": end + 1,
+            "byteOffset": start, "byteLength": end - start,
+        });
+        let region = &report["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"];
+        assert_eq!(*region, expected, "{before} bytes before and {after} after");
+    }
+}
+
 #[test]
 fn three_nested_encodings_are_decoded_and_four_are_not() {
     let (key, mut cases) = (ApiKey::generate(), Vec::new());

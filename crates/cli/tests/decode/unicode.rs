@@ -57,6 +57,23 @@ fn the_shortest_encoded_key_in_utf_16_is_found_at_each_offset() {
 }
 
 #[test]
+fn utf_32_is_found_at_each_offset() {
+    let key = ApiKey::generate();
+    let (mut texts, mut expected) = (Vec::new(), Vec::new());
+    for before in 0..8 {
+        for (utf_32, lead) in [(ENCODINGS[22].1, 0), (ENCODINGS[23].1, 3)] {
+            texts.push([&vec![b'.'; before][..], &utf_32(text_of(&key)), b"..."].concat());
+            expected.push(vec![(before as u64 + lead, 1, names(&["utf-32"]))]);
+        }
+    }
+    let found: Vec<Vec<_>> = search_all(texts.iter(), &key)
+        .into_iter()
+        .map(|found| found.into_iter().map(|(offset, line, _, encodings)| (offset, line, encodings)).collect())
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn lines_and_columns_of_utf_32_are_counted() {
     let key = ApiKey::generate();
     // Ċ is U+010A and 上 is U+4E0A, so each contains the byte of a line feed.

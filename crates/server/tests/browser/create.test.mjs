@@ -184,6 +184,14 @@ test("a reload creates no second key, and does not show the key again", () =>
     assert.ok(!(await page.content()).includes(key));
   }));
 
+test("a page that the browser keeps when it is left has no key", () =>
+  dashboard.asOwner(async (page) => {
+    const key = await createKey(page, { name: "kept by the browser" });
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+    assert.equal(await page.getByLabel("Your new API key").inputValue(), "");
+    assert.ok(!(await page.content()).includes(key));
+  }));
+
 test("Back does not show the key again", () =>
   dashboard.asOwner(async (page) => {
     const key = await createKey(page, { name: "left" });
@@ -256,11 +264,16 @@ test("each button confirms that it has copied the key, the line for .env or the 
 test("the browser warns a user who leaves without copying the key, and no other", () =>
   dashboard.asOwner(
     async (page) => {
-      for (const copies of [false, true]) {
-        const key = await createKey(page, { name: `left, ${copies}` });
+      for (const [button, copies] of [
+        [null, false],
+        ["Copy the command", false],
+        ["Copy", true],
+        ["Copy the line for .env", true],
+      ]) {
+        const key = await createKey(page, { name: `left after ${button}` });
         await page.waitForFunction(() => document.activeElement.id === "new-key");
-        if (copies) await page.getByRole("button", { name: "Copy", exact: true }).click();
-        if (copies) await page.getByRole("status").getByText("Copied").waitFor();
+        if (button) await page.getByRole("button", { name: button, exact: true }).click();
+        if (button) await page.getByRole("status").getByText("Copied").waitFor();
         const asked = [];
         page.on("dialog", (dialog) => {
           asked.push(dialog.type());

@@ -85,6 +85,7 @@ for (const javaScriptEnabled of [true, false]) {
           await page.waitForFunction((text) => document.activeElement.closest("tr")?.innerText.includes(text), expected);
           const { y } = await page.locator("summary:focus").boundingBox();
           assert.ok(y > 0 && y < page.viewportSize().height, `${expected} is at ${y}`);
+          assert.equal(new URL(page.url()).search, "?q=development&page=2");
         };
         for (const action of ["Rotate", "Revoke", "Delete"]) {
           const dialog = await chooseIn(page, row, action);
@@ -154,6 +155,9 @@ test("a search for a whole key does not put the key into a URL", () =>
     await page.waitForURL(/q=ctx_/);
     await rowOf(page, "pasted").waitFor();
     assert.equal(await keysOf(page).count(), 1);
+    await page.getByRole("searchbox").fill(`all of ${key} ${key}`);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/q=all/);
     assert.ok(sent.every((url) => !url.includes(key.slice(16))), sent.join("\n"));
   }));
 
