@@ -4,7 +4,7 @@
 //! |---|---|
 //! | nouns and settings | `encoding`, `finding`, `summary`, `progress`, `root`, `exclude`, `config` |
 //! | search of bytes | `wide`, `runs`, `escapes`, `decode` (finds encoded keys), `searcher`, `archive` |
-//! | git | `git` (runs it), `object`, `repository`, `worktree`, `batch` (reads objects), `changes` (reads commits) |
+//! | git | `git` (runs it), `alternates`, `object`, `repository`, `worktree`, `batch` (objects), `changes` (commits) |
 //! | places of finds in a history | `origin`, `tally`, `refs`, `missing`, `revisions` |
 //! | sources of bytes | `files`, `staged`, `history` |
 //! | reports | `baseline`, `json`, `sarif`, `target`, `report` |
@@ -26,6 +26,7 @@ use crate::scan::progress::{Bar, PERIOD, Progress};
 use crate::scan::report::Report;
 use crate::scan::summary::Summary;
 
+mod alternates;
 mod archive;
 mod baseline;
 mod batch;

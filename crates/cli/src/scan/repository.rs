@@ -7,12 +7,14 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::ErrorKind;
 use std::iter;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::output;
+use crate::scan::alternates;
 use crate::scan::finding::Sink;
 use crate::scan::git::Git;
 
@@ -34,7 +36,8 @@ impl Repository {
     pub(crate) fn open(directory: &Path, reads_outside: bool) -> Result<Self, String> {
         let git = Git::at(directory)?;
         let path = |argument| {
-            Ok::<_, String>(to_path(&git.output(&["rev-parse", "--path-format=absolute", argument])?))
+            let line = git.output(&["rev-parse", "--path-format=absolute", argument])?;
+            Ok::<_, String>(to_path(line.strip_suffix(b"\n").unwrap_or(&line)))
         };
         let (git_directory, common_directory) = (path("--git-dir")?, path("--git-common-dir")?);
         let worktree = path("--show-toplevel").ok();
@@ -122,7 +125,8 @@ impl Repository {
             // git itself follows the lists of alternates.
             stores.extend(inside.into_iter().take(1));
         } else {
-            for store in &inside {
+            // git ignores a path that is not a folder.
+            for store in inside.iter().filter(|store| store.is_dir()) {
                 let view = view(store).map_err(|error| {
                     format!(
                         "can't leave out objects outside the repository: {error}; `--alternates` searches them, too"
@@ -143,7 +147,12 @@ impl Repository {
     /// Returns whether the path lies in the git directory. The worktree does not count, because the configuration of
     /// the repository may name any folder as the worktree.
     fn contains(&self, path: &Path) -> bool {
-        self.common_directory.canonicalize().is_ok_and(|own| path.starts_with(own))
+        let Ok(own) = self.common_directory.canonicalize() else { return false };
+        match path.canonicalize() {
+            Ok(path) => path.starts_with(own),
+            // A path that exists, but is too long for some systems, is not too long for git.
+            Err(error) => error.kind() == ErrorKind::NotFound && path.starts_with(own),
+        }
     }
 }
 
@@ -158,8 +167,7 @@ fn quarantine(objects: &Path) -> Option<PathBuf> {
 /// Returns the folders that a folder of objects borrows from.
 fn alternates(store: &Path) -> Vec<PathBuf> {
     let list = fs::read(store.join("info/alternates")).unwrap_or_default();
-    let lines = list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    let paths = lines.map(|line| store.join(to_path(line)));
+    let paths = alternates::parse(&list).into_iter().map(|path| store.join(to_path(&path)));
     paths.map(|path| path.canonicalize().unwrap_or(path)).collect()
 }
 
@@ -204,17 +212,16 @@ fn canonical_parent(file: &Path) -> Option<PathBuf> {
     file.parent()?.canonicalize().ok()
 }
 
-/// Makes a path from git's output, which may end with a line feed.
+/// Makes a path from git's output.
 #[cfg(unix)]
 pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
-    OsStr::from_bytes(text.strip_suffix(b"\n").unwrap_or(text)).into()
+    OsStr::from_bytes(text).into()
 }
 
 #[cfg(not(unix))]
 pub(crate) fn to_path(text: &[u8]) -> PathBuf {
-    let text = String::from_utf8_lossy(text);
-    OsStr::new(text.trim_end_matches('\n')).into()
+    OsStr::new(&*String::from_utf8_lossy(text)).into()
 }
 
 /// Returns the only path, which names the repository, or an error if there are several.

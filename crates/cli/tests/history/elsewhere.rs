@@ -74,6 +74,52 @@ fn borrowed_objects_are_reported_and_not_read() {
     assert!(scan.stdout.contains(&masked(&key)) && !scan.stdout.contains(&masked(&other)), "{scan:?}");
 }
 
+/// git unquotes a path of the list, and skips one byte after it. A line with a broken quote is a path as it is.
+#[cfg(unix)]
+#[test]
+fn quoted_folders_outside_are_reported_and_not_read() {
+    let (directory, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let (outside, clone) = (directory.path().join("a \"b\\"), directory.path().join("clone"));
+    git(directory.path(), &["init", "-q", outside.to_str().unwrap()]);
+    write(&outside, "a", text(&key));
+    commit(&outside, "first");
+    let object = git(&outside, &["rev-parse", "HEAD:a"]);
+    git(&outside, &["clone", "-q", "--shared", ".", clone.to_str().unwrap()]);
+    let store = outside.join(".git/objects").canonicalize().unwrap();
+    // Without the line feed at its end, this name is that of a folder in the repository.
+    let objects = clone.join(".git/objects");
+    fs::create_dir(objects.join("more")).unwrap();
+    std::os::unix::fs::symlink(&store, objects.join("more\n")).unwrap();
+    std::os::unix::fs::symlink(directory.path(), objects.join("#comment")).unwrap();
+    let plain = store.to_str().unwrap();
+    let quoted = plain.replace('\\', "\\\\").replace('"', "\\\"");
+    let octal: String = plain.bytes().map(|byte| format!("\\{byte:03o}")).collect();
+    for list in [
+        format!("\"{quoted}\""),
+        format!("\"{octal}\"\n"),
+        format!("\"{quoted}\\000/../../nowhere\"\n"),
+        format!("\"\"x\"{quoted}\"\n"),
+        format!("\"nowhere\"x{plain}\n"),
+        format!("\"no\nwhere\"\n{plain}\n"),
+        format!("#comment\n# \"comment\n\"{quoted}\"\n"),
+        format!("\"broken\\q\n\"broken\\400\n\"broken\\08\n{plain}\n"),
+        format!("{plain}\n\"broken\n"),
+        format!("{plain}\0/more\n"),
+        "\"more\\n\"\n".to_owned(),
+        format!("../nowhere\n../config\n{plain}\n"),
+    ] {
+        write(&clone, ".git/objects/info/alternates", &list);
+        git(&clone, &["cat-file", "-e", &object]);
+        let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+        let note = format!("borrows objects from {}, which is outside it", plain.replace('\\', "\\\\"));
+        assert!(scan.stderr.contains(&note), "{list:?} {scan:?}");
+        assert_eq!(scan.stderr.matches("borrows objects").count(), 1, "{list:?} {scan:?}");
+        assert!(!scan.stdout.contains(&masked(&key)), "{list:?} {scan:?}");
+        let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
+        assert!(scan.stdout.starts_with("a:1:1: "), "{list:?} {scan:?}");
+    }
+}
+
 #[test]
 fn objects_that_a_partial_clone_lacks_are_not_fetched() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
