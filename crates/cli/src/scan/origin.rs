@@ -99,12 +99,8 @@ impl Origins {
     }
 
     fn is_complete(&self) -> bool {
-        !self.has_trees && self.unplaced().next().is_none()
-    }
-
-    fn unplaced(&self) -> impl Iterator<Item = &ObjectId> {
-        let empty = self.blobs.iter().filter(|(_, paths)| paths.is_empty());
-        empty.map(|(id, _)| id).filter(|id| !self.excluded.contains(id))
+        // A blob at an excluded path may have a second path that is not excluded.
+        !self.has_trees && !self.blobs.values().any(BTreeMap::is_empty)
     }
 
     /// Searches commits, which must be sorted with the oldest first.

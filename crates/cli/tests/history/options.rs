@@ -47,3 +47,23 @@ fn an_excluded_file_that_was_deleted_is_not_reported_as_an_object() {
         |options: &[&str]| run_in(path, &[&["scan", "--history"], options].concat()).stdout.lines().count();
     assert_eq!([found(&[]), found(&["--exclude", "out"])], [1, 0]);
 }
+
+/// The copies are in a commit that no ref reaches, and in the index.
+#[test]
+fn a_copy_of_an_excluded_file_is_found() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    write(path, "out/a", text(&keys[0]));
+    write(path, "out/b", text(&keys[1]));
+    commit(path, "first");
+    git(path, &["checkout", "-q", "-b", "gone"]);
+    write(path, "src/a", text(&keys[0]));
+    commit(path, "second");
+    git(path, &["checkout", "-q", "main"]);
+    git(path, &["branch", "-q", "-D", "gone"]);
+    write(path, "src/b", text(&keys[1]));
+    git(path, &["add", "src/b"]);
+    let scan = run_in(path, &["scan", "--history", "--exclude", "/out/"]).exits(1);
+    let found: Vec<_> = scan.stdout.lines().map(|line| line.split_once(':').unwrap().0).collect();
+    assert_eq!(found, ["src/a", "src/b"]);
+}
