@@ -56,7 +56,7 @@ pub(crate) fn search(
 }
 
 fn note_submodules(repository: &Repository, sink: &Sink) {
-    let list = repository.git.output(&["ls-files", "--stage", "--full-name", "-z"]).unwrap_or_default();
+    let list = repository.git.output(&["ls-files", "--stage", "--full-name", "-z", ":/"]).unwrap_or_default();
     let entries = list.split(|byte| *byte == 0).filter(|entry| entry.starts_with(b"160000 "));
     for path in entries.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1)) {
         let path = name::to_text(path);

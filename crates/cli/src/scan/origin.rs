@@ -153,7 +153,7 @@ impl Origins {
 
     /// Finds the paths of blobs that were staged and not committed.
     fn find_in_index(&mut self, git: &Git) -> Result<(), String> {
-        let list = git.output(&["ls-files", "--stage", "--full-name", "-z"]).unwrap_or_default();
+        let list = git.output(&["ls-files", "--stage", "--full-name", "-z", ":/"]).unwrap_or_default();
         for entry in list.split(|byte| *byte == 0) {
             let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
             let Some(id) = entry.split(|byte| *byte == b' ').nth(1).and_then(ObjectId::parse) else {

@@ -152,6 +152,9 @@ fn a_note_names_each_submodule() {
     commit(repository.path(), "first");
     let history = run_in(repository.path(), &["scan", "--history"]).exits(0);
     assert!(history.stderr.contains("the history of the submodule sub was not searched"), "{history:?}");
+    fs::create_dir(repository.path().join("folder")).unwrap();
+    let below = run_in(&repository.path().join("folder"), &["scan", "--history"]).exits(0);
+    assert_eq!(below.stderr, history.stderr);
     let range = run_in(repository.path(), &["scan", "--history", "--range", "HEAD"]).exits(0);
     assert_eq!(range.stderr, history.stderr);
     let files = run_in(repository.path(), &["scan", "--format", "json"]).exits(1).json();

@@ -135,3 +135,18 @@ fn the_index_gives_paths_only_to_blobs_without_one() {
         (&"staged".into(), &Value::Null, &true.into())
     );
 }
+
+/// This holds for a file outside the current folder, too.
+#[test]
+fn the_whole_index_gives_paths() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "folder/a", "clean");
+    commit(path, "first");
+    write(path, "staged", text(&key));
+    git(path, &["add", "staged"]);
+    for directory in [path, &path.join("folder"), &path.join(".git")] {
+        let found = findings(directory, &[]);
+        assert_eq!((&found[0]["path"], &found[0]["tracked"]), (&"staged".into(), &true.into()));
+    }
+}
