@@ -58,7 +58,11 @@ pub(crate) fn search(
 fn note_submodules(repository: &Repository, sink: &Sink) {
     let list = repository.git.output(&["ls-files", "--stage", "--full-name", "-z", ":/"]).unwrap_or_default();
     let entries = list.split(|byte| *byte == 0).filter(|entry| entry.starts_with(b"160000 "));
-    for path in entries.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1)) {
+    let mut paths: Vec<_> =
+        entries.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1)).collect();
+    // The index holds several commits of a submodule with a conflict.
+    paths.dedup();
+    for path in paths {
         let path = name::to_text(path);
         sink.noted(format!("the history of the submodule {path} was not searched; run this in it, too"));
     }

@@ -15,11 +15,12 @@ use crate::scan::progress::Progress;
 use crate::scan::repository::{self, Repository};
 use crate::{name, output};
 
-/// A file of the index.
+/// A file of the index. Entries are ordered by path first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
+    path: Arc<[u8]>,
     object: ObjectId,
     is_submodule: bool,
-    path: Arc<[u8]>,
 }
 
 pub(crate) fn search(
@@ -40,6 +41,9 @@ pub(crate) fn search(
     // git lists named files relative to the current directory.
     let is_excluded = if names_files { Exclude::matches } else { Exclude::matches_from_top };
     entries.retain(|entry| !is_excluded(exclude, &repository::to_path(&entry.path), false));
+    // git lists a file several times if it has a conflict, or if several of the named paths match it.
+    entries.sort_unstable();
+    entries.dedup();
     if entries.is_empty() && !names_files {
         sink.noted("nothing is staged, so nothing was searched");
     }
@@ -148,6 +152,7 @@ fn parse_listed(list: &[u8]) -> Vec<Entry> {
     list.split(|byte| *byte == 0).filter_map(parse).collect()
 }
 
+/// Searches sorted entries.
 fn search_entries(
     repository: &Repository,
     entries: &[Entry],
@@ -157,18 +162,20 @@ fn search_entries(
 ) -> Result<(), String> {
     let mut visitor = Blobs { unpacker: Unpacker::new(options), paths: HashMap::new(), sink, progress };
     let mut ids = Vec::new();
-    for entry in entries {
+    for versions in entries.chunk_by(|one, next| one.path == next.path) {
+        let entry = &versions[0];
         visitor.search_name(entry);
-        if entry.is_submodule {
+        if versions.iter().any(|version| version.is_submodule) {
             let path = name::to_text(&entry.path);
             sink.noted(format!("the submodule {path} was not searched; run this in it, too"));
-            continue;
         }
-        let paths = visitor.paths.entry(entry.object).or_default();
-        if paths.is_empty() {
-            ids.push(entry.object);
+        for version in versions.iter().filter(|version| !version.is_submodule) {
+            let paths = visitor.paths.entry(version.object).or_default();
+            if paths.is_empty() {
+                ids.push(version.object);
+            }
+            paths.push(entry.path.clone());
         }
-        paths.push(entry.path.clone());
     }
     batch::visit(&repository.git, &ids, &mut visitor)
 }

@@ -71,13 +71,16 @@ impl Worktree {
 fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
     let mut tracked = HashSet::new();
     let mut absent = 0_u64;
+    let mut submodule = None;
     for entry in index.split(|byte| *byte == 0) {
         let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
         let path = &entry[tab + 1..];
         tracked.insert(hash(path));
         absent += u64::from(entry.starts_with(b"S "));
         let is_submodule = entry.get(2..).is_some_and(|entry| entry.starts_with(b"160000 "));
-        if is_submodule && !root.join(to_path(path)).join(".git").exists() {
+        // The index holds several commits of a submodule with a conflict.
+        let is_new = is_submodule && submodule.replace(path) != Some(path);
+        if is_new && !root.join(to_path(path)).join(".git").exists() {
             let path = name::to_text(path);
             sink.noted(format!("the submodule {path} is not checked out, so it was not searched"));
         }

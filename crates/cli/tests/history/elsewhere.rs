@@ -5,7 +5,7 @@ use std::fs;
 use ctx_key::ApiKey;
 
 use crate::common::{command, finish, git, masked, run_in};
-use crate::{commit, repository, text, write};
+use crate::{commit, merge_with_conflict, repository, text, write};
 
 #[test]
 fn borrowed_objects_are_reported_and_not_read() {
@@ -177,4 +177,33 @@ fn a_note_names_each_submodule() {
     git(repository.path(), &["submodule", "--quiet", "deinit", "-f", "sub"]);
     let files = run_in(repository.path(), &["scan"]).exits(0);
     assert!(files.stderr.contains("the submodule sub is not checked out"), "{files:?}");
+}
+
+/// The index holds up to three commits of the submodule.
+#[test]
+fn a_submodule_with_a_conflict_is_named_once() {
+    let (repository, mut ids) = (repository(), Vec::new());
+    let path = repository.path();
+    for message in ["base", "theirs", "ours"] {
+        ids.push(commit(path, message));
+    }
+    fs::create_dir(path.join("sub")).unwrap();
+    let set = |id: &str| {
+        git(path, &["update-index", "--add", "--cacheinfo", &format!("160000,{id},sub")]);
+        commit(path, "submodule");
+    };
+    set(&ids[0]);
+    git(path, &["checkout", "-q", "-b", "side"]);
+    set(&ids[1]);
+    git(path, &["checkout", "-q", "main"]);
+    set(&ids[2]);
+    merge_with_conflict(path);
+    for (options, note) in [
+        (&["scan", "--staged"][..], "the submodule sub was not searched"),
+        (&["scan", "--history"], "the history of the submodule sub was not searched"),
+        (&["scan"], "the submodule sub is not checked out"),
+    ] {
+        let scan = run_in(path, options);
+        assert_eq!(scan.stderr.matches(note).count(), 1, "{scan:?}");
+    }
 }

@@ -78,6 +78,12 @@ fn of<'f>(findings: &'f [Value], key: &ApiKey) -> &'f Value {
     found.next().unwrap_or_else(|| panic!("{:?} was not found", key.id()))
 }
 
+/// Merges the branch `side`, which causes a conflict.
+fn merge_with_conflict(directory: &Path) {
+    let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
+    assert!(!Command::new("git").args(merge).current_dir(directory).output().unwrap().status.success());
+}
+
 /// Makes a commit with this date, which may be that of a wrong clock.
 fn commit_at(directory: &Path, date: &str, message: &str) -> String {
     git(directory, &["add", "-A"]);

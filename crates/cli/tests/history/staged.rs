@@ -1,13 +1,12 @@
 //! `--staged` searches what the next commit will have.
 
 use std::fs;
-use std::process::Command;
 
 use ctx_key::ApiKey;
 use serde_json::Value;
 
 use crate::common::{command, finish, git, masked, run_in};
-use crate::{commit, findings, repository, text, write};
+use crate::{commit, findings, merge_with_conflict, repository, text, write};
 
 /// A file becomes a symbolic link, and a symbolic link becomes a file.
 #[cfg(unix)]
@@ -65,8 +64,7 @@ fn all_versions_of_a_conflict_are_searched() {
     git(path, &["checkout", "-q", "main"]);
     write(path, "a", text(&keys[1]));
     commit(path, "ours");
-    let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
-    assert!(!Command::new("git").args(merge).current_dir(path).output().unwrap().status.success());
+    merge_with_conflict(path);
     write(path, "a", "clean");
     let scan = run_in(path, &["scan", "--staged"]).exits(1);
     let mut expected = keys.map(|key| format!("a:1:1: {}\n", masked(&key)));
@@ -74,6 +72,51 @@ fn all_versions_of_a_conflict_are_searched() {
     expected.sort();
     found.sort();
     assert_eq!(found, expected);
+}
+
+/// The versions share a name, and two of them a content.
+#[test]
+fn the_versions_of_a_conflict_do_not_repeat_finds() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    git(path, &["config", "core.fileMode", "false"]);
+    write(path, text(&keys[0]), "base");
+    commit(path, "base");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, text(&keys[0]), "theirs");
+    write(path, "mode", text(&keys[1]));
+    commit(path, "theirs");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, text(&keys[0]), "ours");
+    write(path, "mode", text(&keys[1]));
+    git(path, &["add", "mode"]);
+    git(path, &["update-index", "--chmod=+x", "mode"]);
+    commit(path, "ours");
+    merge_with_conflict(path);
+    assert_eq!(git(path, &["ls-files", "--unmerged"]).lines().count(), 5);
+    let [name, content] = keys.each_ref().map(masked);
+    let mut expected = [format!("{name}:1:1: {name} (in the name)"), format!("mode:1:1: {content}")];
+    expected.sort();
+    for options in [&["scan", "--staged"][..], &["scan", "--staged", text(&keys[0]), "mode"]] {
+        let scan = run_in(path, options).exits(1);
+        assert_eq!(scan.stdout.lines().collect::<Vec<_>>(), expected, "{options:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_reported_once() {
+    let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    let name = format!("folder/{}", text(&keys[0]));
+    write(path, &name, text(&keys[1]));
+    git(path, &["add", "-A"]);
+    for names in [[&*name, &name], ["folder", &name]] {
+        for others in [&[][..], &["missing"]] {
+            let scan = run_in(path, &[&["scan", "--staged"], &names[..], others].concat());
+            assert_eq!(scan.stdout.lines().count(), 2, "{others:?} {scan:?}");
+            assert_eq!(scan.code, Some(if others.is_empty() { 1 } else { 2 }));
+        }
+    }
 }
 
 /// A path in the variable is relative to the current directory, or to the top of the worktree, where git runs hooks.
@@ -140,8 +183,7 @@ fn staged_files_of_the_whole_worktree_are_searched() {
     git(path, &["checkout", "-q", "main"]);
     write(path, "conflict", "ours");
     commit(path, "ours");
-    let merge = ["-c", "user.name=t", "-c", "user.email=t@example.com", "merge", "-q", "side"];
-    assert!(!Command::new("git").args(merge).current_dir(path).output().unwrap().status.success());
+    merge_with_conflict(path);
     let scan = run_in(&path.join("sub"), &["scan", "--staged"]).exits(1);
     assert_eq!(scan.stdout, format!("conflict:1:8: {}\n", masked(&key)));
 }
