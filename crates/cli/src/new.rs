@@ -1,6 +1,6 @@
 //! `new`: makes a key for its holder and a record for the server.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -50,9 +50,9 @@ fn write_new(path: &Path, record: &Value) -> Result<(), String> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| {
-        writeln!(file, "{record}")?;
-        file.sync_all()
+    let written = options.open(path).and_then(|file| {
+        // A file that stayed would make a second run with the same name fail.
+        fill(file, record).inspect_err(|_| drop(fs::remove_file(path)))
     });
     written.map_err(|error| {
         let path = output::shown(path);
@@ -61,6 +61,12 @@ fn write_new(path: &Path, record: &Value) -> Result<(), String> {
             _ => format!("can't write the record to {path}: {error}; no key was shown"),
         }
     })
+}
+
+/// Writes the record to an open file, and closes the file.
+fn fill(mut file: File, record: &Value) -> io::Result<()> {
+    writeln!(file, "{record}")?;
+    file.sync_all()
 }
 
 fn parse_scopes(list: &str) -> Result<Scope, String> {

@@ -2,6 +2,11 @@
 
 mod common;
 
+#[cfg(unix)]
+use std::process::Command;
+
+#[cfg(unix)]
+use common::finish;
 use common::{run, run_in};
 use ctx_key::ApiKey;
 use serde_json::{Value, json};
@@ -77,6 +82,21 @@ fn only_the_owner_may_read_a_record_and_it_is_never_overwritten() {
     let message = "ctx-key: can't write the record to none/record: ";
     assert!(nowhere.stderr.starts_with(message), "{nowhere:?}");
     assert!(nowhere.stderr.ends_with("; no key was shown\n"), "{nowhere:?}");
+}
+
+/// A limit on the size of files stands for a full disk.
+#[cfg(unix)]
+#[test]
+fn a_record_that_can_not_be_written_leaves_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let new = [env!("CARGO_BIN_EXE_ctx-key"), "new", "--scopes", "users:read", "--record", "record.json"];
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]).args(new);
+    let full = finish(shell.current_dir(directory.path()), b"").exits(2);
+    assert_eq!(full.stdout, "");
+    assert!(full.stderr.starts_with("ctx-key: can't write the record to record.json: "), "{full:?}");
+    assert!(!directory.path().join("record.json").exists());
+    run_in(directory.path(), &new[1..]).exits(0);
 }
 
 #[test]
