@@ -39,6 +39,8 @@ fn range_arguments(repository: &Repository, range: &str) -> Option<Vec<String>> 
     let Some((from, to)) = range.split_once("..").filter(|(_, to)| !to.starts_with('.')) else {
         return Some(end.into());
     };
+    // As for git, a missing end is HEAD.
+    let to = if to.is_empty() { "HEAD" } else { to };
     match (is_zero(from), is_zero(to)) {
         (_, true) => None,
         // No ref reaches the commits of a push that is not accepted yet, and commits that a ref reaches are old.

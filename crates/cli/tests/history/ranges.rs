@@ -61,6 +61,7 @@ fn ranges_and_dates_select_commits() {
     assert_eq!(ids(&["--range", "HEAD~2..HEAD~"]), [false, true, false, false]);
     assert_eq!(ids(&["--range", "HEAD"]), [true; 4]);
     assert_eq!(ids(&["--range", &format!("{zero}..{head}")]), [true; 4]);
+    assert_eq!(ids(&["--range", &format!("{zero}..")]), [true; 4]);
     assert_eq!(ids(&["--since", "2021-01-01"]), [false, true, true, true]);
     assert_eq!(ids(&["--since", "2 days"]), [false, true, true, true]);
     assert_eq!(ids(&["--since", "2019-12-31T12:00:00Z"]), [true; 4]);
