@@ -120,6 +120,20 @@ fn quoted_folders_outside_are_reported_and_not_read() {
     }
 }
 
+/// Without the objects that the link leads to, the repository has none.
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_the_objects_is_followed() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    write(repository.path(), "a", text(&key));
+    commit(repository.path(), "first");
+    let (objects, moved) = (repository.path().join(".git/objects"), tempfile::tempdir().unwrap());
+    fs::rename(&objects, moved.path().join("objects")).unwrap();
+    std::os::unix::fs::symlink(moved.path().join("objects"), &objects).unwrap();
+    let scan = run_in(repository.path(), &["scan", "--history"]).exits(1);
+    assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
+}
+
 #[test]
 fn objects_that_a_partial_clone_lacks_are_not_fetched() {
     let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
