@@ -589,5 +589,36 @@ func TestAWriterHoldsBackOnlyBytesThatMayBelongToAKey(t *testing.T) {
 	if _, err := writer.Write([]byte(testKey[20:])); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "after the flush", output.String(), testKey[20:])
+	equal(t, "after the flush", output.String(), "***")
+}
+
+// flushed returns what a writer writes that is flushed at these places of a text, and at its end.
+func flushed(t *testing.T, text string, places ...int) string {
+	t.Helper()
+	var output strings.Builder
+	writer := NewRedactingWriter(&output)
+	start := 0
+	for _, end := range append(places, len(text)) {
+		count, err := writer.Write([]byte(text[start:end]))
+		equal(t, "the write", []any{count, err, writer.Flush()}, []any{end - start, nil, nil})
+		start = end
+	}
+	return output.String()
+}
+
+func TestAFlushInAKeyShowsNoMoreThanItsFirst29Digits(t *testing.T) {
+	text := testKey + "\n" + otherKey + "\n"
+	rest := "***\n" + otherKey[:16] + "***\n"
+	everywhere := []int{}
+	for place := 0; place <= len(testKey); place++ {
+		shown := 16
+		if place > 16 && place < minLength {
+			shown = place
+		}
+		equal(t, place, flushed(t, text, place), testKey[:shown]+rest)
+		everywhere = append(everywhere, place)
+	}
+	equal(t, "flushes before and after the 30th digit", flushed(t, text, 20, 25, 40), testKey[:25]+rest)
+	equal(t, "a flush after each byte", flushed(t, text, everywhere...), testKey[:33]+rest)
+	equal(t, "29 digits", flushed(t, testKey[:33]+"-", 20), testKey[:33]+"-")
 }

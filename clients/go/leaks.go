@@ -43,7 +43,8 @@ func RedactString(text string) string {
 // RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
 // and the handlers of log/slog. Like most writers, it is not safe for concurrent use. These loggers call it under a lock.
 //
-// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key.
+// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key. A flush in the
+// middle of a key shows at most ctx_ and the first 29 of its 48 digits, however often it is called.
 type RedactingWriter struct {
 	output io.Writer
 	state  redaction
@@ -62,11 +63,10 @@ func (w *RedactingWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Flush writes the letters and digits that were held back, which are too few for a key.
+// Flush writes the letters and digits that were held back, which are too few for a key. The text goes on: if they turn out to
+// belong to a key, the rest of it is redacted.
 func (w *RedactingWriter) Flush() error {
-	rest := w.state.end(nil)
-	w.state = redaction{}
-	_, err := w.output.Write(rest)
+	_, err := w.output.Write(w.state.end(nil))
 	return err
 }
 
