@@ -552,15 +552,90 @@ func TestTwoKeysCanShareThreeBytes(t *testing.T) {
 	equal(t, "the text", RedactString(text), "éctx_8aspm4G7VmSU***_8aspm4G7VmSU***")
 }
 
-type brokenWriter struct{}
+// outputUntil fails once, in the call that would write more than limit bytes. That call writes only some bytes, or none.
+type outputUntil struct {
+	strings.Builder
+	limit    int
+	err      error
+	hasError bool
+	calls    int
+}
 
-func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }
+func (o *outputUntil) Write(text []byte) (int, error) {
+	o.calls++
+	if accepted := o.limit - o.Len(); !o.hasError && accepted < len(text) {
+		o.hasError = true
+		count, _ := o.Builder.Write(text[:accepted])
+		return count, o.err
+	}
+	return o.Builder.Write(text)
+}
 
-func TestAWriterReturnsTheErrorsOfItsOutput(t *testing.T) {
-	writer := NewRedactingWriter(brokenWriter{})
-	count, err := writer.Write([]byte(testKey))
-	equal(t, "the write", []any{count, err.Error()}, []any{0, "broken"})
-	equal(t, "the flush", writer.Flush().Error(), "broken")
+func TestNoByteIsLostOrRepeatedAfterAnErrorOfTheOutput(t *testing.T) {
+	text := "a " + testKey + testKey[:20] + "-ctx " + testKey[:30]
+	for limit := 0; limit < len(RedactString(text)); limit++ {
+		for _, step := range []int{1, 7, len(text)} {
+			for _, broken := range []error{errors.New("broken"), nil} {
+				output := &outputUntil{limit: limit, err: broken}
+				writer := NewRedactingWriter(output)
+				expected := broken
+				if broken == nil {
+					expected = io.ErrShortWrite
+				}
+				var errs []error
+				for rest := text; rest != ""; {
+					end := step
+					if end > len(rest) {
+						end = len(rest)
+					}
+					count, err := writer.Write([]byte(rest[:end]))
+					equal(t, limit, count == end || count < end && err != nil, true)
+					equal(t, "a write without output takes nothing", err != nil && output.Len() == 0 && count > 0, false)
+					if err != nil {
+						errs = append(errs, err)
+					}
+					rest = rest[count:]
+				}
+				for err := writer.Flush(); err != nil; err = writer.Flush() {
+					errs = append(errs, err)
+				}
+				equal(t, limit, []any{output.String(), errs}, []any{RedactString(text), []error{expected}})
+			}
+		}
+	}
+}
+
+// wrongOutput writes all of a text, and returns a count that is wrong by this number.
+type wrongOutput struct {
+	strings.Builder
+	by int
+}
+
+func (o *wrongOutput) Write(text []byte) (int, error) {
+	count, err := o.Builder.Write(text)
+	return count + o.by, err
+}
+
+func TestAWriterToleratesAnOutputThatMiscounts(t *testing.T) {
+	output := &wrongOutput{by: 5}
+	count, err := NewRedactingWriter(output).Write([]byte("a ctx_"))
+	equal(t, "too many", []any{count, err, output.String()}, []any{6, nil, "a ctx_"})
+	count, err = NewRedactingWriter(&wrongOutput{by: -7}).Write([]byte("a ctx_"))
+	equal(t, "a negative count", []any{count, err}, []any{0, io.ErrShortWrite})
+}
+
+func TestAWriterCallsItsOutputOnlyWithText(t *testing.T) {
+	output := &outputUntil{limit: 1000}
+	writer := NewRedactingWriter(output)
+	calls := []int{}
+	for _, text := range []string{"", testKey[:16], testKey[16:20], testKey[20:33], testKey[33:40], testKey[40:], ""} {
+		if _, err := writer.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, output.calls)
+	}
+	equal(t, "the flush", writer.Flush(), nil)
+	equal(t, "the calls", append(calls, output.calls), []int{0, 1, 1, 1, 2, 2, 2, 2})
 }
 
 func TestAWriterHoldsBackOnlyBytesThatMayBelongToAKey(t *testing.T) {

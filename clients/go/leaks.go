@@ -43,11 +43,13 @@ func RedactString(text string) string {
 // RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
 // and the handlers of log/slog. Like most writers, it is not safe for concurrent use. These loggers call it under a lock.
 //
-// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key. A flush in the
-// middle of a key shows at most ctx_ and the first 29 of its 48 digits, however often it is called.
+// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key. Flushes
+// in the middle of a key show at most ctx_ and its first 29 digits.
 type RedactingWriter struct {
 	output io.Writer
 	state  redaction
+	// pending is redacted text that the output has not accepted.
+	pending []byte
 }
 
 // NewRedactingWriter returns a writer that writes to output.
@@ -55,18 +57,48 @@ func NewRedactingWriter(output io.Writer) *RedactingWriter {
 	return &RedactingWriter{output: output}
 }
 
-// Write writes a text without the secrets of its keys.
+// Write writes a text without the secrets of its keys. After an error of the output, the count is the number of bytes that were
+// taken: write the rest of the text, text[count:], and no byte is lost or repeated.
 func (w *RedactingWriter) Write(text []byte) (int, error) {
-	if _, err := w.output.Write(w.state.write(nil, text)); err != nil {
+	if err := w.drain(); err != nil {
 		return 0, err
 	}
-	return len(text), nil
+	before := w.state
+	w.pending = w.state.write(nil, text)
+	length := len(w.pending)
+	err := w.drain()
+	if err == nil {
+		return len(text), nil
+	}
+	// Takes only the bytes that the output accepted. The rest of what the last one adds stays pending.
+	accepted, taken := length-len(w.pending), 0
+	w.state, w.pending = before, nil
+	for ; len(w.pending) < accepted; taken++ {
+		w.pending = w.state.write(w.pending, text[taken:taken+1])
+	}
+	w.pending = w.pending[accepted:]
+	return taken, err
 }
 
-// Flush writes the letters and digits that were held back, which are too few for a key. The text goes on: if they turn out to
-// belong to a key, the rest of it is redacted.
+// Flush writes the letters and digits that were held back, which are too few for a key. If the key goes on, the
+// rest of it is redacted. After an error, call it again.
 func (w *RedactingWriter) Flush() error {
-	_, err := w.output.Write(w.state.end(nil))
+	w.pending = w.state.end(w.pending)
+	return w.drain()
+}
+
+// drain writes what is pending. It calls the output only if there is something to write.
+func (w *RedactingWriter) drain() error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	count, err := w.output.Write(w.pending)
+	if count > 0 {
+		w.pending = w.pending[smallest(count, len(w.pending)):]
+	}
+	if err == nil && len(w.pending) > 0 {
+		err = io.ErrShortWrite
+	}
 	return err
 }
 
