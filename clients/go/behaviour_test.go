@@ -282,9 +282,17 @@ func TestScopesInJSONAreAnArrayOfNames(t *testing.T) {
 	scope = ScopeUsersRead | ScopeChatsWrite
 	err = json.Unmarshal([]byte(`["memories:read","chat:read"]`), &scope)
 	equal(t, "a wrong name", errors.Is(err, InvalidScopeError{0, 9, ScopeChatsRead}), true)
-	err = json.Unmarshal([]byte(`5`), &scope)
-	equal(t, "a number", err.Error(), "the scopes in JSON are an array of names")
+	for _, text := range []string{"5", "null", `"chats:read"`, "{}", `["chats:read",5]`} {
+		err = json.Unmarshal([]byte(text), &scope)
+		equal(t, text, err != nil && err.Error() == "the scopes in JSON are an array of names", true)
+	}
+	equal(t, "null for a name", json.Unmarshal([]byte(`["chats:read",null]`), &scope) != nil, true)
 	equal(t, "nothing changes", scope, ScopeUsersRead|ScopeChatsWrite)
+	old := record()
+	equal(t, "null in a record", json.Unmarshal([]byte(`{"Scopes":null}`), old) != nil, true)
+	equal(t, "its scopes", old.Scopes, ScopeRead)
+	pointer := &scope
+	equal(t, "null for a pointer", []any{json.Unmarshal([]byte("null"), &pointer), pointer}, []any{nil, (*Scope)(nil)})
 }
 
 func TestARefusalHasItsFieldsAndItsChallengeIsOneValue(t *testing.T) {

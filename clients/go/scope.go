@@ -101,10 +101,10 @@ func (s Scope) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s.Names())
 }
 
-// UnmarshalJSON reads an array of names. An unknown name is an InvalidScopeError.
+// UnmarshalJSON reads an array of names, and refuses null. An unknown name is an InvalidScopeError.
 func (s *Scope) UnmarshalJSON(data []byte) error {
 	var names []string
-	if err := json.Unmarshal(data, &names); err != nil {
+	if err := json.Unmarshal(data, &names); err != nil || names == nil {
 		return errors.New("the scopes in JSON are an array of names")
 	}
 	var all Scope
