@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"math/big"
+	"os/exec"
 	"reflect"
 	"sort"
 	"strings"
@@ -39,6 +40,12 @@ func TestThePackageExportsExactlyThis(t *testing.T) {
 		"GenerateFrom Grant InvalidKeyError InvalidScopeError KeyErrorKind KeyRecord KeyState NewKeyRecord NewRedactingWriter Parse ParseAny "+
 		"ParseAnyPasted ParsePasted ParseScope ParseScopeList Reason Redact RedactString RedactingWriter RotateError RotateErrorKind Scope "+
 		"ScopeFromBits UnixNow UnknownKey")
+}
+
+func TestAComparisonOfNoCasesFails(t *testing.T) {
+	printed, err := exec.Command("go", "run", "./internal/compare").CombinedOutput()
+	message := "no cases: pipe the output of `differential SEED COUNT` into this program\nexit status 1\n"
+	equal(t, "the comparison", []any{string(printed), err != nil}, []any{message, true})
 }
 
 func TestEachErrorOfAKeySaysWhatToDo(t *testing.T) {

@@ -391,4 +391,11 @@ val behaviourTests = listOf(
             assertEquals(old.retiresAt, UnixTime.ofSecs(5uL + overlap.toULong()), "the end of the overlap")
         }
     },
+    Test("a comparison of no cases fails") {
+        val comparison = program("io.memorykit.key.CompareKt").redirectErrorStream(true).start()
+        comparison.outputStream.close()
+        val printed = comparison.inputStream.reader().readText()
+        val message = "no cases: pipe the output of `differential SEED COUNT` into this program\n"
+        assertEquals(listOf(printed, comparison.waitFor()), listOf(message, 1), "the comparison")
+    },
 )

@@ -5,7 +5,8 @@ import kotlin.system.exitProcess
 /**
  * Compares the package with the answers of the Rust crate: `differential SEED COUNT | java io.memorykit.key.CompareKt`.
  *
- * Each line of the input is a case of clients/differential. The first case with another answer ends the program with an error.
+ * Each line of the input is a case of clients/differential. The first case with another answer ends the program with an
+ * error, and so does an input without cases.
  */
 fun main() {
     val counts = mutableMapOf<String, Int>()
@@ -19,6 +20,10 @@ fun main() {
             exitProcess(1)
         }
         counts[name] = (counts[name] ?: 0) + 1
+    }
+    if (counts.isEmpty()) {
+        System.err.println("no cases: pipe the output of `differential SEED COUNT` into this program")
+        exitProcess(1)
     }
     println("Kotlin: ${counts.values.sum()} cases agree (${counts.entries.joinToString { "${it.key} ${it.value}" }})")
 }

@@ -5,7 +5,8 @@ import java.net.ServerSocket
 import java.net.Socket
 import java.net.URI
 
-private fun program(name: String, variables: Map<String, String> = mapOf()): ProcessBuilder {
+/** Returns a program of the class path, with these environment variables. */
+fun program(name: String, variables: Map<String, String> = mapOf()): ProcessBuilder {
     val java = System.getProperty("java.home") + "/bin/java"
     val builder = ProcessBuilder(java, "-cp", System.getProperty("java.class.path"), name)
     builder.environment().putAll(variables)

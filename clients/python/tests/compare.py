@@ -1,6 +1,7 @@
 """Compares the package with the answers of the Rust crate: `differential SEED COUNT | python compare.py`.
 
-Each line of the input is a case of clients/differential. The first case with another answer ends the program with an error.
+Each line of the input is a case of clients/differential. The first case with another answer ends the program with an
+error, and so does an input without cases.
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ def main() -> None:
         if found != expected:
             sys.exit(f"the package answers {json.dumps(found)} to {line}")
         counts[operation] += 1
+    if not counts:
+        sys.exit("no cases: pipe the output of `differential SEED COUNT` into this program")
     print(f"Python: {sum(counts.values())} cases agree ({', '.join(f'{name} {count}' for name, count in counts.items())})")
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -455,3 +458,10 @@ def test_only_letters_of_ascii_count_in_any_letter_case() -> None:
             ApiKey.parse_pasted(name + KEY)
         assert caught.value.kind == "prefix"
     assert ApiKey.parse_pasted(f"aUTHORIZATION: bEARER {KEY}") == OWN
+
+
+def test_a_comparison_of_no_cases_fails() -> None:
+    command = [sys.executable, str(Path(__file__).with_name("compare.py"))]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    message = "no cases: pipe the output of `differential SEED COUNT` into this program\n"
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", message)

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 
@@ -382,4 +383,10 @@ test("only letters of ASCII count in any letter case", () => {
 test("a state equals its name", () => {
   for (const [name, state] of Object.entries(key.KeyState)) assert.equal(state, name);
   assert.deepEqual(Object.keys(key.KeyState), ["Active", "NotYetValid", "Retired", "Expired", "Revoked"]);
+});
+
+test("a comparison of no cases fails", () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["test/compare.mjs"], { encoding: "utf8", input: "" });
+  const message = "no cases: pipe the output of `differential SEED COUNT` into this program\n";
+  assert.deepEqual([status, stdout, stderr], [1, "", message]);
 });

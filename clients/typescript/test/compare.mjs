@@ -1,6 +1,7 @@
 // Compares the package with the answers of the Rust crate: `differential SEED COUNT | node test/compare.mjs`.
 //
-// Each line of the input is a case of clients/differential. The first case with another answer ends the program with an error.
+// Each line of the input is a case of clients/differential. The first case with another answer ends the program with an
+// error, and so does an input without cases.
 
 import { createInterface } from "node:readline";
 
@@ -106,6 +107,10 @@ for await (const line of createInterface({ input: process.stdin, crlfDelay: Infi
     process.exit(1);
   }
   counts[operation] = (counts[operation] ?? 0) + 1;
+}
+if (Object.keys(counts).length === 0) {
+  console.error("no cases: pipe the output of `differential SEED COUNT` into this program");
+  process.exit(1);
 }
 const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
 const list = Object.entries(counts).map(([name, count]) => `${name} ${count}`);

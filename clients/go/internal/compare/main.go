@@ -1,6 +1,7 @@
 // Command compare compares the package with the answers of the Rust crate: differential SEED COUNT | go run ./internal/compare
 //
-// Each line of the input is a case of clients/differential. The first case with another answer ends the program with an error.
+// Each line of the input is a case of clients/differential. The first case with another answer ends the program with an
+// error, and so does an input without cases.
 package main
 
 import (
@@ -240,6 +241,9 @@ func main() {
 	}
 	if err := lines.Err(); err != nil {
 		fail("cannot read the cases: %v", err)
+	}
+	if total == 0 {
+		fail("no cases: pipe the output of `differential SEED COUNT` into this program")
 	}
 	list := []string{}
 	for _, name := range []string{"parse", "parse_str", "pasted", "scopes", "scope_list", "bits", "bearer", "record", "leaks"} {
