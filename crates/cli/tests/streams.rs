@@ -123,6 +123,23 @@ fn a_terminal_gets_colours() {
     assert!(on_terminal("scan --formt", ("TERM", "xterm")).contains('\x1b'));
 }
 
+/// The input ends only when the bar is on the terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_bar_of_a_long_search_is_removed_from_the_terminal() {
+    let (folder, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    // the brackets keep the pattern, which `script` writes into the file, from matching itself
+    let input = format!("until grep -q 'files[,]' screen; do sleep 0.1; done; echo {}", key.expose_secret());
+    let run = format!("({input}) | '{}' scan -", env!("CARGO_BIN_EXE_ctx-key"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qefc", &run, "screen"]).current_dir(&folder).env("TERM", "xterm").env_remove("CI");
+    assert_eq!(script.stdin(Stdio::null()).output().unwrap().status.code(), Some(1));
+    let screen = std::fs::read_to_string(folder.path().join("screen")).unwrap();
+    let (_, after_bar) = screen.rsplit_once("B/s").unwrap();
+    let (removal, _) = after_bar.split_once(&common::masked(&key)).unwrap();
+    assert!(removal.contains("\x1b[2K") && !removal.contains('\n'), "{removal:?}");
+}
+
 /// A user who forgets the command pastes a key where a name belongs. A key with a mistake leaks almost as much.
 #[test]
 fn a_wrong_command_line_is_not_repeated() {

@@ -174,6 +174,10 @@ fn reports_name_the_encodings() {
     assert_eq!(result["message"]["text"], message);
     let plain = run_in(tree.path(), &["scan", "--no-decode"]).exits(0);
     assert_eq!((plain.stdout, plain.stderr), Default::default());
+    let percent = each(&json_in_base64, |byte| format!("%{byte:02x}"));
+    let three = run_with(&percent, &["scan", "-"]).exits(1).hides(&key);
+    let encodings = "encoded as javascript in base64 in percent";
+    assert_eq!(three.stdout, format!("stdin:1:1: {} ({encodings})\n", masked(&key)));
 }
 
 #[test]

@@ -68,7 +68,9 @@ fn utf_32_is_found_at_each_offset() {
     }
     let found: Vec<Vec<_>> = search_all(texts.iter(), &key)
         .into_iter()
-        .map(|found| found.into_iter().map(|(offset, line, _, encodings)| (offset, line, encodings)).collect())
+        .map(|found| {
+            found.into_iter().map(|(offset, line, _, encodings)| (offset, line, encodings)).collect()
+        })
         .collect();
     assert_eq!(found, expected);
 }

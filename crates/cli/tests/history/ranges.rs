@@ -124,7 +124,9 @@ fn commits_since_a_day_are_selected() {
         found.map(|found| found["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(found("2024-05-05"), ["a", "amended"]);
-    assert_eq!(found("2024-05-05T00:00:02"), ["amended"]);
+    for time in ["T00:00:02", " 00:00:02", "T00:00:02Z", " 00:00:02Z", "T00:01", " 00:01"] {
+        assert_eq!(found(&format!("2024-05-05{time}")), ["amended"], "{time}");
+    }
     assert_eq!(found("2024-05-07"), [] as [&str; 0]);
     let none = run_in(path, &["scan", "--history", "--since", "2024-05-07"]).exits(0);
     assert_eq!(none.stderr, "note: no commit is in this range, so nothing was searched\n");
