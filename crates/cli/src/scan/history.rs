@@ -301,3 +301,27 @@ impl<F: FnMut(&Object<'_>, Find)> Visitor for RepeatedSearch<'_, F> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn an_interrupt_ends_the_first_search_and_not_the_one_that_reports() {
+        let Command::Scan(options) = Cli::parse_from(["ctx-key", "scan"]).command else { panic!() };
+        let (events, _received) = mpsc::sync_channel(1);
+        let (sink, progress) = (&Sink::new(events), &Progress::default());
+        let unpacker = || Unpacker::new(&options);
+        let (content, known, searched) = (Vec::new(), None, Searched::default());
+        let first = FirstSearch { unpacker: unpacker(), content, known, sink, progress, searched };
+        let repeated = RepeatedSearch { unpacker: unpacker(), sink, found: |_: &Object<'_>, _: Find| {} };
+        assert_eq!((first.is_stopped(), repeated.is_stopped()), (false, false));
+        sink.stop();
+        assert_eq!((first.is_stopped(), repeated.is_stopped()), (true, false));
+    }
+}
