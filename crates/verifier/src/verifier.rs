@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ctx_key::{ApiKey, Denied, Grant, KeyId, Scope, UnixTime};
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
@@ -41,6 +42,8 @@ struct Shared<S: Source> {
     cache: Cache<S::Project, S::Cursor>,
     lease: Lease,
     uses: Uses,
+    /// Locked while uses are written, so that one write runs at a time.
+    writer: Mutex<()>,
     counters: Counters,
 }
 
@@ -70,6 +73,7 @@ impl<S: Source> Verifier<S> {
             cache: Cache::new(&options),
             lease: Lease::new(options.lease),
             uses: Uses::new(options.max_records),
+            writer: Mutex::default(),
             counters: Counters::default(),
             options,
         });
@@ -159,7 +163,8 @@ impl<S: Source> Verifier<S> {
         stats
     }
 
-    /// Writes the uses that were noted since the last write. Call it before the process ends.
+    /// Writes the uses that were noted before the call. First, it waits for a write that is already running, without a
+    /// time-out. Call it before the process ends.
     ///
     /// # Errors
     ///
@@ -319,6 +324,8 @@ impl<S: Source> Shared<S> {
     }
 
     async fn flush_uses(&self) -> Result<(), SourceError> {
+        // a running write may fail, and put its uses back
+        let _writer = self.writer.lock().await;
         for _ in 0..self.uses.len().div_ceil(USES_PER_WRITE) {
             let batch = Batch { uses: &self.uses, taken: self.uses.take(USES_PER_WRITE) };
             batch.write(&self.source).await?;

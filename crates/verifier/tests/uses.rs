@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Fixture, run_until_idle};
-use ctx_key::{ApiKey, KeyRecord, Scope, UnixTime};
+use ctx_key::{ApiKey, KeyId, KeyRecord, Scope, UnixTime};
 use ctx_key_verifier::{Options, SourceError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -170,6 +170,32 @@ async fn many_uses_are_written_in_parts() {
     }
     written.await.unwrap().unwrap();
     assert_eq!(fixture.verifier.stats().pending_uses, 0);
+}
+
+/// A program ends after its last flush, and with it the task that writes uses at the interval.
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_a_running_write() {
+    for (answers, is_written) in [([true].as_slice(), true), (&[false, true], true), (&[false, false], false)]
+    {
+        let (mut fixture, keys) = fixture(Options::default(), 1).await;
+        assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
+        let mut write = Some(fixture.writes.recv().await.unwrap());
+        let question = write.as_ref().unwrap().question.clone();
+        let flushed = flush(&fixture);
+        run_until_idle().await;
+        assert!(fixture.writes.try_recv().is_err(), "one write runs at a time");
+        for is_written in answers {
+            assert!(!flushed.is_finished());
+            let running = write.take().unwrap();
+            assert_eq!(running.question, question);
+            running.answer(if *is_written { Ok(Vec::new()) } else { Err(SourceError::Busy) });
+            run_until_idle().await;
+            write = fixture.writes.try_recv().ok();
+        }
+        assert!(write.is_none());
+        assert_eq!(flushed.await.unwrap().is_ok(), is_written);
+        assert_eq!(fixture.verifier.stats().pending_uses, usize::from(!is_written));
+    }
 }
 
 #[tokio::test(start_paused = true)]
