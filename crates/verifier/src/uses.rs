@@ -1,6 +1,7 @@
 //! Uses of keys that are not written yet.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ctx_key::{KeyId, UnixTime};
@@ -34,10 +35,13 @@ impl Uses {
         taken.iter().for_each(|&(id, at)| keep_later(&mut latest, id, at));
     }
 
-    /// Takes up to `count` uses out.
-    pub(crate) fn take(&self, count: usize) -> Vec<(KeyId, UnixTime)> {
+    /// Takes out up to `count` uses: the first ones of keys with an id after `last`.
+    pub(crate) fn take_after(&self, last: Option<KeyId>, count: usize) -> Vec<(KeyId, UnixTime)> {
         let mut latest = self.lock();
-        (0..count).map_while(|_| latest.pop_first()).collect()
+        let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids: Vec<KeyId> =
+            latest.range((start, Bound::Unbounded)).take(count).map(|(id, _)| *id).collect();
+        ids.iter().filter_map(|id| latest.remove_entry(id)).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -60,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_latest_use_counts_whatever_the_order() {
-        let [a, b] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map(|id| id.parse().unwrap());
+        let [a, b]: [KeyId; 2] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map(|id| id.parse().unwrap());
         let at = UnixTime::from_secs;
         let uses = Uses::new(2);
         for time in [5, 7, 6] {
@@ -68,7 +72,22 @@ mod tests {
         }
         uses.put_back(&[(b, at(4)), (a, at(9))]);
         assert!(uses.note(a, at(8)) && !uses.note("cccccccccccc".parse().unwrap(), at(1)));
-        assert_eq!((uses.len(), uses.take(1), uses.take(9)), (2, vec![(a, at(9))], vec![(b, at(7))]));
+        assert_eq!((uses.len(), uses.take_after(None, 1)), (2, vec![(a, at(9))]));
+        assert_eq!(uses.take_after(None, 9), [(b, at(7))]);
+    }
+
+    #[test]
+    fn uses_are_taken_after_an_id() {
+        let ids: [KeyId; 4] =
+            ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"].map(|id| id.parse().unwrap());
+        let uses = Uses::new(4);
+        let [a, b, c, d] = ids.map(|id| (id, UnixTime::from_secs(1)));
+        uses.put_back(&[d, c, b, a]);
+        assert_eq!(uses.take_after(Some(b.0), 1), [c]);
+        // the id itself need not be there
+        assert_eq!(uses.take_after(Some(c.0), 9), [d]);
+        assert!(uses.take_after(Some(b.0), 9).is_empty());
+        assert_eq!(uses.take_after(None, 9), [a, b]);
     }
 
     /// Their number is bounded, because they were taken before.
@@ -77,6 +96,6 @@ mod tests {
         let uses = Uses::new(1);
         let taken = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"].map(|id| (id.parse().unwrap(), UnixTime::from_secs(1)));
         uses.put_back(&taken);
-        assert_eq!(uses.take(3), taken);
+        assert_eq!(uses.take_after(None, 3), taken);
     }
 }

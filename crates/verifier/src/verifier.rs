@@ -326,9 +326,11 @@ impl<S: Source> Shared<S> {
     async fn flush_uses(&self) -> Result<(), SourceError> {
         // a running write may fail, and put its uses back
         let _writer = self.writer.lock().await;
-        for _ in 0..self.uses.len().div_ceil(USES_PER_WRITE) {
-            let batch = Batch { uses: &self.uses, taken: self.uses.take(USES_PER_WRITE) };
+        // in the order of the ids, because uses that are put back must not be taken again
+        let mut batch = Batch::take(&self.uses, None);
+        while let Some(&(last, _)) = batch.taken.last() {
             batch.write(&self.source).await?;
+            batch = Batch::take(&self.uses, Some(last));
         }
         Ok(())
     }
@@ -340,7 +342,12 @@ struct Batch<'u> {
     taken: Vec<(KeyId, UnixTime)>,
 }
 
-impl Batch<'_> {
+impl<'u> Batch<'u> {
+    /// Takes the first uses of keys with an id after `last`.
+    fn take(uses: &'u Uses, last: Option<KeyId>) -> Self {
+        Self { uses, taken: uses.take_after(last, USES_PER_WRITE) }
+    }
+
     async fn write<S: Source>(mut self, source: &S) -> Result<(), SourceError> {
         let skipped: HashSet<KeyId> = source.record_uses(&self.taken).await?.into_iter().collect();
         self.taken.retain(|(id, _)| skipped.contains(id));

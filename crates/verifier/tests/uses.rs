@@ -137,12 +137,13 @@ async fn a_key_that_is_refused_is_not_used() {
     assert_eq!(fixture.verifier.stats().pending_uses, 0);
 }
 
-/// The number of uses in one statement is bounded.
-#[tokio::test(start_paused = true)]
-async fn many_uses_are_written_in_parts() {
-    const COUNT: usize = 10_001;
+/// A write fills one statement and needs another.
+const MANY: usize = 10_001;
+
+/// Returns a verifier that has noted a use of each of [`MANY`] keys, and their ids in order.
+async fn fixture_with_many_uses() -> (Fixture, Vec<KeyId>) {
     let mut fixture = Fixture::new(Options::default());
-    let keys: Vec<ApiKey> = (0..COUNT).map(|_| fixture.database.create("project")).collect();
+    let keys: Vec<ApiKey> = (0..MANY).map(|_| fixture.database.create("project")).collect();
     let mut ids: Vec<_> = keys.iter().map(ApiKey::id).collect();
     ids.sort();
     fixture.poll().await;
@@ -153,13 +154,20 @@ async fn many_uses_are_written_in_parts() {
             assert!(verification.await.unwrap().is_ok());
         }
     }
+    (fixture, ids)
+}
+
+/// The number of uses in one statement is bounded.
+#[tokio::test(start_paused = true)]
+async fn many_uses_are_written_in_parts() {
+    let (mut fixture, ids) = fixture_with_many_uses().await;
     // the first part fails, and nothing is lost
     let written = flush(&fixture);
     let write = fixture.writes.recv().await.unwrap();
     assert_eq!(write.question.len(), 10_000);
     write.answer(Err(SourceError::Busy));
     assert!(matches!(written.await.unwrap(), Err(SourceError::Busy)));
-    assert_eq!(fixture.verifier.stats().pending_uses, COUNT);
+    assert_eq!(fixture.verifier.stats().pending_uses, MANY);
 
     let written = flush(&fixture);
     for expected in [&ids[..10_000], &ids[10_000..]] {
@@ -170,6 +178,24 @@ async fn many_uses_are_written_in_parts() {
     }
     written.await.unwrap().unwrap();
     assert_eq!(fixture.verifier.stats().pending_uses, 0);
+}
+
+/// Otherwise, as many locked rows as fit into a statement would keep all other uses from being written.
+#[tokio::test(start_paused = true)]
+async fn a_flush_tries_each_use_once_even_if_rows_are_locked() {
+    let (mut fixture, ids) = fixture_with_many_uses().await;
+    let (locked, free) = ids.split_at(10_000);
+    for parts in [[locked, free].as_slice(), &[locked]] {
+        let written = flush(&fixture);
+        for expected in parts {
+            let write = fixture.writes.recv().await.unwrap();
+            assert!(write.question.iter().map(|(id, _)| id).eq(*expected));
+            let skipped = if *expected == locked { locked.to_vec() } else { Vec::new() };
+            write.answer(Ok(skipped));
+        }
+        written.await.unwrap().unwrap();
+        assert_eq!(fixture.verifier.stats().pending_uses, locked.len());
+    }
 }
 
 /// A program ends after its last flush, and with it the task that writes uses at the interval.
