@@ -83,7 +83,7 @@ struct Seat<P> {
 /// The pending answer for a request whose id is not in the cache.
 pub(crate) struct Wait<P> {
     pub(crate) answer: oneshot::Receiver<Answer<P>>,
-    /// True if the caller must start one more worker.
+    /// True if the caller must start one more worker, which is already counted.
     pub(crate) needs_worker: bool,
 }
 
@@ -146,7 +146,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
     }
 
     /// Registers a flight for the ids that wait. The worker sends the look-up afterwards. Returns `None` if no id
-    /// waits: then the worker must end.
+    /// waits: then the worker is no longer counted, and must end.
     pub(crate) fn depart(&self) -> Option<Departure<'_, P, C>> {
         let mut fills = self.lock();
         let ids: Vec<KeyId> = fills.waiting.keys().take(self.max_batch).copied().collect();
@@ -160,6 +160,17 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         let (number, cursor) = (fills.last_flight, fills.cursor.clone());
         fills.flights.insert(number, Flight { cursor, sent: Instant::now(), seats });
         Some(Departure { cache: self, number, ids, has_landed: false })
+    }
+
+    /// Frees the place of a worker that was dropped. If it was the last one, it closes the channels of the requests that
+    /// wait for the next flight.
+    pub(crate) fn lose_worker(&self) {
+        let mut fills = self.lock();
+        fills.workers -= 1;
+        if fills.workers == 0 {
+            // no worker is left that would look up these ids
+            fills.waiting.clear();
+        }
     }
 
     /// Removes the record of an id, and marks the id as stale in each flight.
@@ -203,8 +214,7 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
     }
 }
 
-/// A registered flight of a worker. If it is dropped before it lands, the worker has ended, and the channels of the
-/// flight's requests are closed. If it was the last worker, so are those of the requests that wait for the next flight.
+/// A registered flight of a worker. If it is dropped before it lands, the channels of the flight's requests are closed.
 pub(crate) struct Departure<'c, P: Clone, C: Clone + PartialOrd> {
     cache: &'c Cache<P, C>,
     number: u64,
@@ -252,13 +262,7 @@ impl<P: Clone, C: Clone + PartialOrd> Departure<'_, P, C> {
 impl<P: Clone, C: Clone + PartialOrd> Drop for Departure<'_, P, C> {
     fn drop(&mut self) {
         if !self.has_landed {
-            let mut fills = self.cache.lock();
-            fills.flights.remove(&self.number);
-            fills.workers -= 1;
-            if fills.workers == 0 {
-                // no worker is left that would look up these ids
-                fills.waiting.clear();
-            }
+            self.cache.lock().flights.remove(&self.number);
         }
     }
 }

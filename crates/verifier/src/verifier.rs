@@ -228,24 +228,12 @@ impl<S: Source> Shared<S> {
     async fn look_up(self: &Arc<Self>, id: KeyId) -> Answer<S::Project> {
         let wait = self.cache.wait(id)?;
         if wait.needs_worker {
-            tokio::spawn(self.clone().work());
+            let worker = Worker { shared: self.clone(), has_ended: false };
+            tokio::spawn(worker.run());
         }
         wait.answer.await.unwrap_or_else(|_| {
             Err(Arc::new(SourceError::Unexpected("a look-up ended without an answer".into())))
         })
-    }
-
-    /// Sends look-ups as long as an id waits. It runs in its own task, which no request can cancel.
-    async fn work(self: Arc<Self>) {
-        while let Some(departure) = self.cache.depart() {
-            self.counters.look_ups.increment();
-            let look_up = self.source.look_up(&departure.ids);
-            let result = match timeout(self.options.look_up_timeout, look_up).await {
-                Ok(result) => result,
-                Err(_) => Err(SourceError::Unavailable("no answer in time".into())),
-            };
-            departure.land(result);
-        }
     }
 
     /// Reads the change log, one read at a time. A late answer is discarded.
@@ -333,6 +321,38 @@ impl<S: Source> Shared<S> {
             batch = Batch::take(&self.uses, Some(last));
         }
         Ok(())
+    }
+}
+
+/// A worker that the cache has counted. If it is dropped before it has ended, because its look-up panicked or because its
+/// runtime dropped the task, perhaps before it ran, another worker can take its place.
+struct Worker<S: Source> {
+    shared: Arc<Shared<S>>,
+    has_ended: bool,
+}
+
+impl<S: Source> Worker<S> {
+    /// Sends look-ups as long as an id waits. It runs in its own task, which no request can cancel.
+    async fn run(mut self) {
+        let shared = &self.shared;
+        while let Some(departure) = shared.cache.depart() {
+            shared.counters.look_ups.increment();
+            let look_up = shared.source.look_up(&departure.ids);
+            let result = match timeout(shared.options.look_up_timeout, look_up).await {
+                Ok(result) => result,
+                Err(_) => Err(SourceError::Unavailable("no answer in time".into())),
+            };
+            departure.land(result);
+        }
+        self.has_ended = true;
+    }
+}
+
+impl<S: Source> Drop for Worker<S> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.shared.cache.lose_worker();
+        }
     }
 }
 

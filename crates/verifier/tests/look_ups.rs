@@ -3,13 +3,14 @@
 mod common;
 
 use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use common::{Fixture, Verification, run_until_idle};
 use ctx_key::{ApiKey, Denied, KeyDigest, KeyId, KeyRecord, Reason, Scope, UnixTime};
 use ctx_key_verifier::{Options, SourceError, Stats, VerifyError};
+use tokio::runtime::Builder;
 use tokio::time::{Instant, advance};
 
 fn keys(fixture: &mut Fixture, count: usize) -> Vec<ApiKey> {
@@ -279,6 +280,43 @@ async fn a_source_that_panics_leaves_no_request_waiting() {
         let status = waiting.await.unwrap().map_or_else(|error| error.status(), |_| 200);
         assert_eq!(status, if max_look_ups == 1 { 500 } else { 200 });
     }
+}
+
+/// Polls a future once, and expects that it waits.
+fn start(future: Pin<&mut impl Future>) {
+    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
+/// A runtime that shuts down drops tasks that have not run.
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_never_runs_takes_no_place() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let keys = keys(&mut fixture, 2);
+    let other = Builder::new_current_thread().enable_time().build().unwrap();
+    let verifier = fixture.verifier.clone();
+    let mut first = Box::pin(verifier.verify_any(&keys[0]));
+    {
+        let _guard = other.enter();
+        start(first.as_mut());
+    }
+    let second = fixture.verify(&keys[1]);
+    run_until_idle().await;
+    other.shutdown_background();
+    assert_eq!(second.await.unwrap().unwrap_err().status(), 500);
+    assert_eq!(first.await.unwrap_err().status(), 500);
+    for key in &keys {
+        fixture.fill(key).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_outside_of_a_runtime_takes_no_place() {
+    let mut fixture = fixture(Options { max_look_ups: 1, ..Options::default() }).await;
+    let key = fixture.database.create("project");
+    let (verifier, clone) = (fixture.verifier.clone(), ApiKey::parse(key.expose_secret()).unwrap());
+    let thread = std::thread::spawn(move || start(pin!(verifier.verify_any(&clone))));
+    assert!(thread.join().is_err(), "a look-up needs a runtime");
+    fixture.fill(&key).await;
 }
 
 #[tokio::test(start_paused = true)]
