@@ -109,7 +109,7 @@ impl Error for VerifyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Denied(denied) => Some(denied),
-            Self::Source(error) => Some(error),
+            Self::Source(error) => Some(&**error),
         }
     }
 }
@@ -138,5 +138,12 @@ mod tests {
             let expected: Vec<&str> = [&*text, &text].into_iter().chain(cause).collect();
             assert_eq!(chain(&VerifyError::from(error)), expected);
         }
+    }
+
+    #[test]
+    fn the_source_is_the_error_of_the_source_and_not_its_arc() {
+        let error = VerifyError::from(SourceError::Busy);
+        let source = error.source().and_then(|source| source.downcast_ref());
+        assert!(matches!(source, Some(SourceError::Busy)));
     }
 }
