@@ -54,8 +54,12 @@ impl Config {
     /// | `verify-full` | yes | also names the host |
     ///
     /// `sslrootcert` is a PEM file. `verify-full` without one, or with `sslrootcert=system`, trusts the authorities that
-    /// the system trusts. Other parameters are those of [`tokio_postgres::Config`], such as `connect_timeout` and, for
-    /// several hosts, `target_session_attrs=read-write`.
+    /// the system trusts. Other parameters are those of [`tokio_postgres::Config`], such as `target_session_attrs=read-write`
+    /// for several hosts.
+    ///
+    /// Time-outs are in seconds, even that of `tcp_user_timeout`, which libpq reads as milliseconds. The default of
+    /// `connect_timeout` is 2. The default of `tcp_user_timeout`, `keepalives_idle` and `keepalives_interval` is 5, so
+    /// that a host that is gone is noticed. A value of 0 stands for the default, and so does `keepalives_idle=7200`.
     ///
     /// # Errors
     ///
@@ -66,11 +70,8 @@ impl Config {
         let (url, ssl) = SslParameters::take(url)?;
         let mut postgres: tokio_postgres::Config = url.parse().map_err(|_| ConfigError::Url)?;
         let (ssl_mode, verification) = ssl.verification()?;
-        postgres.ssl_mode(ssl_mode).tcp_user_timeout(HOST_TIMEOUT);
-        postgres.keepalives_idle(HOST_TIMEOUT).keepalives_interval(HOST_TIMEOUT);
-        if postgres.get_connect_timeout().is_none() {
-            postgres.connect_timeout(CONNECT_TIMEOUT);
-        }
+        postgres.ssl_mode(ssl_mode);
+        set_default_time_outs(&mut postgres);
         let tls = MakeRustlsConnect::new(tls::client_config(&verification)?);
         Ok(Self { postgres, tls })
     }
@@ -92,6 +93,23 @@ impl Config {
         let hosts = u32::try_from(self.postgres.get_hosts().len()).unwrap_or(u32::MAX);
         let connect = self.postgres.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         connect.saturating_mul(hosts.max(1)).saturating_add(LOG_IN_TIMEOUT)
+    }
+}
+
+/// Sets the time-outs that the URL does not have.
+fn set_default_time_outs(postgres: &mut tokio_postgres::Config) {
+    if postgres.get_connect_timeout().is_none() {
+        postgres.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if postgres.get_tcp_user_timeout().is_none() {
+        postgres.tcp_user_timeout(HOST_TIMEOUT);
+    }
+    if postgres.get_keepalives_interval().is_none() {
+        postgres.keepalives_interval(HOST_TIMEOUT);
+    }
+    // this one has a default of tokio-postgres, and a URL with the same value can't be told apart
+    if postgres.get_keepalives_idle() == tokio_postgres::Config::new().get_keepalives_idle() {
+        postgres.keepalives_idle(HOST_TIMEOUT);
     }
 }
 
@@ -313,6 +331,10 @@ mod tests {
             assert_eq!(timeouts.recycle, None, "{url}");
         }
         assert_eq!(config("postgres://h").pool(0).status().max_size, 1);
+        let explicit = config("postgres://h?keepalives_idle=30&keepalives_interval=7&tcp_user_timeout=40");
+        assert_eq!(explicit.postgres.get_keepalives_idle(), Duration::from_secs(30));
+        assert_eq!(explicit.postgres.get_keepalives_interval(), Some(Duration::from_secs(7)));
+        assert_eq!(explicit.postgres.get_tcp_user_timeout(), Some(&Duration::from_secs(40)));
         let hosts = config("postgres://a,b:1?sslmode=disable").postgres.get_hosts().to_vec();
         assert_eq!(hosts, [Host::Tcp("a".into()), Host::Tcp("b".into())]);
     }
