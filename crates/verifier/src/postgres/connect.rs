@@ -128,8 +128,11 @@ pub enum ConfigError {
     Url,
     /// The value of `sslmode` is unknown.
     SslMode,
-    /// `verify-ca` without a file of authorities, or with those of the system.
+    /// `verify-ca` without `sslrootcert`.
     NoRootCertificate,
+    /// `sslrootcert=system` with a mode that does not verify the host's name. Everyone can get a certificate from the
+    /// authorities that the system trusts.
+    WeakSystemCertificates,
     /// `sslrootcert` with a mode that verifies nothing.
     UnusedRootCertificate,
     /// This file can't be read, or has no certificate.
@@ -147,6 +150,7 @@ impl fmt::Display for ConfigError {
             }
             Self::SslMode => "unknown sslmode: use disable, prefer, require, verify-ca or verify-full",
             Self::NoRootCertificate => "sslmode=verify-ca needs sslrootcert, the path of a PEM file",
+            Self::WeakSystemCertificates => "sslrootcert=system needs sslmode=verify-full",
             Self::UnusedRootCertificate => "sslrootcert needs sslmode=verify-full, verify-ca or require",
             Self::RootCertificate(path) => {
                 return write!(f, "sslrootcert={} can't be read as certificates in PEM", path.display());
@@ -203,10 +207,15 @@ impl SslParameters {
         Ok(match (self.mode.as_deref(), root) {
             (Some("disable"), None) => (SslMode::Disable, Nothing),
             (None | Some("prefer"), None) => (SslMode::Prefer, Nothing),
-            (None | Some("disable" | "prefer"), Some(_)) => return Err(ConfigError::UnusedRootCertificate),
+            (None | Some("disable" | "prefer"), Some(Ok(_))) => {
+                return Err(ConfigError::UnusedRootCertificate);
+            }
             (Some("require"), None) => (SslMode::Require, Nothing),
             (Some("require" | "verify-ca"), Some(Ok(path))) => (SslMode::Require, Chain(path)),
-            (Some("require" | "verify-ca"), _) => return Err(ConfigError::NoRootCertificate),
+            (Some("verify-ca"), None) => return Err(ConfigError::NoRootCertificate),
+            (None | Some("disable" | "prefer" | "require" | "verify-ca"), Some(Err(_))) => {
+                return Err(ConfigError::WeakSystemCertificates);
+            }
             (Some("verify-full"), Some(Ok(path))) => (SslMode::Require, Whole(path)),
             (Some("verify-full"), _) => (SslMode::Require, System),
             (Some(_), _) => return Err(ConfigError::SslMode),
@@ -232,12 +241,13 @@ mod tests {
     #[test]
     fn each_mode_verifies_what_the_documentation_says() {
         let (unused, none, unknown) = ("UnusedRootCertificate", "NoRootCertificate", "SslMode");
+        let weak = "WeakSystemCertificates";
         for (mode, without, file, system) in [
-            (None, "Prefer Nothing", unused, unused),
-            (Some("prefer"), "Prefer Nothing", unused, unused),
-            (Some("disable"), "Disable Nothing", unused, unused),
-            (Some("require"), "Require Nothing", "Require Chain(\"a.pem\")", none),
-            (Some("verify-ca"), none, "Require Chain(\"a.pem\")", none),
+            (None, "Prefer Nothing", unused, weak),
+            (Some("prefer"), "Prefer Nothing", unused, weak),
+            (Some("disable"), "Disable Nothing", unused, weak),
+            (Some("require"), "Require Nothing", "Require Chain(\"a.pem\")", weak),
+            (Some("verify-ca"), none, "Require Chain(\"a.pem\")", weak),
             (Some("verify-full"), "Require System", "Require Whole(\"a.pem\")", "Require System"),
             (Some("allow"), unknown, unknown, unknown),
             (Some(""), unknown, unknown, unknown),
@@ -295,6 +305,10 @@ mod tests {
             (
                 "postgres://h/d?sslrootcert=a.pem",
                 "sslrootcert needs sslmode=verify-full, verify-ca or require",
+            ),
+            (
+                "postgres://h/d?sslmode=require&sslrootcert=system",
+                "sslrootcert=system needs sslmode=verify-full",
             ),
             (
                 "postgres://h/d?sslmode=require&sslrootcert=/no%20where/a.pem",
