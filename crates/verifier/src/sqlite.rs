@@ -79,6 +79,6 @@ pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
 
 /// Change log of the keys and its triggers. Apply it after [`SCHEMA`].
 ///
-/// The triggers work on any table `api_keys` that has the columns of [`SCHEMA`]. Changes of `last_used_at` and of columns
-/// of your own are not logged.
+/// The triggers work on any table `api_keys` that has the columns of [`SCHEMA`], if none of them is generated. Changes of
+/// `last_used_at` and of columns of your own are not logged.
 pub const CHANGE_LOG: &str = include_str!("sqlite/change_log.sql");

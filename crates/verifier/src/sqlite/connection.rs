@@ -37,7 +37,8 @@ const COLUMNS: [&str; 9] = [
 const LOG_PARTS: &str = "\
 SELECT count(*) FROM sqlite_schema
 WHERE type = 'table' AND name IN ('api_key_changes', 'api_key_log')
-   OR type = 'trigger' AND tbl_name = 'api_keys' AND name IN ('api_key_inserted', 'api_key_updated', 'api_key_deleted')
+   OR type = 'trigger' AND tbl_name = 'api_keys' COLLATE NOCASE
+       AND name IN ('api_key_inserted', 'api_key_updated', 'api_key_deleted')
    OR type = 'trigger' AND tbl_name = 'api_key_changes' AND name = 'api_key_change_kept'
 ";
 
@@ -125,9 +126,19 @@ pub(super) fn check(connection: &Connection) -> Result<(), SourceError> {
     if columns.is_empty() {
         return Err(unexpected("the table api_keys is missing: apply SCHEMA, then CHANGE_LOG"));
     }
-    if let Some(missing) = COLUMNS.iter().find(|name| !columns.iter().any(|column| column == *name)) {
+    let column = |name: &str| columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+    if let Some(missing) = COLUMNS.iter().find(|name| column(name).is_none()) {
         return Err(unexpected(&format!(
             "the table api_keys has no column {missing}: add it as SCHEMA has it"
+        )));
+    }
+    // SQLite fires `UPDATE OF` only for columns that the statement itself sets
+    if let Some(generated) =
+        COLUMNS.iter().find(|name| column(name).is_some_and(|column| column.is_generated))
+    {
+        return Err(unexpected(&format!(
+            "the column {generated} of the table api_keys is generated, and no trigger notices its changes: make it an \
+             ordinary column"
         )));
     }
     let parts: i64 = connection.query_row(LOG_PARTS, [], |row| row.get(0)).map_err(failure)?;
@@ -137,10 +148,16 @@ pub(super) fn check(connection: &Connection) -> Result<(), SourceError> {
     Ok(())
 }
 
-fn columns(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT name FROM pragma_table_info('api_keys')")?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    names.collect()
+struct Column {
+    name: String,
+    is_generated: bool,
+}
+
+fn columns(connection: &Connection) -> rusqlite::Result<Vec<Column>> {
+    let mut statement = connection.prepare("SELECT name, hidden > 1 FROM pragma_table_xinfo('api_keys')")?;
+    let columns =
+        statement.query_map([], |row| Ok(Column { name: row.get(0)?, is_generated: row.get(1)? }))?;
+    columns.collect()
 }
 
 fn unavailable(error: io::Error) -> SourceError {

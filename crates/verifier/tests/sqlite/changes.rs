@@ -1,8 +1,8 @@
 //! The log reports every kind of change, whichever program makes it.
 
-use ctx_key_verifier::Changed;
+use ctx_key_verifier::{Changed, Source};
 
-use crate::{File, Reader, execute_elsewhere, insert, insert_range, keys, record};
+use crate::{File, Reader, execute_elsewhere, id, insert, insert_range, keys, record};
 
 /// A table to which the application added columns and constraints. `SCHEMA` does not change a table that exists.
 const LARGER_TABLE: &str = "
@@ -129,6 +129,20 @@ async fn a_table_with_more_columns_works() {
     assert_eq!(reader.changed().await, keys(&[]));
     file.execute("PRAGMA foreign_keys = ON; DELETE FROM projects WHERE id = 'demo'");
     assert_eq!(reader.changed().await, keys(&[1, 2, 3]));
+}
+
+/// SQLite's names have no case.
+#[tokio::test]
+async fn a_table_with_names_in_upper_case_works() {
+    let columns = "ID TEXT PRIMARY KEY, DIGEST BLOB, PROJECT TEXT, SCOPES INTEGER, NOT_BEFORE INTEGER, EXPIRES_AT INTEGER, \
+         RETIRES_AT INTEGER, REVOKED_AT INTEGER, LAST_USED_AT INTEGER";
+    let table = format!("CREATE TABLE API_KEYS ({columns}) WITHOUT ROWID;");
+    reports_every_kind_of_change(&table, File::execute).await;
+
+    let file = File::with_table(&table);
+    insert(&file.connect(), &record(1));
+    let found = file.source().await.look_up(&[id(1)]).await.unwrap();
+    assert_eq!((found.records, found.corrupt), (vec![record(1)], vec![]));
 }
 
 #[tokio::test]

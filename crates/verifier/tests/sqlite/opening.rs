@@ -33,6 +33,17 @@ async fn opening_says_what_is_missing() {
         assert_eq!(file.open_error().await, unexpected(&expected));
         file.execute("DROP TABLE api_keys");
     }
+    let columns = columns.replace(' ', ", ");
+    for (column, kind) in [("project", ""), ("revoked_at", "STORED")] {
+        let generated = columns.replace(column, &format!("another, {column} AS (another) {kind}"));
+        file.execute(&format!("CREATE TABLE api_keys ({generated})"));
+        let expected = format!(
+            "the column {column} of the table api_keys is generated, and no trigger notices its changes: make it an \
+             ordinary column"
+        );
+        assert_eq!(file.open_error().await, unexpected(&expected));
+        file.execute("DROP TABLE api_keys");
+    }
     file.execute(SCHEMA);
     let missing = "the change log or a trigger of it is missing: apply CHANGE_LOG";
     assert_eq!(file.open_error().await, unexpected(missing));
