@@ -30,10 +30,11 @@ BEGIN
             ids := ARRAY[NEW.id];
         ELSIF TG_OP = 'DELETE' THEN
             ids := ARRAY[OLD.id];
-        ELSIF (OLD.id, OLD.digest, OLD.project, OLD.scopes,
+        -- ids and projects are compared byte by byte, even if their columns ignore case
+        ELSIF (OLD.id::text COLLATE "C", OLD.digest, OLD.project::text COLLATE "C", OLD.scopes,
                OLD.not_before, OLD.expires_at, OLD.retires_at, OLD.revoked_at)
             IS DISTINCT FROM
-              (NEW.id, NEW.digest, NEW.project, NEW.scopes,
+              (NEW.id::text COLLATE "C", NEW.digest, NEW.project::text COLLATE "C", NEW.scopes,
                NEW.not_before, NEW.expires_at, NEW.retires_at, NEW.revoked_at) THEN
             ids := ARRAY[OLD.id, NEW.id];
         END IF;
@@ -44,10 +45,13 @@ BEGIN
     ELSE
         -- if an id changed, the old and the new one are each in one table only, so both are logged
         ids := ARRAY(
-            SELECT id FROM old_keys AS o FULL JOIN new_keys AS n USING (id)
-            WHERE (o.id, o.digest, o.project, o.scopes, o.not_before, o.expires_at, o.retires_at, o.revoked_at)
+            SELECT coalesce(o.id, n.id)
+            FROM old_keys AS o FULL JOIN new_keys AS n ON o.id::text COLLATE "C" = n.id::text COLLATE "C"
+            WHERE (o.id::text COLLATE "C", o.digest, o.project::text COLLATE "C", o.scopes,
+                   o.not_before, o.expires_at, o.retires_at, o.revoked_at)
                 IS DISTINCT FROM
-                  (n.id, n.digest, n.project, n.scopes, n.not_before, n.expires_at, n.retires_at, n.revoked_at)
+                  (n.id::text COLLATE "C", n.digest, n.project::text COLLATE "C", n.scopes,
+                   n.not_before, n.expires_at, n.retires_at, n.revoked_at)
             LIMIT 10001
         );
     END IF;

@@ -17,18 +17,19 @@ CREATE TRIGGER IF NOT EXISTS api_key_inserted AFTER INSERT ON api_keys BEGIN
     INSERT INTO api_key_changes (id) VALUES (new.id);
 END;
 
+-- Ids and projects are compared byte by byte, even if their columns ignore case or spaces.
 CREATE TRIGGER IF NOT EXISTS api_key_updated
     AFTER UPDATE OF id, digest, project, scopes, not_before, expires_at, retires_at, revoked_at ON api_keys
-    WHEN old.id IS NOT new.id
+    WHEN old.id IS NOT new.id COLLATE BINARY
         OR old.digest IS NOT new.digest
-        OR old.project IS NOT new.project
+        OR old.project IS NOT new.project COLLATE BINARY
         OR old.scopes IS NOT new.scopes
         OR old.not_before IS NOT new.not_before
         OR old.expires_at IS NOT new.expires_at
         OR old.retires_at IS NOT new.retires_at
         OR old.revoked_at IS NOT new.revoked_at
 BEGIN
-    INSERT INTO api_key_changes (id) SELECT old.id WHERE old.id IS NOT new.id;
+    INSERT INTO api_key_changes (id) SELECT old.id WHERE old.id IS NOT new.id COLLATE BINARY;
     INSERT INTO api_key_changes (id) VALUES (new.id);
 END;
 

@@ -121,6 +121,38 @@ async fn a_replicated_change_of_any_column_is_logged() {
     }
 }
 
+/// The ids and projects of two cases are different ones, even if a column compares them as equal.
+#[tokio::test]
+async fn a_change_of_case_is_logged_if_the_column_ignores_case() {
+    let Some(database) = Database::new("a_change_of_case_is_logged_if_the_column_ignores_case").await else {
+        return;
+    };
+    let client = database.client().await;
+    // the columns of a trigger keep their types
+    let types = "DROP FUNCTION log_changed_api_keys() CASCADE; \
+         CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
+         ALTER TABLE api_keys ALTER id TYPE text COLLATE no_case, ALTER project TYPE text COLLATE no_case";
+    client.batch_execute(&format!("{types}; {CHANGE_LOG}; {}", insert(1, 2))).await.expect("types");
+    let mut reader = Reader::new(database.source()).await;
+    let first = "WHERE id = 'key000000001'";
+    for role in ["origin", "replica"] {
+        client.batch_execute(&format!("SET session_replication_role = {role}")).await.expect("a role");
+        for (change, expected) in [
+            (&*format!("UPDATE api_keys SET project = upper(project) {first}"), &["key000000001"][..]),
+            (&format!("UPDATE api_keys SET project = upper(project) {first}"), &[]),
+            (&format!("UPDATE api_keys SET project = lower(project) {first}"), &["key000000001"]),
+            (&format!("UPDATE api_keys SET id = upper(id) {first}"), &["KEY000000001", "key000000001"]),
+            (&format!("UPDATE api_keys SET id = lower(id) {first}"), &["KEY000000001", "key000000001"]),
+        ] {
+            client.batch_execute(change).await.expect(change);
+            // a session that acts as if it replicated logs each change twice
+            let Changed::Keys(mut ids) = reader.read().await else { panic!("{change}") };
+            ids.dedup();
+            assert_eq!(ids.iter().map(|id| id.as_str()).collect::<Vec<_>>(), expected, "{role}: {change}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn many_changes_are_a_change_of_all() {
     let Some(database) = Database::new("many_changes_are_a_change_of_all").await else { return };

@@ -1,5 +1,6 @@
 //! The log reports every kind of change, whichever program makes it.
 
+use ctx_key_verifier::sqlite::SCHEMA;
 use ctx_key_verifier::{Changed, Source};
 
 use crate::{File, Reader, execute_elsewhere, id, insert, insert_range, keys, record};
@@ -143,6 +144,25 @@ async fn a_table_with_names_in_upper_case_works() {
     insert(&file.connect(), &record(1));
     let found = file.source().await.look_up(&[id(1)]).await.unwrap();
     assert_eq!((found.records, found.corrupt), (vec![record(1)], vec![]));
+}
+
+/// The ids and projects of two cases are different ones, even if a column compares them as equal.
+#[tokio::test]
+async fn a_change_of_case_is_reported_if_the_column_ignores_case() {
+    let columns = SCHEMA.replace("NOT NULL PRIMARY KEY", "COLLATE NOCASE PRIMARY KEY");
+    let file = File::with_table(&columns.replace("project      TEXT", "project TEXT COLLATE NOCASE"));
+    insert(&file.connect(), &record(1));
+    file.execute("UPDATE api_keys SET id = 'abcdefghijkl'");
+    let mut reader = Reader::new(file.source().await).await;
+    let ids = |ids: &[&str]| Changed::Keys(ids.iter().map(|id| id.parse().unwrap()).collect());
+    for (sql, changed) in [
+        ("UPDATE api_keys SET project = 'Demo'", ids(&["abcdefghijkl"])),
+        ("UPDATE api_keys SET project = 'Demo'", ids(&[])),
+        ("UPDATE api_keys SET id = 'ABCDEFGHIJKL'", ids(&["abcdefghijkl", "ABCDEFGHIJKL"])),
+    ] {
+        file.execute(sql);
+        assert_eq!(reader.changed().await, changed, "{sql}");
+    }
 }
 
 #[tokio::test]
