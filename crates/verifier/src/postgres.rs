@@ -151,8 +151,8 @@ impl PostgresSource {
     }
 
     /// Deletes the rows of the change log that this process saw at least [`Options::retention`] ago, so that every process
-    /// has read them. Does nothing until this process has read the log for that time since the last call that deleted
-    /// rows. [`Source::changes_since`] calls it in the background.
+    /// has read them. Does nothing until this process has read the log for that time since the last attempt, even if that
+    /// one failed. [`Source::changes_since`] calls it in the background.
     ///
     /// # Errors
     ///
