@@ -104,7 +104,10 @@ fn describe(code: &str, place: Option<&str>) -> SourceError {
                 "a table or column is missing: apply the schema and the change log ({code})"
             ));
         }
-        "25006" => return standby(),
+        // from a standby, and from a primary whose transactions are read-only by default
+        "25006" => {
+            "the session is read-only: connect to the primary, and turn default_transaction_read_only off"
+        }
         "53300" => "the server has too many connections",
         "08P01" => "the server or its pooler refused the connection: see its log",
         _ => match class {
@@ -173,7 +176,10 @@ mod tests {
                 "unavailable: the user does not exist, or may not log in from here or without TLS: see pg_hba.conf (28000)",
             ),
             ("3D000", "unavailable: the database does not exist (3D000)"),
-            ("25006", "unavailable: the server is a standby: connect to the primary"),
+            (
+                "25006",
+                "unavailable: the session is read-only: connect to the primary, and turn default_transaction_read_only off (25006)",
+            ),
             ("53300", "unavailable: the server has too many connections (53300)"),
             ("53100", "unavailable: the server lacks memory or disk space (53100)"),
             ("57P01", "unavailable: the server is starting or shutting down (57P01)"),

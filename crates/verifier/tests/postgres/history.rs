@@ -78,6 +78,7 @@ async fn a_failover_begins_a_new_history() {
     assert_eq!(cause.to_string(), expected);
     let uses = [(id(1), ctx_key::UnixTime::from_secs(1))];
     let Err(SourceError::Unavailable(cause)) = new.record_uses(&uses).await else { panic!() };
+    let expected = "the session is read-only: connect to the primary, and turn default_transaction_read_only off (25006)";
     assert_eq!(cause.to_string(), expected);
     let old = Reader::new(primary).await;
     let old_look_up = old.source.look_up(&[id(1)]).await.expect("an answer").cursor;
