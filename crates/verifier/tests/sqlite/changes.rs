@@ -77,7 +77,7 @@ const CHANGES: &[(&str, &[usize])] = &[
     ),
     (
         "INSERT INTO api_keys (id, digest, project, scopes) VALUES ('000000000001', zeroblob(32), 'demo', 1)
-         ON CONFLICT (id) DO UPDATE SET revoked_at = 5",
+         ON CONFLICT (id) DO UPDATE SET revoked_at = 6",
         &[1],
     ),
     (
