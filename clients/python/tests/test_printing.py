@@ -244,6 +244,18 @@ class Point:
     items: Any = ()
 
 
+@dataclass
+class Slotted:
+    __slots__ = ("text",)
+    text: str
+
+
+class Both(Slotted):
+    """Has a slot and a dictionary."""
+
+    note = ""
+
+
 def field(value: T) -> T:
     """Returns a value of an extra field as the filter leaves it."""
     record = logging.LogRecord("test", logging.ERROR, "x.py", 1, "", None, None)
@@ -299,7 +311,16 @@ def test_the_filter_keeps_what_belongs_to_a_type() -> None:
     assert type(field(Items(1, note=TEXT))) is Items and field(Items(1, note=TEXT)).note == REDACTED_TEXT
     fields = field(Fields(text=TEXT))
     assert (type(fields), fields) == (Fields, {"text": REDACTED_TEXT})
+    both = Both(TEXT)
+    both.note = TEXT
+    assert (field(both).text, field(both).note) == (REDACTED_TEXT, REDACTED_TEXT)
     assert (type(field(Name.KEY)), field(Name.KEY) == REDACTED_TEXT, shows(repr(field(Name.KEY)))) == (Name, True, False)
+
+
+def test_the_filter_tells_short_lived_values_apart() -> None:
+    # the pairs of a view are made when it is read, so later pairs can have the same ids
+    views = field([{str(number): TEXT}.items() for number in range(100)])
+    assert [list(view) for view in views] == [[(str(number), REDACTED_TEXT)] for number in range(100)]
 
 
 def test_the_filter_leaves_a_field_without_a_key() -> None:
