@@ -182,6 +182,8 @@ fn an_invalid_form_keeps_what_was_typed() {
     let page = post(&mut owner, &form);
     assert_eq!(page.attribute("main time", "datetime"), "2028-02-29T23:59:59Z");
     assert!(page.texts("p").contains(&"CI: it expires on 2028-02-29 23:59 UTC.".to_owned()), "{}", page.text);
+    let last = with(&fields(&mut owner, "long", "date"), "expires_on", "9999-12-31");
+    assert_eq!(post(&mut owner, &last).attribute("main time", "datetime"), "9999-12-31T23:59:59Z");
 }
 
 #[test]

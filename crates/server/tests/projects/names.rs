@@ -86,6 +86,13 @@ fn a_project_is_created_and_renamed() {
             line("renamed project", "from Bureau to Office"),
         ]
     );
+    let [old, new] = ["ß", "東"].map(|letter| letter.repeat(100));
+    for name in [&old, &new] {
+        post(&mut browser, &rename, &[("name", name)]).leads_to(&format!("/projects#project-{id}"));
+    }
+    let newest = browser.audit_log().pop().unwrap();
+    assert_eq!(newest, line("renamed project", &format!("from {old} to {new}")));
+    post(&mut browser, &rename, &[("name", "Office")]).leads_to(&format!("/projects#project-{id}"));
     // the old name is free again, and the new one is taken
     assert_eq!(company.send("POST", "/projects", &json!({ "name": "Office" })).0, 409);
     company.project("Büro 東京");
