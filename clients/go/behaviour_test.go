@@ -173,6 +173,13 @@ func TestExactlyTheWhiteSpaceAndTheFormatCharactersAreRemoved(t *testing.T) {
 	}
 }
 
+func TestANameIsRemovedOnlyAsAWhole(t *testing.T) {
+	for _, name := range []string{"export ", "export Authorization: ", "export Bearer ", "set MEMORYKIT_API_KEY=", "Proxy-Authorization: "} {
+		_, err := ParsePasted(name + testKey)
+		equal(t, name, err, error(InvalidKeyError{Kind: KeyPrefix}))
+	}
+}
+
 func TestOnlyLettersOfASCIICountInAnyLetterCase(t *testing.T) {
 	for _, name := range []string{"Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="} {
 		_, err := ParsePasted(name + testKey)

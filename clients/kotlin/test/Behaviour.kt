@@ -161,6 +161,11 @@ val behaviourTests = listOf(
             assertEquals(isRemoved, ranges.any { code in it }, code)
         }
     },
+    Test("a name is removed only as a whole") {
+        for (name in listOf("export ", "export Authorization: ", "export Bearer ", "set MEMORYKIT_API_KEY=", "Proxy-Authorization: ")) {
+            assertEquals(thrown<InvalidKeyException> { ApiKey.parsePasted(name + KEY) }.kind.name, "Prefix", name)
+        }
+    },
     Test("only letters of ASCII count in any letter case") {
         for (name in listOf("Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization=")) {
             assertEquals(thrown<InvalidKeyException> { ApiKey.parsePasted(name + KEY) }.kind.name, "Prefix", name)

@@ -452,6 +452,13 @@ def test_exactly_the_white_space_and_format_characters_are_removed() -> None:
     assert found == removed
 
 
+def test_a_name_is_removed_only_as_a_whole() -> None:
+    for name in ["export ", "export Authorization: ", "export Bearer ", "set MEMORYKIT_API_KEY=", "Proxy-Authorization: "]:
+        with pytest.raises(InvalidKey) as caught:
+            ApiKey.parse_pasted(name + KEY)
+        assert caught.value.kind == "prefix"
+
+
 def test_only_letters_of_ascii_count_in_any_letter_case() -> None:
     for name in ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]:
         with pytest.raises(InvalidKey) as caught:

@@ -373,6 +373,12 @@ test("exactly the white space and the format characters are removed", () => {
   }
 });
 
+test("a name is removed only as a whole", () => {
+  for (const name of ["export ", "export Authorization: ", "export Bearer ", "set MEMORYKIT_API_KEY=", "Proxy-Authorization: "]) {
+    assert.throws(() => ApiKey.parsePasted(name + KEY), { kind: "prefix" }, name);
+  }
+});
+
 test("only letters of ASCII count in any letter case", () => {
   for (const name of ["Author\u0131zation: ", "AUTHOR\u0130ZATION: ", "memorykit_api_key=", "MEMORY\u212aIT_API_KEY=", "Authorization="]) {
     assert.throws(() => ApiKey.parsePasted(name + KEY), { kind: "prefix" }, name);
