@@ -99,6 +99,7 @@ mod tests {
         let key = ctx_key::ApiKey::generate();
         let long = format!("/audit?q={}", "x".repeat(MAX_LENGTH));
         let with_key = format!("/audit?q={}", key.expose_secret());
+        let with_key_as_name = format!("/audit?{}=1", key.expose_secret());
         for address in [
             "",
             "/",
@@ -141,6 +142,7 @@ mod tests {
             "/metrics",
             &long,
             &with_key,
+            &with_key_as_name,
         ] {
             let found = Destination::parse(address);
             assert_eq!(

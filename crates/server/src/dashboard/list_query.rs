@@ -189,6 +189,8 @@ mod tests {
         }
         let key = ctx_key::ApiKey::generate();
         let masked = format!("/keys?q=ctx_{}***", key.id());
+        let (start, rest) = key.expose_secret().split_at(2);
+        let with_joiner = format!("q={start}\u{200c}{rest}");
         for (query, address) in [
             ("q=&project=&scope=&state=&page=", "/keys"),
             ("q=+&page=1", "/keys"),
@@ -200,6 +202,7 @@ mod tests {
             ("back=//evil.example&from=list", "/keys"),
             ("q=a&q=b", "/keys?q=a"),
             (&format!("q={}", key.expose_secret()), &masked),
+            (&with_joiner, "/keys"),
         ] {
             assert_eq!(ListQuery::parse(query).address(), address, "{query}");
         }

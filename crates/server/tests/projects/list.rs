@@ -72,6 +72,9 @@ fn a_list_of_projects_has_pages_with_the_archived_ones_last() {
         assert_eq!(found, expected[shown], "{query}");
         assert_eq!(page.text_of(".pager p"), words);
     }
+    // a change leads back to the page of the project, even if the project is the first one there
+    post(&mut browser, &format!("/projects/{}/rename", ids[50]), &[("name", "P050b")])
+        .leads_to(&format!("/projects?page=2#project-{}", ids[50]));
     let page = browser.get("/projects?page=2&q=p0&state=active");
     page.assert_has(&format!("a[href=\"/projects/{}/rename?q=p0&state=active&page=2\"]", ids[60]));
     // a dialog leads back to its part of the list
