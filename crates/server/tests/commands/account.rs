@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use crate::common::browser::Browser;
 use crate::common::{Data, EMAIL, EVE, PASSWORD, Server, rest, wait};
 use crate::trouble::number;
 use crate::{assert_succeeds, trouble};
@@ -76,6 +77,12 @@ fn the_operator_makes_an_account_beside_a_server() {
         failed("there is a company of this name, with an account of its own: use another name")
     );
     assert_eq!(number(&data, "SELECT count(*) FROM companies"), Some(1));
+
+    // a space at the end belongs to the password
+    let with_space = format!("{PASSWORD} ");
+    assert_eq!(add(EVE, "Eve", &format!("{with_space}\n")).0, Some(0));
+    assert_ne!(Browser::new(&server).sign_in(EVE, PASSWORD).status, 303);
+    Browser::new(&server).sign_in(EVE, &with_space).leads_to("/keys");
 
     // a password is never an argument, which other users of the machine could read
     let help = String::from_utf8(data.run(&["account", "add", "--help"]).stdout).unwrap();
