@@ -95,7 +95,8 @@ impl TextSearch {
     pub async fn run(self, database: &Database, project: &str) -> Result<Found, DatabaseError> {
         let mut wanted = words::wanted(&self.text);
         wanted.truncate(MAX_WORDS);
-        if wanted.is_empty() {
+        // no memory has a user without a name, and the word index has the memories of all users under this name
+        if wanted.is_empty() || self.user.as_deref() == Some("") {
             return Ok(Found::default());
         }
         let mut reading = database.begin_reading(TIME_LIMIT).await?;

@@ -77,6 +77,8 @@ fn a_filter_keeps_only_memories_that_match() {
         ("&user_id=ada&userId=ada", &["ada"]),
         ("&user_id=ada&tags=y", &[]),
         ("&user_id=eve", &[]),
+        ("&user_id=", &[]),
+        ("&userId=", &[]),
         ("&created_after=1970-01-01T00:08:19Z", &["bob", "ada"]),
         ("&createdAfter=1970-01-01T00:08:20Z", &["bob"]),
         ("&created_before=1970-01-01T00:03:20Z", &["plain"]),
