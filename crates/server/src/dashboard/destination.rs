@@ -29,6 +29,7 @@ impl Destination {
         let is_own = path.strip_prefix('/').is_some_and(|path| {
             path.split('/').all(is_segment)
                 && path.split('/').next().is_some_and(|segment| ROOTS.contains(&segment))
+                && !contains_key(path)
         });
         let is_short = address.len() <= MAX_LENGTH;
         let is_query = || query.bytes().all(is_query_byte) && !has_key(query);
@@ -100,6 +101,7 @@ mod tests {
         let long = format!("/audit?q={}", "x".repeat(MAX_LENGTH));
         let with_key = format!("/audit?q={}", key.expose_secret());
         let with_key_as_name = format!("/audit?{}=1", key.expose_secret());
+        let key_in_path = format!("/keys/{}", key.expose_secret());
         for address in [
             "",
             "/",
@@ -143,6 +145,7 @@ mod tests {
             &long,
             &with_key,
             &with_key_as_name,
+            &key_in_path,
         ] {
             let found = Destination::parse(address);
             assert_eq!(

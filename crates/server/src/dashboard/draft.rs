@@ -21,7 +21,8 @@ impl Draft {
         let chosen = ScopeChoice::read(form);
         let scopes = Scope::all().iter().filter(|scope| chosen.has(scope)).filter_map(|scope| scope.name());
         let fields = texts.chain(scopes.map(|scope| ("scopes", scope)));
-        let fields = [("path", path)].into_iter().chain(fields).filter(|(_, text)| is_short(text));
+        let fields =
+            [("path", without_key(path))].into_iter().chain(fields).filter(|(_, text)| is_short(text));
         Self(Form(fields.map(|(field, text)| (field.to_owned(), text.to_owned())).collect()))
     }
 
@@ -63,6 +64,13 @@ mod tests {
             Draft::of("/keys/new", &form).into_form().text("name").chars().count()
         };
         assert_eq!([kept(Name::MAX_LENGTH), kept(Name::MAX_LENGTH + 1)], [100, 0]);
+    }
+
+    #[test]
+    fn a_path_with_a_key_is_not_kept() {
+        let key = ctx_key::ApiKey::generate();
+        let path = format!("/keys/{}", key.expose_secret());
+        assert!(!Draft::of(&path, &Form(Vec::new())).to_text().contains(&key.expose_secret()[16..]));
     }
 
     #[test]
