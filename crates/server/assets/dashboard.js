@@ -67,7 +67,7 @@ addEventListener("keydown", ({ key }) => {
 // Mask keys in the search field, so that none gets into an address.
 const search = find("#q");
 search?.form.addEventListener("submit", () => {
-  search.value = search.value.replace(/(ctx_\w{12})\w+/g, "$1***");
+  search.value = search.value.replace(/(ctx_[0-9A-Za-z]{12})[0-9A-Za-z]{18,}/g, "$1***");
 });
 
 for (const input of document.querySelectorAll("input[type=password]")) {

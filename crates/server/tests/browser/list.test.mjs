@@ -161,6 +161,16 @@ test("a search for a whole key does not put the key into a URL", () =>
     assert.ok(sent.every((url) => !url.includes(key.slice(16))), sent.join("\n"));
   }));
 
+test("a search for a name that begins like a key is left as it is", () =>
+  dashboard.asOwner(async (page) => {
+    await createKey(page, { name: "ctx_production_backend" });
+    await page.goto("/keys");
+    await page.getByRole("searchbox").fill("ctx_production_backend");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/q=ctx_production_backend$/);
+    assert.equal(await keysOf(page).count(), 1);
+  }));
+
 test("times are relative, and exact times are in the user's time zone", () =>
   dashboard.asOwner(
     async (page) => {
