@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::RawQuery;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,22 +23,30 @@ pub(super) fn version() -> &'static str {
     &VERSION
 }
 
-pub(super) async fn style(headers: HeaderMap) -> Response {
-    serve(&headers, "text/css; charset=utf-8", STYLE)
+pub(super) async fn style(query: RawQuery, headers: HeaderMap) -> Response {
+    serve(&query, &headers, "text/css; charset=utf-8", STYLE)
 }
 
-pub(super) async fn script(headers: HeaderMap) -> Response {
-    serve(&headers, "text/javascript; charset=utf-8", SCRIPT)
+pub(super) async fn script(query: RawQuery, headers: HeaderMap) -> Response {
+    serve(&query, &headers, "text/javascript; charset=utf-8", SCRIPT)
 }
 
-pub(super) async fn icon(headers: HeaderMap) -> Response {
-    serve(&headers, "image/svg+xml", ICON)
+pub(super) async fn icon(query: RawQuery, headers: HeaderMap) -> Response {
+    serve(&query, &headers, "image/svg+xml", ICON)
 }
 
-fn serve(headers: &HeaderMap, kind: &'static str, content: &'static str) -> Response {
+fn serve(
+    RawQuery(query): &RawQuery,
+    headers: &HeaderMap,
+    kind: &'static str,
+    content: &'static str,
+) -> Response {
     let tag = format!("\"{}\"", version());
+    // during an upgrade, an old process can be asked for the asset of a new one
+    let is_this_version = query.as_deref().and_then(|query| query.strip_prefix("v=")) == Some(version());
+    let caching = if is_this_version { "public, max-age=31536000, immutable" } else { "no-cache" };
     let is_known = headers.get_all(IF_NONE_MATCH).iter().any(|known| names(known, &tag));
-    let kept = [(CACHE_CONTROL, "public, max-age=31536000, immutable"), (ETAG, &tag)];
+    let kept = [(CACHE_CONTROL, caching), (ETAG, &tag)];
     if is_known {
         (StatusCode::NOT_MODIFIED, kept).into_response()
     } else {

@@ -101,6 +101,16 @@ fn browsers_cache_assets() {
             assert_eq!(answer.header("cache-control"), asset.header("cache-control"), "{path}: {known}");
         }
         browser.headers.clear();
+        // of an address of another version, nothing is kept
+        let (bare, _) = path.split_once('?').unwrap();
+        for other in [bare.to_owned(), format!("{bare}?v=0123456789abcdef"), format!("{path}&a")] {
+            let answer = browser.get(&other);
+            assert_eq!(
+                (answer.header("cache-control"), answer.header("etag")),
+                (Some("no-cache"), Some(tag))
+            );
+            assert_eq!(answer.text, asset.text);
+        }
     }
     assert_eq!(browser.get("/assets/nothing").status, 404);
 }
