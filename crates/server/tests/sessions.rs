@@ -289,7 +289,7 @@ fn nobody_ends_a_session_of_another_account() {
         assert_eq!(owner.get(path).status, 405);
     }
     for handle in
-        ["x", "", "fam_", "fam_x", "%00", "..", &"0".repeat(31), &"0".repeat(64), "fam_%27%20OR%201=1"]
+        ["x", "", "fam_", "fam_x", "%00", "%FF", "..", &"0".repeat(31), &"0".repeat(64), "fam_%27%20OR%201=1"]
     {
         let answer = owner.post(&format!("/account/sessions/{handle}/end"), &[("form_token", &token)]);
         assert_eq!(answer.status, 404, "{handle}");

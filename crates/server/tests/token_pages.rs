@@ -101,6 +101,10 @@ fn a_token_is_shown_once_listed_and_ended() {
     let dialog = owner.get(&format!("/tokens/{id}/end"));
     assert_eq!(dialog.text_of("dialog h2"), "End “Déploiement <b>”?");
     assert_eq!(dialog.text_of("dialog h2 bdi"), "Déploiement <b>");
+    for path in ["/tokens/%FF/end", "/tokens/none/end"] {
+        assert_eq!(owner.get(path).status, 404, "{path}");
+        assert_eq!(owner.post(path, &[("form_token", &dialog.field("form_token"))]).status, 404, "{path}");
+    }
     end(&mut owner, &id).leads_to("/tokens");
     assert_eq!(
         owner.get("/tokens").text_of("[role=status]"),

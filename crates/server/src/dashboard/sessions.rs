@@ -1,6 +1,7 @@
 //! The page with the browsers and programs that are signed in to the account. It can end their sessions.
 
 use askama::Template;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -79,11 +80,11 @@ pub(super) async fn show(
 pub(super) async fn end(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    handle: Option<Path<String>>,
+    handle: Result<Path<String>, PathRejection>,
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
-    let handle = handle.and_then(|Path(text)| Handle::parse(&text)).ok_or_else(Refusal::no_page)?;
+    let handle = handle.ok().and_then(|Path(text)| Handle::parse(&text)).ok_or_else(Refusal::no_page)?;
     let act = signed_in.act(state.clock.now());
     let mut transaction = state.database.begin().await?;
     session_list::end(&mut transaction, act, &signed_in.account.id, &handle).await?;

@@ -1,6 +1,7 @@
 //! The page with the access tokens of the company's programs, and the dialog that ends a token.
 
 use askama::Template;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -79,14 +80,14 @@ pub(super) async fn list(
     Ok((jar, page(StatusCode::OK, &template)).into_response())
 }
 
-fn id(path: Option<Path<String>>) -> Result<TokenId, Refusal> {
-    path.and_then(|Path(text)| TokenId::parse(&text)).ok_or_else(Refusal::no_page)
+fn id(path: Result<Path<String>, PathRejection>) -> Result<TokenId, Refusal> {
+    path.ok().and_then(|Path(text)| TokenId::parse(&text)).ok_or_else(Refusal::no_page)
 }
 
 pub(super) async fn ask_end(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    path: Option<Path<String>>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
     let id = id(path)?;
     let mut connection = state.database.acquire().await?;
@@ -99,7 +100,7 @@ pub(super) async fn ask_end(
 pub(super) async fn end(
     signed_in: SignedIn,
     State(state): State<AppState>,
-    path: Option<Path<String>>,
+    path: Result<Path<String>, PathRejection>,
     form: Form,
 ) -> Result<Response, Refusal> {
     form.check_token(&signed_in.session)?;
