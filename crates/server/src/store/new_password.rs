@@ -17,6 +17,10 @@ pub const MAX_BYTES: usize = 1024;
 /// Minimum number of letters and digits that are not in the e-mail address or the company's name.
 const MIN_OWN: usize = 8;
 
+/// Minimum number of bytes of a part of the e-mail address or the company's name that is looked for in a password. One
+/// Chinese character has as many.
+const MIN_PART: usize = 3;
+
 /// A password that an account may get: it is long enough, not common, and not derived from the account. It is in the
 /// normal form NFC.
 pub struct NewPassword(String);
@@ -89,7 +93,9 @@ fn is_derived(password: &str, email: &Email, company: Option<&Name>) -> bool {
     let names = [email.as_str(), company].into_iter().chain(email.as_str().split('@'));
     let words =
         [email.as_str(), company].into_iter().flat_map(|name| name.split(|c: char| !c.is_alphanumeric()));
-    let mut parts: Vec<_> = names.chain(words).map(letters).filter(|part| !part.is_empty()).collect();
+    // a shorter part, such as an initial, occurs in any text
+    let is_long = |part: &String| part.len() >= MIN_PART;
+    let mut parts: Vec<_> = names.chain(words).map(letters).filter(is_long).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
     for part in parts {
         // a space, so that the text before and after does not join to another part
@@ -201,6 +207,14 @@ mod tests {
         assert_eq!(check("adaline 1234567"), Err(NewPasswordError::Derived));
         let few = "(~)[~]{~}<~>|gk3vz9q";
         assert_eq!(check(few), Ok(few.to_owned()));
+    }
+
+    #[test]
+    fn initials_are_not_looked_for() {
+        let password = "banana bandana cabana";
+        assert_eq!(check(password, "a@b.co", "C&A"), Ok(password.to_owned()));
+        assert_eq!(check("abc 1234567 abc", "abc@b.co", "C&A"), Err(NewPasswordError::Derived));
+        assert!(is_derived("東 violin7 東", &Email::new("a@b.co"), Some(&Name::parse("東").unwrap())));
     }
 
     #[test]
