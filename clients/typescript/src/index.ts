@@ -8,8 +8,11 @@
 /** Bytes, or a string, which is encoded as UTF-8. */
 export type Bytes = Uint8Array | string;
 
-/** Environment variables by name. In Workers, this is the `env` that a handler receives. */
-export type Environment = { readonly [name: string]: unknown };
+/**
+ * Environment variables by name. In Workers, this is the `env` that a handler receives. Any object is accepted, because an
+ * interface has no index signature.
+ */
+export type Environment = object;
 
 /** Error for a text that is not a key. It holds a length or an index, and never a character. */
 export class InvalidKeyError extends Error {
@@ -857,8 +860,8 @@ function repair(text: string): string {
   }
 }
 
-function readVariable<T>(parse: (text: string) => T, environment?: Environment): T {
-  const program = (globalThis as { process?: { env?: Environment } }).process;
+function readVariable<T>(parse: (text: string) => T, environment?: { [VARIABLE]?: unknown }): T {
+  const program = (globalThis as { process?: { env?: typeof environment } }).process;
   const value = (environment ?? program?.env)?.[VARIABLE];
   if (typeof value !== "string" || !trim(value, new RegExp(`[${SPACE}${FORMAT}]`))) throw new EnvKeyError("missing");
   if (/[\ud800-\udfff]/.test(value.replace(/[\ud800-\udbff][\udc00-\udfff]/g, ""))) throw new EnvKeyError("not_unicode");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 
@@ -121,6 +122,23 @@ test("the environment is read, and each mistake explained", () => {
   assert.throws(() => ApiKey.fromEnv({}), { kind: "missing" }, "an environment that is given is the only one");
   delete process.env.MEMORYKIT_API_KEY;
   assert.throws(() => ApiKey.fromEnv(), { kind: "missing" });
+});
+
+test("the environment may be an object of any type", () => {
+  // The tests of faults build no types, so this program imports the source. The interface is as `wrangler types` writes it.
+  const program = `
+    import { AnyKey, ApiKey } from "../src/index.ts";
+    interface Env { MEMORYKIT_API_KEY: string; BUCKET: { get(name: string): Promise<string> } }
+    export const read = (env: Env) => [AnyKey.fromEnv(env), ApiKey.fromEnv(env)];
+    export const others = [AnyKey.fromEnv(process.env), AnyKey.fromEnv({ MEMORYKIT_API_KEY: 5 }), AnyKey.fromEnv(undefined)];
+    AnyKey.fromEnv("the variable, not the environment");
+  `;
+  writeFileSync("dist/environment.ts", program);
+  const options = ["--noEmit", "--strict", "--ignoreConfig", "--allowImportingTsExtensions", "--module", "nodenext", "--target", "es2022"];
+  const { stdout } = spawnSync("node_modules/.bin/tsc", [...options, "--types", "node", "dist/environment.ts"], { encoding: "utf8" });
+  // Errors of the source do not count, because a fault that only the compiler notices must not be caught here.
+  const errors = stdout.match(/^dist.*$/gm);
+  assert.match(`${errors}`, /^dist\/environment.ts\(6,20\): error TS2345: [^\n,]*$/);
 });
 
 test("the lenient reading refuses a text that is not a key of any version", () => {
