@@ -165,6 +165,11 @@ export class AnyKey extends Secret {
     return readVariable(AnyKey.parsePasted, environment);
   }
 
+  /** Compares in constant time, as far as the language allows. The time depends on the lengths. */
+  equals(other: AnyKey): boolean {
+    return areEqual(this.exposeSecret(), other.exposeSecret());
+  }
+
   toJSON(): string {
     return "ctx_***";
   }

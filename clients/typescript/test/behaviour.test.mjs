@@ -377,6 +377,19 @@ test("keys are equal by their digest", () => {
   }
 });
 
+test("lenient keys are equal by all their characters", () => {
+  const later = `${KEY.slice(0, 46)}5z2n9x`;
+  for (const text of [KEY, later, `${later}0`]) {
+    assert(AnyKey.parse(text).equals(AnyKey.parsePasted(` ${text}`)));
+    for (const other of [OTHER, `${text}x`, `${later}x`]) assert(!AnyKey.parse(text).equals(AnyKey.parse(other)));
+    for (const other of [OTHER, `${text}x`, `${later}x`]) assert(!AnyKey.parse(other).equals(AnyKey.parse(text)));
+  }
+  for (let index = 4; index < later.length; index += 1) {
+    const other = later.slice(0, index) + (later[index] === "6" ? "7" : "6") + later.slice(index + 1);
+    assert(!AnyKey.parse(later).equals(AnyKey.parse(other)), `a key with another character at ${index}`);
+  }
+});
+
 test("exactly the white space and the format characters are removed", () => {
   const ranges = [[9, 13], [0x20, 0x20], [0x85, 0x85], [0xa0, 0xa0], [0xad, 0xad], [0x61c, 0x61c], [0x1680, 0x1680], [0x180e, 0x180e],
     [0x2000, 0x200f], [0x2028, 0x202f], [0x205f, 0x2064], [0x2066, 0x206f], [0x3000, 0x3000], [0xfeff, 0xfeff]];
