@@ -869,7 +869,8 @@ function readVariable<T>(parse: (text: string) => T, environment?: { [VARIABLE]?
   const program = (globalThis as { process?: { env?: typeof environment } }).process;
   const value = (environment ?? program?.env)?.[VARIABLE];
   if (typeof value !== "string" || !trim(value, new RegExp(`[${SPACE}${FORMAT}]`))) throw new EnvKeyError("missing");
-  if (/[\ud800-\udfff]/.test(value.replace(/[\ud800-\udbff][\udc00-\udfff]/g, ""))) throw new EnvKeyError("not_unicode");
+  // Node.js reads bytes that are not UTF-8 as U+FFFD.
+  if (/[\ud800-\udfff\ufffd]/.test(value.replace(/[\ud800-\udbff][\udc00-\udfff]/g, ""))) throw new EnvKeyError("not_unicode");
   try {
     return parse(value);
   } catch (error) {

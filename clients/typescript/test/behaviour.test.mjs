@@ -88,7 +88,7 @@ test("the environment is read, and each mistake explained", () => {
     // In a Worker, a binding need not be a string.
     [5, "missing", missing],
     [{ get: () => KEY }, "missing", missing],
-    ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d"].map((value) => [value, "not_unicode", notUnicode]),
+    ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d", "\ufffd", `${KEY}\ufffd`].map((value) => [value, "not_unicode", notUnicode]),
     // A value that is empty only after the repair counts as set.
     ...["''", "MEMORYKIT_API_KEY="].map((value) => [
       value,
@@ -122,6 +122,13 @@ test("the environment is read, and each mistake explained", () => {
   assert.throws(() => ApiKey.fromEnv({}), { kind: "missing" }, "an environment that is given is the only one");
   delete process.env.MEMORYKIT_API_KEY;
   assert.throws(() => ApiKey.fromEnv(), { kind: "missing" });
+});
+
+test("a byte in the environment that is not UTF-8 is reported", () => {
+  const program = 'import("./dist/index.js").then(({ AnyKey }) => AnyKey.fromEnv()).catch(({ kind }) => console.log(kind))';
+  const shell = `export MEMORYKIT_API_KEY="$(printf '${KEY}\\377')"; exec "$0" --eval "$1"`;
+  const { stdout } = spawnSync("sh", ["-c", shell, process.execPath, program], { encoding: "utf8" });
+  assert.equal(stdout, "not_unicode\n");
 });
 
 test("the environment may be an object of any type", () => {
