@@ -9,6 +9,7 @@ import json
 import logging
 import pickle
 import pprint
+import re
 import reprlib
 import traceback
 from collections import Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque, namedtuple
@@ -18,19 +19,25 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, Callable, TypeVar
 
 import pytest
-from keys import KEY, shows
+from keys import KEY, OTHER, shows
 
+import memorykit_key
 from memorykit_key import (
     AnyKey,
     ApiKey,
     Denied,
     EnvKeyError,
+    Grant,
     InvalidKey,
     InvalidScope,
+    KeyRecord,
     RedactingFilter,
     RotateError,
     Scope,
     bearer,
+    find,
+    redact,
+    redact_str,
 )
 
 REDACTED = "ctx_8aspm4G7VmSU***"
@@ -133,11 +140,108 @@ def test_no_error_contains_a_part_of_its_input(monkeypatch: pytest.MonkeyPatch) 
             error = caught.value
             assert not shows(f"{error} {error!r} {error.args} {vars(error)}")
             assert error.__context__ is None and error.__cause__ is None
-            # The variables of this function hold the text, but those of the frames below it do not.
-            frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-            inner = [frame for frame in frames if frame.f_code.co_filename.endswith("memorykit_key/__init__.py")]
-            assert inner
-            assert not [frame for frame in inner if shows(repr(frame.f_locals))]
+            assert_no_frame_has_variables(error)
+
+
+def assert_no_frame_has_variables(error: BaseException) -> None:
+    # The variables of the tests hold the text, but those of the frames below them do not.
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    inner = [frame for frame in frames if frame.f_code.co_filename.endswith("memorykit_key/__init__.py")]
+    assert inner
+    for frame in inner:
+        assert set(frame.f_locals) <= {"function"}, frame
+
+
+OWN = ApiKey.parse(KEY)
+WRONG = KEY[:51]
+BYTES = f"Bearer {KEY}".encode()
+#: Values that are not texts. Each holds a key.
+NOT_TEXTS: list[Any] = [bytearray(KEY, "ascii"), memoryview(KEY.encode()), UserString(KEY), [KEY], (KEY,), {KEY: KEY}, OWN]
+
+
+def new_record(*values: Any, **named: Any) -> KeyRecord[Any]:
+    return KeyRecord(*values, **named)
+
+
+def set_field(name: str) -> Callable[[Any], object]:
+    return lambda value: setattr(new_record(OWN.id, OWN.digest, 1, Scope.READ), name, value)
+
+
+TIMES = ("not_before", "expires_at", "retires_at", "revoked_at")
+RECORD = new_record(OWN.id, OWN.digest, 1, Scope.READ)
+#: Each public function that takes a text or a number, and values with a key that it refuses.
+REFUSALS: dict[str, list[tuple[Callable[[Any], object], list[Any]]]] = {
+    "ApiKey.parse": [(ApiKey.parse, [*NOT_TEXTS, WRONG, WRONG.encode(), KEY + "x", KEY + "\udcff", f" {KEY}"])],
+    "AnyKey.parse": [(AnyKey.parse, [*NOT_TEXTS, KEY + "_", f" {KEY}".encode()])],
+    "ApiKey.parse_pasted": [(ApiKey.parse_pasted, [*NOT_TEXTS, KEY.encode(), WRONG, f"'{WRONG}'", f"Bearer {WRONG}", KEY + "\udcff"])],
+    "AnyKey.parse_pasted": [(AnyKey.parse_pasted, [*NOT_TEXTS, KEY.encode(), KEY + "_"])],
+    "bearer": [
+        (bearer, [KEY, BYTES, bytearray(BYTES), memoryview(BYTES), [BYTES[:-1]], [BYTES, b"x"], [BYTES, KEY], [f"Basic {KEY}"]]),
+        (lambda value: bearer([value]), [*NOT_TEXTS, bytearray(BYTES)]),
+        (lambda value: bearer(iter([BYTES, value])), NOT_TEXTS),
+    ],
+    "Scope": [(lambda value: Scope(value), [KEY, KEY.encode(), *NOT_TEXTS])],
+    "Scope.from_bits": [(Scope.from_bits, [KEY, KEY.encode(), *NOT_TEXTS])],
+    "Scope.parse": [(Scope.parse, [KEY, f"memories:read {KEY}", KEY.encode(), *NOT_TEXTS])],
+    "Scope.parse_list": [(Scope.parse_list, [KEY, f"memories:read,{KEY}", KEY.encode(), *NOT_TEXTS])],
+    "KeyRecord": [
+        (lambda value: new_record(value, OWN.digest, 1, Scope.READ), [KEY, KEY.encode(), *NOT_TEXTS]),
+        (lambda value: new_record(OWN.id, value, 1, Scope.READ), [KEY, KEY.encode(), *NOT_TEXTS]),
+        (lambda value: new_record(value, digest=value, project=1, scopes=Scope.READ), [KEY]),
+        *[
+            (lambda value, name=name: new_record(OWN.id, OWN.digest, 1, Scope.READ, **{name: value}), [KEY, *NOT_TEXTS])
+            for name in TIMES
+        ],
+        *[(set_field(name), [KEY, *NOT_TEXTS]) for name in TIMES],
+    ],
+    "KeyRecord.verify": [
+        (lambda value: RECORD.verify(value, 5), [KEY, KEY.encode(), *NOT_TEXTS[:-1], ApiKey.parse(OTHER)]),
+        (lambda value: RECORD.verify(OWN, value), [KEY, *NOT_TEXTS]),
+    ],
+    "KeyRecord.state": [(RECORD.state, [KEY, *NOT_TEXTS])],
+    "KeyRecord.retire_at": [(RECORD.retire_at, [KEY, *NOT_TEXTS])],
+    "KeyRecord.revoke": [(RECORD.revoke, [KEY, *NOT_TEXTS])],
+    "KeyRecord.rotate": [
+        (lambda value: RECORD.rotate(value, 5, 5), [KEY, KEY.encode(), *NOT_TEXTS]),
+        (lambda value: RECORD.rotate(ApiKey.parse(OTHER), value, 5), [KEY, *NOT_TEXTS]),
+        (lambda value: RECORD.rotate(ApiKey.parse(OTHER), 5, value), [KEY, *NOT_TEXTS]),
+    ],
+    "Denied.challenge": [(Denied.unknown_key().challenge, [KEY.encode(), *NOT_TEXTS])],
+    "find": [(find, [KEY, UserString(KEY), [KEY], (KEY,), {KEY: KEY}, OWN])],
+    "redact": [(redact, [KEY, UserString(KEY), [KEY], (KEY,), {KEY: KEY}, OWN])],
+    "redact_str": [(redact_str, [KEY.encode(), bytearray(KEY, "ascii"), ["ctx_", KEY], ("ctx_", KEY), {"ctx_": KEY}, OWN])],
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_no_frame_of_a_refusal_holds_its_input(name: str) -> None:
+    for call, values in REFUSALS[name]:
+        for value in values:
+            with pytest.raises((ValueError, TypeError, AttributeError, Denied)) as caught:
+                call(value)
+            error = caught.value
+            assert not shows(f"{error} {error!r} {error.args}"), value
+            assert error.__context__ is None and error.__cause__ is None
+            assert_no_frame_has_variables(error)
+
+
+def test_each_public_function_that_takes_text_or_a_number_is_in_this_list() -> None:
+    found = set()
+    for name in memorykit_key.__all__:
+        item = getattr(memorykit_key, name)
+        functions = {name: item}
+        if inspect.isclass(item):
+            # The constructors of errors and of a grant check nothing, and the filter never raises.
+            raises = not issubclass(item, (Exception, Enum, Grant, logging.Filter))
+            functions = {name: item.__init__} if raises else {}
+            public = [part for part in dir(item) if not part.startswith("_")]
+            functions.update((f"{name}.{part}", getattr(item, part)) for part in public if part not in dir(Exception))
+        for function_name, function in functions.items():
+            if inspect.isroutine(function) and "memorykit_key" in str(getattr(function, "__module__", "")):
+                parameters = list(inspect.signature(function).parameters.values())
+                if any(re.search(r"\b(str|bytes|int)\b", str(parameter.annotation)) for parameter in parameters):
+                    found.add(function_name)
+    assert found == set(REFUSALS)
 
 
 def test_errors_survive_pickling() -> None:

@@ -17,8 +17,10 @@ from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, Va
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
 from enum import Enum
+from functools import wraps
+from traceback import clear_frames
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 __all__ = [
     "MAX_TIME",
@@ -43,6 +45,7 @@ __all__ = [
 
 P = TypeVar("P")
 K = TypeVar("K", bound="_Secret")
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: The latest time in seconds since 1970. It also stands for an unknown time.
 MAX_TIME = 2**64 - 1
@@ -53,6 +56,21 @@ _HASHED_LENGTH = 46  # prefix, id and secret
 _MIN_LENGTH = 34  # of the shortest text that is redacted
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NOT_A_DIGIT = re.compile(rb"[^0-9A-Za-z]")
+
+
+def _forgetful(function: F) -> F:
+    """Deletes the variables of a function that raises, because some error reports show the variables of each frame."""
+
+    @wraps(function)
+    def call(*values: Any, **named: Any) -> Any:
+        try:
+            return function(*values, **named)
+        except BaseException as error:
+            del values, named
+            clear_frames(error.__traceback__)
+            raise
+
+    return cast(F, call)
 
 
 class InvalidKey(ValueError):
@@ -103,8 +121,7 @@ class EnvKeyError(ValueError):
 class _Secret:
     """A secret text, which printing and serialization do not show.
 
-    A function holds the text, so that tools that list attributes do not show it. The methods that raise delete their
-    variables first, because some error reports show the variables of each frame.
+    A function holds the text, so that tools that list attributes do not show it.
     """
 
     __slots__ = ("_digest", "_expose")
@@ -131,34 +148,33 @@ class _Secret:
         return key
 
     @classmethod
+    @_forgetful
     def parse(cls: type[K], text: bytes | str) -> K:
         """Reads a key, without repairing anything. Raises InvalidKey."""
         key = cls._read(_bytes(text))
-        del text
         if isinstance(key, InvalidKey):
             raise key
         return key
 
     @classmethod
+    @_forgetful
     def parse_pasted(cls: type[K], text: str) -> K:
         """Reads a key that a person pasted, without the quotes, names and white space around it (§7). Raises InvalidKey."""
         key = cls._read(_bytes(_repair(text)))
-        del text
         if isinstance(key, InvalidKey):
             raise key
         return key
 
     @classmethod
+    @_forgetful
     def from_env(cls: type[K]) -> K:
         """Reads ``MEMORYKIT_API_KEY``, as ``parse_pasted`` does. Raises EnvKeyError."""
         value = os.environ.get(_VARIABLE, "")
-        is_unicode = not re.search("[\ud800-\udfff]", value)
-        text = _repair(value)
-        is_missing = not value.strip(_SPACE + _FORMAT)
-        key = cls._read(_bytes(text))
-        del value, text
-        if is_missing or not is_unicode:
-            raise EnvKeyError("missing" if is_missing else "not_unicode")
+        if not value.strip(_SPACE + _FORMAT):
+            raise EnvKeyError("missing")
+        if re.search("[\ud800-\udfff]", value):
+            raise EnvKeyError("not_unicode")
+        key = cls._read(_bytes(_repair(value)))
         if isinstance(key, InvalidKey):
             raise EnvKeyError("invalid", key)
         return key
@@ -344,6 +360,7 @@ class Scope:
     READ: Scope
     WRITE: Scope
 
+    @_forgetful
     def __init__(self, bits: int) -> None:
         """Creates a set from bits. Unknown bits are kept, but never granted. For stored bits, use ``from_bits``."""
         if not 0 <= _integer(bits) < 2**32:
@@ -351,6 +368,7 @@ class Scope:
         object.__setattr__(self, "bits", bits)
 
     @classmethod
+    @_forgetful
     def from_bits(cls, bits: int) -> Scope:
         """Reads stored bits. An unknown bit is a ValueError."""
         scope = cls(bits)
@@ -359,11 +377,13 @@ class Scope:
         return scope
 
     @classmethod
+    @_forgetful
     def parse(cls, text: str) -> Scope:
         """Reads names that are separated by exactly one space. Raises InvalidScope."""
         return _union(text, " ", False) if text else cls(0)
 
     @classmethod
+    @_forgetful
     def parse_list(cls, text: str) -> Scope:
         """Reads a list that a person typed: names separated by any number of commas and white space. Raises InvalidScope."""
         return _union(text, f"[,{_SPACE}]", True)
@@ -499,6 +519,7 @@ class Denied(Exception):
         """Creates the refusal for a key whose id is in no record."""
         return cls("unknown_key")
 
+    @_forgetful
     def challenge(self, realm: str) -> str:
         """Returns the value of the response's ``WWW-Authenticate`` header."""
         quoted = re.sub(r'(["\\])', r"\\\1", re.sub("[^ -~]", "?", realm))
@@ -510,6 +531,7 @@ class Denied(Exception):
         return self.message
 
 
+@_forgetful
 def bearer(values: Iterable[bytes | str]) -> ApiKey:
     """Reads the key from all ``Authorization`` values of a request (§14). Raises Denied.
 
@@ -518,7 +540,6 @@ def bearer(values: Iterable[bytes | str]) -> ApiKey:
     if isinstance(values, (bytes, str)):
         raise TypeError("expected a list of all values of the header")
     found = _read_bearer([_bytes(value) for value in values])
-    del values
     if isinstance(found, Denied):
         raise found
     return found
@@ -595,6 +616,7 @@ class Grant(Generic[P]):
 class KeyRecord(Generic[P]):
     """The record that a server stores for a key (§15). It holds no secret. Times are seconds since 1970."""
 
+    @_forgetful
     def __init__(
         self,
         id: str,
@@ -623,11 +645,13 @@ class KeyRecord(Generic[P]):
         #: Time of the revocation, for the audit. If it is set, the key is always refused.
         self.revoked_at = revoked_at
 
+    @_forgetful
     def __setattr__(self, name: str, value: object) -> None:
         if name in ("not_before", "expires_at", "retires_at", "revoked_at") and value is not None:
             _time(value)
         object.__setattr__(self, name, value)
 
+    @_forgetful
     def verify(self, key: ApiKey, now: int) -> Grant[P]:
         """Checks that ``key`` is the key of this record, and that it is valid at ``now``. Raises Denied."""
         if not hmac.compare_digest(self.digest, key.digest):
@@ -638,6 +662,7 @@ class KeyRecord(Generic[P]):
         known = Scope(self.scopes.bits & _KNOWN_BITS)
         return Grant(key.id, self.project, known, _earlier(self.expires_at, self.retires_at))
 
+    @_forgetful
     def state(self, now: int) -> KeyState:
         """Returns the state of the key at ``now``."""
         _time(now)
@@ -651,14 +676,17 @@ class KeyRecord(Generic[P]):
             return KeyState.NotYetValid
         return KeyState.Active
 
+    @_forgetful
     def retire_at(self, time: int) -> None:
         """Schedules the end of the overlap. An earlier end is kept."""
         self.retires_at = _earlier(self.retires_at, _time(time))
 
+    @_forgetful
     def revoke(self, time: int) -> None:
         """Revokes the key, at once and permanently. An earlier time is kept."""
         self.revoked_at = _earlier(self.revoked_at, _time(time))
 
+    @_forgetful
     def rotate(self, new: ApiKey, now: int, overlap_secs: int) -> KeyRecord[P]:
         """Returns the record of the ``new`` key, and retires this key ``overlap_secs`` seconds after ``now``.
 
@@ -691,6 +719,7 @@ def _earlier(one: int | None, two: int | None) -> int | None:
     return min((time for time in (one, two) if time is not None), default=None)
 
 
+@_forgetful
 def find(text: bytes) -> list[tuple[int, int]]:
     """Returns the byte ranges of the keys in a text. Keys are recognised by their checksums (§16)."""
     starts = (found.start() for found in re.finditer(b"ctx_", text))
@@ -698,6 +727,7 @@ def find(text: bytes) -> list[tuple[int, int]]:
     return [(start, end) for start, end in ends if isinstance(_digest_of(text[start:end]), str)]
 
 
+@_forgetful
 def redact(text: bytes) -> bytes:
     """Redacts the keys in a text, and parts that may be keys (§16). Every other byte stays as it is."""
     hidden = [found.span(1) for found in re.finditer(rb"ctx_(?=[0-9A-Za-z]{12}([0-9A-Za-z]{18,}))", text)]
@@ -705,6 +735,7 @@ def redact(text: bytes) -> bytes:
     return b"***".join(text[start:end] for start, end in zip(starts, ends))
 
 
+@_forgetful
 def redact_str(text: str) -> str:
     """Redacts the keys in a str, as ``redact`` does in bytes."""
     if "ctx_" not in text:
