@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ctx_key::scan::redact_str;
 use serde::Deserialize;
 use time::format_description::well_known::Iso8601;
-use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
+use time::{Date, OffsetDateTime};
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
@@ -145,12 +145,15 @@ fn limit(text: Option<String>) -> Result<usize, ApiError> {
 /// Reads a time in ISO 8601. Without a zone it is in UTC, and without a time it is midnight.
 fn instant(text: &str, name: &str) -> Result<OffsetDateTime, ApiError> {
     let format = &Iso8601::PARSING;
-    OffsetDateTime::parse(text, format)
-        .or_else(|_| PrimitiveDateTime::parse(text, format).map(PrimitiveDateTime::assume_utc))
-        .or_else(|_| Date::parse(text, format).map(|date| date.with_time(Time::MIDNIGHT).assume_utc()))
-        .map_err(|_| {
-            ApiError::invalid(format!("`{name}` is not a time: send one such as 2026-11-23T14:05:00Z"))
-        })
+    let parsed = if text.contains('T') {
+        OffsetDateTime::parse(text, format).or_else(|_| OffsetDateTime::parse(&format!("{text}Z"), format))
+    } else {
+        // `Date::parse` would ignore a time, even an invalid one
+        Date::parse(text, format).map(|date| date.midnight().assume_utc())
+    };
+    parsed.map_err(|_| {
+        ApiError::invalid(format!("`{name}` is not a time: send one such as 2026-11-23T14:05:00Z"))
+    })
 }
 
 fn threshold(text: &str) -> Result<f64, ApiError> {
@@ -169,4 +172,58 @@ fn precision_of(text: &str) -> Result<Precision, ApiError> {
 fn require_flag(text: &str) -> Result<(), ApiError> {
     let is_flag = ["true", "false"].iter().any(|flag| flag.eq_ignore_ascii_case(text));
     is_flag.then_some(()).ok_or(ApiError::invalid("`include_graph` is unknown: send true or false"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_without_a_zone_is_in_utc_and_a_date_is_its_midnight() {
+        for (text, expected) in [
+            ("2026-11-23", "2026-11-23T00:00:00Z"),
+            ("20261123", "2026-11-23T00:00:00Z"),
+            ("2026-11-23T14:05", "2026-11-23T14:05:00Z"),
+            ("20261123T14", "2026-11-23T14:00:00Z"),
+            ("2026-11-23T14:05:06.5", "2026-11-23T14:05:06.5Z"),
+            ("2026-11-23T14:05:06+01:00", "2026-11-23T13:05:06Z"),
+            ("2026-11-23T14:05:06-0130", "2026-11-23T15:35:06Z"),
+            // a leap second
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999999Z"),
+            ("2016-12-31T23:59:60", "2016-12-31T23:59:59.999999999Z"),
+        ] {
+            let time = instant(text, "created_after").map_err(|error| error.message().to_owned());
+            let expected = OffsetDateTime::parse(expected, &Iso8601::PARSING).unwrap();
+            assert_eq!(time, Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_with_an_invalid_time_is_no_date() {
+        for text in [
+            "",
+            "yesterday",
+            "14:05:00Z",
+            "2026-11-31",
+            "2026-11-23Z",
+            "2026-11-23T",
+            "2026-11-23 14:05:00Z",
+            "2026-11-23T24:00:00Z",
+            "2026-11-23T24:00",
+            "2026-11-23T14:60:00Z",
+            "2026-11-23T14:05:60",
+            "2026-11-23T14:05:60Z",
+            "2026-11-23T14:05:60+01:00",
+            "2026-11-23T14:05:60.5Z",
+            "2026-11-23T14:05:61Z",
+            "2026-11-23T14:05:59.9999999999Z",
+            "2026-11-23T14:05:00+26:00",
+            "2026-11-23T14:05:00+01:60",
+            "2026-11-23T14:05:00+01:00Z",
+            "2026-11-23T14:05:00ZZ",
+        ] {
+            let error = instant(text, "created_after").expect_err(text);
+            assert!(error.message().starts_with("`created_after` is not a time"), "{text}: {error:?}");
+        }
+    }
 }
