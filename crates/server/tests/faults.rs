@@ -423,19 +423,44 @@ fn slow_searches_keep_neither_the_health_check_nor_other_keys_waiting() {
 fn a_revocation_counts_even_if_its_client_hangs_up() {
     let fixture = Fixture::new();
     for key in std::iter::repeat_with(|| fixture.key()).take(10) {
-        let request = format!(
-            "DELETE {}/{} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
-            fixture.keys_path(),
-            id(&key),
-            fixture.token
-        );
-        while_locked(&fixture.data, "api_keys", || {
-            let stream = send_and_see_it_read(&fixture.server, &request);
-            stream.shutdown(Shutdown::Write).unwrap();
-            assert_eq!(common::rest(&stream), "", "the server answered while the change waited");
-        });
+        while_locked(&fixture.data, "api_keys", || send_revocation_and_hang_up(&fixture, &key));
         wait(|| status(&fixture.server, &key) == 401);
     }
+}
+
+/// Sends the revocation of a key, and closes the connection while the change waits for a lock.
+fn send_revocation_and_hang_up(fixture: &Fixture, key: &str) {
+    let request = format!(
+        "DELETE {}/{} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        fixture.keys_path(),
+        id(key),
+        fixture.token
+    );
+    let stream = send_and_see_it_read(&fixture.server, &request);
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(common::rest(&stream), "", "the server answered while the change waited");
+}
+
+#[test]
+fn a_revocation_counts_even_if_its_client_hangs_up_and_the_server_stops() {
+    // a change waits two seconds for a lock
+    assert_within(Duration::from_secs(2), || {
+        let mut fixture = Fixture::new();
+        let key = fixture.key();
+        while_locked(&fixture.data, "api_keys", || {
+            send_revocation_and_hang_up(&fixture, &key);
+            fixture.server.ask_to_stop();
+            wait(|| TcpStream::connect(fixture.server.address()).is_err());
+            // time in which a server that waits for nobody ends
+            thread::sleep(Duration::from_millis(500));
+        });
+        wait(|| fixture.server.process.try_wait().unwrap().is_some());
+        assert_eq!(fixture.server.process.wait().unwrap().code(), Some(0));
+        let sql =
+            format!("SELECT count(*) FROM api_keys WHERE id = '{}' AND revoked_at IS NOT NULL", id(&key));
+        let revoked = number(&fixture.data, &sql);
+        if revoked == Some(1) { Ok(()) } else { Err("the revocation is lost".to_owned()) }
+    });
 }
 
 #[test]

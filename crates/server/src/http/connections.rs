@@ -94,7 +94,7 @@ pub async fn serve(
     }
     drop((listener, ended));
     info!("shutting down: finishing open requests");
-    // each open connection has a receiver
+    // each open connection has a receiver, and so has each request that may change something
     end.send_replace(());
     if timeout(SHUTDOWN_TIMEOUT, end.closed()).await.is_err() {
         warn!("some requests took too long and are cut off");
@@ -115,11 +115,20 @@ enum Answering {
 
 impl Answering {
     /// Begins to handle a request. One that may change something is handled to its end even if the client hangs up at
-    /// once, before this connection is polled again: a revocation must not be lost.
-    fn begin(mut router: Router, request: Request) -> Self {
+    /// once, before this connection is polled again: a revocation must not be lost. It keeps a receiver of `ended`, so
+    /// that a server that stops waits for it.
+    fn begin(mut router: Router, request: Request, ended: &watch::Receiver<()>) -> Self {
         let is_safe = request.method().is_safe();
         let response = Service::<Request>::call(&mut router, request);
-        if is_safe { Self::Here(response) } else { Self::Apart(tokio::spawn(response)) }
+        if is_safe {
+            return Self::Here(response);
+        }
+        let ended = ended.clone();
+        Self::Apart(tokio::spawn(async move {
+            let response = response.await;
+            drop(ended);
+            response
+        }))
     }
 
     async fn response(self) -> Response {
@@ -160,11 +169,12 @@ impl ClientConnection {
     /// Answers the requests of a connection. Returns the idle time-out for what the client still sends, or `None` if
     /// there is no last response that the client could lose.
     async fn answer(&self, stream: Lent, ended: &mut watch::Receiver<()>) -> Option<Duration> {
+        let held = ended.clone();
         let service = service_fn(|request: Request<Incoming>| {
             let open = self.place.open();
             let (mut request, rest) = rest::keep(request);
             request.extensions_mut().insert(ConnectInfo(self.address));
-            let answering = Answering::begin(self.router.clone(), request);
+            let answering = Answering::begin(self.router.clone(), request, &held);
             async move {
                 let _open = open;
                 let mut response = answering.response().await;
