@@ -292,7 +292,8 @@ async fn send(
         "Your message is stored. Memories were not searched: the key lacks memories:read.".to_owned()
     };
     let mut transaction = state.database.begin().await?;
-    let chat = chat::find(&mut transaction, project, &id).await?.ok_or_else(no_chat)?;
+    // the lock keeps the messages of a chat in the order of their commits, which readers rely on
+    let chat = chat::find_for_change(&mut transaction, project, &id).await?.ok_or_else(no_chat)?;
     chat::append(&mut transaction, &chat, chat::Role::User, text, now).await?;
     let message = chat::append(&mut transaction, &chat, chat::Role::Assistant, answer, now).await?;
     chat::touch(&mut transaction, &chat, now).await?;

@@ -77,7 +77,7 @@ async fn create(
     let data = body.data.unwrap_or_default().checked("data")?;
     let project = granted.0.project();
     let mut transaction = state.database.begin().await?;
-    let user = user::find(&mut transaction, project, &user).await?.ok_or_else(no_user)?;
+    let user = user::find_for_reference(&mut transaction, project, &user).await?.ok_or_else(no_user)?;
     let event = event::create(&mut transaction, project, &user, kind, data, state.clock.now()).await?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(event.into())))

@@ -133,6 +133,21 @@ pub async fn find(
     row.as_ref().map(chat).transpose()
 }
 
+/// Returns a chat, if the project has it. Others can't change or remove the chat, or append messages, until the end of the
+/// transaction.
+pub async fn find_for_change(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+) -> Result<Option<Chat>, DatabaseError> {
+    let sql = column::for_change!(
+        transaction,
+        concat!("SELECT ", columns!(), " FROM chats WHERE project = $1 AND id = $2")
+    );
+    let row = transaction.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.as_ref().map(chat).transpose()
+}
+
 /// Returns the `seq` of a chat, if the project has it.
 pub async fn seq(connection: &mut Connection, project: &str, id: &str) -> Result<Option<i64>, DatabaseError> {
     let sql = "SELECT seq FROM chats WHERE project = $1 AND id = $2";
@@ -194,7 +209,7 @@ pub async fn append(
     message(&transaction.query_one(sql, &values).await?)
 }
 
-/// Sets the time at which a chat was updated. This locks the chat, so it should be the last statement of a transaction.
+/// Sets the time at which a chat was updated.
 pub async fn touch(transaction: &mut Transaction, chat: &Chat, now: UnixTime) -> Result<(), DatabaseError> {
     let sql = "UPDATE chats SET updated_at = $2 WHERE id = $1";
     transaction.execute(sql, &[(&chat.id).into(), seconds(now).into()]).await.map(drop)

@@ -9,11 +9,20 @@ use crate::database::{DatabaseError, Row};
 /// Adds `FOR UPDATE` to a statement that selects rows to change, if the database is PostgreSQL. SQLite has locked the
 /// whole database already.
 macro_rules! for_change {
-    ($transaction:ident, $sql:literal) => {
+    ($transaction:ident, $sql:expr) => {
         if $transaction.is_postgres() { concat!($sql, " FOR UPDATE") } else { $sql }
     };
 }
 pub(super) use for_change;
+
+/// Adds `FOR KEY SHARE` to a statement that selects rows to refer to, if the database is PostgreSQL. Others can't remove
+/// the rows until the end of the transaction, and can still refer to them. SQLite has locked the whole database already.
+macro_rules! for_reference {
+    ($transaction:ident, $sql:expr) => {
+        if $transaction.is_postgres() { concat!($sql, " FOR KEY SHARE") } else { $sql }
+    };
+}
+pub(super) use for_reference;
 
 pub(super) fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, DatabaseError> {
     let text: String = row.get(column)?;

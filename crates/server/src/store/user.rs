@@ -75,6 +75,20 @@ pub async fn find(
     row.as_ref().map(user).transpose()
 }
 
+/// Returns a user, if the project has it. Others can't remove the user until the end of the transaction.
+pub async fn find_for_reference(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+) -> Result<Option<User>, DatabaseError> {
+    let sql = column::for_reference!(
+        transaction,
+        concat!("SELECT ", columns!(), " FROM users WHERE project = $1 AND id = $2")
+    );
+    let row = transaction.query_opt(sql, &[project.into(), id.into()]).await?;
+    row.as_ref().map(user).transpose()
+}
+
 /// Returns the metadata of a user, if the project has the user. Others can't change the user until the end of the
 /// transaction.
 pub async fn metadata_for_change(

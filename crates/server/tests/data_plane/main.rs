@@ -8,4 +8,5 @@ mod trouble;
 mod errors;
 mod fields;
 mod metadata;
+mod races;
 mod records;
