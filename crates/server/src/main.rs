@@ -16,8 +16,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
-/// Number of open files that a server needs besides the connections of clients, for the database and the log.
-const OTHER_FILES: u64 = 256;
+/// Number of open files that a server needs besides connections, for the change log of the database and the log.
+const OTHER_FILES: usize = 224;
+
+/// Maximum number of open files of a connection to the database. A connection to SQLite opens the database and its
+/// write-ahead log.
+const FILES_PER_CONNECTION: usize = 2;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -46,7 +50,7 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
-    raise_file_limit(config.max_connections);
+    raise_file_limit(needed_files(config));
     let server = Server::bind(config).await?;
     // this comes before the first line is printed, because its reader may stop the server at once
     let [mut terminate, mut interrupt, mut hang_up] =
@@ -68,10 +72,14 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Raises the limit on open files. Each connection is an open file, and many systems allow a process only 1,024 of them
-/// by default.
-fn raise_file_limit(connections: usize) {
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+/// Returns the number of open files that a server needs. Each connection of a client is an open file.
+fn needed_files(config: &Config) -> u64 {
+    let of_database = (config.connections + config.verifier_connections) * FILES_PER_CONNECTION;
+    (config.max_connections + of_database + OTHER_FILES) as u64
+}
+
+/// Raises the limit on open files, because many systems allow a process only 1,024 of them by default.
+fn raise_file_limit(needed: u64) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
         return;
@@ -81,7 +89,8 @@ fn raise_file_limit(connections: usize) {
     if result.is_err() || raised < needed {
         warn!(
             needed,
-            raised, "fewer open files are allowed than --max-connections needs: raise the limit (ulimit -n)"
+            raised,
+            "fewer open files are allowed than the maximum numbers of connections need: raise the limit (ulimit -n)"
         );
     }
 }
