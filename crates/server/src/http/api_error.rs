@@ -173,9 +173,11 @@ impl ApiError {
         }
     }
 
+    /// The body came too slowly, or the handler took too long. A change may have been made all the same.
     pub fn timeout() -> Self {
-        let message = Cow::Borrowed("the request took too long to arrive");
-        Self::new(StatusCode::REQUEST_TIMEOUT, "bad_request", "timeout", message)
+        let message = "the request took too long to arrive or to be answered: check whether a change was made before you \
+                       try again";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "bad_request", "timeout", message.into())
     }
 
     /// A defect of the server.

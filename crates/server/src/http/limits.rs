@@ -62,12 +62,21 @@ mod tests {
         let panics = async || -> () { panic!("a message for the log") };
         let mut routes =
             in_json(Router::new().route("/slow", get(pending::<()>)).route("/defect", get(panics)));
-        for (path, status, code) in [("/slow", 408, "timeout"), ("/defect", 500, "internal")] {
+        for (path, status, code, message) in [
+            (
+                "/slow",
+                408,
+                "timeout",
+                "the request took too long to arrive or to be answered: check whether a change was made before you try again",
+            ),
+            ("/defect", 500, "internal", "something went wrong here: tell us the request_id"),
+        ] {
             let response = routes.call(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
             assert_eq!(response.status(), status, "{path}");
             let body = to_bytes(response.into_body(), 1000).await.unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["error"]["code"], code, "{body}");
+            assert_eq!(body["error"]["message"], message, "{body}");
             assert!(!body.to_string().contains("for the log"), "{body}");
         }
     }

@@ -51,7 +51,12 @@ const REFUSALS: [(&str, &str, &str, Option<&str>); 11] = [
         Some(CHALLENGE),
     ),
     ("404", "NotFound", "It does not exist, or it belongs to somebody else.", None),
-    ("408", "Timeout", "The request took too long to arrive.", None),
+    (
+        "408",
+        "Timeout",
+        "The request took too long to arrive or to be answered. A change may have been made.",
+        None,
+    ),
     (
         "409",
         "Conflict",
