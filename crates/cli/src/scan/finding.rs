@@ -52,6 +52,14 @@ pub(crate) struct Find {
     pub(crate) is_allowed: bool,
 }
 
+impl Find {
+    /// Returns what the finds at one place that are reported as one have in common. A comment allows only the finds on
+    /// its line, so finds that are allowed are apart from those that are not.
+    pub(crate) const fn group(&self) -> (KeyId, bool) {
+        (self.id, self.is_allowed)
+    }
+}
+
 /// The kind of text that holds a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {

@@ -161,10 +161,10 @@ impl History<'_> {
         let (trees, others): (Vec<_>, Vec<_>) = found.iter().partition(|(_, kind)| *kind == Kind::Tree);
         let ids = |found: &[&(ObjectId, Kind)]| found.iter().map(|(id, _)| *id).collect::<Vec<_>>();
         let (trees, others) = (ids(&trees), ids(&others));
-        origins.names.iter().for_each(|name| tally.add(name.find.id, &name.origin));
+        origins.names.iter().for_each(|name| tally.add(name.find.group(), &name.origin));
         self.visit(&others, |object, find| {
             let origins = origins.of(object.id, object.kind).map(|origin| origin.within(&find.member));
-            origins.for_each(|origin| tally.add(find.id, &origin));
+            origins.for_each(|origin| tally.add(find.group(), &origin));
         })?;
         tally.seal();
         for name in &origins.names {
@@ -173,14 +173,14 @@ impl History<'_> {
                 Place::Name,
                 &name.find,
                 &name.origin,
-                tally.take(name.find.id, &name.origin),
+                tally.take(name.find.group(), &name.origin),
             );
         }
         self.visit(&others, |object, find| {
             let place = if object.kind == Kind::Blob { Place::Content } else { Place::Message };
             let (member, find) = (find.member.clone(), Find { member: Vec::new(), ..find });
             for origin in origins.of(object.id, object.kind).map(|origin| origin.within(&member)) {
-                self.send(object.id, place, &find, &origin, tally.take(find.id, &origin));
+                self.send(object.id, place, &find, &origin, tally.take(find.group(), &origin));
             }
         })?;
         self.report_unnamed(&trees, origins)?;
@@ -189,10 +189,9 @@ impl History<'_> {
 
     /// Reports keys in names of files that are in no commit. Each key is reported once, for one tree.
     fn report_unnamed(&self, trees: &[ObjectId], origins: &Origins) -> Result<(), String> {
-        let mut seen = origins.excluded_names.clone();
-        seen.extend(origins.names.iter().map(|name| name.find.id));
+        let mut seen: HashSet<_> = origins.names.iter().map(|name| name.find.group()).collect();
         self.visit(trees, |object, find| {
-            if seen.insert(find.id) {
+            if !origins.excluded_names.contains(&find.id) && seen.insert(find.group()) {
                 let origin = Origin::of_object(object.id, Kind::Tree);
                 self.send(object.id, Place::Name, &find, &origin, Some(1));
             }

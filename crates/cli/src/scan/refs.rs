@@ -64,7 +64,7 @@ impl Refs {
             let object: Arc<str> = id.to_string().into();
             // A name in memory can't fail to be read.
             let _ = searcher.search(&**name, |find| {
-                seen.insert(find.id);
+                seen.insert(find.group());
                 let finding = Finding::new(name, Place::Ref, find);
                 sink.found(Finding { object: Some(object.clone()), is_tracked: true, ..finding });
             });
@@ -73,7 +73,7 @@ impl Refs {
             searcher,
             repository,
             sink,
-            is_new: |find: &Find| !tally.has(find.id) && seen.insert(find.id),
+            is_new: |find: &Find| !tally.has(find.group()) && seen.insert(find.group()),
         };
         for directory in repository.directories() {
             logs.search_file(&directory.join("HEAD"));

@@ -1,4 +1,4 @@
-//! Counts finds by key and place, and holds 24 bytes for each find.
+//! Counts finds by group and place, and holds 24 bytes for each find.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -6,12 +6,15 @@ use ctx_key::KeyId;
 
 use crate::scan::origin::Origin;
 
-/// The finds of all keys. First all finds are added, then [`seal`](Self::seal) is called, then counts are taken.
+/// The finds of all groups. First all finds are added, then [`seal`](Self::seal) is called, then counts are taken.
 #[derive(Default)]
 pub(crate) struct Tally {
     finds: Vec<Counted>,
-    ids: Vec<u64>,
+    groups: Vec<u64>,
 }
+
+/// A key, and whether a comment allows it: see [`Find::group`](crate::scan::finding::Find::group).
+type Group = (KeyId, bool);
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Counted {
@@ -21,20 +24,20 @@ struct Counted {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, id: KeyId, origin: &Origin) {
-        self.finds.push(Counted { hash: hash(id, &origin.path), age: origin.age, is_taken: false });
-        self.ids.push(hash(id, b""));
+    pub(crate) fn add(&mut self, group: Group, origin: &Origin) {
+        self.finds.push(Counted { hash: hash(group, &origin.path), age: origin.age, is_taken: false });
+        self.groups.push(hash(group, b""));
     }
 
     pub(crate) fn seal(&mut self) {
         self.finds.sort_unstable();
-        self.ids.sort_unstable();
-        self.ids.dedup();
+        self.groups.sort_unstable();
+        self.groups.dedup();
     }
 
-    /// Returns the number of finds of this key at this place. Only the first call with the oldest origin returns it.
-    pub(crate) fn take(&mut self, id: KeyId, origin: &Origin) -> Option<u64> {
-        let hash = hash(id, &origin.path);
+    /// Returns the number of finds of this group at this place. Only the first call with the oldest origin returns it.
+    pub(crate) fn take(&mut self, group: Group, origin: &Origin) -> Option<u64> {
+        let hash = hash(group, &origin.path);
         let start = self.finds.partition_point(|find| find.hash < hash);
         let oldest = self.finds.get_mut(start).filter(|find| find.hash == hash)?;
         if oldest.age != origin.age || std::mem::replace(&mut oldest.is_taken, true) {
@@ -44,15 +47,15 @@ impl Tally {
         Some(count as u64)
     }
 
-    /// Returns whether the key was found at any place.
-    pub(crate) fn has(&self, id: KeyId) -> bool {
-        self.ids.binary_search(&hash(id, b"")).is_ok()
+    /// Returns whether this group was found at any place.
+    pub(crate) fn has(&self, group: Group) -> bool {
+        self.groups.binary_search(&hash(group, b"")).is_ok()
     }
 }
 
-fn hash(id: KeyId, path: &[u8]) -> u64 {
+fn hash(group: Group, path: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (id, path).hash(&mut hasher);
+    (group, path).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -61,21 +64,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_are_counted_by_key_and_place() {
-        let id = |byte| KeyId::from_bytes([byte; 12]).unwrap();
+    fn finds_are_counted_by_group_and_place() {
+        let group = |byte| (KeyId::from_bytes([byte; 12]).unwrap(), false);
         let origin =
             |path: &str, age| Origin { path: path.as_bytes().into(), commit: None, is_reached: true, age };
         let mut tally = Tally::default();
         for (key, path, age) in [(b'a', "x", 7), (b'b', "x", 7), (b'a', "y", 2), (b'a', "x", 5)] {
-            tally.add(id(key), &origin(path, age));
+            tally.add(group(key), &origin(path, age));
         }
         tally.seal();
-        assert_eq!(tally.take(id(b'a'), &origin("x", 7)), None);
-        assert_eq!(tally.take(id(b'a'), &origin("x", 5)), Some(2));
-        assert_eq!(tally.take(id(b'a'), &origin("x", 5)), None);
-        assert_eq!(tally.take(id(b'a'), &origin("y", 2)), Some(1));
-        assert_eq!(tally.take(id(b'b'), &origin("x", 7)), Some(1));
-        assert_eq!(tally.take(id(b'b'), &origin("y", 2)), None);
-        assert!(tally.has(id(b'b')) && !tally.has(id(b'c')));
+        assert_eq!(tally.take(group(b'a'), &origin("x", 7)), None);
+        assert_eq!(tally.take(group(b'a'), &origin("x", 5)), Some(2));
+        assert_eq!(tally.take(group(b'a'), &origin("x", 5)), None);
+        assert_eq!(tally.take(group(b'a'), &origin("y", 2)), Some(1));
+        assert_eq!(tally.take(group(b'b'), &origin("x", 7)), Some(1));
+        assert_eq!(tally.take(group(b'b'), &origin("y", 2)), None);
+        assert!(tally.has(group(b'b')) && !tally.has(group(b'c')));
+        let (id, _) = group(b'b');
+        assert!(!tally.has((id, true)) && tally.take((id, true), &origin("x", 7)).is_none());
     }
 }

@@ -67,3 +67,22 @@ fn logs_of_branches_and_of_broken_worktrees_are_searched() {
     let scan = run_in(path, &["scan", "--history"]).exits(2);
     assert!(scan.stderr.contains("ctx-key: can't read .git/worktrees/broken/HEAD: "), "{scan:?}");
 }
+
+/// A log can hold an allowed key, and then the same key without a comment.
+#[test]
+fn an_allowed_key_does_not_hide_the_same_key_in_a_log() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    let allowed = format!("{} ctx-key:allow", text(&key));
+    commit(path, &allowed);
+    let scan = run_in(path, &["scan", "--history"]).exits(0);
+    assert_eq!(scan.stderr, "note: 1 key is allowed by a comment on its line\n");
+    git(path, &["commit", "-q", "--amend", "--allow-empty", "-m", "clean"]);
+    for message in [&allowed, text(&key)] {
+        let empty = git(path, &["commit-tree", "-m", "x", "HEAD^{tree}", "-p", "HEAD"]);
+        git(path, &["update-ref", "-m", message, "refs/heads/main", &empty]);
+    }
+    let found = findings(path, &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["place"], &found[0]["count"]), (&"ref".into(), &1.into()));
+}

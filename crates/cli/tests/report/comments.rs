@@ -58,3 +58,56 @@ fn a_comment_in_another_piece_allows_a_key() {
     let scan = run_in(tree.path(), &["scan", "large"]).exits(0);
     assert_eq!(scan.stderr, "note: 2000 keys are allowed by comments on their lines\n");
 }
+
+/// A key may be allowed on one line or in an old commit, and not on another line or in a new commit of the same file.
+#[test]
+fn a_comment_in_a_history_allows_only_the_finds_on_its_line() {
+    let (key, tree) = (ApiKey::generate(), tempdir().unwrap());
+    let path = tree.path();
+    let allowed = format!("{} # ctx-key:allow\n", text(&key));
+    git(path, &["init", "-q"]);
+    git(path, &["commit", "-q", "--allow-empty", "-m", "empty"]);
+    let commit = || {
+        git(path, &["add", "-A"]);
+        git(path, &["commit", "-q", "-m", "x"]);
+        git(path, &["rev-parse", "HEAD"])
+    };
+    write(path, "new-commit", &allowed);
+    let old = commit();
+    run_in(path, &["scan", "--history"]).exits(0);
+    write(path, "new-commit", text(&key));
+    write(path, "other-line", format!("{allowed}{}\n{allowed}{0}", text(&key)));
+    let new = commit();
+    let places = ["new-commit:1:1:", "other-line:2:1:"];
+    let remarks = [format!("(commit {new})"), format!("(commit {new}, 2 times)")];
+    let expected: String = places
+        .iter()
+        .zip(remarks)
+        .map(|(place, remark)| format!("{place} {} {remark}\n", masked(&key)))
+        .collect();
+    for (options, note) in [
+        (&[][..], "note: 2 keys are allowed by comments on their lines\n"),
+        (&["--since", "2 days"], "note: 2 keys are allowed by comments on their lines\n"),
+        (&["--range", &format!("{old}..{new}")], "note: 1 key is allowed by a comment on its line\n"),
+    ] {
+        let scan = run_in(path, &[&["scan", "--history"], options].concat()).exits(1);
+        assert_eq!(scan.stdout, expected, "{options:?}");
+        assert!(scan.stderr.starts_with(note), "{options:?} {scan:?}");
+    }
+}
+
+/// A comment in the name of a file does not allow the content of the file.
+#[cfg(unix)]
+#[test]
+fn a_comment_in_a_name_does_not_allow_a_content_in_a_history() {
+    let (key, tree) = (ApiKey::generate(), tempdir().unwrap());
+    write(tree.path(), &format!("{} ctx-key:allow", text(&key)), text(&key));
+    git(tree.path(), &["init", "-q"]);
+    git(tree.path(), &["add", "-A"]);
+    git(tree.path(), &["commit", "-q", "-m", "x"]);
+    for options in [&["scan"][..], &["scan", "--history"]] {
+        let scan = run_in(tree.path(), options).exits(1);
+        assert!(scan.stdout.starts_with(&format!("{} ctx-key:allow:1:1: ", masked(&key))), "{scan:?}");
+        assert!(scan.stderr.starts_with("note: 1 key is allowed by a comment on its line\n"), "{scan:?}");
+    }
+}
