@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
-use ctx_key::KeyId;
 use flate2::bufread::{DeflateDecoder, GzDecoder};
 use memchr::memmem;
 use rawzip::{
@@ -20,7 +19,7 @@ use tempfile::SpooledTempFile;
 
 use crate::cli::ScanOptions;
 use crate::name;
-use crate::scan::finding::{Find, Member, join};
+use crate::scan::finding::{Find, Group, Member, join};
 use crate::scan::progress::Progress;
 use crate::scan::searcher::{Filled, Searcher};
 
@@ -114,7 +113,7 @@ impl Unpacker {
         self.unpack_all(&mut file, size, format, &mut seen, &mut receiver);
         file.seek(SeekFrom::Start(first.count as u64))?;
         let found = |find: Find| {
-            if !seen.contains(&find.id) {
+            if !seen.contains(&find.group()) {
                 (receiver.found)(find)
             }
         };
@@ -154,7 +153,7 @@ impl Unpacker {
         }
         spool.rewind()?;
         self.searcher().search(spool, |find| {
-            if !seen.contains(&find.id) {
+            if !seen.contains(&find.group()) {
                 (receiver.found)(find)
             }
         })?;
@@ -166,7 +165,7 @@ impl Unpacker {
         source: &mut dyn Source,
         size: u64,
         format: Format,
-        seen: &mut HashSet<KeyId>,
+        seen: &mut HashSet<Group>,
         receiver: &mut Receiver<'_>,
     ) {
         let budget = Budget::new(size);
@@ -242,8 +241,8 @@ impl<R: Read> Read for Limited<'_, R> {
 struct Unpacking<'u, 'r> {
     unpacker: &'u mut Unpacker,
     budget: &'u Budget,
-    /// Ids of the keys found in members.
-    seen: &'u mut HashSet<KeyId>,
+    /// The groups of the finds in members.
+    seen: &'u mut HashSet<Group>,
     receiver: &'u mut Receiver<'r>,
     /// Names that lead to the open archive. None for the file itself.
     member: Member,
@@ -371,7 +370,7 @@ impl Unpacking<'_, '_> {
                 }
                 let (member, seen, found) = (&self.member, &mut self.seen, &mut self.receiver.found);
                 let found = |find: Find| {
-                    seen.insert(find.id);
+                    seen.insert(find.group());
                     found(Find { member: member.clone(), ..find });
                 };
                 searcher.finish(first, reader, found).map(|_| ())
@@ -418,8 +417,8 @@ impl Unpacking<'_, '_> {
         let (member, seen, found) = (&self.member, &self.seen, &mut self.receiver.found);
         let mut rest = Vec::new();
         let found = |find: Find| {
-            if !seen.contains(&find.id) {
-                rest.push(find.id);
+            if !seen.contains(&find.group()) {
+                rest.push(find.group());
                 found(Find { member: member.clone(), ..find });
             }
         };

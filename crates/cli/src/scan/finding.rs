@@ -52,10 +52,12 @@ pub(crate) struct Find {
     pub(crate) is_allowed: bool,
 }
 
+/// A key, and whether a comment allows it. Of the finds of a group at one place, only one is reported. A comment allows
+/// only the finds on its line, so these never stand for the others.
+pub(crate) type Group = (KeyId, bool);
+
 impl Find {
-    /// Returns what the finds at one place that are reported as one have in common. A comment allows only the finds on
-    /// its line, so finds that are allowed are apart from those that are not.
-    pub(crate) const fn group(&self) -> (KeyId, bool) {
+    pub(crate) const fn group(&self) -> Group {
         (self.id, self.is_allowed)
     }
 }

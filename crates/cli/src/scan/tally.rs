@@ -2,8 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use ctx_key::KeyId;
-
+use crate::scan::finding::Group;
 use crate::scan::origin::Origin;
 
 /// The finds of all groups. First all finds are added, then [`seal`](Self::seal) is called, then counts are taken.
@@ -12,9 +11,6 @@ pub(crate) struct Tally {
     finds: Vec<Counted>,
     groups: Vec<u64>,
 }
-
-/// A key, and whether a comment allows it: see [`Find::group`](crate::scan::finding::Find::group).
-type Group = (KeyId, bool);
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Counted {
@@ -61,6 +57,8 @@ fn hash(group: Group, path: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use ctx_key::KeyId;
+
     use super::*;
 
     #[test]

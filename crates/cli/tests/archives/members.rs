@@ -62,6 +62,23 @@ fn each_key_is_reported_for_its_member_alone() {
     }
 }
 
+/// The archive holds the key twice: in a member with a comment, and after its end without one.
+#[test]
+fn a_comment_in_a_member_does_not_allow_the_key_elsewhere_in_the_archive() {
+    let key = ApiKey::generate();
+    let allowed = format!("{} ctx-key:allow\n", key.expose_secret());
+    let archive = zip_with(CompressionMethod::STORE, &[("a", allowed.as_bytes())]);
+    let leaking = [&archive[..], b"\n", key.expose_secret().as_bytes()].concat();
+    for (archive, code) in [(&archive, 0), (&leaking, 1)] {
+        for run in [scan("x", archive), run_with(archive, &["scan", "-"]), scan("x", &tar(&[("i", archive)]))]
+        {
+            let run = run.exits(code);
+            assert_eq!(run.stdout.lines().count(), code as usize, "{run:?}");
+            assert!(run.stderr.starts_with("note: 1 key is allowed by a comment on its line\n"), "{run:?}");
+        }
+    }
+}
+
 /// The first 256 KiB are read into a buffer before the text is recognised as an archive.
 #[test]
 fn a_text_after_a_large_archive_is_searched() {
