@@ -22,7 +22,7 @@ use crate::scan::origin::{Origin, Origins};
 use crate::scan::progress::Progress;
 use crate::scan::refs;
 use crate::scan::repository::{self, Repository};
-use crate::scan::revisions;
+use crate::scan::revisions::{self, Selected};
 use crate::scan::tally::Tally;
 
 /// Maximum size of trees, commits and tags whose links are followed. Larger ones are only searched.
@@ -51,7 +51,7 @@ pub(crate) fn search(
     let history = History { repository: &repository, exclude, options, sink, progress };
     match revisions::selected(&repository, options)? {
         None => history.search_all(threads),
-        Some(commits) => history.search_commits(&commits, threads),
+        Some(selected) => history.search_selected(selected, threads),
     }
 }
 
@@ -106,27 +106,28 @@ impl History<'_> {
         refs.search(self.repository, !self.options.no_decode, self.sink, &tally)
     }
 
-    fn search_commits(&self, commits: &[ObjectId], threads: usize) -> Result<(), String> {
+    fn search_selected(&self, selected: Selected, threads: usize) -> Result<(), String> {
         let git = &self.repository.git;
+        let Selected { commits, others } = selected;
         let refs = refs::list(self.repository)?;
         let brought: HashSet<_> = commits.iter().copied().collect();
-        let mut ids: Vec<_> = commits.to_vec();
-        ids.extend(refs.tags_of(&brought));
-        let mut blobs = HashSet::new();
-        let broken = changes::visit(git, commits, self.sink, |change| {
-            blobs.insert(change.object);
+        let mut others: HashSet<_> = others.into_iter().collect();
+        others.extend(refs.tags_of(&brought));
+        let broken = changes::visit(git, &commits, self.sink, |change| {
+            others.insert(change.object);
         })?;
         for commit in broken {
             self.sink
                 .failed(format!("can't read the files of commit {commit}; fetch them, or run `git fsck`"));
         }
-        if commits.is_empty() {
+        let mut ids = commits.clone();
+        ids.extend(others);
+        if ids.is_empty() {
             self.sink.noted("no commit is in this range, so nothing was searched");
         }
-        ids.extend(blobs);
         let searched = self.search_objects(&ids, None, threads)?;
         let mut origins = Origins::new(&searched.found, self.exclude.clone(), !self.options.no_decode);
-        origins.find_in(git, commits, true, self.sink)?;
+        origins.find_in(git, &commits, true, self.sink)?;
         self.report(&searched.found, &origins)?;
         Ok(())
     }

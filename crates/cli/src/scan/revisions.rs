@@ -1,4 +1,4 @@
-//! The commits that `--range` and `--since` select.
+//! The commits and other objects that `--range` and `--since` select.
 
 use crate::cli::ScanOptions;
 use crate::name;
@@ -6,41 +6,84 @@ use crate::scan::changes;
 use crate::scan::object::ObjectId;
 use crate::scan::repository::Repository;
 
-/// Returns the selected commits, the oldest first, or nothing if neither option is given.
-pub(crate) fn selected(
-    repository: &Repository,
-    options: &ScanOptions,
-) -> Result<Option<Vec<ObjectId>>, String> {
+/// The objects that the options select.
+#[derive(Default)]
+pub(crate) struct Selected {
+    /// The commits, the oldest first.
+    pub(crate) commits: Vec<ObjectId>,
+    /// The annotated tags that the end of the range names. If it leads to a tree or a blob and not to a commit, also all
+    /// objects in that. While a hook decides about a push, no ref names these objects.
+    pub(crate) others: Vec<ObjectId>,
+}
+
+/// Returns the selected objects, or nothing if neither option is given.
+pub(crate) fn selected(repository: &Repository, options: &ScanOptions) -> Result<Option<Selected>, String> {
     let since = options.since.as_deref().map(parse_date).transpose()?;
     let mut arguments: Vec<_> = since.into_iter().map(|date| format!("--since-as-filter={date}")).collect();
     match &options.range {
         None if arguments.is_empty() => return Ok(None),
         None => arguments.extend(["--all", "--reflog"].map(str::to_owned)),
         Some(range) => match range_arguments(repository, range) {
-            None => return Ok(Some(Vec::new())),
+            None => return Ok(Some(Selected::default())),
             Some(range) => arguments.extend(range),
         },
     }
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let commits = changes::list_commits(&repository.git, &arguments, &[]);
+    let commits = changes::list_commits(&repository.git, &as_strs(&arguments), &[]);
     let commits = commits.map_err(|_| match &options.range {
-        Some(range) => format!(
-            "git can't list the commits of the range {}; correct it, or fetch its commits",
-            name::to_text(range.as_bytes())
-        ),
+        Some(range) => cannot_list("commits", range),
         None => "git can't list all commits; run `git fsck` to find out why".to_owned(),
     })?;
-    Ok(Some(commits))
+    let others = match &options.range {
+        Some(range) => list_others(repository, range)?,
+        None => Vec::new(),
+    };
+    Ok(Some(Selected { commits, others }))
+}
+
+fn cannot_list(objects: &str, range: &str) -> String {
+    let range = name::to_text(range.as_bytes());
+    format!("git can't list the {objects} of the range {range}; correct it, or fetch its commits")
+}
+
+fn as_strs(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+/// Lists [`Selected::others`].
+fn list_others(repository: &Repository, range: &str) -> Result<Vec<ObjectId>, String> {
+    let (_, to) = split(range).unwrap_or(("", range));
+    let parse = |name: &str| {
+        let output = repository.git.run(&["rev-parse", "-q", "--verify", "--end-of-options", name])?;
+        Ok::<_, String>(ObjectId::parse(output.stdout.trim_ascii()))
+    };
+    // A range such as `A...B` has no single end.
+    let (Some(end), Some(mut arguments)) = (parse(to)?, range_arguments(repository, range)) else {
+        return Ok(Vec::new());
+    };
+    let commit = parse(&format!("{end}^{{commit}}"))?;
+    if commit == Some(end) {
+        return Ok(Vec::new());
+    }
+    if let Some(commit) = commit {
+        // This leaves out the trees and blobs of the commit.
+        arguments.insert(arguments.len() - 1, format!("^{commit}"));
+    }
+    let list = ["rev-list", "--objects", "--no-object-names"].into_iter().chain(as_strs(&arguments));
+    let list = repository.git.output(&list.collect::<Vec<_>>()).map_err(|_| cannot_list("objects", range))?;
+    Ok(changes::read_ids(&*list))
+}
+
+/// Splits `A..B`, in which each part may be empty.
+fn split(range: &str) -> Option<(&str, &str)> {
+    let (from, to) = range.split_once("..").filter(|(_, to)| !to.starts_with('.'))?;
+    // As for git, a missing end is HEAD.
+    Some((from, if to.is_empty() { "HEAD" } else { to }))
 }
 
 /// Returns the arguments of `git rev-list` for a range, or nothing if its end is a name of zeros.
 fn range_arguments(repository: &Repository, range: &str) -> Option<Vec<String>> {
     let end = ["--end-of-options".to_owned(), range.to_owned(), "--".to_owned()];
-    let Some((from, to)) = range.split_once("..").filter(|(_, to)| !to.starts_with('.')) else {
-        return Some(end.into());
-    };
-    // As for git, a missing end is HEAD.
-    let to = if to.is_empty() { "HEAD" } else { to };
+    let Some((from, to)) = split(range) else { return Some(end.into()) };
     match (is_zero(from), is_zero(to)) {
         (_, true) => None,
         // No ref reaches the commits of a push that is not accepted yet, and commits that a ref reaches are old.

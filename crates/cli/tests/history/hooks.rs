@@ -26,6 +26,13 @@ fn documented(first: &str) -> String {
     blocks.next().unwrap_or_else(|| panic!("README has no {first}")).to_owned()
 }
 
+/// Pushes a ref, and returns whether the server accepted it, and its messages.
+fn push(local: &Path, bare: &Path, refspec: &str) -> (bool, String) {
+    let mut command = Command::new("git");
+    let output = command.args(["push", "-q"]).arg(bare).arg(refspec).current_dir(local).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// The documented hook of a server refuses a push while the objects of the push are in quarantine.
 #[test]
 fn a_push_with_a_key_is_refused() {
@@ -33,16 +40,7 @@ fn a_push_with_a_key_is_refused() {
     let path = local.path();
     let bare = directory.path().join("bare: \"ser\\ver\"");
     git(directory.path(), &["init", "-q", "--bare", bare.to_str().unwrap()]);
-    let push = |branch: &str| {
-        let output = Command::new("git")
-            .args(["push", "-q"])
-            .arg(&bare)
-            .arg(branch)
-            .current_dir(path)
-            .output()
-            .unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
+    let push = |branch: &str| push(path, &bare, branch);
     for script in [documented("pre-receive"), "exec ctx-key scan --history\n".to_owned()] {
         let fresh = ApiKey::generate();
         hook(&bare, "pre-receive", &script);
@@ -72,6 +70,62 @@ fn a_push_with_a_key_is_refused() {
     commit(path, "clean");
     let (accepted, said) = push("HEAD:another");
     assert!(accepted, "{said}");
+}
+
+/// During the hook, no ref of the server names the pushed object. If it is not a commit, no commit leads to it.
+#[test]
+fn a_push_of_a_tag_a_tree_or_a_blob_with_a_key_is_refused() {
+    let (local, directory) = (repository(), tempfile::tempdir().unwrap());
+    let (path, bare) = (local.path(), directory.path().join("bare"));
+    git(directory.path(), &["init", "-q", "--bare", bare.to_str().unwrap()]);
+    hook(&bare, "pre-receive", &documented("pre-receive"));
+    write(path, "clean", "clean");
+    commit(path, "clean");
+    assert!(push(path, &bare, "main").0);
+    let tree = |name: &str, content: &str| {
+        write(path, name, content);
+        git(path, &["add", "-A"]);
+        let tree = git(path, &["write-tree"]);
+        git(path, &["rm", "-q", "--cached", name]);
+        fs::remove_file(path.join(name)).unwrap();
+        tree
+    };
+    let [tag, inner, blob, content, name, tagged] = [(); 6].map(|()| ApiKey::generate());
+    git(path, &["tag", "-a", "-m", text(&tag), "v1"]);
+    git(path, &["tag", "-a", "-m", text(&inner), "inner"]);
+    git(path, &["tag", "-a", "-m", "clean", "outer", "inner"]);
+    write(path, "staged", text(&blob));
+    git(path, &["tag", "blob", &git(path, &["hash-object", "-w", "staged"])]);
+    fs::remove_file(path.join("staged")).unwrap();
+    git(path, &["tag", "content", &tree("folder/a", text(&content))]);
+    git(path, &["tag", "name", &tree(&format!("folder/{}", text(&name)), "clean")]);
+    git(path, &["tag", "-a", "-m", "clean", "tagged", &tree("folder/b", text(&tagged))]);
+    for (pushed, key) in [
+        ("v1", &tag),
+        ("outer", &inner),
+        ("blob", &blob),
+        ("content", &content),
+        ("name", &name),
+        ("tagged", &tagged),
+    ] {
+        let (accepted, said) = push(path, &bare, pushed);
+        assert!(!accepted && said.contains(&masked(key)), "{pushed} {said}");
+    }
+    git(path, &["tag", "-a", "-m", "clean", "clean"]);
+    git(path, &["tag", "clean-tree", &tree("folder/c", "clean")]);
+    for pushed in ["clean", "clean-tree", "main:refs/heads/other"] {
+        let (accepted, said) = push(path, &bare, pushed);
+        assert!(accepted, "{pushed} {said}");
+    }
+    let (accepted, said) = push(path, &bare, "+v1:clean");
+    assert!(!accepted && said.contains(&masked(&tag)), "{said}");
+    // What the server has was accepted before.
+    hook(&bare, "pre-receive", "exit 0\n");
+    assert!(push(path, &bare, "outer").0);
+    hook(&bare, "pre-receive", &documented("pre-receive"));
+    let (accepted, said) = push(path, &bare, "outer:refs/tags/copy");
+    assert!(accepted, "{said}");
+    assert!(push(path, &bare, ":refs/tags/copy").0);
 }
 
 /// For `git commit FILE` and `git commit -a`, git gives the hook a separate index, also in linked worktrees.

@@ -171,3 +171,29 @@ fn each_annotated_tag_of_a_range_is_searched() {
     expected.sort_unstable();
     assert_eq!(found, expected.iter().map(|id| id.as_str()).collect::<Vec<_>>());
 }
+
+/// The end of a range may be a tag of an older commit, or of an object that is not a commit.
+#[test]
+fn the_object_that_ends_a_range_is_searched() {
+    let (repository, keys) = (repository(), [(); 3].map(|()| ApiKey::generate()));
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["tag", "-a", "-m", text(&keys[0]), "old"]);
+    commit(path, "second");
+    write(path, "staged", text(&keys[1]));
+    git(path, &["tag", "-a", "-m", text(&keys[2]), "blob", &git(path, &["hash-object", "-w", "staged"])]);
+    let ids = |range: &str| {
+        let found = findings(path, &["--range", range]);
+        keys.iter()
+            .map(|key| found.iter().filter(|found| found["id"] == key.id().as_str()).count())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("HEAD..old"), [1, 0, 0]);
+    assert_eq!(ids("old"), [1, 0, 0]);
+    assert_eq!(ids("HEAD..blob"), [0, 1, 1]);
+    assert_eq!(ids("blob"), [0, 1, 1]);
+    // The start of a range excludes what it names.
+    for range in ["old..old", "blob..blob"] {
+        run_in(path, &["scan", "--history", "--range", range]).exits(0);
+    }
+}
