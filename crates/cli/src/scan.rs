@@ -12,6 +12,7 @@
 //! A file imports only from its own layer and from those above it in this table. A source searches on its own threads
 //! and sends events. The main thread only writes them, so that it can react to an interrupt at any time.
 
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
@@ -78,7 +79,8 @@ pub(crate) fn run(mut options: ScanOptions) -> Outcome {
     let sink = Sink::new(events.clone());
     report_interrupts(&sink)?;
     let progress = Progress::default();
-    let source = start(&options, exclude, sink, events, &progress);
+    let temporary = report.temporary_name().map(OsStr::to_owned);
+    let source = start(&options, exclude, temporary, sink, events, &progress);
     let mut bar = Bar::new(progress.clone());
     let is_complete = receive(&received, &mut report, &mut bar);
     bar.clear();
@@ -108,6 +110,7 @@ fn report_interrupts(sink: &Sink) -> Result<(), String> {
 fn start(
     options: &Arc<ScanOptions>,
     exclude: Exclude,
+    temporary: Option<OsString>,
     sink: Sink,
     events: SyncSender<Event>,
     progress: &Progress,
@@ -122,13 +125,20 @@ fn start(
     let (options, progress, end) = (options.clone(), progress.clone(), End(events));
     thread::spawn(move || {
         let _end = end;
-        if let Err(message) = search(&options, exclude, &sink, &progress) {
+        if let Err(message) = search(&options, exclude, temporary, &sink, &progress) {
             sink.failed(message);
         }
     })
 }
 
-fn search(options: &ScanOptions, exclude: Exclude, sink: &Sink, progress: &Progress) -> Result<(), String> {
+/// Searches what the options name, except for the temporary file with this name.
+fn search(
+    options: &ScanOptions,
+    exclude: Exclude,
+    temporary: Option<OsString>,
+    sink: &Sink,
+    progress: &Progress,
+) -> Result<(), String> {
     let threads = match options.threads {
         0 => thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS)),
         threads => threads.min(MAX_THREADS),
@@ -138,7 +148,7 @@ fn search(options: &ScanOptions, exclude: Exclude, sink: &Sink, progress: &Progr
     } else if options.history {
         history::search(options, exclude, threads, sink, progress)
     } else {
-        files::search(options, exclude, threads, sink, progress)
+        files::search(options, exclude, temporary, threads, sink, progress)
     }
 }
 

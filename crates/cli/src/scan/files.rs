@@ -1,5 +1,6 @@
 //! Searches files, directories and standard input.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -24,10 +25,11 @@ use crate::{name, output};
 /// Time without input after which a note says that the command is waiting.
 const INPUT_DELAY: Duration = Duration::from_secs(2);
 
-/// Searches all paths of the options.
+/// Searches all paths of the options, but not the temporary file that holds the report.
 pub(crate) fn search(
     options: &ScanOptions,
     exclude: Exclude,
+    temporary: Option<OsString>,
     threads: usize,
     sink: &Sink,
     progress: &Progress,
@@ -39,7 +41,7 @@ pub(crate) fn search(
         (_, false) => Some(Vec::new()),
         _ => None,
     };
-    let tree = Arc::new(Tree::new(options, exclude, &paths, sink));
+    let tree = Arc::new(Tree::new(options, exclude, temporary, &paths, sink));
     let mut worker =
         Worker { unpacker: Unpacker::new(options), tree: tree.clone(), sink: sink.clone(), progress };
     match input {
@@ -112,6 +114,8 @@ struct Tree {
     roots: Vec<PathBuf>,
     worktrees: RwLock<Vec<Arc<Worktree>>>,
     exclude: Exclude,
+    /// Name of the temporary file that holds the report.
+    temporary: Option<OsString>,
     no_ignore: bool,
     skipped: AtomicU64,
     excluded: AtomicU64,
@@ -119,7 +123,13 @@ struct Tree {
 }
 
 impl Tree {
-    fn new(options: &ScanOptions, exclude: Exclude, paths: &[PathBuf], sink: &Sink) -> Self {
+    fn new(
+        options: &ScanOptions,
+        exclude: Exclude,
+        temporary: Option<OsString>,
+        paths: &[PathBuf],
+        sink: &Sink,
+    ) -> Self {
         let current = [PathBuf::from(".")];
         let paths = if options.paths.is_empty() { &current } else { paths };
         let directories: Vec<_> = paths.iter().filter(|path| path.is_dir()).collect();
@@ -127,6 +137,7 @@ impl Tree {
             roots: directories.iter().filter_map(|path| path.canonicalize().ok()).collect(),
             worktrees: RwLock::default(),
             exclude,
+            temporary,
             no_ignore: options.no_ignore,
             skipped: AtomicU64::new(0),
             excluded: AtomicU64::new(0),
@@ -170,7 +181,7 @@ impl Tree {
             return true;
         }
         let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
-        if entry.file_name() == ".git" {
+        if entry.file_name() == ".git" || Some(entry.file_name()) == self.temporary.as_deref() {
             return false;
         }
         if self.is_excluded(entry.path(), is_directory) {

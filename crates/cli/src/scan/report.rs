@@ -3,6 +3,7 @@
 //! Finds are collected, sorted and written in groups of [`MAX_HELD`], so that memory does not grow with their number.
 //! A report of fewer finds is sorted as a whole.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
 use crate::cli::{ReportFormat, ScanOptions};
@@ -48,6 +49,11 @@ impl Report {
             ReportFormat::Sarif => sarif::write_head(&mut report.target),
         };
         Ok(report)
+    }
+
+    /// Returns the name of the temporary file that holds the report until it is complete.
+    pub(crate) fn temporary_name(&self) -> Option<&OsStr> {
+        self.target.temporary_name()
     }
 
     pub(crate) fn take(&mut self, event: Event) {

@@ -1,5 +1,6 @@
 //! The destination of a report: standard output, or a file that is replaced when the report is complete.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,11 @@ impl Target {
             _ => new_file(&path),
         };
         opened.map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Returns the name of the temporary file. A part of it is random, so no other file has this name.
+    pub(crate) fn temporary_name(&self) -> Option<&OsStr> {
+        if let Self::File { out, .. } = self { out.get_ref().path().file_name() } else { None }
     }
 
     pub(crate) fn takes_colours(&self) -> bool {

@@ -79,3 +79,20 @@ fn output_replaces_a_file_when_it_is_complete() {
     let nowhere = run_in(tree.path(), &["scan", "--output", "/nonexistent/report"]).exits(2);
     assert!(nowhere.stderr.contains("can't write the report to /nonexistent/report"), "{nowhere:?}");
 }
+
+/// The report is written to a temporary file in the folder that is searched.
+#[test]
+fn a_report_does_not_search_itself() {
+    let (tree, options) = (tempdir().unwrap(), ["scan", "--format", "json", "--output", "report"]);
+    let scan = run_in(tree.path(), &options).exits(2);
+    assert!(scan.stderr.contains("nothing was searched"), "{scan:?}");
+    fs::remove_file(tree.path().join("report")).unwrap();
+    write(tree.path(), "a", "clean");
+    run_in(tree.path(), &options).exits(0);
+    let report: Value = serde_json::from_slice(&fs::read(tree.path().join("report")).unwrap()).unwrap();
+    assert_eq!((&report["files"], &report["bytes"]), (&1.into(), &5.into()));
+    // A file that the report will replace may hold a key, and git may track it.
+    let key = ApiKey::generate();
+    write(tree.path(), "report", text(&key));
+    run_in(tree.path(), &options).exits(1);
+}
