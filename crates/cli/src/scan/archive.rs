@@ -140,7 +140,7 @@ impl Unpacker {
         mut reader: impl Read,
         mut receiver: Receiver<'_>,
     ) -> io::Result<()> {
-        let mut spool = SpooledTempFile::new(MAX_IN_MEMORY);
+        let mut spool = Spool(SpooledTempFile::new(MAX_IN_MEMORY));
         spool.write_all(self.searcher().text(&first))?;
         let copied = match first.error {
             Some(error) => Err(error),
@@ -174,6 +174,35 @@ impl Unpacker {
         if let Some(excess) = budget.excess.get() {
             (receiver.failed)(&[], excess);
         }
+    }
+}
+
+/// A stored archive. Its errors say so, because they are not errors of the archive.
+struct Spool(SpooledTempFile);
+
+fn cannot_store(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("can't use a temporary file: {error}"))
+}
+
+impl Read for Spool {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(cannot_store)
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.write(text).map_err(cannot_store)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(cannot_store)
+    }
+}
+
+impl Seek for Spool {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.0.seek(position).map_err(cannot_store)
     }
 }
 
@@ -391,7 +420,7 @@ impl Unpacking<'_, '_> {
         mut reader: impl Read,
         format: Format,
     ) -> io::Result<()> {
-        let mut spool = SpooledTempFile::new(MAX_IN_MEMORY);
+        let mut spool = Spool(SpooledTempFile::new(MAX_IN_MEMORY));
         spool.write_all(searcher.text(&first))?;
         let copied = match first.error {
             Some(error) => Err(error),

@@ -5,6 +5,7 @@ use std::process::{ChildStdin, ChildStdout};
 use std::sync::Mutex;
 use std::thread;
 
+use crate::name;
 use crate::scan::git::Git;
 use crate::scan::object::{Kind, ObjectId};
 
@@ -25,11 +26,18 @@ pub(crate) struct Object<'r> {
 
 /// Receives objects. Each thread has its own visitor.
 pub(crate) trait Visitor {
-    /// Reads the whole content of an object. An error means that git did not yield all of it.
+    /// Reads the whole content of an object. An error means that git did not yield all of it, or that the content could
+    /// not be searched.
     fn visit(&mut self, object: Object<'_>) -> io::Result<()>;
-    /// Reports an object that is missing or broken.
-    fn fail(&mut self, id: ObjectId);
+    /// Reports an object that was not searched because of this error, or else because it is missing or broken.
+    fn fail(&mut self, id: ObjectId, error: Option<&io::Error>);
     fn is_stopped(&self) -> bool;
+}
+
+/// Describes an error of this machine, which kept an object from being searched.
+pub(crate) fn describe_failure(object: &str, error: &io::Error) -> String {
+    let error = name::to_message(&error.to_string());
+    format!("can't search {object}: {error}; free disk space, or name another folder in TMPDIR")
 }
 
 /// Passes each object to one of the visitors, and returns the visitors.
@@ -67,7 +75,7 @@ pub(crate) fn visit(git: &Git, ids: &[ObjectId], visitor: &mut impl Visitor) -> 
         let read = visit_until_broken(git, rest, visitor)?;
         rest = &rest[read..];
         if let ([broken, others @ ..], false) = (rest, visitor.is_stopped()) {
-            visitor.fail(*broken);
+            visitor.fail(*broken, None);
             rest = others;
         }
     }
@@ -118,13 +126,20 @@ fn read_answer(
     let mut words = header.split_ascii_whitespace().skip(1);
     let (kind, size) = (words.next().and_then(Kind::parse), words.next().and_then(|size| size.parse().ok()));
     let Some((kind, size)) = kind.zip(size) else {
-        visitor.fail(id);
+        visitor.fail(id, None);
         return Ok(());
     };
     let mut content = answers.take(size);
-    visitor.visit(Object { id, kind, size, content: &mut content })?;
+    let visited = visitor.visit(Object { id, kind, size, content: &mut content });
+    if visited.is_err() {
+        io::copy(&mut content, &mut io::sink())?;
+    }
     if content.limit() > 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    // git yields the whole object, so the object is not the cause of the error.
+    if let Err(error) = visited {
+        visitor.fail(id, Some(&error));
     }
     answers.read_exact(&mut [0])
 }

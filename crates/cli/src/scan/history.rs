@@ -265,9 +265,11 @@ impl Visitor for FirstSearch<'_> {
         Ok(())
     }
 
-    fn fail(&mut self, id: ObjectId) {
-        self.sink
-            .failed(format!("can't read object {id}: it is missing or broken; fetch it, or run `git fsck`"));
+    fn fail(&mut self, id: ObjectId, error: Option<&io::Error>) {
+        self.sink.failed(match error {
+            Some(error) => batch::describe_failure(&format!("object {id}"), error),
+            None => format!("can't read object {id}: it is missing or broken; fetch it, or run `git fsck`"),
+        });
     }
 
     fn is_stopped(&self) -> bool {
@@ -292,8 +294,11 @@ impl<F: FnMut(&Object<'_>, Find)> Visitor for RepeatedSearch<'_, F> {
         self.unpacker.search(content, receiver)
     }
 
-    fn fail(&mut self, id: ObjectId) {
-        self.sink.failed(format!("can't read object {id} again; run this again"));
+    fn fail(&mut self, id: ObjectId, error: Option<&io::Error>) {
+        self.sink.failed(match error {
+            Some(error) => batch::describe_failure(&format!("object {id}"), error),
+            None => format!("can't read object {id} again; run this again"),
+        });
     }
 
     /// Returns false, so that finds from before an interrupt are still reported.

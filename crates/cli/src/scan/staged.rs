@@ -219,12 +219,13 @@ impl Visitor for Blobs<'_> {
         Ok(())
     }
 
-    fn fail(&mut self, id: ObjectId) {
+    fn fail(&mut self, id: ObjectId, error: Option<&io::Error>) {
         for path in self.paths.get(&id).into_iter().flatten() {
             let path = name::to_text(path);
-            self.sink.failed(format!(
-                "can't read {path}: its object {id} is missing; fetch it, or run `git fsck`"
-            ));
+            self.sink.failed(match error {
+                Some(error) => batch::describe_failure(&path, error),
+                None => format!("can't read {path}: its object {id} is missing; fetch it, or run `git fsck`"),
+            });
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use ctx_key::ApiKey;
 use rawzip::CompressionMethod;
 
-use crate::common::{masked, run_in};
+use crate::common::{command, finish, git, masked, run_in};
 use crate::{Members, env, gzip, scan, tar, zip, zip_with};
 
 /// The checksum of each member is verified, compressed or not.
@@ -126,4 +126,28 @@ fn a_member_that_cannot_be_unpacked_is_reported() {
     archive[entry + 8] &= !1;
     archive[entry + 10] = 12;
     fails(&archive, "its compression, 12 (BZIP2), is not known");
+}
+
+/// A large archive that is not a plain file needs a temporary file. The objects after it are searched, too.
+#[cfg(unix)]
+#[test]
+fn a_missing_temporary_folder_is_reported_as_the_cause() {
+    let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
+    let archive = zip_with(CompressionMethod::STORE, &[("a", &vec![b'a'; 2 << 20])]);
+    fs::write(tree.path().join("a.zip"), &archive).unwrap();
+    fs::write(tree.path().join("leak"), key.expose_secret()).unwrap();
+    git(tree.path(), &["init", "-q"]);
+    git(tree.path(), &["add", "-A"]);
+    for (options, stdin, found) in [
+        (&["scan", "--staged"][..], &[][..], true),
+        (&["scan", "--history"], &[], true),
+        (&["scan", "-"], &archive, false),
+    ] {
+        let mut command = command(options);
+        let scan = finish(command.current_dir(&tree).env("TMPDIR", "/nonexistent"), stdin).exits(2);
+        assert_eq!(scan.stdout.contains(&masked(&key)), found, "{scan:?}");
+        let errors: Vec<_> = scan.stderr.lines().filter(|line| line.starts_with("ctx-key:")).collect();
+        assert!(errors.len() == 1 && errors[0].contains(": can't use a temporary file: "), "{scan:?}");
+        assert!(!errors[0].contains("git fsck"), "{scan:?}");
+    }
 }
