@@ -13,6 +13,7 @@ use crate::scan::finding::{Find, Finding, Place, Sink};
 use crate::scan::object::ObjectId;
 use crate::scan::progress::Progress;
 use crate::scan::repository::{self, Repository};
+use crate::scan::worktree;
 use crate::{name, output};
 
 /// A file of the index. Entries are ordered by path first.
@@ -52,11 +53,12 @@ pub(crate) fn search(
 
 /// Returns whether the paths name files of a repository. If all are directories, they name repositories.
 fn names_files(paths: &[PathBuf]) -> bool {
-    match paths {
-        [] => false,
-        [path] => !path.is_dir(),
-        paths => !paths.iter().all(|path| path.is_dir()),
-    }
+    !paths.iter().all(|path| names_repository(path))
+}
+
+/// Returns whether the path is a directory, or a link to one that git does not track.
+fn names_repository(path: &Path) -> bool {
+    path.is_dir() && !(path.is_symlink() && worktree::tracks(path))
 }
 
 /// Returns the files that differ from those of the last commit.

@@ -34,6 +34,31 @@ fn a_staged_change_of_the_type_of_a_file_is_searched() {
     assert_eq!(run_in(path, &["scan", "--staged", "file", "link"]).exits(1).stdout.lines().count(), 2);
 }
 
+/// A link that git tracks is a file. A link elsewhere leads to a repository.
+#[cfg(unix)]
+#[test]
+fn a_staged_link_to_a_folder_is_not_a_repository() {
+    use std::os::unix::fs::symlink;
+    let (repository, outside, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
+    let path = repository.path();
+    fs::create_dir(path.join(text(&key))).unwrap();
+    symlink(text(&key), path.join("link")).unwrap();
+    symlink(text(&key), path.join("other")).unwrap();
+    git(path, &["add", "-A"]);
+    commit(path, "first");
+    run_in(path, &["scan", "--staged"]).exits(0);
+    assert_eq!(
+        run_in(path, &["scan", "--staged", "link"]).exits(1).stdout,
+        format!("link:1:1: {}\n", masked(&key))
+    );
+    assert_eq!(run_in(path, &["scan", "--staged", "link", "other"]).exits(1).stdout.lines().count(), 2);
+    write(path, "a", text(&key));
+    git(path, &["add", "-A"]);
+    symlink(path, outside.path().join("to-repository")).unwrap();
+    let scan = run_in(outside.path(), &["scan", "--staged", "to-repository"]).exits(1);
+    assert_eq!(scan.stdout, format!("a:1:1: {}\n", masked(&key)));
+}
+
 #[test]
 fn keys_in_the_names_of_staged_files_are_found() {
     let (repository, keys) = (repository(), [(); 2].map(|()| ApiKey::generate()));
