@@ -8,7 +8,8 @@
 //! | exit codes | `outcome.rs` |
 //! | names of files in output | `name.rs` |
 //!
-//! All output goes through [`output`], which hides secrets and does not treat a closed pipe as an error.
+//! All output goes through [`output`], which hides secrets. A closed pipe is an error only for `new`, whose key
+//! would be lost.
 
 use std::process::ExitCode;
 

@@ -19,7 +19,9 @@ pub(crate) fn run(options: &NewOptions) -> Outcome {
     // The record is written first, since a key without its record is useless.
     match &options.record {
         Some(path) => write_new(path, &record)?,
-        None => output::print_message(&record.to_string()),
+        None => output::write_message(&record.to_string()).map_err(|error| {
+            format!("can't write the record to standard error: {error}; no key was shown")
+        })?,
     }
     print(&key, options.format).map_err(|error| format!("{error}; the key is lost: throw its record away"))
 }
@@ -32,7 +34,7 @@ fn print(key: &ApiKey, format: KeyFormat) -> Outcome {
         KeyFormat::Json => writeln!(stdout, r#"{{"key":"{key}"}}"#),
         KeyFormat::Env => writeln!(stdout, "MEMORYKIT_API_KEY={key}"),
     };
-    output::ignore_broken_pipe(written.and_then(|()| stdout.flush()))
+    output::require_written(written.and_then(|()| stdout.flush()))
 }
 
 fn record(key: &ApiKey, scopes: Scope, project: Option<&str>) -> Value {

@@ -1,4 +1,4 @@
-//! Standard output and standard error: secrets are hidden, only terminals get colours, a closed pipe is ignored.
+//! Standard output and standard error: secrets are hidden, only terminals get colours, a closed pipe can be ignored.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -20,16 +20,25 @@ pub(crate) fn print(text: &[u8]) -> Outcome {
 /// Returns the outcome of a write to standard output. A closed pipe counts as success: its reader needs no more.
 pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("can't write to standard output: {error}; is the disk full?"))
-        }
-        _ => Ok(SUCCESS),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(SUCCESS),
+        written => require_written(written),
     }
+}
+
+/// Returns the outcome of a write to standard output that its reader can't do without.
+pub(crate) fn require_written(written: io::Result<()>) -> Outcome {
+    let written = written.map(|()| SUCCESS);
+    written.map_err(|error| format!("can't write to standard output: {error}; is the disk full?"))
 }
 
 /// Writes a line to standard error. A failure is ignored, as there is nowhere to report it.
 pub(crate) fn print_message(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", redact_str(line));
+    let _ = write_message(line);
+}
+
+/// Writes a line to standard error.
+pub(crate) fn write_message(line: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{}", redact_str(line))
 }
 
 /// Writes an error to standard error.

@@ -99,6 +99,28 @@ fn a_record_that_can_not_be_written_leaves_no_file() {
     run_in(directory.path(), &new[1..]).exits(0);
 }
 
+/// A key is useless without its record, and a record without its key.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lost_record_or_a_lost_key_is_an_error() {
+    let new = ["new", "--scopes", "users:read"];
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let unrecorded = common::command(&new).stderr(full).output().unwrap();
+    assert_eq!((unrecorded.status.code(), unrecorded.stdout.as_slice()), (Some(2), &b""[..]));
+
+    for format in ["text", "json", "env"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = common::command(&[&new[..], &["--format", format]].concat());
+        let lost = command.stdout(writer).output().unwrap();
+        let stderr = String::from_utf8(lost.stderr).unwrap();
+        assert_eq!(lost.status.code(), Some(2), "{stderr}");
+        let error = stderr.lines().last().unwrap();
+        assert!(error.starts_with("ctx-key: can't write to standard output: "), "{stderr}");
+        assert!(error.ends_with("; the key is lost: throw its record away"), "{stderr}");
+    }
+}
+
 #[test]
 fn an_error_marks_an_unknown_scope() {
     let made = run(&["new", "--scopes", "users:read, chat:read"]).exits(2);
