@@ -31,8 +31,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let path = std::env::temp_dir().join(format!("ctx-key-quickstart-{}.sqlite", std::process::id()));
     let result = show_lifecycle(&path);
-    std::fs::remove_file(&path)?;
-    result.map(|()| ExitCode::SUCCESS)
+    let removed = std::fs::remove_file(&path);
+    // If there is no file to remove, the first error is the reason.
+    result?;
+    removed?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show_lifecycle(path: &Path) -> Result<(), Box<dyn Error>> {
