@@ -43,8 +43,8 @@ func RedactString(text string) string {
 // RedactingWriter redacts what is written to it, even keys that are split between two calls of Write. It is for log.SetOutput
 // and the handlers of log/slog. Like most writers, it is not safe for concurrent use. These loggers call it under a lock.
 //
-// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that may belong to a key. Flushes
-// in the middle of a key show at most ctx_ and its first 29 digits.
+// At the end of a text, call Flush: the writer holds back up to 17 letters and digits that can belong to a key. Flushes
+// in a key show at most ctx_ and 29 digits. For another text, create another writer.
 type RedactingWriter struct {
 	output io.Writer
 	state  redaction

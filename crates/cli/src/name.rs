@@ -19,7 +19,7 @@ pub(crate) fn to_text(name: &[u8]) -> String {
     escape(&redact(name), is_unsafe, cfg!(not(windows)))
 }
 
-/// Returns a text that may repeat names, such as an error of a library, for a line of text: with keys masked.
+/// Returns a message for a line of text, with keys masked. It may be the error of a library, which can repeat names.
 pub(crate) fn to_message(text: &str) -> String {
     escape(&redact(text.as_bytes()), is_unsafe, false)
 }

@@ -28,7 +28,10 @@ pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Outcome {
 /// Returns the outcome of a write to standard output that its reader can't do without.
 pub(crate) fn require_written(written: io::Result<()>) -> Outcome {
     let written = written.map(|()| SUCCESS);
-    written.map_err(|error| format!("can't write to standard output: {error}; is the disk full?"))
+    written.map_err(|error| {
+        let hint = if error.kind() == ErrorKind::BrokenPipe { "" } else { "; is the disk full?" };
+        format!("can't write to standard output: {error}{hint}")
+    })
 }
 
 /// Writes a line to standard error. A failure is ignored, as there is nowhere to report it.

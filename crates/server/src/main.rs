@@ -16,7 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
-/// Number of open files that a server needs besides connections, for the change log of the database and the log.
+/// Maximum number of open files of a server besides its connections, such as those of the connection that reads the
+/// change log of keys.
 const OTHER_FILES: usize = 224;
 
 /// Maximum number of open files of a connection to the database. A connection to SQLite opens the database and its

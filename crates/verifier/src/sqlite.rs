@@ -77,7 +77,8 @@ pub use self::source::{Options, SqliteSource};
 /// Table of the keys.
 pub const SCHEMA: &str = include_str!("sqlite/schema.sql");
 
-/// Change log of the keys and its triggers. Apply it after [`SCHEMA`].
+/// Change log of the keys and its triggers. Apply it after [`SCHEMA`]. It does not replace triggers that exist: to
+/// upgrade, delete those of an earlier version in the same transaction.
 ///
 /// The triggers work on any table `api_keys` that has the columns of [`SCHEMA`], if none of them is generated. Changes of
 /// `last_used_at` and of columns of your own are not logged.

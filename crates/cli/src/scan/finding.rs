@@ -53,7 +53,7 @@ pub(crate) struct Find {
 }
 
 /// A key, and whether a comment allows it. Of the finds of a group at one place, only one is reported. A comment allows
-/// only the finds on its line, so these never stand for the others.
+/// only the finds on its line, so an allowed find never stands for one that is not allowed.
 pub(crate) type Group = (KeyId, bool);
 
 impl Find {

@@ -150,7 +150,8 @@ impl Repository {
         let Ok(own) = self.common_directory.canonicalize() else { return false };
         match path.canonicalize() {
             Ok(path) => path.starts_with(own),
-            // A path that exists, but is too long for some systems, is not too long for git.
+            // A path that does not exist holds no objects. After another error, such as a path that is too long, git may
+            // still read the folder, so it counts as outside.
             Err(error) => error.kind() == ErrorKind::NotFound && path.starts_with(own),
         }
     }

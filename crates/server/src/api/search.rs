@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_with_an_invalid_time_is_no_date() {
+    fn a_text_with_an_invalid_time_is_not_a_date() {
         for text in [
             "",
             "yesterday",

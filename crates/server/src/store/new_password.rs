@@ -17,8 +17,8 @@ pub const MAX_BYTES: usize = 1024;
 /// Minimum number of letters and digits that are not in the e-mail address or the company's name.
 const MIN_OWN: usize = 8;
 
-/// Minimum number of bytes of a part of the e-mail address or the company's name that is looked for in a password. One
-/// Chinese character has as many.
+/// Minimum length in bytes of a part of the e-mail address or the company's name that is looked for in a password. A
+/// single Chinese character has 3 bytes, so it is looked for.
 const MIN_PART: usize = 3;
 
 /// A password that an account may get: it is long enough, not common, and not derived from the account. It is in the
@@ -84,8 +84,8 @@ pub(super) fn normalize(password: &str) -> String {
     password.nfc().collect()
 }
 
-/// Returns whether few letters and digits remain after the address, the company and their parts are removed, the
-/// longest first.
+/// Returns whether few letters and digits remain after the address, the company and their parts of at least
+/// [`MIN_PART`] bytes are removed, the longest first.
 fn is_derived(password: &str, email: &Email, company: Option<&Name>) -> bool {
     let mut rest = letters(password);
     let before = rest.chars().count();

@@ -95,7 +95,7 @@ impl TextSearch {
     pub async fn run(self, database: &Database, project: &str) -> Result<Found, DatabaseError> {
         let mut wanted = words::wanted(&self.text);
         wanted.truncate(MAX_WORDS);
-        // no memory has a user without a name, and the word index has the memories of all users under this name
+        // no memory has an empty user id, and the word index has the memories of all users under it
         if wanted.is_empty() || self.user.as_deref() == Some("") {
             return Ok(Found::default());
         }

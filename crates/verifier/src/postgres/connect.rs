@@ -71,7 +71,7 @@ impl Config {
         let mut postgres: tokio_postgres::Config = url.parse().map_err(|_| ConfigError::Url)?;
         let (ssl_mode, verification) = ssl.verification()?;
         postgres.ssl_mode(ssl_mode);
-        set_default_time_outs(&mut postgres);
+        set_default_timeouts(&mut postgres);
         let tls = MakeRustlsConnect::new(tls::client_config(&verification)?);
         Ok(Self { postgres, tls })
     }
@@ -96,8 +96,8 @@ impl Config {
     }
 }
 
-/// Sets the time-outs that the URL does not have.
-fn set_default_time_outs(postgres: &mut tokio_postgres::Config) {
+/// Sets the time-outs that the URL does not set.
+fn set_default_timeouts(postgres: &mut tokio_postgres::Config) {
     if postgres.get_connect_timeout().is_none() {
         postgres.connect_timeout(CONNECT_TIMEOUT);
     }
@@ -107,7 +107,7 @@ fn set_default_time_outs(postgres: &mut tokio_postgres::Config) {
     if postgres.get_keepalives_interval().is_none() {
         postgres.keepalives_interval(HOST_TIMEOUT);
     }
-    // this one has a default of tokio-postgres, and a URL with the same value can't be told apart
+    // tokio-postgres has a default for this one, so a URL with that value looks like a URL without one
     if postgres.get_keepalives_idle() == tokio_postgres::Config::new().get_keepalives_idle() {
         postgres.keepalives_idle(HOST_TIMEOUT);
     }
