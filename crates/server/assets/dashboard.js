@@ -145,6 +145,7 @@ if (once) {
   addEventListener("pagehide", () => {
     isSafe();
     once.value = "";
+    once.defaultValue = "";
     const line = find(".secret");
     if (line) line.textContent = "";
   });
