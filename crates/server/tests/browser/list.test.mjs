@@ -155,9 +155,10 @@ test("a search for a whole key does not put the key into a URL", () =>
     await page.waitForURL(/q=ctx_/);
     await rowOf(page, "pasted").waitFor();
     assert.equal(await keysOf(page).count(), 1);
-    await page.getByRole("searchbox").fill(`all of ${key} ${key}`);
+    // the field has room for 100 characters
+    await page.getByRole("searchbox").fill(`${key.slice(0, 46)} ${key}`);
     await page.keyboard.press("Enter");
-    await page.waitForURL(/q=all/);
+    await page.waitForURL(/q=ctx_.*ctx_/);
     assert.ok(sent.every((url) => !url.includes(key.slice(16))), sent.join("\n"));
   }));
 
