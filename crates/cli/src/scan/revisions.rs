@@ -1,8 +1,11 @@
 //! The commits and other objects that `--range` and `--since` select.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::cli::ScanOptions;
 use crate::name;
 use crate::scan::changes;
+use crate::scan::git::Git;
 use crate::scan::object::ObjectId;
 use crate::scan::repository::Repository;
 
@@ -18,8 +21,9 @@ pub(crate) struct Selected {
 
 /// Returns the selected objects, or nothing if neither option is given.
 pub(crate) fn selected(repository: &Repository, options: &ScanOptions) -> Result<Option<Selected>, String> {
-    let since = options.since.as_deref().map(parse_date).transpose()?;
-    let mut arguments: Vec<_> = since.into_iter().map(|date| format!("--since-as-filter={date}")).collect();
+    let since = options.since.as_deref().map(|date| parse_date(&repository.git, date)).transpose()?;
+    let mut arguments: Vec<_> =
+        since.into_iter().map(|time| format!("--since-as-filter=@{time} +0000")).collect();
     match &options.range {
         None if arguments.is_empty() => return Ok(None),
         None => arguments.extend(["--all", "--reflog"].map(str::to_owned)),
@@ -100,16 +104,27 @@ fn is_zero(name: &str) -> bool {
     name.len() >= 40 && name.bytes().all(|byte| byte == b'0')
 }
 
-/// Checks a date. git would accept any text, and read one that it does not understand as the present time.
-fn parse_date(text: &str) -> Result<String, String> {
+/// Returns the time of a date or a period in seconds since 1970. git would accept any text, and read one that it does not
+/// understand as the present time. No commit is older than 1970, and git would read such a time as one in the future.
+fn parse_date(git: &Git, text: &str) -> Result<u64, String> {
     let text = text.trim();
-    if !is_day(text) && !is_period(text) {
+    let length = shortest_period(text);
+    if !is_day(text) && length.is_none() {
         return Err(
             "--since is not a date; write it as 2026-11-01, 2026-11-01T12:00:00Z or \"2 weeks\"".to_owned()
         );
     }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if length.is_some_and(|length| length >= now) {
+        return Ok(0);
+    }
     // For a day without a time, git would use the present time of day.
-    Ok(if is_day(text) && text.len() == 10 { format!("{text}T00:00:00") } else { text.to_owned() })
+    let midnight = if is_day(text) && text.len() == 10 { "T00:00:00" } else { "" };
+    let limit = git.output(&["rev-parse", &format!("--since={text}{midnight}")])?;
+    let limit = String::from_utf8_lossy(&limit);
+    let time = limit.trim_ascii().strip_prefix("--max-age=").and_then(|time| time.parse::<u64>().ok());
+    let time = time.ok_or("git can't read the date of --since; write it in another way")?;
+    Ok(if i64::try_from(time).is_ok() { time } else { 0 })
 }
 
 /// Returns whether this is `YYYY-MM-DD`, which a time may follow: `THH:MM` or `THH:MM:SS`, and perhaps `Z`.
@@ -129,13 +144,21 @@ fn is_day(text: &str) -> bool {
     is_date && time.is_none_or(is_time)
 }
 
-/// Returns whether this is a period such as `2 weeks`, `1.day` or `3 months ago`.
-fn is_period(text: &str) -> bool {
+/// Returns the least number of seconds of a period such as `2 weeks`, `1.day` or `3 months ago`, or nothing if this is none.
+fn shortest_period(text: &str) -> Option<u64> {
     let text = text.strip_suffix("ago").unwrap_or(text).trim_end_matches([' ', '.']);
-    let units = ["second", "minute", "hour", "day", "week", "month", "year"];
-    text.split_once([' ', '.']).is_some_and(|(count, unit)| {
-        number(count).is_some() && units.contains(&unit.strip_suffix('s').unwrap_or(unit))
-    })
+    let (count, unit) = text.split_once([' ', '.'])?;
+    let seconds = match unit.strip_suffix('s').unwrap_or(unit) {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3600,
+        "day" => 86_400,
+        "week" => 7 * 86_400,
+        "month" => 28 * 86_400,
+        "year" => 365 * 86_400,
+        _ => return None,
+    };
+    Some(u64::from(number(count)?) * seconds)
 }
 
 fn number(text: &str) -> Option<u32> {

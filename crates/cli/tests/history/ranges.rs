@@ -95,6 +95,7 @@ fn ranges_and_dates_select_commits() {
         "days",
         "two days",
         "-1 day",
+        "4294967296 days",
         "1day",
     ] {
         let scan = run_in(path, &["scan", "--history", &format!("--since={date}")]).exits(2);
@@ -117,12 +118,13 @@ fn commits_since_a_day_are_selected() {
     git(path, &["reset", "-q", "--hard", "HEAD~"]);
     write(path, "late", text(&keys[2]));
     commit_at(path, "2020-02-02T00:00:00Z", "a clock that is late");
-    let found = |date: &str| {
+    let found_in = |zone: &str, date: &str| {
         let mut command = command(&["scan", "--history", "--format", "json", "--since", date]);
-        let report = finish(command.current_dir(path).env("TZ", "UTC"), b"").json();
+        let report = finish(command.current_dir(path).env("TZ", zone), b"").json();
         let found = report["findings"].as_array().unwrap().iter();
         found.map(|found| found["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
+    let found = |date: &str| found_in("UTC", date);
     assert_eq!(found("2024-05-05"), ["a", "amended"]);
     for time in ["T00:00:02", " 00:00:02", "T00:00:02Z", " 00:00:02Z", "T00:01", " 00:01"] {
         assert_eq!(found(&format!("2024-05-05{time}")), ["amended"], "{time}");
@@ -131,6 +133,38 @@ fn commits_since_a_day_are_selected() {
     let none = run_in(path, &["scan", "--history", "--since", "2024-05-07"]).exits(0);
     assert_eq!(none.stderr, "note: no commit is in this range, so nothing was searched\n");
     assert_eq!(found("2020-02-02"), ["a", "amended", "late"]);
+    // A day begins at midnight in the time zone of the user: here nine hours east of UTC, then nine hours west.
+    assert_eq!(found_in("EAST-9", "2024-05-06"), ["amended"]);
+    assert_eq!(found_in("WEST+9", "2024-05-06"), [] as [&str; 0]);
+}
+
+/// git reads a time before 1970 as one in the future.
+#[test]
+fn a_time_before_the_first_commit_of_all_selects_all_commits() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "a", text(&key));
+    commit_at(path, "1970-01-01T00:00:00Z", "at the beginning");
+    let old = run_in(path, &["scan", "--history", "--since", "50 years"]).exits(0);
+    assert_eq!(old.stderr, "note: no commit is in this range, so nothing was searched\n");
+    let numbers = ["second", "minute", "hour", "day", "week", "month", "year"]
+        .map(|unit| format!("4294967295 {unit}s"));
+    let dates = [
+        "1970-01-01",
+        "57 years",
+        "100.years.ago",
+        "700 months",
+        "3000 weeks",
+        "30000 days",
+        "99999999 hours",
+    ];
+    for date in dates.into_iter().map(str::to_owned).chain(numbers) {
+        for zone in ["EAST-9", "UTC"] {
+            let mut command = command(&["scan", "--history", "--since", &date]);
+            let scan = finish(command.current_dir(path).env("TZ", zone), b"").exits(1);
+            assert!(scan.stdout.starts_with("a:1:1: "), "{date} {zone} {scan:?}");
+        }
+    }
 }
 
 /// For a merge, only the changes that the merge itself makes count.
