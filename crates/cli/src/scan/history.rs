@@ -1,13 +1,15 @@
 //! Searches all objects of a repository, or those that some commits added.
 //!
 //! 1. Every object is searched, and the ids of objects with a key are kept. Trees are searched, too, as they hold the
-//!    names of files.
-//! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared.
+//!    names of files. Failures to unpack an object are kept, too.
+//! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared. What is excluded
+//!    does not count as a failure.
 //! 3. These objects are read two more times: once to count the finds by key and place, and once to report them. So
 //!    memory holds only a hash of each find.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
+use std::mem;
 
 use crate::cli::ScanOptions;
 use crate::name;
@@ -91,17 +93,19 @@ impl History<'_> {
             self.sink.failed("git can't list all objects; run `git fsck` to find out why");
         }
         let known: Prefixes = ids.iter().map(ObjectId::prefix).collect();
-        let searched = self.search_objects(&ids, Some(&known), threads)?;
+        let mut searched = self.search_objects(&ids, Some(&known), threads)?;
         drop(ids);
         let refs = refs::list(self.repository)?;
-        let mut absent = searched.absent;
+        let mut absent = mem::take(&mut searched.absent);
         absent.extend(refs.targets().filter(|id| !known.contains(&id.prefix())));
         missing::report(self.repository, absent, &refs, self.sink)?;
         drop(known);
-        let mut origins = Origins::new(&searched.found, self.exclude.clone(), !self.options.no_decode);
-        if !searched.found.is_empty() && !self.sink.is_stopped() {
+        let mut origins = self.origins(&searched);
+        let has_objects = !searched.found.is_empty() || !searched.failures.is_empty();
+        if has_objects && !self.sink.is_stopped() {
             origins.find_all(self.repository, self.sink)?;
         }
+        self.report_failures(&searched.failures, &origins);
         let tally = self.report(&searched.found, &origins)?;
         refs.search(self.repository, !self.options.no_decode, self.sink, &tally)
     }
@@ -126,10 +130,17 @@ impl History<'_> {
             self.sink.noted("no commit is in this range, so nothing was searched");
         }
         let searched = self.search_objects(&ids, None, threads)?;
-        let mut origins = Origins::new(&searched.found, self.exclude.clone(), !self.options.no_decode);
+        let mut origins = self.origins(&searched);
         origins.find_in(git, &commits, true, self.sink)?;
+        self.report_failures(&searched.failures, &origins);
         self.report(&searched.found, &origins)?;
         Ok(())
+    }
+
+    fn origins(&self, searched: &Searched) -> Origins {
+        let failed = searched.failures.iter().filter(|failure| failure.kind == Kind::Blob);
+        let failed = failed.map(|failure| failure.object);
+        Origins::new(&searched.found, failed, self.exclude.clone(), !self.options.no_decode)
     }
 
     fn search_objects(
@@ -151,9 +162,19 @@ impl History<'_> {
         let mut all = Searched::default();
         for visitor in visitors {
             all.found.extend(visitor.searched.found);
+            all.failures.extend(visitor.searched.failures);
             all.absent.extend(visitor.searched.absent);
         }
         Ok(all)
+    }
+
+    /// Reports each failure once, at one of the paths that are not excluded.
+    fn report_failures(&self, failures: &[Failure], origins: &Origins) {
+        for Failure { object, kind, member, reason } in failures {
+            if let Some(origin) = origins.of(*object, *kind).next() {
+                self.sink.failed(archive::describe_failure(&origin.path, member, reason));
+            }
+        }
     }
 
     /// Reads the objects with keys again, and reports each key once at each place.
@@ -219,8 +240,18 @@ impl History<'_> {
 struct Searched {
     /// The objects that hold a key.
     found: Vec<(ObjectId, Kind)>,
+    failures: Vec<Failure>,
     /// The objects that others refer to, but git does not have.
     absent: HashSet<ObjectId>,
+}
+
+/// A part of an object that can't be unpacked.
+struct Failure {
+    object: ObjectId,
+    kind: Kind,
+    /// The names of the members around the part, from the outermost to the part itself.
+    member: Vec<Vec<u8>>,
+    reason: String,
 }
 
 /// One thread's part of the first search.
@@ -238,9 +269,9 @@ impl Visitor for FirstSearch<'_> {
     fn visit(&mut self, object: Object<'_>) -> io::Result<()> {
         let mut has_key = false;
         let mut found = |_: Find| has_key = true;
-        let (sink, place) = (self.sink, Origin::of_object(object.id, object.kind).path);
         let mut failed = |member: &[Vec<u8>], reason: &str| {
-            sink.failed(archive::describe_failure(&place, member, reason));
+            let (member, reason) = (member.to_vec(), reason.to_owned());
+            self.searched.failures.push(Failure { object: object.id, kind: object.kind, member, reason });
         };
         match self.known {
             Some(known) if object.kind != Kind::Blob && object.size <= MAX_PARSED => {

@@ -45,9 +45,9 @@ pub(crate) struct NameFind {
     pub(crate) object: ObjectId,
 }
 
-/// The origins of the objects with keys.
+/// The origins of objects.
 pub(crate) struct Origins {
-    /// The paths of each blob with a key.
+    /// The paths of each blob.
     blobs: HashMap<ObjectId, BTreeMap<Arc<[u8]>, Origin>>,
     /// True if a tree has a key in a name. Then all commits are searched, because a name can have many paths.
     has_trees: bool,
@@ -64,10 +64,16 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    pub(crate) fn new(found: &[(ObjectId, Kind)], exclude: Exclude, decodes: bool) -> Self {
-        let blobs = found.iter().filter(|(_, kind)| *kind == Kind::Blob);
+    /// Begins with the objects with keys, and blobs of which a part can't be searched.
+    pub(crate) fn new(
+        found: &[(ObjectId, Kind)],
+        failed_blobs: impl Iterator<Item = ObjectId>,
+        exclude: Exclude,
+        decodes: bool,
+    ) -> Self {
+        let blobs = found.iter().filter(|(_, kind)| *kind == Kind::Blob).map(|(id, _)| *id);
         Self {
-            blobs: blobs.map(|(id, _)| (*id, BTreeMap::new())).collect(),
+            blobs: blobs.chain(failed_blobs).map(|id| (id, BTreeMap::new())).collect(),
             has_trees: found.iter().any(|(_, kind)| *kind == Kind::Tree),
             excluded: HashSet::new(),
             excluded_names: HashSet::new(),
@@ -162,7 +168,9 @@ impl Origins {
             let path: Arc<[u8]> = entry[tab + 1..].into();
             if self.is_excluded(&path) {
                 self.excluded.insert(id);
-            } else if let Some(paths) = self.blobs.get_mut(&id).filter(|paths| paths.is_empty()) {
+            } else if let Some(paths) = self.blobs.get_mut(&id)
+                && paths.values().all(|origin| origin.commit.is_none())
+            {
                 let origin = Origin { path: path.clone(), commit: None, is_reached: true, age: u32::MAX };
                 paths.insert(path, origin);
             }

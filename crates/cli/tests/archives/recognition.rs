@@ -124,7 +124,6 @@ fn archives_in_a_repository_are_opened() {
     assert!(staged.stderr.contains("ctx-key: can't unpack bad.gz!bad: "), "{staged:?}");
     git(path, &["commit", "-qm", "a"]);
     let commit = git(path, &["rev-parse", "HEAD"]);
-    let blob = git(path, &["rev-parse", "HEAD:bad.gz"]);
     fs::write(path.join("app.jar"), zip(&[(".env", &env(&key)), ("b", b"y")])).unwrap();
     git(path, &["commit", "-qam", "b"]);
     git(path, &["rm", "-q", "app.jar"]);
@@ -132,9 +131,21 @@ fn archives_in_a_repository_are_opened() {
     let history = run_in(path, &["scan", "--history"]).exits(2).hides(&key);
     let find = format!("app.jar!.env:2:5: {} (commit {commit}, 2 times)\n", masked(&key));
     assert_eq!(history.stdout, find);
-    assert_eq!(
-        history.stderr.matches(&format!("can't unpack blob {blob}!blob {blob}: ")).count(),
-        1,
-        "{history:?}"
-    );
+    assert_eq!(history.stderr.matches("can't unpack bad.gz!bad: ").count(), 1, "{history:?}");
+    // What can't be unpacked counts only at a path that is not excluded.
+    let excluded = |pattern: &str, more: &[&str]| {
+        run_in(path, &[&["scan", "--history", "--exclude", pattern], more].concat()).hides(&key)
+    };
+    for more in [&[][..], &["--range", "HEAD"]] {
+        assert_eq!(excluded("*.gz", more).exits(1).stdout, find, "{more:?}");
+        excluded("*", more).exits(0);
+        let other = excluded("app.jar", more).exits(2);
+        assert_eq!(other.stdout, "");
+        assert_eq!(other.stderr.matches("can't unpack bad.gz!bad: ").count(), 1, "{other:?}");
+    }
+    git(path, &["mv", "bad.gz", "copy.gz"]);
+    git(path, &["commit", "-qm", "d"]);
+    let copied = excluded("bad.gz", &[]).exits(2);
+    assert_eq!(copied.stderr.matches("can't unpack ").count(), 1, "{copied:?}");
+    assert!(copied.stderr.contains("can't unpack copy.gz!copy: "), "{copied:?}");
 }

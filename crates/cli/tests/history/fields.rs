@@ -119,20 +119,23 @@ fn the_index_gives_paths_only_to_blobs_without_one() {
     write(path, "a", text(&keys[0]));
     let brought = commit(path, "first");
     write(path, "dangling", text(&keys[1]));
-    git(path, &["hash-object", "-w", "dangling"]);
+    let dangling = git(path, &["hash-object", "-w", "dangling"]);
     fs::remove_file(path.join("dangling")).unwrap();
     git(path, &["mv", "a", "moved"]);
     write(path, "staged", text(&keys[2]));
-    git(path, &["add", "staged"]);
+    write(path, "copy", text(&keys[2]));
+    git(path, &["add", "staged", "copy"]);
     let found = findings(path, &[]);
-    assert_eq!(found.len(), 3, "{found:?}");
+    let mut paths: Vec<_> = found.iter().map(|found| found["path"].as_str().unwrap()).collect();
+    paths.sort();
+    assert_eq!(paths, ["a", &format!("blob {dangling}"), "copy", "staged"]);
     let found = |key: &ApiKey| found.iter().find(|found| found["id"] == key.id().as_str()).unwrap();
     assert_eq!((&found(&keys[0])["path"], &found(&keys[0])["commit"]), (&"a".into(), &brought.into()));
     assert_eq!(found(&keys[1])["tracked"], false);
     let staged = found(&keys[2]);
     assert_eq!(
         (&staged["path"], &staged["commit"], &staged["tracked"]),
-        (&"staged".into(), &Value::Null, &true.into())
+        (&"copy".into(), &Value::Null, &true.into())
     );
 }
 
