@@ -338,4 +338,8 @@ fn files_that_are_not_checked_out_are_counted() {
     git(path, &["sparse-checkout", "set", "--no-cone", "/kept/"]);
     let note = "note: 2 tracked files are not in the sparse worktree and were not searched; `--history` searches them\n";
     assert_eq!(run_in(path, &["scan"]).exits(0).stderr, note);
+    // The mark of the index alone does not mean that a file is missing.
+    git(path, &["sparse-checkout", "disable"]);
+    git(path, &["update-index", "--skip-worktree", "kept/a"]);
+    assert_eq!(run_in(path, &["scan"]).exits(0).stderr, "");
 }

@@ -76,7 +76,9 @@ fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
         let Some(tab) = memchr::memchr(b'\t', entry) else { continue };
         let path = &entry[tab + 1..];
         tracked.insert(hash(path));
-        absent += u64::from(entry.starts_with(b"S "));
+        // A user can also set this mark for a file that is there.
+        let is_absent = entry.starts_with(b"S ") && root.join(to_path(path)).symlink_metadata().is_err();
+        absent += u64::from(is_absent);
         let is_submodule = entry.get(2..).is_some_and(|entry| entry.starts_with(b"160000 "));
         // The index holds several commits of a submodule with a conflict.
         let is_new = is_submodule && submodule.replace(path) != Some(path);
