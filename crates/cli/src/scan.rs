@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{ReportFormat, ScanOptions};
 use crate::outcome::{FAILED, FOUND, IGNORED, Outcome, SUCCESS};
 use crate::output;
-use crate::scan::exclude::Exclude;
+use crate::scan::exclude::{ALL_EXCLUDED, Exclude};
 use crate::scan::finding::{Event, Sink};
 use crate::scan::progress::{Bar, PERIOD, Progress};
 use crate::scan::report::Report;
@@ -180,8 +180,14 @@ fn add_totals(options: &ScanOptions, report: &mut Report, progress: &Progress) {
     let (files, bytes, known) = (summary.files, summary.bytes, summary.known);
     let may_be_empty = options.staged || options.range.is_some() || options.since.is_some();
     if files == 0 && !may_be_empty && summary.errors.is_empty() {
-        let message = "nothing was searched: there are no files; name a path with files";
-        report.take(Event::Failed(message.to_owned()));
+        let is_named = !options.paths.is_empty() && progress.excluded() == options.paths.len() as u64;
+        report.take(match is_named {
+            true => Event::Noted(ALL_EXCLUDED.to_owned()),
+            false => Event::Failed(
+                "nothing was searched: there are no files, or all are excluded; name a path with files"
+                    .to_owned(),
+            ),
+        });
     }
     match report.summary.allowed {
         0 => {}
@@ -215,5 +221,29 @@ fn exit_code(options: &ScanOptions, summary: &Summary) -> u8 {
         Summary { found: 1.., .. } => options.exit_code.unwrap_or(FOUND),
         Summary { ignored: 1.., .. } => options.exit_code.unwrap_or(IGNORED),
         _ => SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    /// The interrupt also stops the processes of git.
+    #[test]
+    fn a_failure_after_an_interrupt_is_not_an_error() {
+        let Command::Scan(options) = Cli::parse_from(["ctx-key", "scan"]).command else { panic!() };
+        for (interrupts, is_complete, errors) in [(0, true, &["x"][..]), (1, false, &[]), (2, false, &[])] {
+            let (events, received) = mpsc::sync_channel(MAX_EVENTS);
+            let sent = (0..interrupts).map(|_| Event::Interrupted);
+            sent.chain([Event::Failed("x".into()), Event::Done])
+                .for_each(|event| events.send(event).unwrap());
+            let mut report = Report::new(&options).unwrap();
+            let mut bar = Bar::new(Progress::default());
+            assert_eq!(receive(&received, &mut report, &mut bar), is_complete);
+            assert_eq!(report.summary.errors, errors);
+        }
     }
 }

@@ -70,10 +70,24 @@ fn patterns_begin_at_the_top_of_the_worktree() {
     scan(&inside, &["../c"], &["../c/a/leak"]);
     scan(&top.join("c"), &[], &["a/leak"]);
     scan(&top.join("c/a"), &["../../leak", "leak"], &["../../leak", "leak"]);
-    for options in [&["a/leak"][..], &["a"], &["./a/"], &["b/leak", "a/../a/leak"]] {
+    let error = "nothing was searched: there are no files, or all are excluded; name a path with files";
+    for options in [&["a"][..], &["./a/"], &["a", "a/leak"], &["a/leak", "c/a/../../a"]] {
         let run = run_in(top, &[&["scan"], options].concat()).exits(2);
-        assert!(run.stderr.contains("nothing was searched"), "{options:?} {run:?}");
+        assert_eq!(run.stderr, format!("{note}ctx-key: {error}\n"), "{options:?}");
     }
+    // A commit that changes only excluded files passes a hook that names them.
+    let nothing = "note: all named files are excluded, so nothing was searched\n";
+    for options in [
+        &["a/leak"][..],
+        &["b/leak", "a/../a/leak"],
+        &["--", "a/leak"],
+        &["--staged", "a/leak"],
+        &["--staged", "--", "b/leak", "a/leak"],
+    ] {
+        let run = run_in(top, &[&["scan"], options].concat()).exits(0);
+        assert_eq!(run.stderr, format!("{note}{nothing}"), "{options:?}");
+    }
+    scan(top, &["a/leak", "leak"], &["leak"]);
     // These paths come from git.
     scan(top, &["--staged"], &["leak"]);
     scan(&inside, &["--staged"], &["leak"]);
@@ -82,6 +96,10 @@ fn patterns_begin_at_the_top_of_the_worktree() {
     scan(&inside, &["--staged", &format!("{absolute}/leak"), "../b/leak"], &["../leak"]);
     scan(&inside, &["--staged", "../leak", &format!("{absolute}/b/leak")], &["../leak"]);
     git(top, &["commit", "-q", "-m", "first"]);
+    write(top, "a/more", "clean");
+    git(top, &["add", "a/more"]);
+    let run = run_in(top, &["scan", "--staged"]).exits(0);
+    assert_eq!(run.stderr, format!("{note}note: all that is staged is excluded, so nothing was searched\n"));
     scan(top, &["--history"], &["leak"]);
     scan(&inside, &["--history", ".."], &["leak"]);
     scan(Path::new("/"), &["--history", absolute], &["leak"]);
@@ -97,6 +115,11 @@ fn each_worktree_has_its_own_file() {
     git(&inner, &["init", "-q"]);
     scan(&inner, &[], &["leak"]);
     scan(top, &["inner"], &["inner/leak"]);
+    write(&inner, ".ctx-key.toml", "exclude = ['/leak']\n");
+    write(&inner, "sub/leak", key.expose_secret());
+    scan(top, &["inner"], &["inner/sub/leak"]);
+    fs::remove_dir_all(inner.join("sub")).unwrap();
+    fs::remove_file(inner.join(".ctx-key.toml")).unwrap();
     // A repository without a worktree does not belong to the worktree around it.
     git(&inner, &["add", "."]);
     git(&inner, &["commit", "-q", "-m", "first"]);

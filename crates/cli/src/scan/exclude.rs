@@ -8,6 +8,10 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::name;
 use crate::scan::root::Root;
 
+/// The note of a search without files. It is not an error, because a commit that changes only excluded files must pass a
+/// hook that names them.
+pub(crate) const ALL_EXCLUDED: &str = "all named files are excluded, so nothing was searched";
+
 #[derive(Clone)]
 pub(crate) struct Exclude {
     patterns: Gitignore,

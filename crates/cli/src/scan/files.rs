@@ -258,7 +258,8 @@ impl Worker<'_> {
         match entry.depth() {
             0 if path.is_dir() => {}
             0 if self.tree.is_excluded(path, false) => {
-                self.sink.detail(format!("excluded: {}", output::shown(path)))
+                self.progress.add_excluded();
+                self.sink.detail(format!("excluded: {}", output::shown(path)));
             }
             0 => self.search_file(path, Standing::Plain),
             _ if kind.is_symlink() => self.search_link(path),

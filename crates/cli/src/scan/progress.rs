@@ -26,7 +26,7 @@ impl<R: Read> Read for Counting<'_, R> {
     }
 }
 
-/// The number of files and bytes that all threads have searched so far.
+/// The number of files and bytes that all threads have searched so far, and of named files that are excluded.
 #[derive(Clone, Default)]
 pub(crate) struct Progress {
     counts: Arc<Counts>,
@@ -36,11 +36,17 @@ pub(crate) struct Progress {
 struct Counts {
     files: AtomicU64,
     bytes: AtomicU64,
+    excluded: AtomicU64,
 }
 
 impl Progress {
     pub(crate) fn add_file(&self) {
         self.counts.files.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a file that was named and is excluded.
+    pub(crate) fn add_excluded(&self) {
+        self.counts.excluded.fetch_add(1, Relaxed);
     }
 
     /// Returns a reader that counts its bytes as they are read, so that the bar moves even within one large file.
@@ -54,6 +60,10 @@ impl Progress {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.counts.bytes.load(Relaxed)
+    }
+
+    pub(crate) fn excluded(&self) -> u64 {
+        self.counts.excluded.load(Relaxed)
     }
 }
 

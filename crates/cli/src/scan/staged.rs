@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cli::ScanOptions;
 use crate::scan::archive::{self, Receiver, Unpacker};
 use crate::scan::batch::{self, Object, Visitor};
-use crate::scan::exclude::Exclude;
+use crate::scan::exclude::{ALL_EXCLUDED, Exclude};
 use crate::scan::finding::{Find, Finding, Place, Sink};
 use crate::scan::object::ObjectId;
 use crate::scan::progress::Progress;
@@ -39,14 +39,21 @@ pub(crate) fn search(
         true => named(&repository, &options.paths, sink)?,
         false => changed(&repository, sink)?,
     };
+    let is_listed = !entries.is_empty();
     // git lists named files relative to the current directory.
     let is_excluded = if names_files { Exclude::matches } else { Exclude::matches_from_top };
     entries.retain(|entry| !is_excluded(exclude, &repository::to_path(&entry.path), false));
     // git lists a file several times if it has a conflict, or if several of the named paths match it.
     entries.sort_unstable();
     entries.dedup();
-    if entries.is_empty() && !names_files {
-        sink.noted("nothing is staged, so nothing was searched");
+    if entries.is_empty() {
+        match (is_listed, names_files) {
+            (true, true) => sink.noted(ALL_EXCLUDED),
+            (true, false) => sink.noted("all that is staged is excluded, so nothing was searched"),
+            (false, false) => sink.noted("nothing is staged, so nothing was searched"),
+            // An error names each file that is not in the index.
+            (false, true) => {}
+        }
     }
     search_entries(&repository, &entries, options, sink, progress)
 }
