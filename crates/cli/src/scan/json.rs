@@ -88,6 +88,7 @@ mod tests {
         };
         assert_eq!(write("ä 𝒳 \"\\\n\u{1b}"), r#""ä 𝒳 \"\\\n\u001b""#);
         assert_eq!(write("a\u{7f}b\u{9b}𝒳\u{202e}"), r#""a\u007fb\u009b𝒳\u202e""#);
+        assert_eq!(write("a\u{7f}b"), r#""a\u007fb""#);
         assert_eq!(write("a\u{e0001}"), r#""a\udb40\udc01""#);
     }
 }

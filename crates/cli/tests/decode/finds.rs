@@ -178,6 +178,9 @@ fn reports_name_the_encodings() {
     let three = run_with(&percent, &["scan", "-"]).exits(1).hides(&key);
     let encodings = "encoded as javascript in base64 in percent";
     assert_eq!(three.stdout, format!("stdin:1:1: {} ({encodings})\n", masked(&key)));
+    let twice = base64(&base64(text_of(&key), STANDARD, true), STANDARD, true);
+    let twice = run_with(&twice, &["scan", "-"]).exits(1).hides(&key);
+    assert_eq!(twice.stdout, format!("stdin:1:1: {} (encoded as base64 in base64)\n", masked(&key)));
 }
 
 #[test]

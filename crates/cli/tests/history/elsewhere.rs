@@ -102,6 +102,7 @@ fn quoted_folders_outside_are_reported_and_not_read() {
         format!("\"nowhere\"x{plain}\n"),
         format!("\"no\nwhere\"\n{plain}\n"),
         format!("#comment\n# \"comment\n\"{quoted}\"\n"),
+        "\"#comment/a \\\"b\\\\/.git/objects\"\n".to_owned(),
         format!("\"broken\\q\n\"broken\\400\n\"broken\\08\n{plain}\n"),
         format!("{plain}\n\"broken\n"),
         format!("{plain}\0/more\n"),

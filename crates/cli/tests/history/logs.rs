@@ -4,7 +4,7 @@ use std::fs;
 
 use ctx_key::ApiKey;
 
-use crate::common::{git, run_in};
+use crate::common::{git, masked, run_in};
 use crate::{assert_found, commit, findings, repository, text};
 
 /// A log contains the name of a deleted branch.
@@ -66,6 +66,18 @@ fn logs_of_branches_and_of_broken_worktrees_are_searched() {
     fs::create_dir_all(path.join(".git/worktrees/broken/HEAD")).unwrap();
     let scan = run_in(path, &["scan", "--history"]).exits(2);
     assert!(scan.stderr.contains("ctx-key: can't read .git/worktrees/broken/HEAD: "), "{scan:?}");
+}
+
+/// HEAD and its log name the branch, too.
+#[test]
+fn a_key_in_the_name_of_a_branch_is_reported_once() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    commit(path, "first");
+    git(path, &["checkout", "-q", "-b", text(&key)]);
+    let found = findings(path, &[]);
+    let paths: Vec<_> = found.iter().map(|found| found["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, [format!("refs/heads/{}", masked(&key))]);
 }
 
 /// A log can hold an allowed key, and then the same key without a comment.

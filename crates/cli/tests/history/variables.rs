@@ -1,5 +1,7 @@
 //! Environment variables choose no other repository, and hide nothing.
 
+use std::fs;
+
 use ctx_key::ApiKey;
 
 use crate::common::{command, finish, git, masked, run_in};
@@ -48,6 +50,11 @@ fn variables_do_not_choose_another_repository() {
         .current_dir(leaking.path())
         .output();
     assert_eq!(other_index.unwrap().status.code(), Some(1));
+    let inside = leaking.path().join("sub");
+    fs::create_dir(&inside).unwrap();
+    let mut hidden = command(&["scan", "--staged"]);
+    hidden.env("GIT_CEILING_DIRECTORIES", leaking.path().canonicalize().unwrap()).current_dir(inside);
+    finish(&mut hidden, b"").exits(1);
 }
 
 /// The repository's own folder of objects is not a quarantine, so all commits of a new branch are searched.
