@@ -137,7 +137,7 @@ impl<S: Source> Verifier<S> {
     /// Returns whether the cache is current, so that known keys need no look-up.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.shared.lease.covers(Instant::now(), Duration::ZERO)
+        self.shared.lease.is_current()
     }
 
     /// Returns the options.
@@ -175,18 +175,15 @@ impl<S: Source> Verifier<S> {
 }
 
 impl<S: Source> Shared<S> {
-    /// Returns what the cache knows of an id. It reads the cache first, and returns nothing if the lease has ended by
-    /// then.
+    /// Returns what the cache knows of an id, or nothing if the lease has ended.
     fn cached(&self, id: KeyId) -> Option<Found<S::Project>> {
-        let found = self.cache.get(id)?;
-        self.lease.covers(Instant::now(), Duration::ZERO).then_some(found)
+        self.lease.guard(Duration::ZERO, || self.cache.get(id)).map(|(found, _)| found)
     }
 
     /// Returns what is known of an id, and whether that is from the grace period after the lease.
     async fn find(self: &Arc<Self>, id: KeyId) -> Result<(Found<S::Project>, bool), VerifyError> {
-        let is_current = self.lease.covers(Instant::now(), Duration::ZERO);
         let counters = &self.counters;
-        if is_current {
+        if self.lease.is_current() {
             counters.cache_misses.increment()
         } else {
             counters.cache_bypasses.increment()
@@ -217,12 +214,11 @@ impl<S: Source> Shared<S> {
         sent.elapsed() < self.options.lease
     }
 
-    /// Returns the cached record of an id, in the grace period after the lease. The grace period is off by default,
-    /// because it hides revocations.
+    /// Returns the cached record of an id until the end of the grace period, and whether the lease has ended. The grace
+    /// period is off by default, because it hides revocations.
     fn cached_in_outage(&self, id: KeyId) -> Option<(Found<S::Project>, bool)> {
-        let found = self.cache.get(id)?;
-        let is_covered = self.lease.covers(Instant::now(), self.options.outage_grace);
-        (is_covered && found.is_some()).then_some((found, true))
+        let found = self.lease.guard(self.options.outage_grace, || self.cache.get(id));
+        found.filter(|(found, _)| found.is_some())
     }
 
     async fn look_up(self: &Arc<Self>, id: KeyId) -> Answer<S::Project> {
