@@ -35,8 +35,8 @@ pub struct Options {
     pub use_granularity: Duration,
     /// Time between two writes of uses. Default: 5 s.
     pub use_interval: Duration,
-    /// Time after the end of the lease in which cached records are still granted if the database can't be read. **During
-    /// this time, revocations are not noticed.** Default: 0, which grants nothing during an outage.
+    /// Time after the end of the lease in which cached records are still granted if the database is busy or unavailable
+    /// (503). **During this time, revocations are not noticed.** Default: 0, which grants nothing during an outage.
     pub outage_grace: Duration,
 }
 

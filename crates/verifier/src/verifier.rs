@@ -199,7 +199,12 @@ impl<S: Source> Shared<S> {
                     // the next poll may find that the log has moved to that server, too
                     sleep(self.options.poll_interval).await;
                 }
-                Err(error) => return self.cached_in_outage(id).ok_or(VerifyError::Source(error)),
+                Err(error) => {
+                    // a row that is not a record was read, and a table that is missing is not an outage
+                    let is_outage = matches!(*error, SourceError::Busy | SourceError::Unavailable(_));
+                    let found = if is_outage { self.cached_in_outage(id) } else { None };
+                    return found.ok_or(VerifyError::Source(error));
+                }
             }
             if let Some(found) = self.cached(id) {
                 return Ok((found, false));

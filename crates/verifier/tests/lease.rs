@@ -511,6 +511,26 @@ async fn the_grace_period_covers_every_outage() {
         assert!(verification.await.unwrap().is_ok());
         assert_eq!(fixture.verifier.stats().grace_grants, grants);
     }
+    for error in [SourceError::Corrupt(key.id()), SourceError::Unexpected("no such table".into())] {
+        let verification = fixture.verify(&key);
+        fixture.look_ups.recv().await.unwrap().answer(Err(error));
+        assert_eq!(verification.await.unwrap().unwrap_err().status(), 500, "this is not an outage");
+    }
+    assert_eq!(fixture.verifier.stats().grace_grants, 3);
+}
+
+/// The second look-up of an id fills the cache before the first one fails.
+#[tokio::test(start_paused = true)]
+async fn a_grant_before_the_end_of_the_lease_is_not_in_the_grace_period() {
+    let (mut fixture, key) = current().await;
+    fixture.verifier.invalidate(key.id());
+    let verification = fixture.verify(&key);
+    let failing = fixture.look_ups.recv().await.unwrap();
+    fixture.verifier.invalidate(key.id());
+    fixture.fill(&key).await;
+    failing.answer(Err(SourceError::Busy));
+    assert!(verification.await.unwrap().is_ok());
+    assert_eq!(fixture.verifier.stats().grace_grants, 0);
 }
 
 /// The database answers, but never in time or never from the right server.
