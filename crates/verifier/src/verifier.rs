@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use ctx_key::{ApiKey, Denied, Grant, KeyId, Scope, UnixTime};
@@ -244,7 +248,7 @@ impl<S: Source> Shared<S> {
         loop {
             let sent = Instant::now();
             let cursor = self.cache.cursor();
-            let read = self.source.changes_since(cursor.as_ref());
+            let read = guarded(async { self.source.changes_since(cursor.as_ref()).await });
             let error = match timeout(self.options.lease, read).await {
                 Ok(Ok(changes)) => {
                     is_same_history = self.apply(changes, is_same_history, sent);
@@ -325,6 +329,17 @@ impl<S: Source> Shared<S> {
     }
 }
 
+/// Waits for a call of the source. If it panics, that is an error, because the task that made the call has to go on.
+async fn guarded<T>(call: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    let mut call = pin!(call);
+    let panicked = |_| Poll::Ready(Err(SourceError::Unexpected("the source panicked".into())));
+    poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| call.as_mut().poll(context));
+        catch_unwind(poll).unwrap_or_else(panicked)
+    })
+    .await
+}
+
 /// A worker that the cache has counted. If it is dropped before it has ended, because its look-up panicked or because its
 /// runtime dropped the task, perhaps before it ran, another worker can take its place.
 struct Worker<S: Source> {
@@ -370,7 +385,8 @@ impl<'u> Batch<'u> {
     }
 
     async fn write<S: Source>(mut self, source: &S) -> Result<(), SourceError> {
-        let skipped: HashSet<KeyId> = source.record_uses(&self.taken).await?.into_iter().collect();
+        let write = guarded(async { source.record_uses(&self.taken).await });
+        let skipped: HashSet<KeyId> = write.await?.into_iter().collect();
         self.taken.retain(|(id, _)| skipped.contains(id));
         Ok(())
     }
