@@ -11,7 +11,7 @@
 //! every answer is accepted, and none is cached.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -246,7 +246,12 @@ impl<P: Clone, C: Clone + PartialOrd> Departure<'_, P, C> {
             } else if looked_up.corrupt.contains(&id) {
                 Err(Arc::new(SourceError::Corrupt(id)))
             } else {
-                let cached = |record| Arc::new(Cached { record, used_at: AtomicU64::new(0) });
+                let cached = |record| {
+                    // a record that is looked up again because the lease has ended was used already
+                    let old = self.cache.records.peek(&id);
+                    let used_at = old.map_or(0, |old| old.used_at.load(Ordering::Relaxed));
+                    Arc::new(Cached { record, used_at: AtomicU64::new(used_at) })
+                };
                 let found = records.remove(&id).map(cached);
                 if flight.cursor.is_some() && !seat.is_stale {
                     self.cache.keep(id, &found);

@@ -31,7 +31,8 @@ pub struct Options {
     pub max_waiting: usize,
     /// Time after which a look-up without an answer is an error. Default: 2 s.
     pub look_up_timeout: Duration,
-    /// Minimum time between two recorded uses of a key. Default: 5 minutes.
+    /// Minimum time between two recorded uses of a key. It starts anew when the key's record leaves the cache, for example
+    /// because it was changed. Default: 5 minutes.
     pub use_granularity: Duration,
     /// Time between two writes of uses. Default: 5 s.
     pub use_interval: Duration,

@@ -97,6 +97,23 @@ async fn a_grant_during_an_outage_is_a_use() {
     assert_eq!((stats.grace_grants, stats.pending_uses), (1, 1));
 }
 
+/// The lease has ended, and look-ups work: each request replaces the record.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_looked_up_again_keeps_its_last_use() {
+    let (mut fixture, keys) = fixture(Options::default(), 1).await;
+    assert!(fixture.verify(&keys[0]).await.unwrap().is_ok());
+    let written = flush(&fixture);
+    fixture.writes.recv().await.unwrap().answer(Ok(Vec::new()));
+    written.await.unwrap().unwrap();
+    sleep(Options::default().lease).await;
+    for _ in 0..2 {
+        let verification = fixture.verify(&keys[0]);
+        assert_eq!(fixture.look_up().await, [keys[0].id()]);
+        assert!(verification.await.unwrap().is_ok());
+        assert_eq!(fixture.verifier.stats().pending_uses, 0);
+    }
+}
+
 /// The granularity is in seconds of the system's clock, which a test can't set. So this test waits.
 #[tokio::test(start_paused = true)]
 async fn a_use_after_the_granularity_is_noted() {
