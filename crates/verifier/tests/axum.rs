@@ -93,7 +93,7 @@ async fn the_verifier_can_be_a_part_of_the_state() {
 
 #[tokio::test]
 async fn a_layer_can_write_another_body() {
-    let World { verifier, writer, .. } = World::new();
+    let World { verifier, writer, rows, .. } = World::new();
     let rewrite = async |response: Response<Body>| match response.extensions().get::<VerifyError>() {
         Some(error) => (response.status(), error.to_string()).into_response(),
         None => response,
@@ -101,6 +101,8 @@ async fn a_layer_can_write_another_body() {
     let app = Router::new().route("/", get(show)).layer(map_response(rewrite)).with_state(verifier);
     let response = send(&app, request_with(&writer)).await;
     assert_eq!(response.body(), "the API key lacks a scope that this request requires");
+    let busy = rows.iter().find(|row| row.name == "a busy database").unwrap();
+    assert_eq!(send(&app, request(&busy.values)).await.body(), "the database is busy: try again");
 }
 
 /// A state that records each outcome, and has error bodies of its own.

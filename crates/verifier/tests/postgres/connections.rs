@@ -303,6 +303,36 @@ async fn an_answer_to_another_statement_is_an_outage() {
     assert_eq!(error.to_string(), text);
 }
 
+/// The server would answer the second statement on the first connection, too.
+#[tokio::test]
+async fn a_connection_is_closed_after_a_statement_that_failed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("a port").port();
+    let accepted = Arc::new(AtomicU32::new(0));
+    let count = accepted.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut sent = [0; 8192];
+                let mut answer = WELCOME;
+                while client.read(&mut sent).await.is_ok_and(|bytes| bytes > 0) {
+                    _ = client.write_all(answer).await;
+                    // the answer to another statement
+                    answer = b"C\0\0\0\x0dSELECT 0\0Z\0\0\0\x05I";
+                }
+            });
+        }
+    });
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+    let source = PostgresSource::new(&Config::new(&url).expect("a URL"), &Options::default());
+    for connections in [1, 2] {
+        let error = source.changes_since(None).await.expect_err("no answer");
+        assert!(matches!(&error, SourceError::Unavailable(_)), "{error:?}");
+        assert_eq!(accepted.load(Ordering::Relaxed), connections);
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_ends_is_an_outage() {
     let closes = async |mut client: TcpStream| {

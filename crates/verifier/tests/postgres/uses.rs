@@ -22,8 +22,10 @@ async fn the_latest_use_is_kept() {
     let mut reader = Reader::new(database.source()).await;
     let source = database.source();
     assert_eq!(source.record_uses(&[]).await.expect("a write"), []);
-    // an id twice, a time that is greater than the column can hold, and an id without a row
-    let uses = [(id(1), at(50)), (id(2), at(60)), (id(1), at(70)), (id(3), UnixTime::MAX), (id(9), at(80))];
+    // an id three times, a time that is greater than the column can hold, and an id without a row
+    let of_first = [50, 70, 60].map(|seconds| (id(1), at(seconds)));
+    let others = [(id(2), at(60)), (id(3), UnixTime::MAX), (id(9), at(80))];
+    let uses = [of_first, others].concat();
     assert_eq!(source.record_uses(&uses).await.expect("a write"), []);
     let expected = [Some(70), Some(60), Some(i64::MAX), None];
     assert_eq!(last_used(&database).await, expected);

@@ -1,5 +1,7 @@
 //! A call waits for no other work, and a cancelled or failed call does not affect the next.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use ctx_key::UnixTime;
@@ -28,6 +30,25 @@ fn a_source_does_not_wait_for_other_work_of_the_program() {
         assert_eq!(reader.changed().await, keys(&[]));
     });
     end.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn a_read_of_the_log_does_not_wait_for_look_ups() {
+    let file = File::new();
+    let source = file.source_with(Options { connections: 1, ..Options::default() }).await;
+    let ids: Vec<_> = (0..20_000).map(id).collect();
+    // on a busy machine, some look-ups may end before the read
+    for _ in 0..100 {
+        let mut look_up = pin!(source.look_up(&ids));
+        let mut is_running = || look_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+        if is_running() {
+            source.changes_since(None).await.unwrap();
+            if is_running() {
+                return;
+            }
+        }
+    }
+    panic!("each read of the log waited for the look-up that was sent before it");
 }
 
 #[tokio::test]
