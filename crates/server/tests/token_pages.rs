@@ -248,6 +248,54 @@ fn the_limit_says_what_to_do_and_keeps_the_form() {
     assert_eq!(owner.get("/tokens").texts("td .state"), ["Expired"; 48]);
 }
 
+#[test]
+fn a_dialog_leads_back_to_its_page_of_the_list() {
+    let server = Fixture::new();
+    let mut owner = server.set_up();
+    execute(
+        &server.data,
+        &format!(
+            "INSERT INTO access_tokens (id, digest, company, name, created_at) SELECT 'tok_' || n, {}, \
+             (SELECT id FROM companies), 'stored', n FROM {}",
+            digest(&server.data),
+            numbers(101)
+        ),
+    );
+    // the newest tokens are first
+    for (page, token, query, links) in [
+        ("", 101, "", [None, Some("/tokens?page=2")]),
+        ("?page=1", 52, "", [None, Some("/tokens?page=2")]),
+        ("?page=2", 51, "?page=2", [Some("/tokens"), Some("/tokens?page=3")]),
+        ("?page=3", 1, "?page=3", [Some("/tokens?page=2"), None]),
+        ("?page=9", 1, "?page=3", [Some("/tokens?page=2"), None]),
+    ] {
+        let list = owner.get(&format!("/tokens{page}"));
+        for (rel, link) in ["prev", "next"].into_iter().zip(links) {
+            assert_eq!(
+                list.attributes(&format!("a[rel={rel}]"), "href"),
+                Vec::from_iter(link),
+                "{page}: {rel}"
+            );
+        }
+        let path = format!("/tokens/tok_{token}/end{query}");
+        assert_eq!(list.attribute(&format!("#token-tok_{token}"), "href"), path);
+        let dialog = owner.get(&path);
+        assert_eq!(dialog.attribute("dialog form", "action"), path);
+        let cancel = format!("/tokens{query}#token-tok_{token}");
+        assert_eq!(dialog.attribute("[data-cancel]", "href"), cancel);
+    }
+    let token = owner.get("/tokens").field("form_token");
+    for (query, leads_to) in [
+        ("?page=2", "/tokens?page=2"),
+        ("", "/tokens"),
+        ("?page=//evil.example&back=//evil.example", "/tokens"),
+    ] {
+        let id = owner.get("/tokens?page=2").attributes("td a", "id").remove(0);
+        let path = format!("/tokens/{}/end{query}", id.strip_prefix("token-").unwrap());
+        owner.post(&path, &[("form_token", &token)]).leads_to(leads_to);
+    }
+}
+
 /// Tries each route with each kind of wrong credential.
 #[test]
 fn nobody_reaches_the_tokens_of_another_account() {
