@@ -23,9 +23,9 @@ impl FromRequest<AppState> for SentForm {
         let (mut parts, body) = request.into_parts();
         let signed_in = SignedIn::from_request_parts(&mut parts, state).await;
         // a form that creates something is sent to another path than that of its page
-        let path = match parts.uri.path() {
-            path @ ("/keys" | "/projects" | "/tokens") => format!("{path}/new"),
-            path => path.to_owned(),
+        let (path, query) = match parts.uri.path() {
+            path @ ("/keys" | "/projects" | "/tokens") => (format!("{path}/new"), String::new()),
+            path => (path.to_owned(), parts.uri.query().unwrap_or_default().to_owned()),
         };
         let jar = CookieJar::from_headers(&parts.headers);
         let form = Form::from_request(Request::from_parts(parts, body), state).await;
@@ -36,7 +36,7 @@ impl FromRequest<AppState> for SentForm {
             }
             (Ok(_), Err(refusal)) => Err(refusal.into_response()),
             (Err(stranger @ NotSignedIn::Stranger(_)), Ok(form)) => {
-                let draft = Draft::of(&path, &form).to_text();
+                let draft = Draft::of(&path, &query, &form).to_text();
                 let jar = jar.add(Cookie::Draft.with_text(state.is_secure, &draft));
                 Err((jar, stranger).into_response())
             }

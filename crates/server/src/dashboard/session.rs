@@ -126,8 +126,8 @@ pub(super) fn welcome(
     let draft = Cookie::Draft.read_text(state.is_secure, &jar).and_then(Draft::parse);
     // the page of a key or a project exists only for the account that sent the form
     let draft = draft.filter(|draft| draft.is_of(account) || draft.path().ends_with("/new"));
-    let leads_to = Redirect::to(draft.as_ref().map_or(destination.address(), Draft::path));
-    (jar, leads_to).into_response()
+    let address = draft.map_or_else(|| destination.address().to_owned(), |draft| draft.address());
+    (jar, Redirect::to(&address)).into_response()
 }
 
 /// Returns the form that was kept for the page at this path and for this account, and removes its cookie.

@@ -16,7 +16,7 @@ fn forms_of_keys_and_projects_survive_the_end_of_a_session() {
     let secret = ApiKey::generate();
     let account = browser.get("/keys/new").field("account");
     let key_page = format!("/keys/{key}");
-    let rename_page = format!("/projects/{project}/rename");
+    let rename_page = format!("/projects/{project}/rename?q=before&state=active&page=2");
     let names = ["東京; \"all\" & more", secret.expose_secret()];
     for (path, page, is_of_company) in [
         (key_page.as_str(), key_page.as_str(), true),
