@@ -1,13 +1,15 @@
 //! Sign-ins and failed sign-ins have lines in the log of their account.
 
+use std::io::{Read, Write};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ctx_key_server::store::audit_log::LogLine;
 use serde_json::{Value, json};
 
+use crate::common::browser::Browser;
 use crate::common::timed::Fixture;
-use crate::common::{Data, EMAIL, EVE, PASSWORD, Server, becomes};
+use crate::common::{Data, EMAIL, EVE, PASSWORD, Server, assert_within, becomes, read_answer};
 use crate::{addresses, browser_at, lines, send, trouble};
 
 /// Waits for this number of lines about sign-ins. Returns the actor, the action, the detail and the address of each.
@@ -69,6 +71,44 @@ fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
         ]
         .map(|line| line.map(str::to_owned))
     );
+}
+
+/// The form of the first request is held back. The server asks for it when it has found the session, which then ends.
+#[test]
+fn two_sign_outs_at_once_are_logged_once() {
+    let data = Data::new();
+    let server = Server::with_account(&data);
+    let sign_outs = || {
+        let sql = "SELECT count(*) FROM audit_log WHERE action = 'signed out'";
+        trouble::number(&data, sql).unwrap()
+    };
+    // an attempt counts only within ten seconds, because the server waits no longer for a form
+    assert_within(Duration::from_secs(10), || {
+        let (mut browser, before) = (Browser::signed_in(&server), sign_outs());
+        let token = browser.get("/account/password").field("form_token");
+        let form = format!("form_token={token}");
+        let head = format!(
+            "POST /sign-out HTTP/1.1\r\nhost: localhost\r\ncookie: ctx-key-session={}\r\n\
+             content-type: application/x-www-form-urlencoded\r\nexpect: 100-continue\r\n\
+             content-length: {}\r\n\r\n",
+            browser.session(),
+            form.len()
+        );
+        let mut stream = server.connect();
+        stream.write_all(head.as_bytes()).map_err(|error| error.to_string())?;
+        let mut asked = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut asked).map_err(|error| error.to_string())?;
+        assert_eq!(asked, *b"HTTP/1.1 100 Continue\r\n\r\n");
+        browser.post("/sign-out", &[("form_token", &token)]).leads_to("/sign-in");
+        stream.write_all(form.as_bytes()).map_err(|error| error.to_string())?;
+        let answer = read_answer(&mut stream).map_err(|error| error.to_string())?;
+        let logged = sign_outs() - before;
+        if answer.starts_with("HTTP/1.1 303 ") && logged == 1 {
+            Ok(())
+        } else {
+            Err(format!("{logged} lines, and {answer}"))
+        }
+    });
 }
 
 /// The log of a company has lines about its own account only, and no text that somebody typed for another one.
