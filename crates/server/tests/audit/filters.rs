@@ -107,6 +107,8 @@ fn a_day_begins_and_ends_at_midnight() {
         let expected: Vec<_> = seconds.iter().map(|second| format!("second {second}")).collect();
         assert_eq!(shown(&mut owner, &format!("/audit?{query}")).0, expected, "{query}");
     }
+    let page = owner.get("/audit?from=1970-01-02&to=1970-01-03");
+    assert_eq!(["from", "to"].map(|name| page.field(name)), ["1970-01-02", "1970-01-03"]);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::common::browser::Browser;
-use crate::common::{Data, EMAIL, PASSWORD, Server, id, status};
+use crate::common::{Data, EMAIL, PASSWORD, Server, id, status, text};
 use crate::signed_in;
 
 #[test]
@@ -62,20 +63,27 @@ fn dump(data: &Data) -> Vec<u8> {
 #[test]
 fn names_are_text_and_not_markup() {
     let data = Data::new();
-    let (_server, mut browser) = signed_in(&data);
+    let (server, mut browser) = signed_in(&data);
     let name = r#"<script>alert("1")</script>'&amp;"#;
     let key = browser.create(name);
-    let id = id(&key);
     let mut fields = browser.creation(name);
     fields.retain(|(field, _)| *field != "scopes");
     let project = browser.get("/projects").attributes("a.name", "id").pop().unwrap();
     let project = project.strip_prefix("n-").unwrap();
+    // the author of this key is the token of that name
+    let (access, company) = server.log_in();
+    let token = json!({ "name": name, "expires_at": null });
+    let path = format!("/api/v1/companies/{company}/tokens");
+    let (_, made) = server.send("POST", &path, Some(&access), Some(&token));
+    let of_program = server.key_in(&text(&made["token"]), &company, project, &["memories:read"]);
+    let [id, of_program] = [key, of_program].map(|key| id(&key));
     let pages = [
         browser.get("/keys"),
         browser.get("/audit"),
         browser.get("/keys/new"),
         browser.create_with(&fields),
         browser.get(&format!("/keys/{id}")),
+        browser.get(&format!("/keys/{of_program}")),
         browser.get(&format!("/keys/{id}/rotate")),
         browser.get(&format!("/keys/{id}/revoke")),
         browser.get(&format!("/keys/{id}/delete")),

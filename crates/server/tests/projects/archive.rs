@@ -64,6 +64,19 @@ fn an_archived_project_has_no_valid_key() {
     assert_eq!((browser.audit_log().len(), company.shown(&web)), (lines + 7, shown));
 }
 
+#[test]
+fn the_question_names_up_to_five_keys() {
+    let (company, mut browser) = Company::new();
+    let web = company.project("Web");
+    let names: Vec<_> = (1..=5).map(|number| format!("key {number}")).collect();
+    for name in &names {
+        company.key(&web, name, None);
+    }
+    let mut shown = browser.get(&format!("/projects/{web}/archive")).texts("dialog li");
+    shown.sort();
+    assert_eq!(shown, names);
+}
+
 /// The end of a key is the earlier one of its expiry and its overlap, and it has ended at that second.
 #[test]
 fn an_archived_project_revokes_the_keys_that_have_not_ended() {
