@@ -144,9 +144,13 @@ fn a_request_is_granted_only_if_it_is_described_exactly_once() {
     let check = "/forward-auth/nginx/check";
     assert_eq!(ask(&server, "GET", check, &key, &[get]).0, 403);
     assert_eq!(ask(&server, "GET", check, &key, &[(METHOD, "HEAD"), list]).0, 200);
-    for target in
-        ["/v1/memories/%C3%A9", "/v1/memories/a%20b", "/v1/memories/!$&'()*+,=:@-._~", "/v1/memories?//;%00"]
-    {
+    for target in [
+        "/v1/memories/%C3%A9",
+        "/v1/memories/a%20b",
+        "/v1/memories/!$&'()*+,=:@-._~",
+        "/v1/memories?//;%00",
+        "/v1/memories?query=a?b",
+    ] {
         assert_eq!(ask(&server, "GET", check, &key, &[get, (TARGET, target)]).0, 200, "{target}");
     }
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"] {

@@ -87,4 +87,15 @@ mod tests {
             assert_eq!(day_end(date).map(UnixTime::as_secs), end, "{date}");
         }
     }
+
+    #[test]
+    fn a_day_can_be_chosen_until_its_last_second() {
+        const END: u64 = 1_896_134_399;
+        let choice = ExpiryChoice { choice: DATE.to_owned(), date: "2030-01-31".to_owned() };
+        for (now, end) in [(END - 1, Some(Some(UnixTime::from_secs(END)))), (END, None)] {
+            let mut mistakes = Mistakes::default();
+            let checked = choice.check("the key", &mut mistakes, UnixTime::from_secs(now));
+            assert_eq!((checked, mistakes.has("expires_on")), (end, end.is_none()), "{now}");
+        }
+    }
 }

@@ -213,3 +213,14 @@ fn no_name_makes_a_page_large() {
         assert_eq!(browser.get(&format!("/keys/{key}")).text_of("h1 bdi"), whole);
     }
 }
+
+/// A letter of this script has two bytes.
+#[test]
+fn a_name_of_200_bytes_is_shown_whole_in_a_row() {
+    let (company, mut browser) = Company::new();
+    let name = "ї".repeat(100);
+    let key = company.key(&company.project("a project"), &name, None);
+    let shown = row(&browser.get("/keys"), &key);
+    let others = "a project memories:read just now Never Never Active";
+    assert_eq!(shown, format!("{name} ctx_{key}*** {others}"));
+}

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../trouble/mod.rs"]
+mod trouble;
 
 mod dialogs;
 mod drafts;

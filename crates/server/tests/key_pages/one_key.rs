@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::common::company::{Company, record};
 use crate::common::timed::{DAY, HOUR};
 use crate::common::{EMAIL, PASSWORD, id};
-use crate::lines_of;
+use crate::{lines_of, trouble};
 
 #[test]
 fn the_page_of_a_key_has_its_history() {
@@ -118,6 +118,20 @@ fn a_key_that_was_imported_has_no_maker() {
         page.facts()
     );
     assert_eq!(lines_of(&page), ["token deploy changed name from imported to changed"]);
+}
+
+/// An operator can revoke keys with a statement, which writes no line.
+#[test]
+fn a_revocation_without_a_line_in_the_log_names_nobody() {
+    let (company, mut browser) = Company::new();
+    let key = id(&browser.create("a key"));
+    trouble::execute(&company.server.data, "UPDATE api_keys SET revoked_at = 1800000000");
+    let page = browser.get(&format!("/keys/{key}"));
+    assert_eq!(
+        page.facts()[5..],
+        ["Revoked 2027-01-15 08:00 UTC (just now)", "Scopes memories:read chats:write"]
+    );
+    assert_eq!(lines_of(&page), [format!("{EMAIL} created a key; memories:read chats:write")]);
 }
 
 #[test]

@@ -15,22 +15,27 @@ use crate::{change_log_age, text};
 fn metrics_have_the_requested_format() {
     let data = Data::new();
     let server = Server::start(&data);
-    let get = |accept: &str| {
-        let request = server.agent.get(format!("{}/metrics", server.url)).header("accept", accept);
+    let get = |accepted: &[&str]| {
+        let request = server.agent.get(format!("{}/metrics", server.url));
+        let request = accepted.iter().fold(request, |request, accepted| request.header("accept", *accepted));
         let mut response = request.call().unwrap();
         let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
         (kind, response.body_mut().read_to_string().unwrap())
     };
-    let (kind, text) = get("*/*");
+    let (kind, text) = get(&["*/*"]);
     assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
     let described = "# HELP ctx_key_look_ups_total Statements that looked up records.\n\
                      # TYPE ctx_key_look_ups_total counter\nctx_key_look_ups_total 0\n";
     assert!(text.contains(described) && !text.contains("# EOF"), "{text}");
-    let (kind, text) = get("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5");
-    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let (kind, text) = get(&["application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"]);
+    assert_eq!(kind, open_metrics);
     let described = "# HELP ctx_key_look_ups Statements that looked up records.\n\
                      # TYPE ctx_key_look_ups counter\nctx_key_look_ups_total 0\n";
     assert!(text.contains(described) && text.ends_with("# EOF\n"), "{text}");
+    // the media types may be on several lines
+    let (kind, _) = get(&["text/html", "application/openmetrics-text"]);
+    assert_eq!(kind, open_metrics);
 }
 
 #[test]
