@@ -111,11 +111,8 @@ async fn upsert(
     let mut change = Change { email, name, metadata: None }.checked()?;
     let (project, now) = (granted.0.project(), state.clock.now());
     let mut transaction = state.database.begin().await?;
-    let is_new = user::create(&mut transaction, project, &id, now).await?;
-    if let Some(metadata) = metadata {
-        let stored = user::metadata_for_change(&mut transaction, project, &id).await?;
-        change.metadata = Some(metadata.apply("metadata", stored.ok_or_else(no_user)?)?);
-    }
+    let (stored, is_new) = user::find_or_create(&mut transaction, project, &id, now).await?;
+    change.metadata = metadata.map(|metadata| metadata.apply("metadata", stored)).transpose()?;
     let user = user::change(&mut transaction, project, &id, change, now).await?.ok_or_else(no_user)?;
     transaction.commit().await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

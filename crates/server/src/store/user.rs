@@ -53,8 +53,27 @@ fn user(row: &Row) -> Result<User, DatabaseError> {
     })
 }
 
-/// Creates a user without an address and a name, unless there is one with this id. Returns whether it was created.
-pub async fn create(
+/// Creates a user without an address and a name, unless the project has the user. Returns the user's metadata, and whether
+/// the user was created. Others can't change or remove the user until the end of the transaction.
+pub async fn find_or_create(
+    transaction: &mut Transaction,
+    project: &str,
+    id: &str,
+    now: UnixTime,
+) -> Result<(JsonObject, bool), DatabaseError> {
+    loop {
+        if create(transaction, project, id, now).await? {
+            return Ok((JsonObject::default(), true));
+        }
+        if let Some(metadata) = metadata_for_change(transaction, project, id).await? {
+            return Ok((metadata, false));
+        }
+        // somebody removed the user between the two statements, which is possible in PostgreSQL only
+    }
+}
+
+/// Creates a user, unless there is one with this id. Returns whether it was created.
+async fn create(
     transaction: &mut Transaction,
     project: &str,
     id: &str,
@@ -91,7 +110,7 @@ pub async fn find_for_reference(
 
 /// Returns the metadata of a user, if the project has the user. Others can't change the user until the end of the
 /// transaction.
-pub async fn metadata_for_change(
+async fn metadata_for_change(
     transaction: &mut Transaction,
     project: &str,
     id: &str,

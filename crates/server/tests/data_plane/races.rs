@@ -1,5 +1,5 @@
-//! Records that are stored while another transaction removes or extends their user or chat, on PostgreSQL. SQLite has one writer
-//! at a time.
+//! Records that are stored while another transaction removes or extends them, their user or their chat, on PostgreSQL. SQLite has
+//! one writer at a time.
 
 use std::thread;
 use std::time::Duration;
@@ -56,6 +56,33 @@ fn a_record_of_a_user_or_chat_that_is_being_removed_is_refused() {
             post_during(&project, ["DELETE FROM chats", ""], &path, &json!({ "message": "hello" }));
         if status == 404 { Ok(()) } else { Err(format!("{status} {answer}")) }
     });
+}
+
+/// The server finds the user, and then waits for the transaction that removes it.
+#[test]
+fn a_user_who_is_removed_during_an_upsert_is_created_again() {
+    let Some(project) = on_postgres("a_user_who_is_removed_during_an_upsert_is_created_again") else {
+        return;
+    };
+    let lock_and_remove = ["SELECT id FROM users FOR UPDATE", "DELETE FROM users"];
+    for (change, metadata) in
+        [(json!({}), json!({})), (json!({ "metadata": { "new": 1 } }), json!({ "new": 1 }))]
+    {
+        assert_within(LOCK_TIMEOUT, || {
+            let old =
+                json!({ "id": "ada", "email": "old@example.com", "name": "Old", "metadata": { "old": 1 } });
+            project.post("/v1/users", &old);
+            let mut body = change.clone();
+            body["id"] = json!("ada");
+            let (status, mut user) = post_during(&project, lock_and_remove, "/v1/users", &body);
+            for time in ["created_at", "updated_at"] {
+                user[time].take();
+            }
+            let new = json!({ "id": "ada", "email": null, "name": null, "metadata": metadata,
+                              "created_at": null, "updated_at": null });
+            if (status, &user) == (201, &new) { Ok(()) } else { Err(format!("{status} {user}")) }
+        });
+    }
 }
 
 /// Otherwise a reader who continues after the last message that it has seen misses messages.
