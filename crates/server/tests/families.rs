@@ -202,6 +202,19 @@ fn a_family_can_be_refreshed_ten_times_a_minute() {
 }
 
 #[test]
+fn refreshes_before_the_clock_was_set_back_do_not_count() {
+    let family = Family::new();
+    let mut tokens = family.first.clone();
+    for time in [DAY, HOUR] {
+        family.server.set(time);
+        for _ in 0..10 {
+            tokens = family.refresh(&tokens.1);
+        }
+        assert_eq!(family.status_of_refresh(&tokens.1), 429);
+    }
+}
+
+#[test]
 fn a_spent_token_is_remembered_for_30_days() {
     let family = Family::new();
     family.server.set(DAY);

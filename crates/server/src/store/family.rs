@@ -78,19 +78,30 @@ pub async fn refresh(
     if let Some(wait) = found.wait.filter(|_| !found.is_spent) {
         return Ok(Refreshed::TooMany(wait));
     }
+    exchange(database, token, &found.account, address, now).await
+}
+
+/// Exchanges a refresh token that was found. If it is spent by now, it was sent twice, unless its family has ended.
+async fn exchange(
+    database: &Database,
+    token: &Secret,
+    account: &AccountId,
+    address: IpAddr,
+    now: UnixTime,
+) -> Result<Refreshed, DatabaseError> {
     let mut transaction = database.begin().await?;
-    account::lock(&mut transaction, &found.account).await?;
+    account::lock(&mut transaction, account).await?;
     let refreshed = match spend(&mut transaction, token, now).await? {
         Some(sign_in) => Refreshed::Pair(issue(&mut transaction, &sign_in, now).await?),
         None => {
-            warn!(account = %found.account, "a refresh token was sent twice: all tokens of its sign-in end");
-            if end_family(&mut transaction, token).await?
-                && let Some(account) = account::find(&mut transaction, &found.account).await?
-            {
-                let company = &account.company.id;
-                let act = Act { company, actor: Actor::Stranger, now, address: Some(address) };
-                let detail = "its refresh token was sent twice";
-                audit_log::append(&mut transaction, act, Action::EndedSession, None, detail).await?;
+            if end_family(&mut transaction, token).await? {
+                warn!(%account, "a refresh token was sent twice: all tokens of its sign-in end");
+                if let Some(account) = account::find(&mut transaction, account).await? {
+                    let company = &account.company.id;
+                    let act = Act { company, actor: Actor::Stranger, now, address: Some(address) };
+                    let detail = "its refresh token was sent twice";
+                    audit_log::append(&mut transaction, act, Action::EndedSession, None, detail).await?;
+                }
             }
             Refreshed::Refused
         }
@@ -109,10 +120,12 @@ struct Found {
     wait: Option<u64>,
 }
 
-/// Finds a refresh token by its digest, and the state of its family by the index `credentials_of_family`.
+/// Finds a refresh token by its digest, and the state of its family by the index `credentials_of_family`. A refresh of a
+/// later time does not count: it was made before the clock was set back.
 pub const FIND: &str = "SELECT c.account, c.spent_at, \
     (SELECT 1 FROM credentials o WHERE o.family = c.family AND o.spent_at IS NULL LIMIT 1) AS living, \
-    (SELECT count(*) FROM credentials o WHERE o.family = c.family AND o.spent_at > $3) AS refreshes, \
+    (SELECT count(*) FROM credentials o WHERE o.family = c.family AND o.spent_at > $3 AND o.spent_at <= $2) \
+    AS refreshes, \
     (SELECT min(o.spent_at) FROM credentials o WHERE o.family = c.family AND o.spent_at > $3) AS earliest \
     FROM credentials c WHERE c.digest = $1 AND c.kind = 'refresh' AND c.expires_at > $2";
 
@@ -180,4 +193,56 @@ pub async fn end(
     // a token of an older version has no family
     let taken = credential::take(transaction, Kind::Access, access, now).await?;
     Ok(has_ended || taken.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::net::Ipv4Addr;
+    use std::sync::Mutex;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::database::Location;
+    use crate::store::client::Client;
+    use crate::store::migration::{STEPS, migrate};
+
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+    /// A sign-out or a new password may end the family after [`find`]. Then nobody has sent the token twice.
+    #[tokio::test]
+    async fn a_token_whose_family_has_ended_is_not_logged_as_sent_twice() {
+        let folder = TempDir::new().unwrap();
+        let log = folder.path().join("log");
+        let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(File::create(&log).unwrap()));
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let database = Database::open(Location::Sqlite(folder.path().join("database"))).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let account = AccountId::generate();
+        let mut transaction = database.begin().await.unwrap();
+        let sql =
+            "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, 'ada@example.com', '', 0)";
+        transaction.execute(sql, &[(&account).into()]).await.unwrap();
+        transaction.commit().await.unwrap();
+
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        for (is_sign_out, logged) in [(true, 0), (false, 1)] {
+            let mut transaction = database.begin().await.unwrap();
+            let sign_in = SignIn::new(&account, &Client::new(address, None), NOW);
+            let Pair { access, refresh } = begin(&mut transaction, sign_in, NOW).await.unwrap();
+            let found = find(&mut transaction, &refresh, NOW).await.unwrap().unwrap();
+            if is_sign_out {
+                assert!(end(&mut transaction, &account, &access, NOW).await.unwrap());
+            }
+            transaction.commit().await.unwrap();
+            let exchange =
+                async || exchange(&database, &refresh, &found.account, address, NOW).await.unwrap();
+            if !is_sign_out {
+                assert!(matches!(exchange().await, Refreshed::Pair(_)));
+            }
+            assert!(matches!(exchange().await, Refreshed::Refused));
+            assert_eq!(fs::read_to_string(&log).unwrap().matches("sent twice").count(), logged);
+        }
+    }
 }
