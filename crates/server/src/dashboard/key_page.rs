@@ -19,7 +19,7 @@ use super::page::{Mistakes, Refusal, page, without_key};
 use super::pager::{PAGE_LENGTH, Pager};
 use super::scope_choice::ScopeChoice;
 use super::sent_form::SentForm;
-use super::session::{SignedIn, take_draft};
+use super::session::{SignedIn, refuse_draft, take_draft};
 use crate::clock::seconds;
 use crate::database::{Connection, DatabaseError};
 use crate::http::state::AppState;
@@ -71,10 +71,13 @@ pub(super) async fn show(
     jar: CookieJar,
 ) -> Result<Response, Refusal> {
     let number = page_number(query.as_deref().unwrap_or_default());
-    let mut template = read(&state, &signed_in, id, number).await?;
+    let (jar, draft) = take_draft(&state, jar, &format!("/keys/{id}"), &signed_in.account.id);
+    let mut template = match read(&state, &signed_in, id, number).await {
+        Ok(template) => template,
+        Err(refusal) => return refuse_draft(jar, refusal),
+    };
     let (jar, done) = Done::take(&state, jar);
     template.done = done;
-    let (jar, draft) = take_draft(&state, jar, &format!("/keys/{id}"), &signed_in.account.id);
     if let Some(form) = draft {
         template.typed = Typed::read(&form);
     }

@@ -124,6 +124,10 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.")
     }
 
+    pub(super) fn is_no_page(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
     pub(super) fn no_link() -> Self {
         let message = "It was used, has expired, or is incomplete. The operator of this server can create a new one \
                        with the command “ctx-key-server invite”.";

@@ -14,7 +14,7 @@ use super::frame::Frame;
 use super::page::{Mistakes, Refusal, page, without_key};
 use super::project_list::ProjectQuery;
 use super::sent_form::SentForm;
-use super::session::{SignedIn, take_draft};
+use super::session::{SignedIn, refuse_draft, take_draft};
 use crate::http::state::AppState;
 use crate::store::api_key;
 use crate::store::archive;
@@ -153,7 +153,10 @@ pub(super) async fn ask_rename(
     let (jar, draft) = take_draft(&state, jar, &format!("/projects/{id}/rename"), &signed_in.account.id);
     let typed = draft.map(|form| name_of(&form));
     let page = rename_dialog(StatusCode::OK, &state, &signed_in, &id, &query, typed, Mistakes::default());
-    Ok((jar, page.await?).into_response())
+    match page.await {
+        Ok(page) => Ok((jar, page).into_response()),
+        Err(refusal) => refuse_draft(jar, refusal),
+    }
 }
 
 /// Asks for a new name of a project. If nothing was typed, the field has the current name.

@@ -147,6 +147,12 @@ pub(super) fn take_draft(
     }
 }
 
+/// Returns the response if the page of a form that was kept can't be shown. If the page does not exist, the cookie is
+/// removed, so that no later sign-in leads there. `jar` comes from [`take_draft`].
+pub(super) fn refuse_draft(jar: CookieJar, refusal: Refusal) -> Result<Response, Refusal> {
+    if refusal.is_no_page() { Ok((jar, refusal).into_response()) } else { Err(refusal) }
+}
+
 /// Issues a device cookie, unless the browser has a valid one of this account. Ends the cookie of another account.
 async fn new_device(
     transaction: &mut Transaction,

@@ -4,7 +4,8 @@ use ctx_key::ApiKey;
 
 use crate::common::browser::Browser;
 use crate::common::company::Company;
-use crate::common::{EMAIL, EVE, PASSWORD};
+use crate::common::{EMAIL, EVE, PASSWORD, id};
+use crate::trouble::execute;
 
 #[test]
 fn a_form_that_is_sent_after_the_session_is_kept_for_its_account() {
@@ -58,4 +59,33 @@ fn a_form_that_is_sent_after_the_session_is_kept_for_its_account() {
     huge.extend((0..100).map(|_| ("scopes", "users:read".to_owned())));
     let length: usize = sent_with(&huge).cookies.values().map(String::len).sum();
     assert!((2_400..4_000).contains(&length), "{length}");
+}
+
+/// Otherwise each later sign-in would lead to an error. An error that passes keeps the form.
+#[test]
+fn a_form_whose_page_does_not_exist_is_not_kept() {
+    let (company, mut browser) = Company::new();
+    let account = browser.get("/keys/new").field("account");
+    let [deleted, kept] = ["deleted", "kept"].map(|name| id(&browser.create(name)));
+    browser.confirm(&deleted, "delete", &[]).leads_to("/keys");
+    let project = company.project("Web");
+    let sent_to = |path: &str| {
+        let mut browser = Browser::at(&company.server.url);
+        browser.post(path, &[("account", &account), ("name", "typed")]).leads_to("/sign-in");
+        browser.sign_in(EMAIL, PASSWORD).leads_to(path);
+        browser
+    };
+    for path in [format!("/keys/{deleted}"), "/projects/proj_0/rename".to_owned()] {
+        let mut browser = sent_to(&path);
+        assert_eq!(browser.get(&path).status, 404, "{path}");
+        browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    }
+    for path in [format!("/keys/{kept}"), format!("/projects/{project}/rename")] {
+        let mut browser = sent_to(&path);
+        execute(&company.server.data, "ALTER TABLE projects RENAME TO lost");
+        assert_eq!(browser.get(&path).status, 500, "{path}");
+        execute(&company.server.data, "ALTER TABLE lost RENAME TO projects");
+        assert_eq!(browser.get(&path).field("name"), "typed", "{path}");
+        browser.sign_in(EMAIL, PASSWORD).leads_to("/keys");
+    }
 }
