@@ -7,13 +7,13 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Characters that join or separate the characters around them (Unicode 16, §23.2). Names in several scripts need them.
-pub(super) const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
 /// Returns whether a text contains an API key or a part of one that `redact` hides. Such a text must not be stored,
 /// because the dashboard would show it.
 pub fn contains_key(text: &str) -> bool {
     let is_redacted = |text: &str| matches!(redact_str(text), Cow::Owned(_));
-    is_redacted(text) || (text.contains(JOINERS) && is_redacted(&text.replace(JOINERS, "")))
+    is_redacted(text) || (text.contains(is_attached) && is_redacted(&text.replace(is_attached, "")))
 }
 
 /// Returns the position, counted from 1, of the first character that shows nothing or changes the direction of the
@@ -42,7 +42,7 @@ pub(super) fn first_invisible(text: &str) -> Option<usize> {
 
 /// Returns the form of a text for comparison: texts that look the same are equal.
 pub(super) fn comparable(text: &str) -> String {
-    let seen: String = text.chars().filter(|character| !JOINERS.contains(character)).collect();
+    let seen = text.replace(is_attached, "");
     let words: Vec<_> = seen.split_whitespace().collect();
     words.join(" ").to_lowercase().nfc().collect()
 }
@@ -82,6 +82,11 @@ fn is_filler(character: char) -> bool {
     )
 }
 
+/// Returns whether a character shows nothing on its own, but is allowed beside visible characters.
+fn is_attached(character: char) -> bool {
+    JOINERS.contains(&character) || is_selector(character)
+}
+
 /// Returns whether a character is a variation selector or the grapheme joiner.
 fn is_selector(character: char) -> bool {
     matches!(
@@ -115,6 +120,9 @@ mod tests {
             ("B\u{fc}ro", "Bu\u{308}RO"),
             ("Two Words", "two  words"),
             ("a\u{200d}b", "AB"),
+            ("Acme\u{34f}", "acme"),
+            ("❤\u{fe0f} prod", "❤ prod"),
+            ("葛\u{e0100}", "葛"),
         ] {
             assert_eq!(comparable(text), comparable(other));
         }
@@ -133,6 +141,7 @@ mod tests {
             ("e\u{301}cole", "ÉCOLE"),
             ("東京", "東京"),
             ("می\u{200c}خواهم", "میخواهم"),
+            ("❤\u{fe0f} prod", "❤ PROD"),
         ] {
             assert_eq!(searchable(name), searchable(text));
         }
@@ -152,6 +161,7 @@ mod tests {
             format!("{}…", &key[..40]),
             format!("{}\u{200d}{}", &key[..20], &key[20..]),
             format!("{}\u{200c}{}", &key[..2], &key[2..]),
+            format!("{}\u{fe0f}{}\u{34f}{}", &key[..20], &key[20..30], &key[30..]),
         ] {
             assert!(contains_key(&text), "{text}");
         }
