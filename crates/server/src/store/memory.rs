@@ -218,12 +218,31 @@ pub async fn remove(transaction: &mut Transaction, project: &str, id: &str) -> R
     Ok(transaction.execute(sql, &[project.into(), id.into()]).await? > 0)
 }
 
+/// Maximum number of memories that one statement removes.
+pub const PART: i64 = 500;
+
+/// Number of characters after which a part ends. The words of a memory are removed with it, so one with a long content
+/// takes as long as many others, and a statement has a time limit.
+const PART_LENGTH: i64 = 100_000;
+
 /// Removes the memories that name a user.
 pub(super) async fn remove_of_user(
     transaction: &mut Transaction,
     project: &str,
     user: &str,
 ) -> Result<(), DatabaseError> {
-    let sql = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2";
-    transaction.execute(sql, &[project.into(), user.into()]).await.map(drop)
+    let mut done = i64::MIN;
+    loop {
+        let sql = "SELECT max(seq) AS last FROM \
+                   (SELECT seq, sum(length(content)) OVER (ORDER BY seq) - length(content) AS length_before FROM \
+                   (SELECT seq, content FROM memories WHERE project = $1 AND \"user\" = $2 AND seq > $3 \
+                   ORDER BY seq LIMIT $4) AS candidates) AS part WHERE length_before < $5";
+        let values = [project.into(), user.into(), done.into(), PART.into(), PART_LENGTH.into()];
+        let Some(last) = transaction.query_one(sql, &values).await?.get::<Option<i64>>("last")? else {
+            return Ok(());
+        };
+        let sql = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2 AND seq > $3 AND seq <= $4";
+        transaction.execute(sql, &[project.into(), user.into(), done.into(), last.into()]).await?;
+        done = last;
+    }
 }

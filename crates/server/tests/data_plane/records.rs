@@ -1,11 +1,12 @@
 //! The answer to a request that stores a record shows the record as later reads do.
 
+use ctx_key_server::store::memory::PART;
 use serde_json::{Value, json};
 
 use crate::common::project::{ALL_SCOPES, Project, ids};
 use crate::common::timed::Fixture;
 use crate::common::{EMAIL, text};
-use crate::trouble::execute;
+use crate::trouble::{execute, number, numbers};
 
 /// The time 1700000000.
 const LONG_AGO: &str = "2023-11-14T22:13:20Z";
@@ -127,6 +128,31 @@ fn a_chat_is_shown_to_keys_of_its_project_that_read_chats() {
     assert_eq!(project.server.send("GET", &path, Some(&writes), None).0, 403);
     project.send("DELETE", &path, None);
     assert_eq!(project.send("GET", &path, None).0, 404);
+}
+
+#[test]
+fn all_memories_of_a_user_are_removed_and_no_others() {
+    let project = Project::new();
+    let (other, _) = project.server.key(&project.token, &project.company, &ALL_SCOPES);
+    for memories in [2 * PART, 2 * PART + 1] {
+        project.post("/v1/users", &json!({ "id": "ada" }));
+        // in turn, they are of Ada, of another Ada, and of Bob
+        let stored = format!(
+            "INSERT INTO memories (id, project, content, tags, metadata, \"user\", created_at, updated_at) \
+             SELECT 'mem_{memories}_' || n, CASE n % 3 WHEN 2 THEN '{other}' ELSE '{}' END, '!', '[]', '{{}}', \
+             CASE n % 3 WHEN 0 THEN 'bob' ELSE 'ada' END, 0, 0 FROM {}",
+            project.id,
+            numbers(usize::try_from(3 * memories).unwrap())
+        );
+        execute(&project.data, &stored);
+        assert_eq!(project.send("DELETE", "/v1/users/ada?cascade=true", None).0, 204);
+    }
+    let left = [(&project.id, "ada"), (&other, "ada"), (&project.id, "bob")].map(|(project_id, user)| {
+        let sql =
+            format!("SELECT count(*) FROM memories WHERE project = '{project_id}' AND \"user\" = '{user}'");
+        number(&project.data, &sql).unwrap()
+    });
+    assert_eq!(left, [0, 4 * PART + 1, 4 * PART + 1]);
 }
 
 #[test]
