@@ -266,12 +266,15 @@ pub(super) async fn revoke_all(
         " RETURNING id, name"
     );
     let rows = transaction.query(sql, &[project.into(), seconds(act.now).into()]).await?;
+    let mut revoked = Vec::with_capacity(rows.len());
     for row in &rows {
         let (id, name): (String, Name) = (row.get("id")?, row.get("name")?);
         let id = id.parse::<KeyId>().map_err(|_| DatabaseError::Corrupt("id"))?;
         transaction.announce(id.as_str());
-        audit_log::append(transaction, act, Action::Revoked, Some(id), name.as_str()).await?;
+        revoked.push((id, name));
     }
+    let lines: Vec<_> = revoked.iter().map(|(id, name)| (Some(*id), name.as_str())).collect();
+    audit_log::append_all(transaction, act, Action::Revoked, &lines).await?;
     Ok(rows.len())
 }
 

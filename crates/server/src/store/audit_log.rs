@@ -1,6 +1,7 @@
 //! The audit log: who did what, to which key, when and from where.
 
 use ctx_key::KeyId;
+use serde_json::{Value as Json, json};
 
 use super::actor::Act;
 use super::client::canonical;
@@ -121,23 +122,41 @@ pub(super) async fn append(
     key: Option<KeyId>,
     detail: &str,
 ) -> Result<(), DatabaseError> {
+    append_all(transaction, act, action, &[(key, detail)]).await
+}
+
+/// Appends a line for each key and detail, in this order.
+pub(super) async fn append_all(
+    transaction: &mut Transaction,
+    act: Act<'_>,
+    action: Action,
+    lines: &[(Option<KeyId>, &str)],
+) -> Result<(), DatabaseError> {
     let actor = act.actor.name();
     let address = act.address.map(canonical);
-    let key = key.map(|id| id.as_str().to_owned());
-    let texts = [Some(actor.as_str()), key.as_deref(), Some(detail), address.as_deref()];
-    // `searchable` removes line breaks from each text, so no search matches across two texts
-    let search = texts.map(|text| searchable(text.unwrap_or_default())).join("\n");
-    let sql = "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let line = |(key, detail): &(Option<KeyId>, &str)| {
+        let key = key.as_ref().map(KeyId::as_str);
+        let texts = [Some(actor.as_str()), key, Some(*detail), address.as_deref()];
+        // `searchable` removes line breaks from each text, so no search matches across two texts
+        let search = texts.map(|text| searchable(text.unwrap_or_default())).join("\n");
+        json!([key, detail, search])
+    };
+    let lines: Json = lines.iter().map(line).collect();
+    let sql = if transaction.is_postgres() {
+        "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
+         SELECT $1, $2, $3, $4, value->>0, value->>1, $5::text, value->>2 \
+         FROM json_array_elements($6::text::json) WITH ORDINALITY AS lines (value, place) ORDER BY place"
+    } else {
+        "INSERT INTO audit_log (at, company, actor, action, key, detail, address, search) \
+         SELECT $1, $2, $3, $4, value->>0, value->>1, $5, value->>2 FROM json_each($6) ORDER BY json_each.key"
+    };
     let parameters = [
         seconds(act.now).into(),
         act.company.into(),
         actor.into(),
         action.into(),
-        key.into(),
-        detail.into(),
         address.into(),
-        search.into(),
+        lines.to_string().into(),
     ];
     transaction.execute(sql, &parameters).await.map(drop)
 }
@@ -270,12 +289,44 @@ pub async fn replacements(
 
 #[cfg(test)]
 mod tests {
-    use super::ACTIONS;
+    use ctx_key::{ApiKey, UnixTime};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::database::{Database, Location};
+    use crate::store::actor::Actor;
+    use crate::store::migration::{STEPS, migrate};
 
     #[test]
     fn each_action_is_found_by_its_place() {
         for (place, (action, ..)) in ACTIONS.iter().enumerate() {
             assert_eq!(*action as usize, place, "{action:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn lines_are_appended_in_their_order() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(Location::Sqlite(folder.path().join("database"))).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        let sql = "INSERT INTO accounts (id, email, password, created_at) VALUES ('acc_1', '', '', 0)";
+        transaction.execute(sql, &[]).await.unwrap();
+        let company = CompanyId::generate();
+        let sql =
+            "INSERT INTO companies (id, account, name, slug, created_at) VALUES ($1, 'acc_1', '', '', 0)";
+        transaction.execute(sql, &[(&company).into()]).await.unwrap();
+        let now = UnixTime::from_secs(1_800_000_000);
+        let act = Act { company: &company, actor: Actor::Operator, now, address: None };
+        let expected: Vec<_> = (0..12)
+            .map(|number| ((number > 0).then(|| ApiKey::generate().id()), format!("{number} \"\u{e9}\\")))
+            .collect();
+        let lines: Vec<_> = expected.iter().map(|(key, detail)| (*key, detail.as_str())).collect();
+        append_all(&mut transaction, act, Action::Revoked, &lines).await.unwrap();
+        append_all(&mut transaction, act, Action::Revoked, &[]).await.unwrap();
+        let page = page(&mut transaction, &company, &LogFilter::default(), 50, 0).await.unwrap();
+        let id = |key: Option<String>| key.map(|id| id.parse::<KeyId>().unwrap());
+        let found: Vec<_> = page.into_iter().rev().map(|(line, _)| (id(line.key), line.detail)).collect();
+        assert_eq!(found, expected);
     }
 }
