@@ -89,6 +89,10 @@ fn a_list_of_projects_has_pages_with_the_archived_ones_last() {
     post(&mut browser, &path, &[]).leads_to("/projects?q=p0&state=active&page=2");
 }
 
+/// Maximum number of projects for which the README promises pages of less than 100 KiB. The list of keys and the form for a
+/// new key have all projects.
+const MAX_PROJECTS: usize = 30;
+
 #[test]
 fn no_page_of_a_large_company_exceeds_100_kib() {
     let (company, mut browser) = Company::new();
@@ -97,10 +101,19 @@ fn no_page_of_a_large_company_exceeds_100_kib() {
         let character = ["鍵", "\u{1f512}", "&", "ї", "ح", "क"][number % 6];
         format!("{}{number:03}", character.repeat(97))
     };
-    let projects: Vec<_> = (0..30).map(|number| company.project(&name(number))).collect();
+    // 100 characters, each of which has 5 bytes in HTML
+    let longest = |number: usize| {
+        let last = [25, 5, 1].map(|place| ["&", "<", ">", "\"", "'"][number / place % 5]).concat();
+        format!("{}{last}", "&".repeat(97))
+    };
+    let first = company.send("GET", "/projects", &json!({})).1[0]["id"].as_str().unwrap().to_owned();
+    let renamed = post(&mut browser, &format!("/projects/{first}/rename"), &[("name", &longest(0))]);
+    renamed.leads_to(&format!("/projects#project-{first}"));
+    let mut projects = vec![first];
+    projects.extend((1..MAX_PROJECTS).map(|number| company.project(&longest(number))));
     let records: Vec<_> = (0..1_000)
         .map(|number| {
-            let mut record = record(&projects[number % 30]);
+            let mut record = record(&projects[number % MAX_PROJECTS]);
             record.scopes = Scope::all();
             record.expires_at = Some(UnixTime::from_secs(1_900_000_000));
             (record, name(number % 6))
