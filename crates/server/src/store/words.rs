@@ -7,7 +7,7 @@
 //!   adjacent ones.
 //! - An emoji is a word.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::mem;
 
 use snowball_stemmers_rs::{Algorithm, Stemmer};
@@ -44,7 +44,7 @@ pub struct Counted {
 /// A word of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A word, and the compound that it is a part of, if any. A text needs one of them.
+    /// A word, and the compounds that it is a part of, if any. A text needs one of them.
     Word(Vec<String>),
     /// A part that a [`normalized`] text must contain: text without spaces, or stop words with the spaces around them.
     Together(String),
@@ -83,7 +83,7 @@ pub fn count(text: &str) -> Counted {
 }
 
 /// Returns the words of a query without repetitions, in the order of the query. Stop words are left out if the query
-/// has other words.
+/// has other words. A word that is repeated has all its compounds, so that their order does not matter.
 pub fn wanted(query: &str) -> Vec<Wanted> {
     let stemmer = Stemmer::create(Algorithm::English);
     let mut all: Vec<(Wanted, bool)> = Vec::new();
@@ -115,15 +115,28 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
     if !has_others && is_of_words && all.len() > 1 {
         all.push((Wanted::Together(normalized(query)), true));
     }
-    let mut seen = HashSet::new();
-    let kept = all.into_iter().filter(|(wanted, is_stop)| {
-        let key = match wanted {
+    let mut kept = Vec::new();
+    let mut places = HashMap::new();
+    for (wanted, is_stop) in all {
+        if is_stop && has_others {
+            continue;
+        }
+        let key = match &wanted {
             Wanted::Word(words) => words.first(),
             Wanted::Together(text) => Some(text),
         };
-        !(*is_stop && has_others) && seen.insert(key.cloned())
-    });
-    kept.map(|(wanted, _)| wanted).collect()
+        let place = *places.entry(key.cloned()).or_insert(kept.len());
+        if place == kept.len() {
+            kept.push(wanted);
+        } else if let (Wanted::Word(known), Wanted::Word(words)) = (&mut kept[place], wanted) {
+            for word in words {
+                if !known.contains(&word) {
+                    known.push(word);
+                }
+            }
+        }
+    }
+    kept
 }
 
 /// Returns the words of a text, not stemmed, with one space before, between and after them. Characters that belong to
@@ -462,6 +475,10 @@ mod tests {
         assert_eq!(wants("To be, or not to be?"), ["to", "be", "or", "not", "[ to be or not to be ]"]);
         assert_eq!(wants("who"), ["who"]);
         assert_eq!(wants("run running RUNS"), ["run"]);
+        // a word of several compounds has all of them, in whatever order they come
+        assert_eq!(wants("mail e-mail"), ["mail|email", "e|email"]);
+        assert_eq!(wants("e-mail mail e-mail"), ["e|email", "mail|email"]);
+        assert_eq!(wants("e-mail mail-box"), ["e|email", "mail|email|mailbox", "box|mailbox"]);
         for nothing in ["", " ", "?!\u{3002}", "%_*\"'\\", "+ # ++", "\u{301}", "\u{200d}"] {
             assert_eq!(wants(nothing), [""; 0], "{nothing}");
         }

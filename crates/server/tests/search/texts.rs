@@ -117,6 +117,18 @@ fn words_are_found_however_they_are_written() {
 }
 
 #[test]
+fn a_score_does_not_depend_on_the_order_of_the_words() {
+    let fixture = Fixture::new();
+    for text in ["an e-mail to ada", "email", "mail"] {
+        fixture.note("", text);
+    }
+    let [first, second] =
+        ["mail e-mail", "e-mail mail"].map(|query| fixture.search(query, "&precision=high"));
+    assert_eq!(first["results"], second["results"]);
+    assert_eq!((&first["total_results"], &second["total_results"]), (&json!(2), &json!(2)));
+}
+
+#[test]
 fn text_without_spaces_is_found_by_substring() {
     let (tower, capital) = ("昨日は東京タワーに登りました。", "京都の東にある寺");
     let (university, scattered) = ("她在北京大学学习", "北京有很多大学,京大也有名");
