@@ -1,8 +1,10 @@
 //! The limit of keys that have not ended.
 
 use ctx_key_server::store::api_key::{COUNT, MAX_KEYS};
+use ctx_key_server::store::import::import;
 use serde_json::json;
 
+use crate::common::company::{import_line, record};
 use crate::common::{EVE, id};
 use crate::trouble::{execute, plan};
 use crate::{Keys, first_project, message};
@@ -38,6 +40,10 @@ fn the_limit_counts_keys_that_have_not_ended() {
     // a leaked key can still be replaced
     let (status, answer) = keys.send("POST", &format!("{path}/rotate"), &json!({ "overlap_seconds": 60 }));
     assert_eq!(status, 201, "{answer}");
+    // an import is not limited
+    let (database, line) = (keys.server.database(), import_line(&record(&keys.project), "imported"));
+    let imported = keys.server.runtime.block_on(import(&database, line.as_bytes(), keys.server.now()));
+    assert_eq!(imported.unwrap(), 1);
     assert_eq!(keys.create_with(json!({})).0, 409);
     // keys of another company do not count
     let eve = keys.server.account(EVE);
