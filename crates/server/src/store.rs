@@ -47,3 +47,21 @@ mod words;
 pub fn new_id(prefix: &str) -> String {
     format!("{prefix}_{}", uuid::Uuid::new_v4().simple())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_digit_of_an_id_is_random() {
+        let ids: Vec<_> = (0..64).map(|_| new_id("x")).collect();
+        assert!(ids.iter().all(|id| id.starts_with("x_") && id.len() == 34), "{ids:?}");
+        // the digit 12 is the version of the UUID
+        for place in (0..32).filter(|place| *place != 12) {
+            let digits: HashSet<u8> = ids.iter().map(|id| id.as_bytes()[2 + place]).collect();
+            assert!(digits.len() > 1, "digit {place} is always the same");
+        }
+    }
+}

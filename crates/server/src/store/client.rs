@@ -121,6 +121,9 @@ mod tests {
             ("", None),
             ("  ", None),
             (&key, None),
+            // neither another product nor the start of a key is shown
+            (&format!("bot/1 {key}"), None),
+            (&format!("{}{key}", "x".repeat(40)), None),
         ] {
             let client = Client::new(Ipv4Addr::LOCALHOST.into(), Some(text));
             assert_eq!(client.agent.as_deref(), words, "{text}");

@@ -55,3 +55,17 @@ id!(AccountId, "acc", "an account");
 id!(CompanyId, "org", "a company");
 id!(TokenId, "tok", "an access token of a program");
 id!(ProjectId, "proj", "a project");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PostgreSQL fails on a text with a NUL.
+    #[test]
+    fn an_id_has_only_letters_digits_and_underscores() {
+        for text in ["", "proj_\0", "proj-1", " proj_1", "proj_ä"] {
+            assert_eq!(ProjectId::parse(text), None, "{text:?}");
+        }
+        assert_eq!(ProjectId::parse("proj_1aZ"), Some(ProjectId("proj_1aZ".to_owned())));
+    }
+}

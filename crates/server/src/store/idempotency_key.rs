@@ -37,3 +37,17 @@ impl From<&IdempotencyKey> for Value {
         hex::encode(key.0).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_session_or_another_form_has_another_key() {
+        let [session, form, other] = [(); 3].map(|()| Secret::generate());
+        let key = IdempotencyKey::new(&session, &form);
+        assert_eq!(key, IdempotencyKey::new(&session, &form));
+        assert_ne!(key, IdempotencyKey::new(&other, &form));
+        assert_ne!(key, IdempotencyKey::new(&session, &other));
+    }
+}

@@ -51,6 +51,8 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::Secret;
 
     /// A secret in an error or in a log could be used.
@@ -68,6 +70,16 @@ mod tests {
         let capital = format!("{}A", &text[..63]);
         for text in ["", &text[1..], &format!("{text}0"), &capital, &format!("{}g", &text[..63])] {
             assert_eq!(Secret::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_digit_of_a_secret_is_random() {
+        let secrets: Vec<_> = (0..64).map(|_| Secret::generate()).collect();
+        for place in 0..64 {
+            let digits: HashSet<u8> =
+                secrets.iter().map(|secret| secret.expose().as_bytes()[place]).collect();
+            assert!(digits.len() > 1, "digit {place} is always the same");
         }
     }
 }

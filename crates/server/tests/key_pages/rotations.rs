@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::company::{Company, record};
-use crate::common::id;
 use crate::common::timed::HOUR;
+use crate::common::{EMAIL, id};
 use crate::{lines_of, row};
 
 #[test]
@@ -119,6 +119,8 @@ fn a_successor_has_the_expiry_that_was_chosen() {
         let new = id(&browser.confirm(&key, "rotate", &fields).new_key());
         let (_, stored) = company.send_about("GET", &new, &json!({}));
         assert_eq!(stored["expires_at"], expires_at, "{chosen:?}");
+        let line = format!("{EMAIL} rotated by {new}, overlap 604800 s");
+        assert_eq!(lines_of(&browser.get(&format!("/keys/{key}")))[0], line, "{chosen:?}");
     }
     let count = browser.count_keys();
     for expiry in [

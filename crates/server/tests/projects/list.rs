@@ -11,7 +11,7 @@ use crate::{post, rows};
 #[test]
 fn projects_are_listed_with_their_keys() {
     let (company, mut browser) = Company::new();
-    let [web, batch] = ["Web & Co", "Пакет"].map(|name| company.project(name));
+    let [web, batch, _] = ["Web & Co", "Пакет", "Straße ΟΔΟΣ"].map(|name| company.project(name));
     company.key(&web, "active", None);
     let expiring = company.key(&web, "expires", Some("2027-01-15T09:00:00Z"));
     let revoked = company.key(&web, "revoked", None);
@@ -23,8 +23,15 @@ fn projects_are_listed_with_their_keys() {
     later.not_before = Some(UnixTime::from_secs(1_900_000_000));
     assert_eq!(company.import(&[(later, "later")]).unwrap(), 1);
     let list = |browser: &mut Browser, query: &str| rows(&browser.get(&format!("/projects{query}")));
-    let first = "Development 0 0 just now Active";
-    assert_eq!(list(&mut browser, ""), [first, "Web & Co 5 6 just now Active", "Пакет 0 0 just now Active"]);
+    assert_eq!(
+        list(&mut browser, ""),
+        [
+            "Development 0 0 just now Active",
+            "Straße ΟΔΟΣ 0 0 just now Active",
+            "Web & Co 5 6 just now Active",
+            "Пакет 0 0 just now Active",
+        ]
+    );
     company.server.set(HOUR);
     assert_eq!(company.states(&[&expiring, &rotated]), ["expired", "retired"]);
     let web_row = "Web & Co 3 6 1 hour ago Active";
@@ -35,6 +42,8 @@ fn projects_are_listed_with_their_keys() {
         ("?q=ПАК", &["Пакет 0 0 1 hour ago Archived just now"][..]),
         ("?state=archived", &["Пакет 0 0 1 hour ago Archived just now"]),
         ("?state=active&q=+%26+", &[web_row]),
+        ("?q=STRASSE", &["Straße ΟΔΟΣ 0 0 1 hour ago Active"]),
+        ("?q=οδοσ", &["Straße ΟΔΟΣ 0 0 1 hour ago Active"]),
         ("?q=%25", &[]),
         ("?state=other&page=x&q=DEV", &["Development 0 0 1 hour ago Active"]),
     ] {
@@ -49,6 +58,14 @@ fn projects_are_listed_with_their_keys() {
     browser
         .get(&format!("/projects?q={}&state=active", key.expose_secret()))
         .leads_to(&format!("/projects?q=ctx_{}***&state=active", key.id()));
+    // the archived ones are sorted by name, whichever was archived first
+    company.server.set(2 * HOUR);
+    post(&mut browser, &format!("/projects/{web}/archive"), &[])
+        .leads_to(&format!("/projects#project-{web}"));
+    assert_eq!(
+        list(&mut browser, "?state=archived"),
+        ["Web & Co 0 6 2 hours ago Archived just now", "Пакет 0 0 2 hours ago Archived 1 hour ago"]
+    );
 }
 
 #[test]

@@ -155,6 +155,20 @@ fn only_the_first_words_of_a_long_question_are_searched() {
 }
 
 #[test]
+fn a_whole_text_is_looked_for_in_the_best_100_memories() {
+    let fixture = Fixture::new();
+    // its content is longer, so it comes after the others with the same pairs of characters
+    fixture.note("whole", "她在北京大学学习");
+    let pairs = "北京 京大 大学";
+    let memories: String = (0..99).map(|number| insertion(&fixture.id, number, pairs)).collect();
+    execute(&fixture.data, &memories);
+    wait(|| queued(&fixture.data) == Some(0));
+    assert_eq!(fixture.titles_with("北京大学", "&precision=high"), ["whole"]);
+    fixture.note("one more", pairs);
+    assert_eq!(fixture.search("北京大学", "&precision=high")["total_results"], 101);
+}
+
+#[test]
 fn the_bounds_are_documented() {
     let fixture = Fixture::new();
     let (_, document) = fixture.server.send("GET", "/openapi.json", None, None);

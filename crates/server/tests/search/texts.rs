@@ -257,6 +257,9 @@ fn a_chat_is_answered_with_memories_that_share_some_words() {
         ("When does Ada drink her tea?", "Memories with the words of your message: Tea; Coffee."),
         ("zebra", "No memory has a word of your message."),
         ("?", "No memory has a word of your message."),
+        // only the first 1,000 characters are searched
+        (&format!("{} tea", "?".repeat(996)), "Memories with the words of your message: Tea."),
+        (&format!("{} tea", "?".repeat(997)), "No memory has a word of your message."),
     ] {
         let (status, answer) = fixture.send("POST", &path, Some(&json!({ "message": message })));
         assert_eq!((status, &answer["message"]["content"]), (200, &json!(expected)), "{answer}");
