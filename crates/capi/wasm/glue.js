@@ -9,6 +9,19 @@ export class Key {
   static { viewOf = (key) => key.#view; }
 }
 
+/** The functions whose argument is a result, which may be negative. All other numbers are unsigned. */
+const OF_RESULTS = ["label", "status", "message", "challengeError"];
+
+/** Throws for an argument that would wrap: a call keeps only the lowest 64 bits of a bigint, and 32 of another number. */
+function requireRange(argument, isResult) {
+  if (typeof argument === "bigint" && argument !== BigInt.asUintN(64, argument)) {
+    throw new RangeError("a time and an overlap must be from 0 to 2^64 - 1");
+  }
+  if (typeof argument !== "number" || argument === (isResult ? argument >> 0 : argument >>> 0)) return;
+  if (isResult) throw new RangeError("a result must be a whole number from -2^31 to 2^31 - 1");
+  throw new RangeError("scopes and a capacity must be whole numbers from 0 to 2^32 - 1");
+}
+
 /** Returns the functions of a compiled module. Their names are those of C without `ctx_key_`, in camel case. */
 export function instantiate(module, fillRandom = (bytes) => crypto.getRandomValues(bytes)) {
   const random = (at, length) => { try { return fillRandom(memory().subarray(at, at + length)), 0; } catch { return 1; } };
@@ -62,20 +75,31 @@ export function instantiate(module, fillRandom = (bytes) => crypto.getRandomValu
   const functions = Object.entries(c).filter(([name]) => name.startsWith("ctx_key_")).map(([name, run]) => {
     const camel = name.slice(8).replace(/_./g, ([, letter]) => letter.toUpperCase());
     const read = results[camel] ?? ((result) => result);
-    return [camel, (...args) => read(call(run, args))];
+    const isOfResult = OF_RESULTS.includes(camel);
+    return [camel, (...args) => {
+      for (const argument of args) requireRange(argument, isOfResult);
+      return read(call(run, args));
+    }];
   });
   return Object.fromEntries(functions);
 }
 
 const TIMES = ["notBefore", "expiresAt", "retiresAt", "revokedAt"];
 
-/** Returns the `ctx_key_record` of a row. A time that is null or missing is absent. */
+/** Returns the `ctx_key_record` of a row. A time that is null or missing is absent. No number wraps: it throws instead. */
 export function record({ id, digest, scopes, ...times }) {
+  if (scopes !== scopes >>> 0) throw new RangeError("scopes must be a whole number from 0 to 2^32 - 1");
   const view = new DataView(new ArrayBuffer(120));
   new Uint8Array(view.buffer).set(digest.subarray(0, 32));
   new Uint8Array(view.buffer).set(encoder.encode(id).subarray(0, 13), 100);
   view.setUint32(96, scopes, true);
-  TIMES.forEach((name, index) => times[name] != null && (view.setBigUint64(32 + 16 * index, times[name], true), view.setBigUint64(40 + 16 * index, 1n, true)));
+  TIMES.forEach((name, index) => {
+    const time = times[name];
+    if (time == null) return;
+    if (time !== BigInt.asUintN(64, time)) throw new RangeError(`${name} must be a bigint from 0 to 2^64 - 1`);
+    view.setBigUint64(32 + 16 * index, time, true);
+    view.setBigUint64(40 + 16 * index, 1n, true);
+  });
   return view;
 }
 

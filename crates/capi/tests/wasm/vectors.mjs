@@ -124,6 +124,7 @@ export function check({ default: ctx, Key, record, row }, lines) {
 export function checkGlue({ default: ctx, Key, record, row, instantiate, module }) {
   checkTexts(ctx, Key);
   checkRecords(ctx, Key, record, row);
+  checkNumbers(ctx, Key, record, row);
   const texts = [new Key(), new Key()].map((key) => {
     const text = new Uint8Array(53);
     if (ctx.generate(key) !== 0 || ctx.exposeSecret(key, text) !== 0) throw new Error("generate");
@@ -225,4 +226,59 @@ function checkRecords(ctx, Key, record, row) {
   expect(verified({ digest: Uint8Array.of(...digest, 7) }), "ok");
   for (const id of ["", KEY.slice(4, 15), KEY.slice(4, 17), `${KEY.slice(4, 15)}\u00e9`]) expect(verified({ id }), "error_record");
   for (const changes of [{ digest: digest.subarray(1) }, { digest: digest.map((byte) => byte ^ 1) }]) expect(verified(changes), "digest_mismatch");
+}
+
+/** A number throws if it would wrap: an expiry of -1 would be the latest time, so that the key never ends. */
+function checkNumbers(ctx, Key, record, row) {
+  const [own, other] = [new Key(), new Key()];
+  expect([ctx.parse(KEY, own, null), ctx.parse(OTHER, other, null)], [0, 0]);
+  const [id, digest, scopes, names] = [KEY.slice(4, 16), new Uint8Array(32), READ, ["notBefore", "expiresAt", "retiresAt", "revokedAt"]];
+  expect(ctx.digest(own, digest), 0);
+  const [stored, grant, made] = [record({ id, digest, scopes }), view(24), view(120)];
+  expect(ctx.verify(stored, own, 0n, grant), 0);
+
+  const bits = "scopes and a capacity must be whole numbers from 0 to 2^32 - 1";
+  const time = "a time and an overlap must be from 0 to 2^64 - 1";
+  const refusals = [
+    ...names.flatMap((name) =>
+      [-1n, 2n ** 64n, "5"].map((wrong) => [() => record({ id, digest, scopes, [name]: wrong }), `${name} must be a bigint from 0 to 2^64 - 1`]),
+    ),
+    ...[-1, 2 ** 32, 0.5, NaN, "5", null, undefined].map((wrong) => [
+      () => record({ id, digest, scopes: wrong }),
+      "scopes must be a whole number from 0 to 2^32 - 1",
+    ]),
+    ...[-1, 2 ** 32 + 1, 0.5, NaN].flatMap((wrong) => [
+      [() => ctx.recordNew(own, wrong, made), bits],
+      [() => ctx.require(grant, wrong, null), bits],
+      [() => ctx.scopesGrant(wrong, 1), bits],
+      [() => ctx.scopesMissing(0, wrong), bits],
+      [() => ctx.scopesNames(wrong, new Uint8Array(75)), bits],
+      [() => ctx.find(KEY, view(8), wrong, view(4)), bits],
+    ]),
+    ...[-1n, 2n ** 64n].flatMap((wrong) => [
+      [() => ctx.verify(stored, own, wrong, grant), time],
+      [() => ctx.state(stored, wrong), time],
+      [() => ctx.retireAt(stored, wrong), time],
+      [() => ctx.revoke(stored, wrong), time],
+      [() => ctx.rotate(stored, other, wrong, 0n, made), time],
+      [() => ctx.rotate(stored, other, 0n, wrong, made), time],
+    ]),
+    ...[-(2 ** 31) - 1, 2 ** 31, 0.5].flatMap((wrong) =>
+      ["label", "status", "message", "challengeError"].map((name) => [() => ctx[name](wrong), "a result must be a whole number from -2^31 to 2^31 - 1"]),
+    ),
+  ];
+  for (const [call, message] of refusals) {
+    let error;
+    try {
+      call();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(`${error}`, `RangeError: ${message}`);
+  }
+  const absent = Object.fromEntries(names.map((name) => [name, null]));
+  expect([row(stored), row(made)], [{ id, digest, scopes, ...absent }, row(view(120))]);
+  const greatest = { id, digest, scopes: 2 ** 32 - 1, ...Object.fromEntries(names.map((name) => [name, 2n ** 64n - 1n])) };
+  expect(row(record(greatest)), greatest);
+  expect([-(2 ** 31), 2 ** 31 - 1].map((result) => ctx.label(result)), ["error_other", "error_other"]);
 }
