@@ -376,6 +376,11 @@ val behaviourTests = listOf(
         }
         assertEquals(KeyRecord(own.id, own.digest.uppercase(), 1, Scope.READ).digest, own.digest, "upper case")
     },
+    Test("at an unknown time, a key with a start is not yet valid") {
+        for (start in listOf(at(0), at(1), UnixTime.MAX)) {
+            assertEquals(record(start).state(UnixTime.MAX), KeyState.NotYetValid, start)
+        }
+    },
     Test("a refused rotation says why") {
         val refusals = listOf(
             Triple(record(), at(0), "the new key has the id of the old one; generate another key"),

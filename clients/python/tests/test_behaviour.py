@@ -412,6 +412,11 @@ def test_a_record_refuses_an_invalid_id_or_digest() -> None:
         hash(record())
 
 
+def test_at_an_unknown_time_a_key_with_a_start_is_not_yet_valid() -> None:
+    for not_before in [0, 1, MAX_TIME]:
+        assert record(not_before=not_before).state(MAX_TIME) is KeyState.NotYetValid
+
+
 def test_a_refused_rotation_says_why() -> None:
     other = ApiKey.parse(OTHER)
     refusals: list[tuple[KeyRecord[str], ApiKey, int, str, str]] = [

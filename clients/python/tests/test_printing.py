@@ -418,6 +418,8 @@ def test_the_filter_keeps_what_belongs_to_a_type() -> None:
     both = Both(TEXT)
     both.note = TEXT
     assert (field(both).text, field(both).note) == (REDACTED_TEXT, REDACTED_TEXT)
+    del both.text
+    assert (vars(field(both)), hasattr(field(both), "text")) == ({"note": REDACTED_TEXT}, False)
     assert (type(field(Name.KEY)), field(Name.KEY) == REDACTED_TEXT, shows(repr(field(Name.KEY)))) == (Name, True, False)
 
 

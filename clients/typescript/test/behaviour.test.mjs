@@ -89,8 +89,8 @@ test("the environment is read, and each mistake explained", () => {
     [5, "missing", missing],
     [{ get: () => KEY }, "missing", missing],
     ...["\ud800", "\udc00", `${KEY}\udfff`, "\ude00\ud83d", "\ufffd", `${KEY}\ufffd`].map((value) => [value, "not_unicode", notUnicode]),
-    // A value that is empty only after the repair counts as set.
-    ...["''", "MEMORYKIT_API_KEY="].map((value) => [
+    // A value that is empty only after the repair counts as set. A pair of surrogates is Unicode.
+    ...["''", "MEMORYKIT_API_KEY=", "\u{1f600}"].map((value) => [
       value,
       "invalid",
       "MEMORYKIT_API_KEY does not hold an API key: an API key starts with `ctx_`: copy the whole key, without anything around it",
@@ -334,6 +334,18 @@ test("two keys can share three bytes", () => {
   assert.equal(Buffer.from(redact(Buffer.from(text))).toString(), redact(text));
 });
 
+test("bytes may be long, and lie in a buffer with other text", () => {
+  // Each key lies across a multiple of 4,096 bytes, the number that is read at once.
+  const text = `é${"-".repeat(4070)}${KEY}${"-".repeat(4046)}${OTHER}\u{1f600}`;
+  const { buffer } = Uint8Array.from(Buffer.from(`${KEY}${text}${KEY}`));
+  const view = new Uint8Array(buffer, KEY.length, buffer.byteLength - 2 * KEY.length);
+  const redacted = `é${"-".repeat(4070)}ctx_8aspm4G7VmSU***${"-".repeat(4046)}ctx_hNRO46HtK22R***\u{1f600}`;
+  assert.deepEqual(find(view), [[4072, 4124], [8170, 8222]]);
+  assert.equal(Buffer.from(redact(view)).toString(), redacted);
+  assert.equal(Buffer.from(key.redactDeep(view)).toString(), redacted);
+  assert.equal(Buffer.from(buffer).toString(), `${KEY}${text}${KEY}`, "the buffer is unchanged");
+});
+
 test("a clock before 1970 gives an unknown time", (context) => {
   for (const [shown, secs] of [[-1, MAX_TIME], [0, 0n], [999, 0n], [1999, 1n], [-0.5, MAX_TIME]]) {
     const { mock } = context.mock.method(Date, "now", () => shown);
@@ -353,6 +365,13 @@ test("a record refuses an invalid id or digest, without repeating it", () => {
   }
   for (const first of "/:@[`{") {
     assert.throws(() => new KeyRecord(`${first}00000000000`, own.digest, 1, Scope.READ), TypeError);
+  }
+});
+
+test("at an unknown time, a key with a start is not yet valid", () => {
+  const own = ApiKey.parse(KEY);
+  for (const notBefore of [0n, 1n, MAX_TIME]) {
+    assert.equal(new KeyRecord(own.id, own.digest, 1, Scope.READ, { notBefore }).state(MAX_TIME), "NotYetValid");
   }
 });
 
