@@ -28,7 +28,8 @@ pub fn under_load(sh: &Shell, arguments: &[String]) -> Result<String> {
                 scope.spawn(move || build_until(done, &folder))
             })
             .collect();
-        let passed = (0..rounds).map(|_| suite(sh, &[])).collect::<Result<Vec<_>>>();
+        let round = |number| suite(sh, &[]).inspect(|passed| print!("round {number} of {rounds}: {passed}"));
+        let passed = (1..=rounds).map(round).collect::<Result<Vec<_>>>();
         done.store(true, Relaxed);
         let mut count = 0;
         for build in builds {

@@ -61,14 +61,14 @@ impl Project {
 
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
-        let (status, body) = self.send("GET", path, None);
+        let (status, body) = self.server.send_until_available("GET", path, Some(&self.key), None);
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
 
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.send("POST", path, Some(body));
+        let (status, answer) = self.server.send_until_available("POST", path, Some(&self.key), Some(body));
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
         answer
     }
