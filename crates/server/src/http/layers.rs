@@ -55,9 +55,10 @@ async fn require_host(request: Request, next: Next) -> Response {
 fn is_host(value: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(value) else { return value.is_empty() };
     let host = authority.host();
-    let port = authority.as_str().strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    let rest = authority.as_str().strip_prefix(host);
     let is_address = || host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(is_ipv6);
-    (!host.contains(['[', ']']) || is_address()) && port.is_some_and(is_port)
+    (!host.contains(['[', ']']) || is_address())
+        && rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 
 fn is_ipv6(text: &str) -> bool {
@@ -116,6 +117,7 @@ mod tests {
             "[b]",
             "a[b]c",
             "[::1]a",
+            "[::1]80",
             "[::1]:a",
             "[::1",
             "::1",
