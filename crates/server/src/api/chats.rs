@@ -301,7 +301,8 @@ async fn send(
     Ok(axum::Json(Answer { message: message.into() }))
 }
 
-/// Returns an answer. There is no language model, so it only names memories that have words of the message.
+/// Returns an answer. There is no language model, so it only names memories that have words of the message. A memory
+/// without a visible title is named by its id.
 async fn answer(
     database: &Database,
     project: &str,
@@ -314,8 +315,10 @@ async fn answer(
         return Ok("No memory has a word of your message.".to_owned());
     }
     let memories = found.memories.into_iter().map(|found| found.memory);
-    let titles = memories.map(|memory| memory.title.unwrap_or(memory.id));
-    Ok(format!("Memories with the words of your message: {}.", titles.collect::<Vec<_>>().join("; ")))
+    let names = memories
+        .map(|memory| memory.title.filter(|title| !title.trim().is_empty()).unwrap_or(memory.id))
+        .collect::<Vec<_>>();
+    Ok(format!("Memories with the words of your message: {}.", names.join("; ")))
 }
 
 /// Removes a chat with its messages.

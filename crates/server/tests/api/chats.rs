@@ -9,6 +9,8 @@ fn a_chat_answers_with_memories_that_the_key_may_read() {
     let project = Project::new();
     project.make("/v1/memories", &json!({ "content": "green tea", "title": "Tea" }));
     let untitled = project.make("/v1/memories", &json!({ "content": "black coffee" }));
+    let empty = project.make("/v1/memories", &json!({ "content": "red juice", "title": "" }));
+    let blank = project.make("/v1/memories", &json!({ "content": "cold water", "title": " \u{3000}" }));
     let chat = project.post("/v1/chats", &json!({ "title": "Talk", "metadata": { "a": [1] } }));
     assert_eq!((&chat["title"], &chat["metadata"]), (&json!("Talk"), &json!({ "a": [1] })));
     let other = project.make("/v1/chats", &json!({}));
@@ -18,8 +20,10 @@ fn a_chat_answers_with_memories_that_the_key_may_read() {
     assert_eq!(answer["message"]["role"], "assistant");
     let content = |answer: &Value| answer["message"]["content"].as_str().unwrap().to_owned();
     assert_eq!(content(&answer), "Memories with the words of your message: Tea.");
-    let answer = project.post(&path, &json!({ "message": "coffee" }));
-    assert_eq!(content(&answer), format!("Memories with the words of your message: {untitled}."));
+    for (word, id) in [("coffee", untitled), ("juice", empty), ("water", blank)] {
+        let answer = project.post(&path, &json!({ "message": word }));
+        assert_eq!(content(&answer), format!("Memories with the words of your message: {id}."));
+    }
     let answer = project.post(&path, &json!({ "message": "purple" }));
     assert_eq!(content(&answer), "No memory has a word of your message.");
 
@@ -35,7 +39,7 @@ fn a_chat_answers_with_memories_that_the_key_may_read() {
     assert_eq!((&shown["id"], &shown["title"]), (&chat["id"], &json!("Talk")));
     let messages = shown["messages"].as_array().unwrap();
     let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
-    assert_eq!(roles, ["user", "assistant"].repeat(5));
+    assert_eq!(roles, ["user", "assistant"].repeat(7));
     assert_eq!(messages[0]["content"], "green");
     let first = project.get(&format!("{path}?limit=2"));
     assert_eq!(first["messages"].as_array().unwrap()[..], messages[..2]);
