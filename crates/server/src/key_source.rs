@@ -163,4 +163,14 @@ mod tests {
         };
         assert_eq!(*verifier.options(), expected);
     }
+
+    #[tokio::test]
+    async fn a_source_in_postgresql_has_the_connections_of_the_operator() {
+        // it connects when it is first used
+        let location = Location::Postgres("postgres://nobody@localhost/none".to_owned());
+        let settings = Settings { connections: 3, ..Settings::default() };
+        let source = format!("{:?}", KeySource::open(&location, &settings).await.unwrap());
+        let expected = "Postgres(PostgresSource { connections: Connections { pool: Status { max_size: 3, ";
+        assert!(source.starts_with(expected), "{source}");
+    }
 }

@@ -11,7 +11,7 @@ use common::{DEADLINE, Data, becomes, wait};
 use ctx_key_server::database::{CONNECTIONS, Database, DatabaseError, Location};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use trouble::{database_file, execute, number, while_locked};
+use trouble::{database_file, execute, number, skip, while_locked};
 
 /// A number of turns that is greater than the number of connections.
 const MANY: i64 = 20;
@@ -212,23 +212,38 @@ fn a_limit_of_statements_ends_them() {
 #[test]
 fn a_transaction_without_limits_waits_for_a_lock() {
     let data = table();
-    if data.is_postgres() {
-        return;
-    }
     let longer_than_a_request_waits = Duration::from_millis(2_500);
+    // SQLite waits at the start of the transaction, and PostgreSQL at the statement
+    let insert = "INSERT INTO t (a) VALUES (1)";
     let runtime = Runtime::new().unwrap();
     let database = open(&data);
     let waiting = while_locked(&data, "t", || {
         let waiting = {
             let database = database.clone();
-            runtime.spawn(async move { database.begin_without_limits().await.map(drop) })
+            runtime.spawn(async move { database.begin_without_limits().await?.execute(insert, &[]).await })
         };
-        let refused = runtime.block_on(database.begin()).map(drop);
+        let refused = runtime.block_on(async { database.begin().await?.execute(insert, &[]).await });
         assert_eq!(refused, Err(DatabaseError::Busy));
-        std::thread::sleep(longer_than_a_request_waits);
+        thread::sleep(longer_than_a_request_waits);
         waiting
     });
-    runtime.block_on(waiting).unwrap().unwrap();
+    assert_eq!(runtime.block_on(waiting).unwrap(), Ok(1));
+}
+
+#[test]
+fn the_url_of_the_operator_may_name_the_connections_to_postgresql() {
+    let data = Data::new();
+    let Some(url) = data.server_url() else {
+        return skip("the_url_of_the_operator_may_name_the_connections_to_postgresql");
+    };
+    Runtime::new().unwrap().block_on(async {
+        for (parameter, expected) in [("", "ctx-key-server"), ("?application_name=ops", "ops")] {
+            let database = Database::open(Location::Postgres(format!("{url}{parameter}"))).unwrap();
+            let mut connection = database.acquire().await.unwrap();
+            let row = connection.query_one("SELECT current_setting('application_name') AS name", &[]).await;
+            assert_eq!(row.unwrap().get("name"), Ok(expected.to_owned()));
+        }
+    });
 }
 
 /// With these settings, a key that was shown survives a power failure, and each row that another row refers to exists.

@@ -297,6 +297,39 @@ fn the_document_bounds_the_length_of_each_list() {
     }
 }
 
+/// Returns the schema of a field. An optional field may also be null.
+fn field<'d>(document: &'d Value, schema: &str, name: &str) -> &'d Value {
+    let schema = &document["components"]["schemas"][schema]["properties"][name];
+    let mut choices = schema["oneOf"].as_array().into_iter().flatten();
+    let schema = choices.find(|choice| choice["type"] != "null").unwrap_or(schema);
+    let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.map_or(schema, |pointer| document.pointer(pointer).unwrap())
+}
+
+#[test]
+fn the_document_bounds_the_length_of_each_text() {
+    let data = Data::new();
+    let document = document(&Server::start(&data));
+    let text =
+        |max: u32| json!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": r"^[^\u0000]*$" });
+    let mut title = text(500);
+    title.as_object_mut().unwrap().remove("minLength");
+    for (schema, name, expected) in [
+        ("NewMemory", "title", title.clone()),
+        ("NewMemory", "type", text(64)),
+        ("NewMemory", "language", text(64)),
+        ("NewMemory", "format", text(64)),
+        ("NewMemory", "tags", json!({ "type": "array", "items": text(100), "maxItems": 50 })),
+        ("NewUser", "email", title.clone()),
+        ("NewUser", "name", title.clone()),
+        ("NewEvent", "type", text(64)),
+        ("NewChat", "title", title),
+        ("NewMessage", "message", text(20_000)),
+    ] {
+        assert_eq!(*field(&document, schema, name), expected, "{schema} {name}");
+    }
+}
+
 #[test]
 fn the_document_describes_each_parameter_of_a_search() {
     let data = Data::new();

@@ -235,6 +235,32 @@ fn a_client_that_pauses_loses_no_answer() {
     });
 }
 
+#[test]
+fn a_client_that_goes_on_sending_loses_no_answer() {
+    const PAUSE: Duration = Duration::from_millis(500);
+    const PAUSES: u32 = 14;
+    let fixture = Fixture::new();
+    if fixture.data.is_postgres() {
+        // this takes seven seconds, and does not depend on the database
+        return;
+    }
+    let [(head, ..), ..] = fixture.refused();
+    // the client sends for longer than the five seconds that one pause may take; in less than this time, none takes so long
+    assert_within(PAUSE * PAUSES + Duration::from_secs(4), || {
+        let mut stream = fixture.connect();
+        let mut send_and_read = || {
+            write!(stream, "{head}content-length: 67108865\r\n\r\n")?;
+            for _ in 0..PAUSES {
+                thread::sleep(PAUSE);
+                stream.write_all(b" ")?;
+            }
+            read_answer(&mut stream)
+        };
+        let answer = send_and_read().map_err(|error| error.to_string())?;
+        if answer.starts_with("HTTP/1.1 401 ") { Ok(()) } else { Err(answer) }
+    });
+}
+
 /// The limit also holds for a body in chunks, whose length is not known before its end.
 #[test]
 fn more_than_64_mib_end_the_connection() {

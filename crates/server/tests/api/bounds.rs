@@ -12,6 +12,7 @@ fn a_value_beyond_its_bounds_is_refused_with_its_field() {
         (json!({}), "content"),
         (json!({ "content": "" }), "content"),
         (json!({ "content": "a".repeat(100_001) }), "content"),
+        (json!({ "content": "é".repeat(50_001) }), "content"),
         (json!({ "content": 1 }), "string"),
         (json!({ "content": "a", "title": "é".repeat(501) }), "title"),
         (json!({ "content": "a", "type": "" }), "type"),

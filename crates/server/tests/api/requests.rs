@@ -144,6 +144,8 @@ fn odd_credentials_get_the_status_that_clients_expect() {
         (b"authorization: Bearer\r\n".to_vec(), "400", "invalid_request"),
         (b"authorization: Bearer ctx_your_api_key_here\r\n".to_vec(), "401", "invalid_token"),
         (format!("{good}origin: https://example.com\r\n").into_bytes(), "403", "browser_request"),
+        (format!("{good}origin: null\r\n").into_bytes(), "403", "browser_request"),
+        (format!("{good}origin:\r\n").into_bytes(), "403", "browser_request"),
         (format!("authorization: bearer {key}\r\n").into_bytes(), "200", "has_more"),
     ];
     for (headers, status, word) in cases {

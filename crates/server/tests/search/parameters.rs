@@ -49,7 +49,7 @@ fn a_filter_keeps_only_memories_that_match() {
     let fixture = Fixture::new();
     for (title, mut body) in [
         ("plain", json!({})),
-        ("typed", json!({ "type": "note" })),
+        ("typed", json!({ "type": "note", "tags": ["two words"] })),
         ("x", json!({ "tags": ["x"] })),
         ("x and y", json!({ "tags": ["x", "y"] })),
         ("ada", json!({ "user_id": "ada", "tags": ["x"] })),
@@ -72,6 +72,7 @@ fn a_filter_keeps_only_memories_that_match() {
         ("&tags=y&tags=x", &["x and y"]),
         ("&tags=%20x%20,", &["ada", "x and y", "x"]),
         ("&tags=X", &[]),
+        ("&tags=%20two%20words%20", &["typed"]),
         ("&user_id=ada", &["ada"]),
         ("&userId=bob", &["bob"]),
         ("&user_id=ada&userId=ada", &["ada"]),
