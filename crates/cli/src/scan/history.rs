@@ -2,9 +2,9 @@
 //!
 //! 1. Every object is searched, and the ids of objects with a key are kept. Trees are searched, too, as they hold the
 //!    names of files. Failures to unpack an object are kept, too.
-//! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared. What is excluded
-//!    does not count as a failure.
-//! 3. These objects are read two more times: once to count the finds by key and place, and once to report them. So
+//! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared. A failure
+//!    counts only at a path that is not excluded.
+//! 3. The objects with a key are read two more times: once to count the finds by key and place, and once to report them. So
 //!    memory holds only a hash of each find.
 
 use std::collections::HashSet;
@@ -81,6 +81,7 @@ struct History<'s> {
 impl History<'_> {
     fn search_all(&self, threads: usize) -> Result<(), String> {
         let git = &self.repository.git;
+        let refs = refs::list(self.repository)?;
         let mut list = git.spawn(&[
             "cat-file",
             "--batch-all-objects",
@@ -95,17 +96,17 @@ impl History<'_> {
         let known: Prefixes = ids.iter().map(ObjectId::prefix).collect();
         let mut searched = self.search_objects(&ids, Some(&known), threads)?;
         drop(ids);
-        let refs = refs::list(self.repository)?;
         let mut absent = mem::take(&mut searched.absent);
         absent.extend(refs.targets().filter(|id| !known.contains(&id.prefix())));
-        missing::report(self.repository, absent, &refs, self.sink)?;
+        let mut result = missing::report(self.repository, absent, &refs, self.sink);
         drop(known);
         let mut origins = self.origins(&searched);
         let has_objects = !searched.found.is_empty() || !searched.failures.is_empty();
         if has_objects && !self.sink.is_stopped() {
-            origins.find_all(self.repository, self.sink)?;
+            result = result.and(origins.find_all(self.repository, self.sink));
         }
         self.report_failures(&searched.failures, &origins);
+        result?;
         let tally = self.report(&searched.found, &origins)?;
         refs.search(self.repository, !self.options.no_decode, self.sink, &tally)
     }
@@ -131,8 +132,9 @@ impl History<'_> {
         }
         let searched = self.search_objects(&ids, None, threads)?;
         let mut origins = self.origins(&searched);
-        origins.find_in(git, &commits, true, self.sink)?;
+        let result = origins.find_in(git, &commits, true, self.sink);
         self.report_failures(&searched.failures, &origins);
+        result?;
         self.report(&searched.found, &origins)?;
         Ok(())
     }
@@ -168,11 +170,16 @@ impl History<'_> {
         Ok(all)
     }
 
-    /// Reports each failure once, at one of the paths that are not excluded.
+    /// Reports each failure at one path of its object, with the oldest commit that has the object there. A failure at
+    /// excluded paths alone does not count.
     fn report_failures(&self, failures: &[Failure], origins: &Origins) {
         for Failure { object, kind, member, reason } in failures {
             if let Some(origin) = origins.of(*object, *kind).next() {
-                self.sink.failed(archive::describe_failure(&origin.path, member, reason));
+                let failure = archive::describe_failure(&origin.path, member, reason);
+                self.sink.failed(match origin.commit {
+                    Some(commit) => format!("in commit {commit}: {failure}"),
+                    None => failure,
+                });
             }
         }
     }

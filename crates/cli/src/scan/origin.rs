@@ -178,7 +178,7 @@ impl Origins {
         Ok(())
     }
 
-    /// Returns the origins of an object with keys: those of its paths, or the object itself if it has no path.
+    /// Returns the origins of an object: those of its paths, or the object itself if it has no path.
     pub(crate) fn of(&self, id: ObjectId, kind: Kind) -> impl Iterator<Item = Origin> {
         let paths = self.blobs.get(&id);
         let alone = match kind {

@@ -146,8 +146,13 @@ fn is_day(text: &str) -> bool {
 
 /// Returns the least number of seconds of a period such as `2 weeks`, `1.day` or `3 months ago`, or nothing if this is none.
 fn shortest_period(text: &str) -> Option<u64> {
-    let text = text.strip_suffix("ago").unwrap_or(text).trim_end_matches([' ', '.']);
-    let (count, unit) = text.split_once([' ', '.'])?;
+    let text = match text.strip_suffix("ago") {
+        Some(rest) if !rest.ends_with([' ', '.']) => return None,
+        rest => rest.unwrap_or(text).trim_end_matches([' ', '.']),
+    };
+    // git ignores a number of three or more digits that begins with a zero.
+    let (count, unit) =
+        text.split_once([' ', '.']).filter(|(count, _)| count.len() < 3 || !count.starts_with('0'))?;
     let seconds = match unit.strip_suffix('s').unwrap_or(unit) {
         "second" => 1,
         "minute" => 60,
