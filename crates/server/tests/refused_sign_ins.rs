@@ -178,7 +178,7 @@ fn burst(server: &Server, round: u8) -> Vec<(String, String)> {
     let cookie = format!("ctx-key-sign-in={}", browser.cookies["ctx-key-sign-in"]);
     let send = |number: usize| {
         let (address, email) = if number < 100 {
-            ("192.0.2.1".to_owned(), format!("{number}@example.com"))
+            ("192.0.2.1".to_owned(), format!("{round}-{number}@example.com"))
         } else {
             (format!("10.0.{round}.{number}"), EMAIL.to_owned())
         };
