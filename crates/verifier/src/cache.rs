@@ -247,7 +247,7 @@ impl<P: Clone, C: Clone + PartialOrd> Departure<'_, P, C> {
                 Err(Arc::new(SourceError::Corrupt(id)))
             } else {
                 let cached = |record| {
-                    // a record that is looked up again because the lease has ended was used already
+                    // keep the last use of a record that is looked up again because the lease has ended
                     let old = self.cache.records.peek(&id);
                     let used_at = old.map_or(0, |old| old.used_at.load(Ordering::Relaxed));
                     Arc::new(Cached { record, used_at: AtomicU64::new(used_at) })

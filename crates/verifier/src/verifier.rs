@@ -204,7 +204,7 @@ impl<S: Source> Shared<S> {
                     sleep(self.options.poll_interval).await;
                 }
                 Err(error) => {
-                    // a row that is not a record was read, and a table that is missing is not an outage
+                    // a corrupt row or a missing table is a fault to repair, not an outage
                     let is_outage = matches!(*error, SourceError::Busy | SourceError::Unavailable(_));
                     let found = if is_outage { self.cached_in_outage(id) } else { None };
                     return found.ok_or(VerifyError::Source(error));
