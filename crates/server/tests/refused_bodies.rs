@@ -245,7 +245,8 @@ fn a_client_that_goes_on_sending_loses_no_answer() {
         return;
     }
     let [(head, ..), ..] = fixture.refused();
-    // the client sends for longer than the five seconds that one pause may take; in less than this time, none takes so long
+    // The server waits at most five seconds for the next byte, and the client sends for seven seconds in all. An attempt of
+    // less than eleven seconds has no pause of five seconds.
     assert_within(PAUSE * PAUSES + Duration::from_secs(4), || {
         let mut stream = fixture.connect();
         let mut send_and_read = || {

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use crate::database::{DatabaseError, Row};
 
-/// Adds `FOR UPDATE` to a statement that selects rows to change, if the database is PostgreSQL. SQLite has locked the
-/// whole database already.
+/// Adds `FOR NO KEY UPDATE` to a statement that selects rows to change, if the database is PostgreSQL. Others can't
+/// change or remove the rows until the end of the transaction, and can still refer to them. SQLite has locked the whole
+/// database already.
 macro_rules! for_change {
     ($transaction:ident, $sql:expr) => {
-        if $transaction.is_postgres() { concat!($sql, " FOR UPDATE") } else { $sql }
+        if $transaction.is_postgres() { concat!($sql, " FOR NO KEY UPDATE") } else { $sql }
     };
 }
 pub(super) use for_change;

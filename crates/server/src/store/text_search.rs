@@ -93,8 +93,7 @@ impl TextSearch {
     /// - The database needs more than [`TIME_LIMIT`], or too many searches run: [`DatabaseError::Busy`].
     /// - The database fails.
     pub async fn run(self, database: &Database, project: &str) -> Result<Found, DatabaseError> {
-        let mut wanted = words::wanted(&self.text);
-        wanted.truncate(MAX_WORDS);
+        let wanted = words::wanted(&self.text, MAX_WORDS);
         // no memory has an empty user id, and the word index has the memories of all users under it
         if wanted.is_empty() || self.user.as_deref() == Some("") {
             return Ok(Found::default());

@@ -83,8 +83,9 @@ pub fn count(text: &str) -> Counted {
 }
 
 /// Returns the words of a query without repetitions, in the order of the query. Stop words are left out if the query
-/// has other words. A word that is repeated has all its compounds, so that their order does not matter.
-pub fn wanted(query: &str) -> Vec<Wanted> {
+/// has other words. The query ends at the first word after `max` different ones. A word that is repeated has all its
+/// compounds, so that their order does not matter, but all words together have at most `max` more than one for each.
+pub fn wanted(query: &str, max: usize) -> Vec<Wanted> {
     let stemmer = Stemmer::create(Algorithm::English);
     let mut all: Vec<(Wanted, bool)> = Vec::new();
     for piece in pieces(query) {
@@ -115,7 +116,7 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
     if !has_others && is_of_words && all.len() > 1 {
         all.push((Wanted::Together(normalized(query)), true));
     }
-    let mut kept = Vec::new();
+    let (mut kept, mut more) = (Vec::new(), 0);
     let mut places = HashMap::new();
     for (wanted, is_stop) in all {
         if is_stop && has_others {
@@ -126,12 +127,16 @@ pub fn wanted(query: &str) -> Vec<Wanted> {
             Wanted::Together(text) => Some(text),
         };
         let place = *places.entry(key.cloned()).or_insert(kept.len());
+        if place == max {
+            break;
+        }
         if place == kept.len() {
             kept.push(wanted);
         } else if let (Wanted::Word(known), Wanted::Word(words)) = (&mut kept[place], wanted) {
             for word in words {
-                if !known.contains(&word) {
+                if !known.contains(&word) && more < max {
                     known.push(word);
+                    more += 1;
                 }
             }
         }
@@ -351,7 +356,7 @@ mod tests {
             Wanted::Word(words) => words.join("|"),
             Wanted::Together(text) => format!("[{text}]"),
         };
-        wanted(query).into_iter().map(name).collect()
+        wanted(query, 32).into_iter().map(name).collect()
     }
 
     #[test]
@@ -486,6 +491,14 @@ mod tests {
         assert_eq!(wants("mail e-mail"), ["mail|email", "e|email"]);
         assert_eq!(wants("e-mail mail e-mail"), ["e|email", "mail|email"]);
         assert_eq!(wants("e-mail mail-box"), ["e|email", "mail|email|mailbox", "box|mailbox"]);
+        let words = |query: &str, max| -> Vec<usize> {
+            let count = |wanted| if let Wanted::Word(words) = wanted { words.len() } else { 0 };
+            wanted(query, max).into_iter().map(count).collect()
+        };
+        let numbers: String = (10..99).map(|number| format!("x-{number} ")).collect();
+        assert_eq!(words(&numbers, 4), [5, 2, 2, 2]);
+        assert_eq!(words("w-x x-z z-w w-x-v v-z", 3), [3, 3, 3]);
+        assert_eq!(words("w-x x-w w-w x-x w-x-w x-w-x", 2), [3, 3]);
         for nothing in ["", " ", "?!\u{3002}", "%_*\"'\\", "+ # ++", "\u{301}", "\u{200d}"] {
             assert_eq!(wants(nothing), [""; 0], "{nothing}");
         }
@@ -501,7 +514,7 @@ mod tests {
             ["Node.js & C++ for O'Brien", "東京タワーのC#", "re-re-re.a_b 1,2 ½ ǅ", "क्षत्रिय हिन्दी", "ﷺ ㍿ 🇫🇷"]
         {
             let counted = count(text);
-            for wanted in wanted(text) {
+            for wanted in wanted(text, 32) {
                 let is_there = match &wanted {
                     Wanted::Word(words) => words.iter().all(|word| counted.counts.contains_key(word)),
                     Wanted::Together(together) => normalized(text).contains(together),

@@ -73,7 +73,8 @@ fn sign_ins_and_what_ends_them_are_logged_with_the_address() {
     );
 }
 
-/// The form of the first request is held back. The server asks for it when it has found the session, which then ends.
+/// The server asks for the form of the first request after it has found the session. Then the second request ends the
+/// session.
 #[test]
 fn two_sign_outs_at_once_are_logged_once() {
     let data = Data::new();

@@ -250,6 +250,7 @@ impl Server {
             if answer.0 != 503 || start.elapsed() > DEADLINE {
                 return answer;
             }
+            eprintln!("{method} {path} got 503 and is sent again");
             thread::sleep(Duration::from_millis(100));
         }
     }
