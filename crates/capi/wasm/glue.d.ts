@@ -33,7 +33,7 @@ export function row(record: DataView): Required<Row>;
  * negative one is an error of the caller. Outputs are arguments: a Uint8Array of the size of the buffer, or a DataView of the
  * size of the structure: 4 bytes for a `size_t` or a `uint32_t`, 8 for a `ctx_key_range`, 24 for a `ctx_key_grant`, 120 for a
  * `ctx_key_record`. All numbers are little-endian. Where C accepts NULL, `null` is allowed. A number outside the
- * range of its type in C is a RangeError, and a value of another type may be a TypeError.
+ * range of its type in C causes a RangeError, and a value of another type may cause a TypeError.
  */
 export interface CtxKey {
   label(result: number): string;

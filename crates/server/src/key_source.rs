@@ -170,7 +170,6 @@ mod tests {
         let location = Location::Postgres("postgres://nobody@localhost/none".to_owned());
         let settings = Settings { connections: 3, ..Settings::default() };
         let source = format!("{:?}", KeySource::open(&location, &settings).await.unwrap());
-        let expected = "Postgres(PostgresSource { connections: Connections { pool: Status { max_size: 3, ";
-        assert!(source.starts_with(expected), "{source}");
+        assert!(source.contains("max_size: 3,"), "{source}");
     }
 }

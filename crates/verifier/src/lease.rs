@@ -41,9 +41,9 @@ impl Lease {
     /// Reads the cache with `read`. Returns what it found and whether the lease had ended by then. Returns nothing if the
     /// read found nothing, or if the lease and the `grace` after it had ended.
     pub(crate) fn guard<T>(&self, grace: Duration, read: impl FnOnce() -> Option<T>) -> Option<(T, bool)> {
-        // The end is loaded before the read. If it were loaded after the read, a poll in between could remove the record that was
-        // read, and renew the lease, so that the old record would be granted. Acquire keeps the read after this load, and
-        // lets it see each removal by the poll that stored this end.
+        // The end is loaded before the read. If it were loaded after the read, a poll in between could remove the record that
+        // was read, and renew the lease, so that the old record would be granted. Acquire keeps the read after this load,
+        // and lets it see each removal by the poll that stored this end.
         let end = self.end.load(Ordering::Acquire);
         let found = read()?;
         let now = self.since_origin(Instant::now());

@@ -81,6 +81,7 @@ struct History<'s> {
 impl History<'_> {
     fn search_all(&self, threads: usize) -> Result<(), String> {
         let git = &self.repository.git;
+        // A ref that is created between the two lists would seem to lack its object if the objects were listed first.
         let refs = refs::list(self.repository)?;
         let mut list = git.spawn(&[
             "cat-file",

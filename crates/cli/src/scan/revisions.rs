@@ -144,7 +144,8 @@ fn is_day(text: &str) -> bool {
     is_date && time.is_none_or(is_time)
 }
 
-/// Returns the least number of seconds of a period such as `2 weeks`, `1.day` or `3 months ago`, or nothing if this is none.
+/// Returns the least number of seconds of a period such as `2 weeks`, `1.day` or `3 months ago`, or nothing if the text
+/// is not such a period.
 fn shortest_period(text: &str) -> Option<u64> {
     let text = match text.strip_suffix("ago") {
         Some(rest) if !rest.ends_with([' ', '.']) => return None,

@@ -154,7 +154,7 @@ fn a_time_before_the_first_commit_of_all_selects_all_commits() {
     let numbers = ["second", "minute", "hour", "day", "week", "month", "year"]
         .map(|unit| format!("4294967295 {unit}s"));
     let dates = ["1970-01-01", "100 years", "100.years.ago", "30000 weeks", "30000 days", "99999999 hours"];
-    // With 28 days for each month, this period ends after 1970. In the calendar, it ends before.
+    // With 28 days for each month, this period begins after 1970. In the calendar, it begins before.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let months = format!("{} months", now / (28 * 86_400));
     for date in dates.into_iter().map(str::to_owned).chain(numbers).chain([months]) {

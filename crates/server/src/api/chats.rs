@@ -268,7 +268,7 @@ struct Answer {
     message: Message,
 }
 
-/// Sends a message, and returns the answer. It has titles of memories, if the key may read memories.
+/// Sends a message, and returns the answer. It names memories by their titles or ids, if the key may read memories.
 #[utoipa::path(
     post,
     path = "/chats/{id}/messages",
@@ -302,7 +302,7 @@ async fn send(
 }
 
 /// Returns an answer. There is no language model, so it only names memories that have words of the message. A memory
-/// without a visible title is named by its id.
+/// whose title is missing or blank is named by its id.
 async fn answer(
     database: &Database,
     project: &str,

@@ -218,8 +218,8 @@ pub async fn remove(transaction: &mut Transaction, project: &str, id: &str) -> R
     Ok(transaction.execute(sql, &[project.into(), id.into()]).await? > 0)
 }
 
-/// Maximum number of memories that one statement removes.
-pub const PART: usize = 500;
+/// Maximum number of memories that one statement lists or removes.
+pub const PART: i64 = 500;
 
 /// Number of bytes of content after which a part ends. A statement has a time limit, and the longer a content is, the more
 /// words are removed with the memory.
@@ -231,31 +231,37 @@ pub(super) async fn remove_of_user(
     project: &str,
     user: &str,
 ) -> Result<(), DatabaseError> {
-    let sql = "SELECT seq, CAST(octet_length(content) AS bigint) AS length FROM memories \
-               WHERE project = $1 AND \"user\" = $2 ORDER BY seq";
-    let rows = transaction.query(sql, &[project.into(), user.into()]).await?;
-    let memories = rows.iter().map(|row| Ok((row.get("seq")?, row.get("length")?)));
-    for (first, last) in parts(&memories.collect::<Result<Vec<_>, DatabaseError>>()?) {
-        let sql = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2 AND seq BETWEEN $3 AND $4";
-        transaction.execute(sql, &[project.into(), user.into(), first.into(), last.into()]).await?;
+    let list = "SELECT seq, CAST(octet_length(content) AS bigint) AS length FROM memories \
+                WHERE project = $1 AND \"user\" = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+    let remove = "DELETE FROM memories WHERE project = $1 AND \"user\" = $2 AND seq BETWEEN $3 AND $4";
+    let mut done = 0_i64;
+    loop {
+        let values = [project.into(), user.into(), done.into(), PART.into()];
+        let rows = transaction.query(list, &values).await?;
+        let memories = rows.iter().map(|row| Ok((row.get("seq")?, row.get("length")?)));
+        let memories = memories.collect::<Result<Vec<_>, DatabaseError>>()?;
+        let Some(&(end, _)) = memories.last() else { return Ok(()) };
+        for (first, last) in parts(&memories) {
+            let values = [project.into(), user.into(), first.into(), last.into()];
+            transaction.execute(remove, &values).await?;
+        }
+        done = end;
     }
-    Ok(())
 }
 
 /// Cuts a list of memories, each with its number and the length of its content, into parts. Returns the first and the last
 /// number of each part.
 fn parts(memories: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let mut parts = Vec::new();
-    let (mut count, mut length) = (0, 0);
+    let mut length = 0;
     for &(seq, bytes) in memories {
         match parts.last_mut() {
-            Some((_, last)) if count < PART && length < PART_LENGTH => *last = seq,
+            Some((_, last)) if length < PART_LENGTH => *last = seq,
             _ => {
                 parts.push((seq, seq));
-                (count, length) = (0, 0);
+                length = 0;
             }
         }
-        count += 1;
         length += bytes;
     }
     parts
@@ -266,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_ends_after_500_memories_or_100_000_bytes() {
+    fn a_part_ends_after_100_000_bytes() {
         let parts_of = |lengths: &[i64]| {
             let memories: Vec<_> = (1..).step_by(2).zip(lengths.iter().copied()).collect();
             parts(&memories)
@@ -275,7 +281,5 @@ mod tests {
         assert_eq!(parts_of(&[PART_LENGTH + 1]), [(1, 1)]);
         assert_eq!(parts_of(&[PART_LENGTH, 0, PART_LENGTH - 1, 1, 7]), [(1, 1), (3, 7), (9, 9)]);
         assert_eq!(parts_of(&[PART_LENGTH - 1, 100_000, 0]), [(1, 3), (5, 5)]);
-        assert_eq!(parts_of(&[1; PART]), [(1, 999)]);
-        assert_eq!(parts_of(&[1; 2 * PART + 1]), [(1, 999), (1001, 1999), (2001, 2001)]);
     }
 }

@@ -83,8 +83,8 @@ pub fn count(text: &str) -> Counted {
 }
 
 /// Returns the words of a query without repetitions, in the order of the query. Stop words are left out if the query
-/// has other words. The query ends at the first word after `max` different ones. A word that is repeated has all its
-/// compounds, so that their order does not matter, but all words together have at most `max` more than one for each.
+/// has other words. The query ends at the first word after `max` different ones. A repeated word gets the compounds of all
+/// its occurrences, so that their order does not matter. All words together get at most `max` such further compounds.
 pub fn wanted(query: &str, max: usize) -> Vec<Wanted> {
     let stemmer = Stemmer::create(Algorithm::English);
     let mut all: Vec<(Wanted, bool)> = Vec::new();

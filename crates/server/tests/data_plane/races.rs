@@ -104,3 +104,22 @@ fn a_message_comes_after_those_that_are_stored_before_it() {
         if contents == expected { Ok(()) } else { Err(format!("{status} {answer} {contents:?}")) }
     });
 }
+
+/// A transaction that stores an event or a message holds such a lock, through the foreign key.
+#[test]
+fn a_user_and_a_chat_can_be_changed_while_other_records_refer_to_them() {
+    let name = "a_user_and_a_chat_can_be_changed_while_other_records_refer_to_them";
+    let Some(project) = on_postgres(name) else { return };
+    project.post("/v1/users", &json!({ "id": "ada" }));
+    let chat = project.make("/v1/chats", &json!({}));
+    let mut client = postgres(&project.data);
+    let mut transaction = client.transaction().unwrap();
+    transaction
+        .batch_execute("SELECT id FROM users FOR KEY SHARE; SELECT id FROM chats FOR KEY SHARE")
+        .unwrap();
+    let user = project.post("/v1/users", &json!({ "id": "ada", "metadata": { "new": 1 } }));
+    assert_eq!(user["metadata"], json!({ "new": 1 }));
+    let answer = project.post(&format!("/v1/chats/{chat}/messages"), &json!({ "message": "hello" }));
+    assert_eq!(answer["message"]["role"], "assistant");
+    transaction.commit().unwrap();
+}

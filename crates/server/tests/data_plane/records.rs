@@ -1,6 +1,6 @@
 //! The answer to a request that stores a record shows the record as later reads do.
 
-use ctx_key_server::store::memory::PART;
+use ctx_key_server::store::memory;
 use serde_json::{Value, json};
 
 use crate::common::project::{ALL_SCOPES, Project, ids};
@@ -134,13 +134,17 @@ fn a_chat_is_shown_to_keys_of_its_project_that_read_chats() {
 fn all_memories_of_a_user_are_removed_and_no_others() {
     let project = Project::new();
     let (other, _) = project.server.key(&project.token, &project.company, &ALL_SCOPES);
-    for memories in [2 * PART, 2 * PART + 1] {
+    let part = usize::try_from(memory::PART).unwrap();
+    let long = "!".repeat(100_000);
+    let (whole, more) = (2 * part, 2 * part + 1);
+    for (memories, owner) in [(whole, "n % 3".to_owned()), (more, format!("(n - 1) / {more}"))] {
         project.post("/v1/users", &json!({ "id": "ada" }));
-        // in turn, they are of Ada, of another Ada, and of Bob
+        // A third each is of Bob, of Ada and of another Ada, first in turn and then one after another. Some are long.
         let stored = format!(
             "INSERT INTO memories (id, project, content, tags, metadata, \"user\", created_at, updated_at) \
-             SELECT 'mem_{memories}_' || n, CASE n % 3 WHEN 2 THEN '{other}' ELSE '{}' END, '!', '[]', '{{}}', \
-             CASE n % 3 WHEN 0 THEN 'bob' ELSE 'ada' END, 0, 0 FROM {}",
+             SELECT 'mem_{memories}_' || n, CASE {owner} WHEN 2 THEN '{other}' ELSE '{}' END, \
+             CASE WHEN n % 500 < 3 THEN '{long}' ELSE '!' END, '[]', '{{}}', \
+             CASE {owner} WHEN 0 THEN 'bob' ELSE 'ada' END, 0, 0 FROM {}",
             project.id,
             numbers(3 * memories)
         );
@@ -152,7 +156,7 @@ fn all_memories_of_a_user_are_removed_and_no_others() {
             format!("SELECT count(*) FROM memories WHERE project = '{project_id}' AND \"user\" = '{user}'");
         number(&project.data, &sql).unwrap()
     });
-    let others = i64::try_from(4 * PART + 1).unwrap();
+    let others = 4 * memory::PART + 1;
     assert_eq!(left, [0, others, others]);
 }
 
