@@ -186,9 +186,12 @@ impl SslParameters {
         let mut rest = String::new();
         for parameter in query.trim_start_matches('?').split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let value =
-                || percent_decode_str(value).decode_utf8().map(String::from).map_err(|_| ConfigError::Url);
-            match name {
+            let decode = |text: &str| {
+                percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| ConfigError::Url)
+            };
+            let value = || decode(value);
+            // tokio-postgres decodes names too: it would read a mode that the pool then replaces
+            match decode(name)?.as_str() {
                 "sslmode" => found.mode = Some(value()?),
                 "sslrootcert" => found.root = Some(value()?),
                 _ => {
@@ -277,11 +280,13 @@ mod tests {
                 None,
             ),
             ("postgres://h?sslmode", "postgres://h", Some(""), None),
+            // tokio-postgres decodes the names of parameters
+            ("postgres://h?ssl%6Dode=a&%73slrootcert=b&c%20=d", "postgres://h?c%20=d", Some("a"), Some("b")),
         ] {
             let expected = (rest.to_owned(), mode.map(str::to_owned), root.map(str::to_owned));
             assert_eq!(taken(url), expected, "{url}");
         }
-        for url in ["postgres:/h", "postgresx://h", " postgres://h", "Postgres://h"] {
+        for url in ["postgres:/h", "postgresx://h", " postgres://h", "Postgres://h", "postgres://h?%FF=a"] {
             assert_eq!(SslParameters::take(url).err(), Some(ConfigError::Url), "{url}");
         }
     }
@@ -329,6 +334,7 @@ mod tests {
             ("postgres://u@h/d", SslMode::Prefer, 2, 7),
             ("postgres://u@a,b,c/d?sslmode=disable", SslMode::Disable, 2, 11),
             ("postgres://u@a,b/d?connect_timeout=9&sslmode=require", SslMode::Require, 9, 23),
+            ("postgres://u@h/d?ssl%6Dode=require", SslMode::Require, 2, 7),
         ] {
             let config = config(url);
             assert_eq!(config.postgres.get_ssl_mode(), mode, "{url}");
