@@ -90,7 +90,9 @@ impl Config {
     }
 
     fn create_timeout(&self) -> Duration {
-        let hosts = u32::try_from(self.postgres.get_hosts().len()).unwrap_or(u32::MAX);
+        // a URL may have addresses (`hostaddr`) instead of hosts
+        let hosts = self.postgres.get_hosts().len().max(self.postgres.get_hostaddrs().len());
+        let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
         let connect = self.postgres.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         connect.saturating_mul(hosts.max(1)).saturating_add(LOG_IN_TIMEOUT)
     }
@@ -335,6 +337,8 @@ mod tests {
             ("postgres://u@a,b,c/d?sslmode=disable", SslMode::Disable, 2, 11),
             ("postgres://u@a,b/d?connect_timeout=9&sslmode=require", SslMode::Require, 9, 23),
             ("postgres://u@h/d?ssl%6Dode=require", SslMode::Require, 2, 7),
+            ("postgres:///d?hostaddr=127.0.0.1,127.0.0.2", SslMode::Prefer, 2, 9),
+            ("postgres:///d", SslMode::Prefer, 2, 7),
         ] {
             let config = config(url);
             assert_eq!(config.postgres.get_ssl_mode(), mode, "{url}");
