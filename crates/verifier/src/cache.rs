@@ -202,10 +202,17 @@ impl<P: Clone, C: Clone + PartialOrd> Cache<P, C> {
         self.unknown.clear();
     }
 
+    /// Keeps what a look-up found of an id, instead of what was known before.
     fn keep(&self, id: KeyId, found: &Found<P>) {
         match found {
-            Some(cached) => self.records.insert(id, cached.clone()),
-            None => self.unknown.insert(id, ()),
+            Some(cached) => {
+                self.unknown.remove(&id);
+                self.records.insert(id, cached.clone());
+            }
+            None => {
+                self.records.remove(&id);
+                self.unknown.insert(id, ());
+            }
         }
     }
 

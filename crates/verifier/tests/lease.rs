@@ -524,6 +524,31 @@ async fn the_grace_period_covers_every_outage() {
     assert_eq!(fixture.verifier.stats().grace_grants, 3);
 }
 
+/// The lease has ended, and look-ups work: each answer replaces what the cache knows of the key.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_a_look_up_did_not_find_is_not_granted_in_the_grace_period() {
+    let options = Options { outage_grace: ms(60_000), ..Options::default() };
+    let mut fixture = Fixture::new(options);
+    let key = fixture.database.create("project");
+    fixture.poll().await;
+    fixture.fill(&key).await;
+    let _hanging = fixture.polls.recv().await.unwrap();
+    advance(ms(500)).await;
+    // another process has deleted the key
+    let verification = fixture.verify(&key);
+    let nothing = fixture.database.look_up(&[]);
+    fixture.look_ups.recv().await.unwrap().answer(Ok(nothing));
+    assert_eq!(reason(verification).await, Reason::UnknownKey);
+    let sizes = |stats: Stats| (stats.cached_records, stats.cached_unknown);
+    assert_eq!(sizes(fixture.verifier.stats()), (0, 1));
+    let verification = fixture.verify(&key);
+    fixture.look_ups.recv().await.unwrap().answer(Err(SourceError::Busy));
+    assert_eq!(verification.await.unwrap().unwrap_err().status(), 503);
+    // and created it again
+    assert!(!is_cached(&mut fixture, &key).await);
+    assert_eq!(sizes(fixture.verifier.stats()), (1, 0));
+}
+
 /// The second look-up of an id fills the cache before the first one fails.
 #[tokio::test(start_paused = true)]
 async fn a_grant_before_the_end_of_the_lease_is_not_in_the_grace_period() {
