@@ -2,11 +2,16 @@
 
 mod common;
 
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use common::{Fixture, Verification, run_until_idle};
-use ctx_key::{ApiKey, Reason, Scope};
-use ctx_key_verifier::{Changed, Changes, Options, SourceError, Stats, VerifyError};
+use ctx_key::{ApiKey, KeyId, Reason, Scope, UnixTime};
+use ctx_key_verifier::{
+    Changed, Changes, LookedUp, Options, Source, SourceError, Stats, Verifier, VerifyError,
+};
 use tokio::time::{Instant, advance, sleep};
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -588,4 +593,88 @@ async fn the_grace_period_covers_unusable_answers() {
         assert!(verification.await.unwrap().is_ok());
         assert_eq!(fixture.verifier.stats().grace_grants, 1);
     }
+}
+
+/// Notes whether the verifier is current each time that its cache gives up a cursor for a newer one.
+#[derive(Default)]
+struct Witness {
+    is_current: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
+    notes: Mutex<Vec<bool>>,
+}
+
+/// The number of a read of the log. The copies of a cursor have no witness.
+struct Numbered {
+    number: u64,
+    witness: Option<Arc<Witness>>,
+}
+
+impl Clone for Numbered {
+    fn clone(&self) -> Self {
+        Self { number: self.number, witness: None }
+    }
+}
+
+impl fmt::Debug for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number.fmt(f)
+    }
+}
+
+impl PartialEq for Numbered {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl PartialOrd for Numbered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.number.partial_cmp(&other.number)
+    }
+}
+
+impl Drop for Numbered {
+    fn drop(&mut self) {
+        let Some(witness) = &self.witness else { return };
+        if let Some(is_current) = witness.is_current.get() {
+            witness.notes.lock().unwrap().push(is_current());
+        }
+    }
+}
+
+/// A log without changes. Each read after the first takes almost as long as the lease.
+struct SlowLog(Arc<Witness>);
+
+impl Source for SlowLog {
+    type Project = &'static str;
+    type Cursor = Numbered;
+
+    async fn look_up(&self, _: &[KeyId]) -> Result<LookedUp<&'static str, Numbered>, SourceError> {
+        Err(SourceError::Busy)
+    }
+
+    async fn changes_since(&self, cursor: Option<&Numbered>) -> Result<Changes<Numbered>, SourceError> {
+        let number = cursor.map_or(0, |cursor| cursor.number + 1);
+        if number > 0 {
+            sleep(ms(450)).await;
+        }
+        let cursor = Numbered { number, witness: Some(self.0.clone()) };
+        Ok(Changes { changed: Changed::Keys(Vec::new()), cursor })
+    }
+
+    async fn record_uses(&self, _: &[(KeyId, UnixTime)]) -> Result<Vec<KeyId>, SourceError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Otherwise, a request could be granted from the cache in between, with a record that has changed.
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_renewed_after_the_changes_are_applied() {
+    let witness = Arc::new(Witness::default());
+    let verifier = Verifier::new(SlowLog(witness.clone()), Options::default());
+    let clone = verifier.clone();
+    assert!(witness.is_current.set(Box::new(move || clone.is_current())).is_ok());
+    // reads are answered at 0 ms, 550 ms and 1,000 ms; the leases end at 500 ms, 600 ms and 1,050 ms
+    sleep(ms(1_025)).await;
+    assert!(verifier.is_current());
+    assert_eq!(*witness.notes.lock().unwrap(), [false, false]);
 }

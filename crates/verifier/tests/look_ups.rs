@@ -433,6 +433,24 @@ async fn an_answer_of_another_history_than_that_of_the_first_poll_is_not_used() 
     assert!(verification.await.unwrap().is_err());
 }
 
+/// The row may have been repaired since.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_corrupt_only_on_a_server_that_lags_is_not_an_error() {
+    let mut fixture = Fixture::new(Options::default());
+    let key = fixture.database.create("project");
+    let mut behind = fixture.database.look_up(&[]);
+    behind.corrupt.push(key.id());
+    fixture.database.create("other");
+    fixture.poll().await;
+    let verification = fixture.verify(&key);
+    fixture.look_ups.recv().await.unwrap().answer(Ok(behind));
+    run_until_idle().await;
+    assert!(!verification.is_finished(), "it waits for a poll");
+    fixture.poll().await;
+    assert_eq!(fixture.look_up().await, [key.id()], "the verifier looks the key up again");
+    assert!(verification.await.unwrap().is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn answers_from_a_server_that_lags_become_an_error() {
     let mut fixture = Fixture::new(Options::default());

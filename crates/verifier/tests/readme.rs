@@ -72,6 +72,23 @@ fn the_program_answers_as_in_the_transcript() {
         let answer = send(port, command, &key);
         assert_eq!(answer.trim_end(), expected.trim_end(), "{command}");
     }
+
+    // if the database refuses the revocation, the program does not say that the key is revoked
+    let key = ApiKey::generate();
+    store(&key);
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF revoked_at ON api_keys \
+         BEGIN SELECT RAISE(ABORT, 'no'); END";
+    Connection::open("keys.sqlite").unwrap().execute_batch(refuse).unwrap();
+    // the log begins a new history after a change of the schema
+    let list = r#"-H "Authorization: Bearer $KEY" localhost:8080/v1/memories"#;
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while !send(port, list, &key).starts_with("HTTP/1.1 200 OK\n") {
+        assert!(Instant::now() < deadline, "the key is not accepted");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let revoke = r#"-X DELETE -H "Authorization: Bearer $KEY" localhost:8080/v1/key"#;
+    let answer = send(port, revoke, &key);
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\n"), "{answer}");
 }
 
 #[test]

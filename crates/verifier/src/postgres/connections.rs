@@ -95,3 +95,55 @@ fn give_back(connection: Object, is_intact: bool) {
         drop(Object::take(connection));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::super::Config;
+    use super::*;
+
+    /// Starts a server that answers no statement. Returns a pool of one connection to it, and a channel with a message for
+    /// each statement.
+    async fn silent_server() -> (Pool, mpsc::UnboundedReceiver<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, statements) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 8192];
+            assert!(client.read(&mut bytes).await.unwrap() > 0, "a start-up message");
+            // AuthenticationOk and ReadyForQuery
+            client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
+            while client.read(&mut bytes).await.is_ok_and(|count| count > 0) {
+                let _ = sender.send(());
+            }
+        });
+        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+        (Config::new(&url).unwrap().pool(1), statements)
+    }
+
+    /// The server still works on the statement, so the next one would wait for it.
+    #[tokio::test]
+    async fn a_statement_whose_caller_gave_up_keeps_its_place_only_in_a_runtime() {
+        for is_outside in [false, true] {
+            let (pool, mut statements) = silent_server().await;
+            let connections = Connections::new(pool.clone(), Duration::from_secs(600));
+            let mut call = Box::pin(async move { connections.query("SELECT 1", &[]).await.map(drop) });
+            tokio::select! {
+                result = &mut call => panic!("{result:?}"),
+                statement = statements.recv() => assert_eq!(statement, Some(())),
+            }
+            assert_eq!((pool.status().size, pool.status().available), (1, 0));
+            if is_outside {
+                std::thread::spawn(move || drop(call)).join().unwrap();
+            } else {
+                drop(call);
+            }
+            let size = usize::from(!is_outside);
+            assert_eq!((pool.status().size, pool.status().available), (size, 0), "outside: {is_outside}");
+        }
+    }
+}

@@ -106,6 +106,7 @@ impl ServerCertVerifier for WithoutName {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
     use std::sync::Arc;
 
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -265,6 +266,39 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let expected = count.ok_or(ConfigError::RootCertificate(path.clone()));
             assert_eq!(certificates(&path).map(|roots| roots.len()), expected);
+        }
+    }
+
+    /// The authorities of the system are in the file of an environment variable, so the test needs a process of its own.
+    #[test]
+    fn the_authorities_of_the_system_are_needed_and_the_name_is_verified() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("system.pem");
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "postgres::tls::tests::the_system_trusts_one_authority", "--ignored"]);
+        command.env("SSL_CERT_FILE", &path).env("TEST_SYSTEM_AUTHORITIES", &path).env_remove("SSL_CERT_DIR");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    }
+
+    #[test]
+    #[ignore = "another test runs it in a process of its own"]
+    fn the_system_trusts_one_authority() {
+        let Some(path) = std::env::var_os("TEST_SYSTEM_AUTHORITIES") else { return };
+        std::fs::write(&path, "").unwrap();
+        let error = client_config(&Verification::System).err();
+        assert_eq!(error, Some(ConfigError::NoSystemCertificates));
+        let [right, wrong] = [(); 2].map(|()| authority());
+        std::fs::write(&path, right.pem()).unwrap();
+        for version in [&TLS12, &TLS13] {
+            let connect = |name, authority| {
+                let client = client_config(&Verification::System).unwrap();
+                handshake(client, name, identity(authority, false), version).is_ok()
+            };
+            let connected =
+                [connect("localhost", &right), connect("other.test", &right), connect("localhost", &wrong)];
+            assert_eq!(connected, [true, false, false], "{version:?}");
         }
     }
 }

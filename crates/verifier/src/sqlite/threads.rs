@@ -92,3 +92,30 @@ impl Worker {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_job_that_fails_closes_the_connection_unless_the_file_is_busy() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(&folder.path().join("keys.sqlite"), Duration::ZERO).unwrap();
+        let mut worker = Worker { database, session: None };
+        worker.create().unwrap();
+        for (error, is_kept) in [
+            (None, true),
+            (Some(SourceError::Busy), true),
+            (Some(SourceError::Unavailable("the disk is full".into())), false),
+            (Some(unexpected("no such table")), false),
+        ] {
+            assert!(worker.session().is_ok());
+            let expected = error.as_ref().map(ToString::to_string);
+            let result = worker.run(|_| error.map_or(Ok(()), Err));
+            assert_eq!(result.err().map(|error| error.to_string()), expected);
+            assert_eq!(worker.session.is_some(), is_kept, "{expected:?}");
+        }
+    }
+}

@@ -151,6 +151,9 @@ async fn errors_of_statements_name_places_and_no_values() {
         (&*insert(1, 1), "23505, api_keys_pkey"),
         ("UPDATE api_keys SET project = NULL", "23502, project"),
         ("UPDATE api_keys SET digest = '\\xabcd'", "23514, api_keys_digest_check"),
+        ("UPDATE api_keys SET digest = NULL", "23502, digest"),
+        ("UPDATE api_keys SET scopes = NULL", "23502, scopes"),
+        ("UPDATE api_keys SET id = 'key'", "23514, api_keys_id_check"),
         ("SELECT 'hunter2'::integer", "22P02"),
         (
             "DO $$ BEGIN RAISE 'hunter2' USING DETAIL = 'hunter2', HINT = 'hunter2', TABLE = 'a table'; END $$",

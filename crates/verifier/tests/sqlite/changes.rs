@@ -144,6 +144,14 @@ async fn a_table_with_names_in_upper_case_works() {
     insert(&file.connect(), &record(1));
     let found = file.source().await.look_up(&[id(1)]).await.unwrap();
     assert_eq!((found.records, found.corrupt), (vec![record(1)], vec![]));
+
+    // the triggers of a table that is renamed have its new name
+    let file = File::new();
+    let mut reader = Reader::new(file.source().await).await;
+    file.execute("ALTER TABLE api_keys RENAME TO elsewhere; ALTER TABLE elsewhere RENAME TO API_KEYS");
+    reader.expect_history().await;
+    insert(&file.connect(), &record(1));
+    assert_eq!(reader.changed().await, keys(&[1]));
 }
 
 /// The ids and projects of two cases are different ones, even if a column compares them as equal.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ctx_key_verifier::SourceError;
 use ctx_key_verifier::sqlite::{CHANGE_LOG, Options, SCHEMA, SqliteSource};
+use rusqlite::ErrorCode;
 
 use crate::{File, Reader, insert, keys, record, text};
 
@@ -91,6 +92,36 @@ async fn missing_tables_are_created_all_or_none() {
     let options = Options { create: true, ..Options::default() };
     SqliteSource::open(file.path(), options).await.unwrap_err();
     assert_eq!(file.number("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+#[test]
+fn the_table_refuses_rows_that_are_not_records() {
+    let file = File::new();
+    let db = file.connect();
+    insert(&db, &record(1));
+    for change in [
+        "id = '00000000001'",
+        "id = '0000000000001'",
+        "id = NULL",
+        "digest = zeroblob(31)",
+        "digest = zeroblob(33)",
+        "digest = '00000000000000000000000000000000'",
+        "digest = NULL",
+        "project = NULL",
+        "project = x'61'",
+        "scopes = NULL",
+        "scopes = 'memories:read'",
+        "not_before = 'now'",
+        "expires_at = 'now'",
+        "retires_at = 'now'",
+        "revoked_at = 'now'",
+    ] {
+        let error = db.execute(&format!("UPDATE api_keys SET {change}"), []).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation), "{change}: {error}");
+    }
+    // the API of incremental blob I/O, which triggers do not see, needs a rowid
+    let error = db.prepare("SELECT rowid FROM api_keys").unwrap_err();
+    assert!(error.to_string().contains("no such column: rowid"), "{error}");
 }
 
 #[test]
