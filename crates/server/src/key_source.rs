@@ -140,18 +140,28 @@ fn of_other_database() -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::thread;
+
     use tempfile::TempDir;
 
     use super::*;
     use crate::database::{Database, STATEMENT_TIMEOUT};
     use crate::store::migration::{STEPS, prepare};
 
-    #[tokio::test]
-    async fn a_verifier_has_the_settings_of_the_operator() {
-        let folder = TempDir::new().unwrap();
+    /// Returns the location of a database in this folder, with all its tables.
+    async fn prepared(folder: &TempDir) -> Location {
         let location = Location::Sqlite(folder.path().join("database"));
         let database = Database::open(location.clone()).unwrap();
         prepare(&database, STEPS, STATEMENT_TIMEOUT).await.unwrap();
+        location
+    }
+
+    #[tokio::test]
+    async fn a_verifier_has_the_settings_of_the_operator() {
+        let folder = TempDir::new().unwrap();
+        let location = prepared(&folder).await;
         let settings = Settings { cache_size: 3, connections: 2, lease: Duration::from_millis(300) };
         let verifier = KeySource::open(&location, &settings).await.unwrap().verifier(&settings);
         let expected = Options {
@@ -171,5 +181,73 @@ mod tests {
         let settings = Settings { connections: 3, ..Settings::default() };
         let source = format!("{:?}", KeySource::open(&location, &settings).await.unwrap());
         assert!(source.contains("max_size: 3,"), "{source}");
+    }
+
+    /// Each connection has a thread. The test needs a process of its own, because other tests of this program have
+    /// sources, too.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_source_in_sqlite_has_the_connections_of_the_operator() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "key_source::tests::a_source_has_its_threads", "--ignored"]);
+        let output = command.env("TEST_CONNECTIONS", "6").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    #[ignore = "another test runs it in a process of its own"]
+    async fn a_source_has_its_threads() {
+        let Ok(connections) = std::env::var("TEST_CONNECTIONS") else { return };
+        let settings = Settings { connections: connections.parse().unwrap(), ..Settings::default() };
+        let folder = TempDir::new().unwrap();
+        let _source = KeySource::open(&prepared(&folder).await, &settings).await.unwrap();
+        let count = || {
+            let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+            let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+            names.filter(|name| name.trim_end() == "ctx-key-read").count()
+        };
+        // a thread gets its name after it has started
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while count() != settings.connections {
+            assert!(std::time::Instant::now() < deadline, "{}, not {}", count(), settings.connections);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The operator finds the name in the server's list of connections.
+    #[tokio::test]
+    async fn a_source_in_postgresql_has_a_name_unless_the_url_has_one() {
+        for (parameter, name) in [("", "ctx-key-verifier"), ("&application_name=ops", "ops")] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let url = format!("postgres://nobody@127.0.0.1:{port}/none?sslmode=disable{parameter}");
+            // it reads the start-up message, and hangs up
+            let server = thread::spawn(move || {
+                let (mut client, _) = listener.accept().unwrap();
+                let mut message = [0; 1024];
+                let length = client.read(&mut message).unwrap();
+                String::from_utf8_lossy(&message[..length]).into_owned()
+            });
+            let source = KeySource::open(&Location::Postgres(url), &Settings::default()).await.unwrap();
+            assert!(source.changes_since(None).await.is_err());
+            let message = server.join().unwrap();
+            assert!(message.contains(&format!("application_name\0{name}\0")), "{message:?}");
+        }
+    }
+
+    /// If it counted as no cursor, changes would be missed.
+    #[tokio::test]
+    async fn a_cursor_of_another_kind_of_database_is_refused() {
+        let folder = TempDir::new().unwrap();
+        let settings = Settings::default();
+        let source = KeySource::open(&prepared(&folder).await, &settings).await.unwrap();
+        let cursor = source.changes_since(None).await.unwrap().cursor;
+        let location = Location::Postgres("postgres://nobody@127.0.0.1:1/none".to_owned());
+        let other = KeySource::open(&location, &settings).await.unwrap();
+        let error = other.changes_since(Some(&cursor)).await.unwrap_err();
+        let expected = "unexpected answer of the database: the cursor belongs to another kind of database";
+        assert_eq!(error.to_string(), expected);
     }
 }

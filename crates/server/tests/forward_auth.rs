@@ -156,6 +156,12 @@ fn a_request_is_granted_only_if_it_is_described_exactly_once() {
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"] {
         assert_eq!(ask(&server, "GET", check, &key, &[(METHOD, method), list]).0, 403, "{method}");
     }
+    let (_, writer) = server.key(&token, &company, &["memories:write"]);
+    for (method, status) in
+        [("POST", 200), ("PUT", 200), ("PATCH", 200), ("DELETE", 200), ("GET", 403), ("HEAD", 403)]
+    {
+        assert_eq!(ask(&server, "GET", check, &writer, &[(METHOD, method), list]).0, status, "{method}");
+    }
     // the request is granted, but this endpoint must not answer with success
     let unavailable = (503, [String::new(), String::new(), String::new()]);
     assert_eq!(ask(&server, "GET", nginx, &key, &[get, list]), unavailable);

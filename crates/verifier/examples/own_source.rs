@@ -19,7 +19,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
 /// The program's connection. Its calls block, so they run on tokio's threads for blocking work.
 #[derive(Clone)]
-struct Keys(Arc<Mutex<Connection>>);
+pub(crate) struct Keys(pub(crate) Arc<Mutex<Connection>>);
 
 impl Keys {
     async fn run<T: Send + 'static>(
