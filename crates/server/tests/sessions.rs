@@ -140,9 +140,14 @@ fn a_use_is_recorded_once_a_minute() {
     assert_eq!(use_both(119), [60, 60]);
     assert_eq!(use_both(30), [60, 60], "a clock that was set back");
     assert_eq!(use_both(600), [600, 600]);
+    // a form that is sent is a use, too, although its answer only leads to the next page
+    let token = other.get("/projects").field("form_token");
+    server.set(660);
+    assert_eq!(other.post("/projects", &[("form_token", &token), ("name", "used")]).status, 303);
+    assert_eq!(used(), [660, 600]);
     server.set(600 + 120);
     let last: Vec<_> = rows(&sessions(&mut owner)).into_iter().map(|[.., last, _]| last).collect();
-    assert_eq!(last[1..], ["2 minutes ago", "2 minutes ago"]);
+    assert_eq!(last[1..], ["1 minute ago", "2 minutes ago"]);
 }
 
 /// While another program holds the database's lock, a page is answered although its use cannot be recorded.

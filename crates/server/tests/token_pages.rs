@@ -168,6 +168,7 @@ fn an_invalid_form_keeps_what_was_typed() {
         ("expires", "", "Choose when the token expires."),
         ("expires_on", "2027-01-14", "Choose a day from today on, up to the year 9999."),
         ("expires_on", "2027-02-30", "Choose a day from today on, up to the year 9999."),
+        ("expires_on", key.expose_secret(), "Choose a day from today on, up to the year 9999."),
     ] {
         let answer = post(&mut owner, &with(&form, name, value));
         assert_eq!(answer.status, 400, "{name} {value}");

@@ -109,6 +109,18 @@ fn a_day_begins_and_ends_at_midnight() {
     }
     let page = owner.get("/audit?from=1970-01-02&to=1970-01-03");
     assert_eq!(["from", "to"].map(|name| page.field(name)), ["1970-01-02", "1970-01-03"]);
+    let page = owner.get("/audit?group=sign-ins");
+    assert_eq!(page.attributes("#group option[selected]", "value"), ["sign-ins"]);
+    for (query, is_filtered) in [
+        ("", false),
+        ("?q=second", true),
+        ("?group=keys", true),
+        ("?from=1970-01-02", true),
+        ("?to=1970-01-02", true),
+    ] {
+        let page = owner.get(&format!("/audit{query}"));
+        assert_eq!(page.has("a.button[href=\"/audit\"]"), is_filtered, "{query}");
+    }
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn a_form_that_is_sent_again_makes_no_second_key() {
     fields[4].1.push_str(", again");
     let again = browser.create_with(&fields);
     assert_eq!((again.status, browser.count_keys()), (409, 2), "{}", again.text);
+    let message = "No second key was made. The key that it made has been deleted since.";
+    assert!(again.texts("p").contains(&message.to_owned()), "{}", again.text);
     assert_eq!(status(&server, &deleted), 401);
 }
 

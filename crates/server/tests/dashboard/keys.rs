@@ -71,6 +71,26 @@ fn the_curl_line_fits_the_scopes() {
     }
 }
 
+/// The first request with a key changes nothing, if the key may read at all.
+#[test]
+fn the_curl_line_reads_if_the_key_may_read() {
+    let data = Data::new();
+    let (server, mut browser) = signed_in(&data);
+    for (scopes, path) in [
+        (&["users:read", "memories:write"][..], "/v1/key"),
+        (&["users:read", "chats:write", "users:write"], "/v1/key"),
+        (&["chats:read", "memories:write"], "/v1/chats"),
+        (&["memories:read", "users:write"], "/v1/memories"),
+    ] {
+        let mut fields = browser.creation(&scopes.join(" "));
+        fields.retain(|(name, _)| *name != "scopes");
+        fields.extend(scopes.iter().map(|scope| ("scopes", (*scope).to_owned())));
+        let command = browser.create_with(&fields).text_of("#command");
+        assert!(command.starts_with(&format!("curl {}{path} ", server.url)), "{scopes:?}: {command}");
+        assert!(!command.contains("-d "), "{scopes:?}: {command}");
+    }
+}
+
 #[test]
 fn a_key_is_rotated_revoked_and_deleted() {
     let data = Data::new();

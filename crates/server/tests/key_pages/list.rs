@@ -78,6 +78,16 @@ fn a_list_is_searched_and_filtered() {
     assert_eq!(page.texts("option[selected]"), ["batch & more", "users:read", "Retired"]);
     assert_eq!(page.attributes("#state option[selected]", "value"), ["retired"]);
     assert_eq!(page.text_of(".empty h2"), "No key matches");
+    for (query, is_filtered) in [
+        ("", false),
+        ("?q=back", true),
+        (&format!("?project={web}"), true),
+        ("?scope=users:read", true),
+        ("?state=active", true),
+    ] {
+        let page = browser.get(&format!("/keys{query}"));
+        assert_eq!(page.has("a.button[href=\"/keys\"]"), is_filtered, "{query}");
+    }
 }
 
 /// A key that is not valid yet is not ending, even if it is valid for a day only.

@@ -54,6 +54,13 @@ fn projects_are_listed_with_their_keys() {
     assert_eq!(browser.get(&format!("/keys?project={web}")).count("a.name"), 6);
     assert!(!page.text.contains(&format!("/projects/{batch}/archive")), "the project is archived already");
     assert_eq!(browser.get("/projects?q=%3Cb%3E").text_of(".empty h2"), "No project matches");
+    let filtered = browser.get("/projects?q=%D0%BF%D0%B0%D0%BA&state=archived");
+    let chosen = filtered.attributes("#state option[selected]", "value");
+    assert_eq!((filtered.field("q").as_str(), chosen), ("пак", vec!["archived".to_owned()]));
+    for (query, is_filtered) in [("", false), ("?q=web", true), ("?state=active", true)] {
+        let page = browser.get(&format!("/projects{query}"));
+        assert_eq!(page.has("a.button[href=\"/projects\"]"), is_filtered, "{query}");
+    }
     let key = ApiKey::generate();
     browser
         .get(&format!("/projects?q={}&state=active", key.expose_secret()))
@@ -104,6 +111,22 @@ fn a_list_of_projects_has_pages_with_the_archived_ones_last() {
     // a project that leaves the list does not change its page
     let path = format!("/projects/{}/archive?q=p0&state=active&page=2", ids[61]);
     post(&mut browser, &path, &[]).leads_to("/projects?q=p0&state=active&page=2");
+}
+
+/// Each row has two links. Together, the links of a page repeat at most 12,000 bytes of a filter.
+#[test]
+fn the_links_of_a_page_repeat_no_long_text() {
+    let (company, mut browser) = Company::new();
+    let project = company.project(&"ї".repeat(30));
+    for (length, is_kept) in [(19, true), (30, false)] {
+        let query = format!("?q={}", "%D1%97".repeat(length));
+        let list = browser.get(&format!("/projects{query}"));
+        assert_eq!(rows(&list).len(), 1, "{length}");
+        let back = if is_kept { query.as_str() } else { "" };
+        for action in ["rename", "archive"] {
+            list.assert_has(&format!("a[href=\"/projects/{project}/{action}{back}\"]"));
+        }
+    }
 }
 
 /// Maximum number of projects for which the README promises pages of less than 100 KiB. The list of keys and the form for a
