@@ -185,7 +185,9 @@ fn no_request_of_a_browser_is_granted() {
         assert_eq!(ask(&server, "GET", path, &key, headers).0, 200, "{path}");
         let with_origin = [headers, &[origin]].concat();
         let refused = (403, [String::new(), String::new(), String::new()]);
-        assert_eq!(ask(&server, "GET", path, &key, &with_origin), refused, "{path}");
+        for key in [key.as_str(), ApiKey::generate().expose_secret(), "no key"] {
+            assert_eq!(ask(&server, "GET", path, key, &with_origin), refused, "{path}");
+        }
     }
     let answer = ask(&server, "OPTIONS", "/forward-auth/envoy/v1/memories", &key, &[]);
     assert_eq!(answer, (403, [String::new(), String::new(), String::new()]));

@@ -139,6 +139,9 @@ fn each_refusal_is_one_line_with_its_address_and_reason() {
         assert_eq!(refresh.unwrap().status(), 403);
         assert_eq!(browser.post("/sign-out", &[]).status, 303);
         assert_eq!(browser.post("/set-up", &[]).status, 403);
+        // a body that is no form is not a forged one
+        let mut browser = Browser { content_type: "text/plain", ..fixture.browser("192.0.2.6") };
+        assert_eq!(browser.post("/sign-in", &fields).status, 415);
         assert_eq!(fixture.refusals(expected.len()), expected);
     }
 }

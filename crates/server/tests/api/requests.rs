@@ -29,6 +29,9 @@ fn errors_are_objects_with_the_requests_id() {
         ("GET", "/v1/memories?limit=no", true, 400),
         ("PATCH", "/v1/memories", true, 405),
         ("DELETE", "/v1/chats", true, 405),
+        // without a key, nobody learns which paths exist
+        ("PATCH", "/v1/memories", false, 401),
+        ("DELETE", "/v1/chats", false, 401),
         ("POST", "/v1/memories/search", true, 405),
         ("GET", "/v1/memories/batch", true, 405),
         ("POST", "/v1/memories", true, 400),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::project::Project;
+use crate::common::wait;
 
 /// The titles that a search finds, the best first.
 fn found(project: &Project, parameters: &str) -> Vec<String> {
@@ -15,6 +16,22 @@ fn found(project: &Project, parameters: &str) -> Vec<String> {
     assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
     assert!(results.iter().all(|result| result["id"] == result["memory_id"]));
     results.iter().map(|result| result["title"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The body has the same id as the header.
+#[test]
+fn an_answer_has_the_id_of_its_request() {
+    let project = Project::new();
+    let (mut header, mut body) = (String::new(), Value::Null);
+    // a server may be busy for longer than a request waits
+    wait(|| {
+        let mut response = project.server.get("/v1/memories/search?query=tea", Some(&project.key));
+        header = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        body = response.body_mut().read_json().unwrap();
+        response.status() == 200
+    });
+    let expected = json!({ "results": [], "graph": null, "total_results": 0, "request_id": header });
+    assert_eq!(body, expected);
 }
 
 #[test]

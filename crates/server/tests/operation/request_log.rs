@@ -6,7 +6,9 @@ use std::path::Path;
 use ctx_key::ApiKey;
 use serde_json::{Value, json};
 
-use crate::common::{Data, Server, wait};
+use crate::common::{Data, EMAIL, PASSWORD, Server, wait};
+use crate::text;
+use crate::trouble::execute;
 
 /// Sends a request. Returns the id in the answer, and the span of a line in the log that has this id.
 fn ids(server: &Server, log: &Path, headers: &[(&str, &str)]) -> (String, Value) {
@@ -58,6 +60,30 @@ fn ids_of_a_trusted_proxy_are_kept_and_those_of_a_client_are_not() {
     }
 }
 
+/// A client that reports an error names this id.
+#[test]
+fn an_error_is_logged_with_the_id_of_its_request_even_if_only_errors_are_logged() {
+    let data = Data::new();
+    let log = data.folder.path().join("log");
+    let mut command = data.command(&["--log-json"]);
+    command.env("RUST_LOG", "error").stderr(File::create(&log).unwrap());
+    let server = Server::run(&data, command);
+    execute(&data, "ALTER TABLE accounts RENAME TO lost");
+    let request = server.agent.post(format!("{}/api/v1/auth/login", server.url));
+    let response = request.send_json(json!({ "email": EMAIL, "password": PASSWORD })).unwrap();
+    assert_eq!(response.status(), 500);
+    let id = response.headers()["x-request-id"].to_str().unwrap();
+    let mut spans = Vec::new();
+    wait(|| {
+        let text = fs::read_to_string(&log).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let errors = lines.filter(|line| line["fields"]["message"] == "database error");
+        spans = errors.map(|line| line["span"]["id"].clone()).collect();
+        !spans.is_empty()
+    });
+    assert_eq!(spans, [json!(id)]);
+}
+
 /// Without a setting of the log. A path could be any text, and so could the id that a proxy passes on.
 #[test]
 fn each_answer_is_logged_by_its_route_and_never_with_a_key() {
@@ -81,8 +107,20 @@ fn each_answer_is_logged_by_its_route_and_never_with_a_key() {
         assert!(!fields["microseconds"].is_null() && line["span"]["id"].is_string(), "{line}");
         json!([line["level"], fields["method"], fields["route"], fields["status"]])
     };
+    let answers = answered();
+    // the metrics have the same times
+    let microseconds = |line: &Value| {
+        let time = line["fields"]["microseconds"].to_string();
+        time.trim_matches('"').parse::<f64>().unwrap()
+    };
+    let logged: f64 = answers.iter().map(microseconds).sum();
+    let (_, metrics) = text(&server, "/metrics");
+    let sum = metrics.lines().find_map(|line| line.strip_prefix("ctx_key_request_duration_seconds_sum "));
+    let counted = sum.unwrap().parse::<f64>().unwrap() * 1e6;
+    // each time in the log is cut to whole microseconds
+    assert!((0.0..4.0).contains(&(counted - logged + 0.5)), "{counted} {logged}");
     assert_eq!(
-        answered().iter().map(shown).collect::<Vec<_>>(),
+        answers.iter().map(shown).collect::<Vec<_>>(),
         [
             json!(["INFO", "GET", "/v1/memories/{id}", 401]),
             json!(["INFO", "GET", "none", 404]),
