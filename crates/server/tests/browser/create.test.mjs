@@ -171,6 +171,10 @@ test("if the browser refuses the clipboard, the key is selected, so that it can 
     await page.getByRole("button", { name: "Copy", exact: true }).click();
     await page.waitForFunction(() => document.activeElement.id === "new-key");
     assert.equal(await page.evaluate(() => getSelection().toString()), key);
+    // once it is copied by hand, the user can leave without a question
+    await page.evaluate(() => document.activeElement.dispatchEvent(new ClipboardEvent("copy", { bubbles: true })));
+    await page.getByRole("link", { name: "Audit log" }).click();
+    await page.waitForURL("**/audit");
   }));
 
 test("a reload creates no second key, and does not show the key again", () =>
