@@ -120,6 +120,8 @@ mod tests {
         assert_eq!(to_text("ä b".as_bytes()), "ä b");
         assert_eq!(to_text(b"a\nb\xff"), "a\\nb\\xFF");
         assert_eq!(to_text("\u{202e}".as_bytes()), "\\u{202e}");
+        // In a message, a backslash is not a part of a name.
+        assert_eq!(to_message("a\\b\n\\xFF"), "a\\b\\n\\xFF");
         // If no byte needs an escape and nothing looks like one, a backslash stays as it is in JSON.
         assert_eq!(to_json(b"a\\b\nc"), "a\\b\nc");
         assert_eq!(to_json(b"a\\xFGa\\xG0\\XFF"), "a\\xFGa\\xG0\\XFF");

@@ -131,6 +131,15 @@ fn each_worktree_has_its_own_file() {
         "the paths lie in several folders or repositories, and .ctx-key.toml is for one of them; name it with \
          `--config`, or give `--no-config`",
     );
+    // It does not matter which of the roots has the file.
+    fs::rename(top.join(".ctx-key.toml"), inner.join(".ctx-key.toml")).unwrap();
+    fails(
+        top,
+        &["a", "inner"],
+        "the paths lie in several folders or repositories, and inner/.ctx-key.toml is for one of them; name it with \
+         `--config`, or give `--no-config`",
+    );
+    fs::rename(inner.join(".ctx-key.toml"), top.join(".ctx-key.toml")).unwrap();
     scan(top, &["inner", "a", "--no-config"], &["a/leak", "inner/leak"]);
     scan(
         top,

@@ -132,7 +132,9 @@ fn outside_of_a_repository_or_without_git_it_is_an_error() {
     for option in ["--staged", "--history"] {
         let mut command = command(&["scan", option]);
         let scan = finish(command.current_dir(&directory).env("GIT_CEILING_DIRECTORIES", "/"), b"").exits(2);
-        assert!(scan.stderr.contains("not a git repository"), "{}", scan.stderr);
+        let error = "ctx-key: git can't read a repository at . and says: fatal: not a git repository";
+        assert!(scan.stderr.starts_with(error), "{}", scan.stderr);
+        assert!(scan.stderr.ends_with("; run this in a repository, or name one\n"), "{}", scan.stderr);
         let json = run_in(Path::new("/"), &["scan", option, "--format", "json"]).exits(2).json();
         assert_eq!(json["errors"].as_array().unwrap().len(), 1);
         let scan = finish(command.env("PATH", ""), b"").exits(2);
@@ -142,6 +144,20 @@ fn outside_of_a_repository_or_without_git_it_is_an_error() {
             scan.stderr
         );
     }
+}
+
+/// A folder for repositories is often called `git`.
+#[test]
+fn a_folder_with_the_name_of_git_is_not_run() {
+    let (repository, folder) = (repository(), tempfile::tempdir().unwrap());
+    fs::create_dir(folder.path().join("git")).unwrap();
+    write(repository.path(), "a", "clean");
+    git(repository.path(), &["add", "-A"]);
+    let mut folders = vec![folder.path().to_owned()];
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+    let mut command = command(&["scan", "--staged"]);
+    command.env("PATH", std::env::join_paths(folders).unwrap()).current_dir(repository.path());
+    assert_eq!(finish(&mut command, b"").exits(0).stderr, "");
 }
 
 #[test]
@@ -157,7 +173,9 @@ fn a_shallow_clone_is_an_error_unless_an_option_allows_it() {
     let found = format!("a:1:1: {} (commit {head})\n", masked(&key));
     for options in [&[][..], &["--range", "HEAD"], &["--since", "2000-01-01"]] {
         let scan = run_in(&clone, &[&["scan", "--history"], options].concat()).exits(2);
-        assert!(scan.stderr.contains("this clone is shallow"), "{scan:?}");
+        let error = "ctx-key: this clone is shallow, and older commits are not searched; `git fetch --unshallow` \
+                     gets them, and `--shallow-ok` does without them\n";
+        assert!(scan.stderr.starts_with(error), "{scan:?}");
         assert_eq!(scan.stdout, found);
         let scan = run_in(&clone, &[&["scan", "--history", "--shallow-ok"], options].concat()).exits(1);
         assert_eq!(scan.stdout, found);

@@ -112,7 +112,9 @@ fn a_text_may_begin_with_a_hyphen() {
 #[test]
 fn an_input_that_cannot_be_read_is_an_error() {
     let unset = run(&["inspect"]).exits(2);
-    assert!(unset.stderr.contains("MEMORYKIT_API_KEY is not set"));
+    let message = "MEMORYKIT_API_KEY is not set or empty; create a key in the dashboard under API Keys, and set the \
+                   variable to it; or `ctx-key inspect -` reads standard input";
+    assert_eq!((unset.stdout, unset.stderr), (String::new(), format!("ctx-key: {message}\n")));
     let binary = run_with(b"ctx_\xff", &["inspect", "-"]).exits(2);
     assert_eq!(binary.stderr, "ctx-key: standard input is not UTF-8 text; convert it first\n");
     // An input of the maximum length is read, and white space around the key is ignored.

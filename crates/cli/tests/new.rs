@@ -129,6 +129,8 @@ fn an_error_marks_an_unknown_scope() {
                     users:read, chat:read\n              ^^^^^^^^^\n";
     assert_eq!(made.stderr, expected);
     let none = run(&["new", "--scopes", " , "]).exits(2);
-    assert!(none.stderr.contains("a key without scopes may do nothing"));
+    let expected = "ctx-key: a key without scopes may do nothing; the scopes are: memories:read memories:write \
+                    chats:read chats:write users:read users:write\n";
+    assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", expected));
     run(&["new"]).exits(2);
 }

@@ -29,6 +29,8 @@ fn keys_in_hidden_binary_and_utf_16_files_are_found() {
     write(tree.path(), "wide.txt", wide);
     write(tree.path(), "clean.txt", "ctx_your_api_key_here");
     write(tree.path(), ".git/config", key_text(&key));
+    // In a linked worktree and in a submodule, this is a file.
+    write(tree.path(), "linked/.git", key_text(&key));
 
     let scan = run_in(tree.path(), &["scan"]).exits(1).hides(&key);
     let key = masked(&key);
@@ -342,4 +344,12 @@ fn files_that_are_not_checked_out_are_counted() {
     git(path, &["sparse-checkout", "disable"]);
     git(path, &["update-index", "--skip-worktree", "kept/a"]);
     assert_eq!(run_in(path, &["scan"]).exits(0).stderr, "");
+    // A symbolic link is there even if it leads nowhere.
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", path.join("link")).unwrap();
+        git(path, &["add", "link"]);
+        git(path, &["update-index", "--skip-worktree", "link"]);
+        assert_eq!(run_in(path, &["scan"]).exits(0).stderr, "");
+    }
 }

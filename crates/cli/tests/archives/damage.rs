@@ -149,5 +149,7 @@ fn a_missing_temporary_folder_is_reported_as_the_cause() {
         let errors: Vec<_> = scan.stderr.lines().filter(|line| line.starts_with("ctx-key:")).collect();
         assert!(errors.len() == 1 && errors[0].contains(": can't use a temporary file: "), "{scan:?}");
         assert!(!errors[0].contains("git fsck"), "{scan:?}");
+        let advice = "; free disk space, or name another folder in TMPDIR";
+        assert_eq!(errors[0].ends_with(advice), found, "{scan:?}");
     }
 }

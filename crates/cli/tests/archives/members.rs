@@ -13,7 +13,9 @@ fn a_name_in_a_header_of_pax_is_shown() {
     let key = ApiKey::generate();
     let mut builder = tar::Builder::new(Vec::new());
     let name = format!("{}ä.env", "é/".repeat(80));
-    builder.append_pax_extensions([("mtime", &b"1.5"[..]), ("path", name.as_bytes())]).unwrap();
+    // The name of another field ends with `path`.
+    let fields = [("mtime", &b"1.5"[..]), ("linkpath", &b"elsewhere"[..]), ("path", name.as_bytes())];
+    builder.append_pax_extensions(fields).unwrap();
     let (text, mut header) = (env(&key), tar::Header::new_ustar());
     header.set_path("short").unwrap();
     header.set_size(text.len() as u64);

@@ -111,6 +111,25 @@ fn an_archive_on_standard_input_is_opened_unless_an_option_forbids_it() {
     assert_eq!((&report["files"], &report["bytes"]), (&1.into(), &archive.len().into()));
 }
 
+/// The two files have the same content, so they are one object of git.
+#[test]
+fn each_path_of_a_broken_archive_in_the_index_is_reported() {
+    let tree = tempfile::tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    for name in ["one.gz", "two.gz"] {
+        fs::write(path.join(name), b"\x1f\x8b\x08\0broken").unwrap();
+    }
+    git(path, &["add", "."]);
+    for options in [&["scan", "--staged"][..], &["scan", "--staged", "two.gz", "one.gz"]] {
+        let staged = run_in(path, options).exits(2);
+        let mut errors: Vec<_> =
+            staged.stderr.lines().map(|line| line.split(": ").nth(1).unwrap_or_default()).collect();
+        errors.sort();
+        assert_eq!(errors, ["can't unpack one.gz!one", "can't unpack two.gz!two"], "{staged:?}");
+    }
+}
+
 #[test]
 fn archives_in_a_repository_are_opened() {
     let (tree, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());

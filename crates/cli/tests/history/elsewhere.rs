@@ -19,14 +19,18 @@ fn borrowed_objects_are_reported_and_not_read() {
     fs::write(&list, format!("# a comment\n\n{}", fs::read_to_string(&list).unwrap())).unwrap();
     for options in [&["scan", "--history"][..], &["scan", "--staged"]] {
         let scan = run_in(&clone, options);
-        assert!(scan.stderr.contains(&format!("borrows objects from {}", store.display())), "{scan:?}");
+        let note = format!(
+            "note: the repository borrows objects from {}, which is outside it and was not searched; `--alternates` \
+             searches them, too\n",
+            store.display()
+        );
+        assert!(scan.stderr.contains(&note), "{scan:?}");
         assert!(!scan.stdout.contains(&masked(&key)), "{scan:?}");
     }
     let scan = run_in(&clone, &["scan", "--history"]).exits(2);
-    assert!(
-        scan.stderr.contains("are in the folders that it borrows from and were not searched"),
-        "{scan:?}"
-    );
+    let error = " objects of this repository are in the folders that it borrows from and were not searched; \
+                 `--alternates` searches them\n";
+    assert!(scan.stderr.contains(error), "{scan:?}");
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
     // The command removes its temporary folders.
@@ -79,7 +83,7 @@ fn borrowed_objects_are_reported_and_not_read() {
 #[test]
 fn quoted_folders_outside_are_reported_and_not_read() {
     let (directory, key) = (tempfile::tempdir().unwrap(), ApiKey::generate());
-    let (outside, clone) = (directory.path().join("a \"b\\"), directory.path().join("clone"));
+    let (outside, clone) = (directory.path().join("ä \"b\\"), directory.path().join("clone"));
     git(directory.path(), &["init", "-q", outside.to_str().unwrap()]);
     write(&outside, "a", text(&key));
     commit(&outside, "first");
@@ -102,7 +106,7 @@ fn quoted_folders_outside_are_reported_and_not_read() {
         format!("\"nowhere\"x{plain}\n"),
         format!("\"no\nwhere\"\n{plain}\n"),
         format!("#comment\n# \"comment\n\"{quoted}\"\n"),
-        "\"#comment/a \\\"b\\\\/.git/objects\"\n".to_owned(),
+        "\"#comment/ä \\\"b\\\\/.git/objects\"\n".to_owned(),
         format!("\"broken\\q\n\"broken\\400\n\"broken\\08\n{plain}\n"),
         format!("{plain}\n\"broken\n"),
         format!("{plain}\0/more\n"),
@@ -118,6 +122,19 @@ fn quoted_folders_outside_are_reported_and_not_read() {
         assert!(!scan.stdout.contains(&masked(&key)), "{list:?} {scan:?}");
         let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
         assert!(scan.stdout.starts_with("a:1:1: "), "{list:?} {scan:?}");
+    }
+    // Each letter stands for one character. The folder exists only with this character in its name.
+    for (letter, character) in
+        [('a', '\x07'), ('b', '\x08'), ('t', '\t'), ('v', '\x0b'), ('f', '\x0c'), ('r', '\r')]
+    {
+        let link = objects.join(format!("less{character}"));
+        std::os::unix::fs::symlink(&store, &link).unwrap();
+        write(&clone, ".git/objects/info/alternates", format!("\"less\\{letter}\"\n"));
+        git(&clone, &["cat-file", "-e", &object]);
+        let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+        assert_eq!(scan.stderr.matches("borrows objects").count(), 1, "{letter} {scan:?}");
+        assert!(!scan.stdout.contains(&masked(&key)), "{letter} {scan:?}");
+        fs::remove_file(link).unwrap();
     }
 }
 
@@ -143,9 +160,22 @@ fn objects_that_a_partial_clone_lacks_are_not_fetched() {
     git(repository.path(), &["config", "uploadpack.allowFilter", "true"]);
     let url = format!("file://{}", repository.path().display());
     git(directory.path(), &["clone", "-q", "--filter=blob:none", "--no-checkout", &url, "clone"]);
-    let scan = run_in(&directory.path().join("clone"), &["scan", "--history"]).exits(2);
-    assert!(scan.stderr.contains("1 objects of this partial clone are not here"), "{scan:?}");
-    assert_eq!(scan.stdout, "");
+    let clone = directory.path().join("clone");
+    // Each of these settings is enough for git. The last one is that of old versions.
+    for setting in ["all", "the filter", "the extension"] {
+        match setting {
+            "the filter" => drop(git(&clone, &["config", "--unset", "remote.origin.promisor"])),
+            "the extension" => {
+                git(&clone, &["config", "--unset", "remote.origin.partialCloneFilter"]);
+                git(&clone, &["config", "extensions.partialClone", "origin"]);
+            }
+            _ => {}
+        }
+        let scan = run_in(&clone, &["scan", "--history"]).exits(2);
+        let error = "ctx-key: 1 objects of this partial clone are not here and were not searched; clone the \
+                     repository without `--filter`\n";
+        assert_eq!((scan.stdout.as_str(), scan.stderr.as_str()), ("", error), "{setting}");
+    }
 }
 
 #[test]

@@ -62,10 +62,14 @@ fn logs_of_branches_and_of_broken_worktrees_are_searched() {
     }
     logs.sort();
     assert_eq!(logs, [".git/logs/HEAD", ".git/logs/refs/heads/side/a"]);
+    // A worktree that was removed in the meantime holds no key.
+    fs::create_dir_all(path.join(".git/worktrees/removed")).unwrap();
+    assert_eq!(run_in(path, &["scan", "--history"]).exits(0).stderr, "");
     // A log that exists but can't be read is an error.
     fs::create_dir_all(path.join(".git/worktrees/broken/HEAD")).unwrap();
     let scan = run_in(path, &["scan", "--history"]).exits(2);
-    assert!(scan.stderr.contains("ctx-key: can't read .git/worktrees/broken/HEAD: "), "{scan:?}");
+    assert!(scan.stderr.starts_with("ctx-key: can't read .git/worktrees/broken/HEAD: "), "{scan:?}");
+    assert!(scan.stderr.ends_with("; correct the permissions\n"), "{scan:?}");
 }
 
 /// HEAD and its log name the branch, too.

@@ -16,7 +16,9 @@ fn the_missing_object_of_a_ref_is_reported() {
     write(path, ".git/refs/heads/lost", format!("{}\n", "1".repeat(40)));
     let scan = run_in(path, &["scan", "--history"]).exits(2);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
-    assert!(scan.stderr.contains(&format!("object {} is missing", "1".repeat(40))), "{scan:?}");
+    let (lost, advice) = ("1".repeat(40), "fetch it, or run `git fsck`");
+    let error = format!("ctx-key: object {lost} is missing and was not searched; {advice}\n");
+    assert!(scan.stderr.contains(&error), "{scan:?}");
 }
 
 /// git may have deleted an object to which only unreachable objects refer.
@@ -73,7 +75,9 @@ fn a_broken_object_is_reported_and_the_rest_searched() {
         fs::write(&object, damaged).unwrap();
         let scan = run_in(path, &["scan", "--history"]).exits(2);
         assert_eq!(scan.stdout.lines().count(), 40, "{scan:?}");
-        assert!(scan.stderr.contains(&format!("can't read object {broken}")), "{scan:?}");
+        let reason = "it is missing or broken; fetch it, or run `git fsck`";
+        let error = format!("ctx-key: can't read object {broken}: {reason}\n");
+        assert!(scan.stderr.contains(&error), "{scan:?}");
     }
 }
 

@@ -162,3 +162,47 @@ fn a_bare_repository_with_packs_is_searched() {
     let scan = finish(command(&["scan"]).arg(&bare), b"");
     assert!(scan.stderr.contains("is a git repository") && scan.stderr.contains("--history"), "{scan:?}");
 }
+
+/// git prints the path of the folder and a line feed.
+#[cfg(unix)]
+#[test]
+fn the_name_of_a_bare_repository_may_end_with_white_space() {
+    let (repository, directory, key) = (repository(), tempfile::tempdir().unwrap(), ApiKey::generate());
+    write(repository.path(), "a", text(&key));
+    commit(repository.path(), "first");
+    for name in ["bare ", "bare\t", "bare\n"] {
+        let bare = directory.path().join(name);
+        git(repository.path(), &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        assert_eq!(assert_found(&bare, &key)["path"], "a", "{name:?}");
+    }
+}
+
+/// git may write a file with the parents of all commits. Here, this file contradicts the last commit, and git itself
+/// believes the file.
+#[test]
+fn a_commit_graph_hides_nothing() {
+    let (repository, key) = (repository(), ApiKey::generate());
+    let path = repository.path();
+    write(path, "a", text(&key));
+    let first = commit(path, "first");
+    git(path, &["rm", "-q", "a"]);
+    let last = commit(path, "last");
+    git(path, &["commit-graph", "write", "--reachable"]);
+    let file = path.join(".git/objects/info/commit-graph");
+    let mut graph = fs::read(&file).unwrap();
+    // A table after the first eight bytes says where each part is. Commits are sorted by their ids. The entry of each
+    // one has the id of its tree, 20 bytes, and then the place of its parent.
+    let entry = graph[8..].chunks_exact(12).find(|entry| entry.starts_with(b"CDAT")).unwrap();
+    let commits = u64::from_be_bytes(entry[4..].try_into().unwrap()) as usize;
+    let parent = commits + 36 * usize::from(last > first) + 20;
+    // This number stands for no parent.
+    graph[parent..parent + 4].copy_from_slice(&0x7000_0000_u32.to_be_bytes());
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, graph).unwrap();
+    assert_eq!(git(path, &["rev-list", "HEAD"]), last);
+    for options in [&[][..], &["--range", "HEAD"]] {
+        let found = findings(path, options);
+        assert_eq!(found.len(), 1, "{options:?} {found:?}");
+        assert_eq!((&found[0]["commit"], &found[0]["tracked"]), (&first.as_str().into(), &true.into()));
+    }
+}

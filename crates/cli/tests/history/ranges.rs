@@ -73,6 +73,9 @@ fn ranges_and_dates_select_commits() {
         let scan = run_in(path, &["scan", "--history", &format!("--range={range}")]);
         assert!(scan.code == Some(2) || (range == "^HEAD" && scan.code == Some(0)), "{range} {scan:?}");
     }
+    let scan = run_in(path, &["scan", "--history", "--range", "HEAD..nonsense"]).exits(2);
+    let message = "git can't list the commits of the range HEAD..nonsense; correct it, or fetch its commits";
+    assert_eq!(scan.stderr.lines().next(), Some(&*format!("ctx-key: {message}")), "{scan:?}");
     for date in [
         "yesterdayish",
         "garbage",
@@ -103,7 +106,8 @@ fn ranges_and_dates_select_commits() {
         "1day",
     ] {
         let scan = run_in(path, &["scan", "--history", &format!("--since={date}")]).exits(2);
-        assert!(scan.stderr.contains("--since is not a date"), "{scan:?}");
+        let message = "--since is not a date; write it as 2026-11-01, 2026-11-01T12:00:00Z or \"2 weeks\"";
+        assert_eq!(scan.stderr.lines().next(), Some(&*format!("ctx-key: {message}")), "{date} {scan:?}");
     }
     run_in(path, &["scan", "--range", "HEAD"]).exits(2);
 }

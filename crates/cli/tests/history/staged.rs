@@ -99,6 +99,36 @@ fn all_versions_of_a_conflict_are_searched() {
     assert_eq!(found, expected);
 }
 
+/// The finds in one version come after those in the other, whatever their lines are.
+#[test]
+fn the_versions_of_a_conflict_are_reported_in_the_order_of_their_ids() {
+    let (repository, files) = (repository(), tempfile::tempdir().unwrap());
+    let path = repository.path();
+    let id = |content: &str| {
+        write(files.path(), "file", content);
+        git(path, &["hash-object", files.path().join("file").to_str().unwrap()])
+    };
+    // In the version with the smaller id, the key stands further down.
+    let (keys, theirs, ours) = loop {
+        let keys = [(); 2].map(|()| ApiKey::generate());
+        let (theirs, ours) = (format!("\n{}", text(&keys[0])), text(&keys[1]).to_owned());
+        if id(&theirs) < id(&ours) {
+            break (keys, theirs, ours);
+        }
+    };
+    write(path, "a", "base");
+    commit(path, "base");
+    git(path, &["checkout", "-q", "-b", "side"]);
+    write(path, "a", theirs);
+    commit(path, "theirs");
+    git(path, &["checkout", "-q", "main"]);
+    write(path, "a", ours);
+    commit(path, "ours");
+    merge_with_conflict(path);
+    let scan = run_in(path, &["scan", "--staged"]).exits(1);
+    assert_eq!(scan.stdout, format!("a:2:1: {}\na:1:1: {}\n", masked(&keys[0]), masked(&keys[1])));
+}
+
 /// The versions share a name, and two of them a content.
 #[test]
 fn the_versions_of_a_conflict_do_not_repeat_finds() {

@@ -94,7 +94,9 @@ fn options_set_the_exit_code_the_exclusions_and_the_threads() {
     for detail in ["excluded: a\n", "1 file or directory was excluded\n", "searched 2 files"] {
         assert!(scan.stderr.contains(detail), "{scan:?}");
     }
-    assert!(code(&["--exclude", "{a"], 2).stderr.contains("is not a pattern"));
+    let scan = code(&["--exclude", "{a"], 2);
+    assert!(scan.stderr.starts_with("ctx-key: --exclude {a is not a pattern: "), "{scan:?}");
+    assert!(scan.stderr.ends_with("; write it as a line of .gitignore\n"), "{scan:?}");
     for threads in ["0", "1", "3", "64", "65", "100000", "18446744073709551615"] {
         assert_eq!(code(&["--threads", threads], 1).stdout.lines().count(), 2);
     }

@@ -34,9 +34,9 @@ fn an_interrupt_reports_what_was_found() {
         assert_eq!(output.status.code(), Some(2));
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(stdout.contains(&masked(&key)), "{format} {stdout}");
-        assert!(
-            String::from_utf8(output.stderr).unwrap().contains("interrupted: not everything was searched")
-        );
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let error = "ctx-key: interrupted: not everything was searched; run this again\n";
+        assert!(stderr.contains(error), "{format} {stderr}");
         if format != "text" {
             serde_json::from_str::<Value>(&stdout).unwrap();
         }
