@@ -249,15 +249,15 @@ test("redactDeep lets a copy print itself as the original does", () => {
   class Session {
     #token = TEXT;
     text = TEXT;
-    toJSON() {
-      return { token: this.#token };
+    toJSON(name) {
+      return { [name]: this.#token };
     }
-    [util.inspect.custom]() {
-      return `Session(${this.#token})`;
+    [util.inspect.custom](_, options) {
+      return `Session(${options.stylize(this.#token, "string")})`;
     }
   }
   const copy = redactDeep([new Session()])[0];
-  assert.equal(JSON.stringify(copy), JSON.stringify({ token: REDACTED }));
+  assert.equal(JSON.stringify({ session: copy }), JSON.stringify({ session: { session: REDACTED } }));
   assert.equal(util.inspect(copy), `Session(${REDACTED})`);
 });
 

@@ -223,7 +223,8 @@ function checkRecords(ctx, Key, record, row) {
   const valid = { ...fields, expiresAt: null };
   const verified = (changes) => ctx.label(ctx.verify(record({ ...valid, ...changes }), key, 0n, view(24)));
   expect(verified({}), "ok");
-  expect(verified({ digest: Uint8Array.of(...digest, 7) }), "ok");
+  // Bytes after the first 32 do not become a time.
+  expect(verified({ digest: Uint8Array.of(...digest, ...digest) }), "ok");
   for (const id of ["", KEY.slice(4, 15), KEY.slice(4, 17), `${KEY.slice(4, 15)}\u00e9`]) expect(verified({ id }), "error_record");
   for (const changes of [{ digest: digest.subarray(1) }, { digest: digest.map((byte) => byte ^ 1) }]) expect(verified(changes), "digest_mismatch");
 }
