@@ -81,7 +81,7 @@ pub fn for_people(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LAST_SECOND, iso_seconds, parse_iso};
+    use super::{LAST_SECOND, for_people, iso_seconds, parse_iso};
 
     #[test]
     fn times_are_read_as_rfc_3339_writes_them() {
@@ -146,5 +146,11 @@ mod tests {
         assert_eq!(iso_seconds(LAST_SECOND), "9999-12-31T23:59:59Z");
         assert_eq!(iso_seconds(LAST_SECOND + 1), "9999-12-31T23:59:59Z");
         assert_eq!(parse_iso("9999-12-31T23:59:59-00:01").filter(|&time| time <= LAST_SECOND), None);
+    }
+
+    #[test]
+    fn people_read_a_time_in_utc_to_the_minute() {
+        assert_eq!(for_people(1_800_046_799), "2027-01-15 20:59 UTC");
+        assert_eq!(for_people(i64::MAX), "far in the future");
     }
 }

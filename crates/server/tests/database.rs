@@ -19,11 +19,14 @@ const MANY: i64 = 20;
 const SOON: Duration = Duration::from_millis(100);
 
 fn open(data: &Data) -> Database {
-    let location = match data.server_url() {
+    Database::open(location(data)).unwrap()
+}
+
+fn location(data: &Data) -> Location {
+    match data.server_url() {
         Some(url) => Location::Postgres(url),
         None => Location::Sqlite(database_file(data)),
-    };
-    Database::open(location).unwrap()
+    }
 }
 
 /// Returns a statement that takes longer than any test.
@@ -172,6 +175,17 @@ fn a_quarter_of_the_connections_can_be_in_long_reads() {
     });
 }
 
+#[test]
+fn a_single_connection_can_be_in_a_long_read() {
+    let data = table();
+    Runtime::new().unwrap().block_on(async {
+        let database = Database::open_with(location(&data), 1).unwrap();
+        let mut reader = database.begin_reading(DEADLINE).await.unwrap();
+        let row = reader.query_one("SELECT count(*) AS a FROM t", &[]).await.unwrap();
+        assert_eq!(row.get("a"), Ok(0_i64));
+    });
+}
+
 /// SQLite ignores an interrupt that comes before the statement has begun, so the interrupt is repeated.
 #[test]
 fn a_statement_that_is_given_up_before_it_begins_ends() {
@@ -282,6 +296,8 @@ fn a_column_is_read_as_what_it_is() {
         assert_eq!(row.get("bytes"), Ok(vec![0_u8, 255]));
         assert_eq!(row.get("absent"), Ok(None::<String>));
         assert_eq!(row.get::<String>("int"), Err(DatabaseError::Corrupt("int")));
+        let message = "the column int holds an unexpected type or value: repair or remove the row";
+        assert_eq!(DatabaseError::Corrupt("int").to_string(), message);
         assert_eq!(row.get::<Option<i64>>("text"), Err(DatabaseError::Corrupt("text")));
         assert_eq!(row.get::<String>("absent"), Err(DatabaseError::Corrupt("absent")));
         let missing = "the statement selects no column other";

@@ -83,6 +83,13 @@ fn a_token_is_shown_once_and_listed_until_it_is_deleted() {
     assert_eq!(tokens.get(&token, "/api-keys"), 401);
     assert_eq!((delete(&tokens.account.token).0, tokens.get(&other, "/api-keys")), (404, 200));
     assert_eq!(tokens.list().as_array().unwrap().len(), 1);
+    // those of the same second are sorted by their ids
+    tokens.server.set(2);
+    let id = |token: &Value| token["id"].to_string();
+    let mut made: Vec<_> = (0..4).map(|_| id(&tokens.token(&json!({ "name": "same" })).1)).collect();
+    made.sort();
+    let listed: Vec<_> = tokens.list().as_array().unwrap().iter().map(id).collect();
+    assert_eq!(listed[..4], made);
 }
 
 #[test]

@@ -151,6 +151,9 @@ fn only_the_command_runs_a_slow_step() {
     let (steps, before) = ([STEPS, &[slow]].concat(), schema(&data));
     let error = prepare(&data, &steps, Duration::from_millis(1)).unwrap_err();
     assert!(matches!(error, MigrationError::Slow), "{error}");
+    let message = "the upgrade of the database takes longer than a start may wait for it: run `ctx-key-server migrate`, \
+                   which has no time limit";
+    assert_eq!(error.to_string(), message);
     assert_eq!(schema(&data), before);
     migrate(&data, &steps).unwrap();
     assert_eq!(version(&data), Some(LATEST + 1));

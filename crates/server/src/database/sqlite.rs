@@ -260,3 +260,32 @@ fn from_sqlite(error: rusqlite::Error) -> DatabaseError {
         _ => DatabaseError::Unexpected(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    /// The kind of an error decides whether the client may try again.
+    #[test]
+    fn each_error_of_sqlite_has_its_kind() {
+        let error = |code| from_sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_INTERRUPT] {
+            assert_eq!(error(code), DatabaseError::Busy, "{code}");
+        }
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_PERM,
+            ffi::SQLITE_NOMEM,
+        ] {
+            assert!(matches!(error(code), DatabaseError::Unavailable(_)), "{code}: {:?}", error(code));
+        }
+        for code in [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_ERROR] {
+            assert!(matches!(error(code), DatabaseError::Unexpected(_)), "{code}: {:?}", error(code));
+        }
+    }
+}

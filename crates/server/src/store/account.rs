@@ -346,4 +346,20 @@ mod tests {
         assert!(matches!(set_up(&link, last).await, Ok(())));
         assert!(matches!(set_up(&link, last).await, Err(NewAccountError::Link)));
     }
+
+    /// A request that kept its connection while it waits for another could wait for itself.
+    #[tokio::test]
+    async fn a_set_up_needs_one_connection_at_a_time() {
+        let _turn = TURN.lock().await;
+        let folder = TempDir::new().unwrap();
+        let location = Location::Sqlite(folder.path().join("database"));
+        let database = Database::open_with(location, 1).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        let link = set_up_link::invite(&mut transaction, NOW).await.unwrap();
+        transaction.commit().await.unwrap();
+        let email = Email::new("ada@example.com");
+        let made = set_up(&database, &link, new(&email), NOW, Ipv4Addr::LOCALHOST.into()).await;
+        assert_eq!(made.map(|account| account.email).ok(), Some(email));
+    }
 }

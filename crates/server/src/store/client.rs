@@ -111,6 +111,16 @@ mod tests {
                 Some("Chrome on iOS"),
             ),
             ("Mozilla/5.0 Firefox/1", Some("Firefox")),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile \
+                 Safari/537.36 EdgA/126.0.0.0",
+                Some("Edge on Android"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 Version/17.0 EdgiOS/126.0.2592.56 Mobile/15E148 Safari/604.1",
+                Some("Edge on iOS"),
+            ),
             ("Mozilla/5.0", Some("Mozilla/5.0")),
             ("memorykit-python/0.1.1", Some("memorykit-python/0.1.1")),
             ("curl/8.5.0 (Windows) Chrome/1", Some("curl/8.5.0")),

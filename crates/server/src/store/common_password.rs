@@ -147,6 +147,9 @@ mod tests {
             "abcdefghijklmno",
             "zyxwvutsrqponml",
             "abc123def456ghi",
+            // a listed password of four letters, and one whose first letter continues the sequence before it
+            "1234567890123love",
+            "abcdragon1234567",
             "qwertyuiopasdfg",
             "qwertyuiopasdfghjklzxcvbnm",
             "poiuytrewqlkjhgfdsa",

@@ -241,6 +241,13 @@ mod tests {
         Kind::Idempotency,
     ];
 
+    /// The database has the credentials that servers of other versions issued.
+    #[test]
+    fn each_kind_is_stored_by_its_name() {
+        let names = ["set-up", "invitation", "session", "device", "access", "refresh", "idempotency"];
+        assert_eq!(KINDS.map(Kind::name), names);
+    }
+
     #[test]
     fn an_idempotency_key_outlives_its_session_by_an_hour() {
         assert_eq!(Kind::Idempotency.lifetime(), Kind::Session.lifetime() + 3600);

@@ -85,6 +85,7 @@ mod tests {
             "ada",
             "@example.com",
             "ada@",
+            "ada@example.com@",
             "a da@example.com",
             "ada@exam\u{202e}ple.com",
             "ada\u{200b}@example.com",

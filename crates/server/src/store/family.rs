@@ -245,4 +245,24 @@ mod tests {
             assert_eq!(fs::read_to_string(&log).unwrap().matches("sent twice").count(), logged);
         }
     }
+
+    /// A request that kept its connection while it waits for another could wait for itself.
+    #[tokio::test]
+    async fn a_refresh_needs_one_connection_at_a_time() {
+        let folder = TempDir::new().unwrap();
+        let location = Location::Sqlite(folder.path().join("database"));
+        let database = Database::open_with(location, 1).unwrap();
+        migrate(&database, STEPS).await.unwrap();
+        let account = AccountId::generate();
+        let mut transaction = database.begin().await.unwrap();
+        let sql =
+            "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, 'ada@example.com', '', 0)";
+        transaction.execute(sql, &[(&account).into()]).await.unwrap();
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let sign_in = SignIn::new(&account, &Client::new(address, None), NOW);
+        let first = begin(&mut transaction, sign_in, NOW).await.unwrap();
+        transaction.commit().await.unwrap();
+        let refreshed = refresh(&database, &first.refresh, address, NOW).await;
+        assert!(matches!(refreshed, Ok(Refreshed::Pair(_))));
+    }
 }

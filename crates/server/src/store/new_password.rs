@@ -195,6 +195,8 @@ mod tests {
             );
         }
         assert_eq!(check("Bürogemeinschaft 1", "ada@example.com", "Bu\u{308}rogemeinschaft"), refused);
+        // the words `jo` and `do` are too short to be looked for
+        assert_eq!(check("jodo-jodo-jodo-123", "jo.do@ex.am", "X"), refused);
         for password in [
             "analytical 12345678",
             "ada and her machine",
@@ -221,6 +223,19 @@ mod tests {
         assert_eq!(check(password, "a@b.co", "C&A"), Ok(password.to_owned()));
         assert_eq!(check("abc gk3vz9q abc!", "abc@b.co", "C&A"), Err(NewPasswordError::Derived));
         assert!(is_derived("東 violin7 東", &Email::new("a@b.co"), Some(&Name::parse("東").unwrap())));
+    }
+
+    #[test]
+    fn each_error_says_what_to_choose() {
+        for (error, words) in [
+            (NewPasswordError::TooShort, "at least 15 characters: choose a longer one, such as several"),
+            (NewPasswordError::TooLong, "at most 1024 bytes: choose a shorter one"),
+            (NewPasswordError::Control, "a control character, such as a tab: use letters, digits, spaces"),
+            (NewPasswordError::Common, "choose several words that do not belong together"),
+            (NewPasswordError::Derived, "choose several words that have nothing to do with them"),
+        ] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 
     #[test]

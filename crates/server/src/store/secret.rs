@@ -73,6 +73,14 @@ mod tests {
         }
     }
 
+    /// The database has the digests that servers of other versions stored.
+    #[test]
+    fn the_digest_is_that_of_the_digits() {
+        let zeros = Secret::parse(&"0".repeat(64)).unwrap();
+        let expected = "60e05bd1b195af2f94112fa7197a5c88289058840ce7c6df9693756bc6250f55";
+        assert_eq!(hex::encode(zeros.digest()), expected);
+    }
+
     #[test]
     fn each_digit_of_a_secret_is_random() {
         let secrets: Vec<_> = (0..64).map(|_| Secret::generate()).collect();

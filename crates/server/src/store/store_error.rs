@@ -81,7 +81,7 @@ mod tests {
             (StoreError::Database(DatabaseError::Busy), "within the time limit"),
             (StoreError::Busy, "try again in a few seconds"),
             (StoreError::NotFound, "there is no such project, key or token"),
-            (StoreError::Repeated, "was made before"),
+            (StoreError::Repeated, "was made before: look at the list of keys"),
             (StoreError::HasEnded, "create a new one instead"),
             (StoreError::HasNotEnded, "revoke it first"),
             (StoreError::TooManyKeys(7), "at most 7 that have not ended"),

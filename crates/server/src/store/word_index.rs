@@ -245,6 +245,10 @@ mod tests {
         assert!(weight_in_content(2, 50) > weight_in_content(1, 50));
         assert!(weight_in_content(1, 50) > weight_in_content(1, 51));
         assert_eq!(weight_in_content(1, u32::MAX), 1);
+        // other servers write the same weights
+        let weights =
+            [weight_in_content(1, 100), weight_in_content(2, 50), weight_in_title(1), weight_in_title(2)];
+        assert_eq!(weights, [1_000, 1_600, 3_000, 2_750]);
     }
 
     #[test]

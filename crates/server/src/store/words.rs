@@ -391,10 +391,14 @@ mod tests {
             ("Ёлка", "елка"),
             ("co\u{ad}operate", "cooper"),
             ("Rust™", "rust"),
+            // a digit with the signs of a key on a phone
+            ("1\u{fe0f}\u{20e3}", "1"),
             ("m²", "m2"),
             ("running", "run"),
             ("runs", "run"),
             ("בְּרֵאשִׁית", "בראשית"),
+            ("\u{645}\u{64f}\u{62d}\u{64e}\u{645}\u{651}\u{62f}", "\u{645}\u{62d}\u{645}\u{62f}"),
+            ("\u{647}\u{670}\u{630}\u{627}", "\u{647}\u{630}\u{627}"),
         ] {
             assert_eq!(words(text), [expected], "{text}");
         }
@@ -439,6 +443,9 @@ mod tests {
             ("#tag", &["tag"]),
             ("node.js", &["js", "node", "nodej"]),
             ("e-mail", &["e", "email", "mail"]),
+            ("e\u{2010}mail", &["e", "email", "mail"]),
+            ("AT&T", &["at", "att", "t"]),
+            ("l'eau", &["eau", "l", "leau"]),
             ("user_id", &["id", "user", "userid"]),
             ("ada@example.com", &["ada", "adaexamplecom", "com", "exampl"]),
             ("O’Brien's", &["brien", "o", "obrien", "s"]),
@@ -466,6 +473,18 @@ mod tests {
         assert_ne!(words("が"), words("か"));
         assert_eq!(words("한국"), ["국", "한", "한국"]);
         assert_eq!(words("กาแฟ").len(), 7);
+        // Lao, Tibetan, Myanmar, Khmer, Bopomofo, and rare Han
+        for text in [
+            "\u{ea5}\u{ea7}",
+            "\u{f56}\u{f51}",
+            "\u{1019}\u{1014}",
+            "\u{1780}\u{1781}",
+            "\u{3105}\u{3106}",
+            "\u{3400}\u{3401}",
+            "\u{20000}\u{20001}",
+        ] {
+            assert_eq!(words(text).len(), 3, "{text}");
+        }
         assert_eq!(words("東京,大"), ["京", "大", "東", "東京"]);
         assert_eq!(wants("東"), ["東"]);
         assert_eq!(wants("東京"), ["東京"]);
@@ -530,5 +549,6 @@ mod tests {
         let of = |word: &str| counted.counts.get(word).copied();
         assert_eq!([of("tea"), of("email"), of("茶"), of("茶茶"), of("mail")], [2, 1, 2, 1, 1].map(Some));
         assert_eq!(counted.length, 7);
+        assert_eq!(count("C++ and C#").length, 3);
     }
 }

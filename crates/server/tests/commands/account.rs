@@ -24,6 +24,8 @@ fn an_invitation_leads_to_the_running_server() {
     assert_eq!(invite(&[]), server.url);
     assert_eq!(invite(&["--public-url", "https://keys.example.com/"]), "https://keys.example.com");
     assert_eq!(invite(&[]), server.url, "the URL of a command is not that of the server");
+    trouble::execute(&data, "UPDATE settings SET value = value || '/' WHERE name = 'public-url'");
+    assert_eq!(invite(&[]), server.url);
     drop(server);
     let server = Server::start_with(&data, &["--public-url", "https://keys.example.org"]);
     assert_eq!(server.url, "https://keys.example.org");
@@ -43,6 +45,8 @@ fn the_operator_makes_an_account_beside_a_server() {
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
     let failed = |message: &str| (Some(1), String::new(), format!("error: {message}\n"));
+    // one byte more than a password may have
+    let long: String = format!("{PASSWORD} ").chars().cycle().take(1025).collect();
     for (email, company, input, message) in [
         ("ada", "Example, Inc.", PASSWORD, "--email: not an email address: send one such as ada@example.com"),
         (
@@ -58,6 +62,12 @@ fn the_operator_makes_an_account_beside_a_server() {
             "\n",
             "the password needs at least 15 characters: choose a longer one, such as several words",
         ),
+        (
+            EMAIL,
+            "Example, Inc.",
+            long.as_str(),
+            "the password may have at most 1024 bytes: choose a shorter one",
+        ),
     ] {
         assert_eq!(add(email, company, input), failed(message));
     }
@@ -70,6 +80,11 @@ fn the_operator_makes_an_account_beside_a_server() {
     assert_eq!(number(&data, log), Some(1));
     assert_eq!(
         add("ADA@example.com", "Other", PASSWORD),
+        failed("there is an account with this email address: use another address")
+    );
+    // the address is checked first
+    assert_eq!(
+        add(EMAIL, "Example, Inc.", PASSWORD),
         failed("there is an account with this email address: use another address")
     );
     assert_eq!(
@@ -106,6 +121,19 @@ fn a_password_that_never_ends_is_refused_at_once() {
         "{message}"
     );
     drop(input);
+}
+
+#[test]
+fn a_password_that_is_not_utf_8_is_refused() {
+    let data = Data::new();
+    let _server = Server::start(&data);
+    let mut command = data.command(&["account", "add", "--email", EMAIL, "--company", "Example, Inc."]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(b"a long enough passw\xf6rd\n").unwrap();
+    let message = rest(process.stderr.take().unwrap());
+    let expected = "error: the password can't be read from standard input: invalid data\n";
+    assert_eq!((process.wait().unwrap().code(), message.as_str()), (Some(1), expected));
 }
 
 #[test]

@@ -41,13 +41,16 @@ fn a_command_in_the_wrong_folder_creates_nothing() {
     fs::create_dir(parent.path().join("other")).unwrap();
     // an empty file, as a server leaves it that is killed at its start
     fs::write(parent.path().join("other/ctx-key.sqlite"), "").unwrap();
+    // a folder that has the name of a database
+    fs::create_dir_all(parent.path().join("taken/ctx-key.sqlite/folder")).unwrap();
     for arguments in COMMANDS {
-        for folder in ["missing", "empty", "other", "keys"] {
+        for folder in ["missing", "empty", "other", "keys", "taken"] {
             assert_no_database(&run(folder, arguments), &parent.path().join(folder));
         }
-        assert_eq!(names(parent.path()), ["empty", "keys", "other"], "{arguments:?}");
+        assert_eq!(names(parent.path()), ["empty", "keys", "other", "taken"], "{arguments:?}");
         assert_eq!(names(&parent.path().join("empty")), [""; 0], "{arguments:?}");
         assert_eq!(names(&parent.path().join("other")), ["ctx-key.sqlite"], "{arguments:?}");
+        assert_eq!(names(&parent.path().join("taken")), ["ctx-key.sqlite"], "{arguments:?}");
     }
     assert_succeeds(&run("missing", &["migrate"]));
     assert_eq!(mode(&parent.path().join("missing")), 0o700);

@@ -146,6 +146,9 @@ fn a_file_with_a_mistake_imports_nothing_and_names_the_line() {
     let output = fixture.data.run(&["import", file.to_str().unwrap()]);
     let message = "error: nothing was imported: line 2: it is not UTF-8\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), message);
+    let output = fixture.data.run(&["import", fixture.data.folder.path().to_str().unwrap()]);
+    let message = "error: nothing was imported: the file can't be read: is a directory\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), message);
     let stored = format!("SELECT count(*) FROM api_keys WHERE id = '{}'", first.id);
     assert_eq!(number(&fixture.data, &stored), Some(0));
     assert_eq!(number(&fixture.data, "SELECT count(*) FROM audit_log WHERE action = 'imported'"), Some(0));

@@ -46,6 +46,8 @@ fn a_list_is_searched_and_filtered() {
         ("q=ecole".to_owned(), &[]),
         (format!("q={moscow}"), &[moscow]),
         (format!("q={part}"), &[street]),
+        (format!("q={}", part.to_lowercase()), &[street]),
+        (format!("q=ctx_{moscow}"), &[moscow]),
         (format!("q={}", encoded(&masked)), &[moscow]),
         (format!("project={web}"), &[production, moscow]),
         (format!("project={batch}&scope=users:read"), &[street, &successor]),

@@ -54,8 +54,15 @@ fn a_wrong_setting_is_an_error_that_says_what_to_do() {
         &both,
         &["'--database-url-file <FILE>'", "cannot be used with", "'--database-url <URL>'"],
     );
-    let verifier = ["--verifier-database-url", url];
-    assert_refused(&data, &verifier, &["required arguments were not provided"]);
+    for verifier in [["--verifier-database-url", url], ["--verifier-database-url-file", file]] {
+        assert_refused(&data, &verifier, &["required arguments were not provided"]);
+    }
+    let both = ["--database-url", url, "--verifier-database-url", url, "--verifier-database-url-file", file];
+    assert_refused(
+        &data,
+        &both,
+        &["--verifier-database-url-file <FILE>", "cannot be used with", "--verifier-database-url <URL>"],
+    );
 }
 
 #[test]

@@ -99,6 +99,10 @@ fn open(data: &Data) -> Database {
 fn memories_without_words_keep_no_others_waiting() {
     let Fixture { server, data, id: project, .. } = Fixture::new();
     server.stop();
+    // a memory that was never indexed does not stay in the queue
+    execute(&data, &insertion(&project, 1_000, "!"));
+    execute(&data, "DELETE FROM memories");
+    assert_eq!(queued(&data), Some(0));
     let memories: String = (0..150).map(|number| insertion(&project, number, "!")).collect();
     execute(&data, &format!("{memories} UPDATE memories SET title = NULL"));
     assert_eq!(queued(&data), Some(150));
@@ -109,6 +113,13 @@ fn memories_without_words_keep_no_others_waiting() {
         more
     });
     assert_eq!(more, [true, true, false]);
+    // only a change of what is indexed puts a memory into the queue again
+    for (change, left) in
+        [("type = 'note', updated_at = 1", 0), ("\"user\" = 'eve'", 1), ("title = 'tea'", 1)]
+    {
+        execute(&data, &format!("UPDATE memories SET {change} WHERE id = 'mem_7'"));
+        assert_eq!(queued(&data), Some(left), "{change}");
+    }
 }
 
 /// SQLite lets nobody else write meanwhile.
