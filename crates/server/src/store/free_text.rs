@@ -88,7 +88,7 @@ fn is_attached(character: char) -> bool {
 }
 
 /// Returns whether a character is a variation selector or the grapheme joiner.
-fn is_selector(character: char) -> bool {
+pub(super) fn is_selector(character: char) -> bool {
     matches!(
         character,
         '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'

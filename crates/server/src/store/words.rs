@@ -15,6 +15,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
+use super::free_text::is_selector;
+
 /// English words that say little about the subject of a text. Some are parts of contractions, such as `didn` and `t`.
 #[rustfmt::skip]
 const STOP_WORDS: [&str; 110] = [
@@ -290,7 +292,8 @@ fn is_accent(character: char) -> bool {
 
 /// Returns whether a character only changes how other characters are shown.
 fn is_ignored(character: char) -> bool {
-    matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+    is_selector(character)
+        || matches!(character, '\u{1f3fb}'..='\u{1f3ff}')
         || character.general_category() == GeneralCategory::Format
 }
 
@@ -393,6 +396,8 @@ mod tests {
             ("Rust™", "rust"),
             // a digit with the signs of a key on a phone
             ("1\u{fe0f}\u{20e3}", "1"),
+            ("\u{845b}\u{e0100}", "\u{845b}"),
+            ("\u{182d}\u{180b}", "\u{182d}"),
             ("m²", "m2"),
             ("running", "run"),
             ("runs", "run"),
