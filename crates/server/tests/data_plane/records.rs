@@ -263,15 +263,16 @@ fn a_value_that_the_server_never_writes_is_an_error() {
     let memory = format!("/v1/memories/{}", project.make("/v1/memories", &json!({ "content": "words" })));
     let chat = format!("/v1/chats/{}/messages", project.make("/v1/chats", &json!({})));
     project.post(&chat, &json!({ "message": "words" }));
+    let status = |path: &str| project.server.send_until_available("GET", path, Some(&project.key), None).0;
     for (path, damage, repair) in [
         (&memory, "UPDATE memories SET created_at = -1", "UPDATE memories SET created_at = 1"),
         (&memory, "UPDATE memories SET tags = '{}'", "UPDATE memories SET tags = '[]'"),
         (&memory, "UPDATE memories SET metadata = '[]'", "UPDATE memories SET metadata = '{}'"),
         (&chat, "UPDATE messages SET role = 'system'", "UPDATE messages SET role = 'user'"),
     ] {
-        assert_eq!(project.send("GET", path, None).0, 200, "before {damage}");
+        assert_eq!(status(path), 200, "before {damage}");
         execute(&project.data, damage);
-        assert_eq!(project.send("GET", path, None).0, 500, "{damage}");
+        assert_eq!(status(path), 500, "{damage}");
         execute(&project.data, repair);
     }
 }
