@@ -34,6 +34,11 @@ pub(crate) fn require_written(written: io::Result<()>) -> Outcome {
     })
 }
 
+/// Returns a number with the words that fit it.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Writes a line to standard error. A failure is ignored, as there is nowhere to report it.
 pub(crate) fn print_message(line: &str) {
     let _ = write_message(line);

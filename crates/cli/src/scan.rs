@@ -189,17 +189,17 @@ fn add_totals(options: &ScanOptions, report: &mut Report, progress: &Progress) {
             ),
         });
     }
-    match report.summary.allowed {
-        0 => {}
-        1 => report.take(Event::Noted("1 key is allowed by a comment on its line".to_owned())),
-        allowed => {
-            report.take(Event::Noted(format!("{allowed} keys are allowed by comments on their lines")))
+    for (count, one, many) in [
+        (
+            report.summary.allowed,
+            "key is allowed by a comment on its line",
+            "keys are allowed by comments on their lines",
+        ),
+        (known, "find is known from the baseline", "finds are known from the baseline"),
+    ] {
+        if count > 0 {
+            report.take(Event::Noted(output::counted(count, one, many)));
         }
-    }
-    match known {
-        0 => {}
-        1 => report.take(Event::Noted("1 find is known from the baseline".to_owned())),
-        known => report.take(Event::Noted(format!("{known} finds are known from the baseline"))),
     }
     report.take(Event::Detail(format!("searched {files} files or objects, {bytes} bytes")));
 }
@@ -245,5 +245,22 @@ mod tests {
             assert_eq!(receive(&received, &mut report, &mut bar), is_complete);
             assert_eq!(report.summary.errors, errors);
         }
+    }
+
+    #[test]
+    fn another_interrupt_gives_the_source_no_more_time() {
+        let Command::Scan(options) = Cli::parse_from(["ctx-key", "scan"]).command else { panic!() };
+        // Each event waits for the receiver, so at most 21 are received in time, however slow the machine is.
+        let (events, received) = mpsc::sync_channel(0);
+        let send = move |_: &i32| {
+            thread::sleep(INTERRUPT_TIMEOUT / 20);
+            events.send(Event::Interrupted).is_ok()
+        };
+        let sender = thread::spawn(move || (0..60).take_while(send).count());
+        let mut report = Report::new(&options).unwrap();
+        assert!(!receive(&received, &mut report, &mut Bar::new(Progress::default())));
+        drop(received);
+        let count = sender.join().unwrap();
+        assert!(count < 23, "{count}");
     }
 }

@@ -213,19 +213,17 @@ impl Tree {
     }
 
     fn note_skipped(&self) {
-        match self.skipped.load(Relaxed) {
-            0 => {}
-            1 => self.sink.noted("1 directory that git ignores was not searched; `--no-ignore` searches it"),
-            count => {
-                self.sink.noted(format!(
-                    "{count} directories that git ignores were not searched; `--no-ignore` searches them"
-                ));
-            }
+        let (skipped, excluded) = (self.skipped.load(Relaxed), self.excluded.load(Relaxed));
+        if skipped > 0 {
+            self.sink.noted(output::counted(
+                skipped,
+                "directory that git ignores was not searched; `--no-ignore` searches it",
+                "directories that git ignores were not searched; `--no-ignore` searches them",
+            ));
         }
-        match self.excluded.load(Relaxed) {
-            0 => {}
-            1 => self.sink.detail("1 file or directory was excluded"),
-            count => self.sink.detail(format!("{count} files and directories were excluded")),
+        if excluded > 0 {
+            let (one, many) = ("file or directory was excluded", "files and directories were excluded");
+            self.sink.detail(output::counted(excluded, one, many));
         }
     }
 }

@@ -166,3 +166,24 @@ fn find_program() -> Result<(PathBuf, OsString), String> {
     let program = program.ok_or_else(|| cannot_run(io::ErrorKind::NotFound.into()))?;
     Ok((program, env::join_paths(folders).unwrap_or_default()))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    #[test]
+    fn only_the_first_line_of_git_is_repeated() {
+        let git = Git::at(Path::new("/a")).unwrap();
+        for (printed, line) in [("fatal: first\nhint: second\n", "fatal: first"), ("", "nothing")] {
+            let status = ExitStatus::from_raw(1 << 8);
+            let message = git.describe(&Output { status, stdout: Vec::new(), stderr: printed.into() });
+            let expected = format!(
+                "git can't read a repository at /a and says: {line}; run this in a repository, or name one"
+            );
+            assert_eq!(message, expected);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crate::output;
 use crate::scan::finding::Sink;
 use crate::scan::object::{Kind, ObjectId};
 use crate::scan::refs::Refs;
@@ -53,16 +54,20 @@ pub(crate) fn report(
         || absent.iter().any(|id| tips.contains(id));
     // Links can't be followed through a missing object, so any of the others may be reachable, too.
     let missing: BTreeSet<_> = if is_reached { absent.into_iter().collect() } else { BTreeSet::new() };
-    let count = missing.len();
+    let count = missing.len() as u64;
     if count > 0 && repository.is_partial() {
-        sink.failed(format!(
-            "{count} objects of this partial clone are not here and were not searched; clone the repository without \
-             `--filter`"
+        sink.failed(output::counted(
+            count,
+            "object of this partial clone is not here and was not searched; clone the repository without `--filter`",
+            "objects of this partial clone are not here and were not searched; clone the repository without `--filter`",
         ));
     } else if count > 0 && !repository.unread_stores.is_empty() {
-        sink.failed(format!(
-            "{count} objects of this repository are in the folders that it borrows from and were not searched; \
-             `--alternates` searches them"
+        sink.failed(output::counted(
+            count,
+            "object of this repository is in the folders that it borrows from and was not searched; `--alternates` \
+             searches it",
+            "objects of this repository are in the folders that it borrows from and were not searched; \
+             `--alternates` searches them",
         ));
     } else {
         for id in missing {

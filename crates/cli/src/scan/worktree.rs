@@ -8,10 +8,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::name;
 use crate::scan::finding::Sink;
 use crate::scan::git::Git;
 use crate::scan::repository::to_path;
+use crate::{name, output};
 
 /// A directory in the worktree of a repository.
 pub(crate) struct Worktree {
@@ -88,8 +88,10 @@ fn list_tracked(root: &Path, index: &[u8], sink: &Sink) -> HashSet<u64> {
         }
     }
     if absent > 0 {
-        sink.noted(format!(
-            "{absent} tracked files are not in the sparse worktree and were not searched; `--history` searches them"
+        sink.noted(output::counted(
+            absent,
+            "tracked file is not in the sparse worktree and was not searched; `--history` searches it",
+            "tracked files are not in the sparse worktree and were not searched; `--history` searches them",
         ));
     }
     tracked

@@ -172,8 +172,8 @@ fn objects_that_a_partial_clone_lacks_are_not_fetched() {
             _ => {}
         }
         let scan = run_in(&clone, &["scan", "--history"]).exits(2);
-        let error = "ctx-key: 1 objects of this partial clone are not here and were not searched; clone the \
-                     repository without `--filter`\n";
+        let error = "ctx-key: 1 object of this partial clone is not here and was not searched; clone the repository \
+                     without `--filter`\n";
         assert_eq!((scan.stdout.as_str(), scan.stderr.as_str()), ("", error), "{setting}");
     }
 }
