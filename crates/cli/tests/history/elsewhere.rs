@@ -28,8 +28,8 @@ fn borrowed_objects_are_reported_and_not_read() {
         assert!(!scan.stdout.contains(&masked(&key)), "{scan:?}");
     }
     let scan = run_in(&clone, &["scan", "--history"]).exits(2);
-    let error = " objects of this repository are in the folders that it borrows from and were not searched; \
-                 `--alternates` searches them\n";
+    let error = "ctx-key: 1 object of this repository is in the folders that it borrows from and was not searched; \
+                 `--alternates` searches it\n";
     assert!(scan.stderr.contains(error), "{scan:?}");
     let scan = run_in(&clone, &["scan", "--history", "--alternates"]).exits(1);
     assert!(scan.stdout.starts_with("a:1:1: "), "{scan:?}");
