@@ -170,3 +170,20 @@ fn archives_in_a_repository_are_opened() {
     assert_eq!(copied.stderr.matches("can't unpack ").count(), 1, "{copied:?}");
     assert!(copied.stderr.contains("can't unpack copy.gz!copy: "), "{copied:?}");
 }
+
+#[test]
+fn a_failure_in_a_history_without_keys_is_reported() {
+    let tree = tempfile::tempdir().unwrap();
+    let path = tree.path();
+    git(path, &["init", "-q"]);
+    fs::write(path.join("bad.gz"), b"\x1f\x8b\x08\0broken").unwrap();
+    git(path, &["add", "."]);
+    git(path, &["commit", "-qm", "a"]);
+    let failure =
+        format!("ctx-key: in commit {}: can't unpack bad.gz!bad: ", git(path, &["rev-parse", "HEAD"]));
+    for options in [&["scan", "--history"][..], &["scan", "--history", "--range", "HEAD"]] {
+        let scan = run_in(path, options).exits(2);
+        assert!(scan.stdout.is_empty() && scan.stderr.starts_with(&failure), "{scan:?}");
+        assert_eq!(scan.stderr.lines().count(), 1, "{scan:?}");
+    }
+}
