@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use common::{Fixture, Verification, run_until_idle};
+use common::{Fixture, Poll, Verification, run_until_idle};
 use ctx_key::{ApiKey, KeyId, Reason, Scope, UnixTime};
 use ctx_key_verifier::{
     Changed, Changes, LookedUp, Options, Source, SourceError, Stats, Verifier, VerifyError,
@@ -20,11 +20,24 @@ const fn ms(milliseconds: u64) -> Duration {
 
 /// Returns a verifier that is current, and the one key that it has cached. Its next poll is at 100 ms.
 async fn current() -> (Fixture, ApiKey) {
-    let mut fixture = Fixture::new(Options::default());
+    current_with(Options::default()).await
+}
+
+async fn current_with(options: Options) -> (Fixture, ApiKey) {
+    let mut fixture = Fixture::new(options);
     let key = fixture.database.create("project");
     fixture.poll().await;
     fixture.fill(&key).await;
     (fixture, key)
+}
+
+/// Returns a verifier in a grace period of a minute, the one key that it has cached, and the poll that is not answered.
+async fn in_grace() -> (Fixture, ApiKey, Poll) {
+    let options = Options { outage_grace: ms(60_000), ..Options::default() };
+    let (mut fixture, key) = current_with(options).await;
+    let hanging = fixture.polls.recv().await.unwrap();
+    advance(ms(500)).await;
+    (fixture, key, hanging)
 }
 
 /// Returns whether a verification is granted without a look-up.
@@ -502,13 +515,7 @@ async fn a_grace_period_is_opt_in_counted_and_ends() {
 /// The database is busy, can't be reached, or does not answer.
 #[tokio::test(start_paused = true)]
 async fn the_grace_period_covers_every_outage() {
-    let options = Options { outage_grace: ms(60_000), ..Options::default() };
-    let mut fixture = Fixture::new(options);
-    let key = fixture.database.create("project");
-    fixture.poll().await;
-    fixture.fill(&key).await;
-    let _hanging = fixture.polls.recv().await.unwrap();
-    advance(ms(500)).await;
+    let (mut fixture, key, _hanging) = in_grace().await;
     let mut unanswered = Vec::new();
     let errors = [Some(SourceError::Busy), Some(SourceError::Unavailable("refused".into())), None];
     for (grants, error) in (1..).zip(errors) {
@@ -532,13 +539,7 @@ async fn the_grace_period_covers_every_outage() {
 /// The lease has ended, and look-ups work: each answer replaces what the cache knows of the key.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_a_look_up_did_not_find_is_not_granted_in_the_grace_period() {
-    let options = Options { outage_grace: ms(60_000), ..Options::default() };
-    let mut fixture = Fixture::new(options);
-    let key = fixture.database.create("project");
-    fixture.poll().await;
-    fixture.fill(&key).await;
-    let _hanging = fixture.polls.recv().await.unwrap();
-    advance(ms(500)).await;
+    let (mut fixture, key, _hanging) = in_grace().await;
     // another process has deleted the key
     let verification = fixture.verify(&key);
     let nothing = fixture.database.look_up(&[]);
@@ -571,14 +572,8 @@ async fn a_grant_before_the_end_of_the_lease_is_not_in_the_grace_period() {
 /// The database answers, but never in time or never from the right server.
 #[tokio::test(start_paused = true)]
 async fn the_grace_period_covers_unusable_answers() {
-    let options = Options { outage_grace: ms(60_000), ..Options::default() };
     for is_slow in [true, false] {
-        let mut fixture = Fixture::new(options.clone());
-        let key = fixture.database.create("project");
-        fixture.poll().await;
-        fixture.fill(&key).await;
-        let _hanging = fixture.polls.recv().await.unwrap();
-        advance(ms(500)).await;
+        let (mut fixture, key, _hanging) = in_grace().await;
         let verification = fixture.verify(&key);
         for _ in 0..4 {
             let look_up = fixture.look_ups.recv().await.unwrap();

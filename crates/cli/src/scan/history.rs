@@ -4,8 +4,8 @@
 //!    names of files. Failures to unpack an object are kept, too.
 //! 2. `git diff-tree` shows in which commit, and at which path, each of these objects first appeared. A failure
 //!    counts only at a path that is not excluded.
-//! 3. The objects with a key are read two more times: once to count the finds by key and place, and once to report them. So
-//!    memory holds only a hash of each find.
+//! 3. The objects with a key are read two more times: once to count the finds by key and place, and once to report
+//!    them. So memory holds only a hash of each find.
 
 use std::collections::HashSet;
 use std::io::{self, Read};

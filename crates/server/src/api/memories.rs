@@ -258,9 +258,9 @@ fn null() -> Object {
 fn of_search() -> String {
     format!(
         "Memories with the most different words of the query come first. Among these, the most relevant come first: words in \
-         the title and rare words count more. Only the first {MAX_WORDS} different words of the query count. For each word, the newest \
-         {MAX_MEMORIES_OF_WORD} memories of the project or the user are ranked, and at most {MAX_CANDIDATES} for all words. \
-         If a search takes more than {} ms in the database, the response is 503.",
+         the title and rare words count more. Only the first {MAX_WORDS} different words of the query count. For each \
+         word, the newest {MAX_MEMORIES_OF_WORD} memories of the project or the user are ranked, and at most \
+         {MAX_CANDIDATES} for all words. If a search takes more than {} ms in the database, the response is 503.",
         TIME_LIMIT.as_millis()
     )
 }

@@ -210,6 +210,18 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
+    /// Prepares an empty database, and returns its one account.
+    async fn account(database: &Database) -> AccountId {
+        migrate(database, STEPS).await.unwrap();
+        let account = AccountId::generate();
+        let mut transaction = database.begin().await.unwrap();
+        let sql =
+            "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, 'ada@example.com', '', 0)";
+        transaction.execute(sql, &[(&account).into()]).await.unwrap();
+        transaction.commit().await.unwrap();
+        account
+    }
+
     /// A sign-out or a new password may end the family after [`find`]. Then nobody has sent the token twice.
     #[tokio::test]
     async fn a_token_whose_family_has_ended_is_not_logged_as_sent_twice() {
@@ -218,14 +230,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(File::create(&log).unwrap()));
         let _guard = tracing::subscriber::set_default(subscriber.finish());
         let database = Database::open(Location::Sqlite(folder.path().join("database"))).unwrap();
-        migrate(&database, STEPS).await.unwrap();
-        let account = AccountId::generate();
-        let mut transaction = database.begin().await.unwrap();
-        let sql =
-            "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, 'ada@example.com', '', 0)";
-        transaction.execute(sql, &[(&account).into()]).await.unwrap();
-        transaction.commit().await.unwrap();
-
+        let account = account(&database).await;
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
         for (is_sign_out, logged) in [(true, 0), (false, 1)] {
             let mut transaction = database.begin().await.unwrap();
@@ -252,14 +257,10 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let location = Location::Sqlite(folder.path().join("database"));
         let database = Database::open_with(location, 1).unwrap();
-        migrate(&database, STEPS).await.unwrap();
-        let account = AccountId::generate();
-        let mut transaction = database.begin().await.unwrap();
-        let sql =
-            "INSERT INTO accounts (id, email, password, created_at) VALUES ($1, 'ada@example.com', '', 0)";
-        transaction.execute(sql, &[(&account).into()]).await.unwrap();
+        let account = account(&database).await;
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
         let sign_in = SignIn::new(&account, &Client::new(address, None), NOW);
+        let mut transaction = database.begin().await.unwrap();
         let first = begin(&mut transaction, sign_in, NOW).await.unwrap();
         transaction.commit().await.unwrap();
         let refreshed = refresh(&database, &first.refresh, address, NOW).await;

@@ -118,7 +118,7 @@ pub fn wanted(query: &str, max: usize) -> Vec<Wanted> {
     if !has_others && is_of_words && all.len() > 1 {
         all.push((Wanted::Together(normalized(query)), true));
     }
-    let (mut kept, mut more) = (Vec::new(), 0);
+    let (mut kept, mut further) = (Vec::new(), 0);
     let mut places = HashMap::new();
     for (wanted, is_stop) in all {
         if is_stop && has_others {
@@ -136,9 +136,9 @@ pub fn wanted(query: &str, max: usize) -> Vec<Wanted> {
             kept.push(wanted);
         } else if let (Wanted::Word(known), Wanted::Word(words)) = (&mut kept[place], wanted) {
             for word in words {
-                if !known.contains(&word) && more < max {
+                if !known.contains(&word) && further < max {
                     known.push(word);
-                    more += 1;
+                    further += 1;
                 }
             }
         }
